@@ -1,0 +1,329 @@
+"""The recipe: the complete, versioned description of one fine-tune.
+
+A recipe is all that a run needs besides the data file and the base model; a finished run can be
+repeated from its ``recipe.json`` alone. It is written as JSON or YAML; ``phi3studio recipe
+schema`` prints its JSON schema. Unknown keys are errors, because a setting that is dropped in
+silence costs a whole training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.template import nearest, parse_template
+
+RECIPE_VERSION = 1
+
+DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Device = Literal["auto", "cpu", "cuda"]
+Provider = Literal["cpu", "cuda", "dml"]
+Quantisation = Literal["int4", "fp32", "fp16", "bf16"]
+Int4Preset = Literal["quality", "fast", "small"]
+TargetModules = Literal["auto", "attention", "all_linear"]
+
+
+# What other tools call our keys.
+_OTHER_NAMES = {
+    "r": "method.rank",
+    "lora_r": "method.rank",
+    "lora_rank": "method.rank",
+    "lora_alpha": "method.alpha",
+    "lora_dropout": "method.dropout",
+    "lr": "training.learning_rate",
+    "num_train_epochs": "training.epochs",
+    "num_epochs": "training.epochs",
+    "per_device_train_batch_size": "training.batch_size",
+    "gradient_accumulation_steps": "training.accumulation",
+    "max_seq_len": "training.sequence_length",
+    "max_length": "training.sequence_length",
+    "source_max_len": "training.sequence_length",
+    "text_template": "data.template",
+    "data_files": "data.source",
+    "model_name_or_path": "model.source",
+    "model_path": "model.source",
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Template(_Section):
+    """Prompt and completion, with ``{column}`` placeholders; ``{{`` is a literal brace."""
+
+    prompt: str = Field(description="Shown to the model, not learned.")
+    completion: str = Field(description="What the model learns to say; its stop token is added.")
+
+    @field_validator("prompt", "completion")
+    @classmethod
+    def _parses(cls, value: str, info: Any) -> str:
+        parse_template(value, info.field_name)
+        return value
+
+    @model_validator(mode="after")
+    def _learns_something(self) -> Template:
+        if not self.completion.strip():
+            raise InputError(
+                "template.no_completion",
+                "The template has no completion, so the model would learn nothing.",
+                "Write what the model shall answer, for example {answer}, into "
+                "data.template.completion.",
+            )
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that the template reads, prompt first."""
+        both = (
+            *parse_template(self.prompt, "prompt").columns,
+            *parse_template(self.completion, "completion").columns,
+        )
+        return tuple(dict.fromkeys(both))
+
+    @property
+    def label_column(self) -> str | None:
+        """The completion's only column, if the completion is that column alone."""
+        parsed = parse_template(self.completion, "completion")
+        is_label = len(parsed.pieces) == 1 and parsed.pieces[0].column is not None
+        return parsed.pieces[0].column if is_label else None
+
+
+class Split(_Section):
+    """How rows are held out: never trained, used for the figures at the end."""
+
+    held_out: float = Field(
+        0.2, gt=0, lt=1, description="Share of the rows that is held out, between 0 and 1."
+    )
+    file: str | None = Field(
+        None, description="A second file whose rows are held out instead of a share."
+    )
+    stratify: bool = Field(
+        True, description="Keep the labels' proportions, where the completion is a label."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the draw.")
+    limit: int | None = Field(
+        None, ge=1, description="Measure at most so many held-out rows; all when absent."
+    )
+
+
+class Data(_Section):
+    """Where the rows come from and how a row becomes text."""
+
+    source: str = Field(
+        min_length=1, description="Path of the data file; a relative one from the recipe's folder."
+    )
+    format: DataFormat = Field("auto", description="File format; recognised when auto.")
+    encoding: str | None = Field(None, description="Text encoding; recognised when absent.")
+    delimiter: str | None = Field(None, description="CSV delimiter; recognised when absent.")
+    template: Template | None = Field(
+        None, description="For rows with columns; leave out for conversations."
+    )
+    messages: str | None = Field(
+        None, description="For conversations: the column that holds the messages."
+    )
+    skip_broken: bool = Field(
+        False, description="Leave out lines that cannot be read, instead of stopping at them."
+    )
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Data:
+        if (self.template is None) == (self.messages is None):
+            raise InputError(
+                "recipe.data_shape",
+                "data needs either a template or the name of a messages column, not "
+                + ("neither." if self.template is None else "both."),
+                "For rows with columns write data.template; for conversations write "
+                "data.messages: messages.",
+            )
+        return self
+
+
+class Model(_Section):
+    """The base model."""
+
+    source: str = Field(
+        "starter",
+        min_length=1,
+        description="Name from the catalogue, or the path of a model folder.",
+    )
+    revision: str | None = Field(None, description="Revision on the hub; a commit is safest.")
+    trust_remote_code: bool = Field(
+        False,
+        description="Run Python code that the model folder brings. Off unless you have read it.",
+    )
+
+
+class Method(_Section):
+    """LoRA: small trained matrices beside the frozen weights."""
+
+    kind: Literal["lora"] = "lora"
+    rank: int = Field(16, ge=1, le=1024, description="Rank of the adapter's matrices.")
+    alpha: float = Field(32, gt=0, description="Scale of the adapter; twice the rank is usual.")
+    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout in the adapter while training.")
+    target_modules: TargetModules | list[str] = Field(
+        "auto", description="auto, attention, all_linear, or a list of module names."
+    )
+
+
+class Training(_Section):
+    """The optimisation."""
+
+    epochs: float = Field(3, gt=0, le=1000, description="Passes over the training rows.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Stop after so many optimiser steps; takes precedence over epochs."
+    )
+    learning_rate: float = Field(2e-4, gt=0, le=1, description="Peak learning rate.")
+    schedule: Literal["linear", "cosine", "constant"] = "cosine"
+    warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps that warm up.")
+    weight_decay: float = Field(0.0, ge=0, le=1)
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
+    batch_size: int = Field(8, ge=1, description="Rows in one forward pass.")
+    accumulation: int = Field(1, ge=1, description="Forward passes in one optimiser step.")
+    sequence_length: int = Field(
+        1024, ge=8, description="Longest row in tokens; what is longer is cut off."
+    )
+    seed: int = Field(0, ge=0, description="Same recipe, machine and seed: the same adapter.")
+    precision: Precision = Field("auto", description="Number format of the base weights.")
+    gradient_checkpointing: bool = Field(
+        False, description="Save memory by computing activations twice."
+    )
+    evaluations: int = Field(
+        4, ge=0, description="How often the evaluation loss is taken during the training."
+    )
+    checkpoint_minutes: float = Field(
+        5, gt=0, description="Longest time between two checkpoints, in minutes."
+    )
+
+
+class Target(_Section):
+    """Where the model is trained and where it will run."""
+
+    train_on: Device = "auto"
+    provider: Provider = Field("cpu", description="ONNX Runtime's execution provider.")
+    quantisation: Quantisation = "int4"
+    int4: Int4Preset = Field(
+        "quality", description="Quality (k_quant_mixed), fast (default) or small (with embedding)."
+    )
+
+
+class Recipe(_Section):
+    """One fine-tune, from data file to exported model."""
+
+    version: Literal[1] = Field(1, description="Format version of this file.")
+    name: Annotated[str, Field(min_length=1, max_length=80)] = "fine-tune"
+    data: Data
+    model: Model = Model()
+    method: Method = Method()
+    training: Training = Training()
+    target: Target = Target()
+
+    @property
+    def slug(self) -> str:
+        """The name as a part of a folder name: lower case ASCII letters, digits and dashes."""
+        return slugify(self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """The complete recipe as JSON values, absent ones left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def slugify(name: str) -> str:
+    """A folder-name part: lower case ASCII letters, digits and single dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
+
+
+def parse_recipe(values: object) -> Recipe:
+    """Validate parsed JSON or YAML; raises :class:`InputError` that names the key."""
+    if not isinstance(values, Mapping):
+        raise InputError(
+            "recipe.not_a_mapping",
+            "The recipe is not a mapping of keys to values.",
+            "Start from a complete one: phi3studio recipe new --data FILE.",
+        )
+    version = values.get("version", RECIPE_VERSION)
+    if isinstance(version, int) and version > RECIPE_VERSION:
+        raise InputError(
+            "recipe.newer_version",
+            f"The recipe has format version {version}; this program knows up to {RECIPE_VERSION}.",
+            "Update Phi-3 Studio, or write the recipe anew with phi3studio recipe new.",
+        )
+    try:
+        return Recipe.model_validate(dict(values))
+    except ValidationError as exc:
+        raise _explain(exc) from exc
+
+
+def _explain(exc: ValidationError) -> InputError:
+    """Turn pydantic's report into one sentence a person can act on."""
+    errors = exc.errors()
+    unknown = next((e for e in errors if e["type"] == "extra_forbidden"), None)
+    first = unknown or errors[0]
+    path = [str(part) for part in first["loc"] if not str(part).startswith(("literal[", "list["))]
+    name = ".".join(path)
+    more = f" ({len(errors) - 1} more problems after this one.)" if len(errors) > 1 else ""
+    if unknown is not None:
+        keys = _keys_at(tuple(path[:-1]))
+        near = nearest(path[-1], keys) or _anywhere(path[-1])
+        hint = f"Write “{near}” instead, or remove the key." if near else "Remove the key."
+        return InputError("recipe.unknown_key", f"The recipe has an unknown key: {name}.{more}", hint)
+    if first["type"] == "missing":
+        return InputError(
+            "recipe.missing_key",
+            f"The recipe lacks the key {name}.{more}",
+            "Add it; phi3studio recipe new --data FILE writes a complete recipe to compare with.",
+        )
+    given = first.get("input")
+    shown = "" if isinstance(given, (dict, list)) else f" (given: {given!r})"
+    return InputError(
+        "recipe.invalid_value",
+        f"{name or 'The recipe'} is not valid: {_lower_first(first['msg'])}{shown}.{more}",
+        f"Correct {name or 'it'} in the recipe; phi3studio recipe schema lists what is allowed.",
+    )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _keys_at(path: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = _section_of(field.annotation) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section class inside ``Section`` or ``Section | None``."""
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    for candidate in candidates:
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _anywhere(key: str) -> str | None:
+    """A key of another section that has this name (or nearly), with its path."""
+    paths = {
+        field: f"{section}.{field}"
+        for section, info in Recipe.model_fields.items()
+        for field in (_keys_at((section,)) if _section_of(info.annotation) else [])
+    }
+    near = nearest(key, list(paths))
+    return _OTHER_NAMES.get(key) or (paths[near] if near else None)
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON schema of a recipe."""
+    schema = Recipe.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Recipe"} | schema

@@ -1,0 +1,174 @@
+"""The state of a run, folded from its events.
+
+There is no status file: :func:`fold` turns events into a :class:`RunView`, and the caller adds
+the two facts that events cannot hold, whether the process is alive and which markers exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from phi3studio.domain.events import (
+    Artifact,
+    Event,
+    Finished,
+    Metrics,
+    ModelRole,
+    Notice,
+    Paused,
+    Progress,
+    Stage,
+    StageDone,
+    StageName,
+    Started,
+    Waiting,
+)
+
+RunState = Literal[
+    "queued", "running", "paused", "completed", "failed", "cancelled", "interrupted"
+]
+LIVE_STATES: frozenset[RunState] = frozenset({"queued", "running"})
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points (optimiser step, value), in the order of the steps."""
+
+    points: tuple[tuple[int, float], ...] = ()
+
+    def add(self, step: int, value: float) -> Curve:
+        """Append a point; a resumed run's repeated steps replace the old ones."""
+        kept = self.points
+        while kept and kept[-1][0] >= step:
+            kept = kept[:-1]
+        return Curve((*kept, (step, value)))
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All that can be shown of a run. Times in seconds, memory in bytes."""
+
+    attempt: int = 0
+    started_at: float | None = None
+    ended_at: float | None = None
+    last_event_at: float | None = None
+    last_seq: int = 0
+    device: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    waiting: bool = False
+    ahead: int = 0
+    stage: StageName | None = None
+    stage_index: int = 0
+    stage_count: int = 0
+    progress: Progress | None = None
+    finished: Finished | None = None
+    paused: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+    peak_memory: int = 0
+    metrics: dict[ModelRole, Metrics] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def state(self, *, alive: bool, cancel_requested: bool = False) -> RunState:
+        """The run's state, given whether its process lives and the cancel marker exists."""
+        if self.finished is not None:
+            return self.finished.outcome
+        if alive:
+            return "queued" if self.waiting or self.attempt == 0 else "running"
+        if cancel_requested:
+            return "cancelled"
+        return "paused" if self.paused else "interrupted"
+
+
+def fold(events: Iterable[Event], view: RunView | None = None) -> RunView:
+    """Apply *events* to *view*; the order of the events is the order of the file."""
+    result = view or RunView()
+    for event in events:
+        result = _apply(result, event)
+    return result
+
+
+def _apply(view: RunView, event: Event) -> RunView:
+    view = replace(view, last_event_at=event.t, last_seq=event.seq)
+    match event.payload:
+        case Waiting(ahead=ahead):
+            return replace(
+                view, waiting=True, ahead=ahead, finished=None, paused=False, ended_at=None
+            )
+        case Started() as p:
+            return replace(
+                view,
+                attempt=p.attempt,
+                started_at=view.started_at or event.t,
+                ended_at=None,
+                waiting=False,
+                device=p.device,
+                versions=p.versions,
+                finished=None,
+                paused=False,
+                progress=None,
+            )
+        case Stage() as p:
+            return replace(
+                view, stage=p.name, stage_index=p.index, stage_count=p.count, progress=None
+            )
+        case StageDone() as p:
+            spent = view.timings.get(p.name, 0.0) + p.seconds
+            return replace(
+                view,
+                timings=view.timings | {p.name: spent},
+                peak_memory=max(view.peak_memory, p.peak_memory),
+            )
+        case Progress() as p:
+            return replace(view, progress=p, peak_memory=max(view.peak_memory, p.memory or 0))
+        case Notice() as p:
+            return replace(view, notices=(*view.notices, p))
+        case Artifact() as p:
+            return replace(view, artifacts=view.artifacts | {p.kind: p})
+        case Metrics() as p:
+            return replace(view, metrics=view.metrics | {p.model: p})
+        case Paused():
+            return replace(view, paused=True, ended_at=event.t, progress=None)
+        case Finished() as p:
+            return replace(
+                view,
+                finished=p,
+                ended_at=event.t,
+                peak_memory=max(view.peak_memory, p.peak_memory),
+            )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The training's course, for drawing."""
+
+    loss: Curve = Curve()
+    eval_loss: Curve = Curve()
+    learning_rate: Curve = Curve()
+    tokens_per_s: Curve = Curve()
+    memory: Curve = Curve()
+
+
+def fold_curves(events: Iterable[Event], curves: Curves | None = None) -> Curves:
+    """Collect the curves of the train stage from progress events."""
+    result = curves or Curves()
+    for event in events:
+        match event.payload:
+            case Progress(loss=None, eval_loss=None):
+                continue
+            case Progress() as p:
+                changes = {
+                    name: getattr(result, name).add(p.step, value)
+                    for name, value in (
+                        ("loss", p.loss),
+                        ("eval_loss", p.eval_loss),
+                        ("learning_rate", p.lr),
+                        ("tokens_per_s", p.tokens_per_s),
+                        ("memory", p.memory),
+                    )
+                    if value is not None
+                }
+                result = replace(result, **changes)
+    return result

@@ -1,0 +1,82 @@
+"""One run at a time: who may use the machine, and who is next.
+
+Each waiting worker holds a ticket, a file whose name gives its place in the line. The first
+living ticket takes the machine lock, which the system frees when its holder dies. Tickets of
+dead workers are swept away by whoever looks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from phi3studio.runs.store import RunFolder
+
+_POLL_S = 0.3
+
+
+class MachineQueue:
+    """The line of runs below one ``runs`` folder."""
+
+    def __init__(self, runs: Path) -> None:
+        self._runs = runs
+        self._tickets = runs / ".queue"
+
+    def waiting(self) -> list[RunFolder]:
+        """The runs that wait, next first; tickets without a living worker are removed."""
+        line: list[RunFolder] = []
+        for ticket in self._sorted():
+            run = RunFolder(self._runs / ticket.name.split("--", 1)[1])
+            if run.worker() is None:
+                ticket.unlink(missing_ok=True)
+            else:
+                line.append(run)
+        return line
+
+    def move(self, run: RunFolder, place: int) -> None:
+        """Put a waiting run at *place* (0 is next)."""
+        tickets = {t.name.split("--", 1)[1]: t for t in self._sorted()}
+        mine = tickets.pop(run.name, None)
+        if mine is None:
+            return
+        others = list(tickets.values())
+        others.insert(place, mine)
+        base = time.time_ns()
+        for index, ticket in enumerate(others):
+            name = ticket.name.split("--", 1)[1]
+            if ticket.exists():
+                ticket.rename(self._tickets / f"{base + index:020d}--{name}")
+
+    def acquire(self, run: RunFolder, on_wait: Callable[[int], None]) -> FileLock:
+        """Wait for the machine; *on_wait* hears at each look how many are ahead.
+
+        Called by the worker of *run*. The returned lock is held until released or the process
+        ends. *on_wait* may raise to give up; the ticket is then withdrawn.
+        """
+        self._tickets.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._tickets / "machine.lock")
+        ticket = self._tickets / f"{time.time_ns():020d}--{run.name}"
+        ticket.touch()
+        try:
+            while True:
+                line = [other.name for other in self.waiting()]
+                ahead = line.index(run.name) if run.name in line else 0
+                if ahead == 0:
+                    try:
+                        lock.acquire(timeout=0)
+                        return lock
+                    except Timeout:
+                        pass
+                on_wait(ahead + 1)
+                time.sleep(_POLL_S)
+        finally:
+            for mine in self._tickets.glob(f"*--{run.name}"):
+                mine.unlink(missing_ok=True)
+
+    def _sorted(self) -> list[Path]:
+        if not self._tickets.is_dir():
+            return []
+        return sorted(item for item in self._tickets.iterdir() if "--" in item.name)

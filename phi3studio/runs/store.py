@@ -1,0 +1,244 @@
+"""Run folders: made, listed, found by name, read and deleted.
+
+A run folder is the only truth about a run; see :class:`RunFolder` for what it holds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.events import Event, parse_event
+from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.domain.run import RunState, RunView, fold
+from phi3studio.runs.files import write_json
+from phi3studio.runs.paths import Home
+
+# A finished run's last events (metrics, artifacts, finished) fit in here many times over; the
+# head holds the first attempt's start. What lies between is progress, which lists do not show.
+_SUMMARY_BYTES = 48 * 1024
+_HEAD_BYTES = 2 * 1024
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk.
+
+    ==================  ===================================================================
+    ``recipe.json``     immutable; the run can be repeated from it alone
+    ``events.jsonl``    append-only, one JSON object a line
+    ``log.txt``         everything that the process and its libraries print
+    ``worker.json``     process id and start time of the present or last worker
+    ``cancel``          a marker: the worker is asked to stop for good
+    ``pause``           a marker: the worker is asked to keep its work and end
+    ``data/``           the examples that are trained and held out, with their manifest
+    ``checkpoints/``    the training's state, for resuming
+    ``adapter/``        the trained LoRA adapter (PEFT format)
+    ``model/``          the exported ONNX model
+    ``work/``           intermediate files, removed at the end
+    ==================  ===================================================================
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.path / "recipe.json"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def worker_file(self) -> Path:
+        return self.path / "worker.json"
+
+    @property
+    def cancel_marker(self) -> Path:
+        return self.path / "cancel"
+
+    @property
+    def pause_marker(self) -> Path:
+        return self.path / "pause"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def work(self) -> Path:
+        return self.path / "work"
+
+    def recipe(self) -> Recipe:
+        """The run's recipe."""
+        try:
+            return parse_recipe(json.loads(self.recipe_file.read_text("utf-8")))
+        except (OSError, ValueError) as exc:
+            raise RunError(
+                "run.no_recipe",
+                f"The run {self.name} has no readable recipe.json ({exc}).",
+                f"The folder is damaged; delete {self.path} if you do not need it.",
+            ) from exc
+
+    def events(self) -> Iterator[Event]:
+        """All events up to the last complete line."""
+        try:
+            data = self.events_file.read_bytes()
+        except FileNotFoundError:
+            return
+        yield from parse_lines(data[: data.rfind(b"\n") + 1])
+
+    def view(self) -> RunView:
+        """The run's whole state."""
+        return fold(self.events())
+
+    def summary(self) -> RunView:
+        """The run's state for lists: from the head and the tail of long event files."""
+        try:
+            size = self.events_file.stat().st_size
+        except FileNotFoundError:
+            return RunView()
+        if size <= _SUMMARY_BYTES + _HEAD_BYTES:
+            return self.view()
+        with self.events_file.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            file.seek(size - _SUMMARY_BYTES)
+            tail = file.read()
+        head = head[: head.rfind(b"\n") + 1]
+        tail = tail[tail.find(b"\n") + 1 : tail.rfind(b"\n") + 1]
+        return fold(parse_lines(tail), fold(parse_lines(head)))
+
+    def worker(self) -> psutil.Process | None:
+        """The living worker of this run, if there is one.
+
+        A process counts only if its start time is the recorded one: process ids are reused.
+        """
+        try:
+            record = json.loads(self.worker_file.read_text("utf-8"))
+            process = psutil.Process(int(record["pid"]))
+            same = abs(process.create_time() - float(record["started"])) < 1.0
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            pass
+        return None
+
+    def state(self, view: RunView | None = None) -> RunState:
+        """The run's state now; *view* spares reading the events again."""
+        alive = self.worker() is not None
+        seen = view if view is not None else self.summary()
+        if not alive and seen.finished is None:
+            # The worker may have written its last words between the two looks.
+            seen = self.summary()
+        return seen.state(alive=alive, cancel_requested=self.cancel_marker.exists())
+
+
+def parse_lines(data: bytes) -> Iterator[Event]:
+    """Events of complete lines; what is no event is passed over."""
+    for line in data.splitlines():
+        event = parse_event(line) if line.strip() else None
+        if event is not None:
+            yield event
+
+
+class RunStore:
+    """All runs of one home folder."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+
+    def create(self, recipe: Recipe) -> RunFolder:
+        """Make the folder of a new run: ``<time>-<slug>``, unique, with its recipe inside."""
+        root = self.home.made(self.home.runs)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        for attempt in range(1, 1000):
+            suffix = "" if attempt == 1 else f"-{attempt}"
+            folder = RunFolder(root / f"{stamp}-{recipe.slug}{suffix}")
+            try:
+                folder.path.mkdir()
+            except FileExistsError:
+                continue
+            write_json(folder.recipe_file, recipe.to_json())
+            return folder
+        raise RunError(
+            "run.no_name",
+            f"No free folder name was found for the run {recipe.slug} in {root}.",
+            "Give the recipe another name.",
+        )
+
+    def all(self) -> list[RunFolder]:
+        """Every run, newest first."""
+        if not self.home.runs.is_dir():
+            return []
+        folders = [
+            RunFolder(item)
+            for item in self.home.runs.iterdir()
+            if not item.name.startswith(".") and (item / "recipe.json").is_file()
+        ]
+        return sorted(folders, key=lambda run: run.name, reverse=True)
+
+    def find(self, name: str) -> RunFolder:
+        """A run by its name, a unique beginning of it (with or without the time), or ``latest``."""
+        runs = self.all()
+        if name == "latest" and runs:
+            return runs[0]
+        exact = [run for run in runs if run.name == name]
+        starts = [
+            run
+            for run in runs
+            if run.name.startswith(name) or re.sub(r"^\d{8}-\d{6}-", "", run.name).startswith(name)
+        ]
+        found = exact or starts
+        if len(found) == 1 and name:
+            return found[0]
+        if not found or not name:
+            raise InputError(
+                "run.not_found",
+                f"There is no run “{name}”." if runs else "There are no runs yet.",
+                "phi3studio runs lists them." if runs else "Start one: phi3studio demo.",
+            )
+        listed = ", ".join(run.name for run in found[:4])
+        raise InputError(
+            "run.ambiguous",
+            f"“{name}” fits {len(found)} runs: {listed}.",
+            "Write more of the name.",
+        )
+
+    def delete(self, run: RunFolder) -> None:
+        """Remove a run that is not running."""
+        if run.worker() is not None:
+            raise InputError(
+                "run.busy", f"The run {run.name} is still running.", "Cancel it first."
+            )
+        # Renamed first, so that a half-deleted folder is never listed.
+        doomed = run.path.with_name(f".deleted-{run.name}")
+        run.path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
