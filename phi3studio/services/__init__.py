@@ -1,1 +1,1 @@
-"""."""
+"""Clients of the long-lived helper processes (data inspector, chat)."""

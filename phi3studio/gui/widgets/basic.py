@@ -1,0 +1,214 @@
+"""Labels, buttons, cards and findings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.gui.theme import Theme
+
+Kind = Literal["plain", "primary", "danger", "link", "icon"]
+Level = Literal["info", "good", "warning", "error"]
+
+_ICON_ROLE: dict[Kind, str] = {
+    "plain": "text",
+    "primary": "on_accent",
+    "danger": "danger_text",
+    "link": "accent_text",
+    "icon": "text",
+}
+
+
+def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
+    """A text in one of the style sheet's roles. Plain text unless it is set otherwise."""
+    result = QLabel(text)
+    result.setTextFormat(Qt.TextFormat.PlainText)
+    if role:
+        result.setProperty("role", role)
+    if wrap:
+        result.setWordWrap(True)
+        result.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        # Without this a word-wrapped label asks for a wide minimum and pushes its column.
+        result.setMinimumWidth(40)
+    return result
+
+
+def restyle(widget: QWidget) -> None:
+    """Apply the style sheet again after a property that it selects on has changed."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+    widget.update()
+
+
+def set_role(target: QLabel, role: str) -> None:
+    """Give a label another role."""
+    if target.property("role") != role:
+        target.setProperty("role", role)
+        restyle(target)
+
+
+def clear(layout: QLayout) -> None:
+    """Remove and delete everything inside *layout*."""
+    while (item := layout.takeAt(0)) is not None:
+        if (widget := item.widget()) is not None:
+            widget.hide()
+            widget.setParent(None)
+            widget.deleteLater()
+        elif (inner := item.layout()) is not None:
+            clear(inner)
+
+
+class Button(QPushButton):
+    """A push button in one of five kinds, its icon in the theme's colours.
+
+    An ``icon`` button shows only its icon; *text* is then its accessible name and tooltip.
+    """
+
+    def __init__(
+        self, theme: Theme, text: str, *, kind: Kind = "plain", icon: str | None = None
+    ) -> None:
+        super().__init__("" if kind == "icon" else text)
+        self._theme = theme
+        self._icon = icon
+        self._kind: Kind = kind
+        self.setProperty("kind", kind)
+        self.setAccessibleName(text)
+        if kind == "icon":
+            self.setToolTip(text)
+        if kind == "link":
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setAutoDefault(False)
+        if icon is not None:
+            self.setIconSize(QSize(16, 16))
+            theme.changed.connect(self._retint)
+            self._retint()
+
+    def rename(self, text: str) -> None:
+        """Change the caption and the accessible name together."""
+        if self._kind != "icon":
+            self.setText(text)
+        self.setAccessibleName(text)
+
+    def set_icon(self, icon: str) -> None:
+        """Show another icon of the set."""
+        self._icon = icon
+        self._retint()
+
+    def _retint(self) -> None:
+        if self._icon is not None:
+            self.setIcon(self._theme.icon(self._icon, _ICON_ROLE[self._kind], 16))
+
+
+class Icon(QLabel):
+    """A line icon beside a text."""
+
+    def __init__(self, theme: Theme, name: str, role: str = "muted", size: int = 18) -> None:
+        super().__init__()
+        self._theme, self._name, self._role, self._size = theme, name, role, size
+        self.setFixedSize(size, size)
+        theme.changed.connect(self._retint)
+        self._retint()
+
+    def show_icon(self, name: str, role: str) -> None:
+        """Show another icon."""
+        if (name, role) != (self._name, self._role):
+            self._name, self._role = name, role
+            self._retint()
+
+    def _retint(self) -> None:
+        self.setPixmap(self._theme.pixmap(self._name, self._role, self._size, 2))
+
+
+class Card(QFrame):
+    """A bordered surface: an optional title line with actions at its right, then the body."""
+
+    def __init__(self, title: str = "", detail: str = "") -> None:
+        super().__init__()
+        self.setProperty("card", True)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(16, 14, 16, 16)
+        outer.setSpacing(10)
+        self.title = label(title, "cardTitle")
+        self.detail = label(detail, "muted")
+        self.detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.header = QHBoxLayout()
+        self.header.setSpacing(10)
+        self.header.addWidget(self.title)
+        self.header.addWidget(self.detail, 1)
+        if title:
+            outer.addLayout(self.header)
+            self.setAccessibleName(title)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(8)
+        outer.addLayout(self.body, 1)
+
+    def set_chosen(self, chosen: bool) -> None:
+        """Mark the card as the chosen one of several."""
+        if bool(self.property("chosen")) != chosen:
+            self.setProperty("chosen", chosen)
+            restyle(self)
+
+
+class Finding(QFrame):
+    """One line of a check: a mark, what was found, what can be done about it."""
+
+    _MARKS = {
+        "info": ("info", "accent_text"),
+        "good": ("check", "good_text"),
+        "warning": ("warning", "warning_text"),
+        "error": ("error", "danger_text"),
+    }
+
+    def __init__(self, theme: Theme, level: Level, text: str, hint: str = "") -> None:
+        super().__init__()
+        self.level = level
+        self.setProperty("finding", level)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 12, 8)
+        row.setSpacing(10)
+        icon, role = self._MARKS[level]
+        row.addWidget(Icon(theme, icon, role), 0, Qt.AlignmentFlag.AlignTop)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        self.text = label(text, wrap=True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words.addWidget(self.text)
+        self.hint = label(hint, "muted" if level == "info" else "", wrap=True)
+        self.hint.setVisible(bool(hint))
+        words.addWidget(self.hint)
+        row.addLayout(words, 1)
+        self.actions = QHBoxLayout()
+        self.actions.setSpacing(4)
+        row.addLayout(self.actions)
+        self.setAccessibleName(f"{text} {hint}".strip())
+
+
+def line() -> QFrame:
+    """A thin horizontal rule."""
+    result = QFrame()
+    result.setProperty("line", True)
+    return result
+
+
+def row(*items: QWidget | int, spacing: int = 8) -> QHBoxLayout:
+    """Widgets side by side; a number is a stretch."""
+    layout = QHBoxLayout()
+    layout.setSpacing(spacing)
+    for item in items:
+        if isinstance(item, int):
+            layout.addStretch(item)
+        else:
+            layout.addWidget(item)
+    return layout

@@ -1,0 +1,138 @@
+"""The frame of every page: title line with actions, scrolling content, action line."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.gui.widgets.basic import label
+
+COMPACT_BELOW = 1100
+"""Window width under which two columns become one and the rail shrinks to icons."""
+
+
+class Page(QWidget):
+    """One room of the window. Subclasses fill ``content``, ``actions`` and ``action_line``."""
+
+    def __init__(self, title: str, *, scroll: bool = True) -> None:
+        super().__init__()
+        self.setObjectName("page")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        self.title = label(title, "pageTitle")
+        self.subtitle = label("", "muted")
+        self.subtitle.hide()
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(self.title)
+        words.addWidget(self.subtitle)
+        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.actions = QHBoxLayout()
+        self.actions.setSpacing(10)
+        head = QHBoxLayout()
+        head.setContentsMargins(28, 20, 28, 10)
+        head.setSpacing(16)
+        head.addLayout(words, 1)
+        head.addLayout(self.actions)
+        outer.addLayout(head)
+        self.below_title = QVBoxLayout()
+        self.below_title.setContentsMargins(28, 0, 28, 8)
+        outer.addLayout(self.below_title)
+        holder = QWidget()
+        holder.setObjectName("scrollContent")
+        self.content = QVBoxLayout(holder)
+        self.content.setContentsMargins(28, 4, 28, 16)
+        self.content.setSpacing(14)
+        if scroll:
+            area = QScrollArea()
+            area.setWidgetResizable(True)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            area.setFrameShape(QFrame.Shape.NoFrame)
+            area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            area.setWidget(holder)
+            self.scroll_area: QScrollArea | None = area
+            outer.addWidget(area, 1)
+        else:
+            self.scroll_area = None
+            outer.addWidget(holder, 1)
+        self._line_holder = QWidget()
+        self.action_line = QHBoxLayout(self._line_holder)
+        self.action_line.setContentsMargins(28, 10, 28, 18)
+        self.action_line.setSpacing(12)
+        self._line_holder.hide()
+        outer.addWidget(self._line_holder)
+
+    def show_action_line(self) -> None:
+        """Make the line at the bottom visible."""
+        self._line_holder.show()
+
+    def set_subtitle(self, text: str) -> None:
+        """The small line under the title; none when empty."""
+        self.subtitle.setText(text)
+        self.subtitle.setVisible(bool(text))
+
+    def entered(self) -> None:
+        """Called each time the page comes to the front."""
+
+    def left(self) -> None:
+        """Called when another page comes to the front."""
+
+
+class Columns(QWidget):
+    """Two columns that become one in a narrow window."""
+
+    def __init__(self, left: int = 1, right: int = 1) -> None:
+        super().__init__()
+        self._layout = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(14)
+        self.left = QVBoxLayout()
+        self.right = QVBoxLayout()
+        for column, stretch in ((self.left, left), (self.right, right)):
+            column.setSpacing(14)
+            holder = QWidget()
+            holder.setLayout(column)
+            column.setContentsMargins(0, 0, 0, 0)
+            # Equal claims: a wide child must not take the other column's room.
+            holder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+            self._layout.addWidget(holder, stretch)
+        self._window: QWidget | None = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._adapt()
+
+    def showEvent(self, event: QEvent) -> None:  # type: ignore[override]
+        super().showEvent(event)  # type: ignore[arg-type]
+        window = self.window()
+        if window is not self._window:
+            self._window = window
+            window.installEventFilter(self)
+        self._adapt()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self._window:
+            self._adapt()
+        return False
+
+    def _adapt(self) -> None:
+        narrow = self.window().width() < COMPACT_BELOW
+        wanted = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        if self._layout.direction() != wanted:
+            self._layout.setDirection(wanted)
+            for index in range(self._layout.count()):
+                widget = self._layout.itemAt(index).widget()
+                assert widget is not None
+                widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

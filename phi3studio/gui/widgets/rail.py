@@ -1,0 +1,145 @@
+"""The navigation rail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+)
+
+from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import Icon, Level, label
+
+
+@dataclass(frozen=True)
+class Room:
+    """One entry of the rail. ``below`` puts it at the bottom."""
+
+    key: str
+    title: str
+    icon: str
+    below: bool = False
+
+
+class _RoomButton(QToolButton):
+    """A rail entry, with an optional status dot."""
+
+    def __init__(self, theme: Theme, room: Room) -> None:
+        super().__init__()
+        self._theme = theme
+        self._room = room
+        self._dot: Level | None = None
+        self.setText(room.title)
+        self.setAccessibleName(room.title)
+        self.setCheckable(True)
+        self.setIconSize(QSize(18, 18))
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.toggled.connect(self._retint)
+        theme.changed.connect(self._retint)
+        self._retint()
+
+    def set_dot(self, level: Level | None, words: str) -> None:
+        self._dot = level
+        self.setAccessibleName(f"{self._room.title}: {words}" if words else self._room.title)
+        self.setToolTip(words)
+        self.update()
+
+    def set_compact(self, compact: bool) -> None:
+        self.setToolButtonStyle(
+            Qt.ToolButtonStyle.ToolButtonIconOnly
+            if compact
+            else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
+        )
+        if not self._dot:
+            self.setToolTip(self._room.title if compact else "")
+
+    def _retint(self) -> None:
+        role = "accent_text" if self.isChecked() else "muted"
+        self.setIcon(self._theme.icon(self._room.icon, role, 18))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self._dot is None or self._dot == "info":
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        color = {"good": "good", "warning": "warning", "error": "danger"}[self._dot]
+        painter.setBrush(self._theme.color(color))
+        at = QPointF(self.width() - 14, self.height() / 2)
+        if self.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonIconOnly:
+            at = QPointF(self.width() - 9, 9)
+        # A shape as well as a colour: a diamond asks for attention.
+        if self._dot == "good":
+            painter.drawEllipse(at, 4, 4)
+        else:
+            painter.drawPolygon(
+                [at + QPointF(0, -5), at + QPointF(5, 0), at + QPointF(0, 5), at + QPointF(-5, 0)]
+            )
+
+
+class Rail(QFrame):
+    """Rooms from top to bottom; reports which one was chosen."""
+
+    room_chosen = Signal(str)
+
+    WIDE, NARROW = 196, 58
+
+    def __init__(self, theme: Theme, brand: str, rooms: tuple[Room, ...]) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self._compact: bool | None = None
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 16, 10, 16)
+        layout.setSpacing(4)
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 0, 0, 10)
+        head.setSpacing(9)
+        head.addWidget(Icon(theme, "app", "accent", 22))
+        self._brand = label(brand, "brand")
+        head.addWidget(self._brand, 1)
+        layout.addLayout(head)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, _RoomButton] = {}
+        for room in (r for r in rooms if not r.below):
+            layout.addWidget(self._add(theme, room))
+        layout.addStretch(1)
+        for room in (r for r in rooms if r.below):
+            layout.addWidget(self._add(theme, room))
+        self.set_compact(False)
+
+    def set_current(self, key: str) -> None:
+        """Mark a room as the present one, without reporting it."""
+        if key in self._buttons:
+            self._buttons[key].setChecked(True)
+
+    def set_dot(self, key: str, level: Level | None, words: str) -> None:
+        """Show a status beside a room; *words* say the same for those who do not see it."""
+        self._buttons[key].set_dot(level, words)
+
+    def set_compact(self, compact: bool) -> None:
+        """Icons only, or icons and names."""
+        if compact == self._compact:
+            return
+        self._compact = compact
+        self.setFixedWidth(self.NARROW if compact else self.WIDE)
+        self._brand.setVisible(not compact)
+        for button in self._buttons.values():
+            button.set_compact(compact)
+
+    def _add(self, theme: Theme, room: Room) -> _RoomButton:
+        button = _RoomButton(theme, room)
+        button.clicked.connect(lambda _=False, key=room.key: self.room_chosen.emit(key))
+        self._group.addButton(button)
+        self._buttons[room.key] = button
+        return button

@@ -1,0 +1,50 @@
+"""Prepared examples as tensors: the data set, and packing of a batch into one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from phi3studio.worker.data.tokenise import IGNORED
+
+
+class ExampleDataset(Dataset[dict[str, list[int]]]):
+    """Rows of ``input_ids`` and ``labels`` (lists of equal length), held as Arrow.
+
+    *source* is a ``datasets.Dataset`` of the Parquet file that ``prepare`` wrote.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source.select_columns(["input_ids", "labels"])
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> dict[str, list[int]]:
+        row = self._source[int(index)]
+        return {"input_ids": row["input_ids"], "labels": row["labels"]}
+
+
+def collate_packed(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
+    """Lay the rows of a batch one behind the other: shapes (1, sum of lengths), no padding.
+
+    ``position_ids`` restart at every row and there is no attention mask: from that transformers
+    builds exact block-diagonal attention, so no row sees another (an all-ones mask would leak).
+    The first token of a row has nothing before it to be predicted from and is never learned.
+    """
+    ids: list[int] = []
+    labels: list[int] = []
+    positions: list[int] = []
+    for row in batch:
+        ids.extend(row["input_ids"])
+        labels.append(IGNORED)
+        labels.extend(row["labels"][1:])
+        positions.extend(range(len(row["input_ids"])))
+    return {
+        "input_ids": torch.tensor([ids]),
+        "labels": torch.tensor([labels]),
+        "position_ids": torch.tensor([positions]),
+    }
