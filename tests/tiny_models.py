@@ -81,7 +81,9 @@ def make_tiny_phi3(folder: Path, **changes: Any) -> Path:
     values: dict[str, Any] = {
         "vocab_size": (len(tokenizer) + 63) // 64 * 64,
         "hidden_size": 128,
-        "intermediate_size": 256,
+        # Not half the vocabulary: ModelBuilder takes every linear layer with as many outputs as
+        # there are tokens for the head, and gate_up_proj has twice this many.
+        "intermediate_size": 512,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,

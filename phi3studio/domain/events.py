@@ -210,7 +210,7 @@ def parse_event(line: str | bytes) -> Event | None:
             f"this program reads format {EVENT_VERSION}.",
             "Open the run with the version of Phi-3 Studio that made it, or update this one.",
         )
-    if data["type"] not in _TYPES:
+    if not isinstance(data["type"], str) or data["type"] not in _TYPES:
         return None
     try:
         payload = _PAYLOAD.validate_python(data)

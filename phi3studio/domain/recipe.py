@@ -14,12 +14,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from phi3studio.domain.dataset import DataFormat as DataFormat
+from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.template import nearest, parse_template
 
 RECIPE_VERSION = 1
 
-DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda", "dml"]
@@ -55,7 +56,10 @@ class _Section(BaseModel):
 
 
 class Template(_Section):
-    """Prompt and completion, with ``{column}`` placeholders; ``{{`` is a literal brace."""
+    """Prompt and completion, with ``{column}`` placeholders; ``{{`` is a literal brace.
+
+    ``{?column}…{/column}`` is a part that appears only in rows where the column has a value.
+    """
 
     prompt: str = Field(description="Shown to the model, not learned.")
     completion: str = Field(description="What the model learns to say; its stop token is added.")
@@ -87,21 +91,40 @@ class Template(_Section):
         return tuple(dict.fromkeys(both))
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """The columns that every row must fill: those outside of optional sections."""
+        both = (
+            *parse_template(self.prompt, "prompt").required,
+            *parse_template(self.completion, "completion").required,
+        )
+        return tuple(dict.fromkeys(both))
+
+    @property
     def label_column(self) -> str | None:
         """The completion's only column, if the completion is that column alone."""
         parsed = parse_template(self.completion, "completion")
-        is_label = len(parsed.pieces) == 1 and parsed.pieces[0].column is not None
-        return parsed.pieces[0].column if is_label else None
+        return parsed.only_column
 
 
 class Split(_Section):
-    """How rows are held out: never trained, used for the figures at the end."""
+    """How rows are held out: never trained, used for the figures at the end.
+
+    Rows with an equal or nearly equal prompt always fall on the same side.
+    """
 
     held_out: float = Field(
         0.2, gt=0, lt=1, description="Share of the rows that is held out, between 0 and 1."
     )
     file: str | None = Field(
         None, description="A second file whose rows are held out instead of a share."
+    )
+    column: str | None = Field(
+        None, description="A column that says which rows are held out, instead of a share."
+    )
+    values: list[str] = Field(
+        ["test", "validation", "valid", "val", "dev", "eval", "held_out"],
+        min_length=1,
+        description="The values of that column which mark a held-out row.",
     )
     stratify: bool = Field(
         True, description="Keep the labels' proportions, where the completion is a label."
@@ -111,24 +134,28 @@ class Split(_Section):
         None, ge=1, description="Measure at most so many held-out rows; all when absent."
     )
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Split:
+        if self.file is not None and self.column is not None:
+            raise InputError(
+                "recipe.two_splits",
+                "data.split names both a file and a column of held-out rows.",
+                "Keep one of data.split.file and data.split.column.",
+            )
+        return self
 
-class Data(_Section):
+
+class Data(Source):
     """Where the rows come from and how a row becomes text."""
 
-    source: str = Field(
-        min_length=1, description="Path of the data file; a relative one from the recipe's folder."
-    )
-    format: DataFormat = Field("auto", description="File format; recognised when auto.")
-    encoding: str | None = Field(None, description="Text encoding; recognised when absent.")
-    delimiter: str | None = Field(None, description="CSV delimiter; recognised when absent.")
     template: Template | None = Field(
         None, description="For rows with columns; leave out for conversations."
     )
     messages: str | None = Field(
         None, description="For conversations: the column that holds the messages."
     )
-    skip_broken: bool = Field(
-        False, description="Leave out lines that cannot be read, instead of stopping at them."
+    repairs: list[Repair] = Field(
+        [], description="What is repaired on the way to training; the file is never changed."
     )
     split: Split = Split()
 

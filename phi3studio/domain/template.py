@@ -2,28 +2,38 @@
 
 A template has two parts. The *prompt* is shown to the model and not learned, the *completion*
 is what the model learns to say. ``{column}`` stands for a value of the row, a dotted path
-(``{user.name}``) reaches into nested values, ``{{`` and ``}}`` are literal braces.
+(``{user.name}``) reaches into nested values, ``{{`` and ``}}`` are literal braces, and
+``{?column}…{/column}`` is a part that appears only where the column has a value.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
+import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from phi3studio.domain.errors import InputError
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
+_DEEPEST = 20
+BOUNDARY = "{=>}"
+"""Marks where the prompt ends, in a template that is written as one text."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of literal text, or the name of the column that replaces it."""
+    """Literal text, a column that replaces it, or (with *inner*) a part that is optional.
+
+    The optional part appears if *column* has a value that is not blank.
+    """
 
     text: str
     column: str | None = None
+    inner: tuple[Piece, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,28 +41,73 @@ class ParsedTemplate:
     """One part of a template, ready to be filled. Made by :func:`parse_template`."""
 
     pieces: tuple[Piece, ...]
+    columns: tuple[str, ...] = field(init=False)
+    """All columns in the order of their first use."""
+    required: tuple[str, ...] = field(init=False)
+    """The columns outside of optional sections: every row must fill them."""
+
+    def __post_init__(self) -> None:
+        required = [p.column for p in self.pieces if p.column is not None and p.inner is None]
+        object.__setattr__(self, "columns", tuple(dict.fromkeys(_columns(self.pieces))))
+        object.__setattr__(self, "required", tuple(dict.fromkeys(required)))
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns in the order of their first use."""
-        return tuple(dict.fromkeys(p.column for p in self.pieces if p.column is not None))
+    def only_column(self) -> str | None:
+        """The column, if the template is that column alone."""
+        if len(self.pieces) == 1 and self.pieces[0].inner is None:
+            return self.pieces[0].column
+        return None
 
-    def render(self, row: Mapping[str, Any]) -> str:
-        """Fill in one row.
+    @property
+    def tail(self) -> str:
+        """The literal text at the end, after the last placeholder."""
+        last = self.pieces[-1] if self.pieces else None
+        return last.text if last is not None and last.column is None else ""
+
+    def render(self, row: Mapping[str, Any], known: Collection[str] = ()) -> str:
+        """Fill in one row; *known* are columns that the data has, whether or not this row does.
 
         A value that is missing or ``None`` is an error and never becomes the text "None".
         """
-        return "".join(
-            piece.text if piece.column is None else cell_text(row, piece.column)
-            for piece in self.pieces
-        )
+        parts: list[str] = []
+        _render(self.pieces, row, known, parts)
+        return "".join(parts)
 
 
+def _columns(pieces: Sequence[Piece]) -> Iterator[str]:
+    for piece in pieces:
+        if piece.column is not None:
+            yield piece.column
+        yield from _columns(piece.inner or ())
+
+
+def _render(
+    pieces: Sequence[Piece], row: Mapping[str, Any], known: Collection[str], parts: list[str]
+) -> None:
+    for piece in pieces:
+        column = piece.column
+        if column is None:
+            parts.append(piece.text)
+        elif piece.inner is None:
+            value = row.get(column)  # the common case; everything else is looked at closely
+            parts.append(value if type(value) is str else cell_text(row, column, known))
+        elif not is_blank(row, column):
+            _render(piece.inner, row, known, parts)
+
+
+@functools.lru_cache(maxsize=256)
 def parse_template(text: str, part: str = "template") -> ParsedTemplate:
     """Parse one template part; *part* names it in errors ("prompt", "completion")."""
-    pieces: list[Piece] = []
+    stack: list[tuple[str, list[Piece]]] = [("", [])]
     end = 0
     literal = ""
+
+    def flush() -> None:
+        nonlocal literal
+        if literal:
+            stack[-1][1].append(Piece(literal))
+        literal = ""
+
     for match in _TOKEN.finditer(text):
         literal += text[end : match.start()]
         end = match.end()
@@ -61,7 +116,8 @@ def parse_template(text: str, part: str = "template") -> ParsedTemplate:
             literal += token[0]
             continue
         name = (match.group(1) or "").strip()
-        if not name:
+        mark, bare = (name[0], name[1:].strip()) if name[:1] in ("?", "/") else ("", name)
+        if not bare:
             raise InputError(
                 "template.brace",
                 f"The {part} has a single brace at character {match.start() + 1}: "
@@ -69,23 +125,50 @@ def parse_template(text: str, part: str = "template") -> ParsedTemplate:
                 "Write {{ or }} for a brace that is meant as text, or put a column name inside: "
                 "{column}.",
             )
-        if literal:
-            pieces.append(Piece(literal))
-            literal = ""
-        pieces.append(Piece("", name))
+        flush()
+        if mark == "?":
+            if len(stack) > _DEEPEST:
+                raise _section_error(part, f"more than {_DEEPEST} sections inside one another")
+            stack.append((bare, []))
+        elif mark == "/":
+            opened, inner = stack[-1]
+            if len(stack) == 1 or opened != bare:
+                raise _section_error(part, f"{{/{bare}}} without a {{?{bare}}} before it")
+            stack.pop()
+            stack[-1][1].append(Piece("", bare, tuple(inner)))
+        else:
+            stack[-1][1].append(Piece("", bare))
     literal += text[end:]
-    if literal:
-        pieces.append(Piece(literal))
-    return ParsedTemplate(tuple(pieces))
+    flush()
+    if len(stack) > 1:
+        raise _section_error(part, f"{{?{stack[-1][0]}}} without a {{/{stack[-1][0]}}} after it")
+    return ParsedTemplate(tuple(stack[0][1]))
+
+
+def _section_error(part: str, what: str) -> InputError:
+    return InputError(
+        "template.section",
+        f"The {part} has {what}.",
+        "An optional part is written {?column}…{/column}.",
+    )
+
+
+def escape(text: str) -> str:
+    """*text* as a template that renders to it."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def split_template(text: str) -> tuple[str, str]:
-    """Divide a one-piece template into prompt and completion, before its last placeholder.
+    """Divide a one-piece template into prompt and completion: at the mark ``{=>}``, or else
+    before its last placeholder.
 
     Tutorial configurations hold a single text (``### Text: {phrase}\\n### The tone is:\\n{tone}``);
     what follows the last column, such as a stop tag, belongs to the completion.
     """
-    matches = [m for m in _TOKEN.finditer(text) if m.group(1)]
+    before, mark, after = text.partition(BOUNDARY)
+    if mark:
+        return before, after
+    matches = [m for m in _TOKEN.finditer(text) if m.group(1) and m.group(1)[0] not in "?/"]
     if not matches:
         raise InputError(
             "template.no_completion",
@@ -117,13 +200,28 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def cell_text(row: Mapping[str, Any], path: str) -> str:
-    """The text of one cell, as the template shows it."""
+def is_blank(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a cell is missing, null, or nothing but white space."""
     try:
         value = lookup(row, path)
     except KeyError:
-        raise missing_column(path, list(row)) from None
-    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value != value or value == [] or value == {}
+
+
+def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) -> str:
+    """The text of one cell, as the template shows it. Lists and objects appear as JSON."""
+    try:
+        value = lookup(row, path)
+    except KeyError:
+        if path not in known and path.split(".")[0] not in known:
+            raise missing_column(path, list(row)) from None
+        value = None
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:  # nothing, or not a number
         raise InputError(
             "data.empty_value",
             f"The column “{path}” has no value in this row.",
@@ -131,6 +229,8 @@ def cell_text(row: Mapping[str, Any], path: str) -> str:
         )
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,3 +194,17 @@ def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
             f"Set training.sequence_length to {facts.context} or less.",
         )
     facts.target_modules(recipe.method.target_modules)
+
+
+def get(params: dict[str, Any], cancel: Any) -> Iterator[dict[str, Any]]:
+    """The models service: make ``source`` ready; yields ``{"activity"}``, returns its folder."""
+    told: list[str] = []
+    folder = resolve_model(str(params["source"]), told.append)
+    for activity in told:
+        yield {"activity": activity}
+    return {"folder": str(folder)}
+
+
+def handlers() -> dict[str, Any]:
+    """The service's methods."""
+    return {"get": get}

@@ -97,12 +97,21 @@ def train_config(recipe: Recipe, plan: TrainPlan) -> dict[str, Any]:
     }
 
 
-def merge_config(recipe: Recipe, model: Path, adapter: Path, output: Path, cache: Path) -> Any:
-    """The workflow of the merge stage: base weights plus adapter."""
+def merge_config(
+    recipe: Recipe,
+    model: Path,
+    adapter: Path,
+    output: Path,
+    cache: Path,
+    dtype: str | None = None,
+) -> dict[str, Any]:
+    """The workflow of the merge stage: base weights plus adapter, in *dtype* or as stored."""
     config = _workflow(
         recipe, model, {"merge": {"type": "MergeAdapterWeights"}}, output, cache
     )
     config["input_model"]["adapter_path"] = str(adapter)
+    if dtype is not None:
+        config["input_model"]["load_kwargs"]["torch_dtype"] = dtype
     return config
 
 

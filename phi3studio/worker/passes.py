@@ -7,9 +7,9 @@ model loading, adapter set-up and output, and brings its own data path, loss and
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,8 @@ class TrainingHooks:
     """What the run gives to the training that Olive starts."""
 
     callbacks: Sequence[TrainerCallback] = ()
+    on_tokens: Callable[[int], None] = lambda tokens: None
     checkpoint: Path | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 # Olive builds passes itself from JSON, so objects reach them only around it.
@@ -93,6 +93,7 @@ class StudioLoRA(LoRA):  # type: ignore[misc]
         if not arguments.output_dir:
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
         trainer = PackedTrainer(
+            on_tokens=hooks.on_tokens,
             model=model,
             args=arguments.create_training_args(),
             train_dataset=train_data,

@@ -27,6 +27,9 @@ Handler = Callable[[dict[str, Any], "Cancel"], Any]
 SERVICES = {
     "inspector": "phi3studio.worker.inspect",
     "chat": "phi3studio.worker.chat",
+    "evaluator": "phi3studio.worker.evaluator",
+    "models": "phi3studio.worker.models",
+    "probe": "phi3studio.worker.probe",
 }
 """Service name → module with ``handlers()``, and perhaps ``warm_up()`` for slow imports."""
 

@@ -30,8 +30,9 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     is a small part of a masked batch; the loss is the same sum over the same tokens.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, on_tokens: Callable[[int], None], **options: Any) -> None:
         super().__init__(**options)
+        self._on_tokens = on_tokens
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
 
@@ -44,6 +45,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         """Mean cross entropy of the learned tokens (over the whole optimiser step)."""
         total, count, outputs = packed_loss(model, inputs)
+        self._on_tokens(inputs["input_ids"].numel())
         if isinstance(num_items_in_batch, torch.Tensor):
             num_items_in_batch = num_items_in_batch.to(total.device)
         loss = total / (num_items_in_batch if num_items_in_batch is not None else max(1, count))

@@ -84,7 +84,7 @@ class Theme(QObject):
         font.setStyleHint(QFont.StyleHint.Monospace)
         font.setPixelSize(self.tokens.sizes[size])
         for feature in ("calt", "liga", "clig", "dlig"):
-            font.setFeature(QFont.Tag(feature.encode()), 0)
+            font.setFeature(QFont.Tag(feature), 0)
         return font
 
     def icon(self, name: str, role: str = "text", size: int = 18) -> QIcon:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -14,14 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.gui.widgets.basic import label
+from phi3studio.gui.widgets.basic import Elided
 
 COMPACT_BELOW = 1100
 """Window width under which two columns become one and the rail shrinks to icons."""
 
 
 class Page(QWidget):
-    """One room of the window. Subclasses fill ``content``, ``actions`` and ``action_line``."""
+    """One room of the window. Subclasses fill ``content``, ``buttons`` and ``action_line``."""
 
     def __init__(self, title: str, *, scroll: bool = True) -> None:
         super().__init__()
@@ -30,25 +30,23 @@ class Page(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
-        self.title = label(title, "pageTitle")
-        self.subtitle = label("", "muted")
+        self.title = Elided(title, "pageTitle")
+        self.subtitle = Elided("", "muted")
         self.subtitle.hide()
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self.title)
         words.addWidget(self.subtitle)
-        self.title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.actions = QHBoxLayout()
-        self.actions.setSpacing(10)
+        self.buttons = QHBoxLayout()
+        self.buttons.setSpacing(10)
         head = QHBoxLayout()
         head.setContentsMargins(28, 20, 28, 10)
         head.setSpacing(16)
         head.addLayout(words, 1)
-        head.addLayout(self.actions)
+        head.addLayout(self.buttons)
         outer.addLayout(head)
         self.below_title = QVBoxLayout()
-        self.below_title.setContentsMargins(28, 0, 28, 8)
+        self.below_title.setContentsMargins(26, 4, 28, 10)
         outer.addLayout(self.below_title)
         holder = QWidget()
         holder.setObjectName("scrollContent")
@@ -62,6 +60,7 @@ class Page(QWidget):
             area.setFrameShape(QFrame.Shape.NoFrame)
             area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             area.setWidget(holder)
+            area.verticalScrollBar().rangeChanged.connect(self._keep_right_edge)
             self.scroll_area: QScrollArea | None = area
             outer.addWidget(area, 1)
         else:
@@ -73,6 +72,10 @@ class Page(QWidget):
         self.action_line.setSpacing(12)
         self._line_holder.hide()
         outer.addWidget(self._line_holder)
+
+    def _keep_right_edge(self, low: int, high: int) -> None:
+        # The scroll bar takes its 10 px from the margin, so that cards and title line agree.
+        self.content.setContentsMargins(28, 4, 18 if high > low else 28, 16)
 
     def show_action_line(self) -> None:
         """Make the line at the bottom visible."""
@@ -114,8 +117,8 @@ class Columns(QWidget):
         super().resizeEvent(event)
         self._adapt()
 
-    def showEvent(self, event: QEvent) -> None:  # type: ignore[override]
-        super().showEvent(event)  # type: ignore[arg-type]
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         window = self.window()
         if window is not self._window:
             self._window = window
@@ -132,7 +135,3 @@ class Columns(QWidget):
         wanted = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
         if self._layout.direction() != wanted:
             self._layout.setDirection(wanted)
-            for index in range(self._layout.count()):
-                widget = self._layout.itemAt(index).widget()
-                assert widget is not None
-                widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -37,7 +37,8 @@ class _RoomButton(QToolButton):
         self._theme = theme
         self._room = room
         self._dot: Level | None = None
-        self.setText(room.title)
+        # The style draws the text close to the icon; an en space keeps them apart.
+        self.setText(f"\u2002{room.title}")
         self.setAccessibleName(room.title)
         self.setCheckable(True)
         self.setIconSize(QSize(18, 18))

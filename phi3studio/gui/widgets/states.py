@@ -29,16 +29,16 @@ class EmptyState(QWidget):
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.text.setMaximumWidth(460)
         self.text.setMinimumWidth(280)
-        self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         layout.addWidget(self.text, 0, Qt.AlignmentFlag.AlignHCenter)
-        self.actions = row(1, 1)
+        self.buttons = row(1, 1)
         layout.addSpacing(8)
-        layout.addLayout(self.actions)
+        layout.addLayout(self.buttons)
         layout.addStretch(2)
 
     def add_action(self, button: Button) -> None:
         """Put a button below the text."""
-        self.actions.insertWidget(self.actions.count() - 1, button)
+        self.buttons.insertWidget(self.buttons.count() - 1, button)
 
 
 class ErrorState(QWidget):
@@ -57,7 +57,7 @@ class ErrorState(QWidget):
         if words.detail:
             more = Button(theme, self.tr("Details"), kind="link")
             more.clicked.connect(self._toggle)
-            self.finding.actions.addWidget(more)
+            self.finding.buttons.addWidget(more)
         layout.addWidget(self._details)
 
     def _toggle(self) -> None:

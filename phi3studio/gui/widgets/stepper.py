@@ -47,9 +47,7 @@ class _StepButton(QAbstractButton):
         }
         self.setAccessibleName(f"{self._number}. {step.title}: {words[step.state]}")
         self.setToolTip(words["touched"] if step.state == "touched" else "")
-        self.setFocusPolicy(
-            Qt.FocusPolicy.StrongFocus if clickable else Qt.FocusPolicy.NoFocus
-        )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if clickable else Qt.FocusPolicy.NoFocus)
         self.setEnabled(step.reachable or not clickable)
         self.setCursor(
             Qt.CursorShape.PointingHandCursor
@@ -87,7 +85,9 @@ class _StepButton(QAbstractButton):
         mark = {"done": "check", "touched": "warning", "failed": "close"}.get(state)
         if mark:
             pixmap = self._theme.pixmap(mark, ink, 14, 3)
-            painter.drawPixmap(QPointF(disc.x() + 5, disc.y() + (4 if mark == "warning" else 5)), pixmap)
+            painter.drawPixmap(
+                QPointF(disc.x() + 5, disc.y() + (4 if mark == "warning" else 5)), pixmap
+            )
         else:
             painter.setPen(self._theme.color(ink))
             painter.setFont(self._theme.font("base", QFont.Weight.DemiBold))

@@ -1,36 +1,44 @@
-"""Everything between a recipe's data section and the examples that a run trains on."""
+"""Everything between a recipe's data section and the examples that a run trains on.
+
+The source is read twice. First every row is repaired and rendered, and a few numbers of it are
+kept; from these is decided what is left out and what is held out. Then the rows that remain are
+tokenised and written. So memory does not grow with the rows, but for those numbers.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Recipe
-from phi3studio.domain.template import missing_column, parse_template
 from phi3studio.runs.files import write_json
-from phi3studio.worker.data.readers import Row, Rows, read_rows
-from phi3studio.worker.data.split import held_out_rows
-from phi3studio.worker.data.tokenise import (
-    Example,
-    Tokenizer,
-    find_stop,
-    tokenise_chat,
-    tokenise_pair,
-)
+from phi3studio.worker.data.decide import Decision, are_labels, decide
+from phi3studio.worker.data.process import Passed, Process, columns_of
+from phi3studio.worker.data.render import check_columns
+from phi3studio.worker.data.rows import Batch, RowSource
+from phi3studio.worker.data.snapshot import SnapshotWriter, file_sha256
+from phi3studio.worker.data.survey import Survey, Surveyed
+from phi3studio.worker.data.tokenise import Encoder, Tokenizer, example_of
 
 MANIFEST = "manifest.json"
 ProgressFn = Callable[[int, int], None]
+_FIRST_PASS = 0.3
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """The final examples of a run: two Parquet files and the facts about them."""
+    """The final examples of a run: two Parquet files and the facts about them.
+
+    ``left_out_rows`` counts broken lines and rows of which nothing could be learned; ``dropped``
+    counts what repairs left out, by their kind, and training rows that leaked (``leaked``).
+    """
 
     train: Path
     held_out: Path
@@ -42,59 +50,65 @@ class Prepared:
     cut_off_rows: int
     left_out_rows: int
     labels: tuple[str, ...]
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
-def prepare(recipe: Recipe, tokenizer: Tokenizer, folder: Path, on_progress: ProgressFn) -> Prepared:
-    """Read, render, tokenise and split the recipe's data, and keep the result in *folder*.
+@dataclass
+class _Totals:
+    tokens: int = 0
+    learned: int = 0
+    longest: int = 0
+    cut_off: int = 0
+    left_out: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def prepare(
+    recipe: Recipe, tokenizer: Tokenizer, folder: Path, on_progress: ProgressFn
+) -> Prepared:
+    """Read, repair, render, split and tokenise the recipe's data; keep the result in *folder*.
 
     The files are named by the SHA-256 of their content, so a changed source can never reuse an
-    old training. Raises :class:`InputError` for data that cannot be trained.
+    old training. *on_progress* hears (rows done, rows in all), where the latter is an estimate
+    at first; it may raise to stop. Raises :class:`InputError` for data that cannot be trained.
     """
-    source = Path(recipe.data.source)
-    rows = read_rows(recipe.data, source)
-    stop = find_stop(tokenizer)
-    check_columns(recipe.data, rows)
-    examples: list[tuple[int, Example]] = []
-    skipped = len(rows.broken)
-    for index, row in enumerate(rows.rows):
-        example = example_of(recipe, tokenizer, stop, row, index, source)
-        if example.learned:
-            examples.append((index, example))
-        else:
-            skipped += 1
-        if index % 200 == 199 or index + 1 == len(rows.rows):
-            on_progress(index + 1, len(rows.rows))
-    train, held_out = _split(recipe, tokenizer, stop, examples, rows.rows)
-    _enough(recipe, train, held_out)
+    data, longest = recipe.data, recipe.training.sequence_length
+    encoder = Encoder(tokenizer)
+    main = _Reading(data, encoder, longest)
+    second = _second_file(data, encoder, longest)
+    surveyed = main.survey(lambda share, rows: on_progress(*_at(_FIRST_PASS * share, rows)))
+    evaluation = second.survey(lambda _share, _rows: None) if second else None
+    decision = decide(data, surveyed, evaluation)
+    rows = len(surveyed)
     folder.mkdir(parents=True, exist_ok=True)
-    train_file = _store(folder, "train", train)
-    held_out_file = _store(folder, "held-out", held_out)
-    kept = [example for _, example in (*train, *held_out)]
-    labels = _labels(recipe.data, rows.rows) or []
+    totals = _Totals(dropped=dict(decision.dropped))
+    with SnapshotWriter(folder, "train") as train, SnapshotWriter(folder, "held-out") as held_out:
+        limit = data.split.limit or rows + (len(evaluation) if evaluation is not None else 0)
+        for batch, passed in main.again(decision):
+            _write(batch, passed, decision, train, held_out, limit, longest, totals)
+            share = _FIRST_PASS + (1 - _FIRST_PASS) * (batch.first + len(batch.rows)) / rows
+            on_progress(*_at(share, rows))
+        if second is not None and evaluation is not None:
+            all_held = _all_held_out(data, evaluation)
+            for batch, passed in second.again(all_held):
+                _write(batch, passed, all_held, train, held_out, limit, longest, totals)
+        _enough(recipe, train.rows, held_out.rows)
+    on_progress(rows, rows)
+    assert train.path is not None and held_out.path is not None  # noqa: PT018
     prepared = Prepared(
-        train=train_file,
-        held_out=held_out_file,
-        train_rows=len(train),
-        held_out_rows=len(held_out),
-        tokens=sum(len(example.input_ids) for example in kept),
-        learned_tokens=sum(example.learned for example in kept),
-        longest=max(len(example.input_ids) + example.cut_off for example in kept),
-        cut_off_rows=sum(example.cut_off > 0 for example in kept),
-        left_out_rows=skipped,
-        labels=tuple(sorted(set(labels))) if len(set(labels)) <= len(labels) // 2 else (),
+        train=train.path,
+        held_out=held_out.path,
+        train_rows=train.rows,
+        held_out_rows=held_out.rows,
+        tokens=totals.tokens,
+        learned_tokens=totals.learned,
+        longest=totals.longest,
+        cut_off_rows=totals.cut_off,
+        left_out_rows=totals.left_out + main.source.broken_count,
+        labels=_labels(surveyed, decision),
+        dropped={reason: count for reason, count in totals.dropped.items() if count},
     )
-    manifest = {
-        "version": 1,
-        "source": {"path": str(source), "sha256": _sha256(source), "rows": len(rows.rows)},
-        "stop": {"text": stop.text, "id": stop.id},
-        **{
-            key: (value.name if isinstance(value, Path) else value)
-            for key, value in vars(prepared).items()
-        },
-        "train_sha256": _sha256(train_file),
-        "held_out_sha256": _sha256(held_out_file),
-    }
-    write_json(folder / MANIFEST, manifest)
+    write_json(folder / MANIFEST, _manifest(recipe, encoder, prepared, main, second, rows))
     return prepared
 
 
@@ -104,102 +118,135 @@ def load_prepared(folder: Path) -> Prepared | None:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         train, held_out = folder / manifest["train"], folder / manifest["held_out"]
         if (
-            _sha256(train) != manifest["train_sha256"]
-            or _sha256(held_out) != manifest["held_out_sha256"]
+            file_sha256(train) != manifest["train_sha256"]
+            or file_sha256(held_out) != manifest["held_out_sha256"]
         ):
             return None
-        facts = {key: manifest[key] for key in Prepared.__dataclass_fields__}
+        facts = {
+            item.name: manifest[item.name]
+            for item in fields(Prepared)
+            if item.name in manifest or item.default_factory is MISSING
+        }
         return Prepared(
-            **facts
-            | {"train": train, "held_out": held_out, "labels": tuple(manifest["labels"])}
+            **facts | {"train": train, "held_out": held_out, "labels": tuple(manifest["labels"])}
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def example_of(
-    recipe: Recipe, tokenizer: Tokenizer, stop: Any, row: Row, index: int, source: Path
-) -> Example:
-    """One row as the model will see it; errors name the row."""
-    data, longest = recipe.data, recipe.training.sequence_length
-    try:
-        if data.template is not None:
-            prompt = parse_template(data.template.prompt, "prompt").render(row)
-            completion = parse_template(data.template.completion, "completion").render(row)
-            return tokenise_pair(tokenizer, stop, prompt, completion, longest)
-        messages = row.get(data.messages or "messages")
-        if not _is_conversation(messages):
+class _Reading:
+    """One source, read once to survey it and again to tokenise it."""
+
+    def __init__(self, data: Data, encoder: Encoder, max_tokens: int) -> None:
+        self.data = data
+        self.source = RowSource(data)
+        self._encoder = encoder
+        self._max_tokens = max_tokens
+        self._process: Process | None = None
+        self.digest = ""
+
+    def survey(self, on_share: Callable[[float, int], None]) -> Surveyed:
+        survey: Survey | None = None
+        for batch in self.source.batches(hashed=True):
+            if self._process is None or survey is None:
+                columns = columns_of(batch.rows)
+                check_columns(self.data, columns)
+                self._process = Process(self.data, self._encoder, self._max_tokens, columns)
+                survey = Survey(self._process)
+            passed = self._process.render(batch.rows)
+            for at, item in enumerate(passed):
+                if item.error is not None:
+                    raise self._named(item.error, batch.first + at)
+            survey.add(passed)
+            share = batch.done / batch.total if batch.total else 0.5
+            on_share(share, round(survey.rows / share) if share else survey.rows)
+        if survey is None:
             raise InputError(
-                "data.messages_shape",
-                f"“{data.messages}” is not a list of messages with role and content.",
-                'Write [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',
+                "data.empty",
+                f"The data file {self.data.source} holds no rows.",
+                "Choose a file with rows in it.",
             )
-        return tokenise_chat(tokenizer, stop, messages, longest, row.get("tools"))
-    except InputError as exc:
-        raise InputError(exc.code, f"{source.name}, row {index + 1}: {exc.message}", exc.hint) from exc
+        self.digest = _digest(self.source)
+        return survey.finish()
+
+    def again(self, decision: Decision) -> Iterator[tuple[Batch, list[Passed]]]:
+        """Batches with their kept rows tokenised; the others are passed over unrendered."""
+        assert self._process is not None
+        kept = decision.kept
+        for batch in self.source.batches(hashed=True):
+            flags = kept[batch.first : batch.first + len(batch.rows)]
+            if len(flags) < len(batch.rows):
+                raise _changed(self.data)
+            rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
+            yield batch, self._process.encode(self._process.render(rows))
+        if _digest(self.source) != self.digest:
+            raise _changed(self.data)
+
+    def _named(self, exc: InputError, row: int) -> InputError:
+        name = Path(self.data.source).name
+        return InputError(exc.code, f"{name}, row {row + 1}: {exc.message}", exc.hint)
 
 
-def check_columns(data: Data, rows: Rows) -> None:
-    """Every column that the recipe names must exist in the data."""
-    columns = rows.columns
-    named = data.template.columns if data.template else (data.messages or "messages",)
-    for name in named:
-        if name not in columns and name.split(".")[0] not in columns:
-            raise missing_column(name, columns)
-
-
-def _is_conversation(value: object) -> bool:
-    return isinstance(value, Sequence) and bool(value) and all(
-        isinstance(item, Mapping) and "role" in item for item in value
-    )
-
-
-def _labels(data: Data, rows: Sequence[Row]) -> list[str] | None:
-    column = data.template.label_column if data.template else None
-    if column is None:
+def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
+    if data.split.file is None:
         return None
-    return [str(row.get(column)) for row in rows]
+    other = data.model_copy(update={"source": data.split.file, "also": []})
+    return _Reading(other, encoder, longest)
 
 
-def _split(
-    recipe: Recipe,
-    tokenizer: Tokenizer,
-    stop: Any,
-    examples: list[tuple[int, Example]],
-    rows: Sequence[Row],
-) -> tuple[list[tuple[int, Example]], list[tuple[int, Example]]]:
-    split = recipe.data.split
-    if split.file is not None:
-        path = Path(split.file)
-        other = read_rows(recipe.data, path)
-        check_columns(recipe.data, other)
-        held = [
-            (index, example_of(recipe, tokenizer, stop, row, index, path))
-            for index, row in enumerate(other.rows)
-        ]
-        held = [pair for pair in held if pair[1].learned]
-        train = examples
-    else:
-        labels = _labels(recipe.data, rows) if split.stratify else None
-        if labels is not None and max(Counter(labels).values()) < 2:
-            labels = None
-        chosen = held_out_rows(
-            [example.prompt for _, example in examples],
-            [labels[index] for index, _ in examples] if labels is not None else None,
-            split.held_out,
-            split.seed,
-        )
-        train = [pair for at, pair in enumerate(examples) if at not in chosen]
-        held = [pair for at, pair in enumerate(examples) if at in chosen]
-    return train, held[: split.limit] if split.limit else held
+def _all_held_out(data: Data, rows: Surveyed) -> Decision:
+    """The second file's rows are held out, all that the row-wise repairs leave."""
+    usable = rows.states == 0
+    nothing = np.zeros(len(rows), np.bool_)
+    return Decision(nothing, usable, nothing)
 
 
-def _enough(recipe: Recipe, train: Sequence[object], held_out: Sequence[object]) -> None:
+def _write(
+    batch: Batch,
+    passed: list[Passed],
+    decision: Decision,
+    train: SnapshotWriter,
+    held_out: SnapshotWriter,
+    limit: int,
+    longest: int,
+    totals: _Totals,
+) -> None:
+    kept = decision.kept[batch.first : batch.first + len(batch.rows)]
+    places = (np.flatnonzero(kept) + batch.first).tolist()
+    sides: tuple[tuple[list[int], list[Any]], ...] = (([], []), ([], []))
+    for place, item in zip(places, passed, strict=True):
+        if item.dropped is not None:
+            totals.dropped[item.dropped] = totals.dropped.get(item.dropped, 0) + 1
+            continue
+        assert item.rendered is not None and item.encoded is not None  # noqa: PT018
+        example = example_of(item.rendered, item.encoded, longest)
+        learned = example.learned
+        if not learned:
+            totals.left_out += 1
+            continue
+        held = bool(decision.held_out[place])
+        if held and held_out.rows + len(sides[1][0]) >= limit:
+            continue
+        sides[held][0].append(place)
+        sides[held][1].append(example)
+        totals.tokens += len(example.input_ids)
+        totals.learned += learned
+        totals.longest = max(totals.longest, len(example.input_ids) + example.cut_off)
+        totals.cut_off += example.cut_off > 0
+    train.add(*sides[0])
+    held_out.add(*sides[1])
+
+
+def _at(share: float, rows: int) -> tuple[int, int]:
+    return min(rows, int(share * rows)), rows
+
+
+def _enough(recipe: Recipe, train: int, held_out: int) -> None:
     needed = recipe.training.batch_size
-    if len(train) < needed:
+    if train < needed:
         raise InputError(
             "data.too_few_rows",
-            f"{len(train)} rows are left for training, fewer than one batch of {needed}.",
+            f"{train} rows are left for training, fewer than one batch of {needed}.",
             "Add rows, lower training.batch_size, or lower data.split.held_out.",
         )
     if not held_out:
@@ -210,31 +257,60 @@ def _enough(recipe: Recipe, train: Sequence[object], held_out: Sequence[object])
         )
 
 
-def _store(folder: Path, kind: str, examples: Sequence[tuple[int, Example]]) -> Path:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
+    if not are_labels(rows, decision.kept):
+        return ()
+    used = np.unique(rows.labels[decision.kept & (rows.labels >= 0)])
+    return tuple(sorted(rows.label_names[place] for place in used.tolist()))
 
-    table = pa.table(
-        {
-            "row": pa.array([index for index, _ in examples], pa.int64()),
-            "prompt": pa.array([example.prompt for _, example in examples], pa.string()),
-            "completion": pa.array([example.completion for _, example in examples], pa.string()),
-            "input_ids": pa.array(
-                [example.input_ids for _, example in examples], pa.list_(pa.int32())
-            ),
-            "labels": pa.array([example.labels for _, example in examples], pa.list_(pa.int32())),
-            "prompt_tokens": pa.array(
-                [example.prompt_tokens for _, example in examples], pa.int32()
-            ),
-        }
+
+def _changed(data: Data) -> InputError:
+    return InputError(
+        "data.changed",
+        f"{data.source} was changed while it was read.",
+        "Wait until nothing writes to the file, then start again.",
     )
-    partial = folder / f"{kind}.partial"
-    pq.write_table(table, partial, compression="zstd")
-    final = folder / f"{kind}-{_sha256(partial)[:16]}.parquet"
-    partial.replace(final)
-    return final
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(source: RowSource) -> str:
+    """One digest for all files of a source, in their order; the file's own if there is one."""
+    digests = list(source.sha256.values())
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _manifest(
+    recipe: Recipe,
+    encoder: Encoder,
+    prepared: Prepared,
+    main: _Reading,
+    second: _Reading | None,
+    rows: int,
+) -> dict[str, Any]:
+    data = recipe.data
+    manifest: dict[str, Any] = {
+        "version": 1,
+        "source": {
+            "path": data.source,
+            "sha256": main.digest,
+            "rows": rows,
+            "files": main.source.sha256,
+            "broken_lines": main.source.broken_count,
+        },
+        "stop": {"text": encoder.stop.text, "id": encoder.stop.id},
+        "repairs": [repair.model_dump(mode="json") for repair in data.repairs],
+        "template": data.template.model_dump() if data.template else None,
+        "messages": data.messages,
+        "sequence_length": recipe.training.sequence_length,
+        **{
+            item.name: (value.name if isinstance(value, Path) else value)
+            for item in fields(prepared)
+            for value in [getattr(prepared, item.name)]
+        },
+        "train_sha256": file_sha256(prepared.train),
+        "held_out_sha256": file_sha256(prepared.held_out),
+    }
+    if second is not None:
+        manifest["evaluation"] = {"path": second.data.source, "sha256": second.digest}
+    return manifest

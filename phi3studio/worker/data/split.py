@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def held_out_rows(
-    keys: Sequence[Hashable], labels: Sequence[str] | None, share: float, seed: int
-) -> set[int]:
-    """Draw the indices of held-out rows.
+    groups: Sequence[int] | npt.NDArray[np.int64],
+    labels: Sequence[int] | npt.NDArray[np.int32] | None,
+    share: float,
+    seed: int,
+) -> npt.NDArray[np.bool_]:
+    """Draw the held-out rows; one flag a row.
 
-    Rows with an equal *key* (the same prompt) always fall on the same side, so that no held-out
-    row has been seen in training. With *labels*, each label gives its share.
+    Rows of one group (equal or nearly equal prompts) always fall on the same side, so that no
+    held-out row has been seen in training. With *labels*, each label gives its share. The same
+    arguments give the same draw on every machine.
     """
-    groups: dict[Hashable, list[int]] = {}
-    for index, key in enumerate(keys):
-        groups.setdefault(key, []).append(index)
-    strata: dict[str, list[list[int]]] = {}
-    for members in groups.values():
-        stratum = labels[members[0]] if labels is not None else ""
-        strata.setdefault(stratum, []).append(members)
+    members = np.asarray(groups, np.int64)
+    chosen = np.zeros(len(members), np.bool_)
+    if not len(members):
+        return chosen
+    _, first, inverse, sizes = np.unique(
+        members, return_index=True, return_inverse=True, return_counts=True
+    )
+    strata = np.zeros(len(first), np.int64) if labels is None else np.asarray(labels)[first]
+    taken = np.zeros(len(first), np.bool_)
     draw = random.Random(seed)  # noqa: S311 - a reproducible draw, not a secret
-    chosen: set[int] = set()
-    for stratum in sorted(strata):
-        candidates = strata[stratum]
+    for stratum in np.unique(strata):
+        candidates: list[Any] = np.flatnonzero(strata == stratum).tolist()
         draw.shuffle(candidates)
-        wanted = share * sum(len(members) for members in candidates)
-        for members in candidates:
-            if wanted < len(members) / 2:
+        wanted = share * float(sizes[candidates].sum())
+        for group in candidates:
+            size = int(sizes[group])
+            if wanted < size / 2:
                 break
-            chosen.update(members)
-            wanted -= len(members)
-    return chosen
+            taken[group] = True
+            wanted -= size
+    result: npt.NDArray[np.bool_] = taken[inverse]
+    return result

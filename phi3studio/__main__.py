@@ -1,0 +1,45 @@
+"""The one entry of the program: window, command line, worker and services.
+
+Nothing heavy is imported here: each branch imports its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+
+def main() -> int:
+    """Dispatch on the first argument; returns the exit code."""
+    multiprocessing.freeze_support()
+    arguments = sys.argv[1:]
+    first = arguments[0] if arguments else "gui"
+    if first == "worker":
+        return _worker(arguments[1:])
+    if first == "service":
+        from phi3studio.worker import service
+
+        service.main(arguments[1])
+        return 0
+    if first == "gui":
+        from phi3studio.gui import app
+
+        return int(app.main(arguments[1:]))
+    from phi3studio.cli import main as cli
+
+    return cli(arguments)
+
+
+def _worker(arguments: list[str]) -> int:
+    from pathlib import Path
+
+    if len(arguments) == 2 and arguments[0] == "run":
+        from phi3studio.worker.main import run_worker
+
+        return run_worker(Path(arguments[1]))
+    print("usage: phi3studio worker run FOLDER", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The commands and their wiring. Bodies live in the ``*_commands`` modules."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from phi3studio import __version__
+from phi3studio.cli import model_commands, recipe_commands, run_commands, try_commands
+from phi3studio.cli.output import print_error
+from phi3studio.domain.errors import Cancelled, UserFacingError
+
+app = typer.Typer(
+    name="phi3studio",
+    help="Fine-tune small language models on your own computer, from a data file to an int4 "
+    "ONNX model that answers. Without a command the window opens.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"phi3studio {__version__}")
+        raise typer.Exit
+
+
+app.command("demo")(run_commands.demo)
+app.command("run")(run_commands.run)
+app.command("runs")(run_commands.list_runs)
+app.command("show")(run_commands.show)
+app.command("cancel")(run_commands.cancel)
+app.command("pause")(run_commands.pause)
+app.command("resume")(run_commands.resume)
+app.command("delete")(run_commands.delete)
+app.command("chat")(try_commands.chat)
+app.command("eval")(try_commands.evaluate)
+app.command("doctor")(model_commands.doctor)
+app.add_typer(recipe_commands.recipe_app, name="recipe")
+app.add_typer(model_commands.models_app, name="models")
+
+
+def _add_data_commands() -> None:
+    from phi3studio.cli.data_commands import data_app
+
+    app.add_typer(data_app, name="data")
+
+
+_add_data_commands()
+
+
+@app.command("gui")
+def gui() -> None:
+    """Open the window."""
+    # Dispatched before the command line is loaded; listed here for --help.
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns the exit code and never raises."""
+    as_json = "--json" in arguments
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except UserFacingError as exc:
+        print_error(exc, as_json)
+        return exc.exit_code
+    except (Cancelled, KeyboardInterrupt):
+        sys.stderr.write("Cancelled.\n")
+        return 130
+    except typer.Exit as exc:
+        return exc.exit_code
+    except typer.Abort:
+        return 130
+    except Exception as exc:
+        show = getattr(exc, "show", None)
+        if show is None:
+            raise
+        # A usage error of the command line itself: typer's own message, exit code 2.
+        show()
+        return 2

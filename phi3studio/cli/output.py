@@ -1,0 +1,50 @@
+"""What commands print: text for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from phi3studio.domain.errors import UserFacingError
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def print_error(error: UserFacingError, as_json: bool) -> None:
+    """Say what happened and what to do next: on standard error, or as the JSON document."""
+    if as_json:
+        print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        return
+    sys.stderr.write(f"Error: {error.message}\n{error.hint}\n[{error.code}]\n")
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: “45 s”, “4 min 10 s”, “2 h 5 min”."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(whole, 3600)
+    return f"{hours} h {rest // 60} min"
+
+
+def size(count: float) -> str:
+    """A number of bytes in the unit that fits, decimal as systems show it."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.3g} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: one decimal below ten, none above."""
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"

@@ -1,0 +1,400 @@
+"""Data sets: where rows come from, what was found in them, and what is repaired on the way.
+
+A source is described by :class:`Source`, a repair of its rows by one of the :data:`Repair`
+classes. The other values are reports: what the inspector found out about a source, how one row
+will look to the model, and the statistics and findings of a whole data set. Row numbers count
+from 0 over all files of a source, in their order.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text", "hub"]
+TextRows = Literal["auto", "line", "paragraph"]
+Shape = Literal[
+    "columns",
+    "prompt_completion",
+    "instruction",
+    "question_answer",
+    "messages",
+    "sharegpt",
+    "text",
+]
+SecretKind = Literal["key", "email", "card"]
+TokenKind = Literal["masked", "trained", "stop", "cut_off"]
+Level = Literal["error", "warning", "info"]
+
+SECRET_KINDS: tuple[SecretKind, ...] = ("key", "email", "card")
+
+
+class _Input(BaseModel):
+    """Part of a recipe: unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class _Value(BaseModel):
+    """Part of a report."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Source(_Input):
+    """One or several files (or a data set of the Hugging Face hub) and how to read them."""
+
+    source: str = Field(
+        min_length=1,
+        description="Path of the data file, or of a folder or pattern (data/*.jsonl) of files of "
+        "one format; relative paths start at the recipe's folder. With format hub: the id of a "
+        "data set, owner/name.",
+    )
+    also: list[str] = Field([], description="Further files whose rows follow those of source.")
+    format: DataFormat = Field("auto", description="File format; recognised when auto.")
+    encoding: str | None = Field(None, description="Text encoding; recognised when absent.")
+    delimiter: str | None = Field(
+        None, min_length=1, max_length=1, description="CSV delimiter; recognised when absent."
+    )
+    quote: str | None = Field(
+        None,
+        max_length=1,
+        description="CSV quote character, empty for none; recognised when absent.",
+    )
+    header: bool | None = Field(
+        None, description="Whether the first CSV line names the columns; recognised when absent."
+    )
+    text_rows: TextRows = Field(
+        "auto", description="Plain text: a row is a line, or a paragraph between blank lines."
+    )
+    hub_config: str | None = Field(None, description="Configuration of a hub data set.")
+    hub_split: str = Field("train", description="Split of a hub data set.")
+    skip_broken: bool = Field(
+        False, description="Leave out lines that cannot be read, instead of stopping at them."
+    )
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value and value in "\r\n\0":
+            raise ValueError("a line break cannot be a delimiter or a quote character")
+        return value
+
+
+# --- repairs -------------------------------------------------------------------------------
+
+
+class SkipBroken(_Input):
+    """Leave out lines that cannot be read; the same as ``skip_broken`` of the source."""
+
+    kind: Literal["skip_broken"] = "skip_broken"
+
+
+class FixMojibake(_Input):
+    """Undo wrongly decoded text (“cafÃ©” → “café”)."""
+
+    kind: Literal["fix_mojibake"] = "fix_mojibake"
+
+
+class StripControl(_Input):
+    """Remove control and invisible characters other than line breaks and tabs."""
+
+    kind: Literal["strip_control"] = "strip_control"
+
+
+class RemoveTags(_Input):
+    """Remove the model's special tokens and template tags from values."""
+
+    kind: Literal["remove_tags"] = "remove_tags"
+
+
+class Redact(_Input):
+    """Replace keys, e-mail addresses and card numbers by [KEY], [EMAIL] and [CARD]."""
+
+    kind: Literal["redact"] = "redact"
+    what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
+
+
+class Trim(_Input):
+    """Remove white space around values."""
+
+    kind: Literal["trim"] = "trim"
+
+
+class MergeLabels(_Input):
+    """Replace spellings of a label by one."""
+
+    kind: Literal["merge_labels"] = "merge_labels"
+    column: str
+    labels: dict[str, str] = Field(description="Spelling found → label to use.")
+
+
+class DropSecrets(_Input):
+    """Leave out rows with keys, e-mail addresses or card numbers."""
+
+    kind: Literal["drop_secrets"] = "drop_secrets"
+    what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
+
+
+class DropEmpty(_Input):
+    """Leave out rows in which a value that the template needs is missing or blank."""
+
+    kind: Literal["drop_empty"] = "drop_empty"
+
+
+class Shorten(_Input):
+    """Shorten rows that would be cut off: the prompt's longest value ends at a sentence."""
+
+    kind: Literal["shorten"] = "shorten"
+
+
+class DropCutOff(_Input):
+    """Leave out rows that would be cut off."""
+
+    kind: Literal["drop_cut_off"] = "drop_cut_off"
+
+
+class DropDuplicates(_Input):
+    """Keep the first of rows that are the same (or nearly the same, with *near*)."""
+
+    kind: Literal["drop_duplicates"] = "drop_duplicates"
+    near: bool = False
+
+
+class DropContradictions(_Input):
+    """Of rows with one prompt and different answers keep the most frequent answer, or none."""
+
+    kind: Literal["drop_contradictions"] = "drop_contradictions"
+    keep: Literal["majority", "none"] = "none"
+
+
+class DropRareLabels(_Input):
+    """Leave out rows whose label occurs fewer times than this."""
+
+    kind: Literal["drop_rare_labels"] = "drop_rare_labels"
+    fewer_than: int = Field(2, ge=2)
+
+
+class DropLeaked(_Input):
+    """Leave out training rows whose prompt is also among the held-out rows."""
+
+    kind: Literal["drop_leaked"] = "drop_leaked"
+
+
+Repair = Annotated[
+    SkipBroken
+    | FixMojibake
+    | StripControl
+    | RemoveTags
+    | Redact
+    | Trim
+    | MergeLabels
+    | DropSecrets
+    | DropEmpty
+    | Shorten
+    | DropCutOff
+    | DropDuplicates
+    | DropContradictions
+    | DropRareLabels
+    | DropLeaked,
+    Field(discriminator="kind"),
+]
+"""One repair. They are applied in the order of this list, however they were chosen."""
+
+
+# --- reports on a source -------------------------------------------------------------------
+
+
+class Column(_Value):
+    """A column as seen in the first rows. ``kind``: text, number, boolean, list, object,
+    messages, mixed or empty; ``examples`` are short texts."""
+
+    name: str
+    kind: str
+    examples: tuple[str, ...] = ()
+    missing: int = 0
+    distinct: int = 0
+
+
+class ShapeProposal(_Value):
+    """A shape that fits the columns, the reason in words, and the recipe keys it leads to.
+
+    Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set.
+    """
+
+    shape: Shape
+    reason: str
+    prompt: str | None = None
+    completion: str | None = None
+    messages: str | None = None
+
+
+class Broken(_Value):
+    """A line (counted from 1) that could not be read; ``line`` 0 when the format has no lines."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class SourceReport(_Value):
+    """What is known of a source after a look at its beginning.
+
+    ``rows`` is exact if ``rows_exact``, else an estimate from the size read so far. ``first``
+    holds the first rows with long values shortened. ``notes`` are sentences for the user.
+    """
+
+    files: tuple[str, ...]
+    format: str
+    compression: str | None = None
+    encoding: str | None = None
+    encoding_sure: bool = True
+    delimiter: str | None = None
+    quote: str | None = None
+    header: bool | None = None
+    text_rows: str | None = None
+    bytes: int = 0
+    rows: int = 0
+    rows_exact: bool = False
+    columns: tuple[Column, ...] = ()
+    first: tuple[dict[str, Any], ...] = ()
+    shapes: tuple[ShapeProposal, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class RowPage(_Value):
+    """Rows ``offset`` … of a source, long values shortened; ``end`` when the last is among them."""
+
+    offset: int
+    rows: tuple[dict[str, Any], ...]
+    end: bool
+
+
+class Preset(_Value):
+    """A template ready to be chosen; ``placeholders`` are column names to be replaced."""
+
+    name: str
+    title: str
+    prompt: str
+    completion: str
+    placeholders: tuple[str, ...]
+
+
+# --- reports on rows -----------------------------------------------------------------------
+
+
+class Token(_Value):
+    """One token. Several tokens may share one character; the later ones have an empty text."""
+
+    id: int
+    text: str
+    kind: TokenKind
+
+
+class Preview(_Value):
+    """One row: raw, repaired, rendered, and exactly the tokens that will be trained.
+
+    ``rendered`` is the text that inference sends (``prompt``) followed by what is learned.
+    ``dropped`` says why a repair leaves the row out, if one does. ``cut_off`` counts tokens.
+    """
+
+    row: int
+    raw: dict[str, Any]
+    repaired: dict[str, Any]
+    prompt: str
+    completion: str
+    rendered: str
+    tokens: tuple[Token, ...]
+    prompt_tokens: int
+    trained_tokens: int
+    cut_off: int = 0
+    dropped: str | None = None
+
+
+class Bin(_Value):
+    """Rows whose number of tokens is at least ``lower`` and below ``upper``."""
+
+    lower: int
+    upper: int
+    rows: int
+
+
+class LabelCount(_Value):
+    """How many rows have a label."""
+
+    label: str
+    rows: int
+
+
+class Statistics(_Value):
+    """Figures of the rows that remain after repairs. Lengths in tokens, before cutting off.
+
+    ``rows`` counts the rows read, ``kept`` those that remain; ``steps_per_epoch`` are optimiser
+    steps over the training rows; ``labels`` is empty unless the completion is a label.
+    """
+
+    rows: int
+    kept: int
+    train_rows: int
+    held_out_rows: int
+    tokens: int
+    trained_tokens: int
+    shortest: int
+    median: int
+    p95: int
+    longest: int
+    histogram: tuple[Bin, ...]
+    cut_off_rows: int
+    cut_off_share: float
+    steps_per_epoch: int
+    labels: tuple[LabelCount, ...] = ()
+
+
+class FindingRow(_Value):
+    """A row that shows a finding; ``other`` is the row it collides with, if there is one."""
+
+    row: int
+    text: str
+    other: int | None = None
+
+
+class RepairOffer(_Value):
+    """A repair and what choosing it does, in a few words."""
+
+    title: str
+    repair: Repair
+
+
+class Finding(_Value):
+    """Something about the data that harms the result.
+
+    ``code`` is stable; ``rows`` counts the rows concerned, ``examples`` shows the first of them.
+    """
+
+    code: str
+    level: Level
+    title: str
+    advice: str
+    rows: int
+    examples: tuple[FindingRow, ...] = ()
+    repairs: tuple[RepairOffer, ...] = ()
+
+
+class CheckProgress(_Value):
+    """How far a check is: ``done`` of ``total`` bytes (or rows, where there are no bytes)."""
+
+    done: int
+    total: int
+    rows: int
+
+
+class Report(_Value):
+    """All statistics and findings of a data set."""
+
+    statistics: Statistics
+    findings: tuple[Finding, ...]
+    broken: tuple[Broken, ...] = ()
+    broken_lines: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,321 @@
+"""The wizard without Qt: a draft, five pages, what is wrong on each, and the way to a recipe.
+
+A :class:`Draft` is what the user has decided so far and is saved as it is. :class:`Facts` are
+what services and catalogue have found out meanwhile; they are never saved. Every decision of the
+wizard is a function of these two: what can be continued, which finished page a later change
+touched, what a preset means for this data on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from phi3studio.domain.dataset import DataFormat, Repair, ShapeProposal, Source
+from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.recipe import (
+    Data,
+    Method,
+    Model,
+    Recipe,
+    Split,
+    Target,
+    Template,
+    Training,
+    parse_recipe,
+)
+
+PageName = Literal["data", "model", "tuning", "target", "review"]
+PAGES: tuple[PageName, ...] = ("data", "model", "tuning", "target", "review")
+TextShape = Literal["columns", "messages"]
+"""Columns that fill a template, or whole conversations."""
+PresetName = Literal["quick", "balanced", "thorough"]
+PRESETS: tuple[PresetName, ...] = ("quick", "balanced", "thorough")
+DRAFT_VERSION = 1
+
+# Which finished pages are worth another look after a change on a page.
+_TOUCHES: dict[PageName, frozenset[PageName]] = {
+    "data": frozenset({"tuning", "review"}),
+    "model": frozenset({"data", "tuning", "target", "review"}),
+    "tuning": frozenset({"review"}),
+    "target": frozenset({"tuning", "review"}),
+    "review": frozenset(),
+}
+
+
+class Draft(BaseModel):
+    """What the user has decided so far. Immutable; see :func:`edit`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Literal[1] = 1
+    name: str = ""
+    source: Source | None = None
+    shape: TextShape | None = None
+    prompt: str = ""
+    completion: str = ""
+    messages: str = "messages"
+    repairs: tuple[Repair, ...] = ()
+    split: Split = Split()
+    model: str = "starter"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    preset: PresetName | None = "balanced"
+    method: Method = Method()
+    training: Training = Training()
+    target: Target = Target()
+    page: PageName = "data"
+    visited: frozenset[PageName] = frozenset({"data"})
+    touched: frozenset[PageName] = frozenset()
+
+    def to_json(self) -> str:
+        """The draft as the text of a file."""
+        values = self.model_dump(mode="json")
+        for key in ("visited", "touched"):
+            values[key] = sorted(values[key])
+        return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+
+
+def parse_draft(text: str) -> Draft:
+    """A saved draft; a new one if the text is damaged or of another version."""
+    try:
+        return Draft.model_validate_json(text)
+    except (ValidationError, InputError):
+        return Draft()
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the inspection of the draft's source and template found out.
+
+    ``tokens`` counts all tokens of the training rows, ``longest`` the longest row's; both are
+    ``None`` until the rows were tokenised. ``error`` is why the source cannot be read at all.
+    """
+
+    columns: tuple[str, ...] = ()
+    rows: int = 0
+    train_rows: int = 0
+    held_out_rows: int = 0
+    tokens: int | None = None
+    longest: int | None = None
+    blocking: int = 0
+    error: UserFacingError | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of the chosen base model. ``missing`` says why it cannot be used now."""
+
+    title: str
+    parameters: int | None = None
+    context: int | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class MachineFacts:
+    """What this computer has. Bytes. ``cuda`` is the device's name."""
+
+    memory: int = 0
+    free_memory: int = 0
+    free_disk: int = 0
+    cores: int = 0
+    cuda: str | None = None
+    cuda_memory: int = 0
+    directml: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the wizard knows besides the draft; ``None`` means not yet known."""
+
+    data: DataFacts | None = None
+    model: ModelFacts | None = None
+    machine: MachineFacts | None = None
+
+
+def edit(draft: Draft, page: PageName, **changes: Any) -> Draft:
+    """Apply what the user changed on *page* and mark the finished pages that it touches.
+
+    Sections (``training``, ``method``, ``target``, ``split``) may be given as mappings of the
+    fields to change. Raises :class:`InputError` for a value out of its range.
+    """
+    values: dict[str, Any] = {}
+    for key, value in changes.items():
+        current = getattr(draft, key)
+        if isinstance(current, BaseModel) and isinstance(value, Mapping):
+            value = _section(key, current, value)
+        if value != current:
+            values[key] = value
+    if not values:
+        return draft
+    if "preset" not in values and not values.keys().isdisjoint({"training", "method"}):
+        values["preset"] = None
+    touched = draft.touched | (_TOUCHES[page] & draft.visited) - {page}
+    return draft.model_copy(update={**values, "touched": touched})
+
+
+def _section(key: str, current: BaseModel, changes: Mapping[str, Any]) -> BaseModel:
+    try:
+        return type(current).model_validate(current.model_dump() | dict(changes))
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            "draft.invalid_value",
+            f"{key}.{name} cannot be {first.get('input')!r}: {first['msg']}.",
+            "Choose a value in the range that is shown beside it.",
+        ) from exc
+
+
+def visit(draft: Draft, page: PageName) -> Draft:
+    """Go to *page*; seeing a page clears its mark."""
+    return draft.model_copy(
+        update={
+            "page": page,
+            "visited": draft.visited | {page},
+            "touched": draft.touched - {page},
+        }
+    )
+
+
+def with_source(draft: Draft, source: str, *, hub: bool = False) -> Draft:
+    """Choose another data source; what was found in the old one is forgotten."""
+    fresh = {"shape": None, "prompt": "", "completion": "", "repairs": (), "split": Split()}
+    kind: DataFormat = "hub" if hub else "auto"
+    return edit(draft, "data", source=Source(source=source, format=kind), **fresh)
+
+
+def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
+    """Read the rows as *proposal* says."""
+    return edit(
+        draft,
+        "data",
+        shape="messages" if proposal.messages else "columns",
+        messages=proposal.messages or "messages",
+        prompt=proposal.prompt or "",
+        completion=proposal.completion or "",
+    )
+
+
+def with_repair(draft: Draft, repair: Repair) -> Draft:
+    """Choose a repair; another one of its kind (and column) is replaced."""
+    kept = [r for r in draft.repairs if _repair_key(r) != _repair_key(repair)]
+    return edit(draft, "data", repairs=(*kept, repair))
+
+
+def without_repair(draft: Draft, repair: Repair) -> Draft:
+    """Take a repair back."""
+    return edit(draft, "data", repairs=tuple(r for r in draft.repairs if r != repair))
+
+
+def _repair_key(repair: Repair) -> tuple[str, str]:
+    return repair.kind, getattr(repair, "column", "")
+
+
+def display_name(draft: Draft) -> str:
+    """The run's name: as given, or after the data file."""
+    return (
+        draft.name.strip()
+        or (PurePath(draft.source.source).stem[:80] if draft.source else "")
+        or "fine-tune"
+    )
+
+
+def next_page(page: PageName) -> PageName | None:
+    """The page after *page*."""
+    index = PAGES.index(page) + 1
+    return PAGES[index] if index < len(PAGES) else None
+
+
+def previous_page(page: PageName) -> PageName | None:
+    """The page before *page*."""
+    index = PAGES.index(page) - 1
+    return PAGES[index] if index >= 0 else None
+
+
+def to_recipe(draft: Draft) -> Recipe:
+    """The recipe of a draft without errors; raises :class:`InputError` otherwise."""
+    template = None
+    if draft.shape != "messages":
+        try:
+            template = Template(prompt=draft.prompt, completion=draft.completion)
+        except ValidationError as exc:
+            raise InputError(
+                "draft.incomplete", "The template is not complete.", "Complete the Data page."
+            ) from exc
+    try:
+        data = Data(
+            **(draft.source.model_dump() if draft.source else {}),
+            template=template,
+            messages=draft.messages if draft.shape == "messages" else None,
+            repairs=list(draft.repairs),
+            split=draft.split,
+        )
+    except ValidationError as exc:
+        raise InputError(
+            "draft.incomplete", "No data has been chosen yet.", "Complete the Data page."
+        ) from exc
+    return Recipe(
+        name=display_name(draft)[:80],
+        data=data,
+        model=Model(
+            source=draft.model,
+            revision=draft.revision,
+            trust_remote_code=draft.trust_remote_code,
+        ),
+        method=draft.method,
+        training=draft.training,
+        target=draft.target,
+    )
+
+
+def from_recipe(recipe: Recipe, name: str = "") -> Draft:
+    """A draft to run *recipe* again with changes; every page counts as seen."""
+    template = recipe.data.template
+    return Draft(
+        name=name or recipe.name,
+        source=Source(**{name: getattr(recipe.data, name) for name in Source.model_fields}),
+        shape="columns" if template else "messages",
+        prompt=template.prompt if template else "",
+        completion=template.completion if template else "",
+        messages=recipe.data.messages or "messages",
+        repairs=tuple(recipe.data.repairs),
+        split=recipe.data.split,
+        model=recipe.model.source,
+        revision=recipe.model.revision,
+        trust_remote_code=recipe.model.trust_remote_code,
+        preset=None,
+        method=recipe.method,
+        training=recipe.training,
+        target=recipe.target,
+        visited=frozenset(PAGES),
+    )
+
+
+def demo_recipe(sample: str) -> Recipe:
+    """The recipe of *Try it now*: the emotions sample on the starter model, a few minutes."""
+    return parse_recipe(
+        {
+            "name": "emotions",
+            "data": {
+                "source": sample,
+                "template": {
+                    "prompt": "### Text: {phrase}\n### The tone is:\n",
+                    "completion": "{tone}",
+                },
+                "split": {"held_out": 0.2, "limit": 60},
+            },
+            "training": {"epochs": 3, "sequence_length": 128, "batch_size": 8},
+        }
+    )
+
+
+def with_model(draft: Draft, source: str) -> Draft:
+    """Choose another base model."""
+    return edit(draft, "model", model=source, revision=None, trust_remote_code=False)

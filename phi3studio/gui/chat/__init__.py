@@ -1,0 +1,1 @@
+"""Chat: talk to one or several models."""

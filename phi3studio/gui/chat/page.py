@@ -1,0 +1,242 @@
+"""The chat: one prompt to one or several models side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
+
+from phi3studio.gui.chat.column import ModelColumn
+from phi3studio.gui.chat.engine import ChatEngine
+from phi3studio.gui.chat.prompt import PromptBar
+from phi3studio.gui.chat.sampling import SamplingPanel
+from phi3studio.gui.chat.transcript import Ask, to_json_lines, to_markdown
+from phi3studio.gui.context import Context
+from phi3studio.gui.home.model import RunsModel
+from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.widgets.states import EmptyState
+from phi3studio.runs.files import write_atomically
+from phi3studio.runs.store import RunFolder
+
+_MOST = 3
+
+
+class ChatPage(Page):
+    """Wires prompt, settings and model columns."""
+
+    def __init__(self, context: Context, engine: ChatEngine, runs: RunsModel) -> None:
+        super().__init__(self.tr("Chat"), scroll=False)
+        self._context = context
+        self._engine = engine
+        self._runs = runs
+        self._columns: list[ModelColumn] = []
+        self._run_of: dict[ModelColumn, RunFolder] = {}
+        theme = context.theme
+        self._add = Button(theme, self.tr("Add model"), icon="plus")
+        self._add_menu = QMenu(self._add)
+        self._add_menu.aboutToShow.connect(self._fill_menu)
+        self._add.setMenu(self._add_menu)
+        self._settings_button = Button(theme, self.tr("Settings"), icon="settings")
+        self._settings_button.setCheckable(True)
+        self._save = Button(theme, self.tr("Save transcript"), icon="save")
+        save_menu = QMenu(self._save)
+        save_menu.addAction("Markdown").triggered.connect(lambda: self._choose_file("md"))
+        save_menu.addAction("JSON lines").triggered.connect(lambda: self._choose_file("jsonl"))
+        self._save.setMenu(save_menu)
+        for button in (self._add, self._settings_button, self._save):
+            self.buttons.addWidget(button)
+        self._notes = QVBoxLayout()
+        self.content.addLayout(self._notes)
+        self._middle = QHBoxLayout()
+        self._middle.setSpacing(14)
+        self._sides = QHBoxLayout()
+        self._sides.setSpacing(14)
+        self._middle.addLayout(self._sides, 1)
+        self._panel = SamplingPanel(theme)
+        self._panel_area = QScrollArea()
+        self._panel_area.setWidgetResizable(True)
+        self._panel_area.setFixedWidth(310)
+        self._panel_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._panel_area.setWidget(self._panel)
+        self._panel_area.hide()
+        self._settings_button.toggled.connect(self._panel_area.setVisible)
+        self._middle.addWidget(self._panel_area)
+        self.content.addLayout(self._middle, 1)
+        self._empty = EmptyState(
+            theme,
+            "chat",
+            self.tr("Talk to a model"),
+            self.tr("Choose one of your finished runs, or a folder with an exported model."),
+        )
+        self._choose = Button(theme, self.tr("Choose a model"), kind="primary", icon="models")
+        self._choose.setMenu(self._add_menu)
+        self._empty.add_action(self._choose)
+        self._sides.addWidget(self._empty, 1)
+        self._prompt = PromptBar(theme)
+        self._prompt.asked.connect(self._ask)
+        self._prompt.stop_wanted.connect(self._stop)
+        self.content.addWidget(self._prompt)
+        self._draw()
+
+    @property
+    def columns(self) -> list[ModelColumn]:
+        """The models that take part."""
+        return list(self._columns)
+
+    def add_run(self, run: RunFolder) -> None:
+        """Talk to the model of a run."""
+        if any(column.folder == run.model for column in self._columns):
+            return
+        entry = self._runs.entry(run)
+        detail = ""
+        if entry is not None and entry.recipe is not None:
+            target = entry.recipe.target
+            detail = f"{target.quantisation} · {target.provider.upper()}"
+        column = self.add_model(run.model, entry.title if entry else run.name, detail)
+        self._run_of[column] = run
+
+    def add_model(self, folder: Path, title: str, detail: str = "") -> ModelColumn:
+        """Talk to the model in *folder*."""
+        while len(self._columns) >= _MOST:
+            self._remove(self._columns[-1])
+        column = ModelColumn(self._context, self._engine, folder, title, detail)
+        column.loaded.connect(self._draw)
+        column.busy_changed.connect(self._draw)
+        column.removed.connect(lambda: self._remove(column))
+        column.edit_wanted.connect(self._edit)
+        column.answered.connect(lambda: self._keep(column))
+        self._columns.append(column)
+        self._sides.addWidget(column, 1)
+        self._draw()
+        return column
+
+    def entered(self) -> None:
+        self._runs.refresh()
+        self._prompt.focus()
+
+    def show_settings(self, shown: bool) -> None:
+        """Open or close the panel."""
+        self._settings_button.setChecked(shown)
+
+    def save_to(self, file: Path) -> None:
+        """Write all transcripts; the suffix says in which form."""
+        transcripts = [column.transcript for column in self._columns if column.transcript.turns]
+        text = (
+            to_json_lines(transcripts)
+            if file.suffix == ".jsonl"
+            else to_markdown(transcripts, time.time())
+        )
+        clear(self._notes)
+        try:
+            write_atomically(file, text)
+            note = Finding(
+                self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
+            )
+        except OSError as error:
+            note = Finding(
+                self._context.theme,
+                "error",
+                self.tr("The file could not be written: {why}").format(
+                    why=error.strerror or str(error)
+                ),
+                self.tr("Choose another folder."),
+            )
+        self._notes.addWidget(note)
+
+    def _fill_menu(self) -> None:
+        self._add_menu.clear()
+        here = {column.folder for column in self._columns}
+        for entry in self._runs.entries()[:40]:
+            if entry.state == "completed" and entry.run.model not in here:
+                self._add_menu.addAction(entry.title).triggered.connect(
+                    lambda _=False, run=entry.run: self.add_run(run)
+                )
+        self._add_menu.addSeparator()
+        self._add_menu.addAction(self.tr("Model folder…")).triggered.connect(self._choose_folder)
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a folder with an exported model"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.add_model(Path(path), Path(path).name))
+        dialog.open()
+
+    def _choose_file(self, suffix: str) -> None:
+        dialog = QFileDialog(self, self.tr("Save transcript"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(suffix)
+        dialog.selectFile(f"chat.{suffix}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.save_to(Path(path)))
+        dialog.open()
+
+    def _remove(self, column: ModelColumn) -> None:
+        column.let_go()
+        self._columns.remove(column)
+        self._run_of.pop(column, None)
+        self._sides.removeWidget(column)
+        column.hide()
+        column.deleteLater()
+        self._draw()
+
+    def _ask(self, ask: Ask) -> None:
+        clear(self._notes)
+        for column in self._columns:
+            if column.model is not None:
+                column.ask(ask, self._panel.settings)
+
+    def _edit(self, ask: Ask) -> None:
+        for column in self._columns:
+            column.forget_last()
+        self._prompt.put(ask)
+
+    def _stop(self) -> None:
+        for column in self._columns:
+            column.stop()
+
+    def _keep(self, column: ModelColumn) -> None:
+        """Keep the transcript in its run's folder."""
+        run = self._run_of.get(column)
+        if run is None:
+            return
+        text = to_json_lines([column.transcript])
+
+        def write() -> None:
+            folder = run.path / "transcripts"
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / f"{time.strftime('%Y%m%d')}-{id(column):x}.jsonl", text)
+
+        self._context.tasks.run(_quietly(write))
+
+    def _draw(self) -> None:
+        self._empty.setVisible(not self._columns)
+        self._prompt.setVisible(bool(self._columns))
+        self._add.setVisible(bool(self._columns))
+        self._add.setEnabled(len(self._columns) < _MOST)
+        self._save.setVisible(any(column.transcript.turns for column in self._columns))
+        ready = [column for column in self._columns if column.model is not None]
+        form = [c.model for c in ready if c.model is not None and not c.model.is_conversation]
+        if form and len(form) == len(ready) and len({m.columns for m in form}) == 1:
+            template = (form[0].template or {}).get("prompt", "")
+            self._prompt.show_form(form[0].columns, template)
+        else:
+            self._prompt.show_form((), "")
+        self._prompt.set_state(
+            ready=bool(ready),
+            busy=any(column.busy for column in self._columns),
+            models=len(ready),
+        )
+
+
+async def _quietly(work: Callable[[], None]) -> None:
+    """Keeping a transcript may fail without disturbing the chat: saving by hand reports errors."""
+    try:
+        await asyncio.to_thread(work)
+    except OSError:
+        return

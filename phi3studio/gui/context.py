@@ -1,0 +1,29 @@
+"""What every page is given: made once by the application, handed down by constructors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.tasks import Tasks
+from phi3studio.gui.theme import Theme
+from phi3studio.runs.paths import Home
+from phi3studio.runs.store import RunStore
+
+
+@dataclass(frozen=True)
+class Context:
+    """The window's surroundings."""
+
+    theme: Theme
+    tasks: Tasks
+    home: Home
+    store: RunStore
+    resources: Path
+    preferences: PreferencesFile
+
+    @property
+    def draft_file(self) -> Path:
+        """Where the wizard's draft survives the closing of the window."""
+        return self.home.root / "draft.json"

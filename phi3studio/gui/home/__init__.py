@@ -1,0 +1,1 @@
+"""Home: the runs as cards."""

@@ -1,0 +1,43 @@
+"""What problems and errors say, in the language of the window.
+
+The domain speaks English and gives every problem a stable code. A known code has a translated
+sentence here, filled with the problem's values; for an error of another layer the original text
+stays available as the detail. An unknown code shows its original text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from phi3studio.gui.error_texts import KNOWN
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What happened, what to do next, and the original text where it says more."""
+
+    message: str
+    hint: str
+    detail: str = ""
+
+
+def explain(
+    code: str | None, message: str, hint: str, values: Mapping[str, str] | None = None
+) -> Explanation:
+    """The words for an error or a problem.
+
+    In English the original text is the best one: it names file, row and field. In other languages
+    the code's sentence is shown and the original kept as the detail, unless *values* fill it.
+    """
+    known = KNOWN.get(code or "")
+    if known is None or QLocale().language() == QLocale.Language.English:
+        return Explanation(message, hint)
+    said, advice = (QCoreApplication.translate("Errors", text) if text else "" for text in known)
+    try:
+        said, advice = (text.format_map(dict(values or {})) for text in (said, advice))
+    except (KeyError, ValueError, IndexError):
+        return Explanation(message, hint)
+    return Explanation(said, advice or hint, "" if values else message)

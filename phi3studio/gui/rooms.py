@@ -1,0 +1,178 @@
+"""Builds the rooms of the window and ties them together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.flow import demo_recipe, from_recipe, visit, with_model
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.chat.engine import ChatEngine
+from phi3studio.gui.context import Context
+from phi3studio.gui.home.model import RunsModel
+from phi3studio.gui.home.page import HomePage
+from phi3studio.gui.machine import Probe
+from phi3studio.gui.widgets.basic import Level
+from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.wizard.inspector import Inspector
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder
+
+
+class Navigator(Protocol):
+    """What a room needs of the window."""
+
+    runs: RunsModel
+
+    def go(self, key: str) -> None: ...
+    def page(self, key: str) -> Page: ...
+    def show_run(self, run: RunFolder) -> None: ...
+    def set_health(self, level: Level, words: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """The helper processes' clients."""
+
+    inspector: Inspector
+    chat: ChatEngine
+    probe: Probe
+
+
+class Rooms:
+    """Makes rooms on request; imports each one's module only then."""
+
+    def __init__(self, context: Context, services: Services) -> None:
+        self._context = context
+        self._services = services
+
+    def wizard(self, window: Navigator) -> Page:
+        """The five pages of a new fine-tune."""
+        from phi3studio.gui.wizard.page import WizardPage
+
+        page = WizardPage(self._context, self._services.inspector)
+
+        def start(recipe: Recipe) -> None:
+            def begun(run: RunFolder) -> None:
+                page.run_started()
+                window.show_run(run)
+
+            self._context.tasks.run(self._begin(recipe), begun, page.show_error)
+
+        page.started.connect(start)
+        return page
+
+    def run(self, window: Navigator) -> Page:
+        """The page of one run."""
+        from phi3studio.gui.run.page import RunPage
+
+        page = RunPage(self._context)
+        page.closed.connect(lambda: window.go("home"))
+        page.repeat_wanted.connect(lambda run: self.repeat(window, run))
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        return page
+
+    def chat(self, window: Navigator) -> Page:
+        """The chat."""
+        from phi3studio.gui.chat.page import ChatPage
+
+        return ChatPage(self._context, self._services.chat, window.runs)
+
+    def open_chat(self, window: Navigator, run: RunFolder) -> None:
+        """Talk to the model of *run*."""
+        from phi3studio.gui.chat.page import ChatPage
+
+        page = window.page("chat")
+        assert isinstance(page, ChatPage)
+        page.add_run(run)
+        window.go("chat")
+
+    def compare(self, window: Navigator) -> Page:
+        """Several runs side by side."""
+        from phi3studio.gui.compare_page import ComparePage
+
+        return ComparePage(self._context, window.runs)
+
+    def queue(self, window: Navigator) -> Page:
+        """The waiting line."""
+        from phi3studio.gui.queue_page import QueuePage
+
+        page = QueuePage(self._context)
+        page.run_chosen.connect(window.show_run)
+        return page
+
+    def models(self, window: Navigator) -> Page:
+        """What is on this computer."""
+        from phi3studio.gui.models_page import ModelsPage
+
+        page = ModelsPage(self._context)
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        page.wizard_wanted.connect(lambda source: self.tune(window, source))
+        return page
+
+    def doctor(self, window: Navigator) -> Page:
+        """Is everything there?"""
+        from phi3studio.gui.doctor_page import DoctorPage
+
+        page = DoctorPage(self._context, self._services.probe)
+        page.judged.connect(window.set_health)
+        return page
+
+    def settings(self, window: Navigator) -> Page:
+        """Look, language, folders, privacy, about."""
+        from phi3studio.gui.settings_page import SettingsPage
+
+        page = SettingsPage(self._context)
+        page.doctor_wanted.connect(lambda: window.go("doctor"))
+        return page
+
+    def tune(self, window: Navigator, source: str) -> None:
+        """Take a base model into the wizard."""
+        from phi3studio.gui.wizard.page import WizardPage
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        page.take_draft(visit(with_model(page.session.draft, source), "model"))
+        window.go("new")
+
+    def show_run(self, page: Page, run: RunFolder) -> None:
+        """Show *run* on its page."""
+        from phi3studio.gui.run.page import RunPage
+
+        assert isinstance(page, RunPage)
+        page.show_run(run)
+
+    def repeat(self, window: Navigator, run: RunFolder) -> None:
+        """Take the run's recipe into the wizard."""
+        from phi3studio.gui.wizard.page import WizardPage
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        try:
+            page.take_draft(from_recipe(run.recipe()))
+        except UserFacingError:
+            return
+        window.go("new")
+
+    def start_demo(self, window: Navigator, home: HomePage) -> None:
+        """Try it now: the whole way on the sample."""
+        sample = self._context.resources / "samples" / "emotions.jsonl"
+        self._context.tasks.run(
+            self._begin(demo_recipe(str(sample))), window.show_run, home.show_error
+        )
+
+    def pause_all(self, runs: RunsModel) -> None:
+        """Ask every live run to keep its work and end."""
+        for entry in runs.entries():
+            if entry.live:
+                launch.request_pause(entry.run)
+
+    async def _begin(self, recipe: Recipe) -> RunFolder:
+        def begin() -> RunFolder:
+            run = self._context.store.create(recipe)
+            launch.start(run)
+            return run
+
+        return await asyncio.to_thread(begin)

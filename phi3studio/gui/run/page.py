@@ -1,0 +1,341 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.events import STAGES
+from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.run import LIVE_STATES
+from phi3studio.domain.watchdog import Stall
+from phi3studio.gui import words
+from phi3studio.gui.context import Context
+from phi3studio.gui.messages import explain
+from phi3studio.gui.run.curve_card import CurveCard
+from phi3studio.gui.run.figures import RunFigures
+from phi3studio.gui.run.log import LogCard
+from phi3studio.gui.run.result import ResultView
+from phi3studio.gui.run.watch import RunWatch, Snapshot
+from phi3studio.gui.run_words import recipe_line, stage_title, state_words
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
+from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.widgets.states import ErrorState, Skeleton
+from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder
+
+_ASKED_GRACE_S = 10.0
+
+
+class RunPage(Page):
+    """Draws a run's snapshot and passes on what the user asks of the run."""
+
+    chat_wanted = Signal(object)
+    repeat_wanted = Signal(object)
+    closed = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__("")
+        self._context = context
+        self._watch: RunWatch | None = None
+        self._recipe: Recipe | None = None
+        self._asked: str | None = None
+        self._build_actions()
+        theme = context.theme
+        self._stepper = Stepper(theme)
+        self.below_title.addWidget(self._stepper)
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(8)
+        self.content.addLayout(self._notes)
+        self._skeleton = Skeleton(theme, 6)
+        self.content.addWidget(self._skeleton)
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(14)
+        self._progress = _ProgressCard()
+        self._figures = RunFigures(psutil.virtual_memory().total)
+        self._curves = CurveCard(theme)
+        self._result = ResultView(context)
+        self._log = LogCard(theme, context.tasks)
+        for widget in (self._progress, self._result, self._figures, self._curves, self._log):
+            body.addWidget(widget)
+        body.addStretch(1)
+        self._body.hide()
+        self.content.addWidget(self._body)
+        self.content.addStretch(1)
+        self._notes_shown: tuple[object, ...] = ()
+
+    @property
+    def run(self) -> RunFolder | None:
+        """The run that is shown."""
+        return self._watch.run if self._watch else None
+
+    def show_run(self, run: RunFolder) -> None:
+        """Show another run."""
+        if self.run == run:
+            self._body_visible(self._watch is not None and self._watch.snapshot is not None)
+            return
+        self._let_go()
+        try:
+            self._recipe = run.recipe()
+        except UserFacingError as error:
+            self._recipe = None
+            self._fail(error)
+        self.title.setText(self._recipe.name if self._recipe else run.name)
+        self.set_subtitle(recipe_line(self._recipe) if self._recipe else "")
+        for button in self._changing:
+            button.hide()
+        self._notes_shown = ()
+        clear(self._notes)
+        self._body_visible(False)
+        self._watch = RunWatch(run, self._context.tasks, self)
+        self._watch.changed.connect(self._draw)
+        self._watch.failed.connect(self._fail)
+        self._watch.start()
+        self._log.follow(run.log_file)
+
+    def left(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch.deleteLater()
+            self._watch = None
+        self._log.stop()
+        self._asked = None
+
+    def _build_actions(self) -> None:
+        theme = self._context.theme
+        back = Button(theme, self.tr("All runs"), icon="left")
+        back.clicked.connect(self.closed)
+        self._pause = Button(theme, self.tr("Pause"), icon="pause")
+        self._pause.clicked.connect(self._ask_pause)
+        self._resume = Button(theme, self.tr("Resume"), icon="play")
+        self._resume.clicked.connect(self._ask_resume)
+        self._cancel = Button(theme, self.tr("Cancel"), icon="stop")
+        self._cancel.clicked.connect(self._ask_cancel)
+        self._repeat = Button(theme, self.tr("Run again with changes"), icon="refresh")
+        self._repeat.clicked.connect(lambda: self.repeat_wanted.emit(self.run))
+        self._chat = Button(theme, self.tr("Chat"), kind="primary", icon="chat")
+        self._chat.clicked.connect(lambda: self.chat_wanted.emit(self.run))
+        self._changing = (self._repeat, self._resume, self._pause, self._cancel, self._chat)
+        for button in (back, *self._changing):
+            self.buttons.addWidget(button)
+
+    def _body_visible(self, visible: bool) -> None:
+        self._body.setVisible(visible)
+        self._skeleton.setVisible(not visible)
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        view, state = snapshot.view, snapshot.state
+        live = state in LIVE_STATES
+        if self._asked and not live:
+            self._asked = None
+        resumable = state in launch.RESUMABLE and self._recipe is not None
+        self._pause.setVisible(live and self._asked != "cancel")
+        self._pause.setEnabled(self._asked is None)
+        self._pause.rename(self.tr("Pausing…") if self._asked == "pause" else self.tr("Pause"))
+        self._cancel.setVisible(live or state in {"paused", "interrupted"})
+        self._cancel.setEnabled(self._asked != "cancel")
+        self._cancel.rename(
+            self.tr("Cancelling…") if self._asked == "cancel" else self.tr("Cancel")
+        )
+        self._resume.setVisible(resumable)
+        self._repeat.setVisible(not live and self._recipe is not None)
+        run = self.run
+        self._chat.setVisible(state == "completed" and run is not None and run.model.is_dir())
+        started = view.started_at
+        parts = [recipe_line(self._recipe)] if self._recipe else []
+        if started:
+            parts.append(self.tr("started {time}").format(time=words.clock(started)))
+        parts.append(state_words(state).text)
+        self.set_subtitle(" · ".join(parts))
+        self._draw_steps(snapshot)
+        self._draw_notes(snapshot)
+        self._progress.setVisible(live)
+        self._progress.show_run(snapshot)
+        self._result.setVisible(state == "completed" or bool(view.metrics and not live))
+        if run is not None and not self._result.isHidden():
+            self._result.show_run(run, view)
+        self._figures.show_run(view, snapshot.curves)
+        self._curves.show_curves(snapshot.curves)
+        last = view.last_event_at
+        if last and live:
+            self._log.detail.setText(
+                self.tr("last event {seconds} s ago").format(
+                    seconds=max(0, round(snapshot.now - last))
+                )
+            )
+        self._body_visible(True)
+
+    def _draw_steps(self, snapshot: Snapshot) -> None:
+        view, state = snapshot.view, snapshot.state
+        at = STAGES.index(view.stage) if view.stage else 0
+        steps = []
+        for index, name in enumerate(STAGES):
+            look: StepState = "todo"
+            if state == "completed" or (view.stage and index < at):
+                look = "done"
+            elif index == at and view.stage:
+                look = "failed" if state == "failed" else "active"
+                if name in view.timings and not snapshot.view.progress and state in LIVE_STATES:
+                    look = "done"
+            steps.append(Step(stage_title(name), look))
+        self._stepper.show_steps(steps)
+
+    def _draw_notes(self, snapshot: Snapshot) -> None:
+        view = snapshot.view
+        ending = view.finished
+        why = snapshot.stall
+        notices = [n for n in view.notices if n.level != "info"][-3:]
+        key = (snapshot.state, ending, why.reason if why else None, tuple(notices), self._asked)
+        if key == self._notes_shown:
+            return
+        self._notes_shown = key
+        clear(self._notes)
+        theme = self._context.theme
+        if ending is not None and ending.outcome == "failed":
+            self._notes.addWidget(
+                ErrorState(
+                    theme,
+                    UserFacingError(ending.code or "bug", ending.message or "", ending.hint or ""),
+                )
+            )
+        if why is not None:
+            level: Level = "warning" if why.reason in {"dead", "swapping", "stuck"} else "info"
+            text, hint = self._stall_words(why)
+            self._notes.addWidget(Finding(theme, level, text, hint))
+        for notice in notices:
+            said = explain(notice.code, notice.text, "")
+            level = "error" if notice.level == "error" else "warning"
+            self._notes.addWidget(Finding(theme, level, said.message))
+        if snapshot.state == "paused":
+            self._notes.addWidget(
+                Finding(
+                    theme, "info", self.tr("Paused: its work is kept. Resume goes on from there.")
+                )
+            )
+
+    def _stall_words(self, why: Stall) -> tuple[str, str]:
+        match why.reason:
+            case "dead":
+                return (
+                    self.tr("The worker ended without a word."),
+                    self.tr("The log below may say why. Resume goes on from the last checkpoint."),
+                )
+            case "queued":
+                return (
+                    self.tr("Another run uses the machine."),
+                    self.tr("This one starts by itself; its place can be changed under Queue."),
+                )
+            case "downloading":
+                return self.tr("Waiting for a download."), ""
+            case "tokenising":
+                return self.tr("Turning the rows into tokens."), ""
+            case "compiling":
+                return self.tr("Preparing the model; this step reports nothing while it works."), ""
+            case "swapping":
+                return (
+                    self.tr("The memory is full and the system swaps to disk: this is very slow."),
+                    self.tr("Close other programs, or cancel and choose a smaller batch."),
+                )
+            case "stuck":
+                return (
+                    self.tr("Nothing moves: no report, no computing, no download."),
+                    self.tr("Pause and resume the run; its work is kept."),
+                )
+            case _:
+                return self.tr("Computing; the next report takes a while."), ""
+
+    def _ask_pause(self) -> None:
+        if self.run is not None:
+            launch.request_pause(self.run)
+            self._asked = "pause"
+            self._look()
+
+    def _ask_resume(self) -> None:
+        if self.run is not None:
+            self._context.tasks.run(
+                asyncio.to_thread(launch.resume, self.run), lambda _: self._look(), self._fail
+            )
+
+    def _ask_cancel(self) -> None:
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Cancel this run?"),
+            self.tr("The training stops. What it has reached is kept, and it can be resumed."),
+        )
+        question.cancel.rename(self.tr("Keep running"))
+        question.add(self.tr("Cancel the run"), self.cancel_run, kind="danger")
+        question.open()
+
+    def cancel_run(self) -> None:
+        """Ask the worker to stop; end it by force when it does not."""
+        if self.run is not None:
+            self._asked = "cancel"
+            self._look()
+            self._context.tasks.run(
+                asyncio.to_thread(launch.cancel, self.run, _ASKED_GRACE_S),
+                lambda _: self._look(),
+                self._fail,
+            )
+
+    def _look(self) -> None:
+        if self._watch is not None:
+            self._watch.look_again()
+            if self._watch.snapshot is not None:
+                self._draw(self._watch.snapshot)
+
+    def _fail(self, error: UserFacingError) -> None:
+        self._asked = None
+        self._notes.addWidget(ErrorState(self._context.theme, error))
+        self._skeleton.hide()
+
+
+class _ProgressCard(Card):
+    def __init__(self) -> None:
+        super().__init__(" ")
+        self._left = label("", "muted")
+        self.header.addWidget(self._left)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._bar.setAccessibleName(self.tr("Progress"))
+        self.body.addWidget(self._bar)
+
+    def show_run(self, snapshot: Snapshot) -> None:
+        view = snapshot.view
+        progress = view.progress
+        if snapshot.state == "queued":
+            self.title.setText(self.tr("Waiting for its turn"))
+            self._bar.setValue(0)
+            self._left.setText("")
+            return
+        stage = stage_title(view.stage) if view.stage else self.tr("Starting")
+        if progress is None or not progress.total:
+            self.title.setText(stage)
+            self.detail.setText("")
+            self._left.setText("")
+            self._bar.setRange(0, 0)
+            return
+        self._bar.setRange(0, 1000)
+        self._bar.setValue(round(1000 * min(1.0, progress.step / progress.total)))
+        self.title.setText(
+            self.tr("Step {step} of {total}").format(
+                step=words.count(progress.step), total=words.count(progress.total)
+            )
+        )
+        self.detail.setText(stage)
+        eta = progress.eta_s
+        self._left.setText(
+            self.tr("{time} left").format(time=words.about(eta)) if eta is not None else ""
+        )

@@ -1,0 +1,270 @@
+"""What came out of a run: figures side by side, sample answers, files."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.domain.errors import RunError, UserFacingError
+from phi3studio.domain.events import Answer, Metrics, ModelRole
+from phi3studio.domain.run import RunView
+from phi3studio.gui import words
+from phi3studio.gui.context import Context
+from phi3studio.gui.run_words import role_title
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
+from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.runs.store import RunFolder
+
+_ROLES: tuple[ModelRole, ...] = ("base", "merged", "exported")
+_SAMPLES = 6
+
+
+class ResultView(QWidget):
+    """The end of a run that has something to show."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self._context = context
+        self._run: RunFolder | None = None
+        self._shown: tuple[object, ...] = ()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        self._figures = Card(self.tr("What it has learned"))
+        self._samples = Card(self.tr("Sample answers"))
+        self._files = Card(self.tr("Files"))
+        self._note = QVBoxLayout()
+        layout.addWidget(self._figures)
+        layout.addWidget(self._samples)
+        layout.addWidget(self._files)
+        theme = context.theme
+        self._export = Button(theme, self.tr("Export…"), icon="save")
+        self._export.clicked.connect(self._choose_folder)
+        opened = Button(theme, self.tr("Open folder"), icon="folder")
+        opened.clicked.connect(self._open_folder)
+        self._files.header.addWidget(opened)
+        self._files.header.addWidget(self._export)
+
+    def show_run(self, run: RunFolder, view: RunView) -> None:
+        """Draw the result; cheap when nothing changed."""
+        key = (run, len(view.metrics), len(view.artifacts), view.finished)
+        if key == self._shown:
+            return
+        self._shown, self._run = key, run
+        self._show_figures(view)
+        self._show_samples(view)
+        self._show_files(view)
+
+    def _show_figures(self, view: RunView) -> None:
+        clear(self._figures.body)
+        roles = [role for role in _ROLES if role in view.metrics]
+        self._figures.setVisible(bool(roles))
+        if not roles:
+            return
+        rows = view.metrics[roles[0]].rows
+        self._figures.detail.setText(self.tr("on %Ln row(s) it has not seen", None, rows))
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(9)
+        for column, role in enumerate(roles, 1):
+            grid.addWidget(label(role_title(role), "strong"), 0, column)
+            grid.setColumnStretch(column, 2)
+        grid.setColumnStretch(0, 3)
+        for index, (title, value) in enumerate(self._lines(), 1):
+            said = [value(view.metrics[role]) for role in roles]
+            if not any(said):
+                continue
+            name = label(title, "muted", wrap=True)
+            grid.addWidget(name, index, 0, Qt.AlignmentFlag.AlignVCenter)
+            for column, text in enumerate(said, 1):
+                grid.addWidget(label(text or "–", "figure" if index == 1 else ""), index, column)
+        self._figures.body.addLayout(grid)
+
+    def _lines(self) -> list[tuple[str, Callable[[Metrics], str]]]:
+        def speed(metrics: Metrics) -> str:
+            value = metrics.tokens_per_s
+            return "" if value is None else f"{words.number(value)} tokens / s"
+
+        return [
+            (self.tr("Right answers (accuracy)"), lambda m: words.percent(m.accuracy)),
+            (self.tr("Ends by itself (stop token)"), lambda m: words.percent(m.stops)),
+            (
+                self.tr("Surprise at the right answer (perplexity)"),
+                lambda m: words.number(m.perplexity),
+            ),
+            (self.tr("Speed"), speed),
+            (self.tr("Loads in"), lambda m: "" if m.load_s is None else words.duration(m.load_s)),
+            (self.tr("Size"), lambda m: "" if m.bytes is None else words.size(m.bytes)),
+        ]
+
+    def _show_samples(self, view: RunView) -> None:
+        clear(self._samples.body)
+        tuned = view.metrics.get("exported") or view.metrics.get("merged")
+        samples = tuned.samples[:_SAMPLES] if tuned else ()
+        self._samples.setVisible(bool(samples))
+        base = view.metrics.get("base")
+        before = {sample.prompt: sample for sample in base.samples} if base else {}
+        for index, sample in enumerate(samples):
+            if index:
+                self._samples.body.addWidget(line())
+            self._samples.body.addWidget(self._sample(sample, before.get(sample.prompt)))
+
+    def _sample(self, tuned: Answer, base: Answer | None) -> QWidget:
+        holder = QWidget()
+        beside = QHBoxLayout(holder)
+        beside.setContentsMargins(0, 2, 0, 2)
+        beside.setSpacing(16)
+        prompt = label(tuned.prompt.strip(), "mono", wrap=True)
+        beside.addWidget(prompt, 3, Qt.AlignmentFlag.AlignTop)
+        right = tuned.text.strip() == tuned.expected.strip()
+        mark = "✓ " if right else "✗ "
+        lines = [(self.tr("Tuned"), mark + _short(tuned.text), "good" if right else "danger")]
+        if not right:
+            lines.append((self.tr("Expected"), _short(tuned.expected), ""))
+        if base is not None:
+            lines.append((self.tr("Base"), _short(base.text), "muted"))
+        answers = QGridLayout()
+        answers.setHorizontalSpacing(10)
+        answers.setVerticalSpacing(3)
+        answers.setColumnStretch(1, 1)
+        for index, (who, text, role) in enumerate(lines):
+            answers.addWidget(label(who, "small"), index, 0, Qt.AlignmentFlag.AlignTop)
+            answers.addWidget(label(text, role, wrap=True), index, 1)
+        column = QVBoxLayout()
+        column.addLayout(answers)
+        column.addStretch(1)
+        beside.addLayout(column, 2)
+        return holder
+
+    def _show_files(self, view: RunView) -> None:
+        clear(self._files.body)
+        assert self._run is not None
+        artifacts = [a for a in view.artifacts.values() if (self._run.path / a.path).exists()]
+        self._files.setVisible(bool(artifacts))
+        self._export.setVisible(self._run.model.is_dir())
+        self._files.detail.setText(str(self._run.path))
+        table = QTableWidget(len(artifacts), 3)
+        table.setHorizontalHeaderLabels([self.tr("What"), self.tr("File"), self.tr("Size")])
+        for index, artifact in enumerate(artifacts):
+            for column, text in enumerate(
+                (self._kind(artifact.kind), artifact.path, words.size(artifact.bytes))
+            ):
+                table.setItem(index, column, QTableWidgetItem(text))
+        style_table(table)
+        table.setAccessibleName(self.tr("Files"))
+        self._files.body.addWidget(table)
+        self._note = QVBoxLayout()
+        self._files.body.addLayout(self._note)
+
+    def _kind(self, kind: str) -> str:
+        return {
+            "data": self.tr("Examples"),
+            "adapter": self.tr("Adapter (LoRA)"),
+            "model": self.tr("Exported model (ONNX)"),
+            "merged": self.tr("Merged model"),
+            "report": self.tr("Report"),
+        }.get(kind, kind)
+
+    def _open_folder(self) -> None:
+        if self._run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._run.path)))
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self.tr("Export the model into a folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda folder: self.export_to(Path(folder)))
+        dialog.open()
+
+    def export_to(self, folder: Path) -> None:
+        """Copy the exported model into *folder*, under the run's name."""
+        if self._run is None:
+            return
+        target = folder / self._run.name
+        self._export.setEnabled(False)
+        self._say(Finding(self._context.theme, "info", self.tr("Copying the model…")))
+        self._context.tasks.run(
+            asyncio.to_thread(_copy, self._run.model, target), self._exported, self._not_exported
+        )
+
+    def _exported(self, target: Path) -> None:
+        self._export.setEnabled(True)
+        note = Finding(
+            self._context.theme,
+            "good",
+            self.tr("The model was copied to {path}").format(path=target),
+        )
+        opened = Button(self._context.theme, self.tr("Open folder"), kind="link")
+        opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(target))))
+        note.buttons.addWidget(opened)
+        self._say(note)
+
+    def _not_exported(self, error: UserFacingError) -> None:
+        self._export.setEnabled(True)
+        self._say(ErrorState(self._context.theme, error))
+
+    def _say(self, widget: QWidget) -> None:
+        clear(self._note)
+        self._note.addWidget(widget)
+
+
+def style_table(table: QTableWidget) -> None:
+    """A read-only table as tall as its rows."""
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    header = table.horizontalHeader()
+    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    header.setHighlightSections(False)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    if table.columnCount():
+        header.setSectionResizeMode(min(1, table.columnCount() - 1), QHeaderView.ResizeMode.Stretch)
+    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    table.verticalHeader().setDefaultSectionSize(30)
+    table.setFixedHeight(32 + 30 * table.rowCount())
+
+
+def _copy(source: Path, target: Path) -> Path:
+    half = target.with_name(f".{target.name}.part")
+    try:
+        if target.exists():
+            raise RunError(
+                "export.exists",
+                f"{target} exists already.",
+                "Choose another folder, or remove that one first.",
+            )
+        shutil.rmtree(half, ignore_errors=True)
+        shutil.copytree(source, half)
+        half.rename(target)
+    except OSError as exc:
+        shutil.rmtree(half, ignore_errors=True)
+        raise RunError(
+            "export.failed",
+            f"The model could not be copied to {target}: {exc.strerror or exc}.",
+            "Choose a folder with enough room that you may write to.",
+        ) from exc
+    return target
+
+
+def _short(text: str, limit: int = 160) -> str:
+    one = " ".join(text.split()) or "∅"
+    return one if len(one) <= limit else one[: limit - 1] + "…"

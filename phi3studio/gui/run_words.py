@@ -1,0 +1,83 @@
+"""The words, marks and colours of a run's states, stages and models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication
+
+from phi3studio.domain.events import ModelRole, StageName
+from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.run import RunState
+
+translate = QCoreApplication.translate
+
+
+@dataclass(frozen=True)
+class StateWords:
+    """How a state is shown. ``role`` is a text colour, ``ground`` the colour behind it."""
+
+    text: str
+    icon: str
+    role: str
+    ground: str
+
+
+def state_words(state: RunState) -> StateWords:
+    """The look of a state."""
+    match state:
+        case "queued":
+            return StateWords(translate("Run", "Waiting"), "clock", "muted", "track")
+        case "running":
+            return StateWords(translate("Run", "Running"), "play", "accent_text", "accent_soft")
+        case "paused":
+            return StateWords(translate("Run", "Paused"), "pause", "warning_text", "warning_soft")
+        case "completed":
+            return StateWords(translate("Run", "Done"), "check", "good_text", "good_soft")
+        case "failed":
+            return StateWords(translate("Run", "Failed"), "error", "danger_text", "danger_soft")
+        case "cancelled":
+            return StateWords(translate("Run", "Cancelled"), "stop", "muted", "track")
+        case "interrupted":
+            return StateWords(
+                translate("Run", "Interrupted"), "warning", "warning_text", "warning_soft"
+            )
+
+
+def stage_title(stage: StageName) -> str:
+    """The name of a stage."""
+    return {
+        "prepare": translate("Run", "Prepare"),
+        "train": translate("Run", "Train"),
+        "merge": translate("Run", "Merge"),
+        "quantise": translate("Run", "Quantise"),
+        "verify": translate("Run", "Verify"),
+    }[stage]
+
+
+def role_title(role: ModelRole) -> str:
+    """The name of one of the three models that a run measures."""
+    return {
+        "base": translate("Run", "Base"),
+        "merged": translate("Run", "Tuned"),
+        "exported": translate("Run", "Tuned, exported"),
+    }[role]
+
+
+def recipe_line(recipe: Recipe) -> str:
+    """Model, method and target in one line."""
+    device = {"auto": "", "cpu": "CPU", "cuda": "CUDA"}[recipe.target.train_on]
+    provider = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[recipe.target.provider]
+    route = translate("Run", "{kind} for {device}").format(
+        kind=recipe.target.quantisation, device=provider
+    )
+    method = f"{recipe.method.kind.upper().replace('LORA', 'LoRA')} r {recipe.method.rank}"
+    parts = [model_title(recipe.model.source), method, f"{device} → {route}" if device else route]
+    return " · ".join(parts)
+
+
+def model_title(source: str) -> str:
+    """A short name for a base model: its catalogue name, or its folder's."""
+    if source == "starter":
+        return "SmolLM2-135M"
+    return source.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

@@ -1,0 +1,175 @@
+"""An inspector with recorded answers, for screenshots: no tokenizer, no service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.dataset import (
+    Bin,
+    CheckProgress,
+    Column,
+    DropDuplicates,
+    Finding,
+    FindingRow,
+    LabelCount,
+    MergeLabels,
+    Preset,
+    Preview,
+    RepairOffer,
+    Report,
+    ShapeProposal,
+    Source,
+    SourceReport,
+    Statistics,
+    Token,
+)
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.template import parse_template
+
+_PIECES = re.compile(r"\n|#+| ?[A-Za-z]{1,6}|[A-Za-z]{1,6}| ?\d|.", re.DOTALL)
+
+
+class RecordedInspector:
+    """Answers about small JSON lines files, in the form of the real service."""
+
+    async def look(self, source: Source) -> SourceReport:
+        """Columns and first rows."""
+        rows = _rows(source.source)
+        names = list(rows[0])
+        columns = tuple(
+            Column(name=name, kind="text", distinct=len({str(row.get(name)) for row in rows}))
+            for name in names
+        )
+        proposal = ShapeProposal(
+            shape="columns",
+            reason=f"two text columns, {names[-1]} has {columns[-1].distinct} different values",
+            prompt=f"### Text: {{{names[0]}}}\n### The tone is:\n",
+            completion=f"{{{names[-1]}}}",
+        )
+        return SourceReport(
+            files=(source.source,),
+            format="jsonl",
+            encoding="utf-8",
+            bytes=Path(source.source).stat().st_size,
+            rows=len(rows),
+            rows_exact=True,
+            columns=columns,
+            first=tuple(rows[:30]),
+            shapes=(proposal,),
+        )
+
+    async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
+        """One template."""
+        first, last = columns[0], columns[-1]
+        return (
+            Preset(
+                name="classification",
+                title="Classification",
+                prompt=f"### Text: {{{first}}}\n### Label:\n",
+                completion=f"{{{last}}}",
+                placeholders=(),
+            ),
+        )
+
+    async def preview(self, recipe: Recipe, row: int) -> Preview:
+        """A row, cut into pieces that look like tokens."""
+        raw = _rows(recipe.data.source)[row]
+        template = recipe.data.template
+        assert template is not None
+        prompt = parse_template(template.prompt, "prompt").render(raw)
+        completion = parse_template(template.completion, "completion").render(raw)
+        masked = [Token(id=0, text=t, kind="masked") for t in _PIECES.findall(prompt)]
+        learned = [Token(id=0, text=t, kind="trained") for t in _PIECES.findall(completion)]
+        stop = Token(id=0, text="<|im_end|>", kind="stop")
+        return Preview(
+            row=row,
+            raw=raw,
+            repaired=raw,
+            prompt=prompt,
+            completion=completion,
+            rendered=prompt + completion,
+            tokens=(*masked, *learned, stop),
+            prompt_tokens=len(masked),
+            trained_tokens=len(learned) + 1,
+        )
+
+    async def check(self, recipe: Recipe) -> AsyncIterator[CheckProgress | Report]:
+        """Progress, then a report with two findings."""
+        rows = _rows(recipe.data.source)
+        yield CheckProgress(done=len(rows) // 2, total=len(rows), rows=len(rows) // 2)
+        await asyncio.sleep(0)
+        template = recipe.data.template
+        assert template is not None
+        label = template.label_column
+        counted = Counter(str(row.get(label)).strip() for row in rows) if label else Counter[str]()
+        lengths = sorted(len(_PIECES.findall(template.prompt + json.dumps(row))) for row in rows)
+        held = round(len(rows) * recipe.data.split.held_out)
+        repaired = {repair.kind for repair in recipe.data.repairs}
+        findings = [f for f in _findings(label or "") if f.repairs[0].repair.kind not in repaired]
+        low, high = lengths[0], lengths[-1] + 1
+        width = max(1, -(-(high - low) // 16))
+        bins = [
+            Bin(lower=x, upper=x + width, rows=sum(x <= n < x + width for n in lengths))
+            for x in range(low, high, width)
+        ]
+        yield Report(
+            statistics=Statistics(
+                rows=len(rows),
+                kept=len(rows),
+                train_rows=len(rows) - held,
+                held_out_rows=held,
+                tokens=sum(lengths),
+                trained_tokens=3 * len(rows),
+                shortest=low,
+                median=lengths[len(lengths) // 2],
+                p95=lengths[int(len(lengths) * 0.95)],
+                longest=lengths[-1],
+                histogram=tuple(bins),
+                cut_off_rows=0,
+                cut_off_share=0.0,
+                steps_per_epoch=-(-(len(rows) - held) // recipe.training.batch_size),
+                labels=tuple(LabelCount(label=k, rows=v) for k, v in counted.most_common()),
+            ),
+            findings=tuple(findings),
+        )
+
+
+def _findings(label: str) -> list[Finding]:
+    merge = MergeLabels(column=label or "label", labels={"Joy ": "Joy"})
+    return [
+        Finding(
+            code="label_variants",
+            level="warning",
+            title="14 rows spell a label in another way: “Joy ” and “Joy”",
+            advice="The model would learn two labels for one thing.",
+            rows=14,
+            examples=(FindingRow(row=41, text="Joy "),),
+            repairs=(RepairOffer(title="Merge labels", repair=merge),),
+        ),
+        Finding(
+            code="duplicates",
+            level="warning",
+            title="6 rows stand twice",
+            advice="Rows that repeat weigh more than others.",
+            rows=6,
+            examples=(FindingRow(row=117, text="I can't stop smiling today."),),
+            repairs=(RepairOffer(title="Keep one of each", repair=DropDuplicates()),),
+        ),
+    ]
+
+
+def _rows(path: str) -> list[dict[str, Any]]:
+    try:
+        text = Path(path).read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            "data.no_file", f"The file {path} cannot be read.", "Choose another file."
+        ) from exc

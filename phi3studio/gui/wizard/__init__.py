@@ -1,0 +1,1 @@
+"""New fine-tune: five pages over one draft."""

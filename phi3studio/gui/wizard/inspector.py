@@ -1,0 +1,32 @@
+"""What the wizard asks about data. The inspector service answers; tests may stand in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from phi3studio.domain.dataset import (
+    CheckProgress,
+    Preset,
+    Preview,
+    Report,
+    Source,
+    SourceReport,
+)
+from phi3studio.domain.recipe import Recipe
+
+
+class Inspector(Protocol):
+    """Asynchronous questions; each may raise :class:`UserFacingError` and be cancelled."""
+
+    async def look(self, source: Source) -> SourceReport:
+        """What is known of the source after a look at its beginning."""
+
+    async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
+        """Templates that can be chosen for these columns."""
+
+    async def preview(self, recipe: Recipe, row: int) -> Preview:
+        """One row as the model will see it."""
+
+    def check(self, recipe: Recipe) -> AsyncIterator[CheckProgress | Report]:
+        """Read everything; the last item is the report."""

@@ -1,0 +1,190 @@
+"""The page Review: everything at a glance, and the recipe as it will be stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.flow import Draft, display_name, to_recipe
+from phi3studio.domain.presets import total_steps
+from phi3studio.gui import words
+from phi3studio.gui.context import Context
+from phi3studio.gui.messages import explain
+from phi3studio.gui.run_words import model_title
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.page import Columns
+from phi3studio.gui.wizard.estimate_card import EstimateCard
+from phi3studio.gui.wizard.session import WizardSession
+from phi3studio.runs.files import write_atomically
+
+
+class ReviewPage(QWidget):
+    """The last look before the start."""
+
+    def __init__(self, context: Context, session: WizardSession) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        theme = context.theme
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(8)
+        layout.addLayout(self._notes)
+        columns = Columns()
+        layout.addWidget(columns)
+        layout.addStretch(1)
+        name = Card(self.tr("Name"))
+        self.name = QLineEdit()
+        self.name.setAccessibleName(self.tr("Name of the run"))
+        self.name.setMaxLength(80)
+        self.name.textEdited.connect(lambda text: session.edit("review", name=text))
+        name.body.addWidget(self.name)
+        columns.left.addWidget(name)
+        self._summary = Card(self.tr("Summary"))
+        columns.left.addWidget(self._summary)
+        columns.left.addWidget(EstimateCard(theme, session))
+        columns.left.addStretch(1)
+        self._text = QPlainTextEdit()
+        self._viewer = Card(self.tr("Recipe"))
+        self._viewer.detail.setText(self.tr("the run can be repeated from it alone"))
+        copy = Button(theme, self.tr("Copy"), icon="copy")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._text.toPlainText()))
+        save = Button(theme, self.tr("Save…"), icon="save")
+        save.clicked.connect(self._choose_file)
+        self._viewer.header.addWidget(copy)
+        self._viewer.header.addWidget(save)
+        self._text.setReadOnly(True)
+        self._text.setProperty("mono", True)
+        self._text.setFont(theme.mono())
+        self._text.setTabChangesFocus(True)
+        self._text.setMinimumHeight(440)
+        self._text.setAccessibleName(self.tr("Recipe"))
+        self._viewer.body.addWidget(self._text)
+        columns.right.addWidget(self._viewer)
+        columns.right.addStretch(1)
+        session.changed.connect(self._draw)
+
+    def _choose_file(self) -> None:
+        dialog = QFileDialog(self, self.tr("Save the recipe"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("json")
+        dialog.selectFile("recipe.json")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.save_to)
+        dialog.open()
+
+    def save_to(self, file: str) -> None:
+        """Write the recipe into a file."""
+        try:
+            write_atomically(Path(file), self._text.toPlainText() + "\n")
+            said = Finding(
+                self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
+            )
+        except OSError as error:
+            said = Finding(
+                self._context.theme,
+                "error",
+                self.tr("The file could not be written: {why}").format(
+                    why=error.strerror or str(error)
+                ),
+                self.tr("Choose another folder."),
+            )
+        self._notes.addWidget(said)
+
+    def _draw(self) -> None:
+        draft = self._session.draft
+        if not self.name.hasFocus():
+            self.name.setText(draft.name)
+        self.name.setPlaceholderText(display_name(draft))
+        clear(self._notes)
+        for problem in self._session.problems("review"):
+            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            self._notes.addWidget(
+                Finding(self._context.theme, problem.level, said.message, said.hint)
+            )
+        try:
+            text = json.dumps(to_recipe(draft).to_json(), ensure_ascii=False, indent=2)
+        except InputError:
+            text = ""
+        if text != self._text.toPlainText():
+            self._text.setPlainText(text)
+        self._draw_summary(draft)
+
+    def _draw_summary(self, draft: Draft) -> None:
+        clear(self._summary.body)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(9)
+        grid.setColumnStretch(1, 1)
+        for index, (title, text) in enumerate(self._lines(draft)):
+            grid.addWidget(label(title, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(text, wrap=True), index, 1)
+        self._summary.body.addLayout(grid)
+
+    def _lines(self, draft: Draft) -> list[tuple[str, str]]:
+        facts = self._session.facts
+        data = facts.data
+        source = Path(draft.source.source).name if draft.source else "–"
+        lines = [(self.tr("Data"), source)]
+        if data is not None:
+            lines.append(
+                (
+                    self.tr("Rows"),
+                    self.tr("{train} for training, {held} held out").format(
+                        train=words.count(data.train_rows), held=words.count(data.held_out_rows)
+                    ),
+                )
+            )
+        if draft.repairs:
+            lines.append((self.tr("Repairs"), self.tr("%Ln chosen", None, len(draft.repairs))))
+        title = facts.model.title if facts.model else model_title(draft.model)
+        training, method = draft.training, draft.method
+        steps = total_steps(draft, facts)
+        course = self.tr("{epochs} epochs").format(epochs=words.number(training.epochs))
+        if training.max_steps:
+            course = ""
+        parts = [course, self.tr("%Ln step(s)", None, steps) if steps else ""]
+        target = draft.target
+        kind = target.quantisation + (f" ({target.int4})" if target.quantisation == "int4" else "")
+        device = {
+            "auto": self.tr("the GPU, or else the processor"),
+            "cpu": "CPU",
+            "cuda": "CUDA",
+        }[target.train_on]
+        return [
+            *lines,
+            (self.tr("Base model"), title),
+            (
+                self.tr("Method"),
+                self.tr("{kind}, rank {rank}, alpha {alpha}").format(
+                    kind={"lora": "LoRA", "qlora": "QLoRA", "dora": "DoRA"}.get(
+                        method.kind, method.kind
+                    ),
+                    rank=method.rank,
+                    alpha=f"{method.alpha:g}",
+                ),
+            ),
+            (self.tr("Course"), ", ".join(part for part in parts if part)),
+            (self.tr("Trains on"), device),
+            (
+                self.tr("Becomes"),
+                self.tr("ONNX, {kind}, for {device}").format(
+                    kind=kind,
+                    device={"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[target.provider],
+                ),
+            ),
+        ]

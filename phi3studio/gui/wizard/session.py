@@ -1,0 +1,157 @@
+"""The draft of the window and what has been found out about it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.flow import (
+    Draft,
+    Facts,
+    ModelFacts,
+    PageName,
+    edit,
+    parse_draft,
+    visit,
+)
+from phi3studio.domain.flow_problems import Problem, can_continue, problems, reachable
+from phi3studio.domain.presets import follow_preset
+from phi3studio.gui.context import Context
+from phi3studio.gui.machine import MachineReport, look_at_machine
+from phi3studio.gui.wizard.bases import BaseModel, known_model
+from phi3studio.runs.files import write_atomically
+
+_SAVE_MS = 400
+
+
+class WizardSession(QObject):
+    """Holds one draft, saves it a moment after each change, and reports every change.
+
+    Decides nothing: edits go through ``domain.flow``, answers come from there too.
+    """
+
+    changed = Signal()
+    source_changed = Signal()
+    machine_seen = Signal(object)
+
+    def __init__(self, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._draft = Draft()
+        self.facts = Facts()
+        self.machine: MachineReport | None = None
+        self.base: BaseModel | None = None
+        self._asked_model = ""
+        self._save_timer = QTimer(self)
+        self._save_timer.setSingleShot(True)
+        self._save_timer.setInterval(_SAVE_MS)
+        self._save_timer.timeout.connect(self._save)
+
+    @property
+    def draft(self) -> Draft:
+        """The present draft."""
+        return self._draft
+
+    def load(self) -> None:
+        """Take up the saved draft and look at the machine."""
+        try:
+            text = self._context.draft_file.read_text("utf-8")
+        except OSError:
+            text = ""
+        self._draft = parse_draft(text)
+        self._look_at_machine()
+        self._ask_model()
+        self.changed.emit()
+        self.source_changed.emit()
+
+    def edit(self, page: PageName, **changes: object) -> UserFacingError | None:
+        """Apply what the user changed on *page*; returns why a value was not taken over."""
+        try:
+            self.take(edit(self._draft, page, **changes))
+        except UserFacingError as error:
+            return error
+        return None
+
+    def visit(self, page: PageName) -> None:
+        """Go to a page."""
+        self.take(visit(self._draft, page))
+
+    def take(self, draft: Draft) -> None:
+        """Replace the draft."""
+        draft = follow_preset(draft, self.facts)
+        if draft == self._draft:
+            return
+        other_source = draft.source != self._draft.source
+        other_model = draft.model != self._draft.model
+        self._draft = draft
+        self._save_timer.start()
+        if other_source:
+            self.facts = replace(self.facts, data=None)
+        if other_model:
+            self._ask_model()
+        self.changed.emit()
+        if other_source:
+            self.source_changed.emit()
+
+    def start_over(self) -> None:
+        """Forget the draft."""
+        self.take(Draft())
+
+    def learn(self, **facts: object) -> None:
+        """Something was found out."""
+        self.facts = replace(self.facts, **facts)  # type: ignore[arg-type]
+        self._draft = follow_preset(self._draft, self.facts)
+        self.changed.emit()
+
+    def problems(self, page: PageName) -> tuple[Problem, ...]:
+        """What is wrong on a page."""
+        return problems(self._draft, self.facts, page)
+
+    def can_continue(self, page: PageName) -> bool:
+        """Whether the page may be left forwards."""
+        return can_continue(self._draft, self.facts, page)
+
+    def reachable(self, page: PageName) -> bool:
+        """Whether the stepper may go there."""
+        return reachable(self._draft, self.facts, page)
+
+    def save_now(self) -> None:
+        """Write the draft without waiting: the window closes."""
+        if self._save_timer.isActive():
+            self._save_timer.stop()
+            self._write(self._draft.to_json())
+
+    def _save(self) -> None:
+        self._context.tasks.run(asyncio.to_thread(self._write, self._draft.to_json()))
+
+    def _write(self, text: str) -> None:
+        file = self._context.draft_file
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, text)
+        except OSError:
+            # Losing a draft is bad, losing the window over it is worse; the disk problem shows
+            # itself when the run is made.
+            return
+
+    def _look_at_machine(self) -> None:
+        def seen(report: MachineReport) -> None:
+            self.machine = report
+            self.learn(machine=report.facts)
+            self.machine_seen.emit(report)
+
+        self._context.tasks.run(asyncio.to_thread(look_at_machine, self._context.home.root), seen)
+
+    def _ask_model(self) -> None:
+        source = self._asked_model = self._draft.model
+
+        def known(base: BaseModel) -> None:
+            if source != self._asked_model:
+                return
+            self.base = base
+            self.learn(model=ModelFacts(base.title, base.parameters, base.context, base.missing))
+
+        self._context.tasks.run(asyncio.to_thread(known_model, source, self._context.home), known)

@@ -1,0 +1,93 @@
+"""Recipe files: read with their paths made absolute, and written with good defaults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.runs.files import write_atomically
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe in JSON or YAML; relative paths in it start at its own folder."""
+    if not path.is_file():
+        raise InputError(
+            "recipe.no_file",
+            f"The recipe {path} does not exist.",
+            "Write one: phi3studio recipe new --data FILE --model NAME.",
+        )
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(
+            "recipe.unreadable", f"The recipe {path} cannot be read: {exc}.", "Save it as UTF-8."
+        ) from exc
+    recipe = parse_recipe(_parse(path, text))
+    return absolute(recipe, path.resolve().parent)
+
+
+def absolute(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with every relative path made absolute from *folder*."""
+    data = recipe.data
+    split = data.split
+    if split.file is not None:
+        split = split.model_copy(update={"file": str(_from(folder, split.file))})
+    data = data.model_copy(update={"source": str(_from(folder, data.source)), "split": split})
+    model = recipe.model
+    if "/" in model.source or "\\" in model.source or model.source.startswith("."):
+        named = _from(folder, model.source)
+        # A hub id looks like a relative path; it is one only if the folder is there.
+        if named.exists() or model.source.startswith((".", "/", "~")):
+            model = model.model_copy(update={"source": str(named)})
+    return recipe.model_copy(update={"data": data, "model": model})
+
+
+def _from(folder: Path, name: str) -> Path:
+    return (folder / Path(name).expanduser()).absolute()
+
+
+def _parse(path: Path, text: str) -> Any:
+    if path.suffix.lower() in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            mark = getattr(exc, "problem_mark", None)
+            at = f", line {mark.line + 1}" if mark is not None else ""
+            raise _broken(path, at, getattr(exc, "problem", None) or str(exc)) from exc
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        at = f", line {getattr(exc, 'lineno', 1)}"
+        raise _broken(path, at, getattr(exc, "msg", str(exc))) from exc
+
+
+def _broken(path: Path, at: str, reason: str) -> InputError:
+    return InputError(
+        "recipe.broken",
+        f"The recipe {path}{at} cannot be parsed: {reason}.",
+        "Correct it at that place; phi3studio recipe new writes a correct one to compare with.",
+    )
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a complete recipe as YAML or JSON, by the file's ending."""
+    values = recipe.to_json()
+    if path.suffix.lower() in (".yaml", ".yml"):
+        import yaml
+
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    else:
+        text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    try:
+        write_atomically(path, text)
+    except OSError as exc:
+        raise InputError(
+            "disk.not_writable",
+            f"{path} cannot be written: {exc.strerror or exc}.",
+            "Name another place with --out.",
+        ) from exc

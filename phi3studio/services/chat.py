@@ -1,0 +1,110 @@
+"""Typed client of the chat service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from phi3studio.services.client import Service
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What the chat has to know of a model. ``columns`` fill the template's prompt."""
+
+    folder: str
+    name: str
+    context: int
+    template: dict[str, str] | None
+    columns: tuple[str, ...]
+    is_conversation: bool
+    load_s: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen. Temperature 0 is greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 50
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one answer took. ``prefilled``: prompt tokens that had to be computed."""
+
+    tokens: int
+    prompt_tokens: int
+    prefilled: int
+    first_token_s: float
+    tokens_per_s: float
+    reason: Literal["stop", "length", "cancelled"]
+    stopped: bool
+
+
+class Answer:
+    """One answer on its way: iterate for its text, then read ``figures``."""
+
+    def __init__(self, service: Service, params: dict[str, Any]) -> None:
+        self._stream = service.stream("answer", **params)
+        self.figures: Figures | None = None
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for item in self._stream:
+            yield str(item["text"])
+        self.figures = Figures(**self._stream.result)
+
+    def stop(self) -> None:
+        """Ask the service to stop; the iteration ends without figures."""
+        self._stream.cancel()
+
+
+class Chat:
+    """Models and answers through the chat service.
+
+    Every call may raise :class:`UserFacingError`; ``service.died`` means that the process ended
+    and the next call starts it anew (models are loaded again by themselves).
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def load(self, folder: Path) -> LoadedModel:
+        """Load an exported model, or describe it if it is loaded."""
+        facts = await self._service.call("load", folder=str(folder))
+        return LoadedModel(**facts | {"columns": tuple(facts["columns"])})
+
+    async def unload(self, folder: Path) -> None:
+        """Free the model's memory."""
+        await self._service.call("unload", folder=str(folder))
+
+    def answer(
+        self,
+        folder: Path,
+        *,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        values: Mapping[str, str] | None = None,
+        prompt: str | None = None,
+        sampling: Sampling | None = None,
+        max_tokens: int = 512,
+        conversation: str = "",
+    ) -> Answer:
+        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*."""
+        params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
+        if messages is not None:
+            params["messages"] = [dict(message) for message in messages]
+        elif values is not None:
+            params["values"] = dict(values)
+        else:
+            params["prompt"] = prompt or ""
+        if sampling is not None:
+            params["sampling"] = asdict(sampling)
+        if conversation:
+            params["conversation"] = conversation
+        return Answer(self._service, params)

@@ -1,0 +1,105 @@
+"""A first look at a source: what it is, its first rows, and the shapes that fit."""
+
+from __future__ import annotations
+
+from phi3studio.domain.dataset import Source, SourceReport
+from phi3studio.domain.errors import InputError
+from phi3studio.worker.data.check import file_names
+from phi3studio.worker.data.process import Row, columns_of
+from phi3studio.worker.data.rows import RowSource
+from phi3studio.worker.data.shapes import describe_columns, propose
+from phi3studio.worker.data.shorttext import shown_row
+
+_LOOKED_AT = 200
+_ENOUGH_BYTES = 8 * 1024 * 1024
+_MANY_COLUMNS = 200
+
+
+def describe(source: Source, first_rows: int = 50) -> SourceReport:
+    """Look at the first rows; broken lines among them are reported, not raised."""
+    reader = RowSource(source, lenient=True)
+    layout = reader.layout
+    rows: list[Row] = []
+    done = 0
+    complete = True
+    for batch in reader.batches(batch_rows=50):
+        rows += batch.rows
+        done = batch.done
+        if len(rows) >= _LOOKED_AT or done >= _ENOUGH_BYTES:
+            complete = False
+            break
+    if not rows:
+        raise _nothing(source, reader)
+    if not complete and done >= layout.bytes > 0:
+        # The whole file fits into what is read at once: look whether more rows follow.
+        count = sum(len(batch.rows) for batch in reader.batches())
+        complete = count <= 100_000
+        total, exact = count, True
+    else:
+        exact = complete
+        total = len(rows) if complete else _estimate(layout.bytes, done, len(rows))
+    looked = rows[: _LOOKED_AT + 50]
+    columns = describe_columns(looked)
+    shapes = propose(looked, columns)
+    return SourceReport(
+        files=file_names(reader),
+        format=layout.format,
+        compression=layout.compression,
+        encoding=None if layout.format in ("parquet", "arrow", "hub") else layout.encoding.name,
+        encoding_sure=layout.encoding.sure,
+        delimiter=layout.dialect.delimiter if layout.dialect else None,
+        quote=layout.dialect.quote if layout.dialect else None,
+        header=layout.dialect.header if layout.dialect else None,
+        text_rows=layout.text_rows,
+        bytes=layout.bytes,
+        rows=total,
+        rows_exact=exact,
+        columns=columns,
+        first=tuple(shown_row(row) for row in looked[:first_rows]),
+        shapes=shapes,
+        broken=tuple(reader.broken[:20]),
+        notes=tuple(_notes(reader, looked, bool(shapes))),
+    )
+
+
+def _estimate(size: int, done: int, rows: int) -> int:
+    return round(rows * size / done) if done else rows
+
+
+def _nothing(source: Source, reader: RowSource) -> InputError:
+    if reader.broken:
+        first = reader.broken[0]
+        return InputError(
+            "data.nothing_readable",
+            f"No line of {source.source} can be read; line {first.line}: {first.reason}.",
+            "Check the file's format; it can be set in data.format.",
+        )
+    return InputError(
+        "data.empty",
+        f"The data file {source.source} holds no rows.",
+        "Choose a file with rows in it.",
+    )
+
+
+def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:
+    notes: list[str] = []
+    layout = reader.layout
+    if not layout.encoding.sure:
+        notes.append(
+            f"The text encoding looks like {layout.encoding.name}; check a few accented letters "
+            "and correct data.encoding if they are wrong."
+        )
+    if layout.dialect is not None and not layout.dialect.header:
+        notes.append("The first line is taken for data, so the columns are numbered.")
+    count = len(columns_of(rows))
+    if count > _MANY_COLUMNS:
+        notes.append(f"Only the first {_MANY_COLUMNS} of {count} columns are shown.")
+    if reader.broken:
+        first = reader.broken[0]
+        notes.append(
+            f"Some lines cannot be read, the first is line {first.line} of {first.file}: "
+            f"{first.reason}."
+        )
+    if not shaped:
+        notes.append("No shape fits by itself: choose the columns in a template.")
+    return notes

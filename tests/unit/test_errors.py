@@ -1,0 +1,40 @@
+"""Errors: what each carries, and what must not swallow it."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
+
+
+@pytest.mark.parametrize(("kind", "code"), [(UserFacingError, 1), (InputError, 2), (RunError, 1)])
+def test_an_error_says_what_happened_and_what_to_do(kind, code) -> None:
+    error = kind("area.what", "Row 3 is empty.", "Fill it.")
+    assert str(error) == "Row 3 is empty."
+    assert (error.code, error.message, error.hint, error.exit_code) == (
+        "area.what",
+        "Row 3 is empty.",
+        "Fill it.",
+        code,
+    )
+
+
+@pytest.mark.parametrize("kind", [UserFacingError, InputError, RunError])
+def test_an_error_survives_the_way_between_processes(kind) -> None:
+    error = pickle.loads(pickle.dumps(kind("a.b", "What.", "Do.")))
+    assert type(error) is kind
+    assert (error.code, error.message, error.hint) == ("a.b", "What.", "Do.")
+
+
+def test_cancelled_pierces_handlers_of_exceptions() -> None:
+    def swallowing_library() -> None:
+        try:
+            raise Cancelled
+        except Exception:
+            pytest.fail("an except Exception caught it")
+
+    with pytest.raises(Cancelled):
+        swallowing_library()
+    assert not issubclass(Cancelled, UserFacingError)

@@ -1,0 +1,261 @@
+"""The wizard without Qt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from phi3studio.domain.dataset import MergeLabels, ShapeProposal, Trim
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.flow import (
+    PAGES,
+    DataFacts,
+    Draft,
+    Facts,
+    MachineFacts,
+    ModelFacts,
+    display_name,
+    edit,
+    from_recipe,
+    next_page,
+    parse_draft,
+    previous_page,
+    to_recipe,
+    visit,
+    with_model,
+    with_repair,
+    with_shape,
+    with_source,
+    without_repair,
+)
+from phi3studio.domain.flow_problems import can_continue, problems, reachable
+from phi3studio.domain.presets import (
+    follow_preset,
+    preset,
+    steps_per_epoch,
+    total_steps,
+    with_preset,
+)
+from phi3studio.domain.recipe_diff import recipe_differences
+
+DATA = DataFacts(
+    columns=("phrase", "tone"),
+    rows=612,
+    train_rows=489,
+    held_out_rows=123,
+    tokens=21_400,
+    longest=41,
+)
+FACTS = Facts(
+    data=DATA,
+    model=ModelFacts("Starter", parameters=134_515_008, context=8192),
+    machine=MachineFacts(memory=24 * 2**30, free_memory=20 * 2**30, free_disk=10**11, cores=2),
+)
+PROPOSAL = ShapeProposal(
+    shape="columns", reason="", prompt="### Text: {phrase}\n### The tone is:\n", completion="{tone}"
+)
+
+
+@pytest.fixture
+def draft() -> Draft:
+    return with_shape(with_source(Draft(), "/data/emotions.jsonl"), PROPOSAL)
+
+
+def codes(draft: Draft, facts: Facts, page: str) -> list[str]:
+    return [p.code for p in problems(draft, facts, page)]  # type: ignore[arg-type]
+
+
+def test_an_empty_draft_asks_for_data_and_goes_no_further() -> None:
+    assert codes(Draft(), Facts(), "data") == ["draft.no_source"]
+    assert not can_continue(Draft(), Facts(), "data")
+    assert not reachable(Draft(), Facts(), "model")
+    assert reachable(Draft(), Facts(), "data")
+
+
+def test_a_source_that_is_still_being_read_cannot_be_left(draft: Draft) -> None:
+    assert not can_continue(draft, Facts(), "data")
+    assert can_continue(draft, FACTS, "data")
+
+
+def test_a_missing_column_names_the_nearest_one(draft: Draft) -> None:
+    wrong = edit(draft, "data", completion="{tones}")
+    (problem,) = problems(wrong, FACTS, "data")
+    assert (problem.code, problem.where, problem.values["near"]) == (
+        "draft.missing_column_near",
+        "completion",
+        "tone",
+    )
+    assert not can_continue(wrong, FACTS, "data")
+
+
+@pytest.mark.parametrize(
+    ("part", "text", "code"),
+    [
+        ("prompt", "### Text: {phrase", "template.brace"),
+        ("completion", "   ", "draft.no_completion"),
+        ("prompt", "{nowhere_at_all}", "draft.missing_column"),
+    ],
+)
+def test_wrong_templates_hold_the_page(draft: Draft, part: str, text: str, code: str) -> None:
+    assert code in codes(edit(draft, "data", **{part: text}), FACTS, "data")
+
+
+def test_a_conversation_needs_its_column(draft: Draft) -> None:
+    chat = with_shape(draft, ShapeProposal(shape="messages", reason="", messages="turns"))
+    assert codes(chat, FACTS, "data") == ["draft.missing_column"]
+    facts = replace(FACTS, data=replace(DATA, columns=("turns",)))
+    assert codes(chat, facts, "data") == []
+    assert to_recipe(chat).data.messages == "turns"
+
+
+def test_a_nested_column_counts_as_present(draft: Draft) -> None:
+    facts = replace(FACTS, data=replace(DATA, columns=("user", "tone")))
+    assert codes(edit(draft, "data", prompt="{user.name}"), facts, "data") == []
+
+
+def test_few_rows_warn_and_do_not_hold(draft: Draft) -> None:
+    facts = replace(FACTS, data=replace(DATA, rows=7))
+    assert codes(draft, facts, "data") == ["draft.few_rows"]
+    assert can_continue(draft, facts, "data")
+
+
+def test_an_unreadable_source_shows_its_own_error(draft: Draft) -> None:
+    error = InputError("data.no_rows", "The file holds no rows.", "Choose another.")
+    assert codes(draft, replace(FACTS, data=DataFacts(error=error)), "data") == ["data.no_rows"]
+
+
+def test_blocking_findings_hold_the_page(draft: Draft) -> None:
+    facts = replace(FACTS, data=replace(DATA, blocking=2))
+    assert codes(draft, facts, "data") == ["draft.data_blocked"]
+    assert not can_continue(draft, facts, "data")
+
+
+def test_a_later_change_marks_finished_pages_until_they_are_seen(draft: Draft) -> None:
+    for page in PAGES:
+        draft = visit(draft, page)
+    back = visit(draft, "data")
+    assert back.touched == frozenset()
+    changed = edit(back, "data", completion="{tone}!")
+    assert changed.touched == {"tuning", "review"}
+    assert visit(changed, "tuning").touched == {"review"}
+
+
+def test_pages_not_yet_seen_are_never_marked(draft: Draft) -> None:
+    assert edit(draft, "data", prompt="{phrase}").touched == frozenset()
+
+
+def test_an_edit_that_changes_nothing_marks_nothing(draft: Draft) -> None:
+    seen = visit(visit(draft, "tuning"), "data")
+    assert edit(seen, "data", prompt=seen.prompt) is seen
+
+
+def test_a_value_out_of_range_is_refused_with_its_name(draft: Draft) -> None:
+    with pytest.raises(InputError, match=r"training\.epochs"):
+        edit(draft, "tuning", training={"epochs": -1})
+
+
+def test_own_settings_leave_the_preset_and_stay(draft: Draft) -> None:
+    own = edit(draft, "tuning", training={"epochs": 7})
+    assert own.preset is None
+    assert follow_preset(own, FACTS) is own
+    assert follow_preset(draft, FACTS).training.sequence_length == 64
+
+
+@pytest.mark.parametrize("name", ["quick", "balanced", "thorough"])
+def test_presets_never_cut_rows_off_where_the_context_allows(name: str) -> None:
+    facts = replace(FACTS, data=replace(DATA, longest=300))
+    _, training = preset(name, facts)  # type: ignore[arg-type]
+    assert training.sequence_length == 320
+    assert training.sequence_length <= 8192
+
+
+def test_presets_spare_a_small_machine() -> None:
+    large = ModelFacts("Phi-3-mini", parameters=3_800_000_000, context=4096)
+    small = MachineFacts(memory=8 * 2**30, free_memory=6 * 2**30)
+    _, roomy = preset("balanced", replace(FACTS, model=large))
+    _, tight = preset("balanced", replace(FACTS, model=large, machine=small))
+    assert (roomy.batch_size, tight.batch_size) == (2, 1)
+    assert roomy.batch_size * roomy.accumulation == tight.batch_size * tight.accumulation
+    assert tight.gradient_checkpointing
+
+
+def test_quick_look_is_short_on_any_data() -> None:
+    facts = replace(FACTS, data=replace(DATA, train_rows=100_000))
+    quick = with_preset(Draft(), "quick", facts)
+    assert total_steps(quick, facts) == 60
+    assert steps_per_epoch(quick, facts) == 12_500
+
+
+def test_the_sequence_length_is_checked_against_the_context(draft: Draft) -> None:
+    long = edit(draft, "tuning", training={"sequence_length": 9000})
+    assert codes(long, FACTS, "tuning") == ["draft.longer_than_context"]
+    short = edit(draft, "tuning", training={"sequence_length": 16})
+    assert codes(short, FACTS, "tuning") == ["draft.cuts_off"]
+
+
+def test_targets_that_cannot_work_are_held(draft: Draft) -> None:
+    assert codes(edit(draft, "target", target={"train_on": "cuda"}), FACTS, "target") == [
+        "draft.no_cuda"
+    ]
+    half = edit(draft, "target", target={"quantisation": "fp16"})
+    assert codes(half, FACTS, "target") == ["draft.half_on_cpu"]
+    assert "draft.half_on_cpu" in codes(half, FACTS, "review")
+
+
+def test_a_model_that_is_not_there_is_held(draft: Draft) -> None:
+    facts = replace(FACTS, model=ModelFacts("Phi-3", missing="it is not downloaded"))
+    assert codes(draft, facts, "model") == ["draft.model_missing"]
+    assert codes(with_model(draft, " "), FACTS, "model") == ["draft.no_model"]
+
+
+def test_repairs_of_one_kind_replace_each_other(draft: Draft) -> None:
+    first = MergeLabels(column="tone", labels={"Joy ": "Joy"})
+    second = MergeLabels(column="tone", labels={"joy": "Joy"})
+    both = with_repair(with_repair(with_repair(draft, first), Trim()), second)
+    assert both.repairs == (Trim(), second)
+    assert without_repair(both, second).repairs == (Trim(),)
+    assert to_recipe(both).data.repairs == [Trim(), second]
+
+
+def test_another_source_forgets_what_was_found_in_the_old_one(draft: Draft) -> None:
+    other = with_source(with_repair(draft, Trim()), "owner/name", hub=True)
+    assert (other.shape, other.prompt, other.repairs) == (None, "", ())
+    assert other.source is not None
+    assert other.source.format == "hub"
+
+
+def test_the_draft_survives_its_file(draft: Draft) -> None:
+    full = with_repair(visit(edit(draft, "tuning", training={"epochs": 5}), "target"), Trim())
+    assert parse_draft(full.to_json()) == full
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"version": 99}', '{"training": {"epochs": -4}}', "[]"])
+def test_a_damaged_draft_becomes_a_new_one(text: str) -> None:
+    assert parse_draft(text) == Draft()
+
+
+def test_the_recipe_says_what_the_draft_says_and_back(draft: Draft) -> None:
+    full = edit(draft, "tuning", training={"epochs": 5}, name="My run")
+    recipe = to_recipe(full)
+    assert recipe.name == "My run"
+    assert recipe.data.template is not None
+    assert recipe.data.template.prompt == PROPOSAL.prompt
+    assert to_recipe(from_recipe(recipe)) == recipe
+    assert recipe_differences(
+        (recipe, to_recipe(edit(full, "tuning", training={"epochs": 6})))
+    ) == [("training.epochs", ("5.0", "6.0"))]
+
+
+def test_an_incomplete_draft_is_no_recipe() -> None:
+    with pytest.raises(InputError):
+        to_recipe(Draft())
+    with pytest.raises(InputError):
+        to_recipe(Draft(prompt="{a}", completion="{b}"))
+
+
+def test_names_and_neighbours(draft: Draft) -> None:
+    assert display_name(draft) == "emotions"
+    assert display_name(Draft()) == "fine-tune"
+    assert (previous_page("data"), next_page("data")) == (None, "model")
+    assert (previous_page("review"), next_page("review")) == ("target", None)

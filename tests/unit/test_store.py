@@ -1,0 +1,509 @@
+"""Run folders: made, found, listed, read in pieces, told alive or dead, deleted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.events import (
+    AnyPayload,
+    Artifact,
+    Event,
+    Finished,
+    Metrics,
+    Notice,
+    Progress,
+    Stage,
+    StageDone,
+    Started,
+)
+from phi3studio.domain.recipe import Data, Recipe, Template
+from phi3studio.runs import launch
+from phi3studio.runs.paths import Home
+from phi3studio.runs.queue import MachineQueue
+from phi3studio.runs.store import RunFolder, RunStore
+
+
+def a_recipe(name: str = "first") -> Recipe:
+    return Recipe(
+        name=name, data=Data(source="/data.csv", template=Template(prompt="{q}", completion="{a}"))
+    )
+
+
+@pytest.fixture
+def store(home: Home) -> RunStore:
+    return RunStore(home)
+
+
+def named(store: RunStore, *names: str) -> None:
+    for name in names:
+        folder = store.home.runs / name
+        folder.mkdir(parents=True)
+        (folder / "recipe.json").write_text(json.dumps(a_recipe().to_json()))
+
+
+def write(run: RunFolder, *payloads: AnyPayload) -> None:
+    with run.events_file.open("a", encoding="utf-8") as file:
+        for number, payload in enumerate(payloads, start=1):
+            file.write(Event(seq=number, t=1000.0 + number, payload=payload).to_line() + "\n")
+
+
+# --- made ---------------------------------------------------------------------------------------
+
+
+def test_a_new_run_has_a_name_of_its_time_and_its_recipe_inside(store) -> None:
+    run = store.create(a_recipe("Tone of a Phrase!"))
+    assert re.fullmatch(r"\d{8}-\d{6}-tone-of-a-phrase", run.name)
+    assert run.path.parent == store.home.runs
+    assert run.recipe() == a_recipe("Tone of a Phrase!")
+    assert [item.name for item in run.path.iterdir()] == ["recipe.json"]
+
+
+def test_runs_made_in_the_same_second_get_folders_of_their_own(store) -> None:
+    runs = [store.create(a_recipe()) for _ in range(12)]
+    assert len({run.name for run in runs}) == 12
+
+
+def test_the_newest_of_runs_made_in_the_same_second_is_the_latest(store) -> None:
+    runs = [store.create(a_recipe()) for _ in range(11)]
+    same = [run for run in runs if run.name[:15] == runs[-1].name[:15]]
+    assert store.find("latest").name == same[-1].name
+
+
+def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(RunError) as caught:
+        RunStore(Home(blocked / "home")).create(a_recipe())
+    assert caught.value.code == "disk.not_writable"
+    assert str(blocked) in caught.value.message
+
+
+# --- found --------------------------------------------------------------------------------------
+
+NAMES = ("20260101-100000-tone", "20260102-100000-tone", "20260103-100000-faq", "20260103-1-x")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("20260101-100000-tone", "20260101-100000-tone"),
+        ("20260101", "20260101-100000-tone"),
+        ("20260103-10", "20260103-100000-faq"),
+        ("faq", "20260103-100000-faq"),
+        ("f", "20260103-100000-faq"),
+        ("latest", "20260103-100000-faq"),
+    ],
+)
+def test_found_by_name_beginning_slug_and_latest(store, name, found) -> None:
+    named(store, *NAMES)
+    assert store.find(name).name == found
+
+
+def test_an_exact_name_wins_over_longer_ones(store) -> None:
+    named(store, "20260101-100000-tone", "20260101-100000-tone-2")
+    assert store.find("20260101-100000-tone").name == "20260101-100000-tone"
+
+
+@pytest.mark.parametrize("name", ["tone", "2026", "20260103-1"])
+def test_an_ambiguous_name_lists_what_it_fits(store, name) -> None:
+    named(store, *NAMES[:3], "20260103-100000-fax")
+    if name == "20260103-1":
+        named(store, "20260103-110000-b")
+    with pytest.raises(InputError) as caught:
+        store.find(name)
+    assert caught.value.code == "run.ambiguous"
+    assert sum(run.name in caught.value.message for run in store.all()) >= 2
+
+
+@pytest.mark.parametrize("name", ["nothing-like-it", "", "../runs", ".queue"])
+def test_an_unknown_name_is_a_clear_error(store, name) -> None:
+    with pytest.raises(InputError) as caught:
+        store.find(name)
+    assert caught.value.code == "run.not_found"
+    assert "no runs yet" in caught.value.message
+    named(store, *NAMES)
+    with pytest.raises(InputError) as caught:
+        store.find(name)
+    assert caught.value.code == "run.not_found"
+
+
+def test_a_run_called_latest_does_not_hide_the_latest(store) -> None:
+    named(store, "20260101-100000-latest", "20260102-100000-other")
+    assert store.find("latest").name == "20260102-100000-other"
+
+
+def test_lists_newest_first_and_only_runs(store) -> None:
+    named(store, *NAMES[:3], ".deleted-20260101-100000-old")
+    (store.home.runs / "not-a-run").mkdir()
+    (store.home.runs / "file.txt").write_text("")
+    assert [run.name for run in store.all()] == [NAMES[2], NAMES[1], NAMES[0]]
+    assert RunStore(Home(store.home.root / "absent")).all() == []
+
+
+# --- read ---------------------------------------------------------------------------------------
+
+
+def test_half_a_line_at_the_end_is_not_read_yet(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(), Notice(code="a", text="ü"))
+    whole = run.events_file.read_bytes()
+    for cut in range(len(whole)):
+        run.events_file.write_bytes(whole[:cut])
+        assert len(list(run.events())) == whole[:cut].count(b"\n")
+
+
+def test_a_broken_line_in_the_middle_is_passed_over(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started())
+    with run.events_file.open("ab") as file:
+        file.write(b'{"v": 1, "seq": 2, "t\n\n\xff\xfe\n')
+    write(run, Finished(outcome="completed"))
+    assert [event.payload.type for event in run.events()] == ["started", "finished"]
+
+
+def test_a_run_without_events_or_recipe(store) -> None:
+    run = RunFolder(store.home.runs / "absent")
+    assert list(run.events()) == []
+    assert run.summary() == run.view()
+    with pytest.raises(RunError) as caught:
+        run.recipe()
+    assert caught.value.code == "run.no_recipe"
+
+
+def long_run(run: RunFolder, *, attempts: int = 1) -> None:
+    """Events as a real run of several thousand steps writes them."""
+    payloads: list[AnyPayload] = []
+    for attempt in range(1, attempts + 1):
+        payloads += [
+            Started(attempt=attempt, pid=1, versions={f"library-{n}": "1.2.3" for n in range(8)}),
+            Stage(name="prepare", index=1, count=5, resumed=attempt > 1),
+            StageDone(name="prepare", seconds=1.0, peak_memory=100),
+            Stage(name="train", index=2, count=5),
+            *(
+                Progress(
+                    step=step,
+                    total=1500,
+                    activity="training",
+                    loss=2.0,
+                    lr=1e-4,
+                    epoch=0.1,
+                    tokens_per_s=500.0,
+                    eta_s=5.0,
+                    memory=10**9 + step,
+                )
+                for step in range(1, 1501)
+            ),
+        ]
+    payloads += [
+        Artifact(kind="adapter", path="adapter", bytes=4),
+        StageDone(name="train", seconds=60.0, peak_memory=300),
+        Stage(name="verify", index=5, count=5),
+        *(
+            Metrics(model=role, rows=9, accuracy=0.5, perplexity=2.0, stops=1.0)
+            for role in ("base", "merged", "exported")
+        ),
+        Artifact(kind="model", path="model", bytes=5),
+        StageDone(name="verify", seconds=9.0, peak_memory=2 * 10**9),
+        Finished(outcome="completed", peak_memory=2 * 10**9),
+    ]
+    write(run, *payloads)
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_the_summary_of_a_long_run_is_the_view_where_lists_need_it(store, attempts) -> None:
+    run = store.create(a_recipe())
+    long_run(run, attempts=attempts)
+    assert run.events_file.stat().st_size > 100_000
+    summary, view = run.summary(), run.view()
+    for name in ("finished", "metrics", "stage", "started_at", "ended_at", "last_seq", "artifacts"):
+        assert getattr(summary, name) == getattr(view, name), name
+    assert run.state(summary) == run.state(view) == "completed"
+    assert summary.peak_memory == view.peak_memory
+    assert summary.metrics["exported"].accuracy == 0.5
+
+
+def test_the_summary_of_a_short_run_is_the_view(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(), Progress(step=1, total=2, loss=1.0))
+    assert run.summary() == run.view()
+
+
+def test_the_summary_of_a_long_running_run_shows_its_present_step(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(), *(Progress(step=n, total=9000, loss=2.0) for n in range(1, 5000)))
+    summary = run.summary()
+    assert summary.progress == run.view().progress
+    assert summary.attempt == 1
+
+
+def test_the_summary_of_a_long_run_on_its_second_attempt_is_not_over(store) -> None:
+    """The end of the first attempt lies in the part that is not read."""
+    run = store.create(a_recipe())
+    write(
+        run,
+        Started(attempt=1),
+        Finished(outcome="cancelled"),
+        *(Notice(code="x", text="y" * 100) for _ in range(40)),
+        Started(attempt=2),
+        Stage(name="train", index=2, count=5),
+        *(Progress(step=n, total=9000, loss=2.0) for n in range(1, 2000)),
+    )
+    summary = run.summary()
+    assert run.view().finished is None
+    assert summary.finished is None
+    assert summary.state(alive=True) == run.view().state(alive=True) == "running"
+    assert summary.state(alive=False) == run.view().state(alive=False) == "interrupted"
+
+
+def test_200_long_runs_are_listed_in_a_moment(store) -> None:
+    first = store.create(a_recipe())
+    long_run(first)
+    for number in range(200):
+        folder = store.home.runs / f"20260101-{number:06d}-many"
+        folder.mkdir()
+        (folder / "recipe.json").write_bytes(first.recipe_file.read_bytes())
+        (folder / "events.jsonl").write_bytes(first.events_file.read_bytes())
+    began = time.perf_counter()
+    states = {run.name: run.state(run.summary()) for run in store.all()}
+    spent = time.perf_counter() - began
+    assert set(states.values()) == {"completed"}
+    assert len(states) == 201
+    assert spent < 1.0, f"{spent:.2f} s"
+
+
+# --- alive --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sleeper():
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        yield psutil.Process(process.pid)
+        process.kill()
+
+
+def record(run: RunFolder, pid: int, started: float) -> None:
+    run.worker_file.write_text(json.dumps({"pid": pid, "started": started}))
+
+
+def test_alive_while_its_process_lives(store, sleeper) -> None:
+    run = store.create(a_recipe())
+    write(run, Started())
+    record(run, sleeper.pid, sleeper.create_time())
+    assert run.worker() == sleeper
+    assert run.state() == "running"
+    sleeper.kill()
+    sleeper.wait()
+    assert run.worker() is None
+    assert run.state() == "interrupted"
+
+
+def test_a_reused_process_id_is_not_the_worker(store, sleeper) -> None:
+    run = store.create(a_recipe())
+    write(run, Started())
+    record(run, sleeper.pid, sleeper.create_time() - 60)
+    assert run.worker() is None
+    assert run.state() == "interrupted"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no zombies")
+def test_a_dead_child_that_nobody_collected_is_not_alive(store) -> None:
+    run = store.create(a_recipe())
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    process = psutil.Process(child.pid)
+    record(run, child.pid, process.create_time())
+    assert run.worker() is not None
+    child.kill()
+    end = time.monotonic() + 5
+    while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+        time.sleep(0.01)
+    assert run.worker() is None
+    child.wait()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"pid": "x", "started": 1}', '{"pid": -1, "started": 0}']
+)
+def test_a_damaged_process_record_is_not_alive(store, text) -> None:
+    run = store.create(a_recipe())
+    run.worker_file.write_text(text)
+    assert run.worker() is None
+
+
+def test_the_process_of_another_program_under_a_number_beyond_all(store) -> None:
+    run = store.create(a_recipe())
+    record(run, 2**40, 0.0)
+    assert run.worker() is None
+
+
+# --- deleted ------------------------------------------------------------------------------------
+
+
+def test_deleting_removes_the_folder(store) -> None:
+    run = store.create(a_recipe())
+    (run.path / "model").mkdir()
+    (run.path / "model" / "m.onnx").write_bytes(b"x" * 1000)
+    store.delete(run)
+    assert store.all() == []
+    assert list(store.home.runs.iterdir()) == []
+
+
+def test_a_living_run_is_not_deleted(store, sleeper) -> None:
+    run = store.create(a_recipe())
+    record(run, sleeper.pid, sleeper.create_time())
+    with pytest.raises(InputError) as caught:
+        store.delete(run)
+    assert caught.value.code == "run.busy"
+    assert run.recipe_file.exists()
+
+
+# --- starting and stopping, without a worker ----------------------------------------------------
+
+
+def test_a_living_run_is_not_started_twice(store, sleeper) -> None:
+    run = store.create(a_recipe())
+    record(run, sleeper.pid, sleeper.create_time())
+    with pytest.raises(InputError) as caught:
+        launch.start(run)
+    assert caught.value.code == "run.busy"
+    with pytest.raises(InputError) as caught:
+        launch.resume(run)
+    assert caught.value.code == "run.not_resumable"
+
+
+def test_only_unfinished_runs_are_resumed(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(), Finished(outcome="completed"))
+    with pytest.raises(InputError) as caught:
+        launch.resume(run)
+    assert caught.value.code == "run.not_resumable"
+    assert "completed" in caught.value.message
+    assert not run.worker_file.exists()
+
+
+def test_cancelling_a_finished_run_says_so(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(), Finished(outcome="completed"))
+    with pytest.raises(InputError) as caught:
+        launch.cancel(run)
+    assert caught.value.code == "run.not_running"
+    assert not run.cancel_marker.exists()
+
+
+def test_cancelling_an_interrupted_run_closes_it(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started())
+    launch.cancel(run)
+    assert run.state() == "cancelled"
+
+
+def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    run = store.create(a_recipe())
+    write(run, Started())
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        worker = psutil.Process(process.pid)
+        tree = [worker, *worker.children()]
+        assert len(tree) == 2
+        record(run, process.pid, worker.create_time())
+        began = time.monotonic()
+        launch.cancel(run, grace_s=0.3)
+        assert time.monotonic() - began < 2.0
+        process.wait()
+    assert not any(member.is_running() for member in tree)
+    assert run.state() == "cancelled"
+
+
+def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store) -> None:
+    run = store.create(a_recipe())
+    assert launch.worker_environment(run, {"HOME": "/home/me"}) == {
+        "HOME": "/home/me",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "OLIVE_DISABLE_TELEMETRY": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_DATASETS_CACHE": str(run.work / "datasets"),
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "GOMP_SPINCOUNT": "100000",
+    }
+
+
+def test_the_program_starts_itself_from_source_and_frozen(monkeypatch) -> None:
+    command = [sys.executable, "-m", "phi3studio", "worker", "run", "x"]
+    assert launch.program("worker", "run", "x") == command
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert launch.program("worker", "run", "x") == [sys.executable, "worker", "run", "x"]
+
+
+def test_the_end_of_a_log(tmp_path) -> None:
+    log = tmp_path / "log.txt"
+    assert launch.log_tail(log) == ""
+    log.write_bytes(b"".join(b"line %d \xff\n" % n for n in range(50_000)))
+    assert launch.log_tail(log, 2) == "line 49998 \ufffd\nline 49999 \ufffd"
+
+
+# --- the line -----------------------------------------------------------------------------------
+
+
+def ticket(store: RunStore, run: RunFolder, place: int) -> None:
+    folder = store.home.runs / ".queue"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{place:020d}--{run.name}").touch()
+
+
+def test_the_line_is_in_the_order_of_coming_and_forgets_the_dead(store, sleeper) -> None:
+    runs = [store.create(a_recipe(name)) for name in ("a", "b", "dead")]
+    for run in runs[:2]:
+        record(run, sleeper.pid, sleeper.create_time())
+    for place, run in enumerate((runs[2], runs[1], runs[0])):
+        ticket(store, run, place)
+    queue = MachineQueue(store.home.runs)
+    assert [run.name for run in queue.waiting()] == [runs[1].name, runs[0].name]
+    queue.move(runs[0], 0)
+    assert [run.name for run in queue.waiting()] == [runs[0].name, runs[1].name]
+    queue.move(runs[0], 1)
+    assert [run.name for run in queue.waiting()] == [runs[1].name, runs[0].name]
+    queue.move(runs[2], 0)
+    assert len(queue.waiting()) == 2
+
+
+def test_the_line_of_a_home_without_runs_is_empty(tmp_path) -> None:
+    assert MachineQueue(tmp_path / "runs").waiting() == []
+
+
+def test_the_queue_is_not_listed_as_a_run(store) -> None:
+    run = store.create(a_recipe())
+    ticket(store, run, 1)
+    assert [item.name for item in store.all()] == [run.name]
+
+
+def test_the_home_follows_the_environment(monkeypatch, tmp_path) -> None:
+    from phi3studio.runs.paths import user_home
+
+    monkeypatch.setenv("PHI3STUDIO_HOME", "~/studio")
+    assert user_home().root == Path(os.path.expanduser("~/studio"))  # noqa: PTH111
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHI3STUDIO_HOME", "relative")
+    assert user_home().root == tmp_path / "relative"
+    monkeypatch.delenv("PHI3STUDIO_HOME")
+    assert user_home().root.name == "phi3studio"
