@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
+from tests.worker.running import completed, tiny_recipe, wait_for_event, write_rows
 
 # Inherited by every child: no test may depend on a hub, and no library may report anything.
 os.environ.update(
@@ -137,3 +140,96 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Home:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return found
+
+
+# --- runs that several tests look at ------------------------------------------------------------
+
+WATCHER = textwrap.dedent(
+    """
+    # Runs in every Python process of the run before anything else: writes down what it would
+    # connect to or look up beyond this machine, before anybody can refuse it.
+    import os, sys
+
+    def watch(event, arguments):
+        if event == "socket.connect":
+            host = arguments[1][0] if isinstance(arguments[1], tuple) else None
+        elif event == "socket.getaddrinfo":
+            host = arguments[0]
+        else:
+            return
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        if host is None or name in ("", "localhost", "::1") or name.startswith("127."):
+            return
+        with open(os.environ["WATCHED_CONNECTIONS"], "a") as file:
+            file.write(f"{event} {name}\\n")
+
+    sys.addaudithook(watch)
+    with open(os.environ["WATCHED_CONNECTIONS"] + ".started", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+    """
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs that were started at once, and what was written of their connections."""
+
+    first: RunFolder
+    second: RunFolder
+    connections: Path
+
+
+@pytest.fixture(scope="session")
+def phrases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 rows of phrases with their tone."""
+    return write_rows(tmp_path_factory.mktemp("rows") / "phrases.jsonl", 40)
+
+
+@pytest.fixture(scope="session")
+def watcher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PYTHONPATH: what starts with it writes down its connections."""
+    folder = tmp_path_factory.mktemp("watcher")
+    (folder / "sitecustomize.py").write_text(WATCHER)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair(
+    tmp_path_factory: pytest.TempPathFactory, tiny_phi3: Path, phrases: Path, watcher: Path
+) -> Iterator[Pair]:
+    """Two different runs, started at once and completed; watched for connections.
+
+    The first exports int4 with evaluations, the second float32, of another rank and other rows.
+    """
+    root = tmp_path_factory.mktemp("pair")
+    home = Home(root / "home")
+    other = write_rows(root / "other.jsonl", 60, start=100)
+    store = RunStore(home)
+    first = store.create(
+        tiny_recipe(
+            tiny_phi3,
+            phrases,
+            "first",
+            evaluations=2,
+            quantisation="int4",
+            max_steps=20,
+            checkpoint_minutes=0.0001,
+        )
+    )
+    second = store.create(
+        tiny_recipe(tiny_phi3, other, "second", rank=8, alpha=16, seed=2, max_steps=12)
+    )
+    connections = root / "connections"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(watcher), os.environ.get("PYTHONPATH", "")])
+        )
+        patch.setenv("WATCHED_CONNECTIONS", str(connections))
+        patch.setenv("PHI3STUDIO_HOME", str(home.root))
+        launch.start(first)
+        wait_for_event(first, lambda event: event.payload.type == "started")
+        launch.start(second)
+    try:
+        yield Pair(completed(first), completed(second), connections)
+    finally:
+        end_workers(home)

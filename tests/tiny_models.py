@@ -25,7 +25,15 @@ _CORPUS = [
 
 def make_tokenizer(folder: Path) -> Any:
     """A sentencepiece-like BPE tokenizer with byte fallback and Phi-3's tags, as Phi-3 has it."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import (
+        AddedToken,
+        Tokenizer,
+        decoders,
+        models,
+        normalizers,
+        pre_tokenizers,
+        trainers,
+    )
     from transformers import PreTrainedTokenizerFast
 
     bytes_ = [f"<0x{value:02X}>" for value in range(256)]
@@ -81,9 +89,9 @@ def make_tiny_phi3(folder: Path, **changes: Any) -> Path:
     values: dict[str, Any] = {
         "vocab_size": (len(tokenizer) + 63) // 64 * 64,
         "hidden_size": 128,
-        # Not half the vocabulary: ModelBuilder takes every linear layer with as many outputs as
-        # there are tokens for the head, and gate_up_proj has twice this many.
-        "intermediate_size": 512,
+        # Neither this nor twice this may be the vocabulary's 512: ModelBuilder takes every linear
+        # layer with as many outputs as there are tokens for the head.
+        "intermediate_size": 384,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,

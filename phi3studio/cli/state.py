@@ -66,7 +66,9 @@ def run_lines(run: RunFolder, view: RunView) -> list[str]:
             f"{percent(m.stops)} stop"
         )
     if view.timings:
-        lines.append("  time    " + ", ".join(f"{k} {duration(v)}" for k, v in view.timings.items()))
+        lines.append(
+            "  time    " + ", ".join(f"{k} {duration(v)}" for k, v in view.timings.items())
+        )
     if view.peak_memory:
         lines.append(f"  memory  {size(view.peak_memory)} at most")
     lines += [f"  ! {n.text}" for n in view.notices if n.level != "info"]

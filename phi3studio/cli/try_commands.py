@@ -191,9 +191,7 @@ def evaluate(
 
     found = RunStore(user_home()).find(run)
     if not data.is_file():
-        raise InputError(
-            "data.no_file", f"The data file {data} does not exist.", "Correct --data."
-        )
+        raise InputError("data.no_file", f"The data file {data} does not exist.", "Correct --data.")
     result = asyncio.run(_evaluate(found.path, data.absolute(), as_json))
     if as_json:
         print_json({"run": found.name, "data": str(data), "metrics": result})

@@ -186,10 +186,12 @@ class Event(BaseModel):
     payload: AnyPayload = Field(discriminator="type")
 
     def to_line(self) -> str:
-        """One line of JSON without its newline; absent values are left out."""
+        """One line of JSON without its newline, always valid UTF-8; absent values are left out."""
         head = {"v": EVENT_VERSION, "seq": self.seq, "t": round(self.t, 3)}
         body = self.payload.model_dump(mode="json", exclude_none=True)
-        return json.dumps(head | body, ensure_ascii=False, allow_nan=False)
+        line = json.dumps(head | body, ensure_ascii=False, allow_nan=False)
+        # Lone surrogates (file names in another encoding) become JSON's own escapes.
+        return line.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def parse_event(line: str | bytes) -> Event | None:

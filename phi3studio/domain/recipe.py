@@ -225,7 +225,7 @@ class Training(_Section):
         4, ge=0, description="How often the evaluation loss is taken during the training."
     )
     checkpoint_minutes: float = Field(
-        5, gt=0, description="Longest time between two checkpoints, in minutes."
+        0.5, gt=0, description="Longest time between two checkpoints, in minutes."
     )
 
 
@@ -236,7 +236,9 @@ class Target(_Section):
     provider: Provider = Field("cpu", description="ONNX Runtime's execution provider.")
     quantisation: Quantisation = "int4"
     int4: Int4Preset = Field(
-        "quality", description="Quality (k_quant_mixed), fast (default) or small (with embedding)."
+        "quality",
+        description="quality: some layers in 8 bits, and calibrated on your rows for models under "
+        "a billion parameters; fast: plain int4; small: the embedding in int4 too.",
     )
 
 
@@ -299,7 +301,9 @@ def _explain(exc: ValidationError) -> InputError:
         keys = _keys_at(tuple(path[:-1]))
         near = nearest(path[-1], keys) or _anywhere(path[-1])
         hint = f"Write “{near}” instead, or remove the key." if near else "Remove the key."
-        return InputError("recipe.unknown_key", f"The recipe has an unknown key: {name}.{more}", hint)
+        return InputError(
+            "recipe.unknown_key", f"The recipe has an unknown key: {name}.{more}", hint
+        )
     if first["type"] == "missing":
         return InputError(
             "recipe.missing_key",

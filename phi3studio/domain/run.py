@@ -26,9 +26,7 @@ from phi3studio.domain.events import (
     Waiting,
 )
 
-RunState = Literal[
-    "queued", "running", "paused", "completed", "failed", "cancelled", "interrupted"
-]
+RunState = Literal["queued", "running", "paused", "completed", "failed", "cancelled", "interrupted"]
 LIVE_STATES: frozenset[RunState] = frozenset({"queued", "running"})
 
 

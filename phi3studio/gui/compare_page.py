@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -65,16 +66,17 @@ class ComparePage(Page):
         self._list_card.body.addWidget(self._search)
         area = QScrollArea()
         area.setWidgetResizable(True)
-        area.setMinimumHeight(300)
+        area.setFixedHeight(420)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         holder = QWidget()
-        holder.setAutoFillBackground(False)
-        area.viewport().setAutoFillBackground(False)
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 0, 0)
         area.setWidget(holder)
+        # The scroll area makes its widget paint the window's ground; the card shall shine through.
+        holder.setAutoFillBackground(False)
+        area.viewport().setAutoFillBackground(False)
         self._list_card.body.addWidget(area, 1)
-        row.addWidget(self._list_card)
+        row.addWidget(self._list_card, 0, Qt.AlignmentFlag.AlignTop)
         self._deck = Deck()
         self._empty = EmptyState(
             context.theme,
@@ -113,7 +115,7 @@ class ComparePage(Page):
         self._which.addItem(self.tr("Evaluation loss"))
         self._which.currentIndexChanged.connect(self._draw_curves)
         curves.header.addWidget(self._which)
-        self._plot = CurvePlot(self._context.theme)
+        self._plot = CurvePlot(self._context.theme, raw=False)
         self._plot.set_smoothing(0.85)
         curves.body.addWidget(self._plot)
         layout.addWidget(curves)
@@ -148,7 +150,7 @@ class ComparePage(Page):
             if run.name not in self._curves:
                 self._context.tasks.run(
                     asyncio.to_thread(_read_curves, run),
-                    lambda curves, name=run.name: self._on_curves(name, curves),
+                    partial(self._on_curves, run.name),
                 )
         elif not on and run.name in self._chosen:
             self._chosen.remove(run.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -14,16 +13,13 @@ from phi3studio import __version__
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.machine import MachineReport, look_at_machine
+from phi3studio.gui.machine import MachineReport, Probe, look_at_machine
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
 from phi3studio.gui.widgets.page import Columns, Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 
 _LOW_DISK = 5e9
 _LOW_MEMORY = 4e9
-
-Probe = Callable[[], Awaitable[dict[str, Any]]]
-"""Asks the probe service what torch and ONNX Runtime find; takes seconds."""
 
 
 class DoctorPage(Page):

@@ -7,9 +7,10 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
@@ -17,6 +18,9 @@ from phi3studio.domain.flow import MachineFacts
 
 CudaReason = Literal["", "no_gpu", "cpu_torch"]
 DirectMlReason = Literal["", "not_windows", "not_installed"]
+
+Probe = Callable[[], Awaitable[dict[str, Any]]]
+"""Asks the probe service what torch and ONNX Runtime find; takes seconds."""
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")
 _GENAI = ("onnxruntime-genai", "onnxruntime-genai-cuda", "onnxruntime-genai-directml")

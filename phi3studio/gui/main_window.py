@@ -13,6 +13,7 @@ from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.rooms import Rooms
 from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, Room
 from phi3studio.runs.store import RunFolder
@@ -116,9 +117,9 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
-    def set_health(self, level: str, words: str) -> None:
+    def set_health(self, level: Level, words: str) -> None:
         """The dot beside Doctor."""
-        self._rail.set_dot("doctor", level, words)  # type: ignore[arg-type]
+        self._rail.set_dot("doctor", level, words)
 
     def restore(self, geometry: str) -> None:
         """Take the place and size of the last time."""
@@ -154,14 +155,15 @@ class MainWindow(QMainWindow):
             ),
         )
         question.add(self.tr("Pause them and close"), self._pause_and_close)
-        question.add(self.tr("Let them run and close"), self._close_for_good, kind="primary")
+        question.add(self.tr("Let them run and close"), self.close_for_good, kind="primary")
         question.open()
 
     def _pause_and_close(self) -> None:
         self._rooms.pause_all(self.runs)
-        self._close_for_good()
+        self.close_for_good()
 
-    def _close_for_good(self) -> None:
+    def close_for_good(self) -> None:
+        """Close without asking: runs go on in the background."""
         self._sure = True
         # After the dialog has gone, so that the window is not closed under it.
         QTimer.singleShot(0, self, self.close)

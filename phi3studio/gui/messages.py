@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from phi3studio.gui.data_texts import DATA_TEXTS
 from phi3studio.gui.error_texts import KNOWN
 
 
@@ -32,10 +33,13 @@ def explain(
     In English the original text is the best one: it names file, row and field. In other languages
     the code's sentence is shown and the original kept as the detail, unless *values* fill it.
     """
-    known = KNOWN.get(code or "")
+    code = code or ""
+    known, context = KNOWN.get(code), "Errors"
+    if known is None:
+        known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
     if known is None or QLocale().language() == QLocale.Language.English:
         return Explanation(message, hint)
-    said, advice = (QCoreApplication.translate("Errors", text) if text else "" for text in known)
+    said, advice = (QCoreApplication.translate(context, text) if text else "" for text in known)
     try:
         said, advice = (text.format_map(dict(values or {})) for text in (said, advice))
     except (KeyError, ValueError, IndexError):

@@ -147,8 +147,8 @@ def _findings(label: str) -> list[Finding]:
         Finding(
             code="label_variants",
             level="warning",
-            title="14 rows spell a label in another way: “Joy ” and “Joy”",
-            advice="The model would learn two labels for one thing.",
+            title="Spelling variants of labels: “Joy ” → “Joy”",
+            advice="To the model each spelling is an answer of its own.",
             rows=14,
             examples=(FindingRow(row=41, text="Joy "),),
             repairs=(RepairOffer(title="Merge labels", repair=merge),),
@@ -156,8 +156,8 @@ def _findings(label: str) -> list[Finding]:
         Finding(
             code="duplicates",
             level="warning",
-            title="6 rows stand twice",
-            advice="Rows that repeat weigh more than others.",
+            title="Rows that occur more than once",
+            advice="A repeated row counts as often as it occurs.",
             rows=6,
             examples=(FindingRow(row=117, text="I can't stop smiling today."),),
             repairs=(RepairOffer(title="Keep one of each", repair=DropDuplicates()),),

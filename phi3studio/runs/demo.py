@@ -22,9 +22,7 @@ def demo_recipe(quick: bool = False) -> Recipe:
         name="demo-quick" if quick else "demo",
         data=Data(
             source=str(resources() / "samples" / "emotions.jsonl"),
-            template=Template(
-                prompt="### Text: {phrase}\n### The tone is:\n", completion="{tone}"
-            ),
+            template=Template(prompt="### Text: {phrase}\n### The tone is:\n", completion="{tone}"),
             split=Split(held_out=0.2, limit=16 if quick else None),
         ),
         model=Model(source="starter"),

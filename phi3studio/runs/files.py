@@ -27,7 +27,9 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Replace *path* by *value* as indented JSON."""
-    write_atomically(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    # Lone surrogates (file names in another encoding) become JSON's own escapes.
+    write_atomically(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def folder_bytes(path: Path) -> int:

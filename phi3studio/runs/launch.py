@@ -53,7 +53,7 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             "TOKENIZERS_PARALLELISM": "false",
             # OpenMP's idle threads spin without end by default, which costs several times the
             # speed when another program wants the core; not at all costs half of it always.
-            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "100000"),
+            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
         }
     )
     return environment
@@ -123,7 +123,9 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     state = run.state()
     if worker is None and state not in {"interrupted", "paused"}:
         raise InputError(
-            "run.not_running", f"The run {run.name} is not running: it is {state}.", "Nothing to do."
+            "run.not_running",
+            f"The run {run.name} is not running: it is {state}.",
+            "Nothing to do.",
         )
     request_cancel(run)
     if worker is None:

@@ -20,7 +20,7 @@ def read_recipe(path: Path) -> Recipe:
             "Write one: phi3studio recipe new --data FILE --model NAME.",
         )
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError(
             "recipe.unreadable", f"The recipe {path} cannot be read: {exc}.", "Save it as UTF-8."
@@ -35,7 +35,11 @@ def absolute(recipe: Recipe, folder: Path) -> Recipe:
     split = data.split
     if split.file is not None:
         split = split.model_copy(update={"file": str(_from(folder, split.file))})
-    data = data.model_copy(update={"source": str(_from(folder, data.source)), "split": split})
+    changes: dict[str, Any] = {"split": split}
+    if data.format != "hub":
+        changes["source"] = str(_from(folder, data.source))
+        changes["also"] = [str(_from(folder, name)) for name in data.also]
+    data = data.model_copy(update=changes)
     model = recipe.model
     if "/" in model.source or "\\" in model.source or model.source.startswith("."):
         named = _from(folder, model.source)
@@ -75,12 +79,17 @@ def _broken(path: Path, at: str, reason: str) -> InputError:
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Write a complete recipe as YAML or JSON, by the file's ending."""
-    values = recipe.to_json()
-    if path.suffix.lower() in (".yaml", ".yml"):
-        import yaml
+    """Write a complete recipe as YAML or JSON, by the file's ending.
 
-        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    Paths at or below the file's folder are written relative to it, so that both can be moved.
+    """
+    folder = path.absolute().parent
+    values = absolute(recipe, Path.cwd()).to_json()
+    data = values["data"]
+    data["source"] = _relative(folder, data["source"])
+    data["also"] = [_relative(folder, name) for name in data["also"]]
+    if path.suffix.lower() in (".yaml", ".yml"):
+        text = _yaml(values)
     else:
         text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     try:
@@ -91,3 +100,23 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
             f"{path} cannot be written: {exc.strerror or exc}.",
             "Name another place with --out.",
         ) from exc
+
+
+def _relative(folder: Path, name: str) -> str:
+    path = Path(name)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    """YAML in the recipe's own order; texts with line breaks stay on one line, as ``"a\\nb"``."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = '"' if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000))

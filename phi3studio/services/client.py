@@ -308,7 +308,7 @@ def _spawn(command: Sequence[str], token: str, log: Path) -> subprocess.Popen[by
             "ORT_DISABLE_TELEMETRY": "1",
             "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
             "TOKENIZERS_PARALLELISM": "false",
-            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "100000"),
+            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
         }
     )
     log.parent.mkdir(parents=True, exist_ok=True)

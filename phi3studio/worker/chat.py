@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from phi3studio.domain.template import parse_template
 from phi3studio.runs.files import folder_bytes
 from phi3studio.worker.export import CHAT_FACTS
 from phi3studio.worker.genai import GenaiModel, Sampling
-from phi3studio.worker.hardware import choose_threads
 from phi3studio.worker.service import Cancel, Handler
+from phi3studio.worker.threads import usable_cores
 
 # Tokens of the prompt that are computed between two looks at the stop button.
 _PREFILL_TOKENS = 32
 # Generators are made for lengths in this step, so that a longer turn often fits the present one.
 _LENGTH_STEP = 512
+
+Pieces = Generator[dict[str, Any], None, dict[str, Any]]
 
 
 @dataclass
@@ -45,7 +47,7 @@ class _Loaded:
 
     def __init__(self, folder: Path) -> None:
         began = time.monotonic()
-        self.model = GenaiModel(folder, threads=choose_threads())
+        self.model = GenaiModel(folder, threads=usable_cores())
         self.load_s = time.monotonic() - began
         self.folder = folder
         self.lock = threading.Lock()
@@ -103,7 +105,7 @@ class ChatService:
         with self._lock:
             self._models.pop(str(Path(params["folder"])), None)
 
-    def answer(self, params: dict[str, Any], cancel: Cancel) -> Iterator[dict[str, Any]]:
+    def answer(self, params: dict[str, Any], cancel: Cancel) -> Pieces:
         """Answer one request; yields ``{"text": …}`` pieces, returns the figures.
 
         Params: ``folder``; ``messages``, ``values`` or ``prompt``; ``max_tokens``; ``sampling``
@@ -116,7 +118,7 @@ class ChatService:
 
     def _answer(
         self, loaded: _Loaded, params: dict[str, Any], sampling: Sampling, cancel: Cancel
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Pieces:
         began = time.monotonic()
         ids = loaded.prompt_ids(params)
         room = loaded.model.context - len(ids)

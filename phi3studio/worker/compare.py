@@ -89,8 +89,8 @@ class Comparison:
                 Notice(
                     level="warning",
                     code="export.tokenizer_differs",
-                    text=f"onnxruntime-genai reads {(1 - self._parity) * 100:.1f} % of the held-out "
-                    "prompts into other tokens than the training saw.",
+                    text=f"onnxruntime-genai reads {(1 - self._parity) * 100:.1f} % of the "
+                    "held-out prompts into other tokens than the training saw.",
                 )
             )
         return found

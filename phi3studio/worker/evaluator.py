@@ -2,53 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import Cancelled, InputError
+from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import privacy
 from phi3studio.worker.service import Cancel, Handler
+from phi3studio.worker.streamed import Tell, streamed
+
+if TYPE_CHECKING:
+    from phi3studio.worker.evaluate import HeldOutRow
 
 
-def evaluate(params: dict[str, Any], cancel: Cancel) -> Iterator[dict[str, Any]]:
+def evaluate(
+    params: dict[str, Any], cancel: Cancel
+) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Measure base, merged and exported model of ``run`` (a folder) on every row of ``data``.
 
     Yields ``{"activity", "step", "total"}``; returns the metrics by model.
     """
-    queue: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
-    outcome: dict[str, Any] = {}
-
-    def work() -> None:
-        try:
-            outcome["result"] = _measure(params, cancel, queue.put)
-        except BaseException as exc:  # handed to the thread that answers
-            outcome["error"] = exc
-        finally:
-            queue.put(None)
-
-    thread = Thread(target=work, daemon=True)
-    thread.start()
-    while (item := queue.get()) is not None:
-        yield item
-    thread.join()
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["result"]
+    return (yield from streamed(lambda tell: _measure(params, cancel, tell)))
 
 
-def _measure(params: dict[str, Any], cancel: Cancel, tell: Any) -> dict[str, Any]:
+def _measure(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any]:
     from transformers import AutoTokenizer
 
     from phi3studio.worker.compare import Comparison
-    from phi3studio.worker.data.prepare import examples_of_file
     from phi3studio.worker.data.tokenise import find_stop
-    from phi3studio.worker.evaluate import HeldOut, HeldOutRow
-    from phi3studio.worker.hardware import choose_threads
+    from phi3studio.worker.evaluate import HeldOut
     from phi3studio.worker.models import resolve_model
+    from phi3studio.worker.threads import usable_cores
 
     run = RunFolder(Path(params["run"]))
     recipe = run.recipe()
@@ -62,17 +49,7 @@ def _measure(params: dict[str, Any], cancel: Cancel, tell: Any) -> dict[str, Any
     trust = recipe.model.trust_remote_code
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=trust)
     stop = find_stop(tokenizer)
-    examples = examples_of_file(recipe, tokenizer, stop, Path(params["data"]))
-    rows = tuple(
-        HeldOutRow(
-            prompt=example.prompt,
-            expected=example.completion,
-            input_ids=tuple(example.input_ids),
-            labels=tuple(example.labels),
-            prompt_tokens=example.prompt_tokens,
-        )
-        for example in examples
-    )
+    rows = _rows(recipe, tokenizer, Path(params["data"]))
     if not rows:
         raise InputError(
             "data.empty", f"{params['data']} holds no usable row.", "Choose a file with rows in it."
@@ -85,7 +62,7 @@ def _measure(params: dict[str, Any], cancel: Cancel, tell: Any) -> dict[str, Any
         tokenizer=tokenizer,
         stop=stop,
         data=HeldOut(rows),
-        threads=choose_threads(),
+        threads=usable_cores(),
         trust_remote_code=trust,
     )
 
@@ -97,11 +74,51 @@ def _measure(params: dict[str, Any], cancel: Cancel, tell: Any) -> dict[str, Any
 
         return told
 
-    result = {}
+    result: dict[str, Any] = {}
     for role in comparison.roles:
         metrics = comparison.measure(role, on_row(role))
         result[role] = metrics.model_dump(exclude={"type", "model"}, exclude_none=True)
     return result
+
+
+def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
+    """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows."""
+    from phi3studio.worker.data.process import Process, columns_of
+    from phi3studio.worker.data.render import check_columns
+    from phi3studio.worker.data.rows import RowSource
+    from phi3studio.worker.data.tokenise import example_of
+    from phi3studio.worker.evaluate import HeldOutRow
+
+    # How the recipe's own file is written says nothing about this one.
+    plain = Source(source=str(file)).model_dump()
+    data = recipe.data.model_copy(update=plain)
+    longest = recipe.training.sequence_length
+    process: Process | None = None
+    rows: list[HeldOutRow] = []
+    for batch in RowSource(data).batches():
+        if process is None:
+            columns = columns_of(batch.rows)
+            check_columns(data, columns)
+            process = Process(data, tokenizer, longest, columns)
+        for at, passed in enumerate(process.encode(process.render(batch.rows))):
+            if passed.error is not None:
+                row = batch.first + at + 1
+                message = f"{file.name}, row {row}: {passed.error.message}"
+                raise InputError(passed.error.code, message, passed.error.hint)
+            if passed.rendered is None or passed.encoded is None or passed.dropped is not None:
+                continue
+            example = example_of(passed.rendered, passed.encoded, longest)
+            if example.learned:
+                rows.append(
+                    HeldOutRow(
+                        prompt=example.prompt,
+                        expected=example.completion,
+                        input_ids=example.input_ids,
+                        labels=example.labels,
+                        prompt_tokens=example.prompt_tokens,
+                    )
+                )
+    return tuple(rows)
 
 
 def handlers() -> dict[str, Handler]:

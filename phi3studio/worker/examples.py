@@ -28,6 +28,20 @@ class ExampleDataset(Dataset[dict[str, list[int]]]):
         return {"input_ids": row["input_ids"], "labels": row["labels"]}
 
 
+class CalibrationDataset(Dataset[tuple[dict[str, torch.Tensor], int]]):
+    """Rows of ``input_ids`` for the calibration of a quantisation, as (inputs, no label)."""
+
+    def __init__(self, source: Any) -> None:
+        self._rows: list[list[int]] = source["input_ids"][:]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int]:
+        ids = torch.tensor(self._rows[index])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, 0
+
+
 def collate_packed(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:
     """Lay the rows of a batch one behind the other: shapes (1, sum of lengths), no padding.
 

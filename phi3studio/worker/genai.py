@@ -51,7 +51,9 @@ class GenaiModel:
                 f"onnxruntime-genai cannot load the model in {folder}: {exc}",
                 "Look at the run's log; another quantisation preset may help.",
             ) from exc
-        self.settings: dict[str, Any] = json.loads((folder / "genai_config.json").read_text("utf-8"))
+        self.settings: dict[str, Any] = json.loads(
+            (folder / "genai_config.json").read_text("utf-8")
+        )
 
     @property
     def context(self) -> int:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-import psutil
-
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
 
@@ -27,8 +23,11 @@ def choose_device(recipe: Recipe) -> str:
         "The recipe trains on CUDA, but no CUDA device can be used: "
         + ("no NVIDIA GPU or driver was found." if built else "this PyTorch is a CPU build."),
         "Set target.train_on: cpu (or auto)"
-        + (", or install the NVIDIA driver." if built else ", or set up the cuda flavour: "
-           "python3 installers/bootstrap.py --flavour cuda."),
+        + (
+            ", or install the NVIDIA driver."
+            if built
+            else ", or set up the cuda flavour: python3 installers/bootstrap.py --flavour cuda."
+        ),
     )
 
 
@@ -55,11 +54,3 @@ def cpu_has_bfloat16() -> bool:
     import torch
 
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def choose_threads() -> int:
-    """Threads for matrix work: the physical cores this process may use."""
-    physical = psutil.cpu_count(logical=False) or 1
-    affinity = getattr(os, "sched_getaffinity", None)
-    allowed = len(affinity(0)) if affinity is not None else physical
-    return max(1, min(physical, allowed))

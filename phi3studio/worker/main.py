@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from phi3studio import __version__
 from phi3studio.domain.errors import Cancelled, UserFacingError
-from phi3studio.domain.events import Finished, Paused, Started, Waiting
+from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
 from phi3studio.runs.files import write_json
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
@@ -27,6 +27,7 @@ from phi3studio.worker import privacy
 from phi3studio.worker.control import Control, MemoryMeter, PauseRequested, end_children
 from phi3studio.worker.emit import Emitter
 from phi3studio.worker.failures import translate
+from phi3studio.worker.threads import ThreadGovernor
 
 _REPORTED = ("torch", "transformers", "peft", "olive-ai", "onnxruntime", "onnxruntime-genai")
 
@@ -64,7 +65,7 @@ def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMete
         recipe = run.recipe()
         with _machine(run, emit, control):
             attempt = run.view().attempt + 1
-            threads = _start_libraries()
+            governor = _start_libraries(emit)
             from phi3studio.worker import hardware
             from phi3studio.worker.pipeline import Pipeline
 
@@ -74,12 +75,12 @@ def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMete
                     attempt=attempt,
                     pid=os.getpid(),
                     device=device,
-                    threads=threads,
+                    threads=governor.threads,
                     versions=_versions(),
                 )
             )
             precision = hardware.choose_precision(recipe, device)
-            Pipeline(run, recipe, emit, control, memory, device, precision, threads).execute()
+            Pipeline(run, recipe, emit, control, memory, device, precision, governor).execute()
     except Cancelled:
         emit(Finished(outcome="cancelled", peak_memory=memory.peak))
         return 130
@@ -124,16 +125,22 @@ def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[n
         lock.release()
 
 
-def _start_libraries() -> int:
-    """Import torch and set its threads; returns how many."""
+def _start_libraries(emit: Emitter) -> ThreadGovernor:
+    """Import torch and set its threads."""
     import torch
 
-    from phi3studio.worker.hardware import choose_threads
+    def on_change(threads: int, cores: int) -> None:
+        text = (
+            f"Other programs are busy: computing on {threads} of {cores} cores."
+            if threads < cores
+            else f"The machine is free again: computing on {cores} cores."
+        )
+        emit(Notice(code="machine.threads", text=text))
 
-    threads = choose_threads()
-    torch.set_num_threads(threads)
+    governor = ThreadGovernor(on_change)
+    torch.set_num_threads(governor.threads)
     logging.captureWarnings(True)
-    return threads
+    return governor
 
 
 def _versions() -> dict[str, str]:

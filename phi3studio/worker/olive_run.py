@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import RunError
-from phi3studio.worker.olive_config import LORA_PASS
+from phi3studio.worker.olive_config import OWN_PASSES
 from phi3studio.worker.privacy import silence_olive
 
 
@@ -43,9 +43,10 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> Path:
 
     scratch.mkdir(parents=True, exist_ok=True)
     package = json.loads(Path(OlivePackageConfig.get_default_config_path()).read_text("utf-8"))
-    package["passes"][LORA_PASS] = package["passes"]["LoRA"] | {
-        "module_path": f"{passes.__name__}.{LORA_PASS}"
-    }
+    for own, extended in OWN_PASSES.items():
+        package["passes"][own] = package["passes"][extended] | {
+            "module_path": f"{passes.__name__}.{own}"
+        }
     listener = _Listener()
     logger = logging.getLogger("olive")
     logger.addHandler(listener)

@@ -1,4 +1,4 @@
-"""Our LoRA pass on Olive's, and the data component that feeds it.
+"""Our passes on Olive's, and the data components that feed them.
 
 Olive's own pass pads every row, trains the prompt and cannot report. This one keeps Olive's
 model loading, adapter set-up and output, and brings its own data path, loss and callbacks.
@@ -15,30 +15,32 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from olive.data.registry import Registry
+from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.lora import LoRA
 
-from phi3studio.worker.examples import ExampleDataset, collate_packed
-from phi3studio.worker.olive_config import PRE_PROCESS
+from phi3studio.worker.examples import CalibrationDataset, ExampleDataset, collate_packed
+from phi3studio.worker.olive_config import CALIBRATION, PRE_PROCESS
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 
 @dataclass
-class TrainingHooks:
-    """What the run gives to the training that Olive starts."""
+class PassHooks:
+    """What a run gives to the passes that Olive starts."""
 
     callbacks: Sequence[TrainerCallback] = ()
     on_tokens: Callable[[int], None] = lambda tokens: None
     checkpoint: Path | None = None
+    on_module: Callable[[], None] = lambda: None
 
 
 # Olive builds passes itself from JSON, so objects reach them only around it.
-_HOOKS: ContextVar[TrainingHooks | None] = ContextVar("training_hooks", default=None)
+_HOOKS: ContextVar[PassHooks | None] = ContextVar("pass_hooks", default=None)
 
 
 @contextlib.contextmanager
-def training_hooks(hooks: TrainingHooks) -> Iterator[None]:
+def pass_hooks(hooks: PassHooks) -> Iterator[None]:
     """Give *hooks* to the pass that runs inside this context."""
     token = _HOOKS.set(hooks)
     try:
@@ -51,6 +53,12 @@ def training_hooks(hooks: TrainingHooks) -> Iterator[None]:
 def examples_pre_process(dataset: Any, **_: Any) -> ExampleDataset:
     """Olive's pre-process component: prepared rows in, ids and labels out, nothing padded."""
     return ExampleDataset(dataset)
+
+
+@Registry.register_pre_process(CALIBRATION)  # type: ignore[untyped-decorator]
+def calibration_pre_process(dataset: Any, **_: Any) -> CalibrationDataset:
+    """Olive's pre-process component for GPTQ: rows of ids in, tensors and a mask out."""
+    return CalibrationDataset(dataset)
 
 
 class StudioLoRA(LoRA):  # type: ignore[misc]
@@ -86,7 +94,7 @@ class StudioLoRA(LoRA):  # type: ignore[misc]
         """Train with our trainer and callbacks; save as Olive's pass does."""
         from phi3studio.worker.train import PackedTrainer
 
-        hooks = _HOOKS.get() or TrainingHooks()
+        hooks = _HOOKS.get() or PassHooks()
         train_data, eval_data = self.get_datasets(config)
         arguments = config.training_args
         arguments.eval_strategy = arguments.eval_strategy if eval_data is not None else "no"
@@ -109,3 +117,15 @@ class StudioLoRA(LoRA):  # type: ignore[misc]
             torch.cuda.empty_cache()
         output_model.set_resource("adapter_path", adapter)
         return output_model
+
+
+class StudioGptq(Gptq):  # type: ignore[misc]
+    """GPTQ that tells of every quantised module: on a CPU it takes a minute or more."""
+
+    @staticmethod
+    def process_module(module: torch.nn.Module, **options: Any) -> None:
+        """Quantise one linear layer in place."""
+        Gptq.process_module(module, **options)
+        hooks = _HOOKS.get()
+        if hooks is not None:
+            hooks.on_module()

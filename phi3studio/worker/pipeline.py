@@ -8,6 +8,7 @@ earlier attempt ended.
 from __future__ import annotations
 
 import gc
+import itertools
 import shutil
 import time
 from collections.abc import Callable
@@ -30,15 +31,20 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.files import folder_bytes
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import olive_config as oc
+from phi3studio.worker.calibration import write_calibration
 from phi3studio.worker.control import Control, MemoryMeter, stopwatch
 from phi3studio.worker.data.prepare import Prepared, load_prepared, prepare
 from phi3studio.worker.data.tokenise import find_stop
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
 from phi3studio.worker.privacy import refuse_network
+from phi3studio.worker.threads import ThreadGovernor
 
 # Evaluation during the training is a look at the trend, not the final figure.
 _EVAL_ROWS = 64
 _TELL_EVERY_S = 0.25
+# From this many parameters on, merging in float32 takes too much memory and calibrating int4
+# weights too much time.
+_LARGE = 10**9
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Pipeline:
     memory: MemoryMeter
     device: str
     precision: str
-    threads: int
+    governor: ThreadGovernor
 
     def execute(self) -> None:
         """Do every stage that is not done. Raises what stops it."""
@@ -71,9 +77,7 @@ class Pipeline:
             if not done or name == "prepare":
                 stages[name]()
                 gc.collect()
-                self.emit(
-                    StageDone(name=name, seconds=elapsed(), peak_memory=self.memory.peak)
-                )
+                self.emit(StageDone(name=name, seconds=elapsed(), peak_memory=self.memory.peak))
         shutil.rmtree(self.run.work, ignore_errors=True)
 
     # --- where things are -------------------------------------------------------------------
@@ -124,9 +128,7 @@ class Pipeline:
         self._prepared = load_prepared(self.run.data) or self._prepare_data()
 
     def _prepare_data(self) -> Prepared:
-        prepared = prepare(
-            self.recipe, self._tokenizer, self.run.data, self._on_row("tokenising")
-        )
+        prepared = prepare(self.recipe, self._tokenizer, self.run.data, self._on_row("tokenising"))
         if prepared.cut_off_rows:
             self.emit(
                 Notice(
@@ -205,12 +207,13 @@ class Pipeline:
             self.emit,
             self.control,
             self.memory,
+            self.governor,
             interval_s=60 * self.recipe.training.checkpoint_minutes,
         )
-        hooks = passes.TrainingHooks(
+        hooks = passes.PassHooks(
             callbacks=[callback], on_tokens=callback.count_tokens, checkpoint=checkpoint
         )
-        with passes.training_hooks(hooks):
+        with passes.pass_hooks(hooks):
             output = run_workflow(oc.train_config(self.recipe, plan), scratch / "tmp")
         place_adapter(output, self.run.adapter)
         self._artifact("adapter", self.run.adapter)
@@ -237,27 +240,47 @@ class Pipeline:
             scratch / "output",
             scratch / "cache",
             # Small models are merged without rounding; large ones as their weights are stored.
-            dtype="float32" if self._facts.parameters < 10**9 else None,
+            dtype="float32" if self._facts.parameters < _LARGE else None,
         )
         place_merged(run_workflow(config, scratch / "tmp"), self._merged)
         shutil.rmtree(scratch, ignore_errors=True)
 
     def _quantise(self) -> None:
         self._say("building the ONNX model")
+        from phi3studio.worker import passes
         from phi3studio.worker.evaluate import load_held_out
         from phi3studio.worker.export import place_exported
         from phi3studio.worker.olive_run import run_workflow
 
         scratch = self._scratch("quantise")
         config = oc.build_config(
-            self.recipe, self._merged, scratch / "output", scratch / "cache"
+            self.recipe,
+            self._merged,
+            scratch / "output",
+            scratch / "cache",
+            calibration=self._calibration(scratch),
         )
-        output = run_workflow(config, scratch / "tmp")
+        tell = self._on_row("calibrating the int4 weights")
+        done = itertools.count(1)
+        total = self._facts.linear_layers
+        hooks = passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
+        with passes.pass_hooks(hooks):
+            output = run_workflow(config, scratch / "tmp")
         self._say("checking that it loads and answers")
         probe = load_held_out(self._prepared.held_out).rows[0].prompt_ids
-        place_exported(output, self.run.model, self.recipe, self._stop, probe, self.threads)
+        place_exported(
+            output, self.run.model, self.recipe, self._stop, probe, self.governor.threads
+        )
         self._artifact("model", self.run.model)
         shutil.rmtree(scratch, ignore_errors=True)
+
+    def _calibration(self, folder: Path) -> Path | None:
+        """Rows for the calibrated quantisation; ``None`` for models where it takes hours."""
+        if self._facts.parameters >= _LARGE:
+            return None
+        file = folder / "calibration.parquet"
+        write_calibration(self._prepared.train, self._tokenizer, file)
+        return file
 
     def _verify(self) -> None:
         from phi3studio.worker.compare import Comparison
@@ -271,7 +294,7 @@ class Pipeline:
             tokenizer=self._tokenizer,
             stop=self._stop,
             data=load_held_out(self._prepared.held_out),
-            threads=self.threads,
+            threads=self.governor.look(),
             trust_remote_code=self.recipe.model.trust_remote_code,
         )
         for role in comparison.roles:
@@ -287,6 +310,7 @@ class Pipeline:
         def on_row(step: int, total: int) -> None:
             nonlocal told
             self.control.check()
+            self.governor.look()
             now = time.monotonic()
             if step == total or now - told >= _TELL_EVERY_S:
                 told = now

@@ -16,9 +16,10 @@ def devices(params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
     try:
         import torch
 
-        from phi3studio.worker.hardware import choose_threads, cpu_has_bfloat16
+        from phi3studio.worker.hardware import cpu_has_bfloat16
+        from phi3studio.worker.threads import usable_cores
 
-        found["threads"] = choose_threads()
+        found["threads"] = usable_cores()
         found["cpu_bfloat16"] = cpu_has_bfloat16()
         found["torch_cuda_build"] = torch.version.cuda
         if torch.cuda.is_available():

@@ -18,6 +18,7 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress
 from phi3studio.worker.control import Control, MemoryMeter, PauseRequested
 from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.threads import ThreadGovernor
 
 COMPLETE = "complete.json"
 """Written last into a checkpoint: a folder without it was cut short by a crash."""
@@ -82,11 +83,13 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         emit: Callable[[Progress | Notice], None],
         control: Control,
         memory: MemoryMeter,
+        governor: ThreadGovernor,
         interval_s: float,
     ) -> None:
         self._emit = emit
         self._control = control
         self._memory = memory
+        self._governor = governor
         self._interval_s = interval_s
         self._saved_at = time.monotonic()
         self._begun_at = 0.0
@@ -109,10 +112,12 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
+        self._governor.look()
         self._step_at = time.monotonic()
 
     def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
+        self._governor.look()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
@@ -157,6 +162,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
+        self._governor.look()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -181,7 +187,7 @@ def last_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:
         key=lambda item: int(item.name.rpartition("-")[2]),
         reverse=True,
     )
-    damaged = []
+    damaged: list[str] = []
     for checkpoint in found:
         if _is_whole(checkpoint):
             return checkpoint, damaged

@@ -67,8 +67,9 @@ class ModelColumn(Card):
         self._head = QVBoxLayout()
         self._turns.addLayout(self._head)
         self._turns.addStretch(1)
-        holder.setAutoFillBackground(False)
         self._area.setWidget(holder)
+        # The scroll area makes its widget paint the window's ground; the card shall shine through.
+        holder.setAutoFillBackground(False)
         self.body.addWidget(self._area, 1)
         self._draw_timer = QTimer(self)
         self._draw_timer.setSingleShot(True)

@@ -78,7 +78,7 @@ class ChatPage(Page):
         self._empty.add_action(self._choose)
         self._sides.addWidget(self._empty, 1)
         self._prompt = PromptBar(theme)
-        self._prompt.asked.connect(self._ask)
+        self._prompt.asked.connect(self.ask)
         self._prompt.stop_wanted.connect(self._stop)
         self.content.addWidget(self._prompt)
         self._draw()
@@ -185,7 +185,8 @@ class ChatPage(Page):
         column.deleteLater()
         self._draw()
 
-    def _ask(self, ask: Ask) -> None:
+    def ask(self, ask: Ask) -> None:
+        """Put a question to every model that is loaded."""
         clear(self._notes)
         for column in self._columns:
             if column.model is not None:
@@ -218,6 +219,7 @@ class ChatPage(Page):
         self._empty.setVisible(not self._columns)
         self._prompt.setVisible(bool(self._columns))
         self._add.setVisible(bool(self._columns))
+        self._settings_button.setVisible(bool(self._columns))
         self._add.setEnabled(len(self._columns) < _MOST)
         self._save.setVisible(any(column.transcript.turns for column in self._columns))
         ready = [column for column in self._columns if column.model is not None]

@@ -45,12 +45,14 @@ class CurvePlot(QWidget):
     """Lines over optimiser steps: wheel and drag zoom, double click shows all again.
 
     Values under the pointer stand in the legend line below, which is plain text and thus read
-    out as well. Pattern and point marks tell lines apart without colour.
+    out as well. With *raw* the single values stand faintly behind a smoothed line. Point marks
+    tell lines apart without colour.
     """
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, *, raw: bool = True) -> None:
         super().__init__()
         self._theme = theme
+        self._raw = raw
         self._series: tuple[Series, ...] = ()
         self._smoothing = 0.0
         self._log = False
@@ -145,7 +147,8 @@ class CurvePlot(QWidget):
             if self._smooths(series):
                 faint = self._theme.color(series.role)
                 faint.setAlphaF(0.32)
-                self._items.append(item.plot(pen=pg.mkPen(faint, width=1)))
+                pen = pg.mkPen(faint, width=1) if self._raw else None
+                self._items.append(item.plot(pen=pen))
             symbol = "o" if series.marks else None
             self._items.append(
                 item.plot(

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLayout,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -116,6 +117,12 @@ class Button(QPushButton):
             self.setIconSize(QSize(16, 16))
             theme.changed.connect(self._retint)
             self._retint()
+
+    def setMenu(self, menu: QMenu | None) -> None:
+        # The style sheet makes room for the arrow.
+        self.setProperty("withMenu", menu is not None)
+        super().setMenu(menu)  # type: ignore[arg-type]
+        restyle(self)
 
     def rename(self, text: str) -> None:
         """Change the caption and the accessible name together."""

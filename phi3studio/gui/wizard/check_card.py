@@ -93,7 +93,8 @@ class CheckCard(Card):
                 hint += " " + self.tr("First: row {row}, “{text}”.").format(
                     row=words.count(example.row + 1), text=example.text[:80]
                 )
-            card = Finding(theme, _LEVELS[found.level], said.message, hint.strip())
+            rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
+            card = Finding(theme, _LEVELS[found.level], rows + said.message, hint.strip())
             for offer in found.repairs:
                 fix = Button(theme, self._repair_title(offer.repair, offer.title), kind="link")
                 fix.clicked.connect(

@@ -30,6 +30,7 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.worker.data.decide import Decision, are_labels, decide
+from phi3studio.worker.data.garbage import rare_collections
 from phi3studio.worker.data.lint import RowLint
 from phi3studio.worker.data.process import Measured, Passed, Process, columns_of
 from phi3studio.worker.data.render import check_columns
@@ -69,7 +70,7 @@ def check(
         survey.add_tokens(measured)
         lint.add_tokens(first, rows, measured)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
+    with rare_collections(), ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
         try:
             for batch in source.batches():
                 if process is None or survey is None or lint is None:

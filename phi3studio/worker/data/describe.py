@@ -19,28 +19,11 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
     """Look at the first rows; broken lines among them are reported, not raised."""
     reader = RowSource(source, lenient=True)
     layout = reader.layout
-    rows: list[Row] = []
-    done = 0
-    complete = True
-    for batch in reader.batches(batch_rows=50):
-        rows += batch.rows
-        done = batch.done
-        if len(rows) >= _LOOKED_AT or done >= _ENOUGH_BYTES:
-            complete = False
-            break
+    rows, total, exact = _beginning(reader)
     if not rows:
         raise _nothing(source, reader)
-    if not complete and done >= layout.bytes > 0:
-        # The whole file fits into what is read at once: look whether more rows follow.
-        count = sum(len(batch.rows) for batch in reader.batches())
-        complete = count <= 100_000
-        total, exact = count, True
-    else:
-        exact = complete
-        total = len(rows) if complete else _estimate(layout.bytes, done, len(rows))
-    looked = rows[: _LOOKED_AT + 50]
-    columns = describe_columns(looked)
-    shapes = propose(looked, columns)
+    columns = describe_columns(rows)
+    shapes = propose(rows, columns)
     return SourceReport(
         files=file_names(reader),
         format=layout.format,
@@ -55,15 +38,32 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         rows=total,
         rows_exact=exact,
         columns=columns,
-        first=tuple(shown_row(row) for row in looked[:first_rows]),
+        first=tuple(shown_row(row) for row in rows[:first_rows]),
         shapes=shapes,
         broken=tuple(reader.broken[:20]),
-        notes=tuple(_notes(reader, looked, bool(shapes))),
+        notes=tuple(_notes(reader, rows, bool(shapes))),
     )
 
 
-def _estimate(size: int, done: int, rows: int) -> int:
-    return round(rows * size / done) if done else rows
+def _beginning(reader: RowSource) -> tuple[list[Row], int, bool]:
+    """The first rows, how many there are in all, and whether that is exact.
+
+    Files are read in chunks of a megabyte, so the estimate is taken where a new chunk begins:
+    there the rows so far are about those of the chunks before.
+    """
+    rows: list[Row] = []
+    count, done, per_byte = 0, 0, 0.0
+    known = reader.known_rows()
+    for batch in reader.batches(batch_rows=50):
+        if done and batch.done > done:
+            per_byte = count / done
+        count, done = count + len(batch.rows), batch.done
+        rows += batch.rows[: _LOOKED_AT - len(rows)]
+        enough = done >= _ENOUGH_BYTES or batch.total == 0 or known is not None
+        if len(rows) >= _LOOKED_AT and enough:
+            total = known if known is not None else round(max(count, per_byte * batch.total))
+            return rows, total, known is not None
+    return rows, count, True
 
 
 def _nothing(source: Source, reader: RowSource) -> InputError:

@@ -53,8 +53,12 @@ def detect(head: bytes, complete: bool) -> Encoding:
 
     # Only lines that tell something: those with bytes beyond ASCII.
     telling = [line for line in head[start:].splitlines() if not line.isascii()]
-    best = from_bytes(b"\n".join(telling)[:_SAMPLE], cp_isolation=_LIKELY).best()
-    return Encoding(best.encoding if best is not None else "cp1252", sure=False)
+    matches = list(from_bytes(b"\n".join(telling)[:_SAMPLE], cp_isolation=_LIKELY))
+    if not matches:
+        return Encoding("cp1252", sure=False)
+    # Several often fit equally well (cp1250 and cp1252 for French): then the commoner one.
+    best = min(matches, key=lambda m: (m.chaos, -m.coherence, _LIKELY.index(m.encoding)))
+    return Encoding(best.encoding, sure=False)
 
 
 def _wide(head: bytes) -> str | None:

@@ -20,6 +20,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.runs.files import write_json
 from phi3studio.worker.data.decide import Decision, are_labels, decide
+from phi3studio.worker.data.garbage import rare_collections
 from phi3studio.worker.data.process import Passed, Process, columns_of
 from phi3studio.worker.data.render import check_columns
 from phi3studio.worker.data.rows import Batch, RowSource
@@ -72,8 +73,12 @@ def prepare(
     old training. *on_progress* hears (rows done, rows in all), where the latter is an estimate
     at first; it may raise to stop. Raises :class:`InputError` for data that cannot be trained.
     """
+    with rare_collections():
+        return _prepare(recipe, Encoder(tokenizer), folder, on_progress)
+
+
+def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: ProgressFn) -> Prepared:
     data, longest = recipe.data, recipe.training.sequence_length
-    encoder = Encoder(tokenizer)
     main = _Reading(data, encoder, longest)
     second = _second_file(data, encoder, longest)
     surveyed = main.survey(lambda share, rows: on_progress(*_at(_FIRST_PASS * share, rows)))

@@ -34,6 +34,21 @@ def table_batches(
         ) from exc
 
 
+def table_rows(file: DataFile, kind: str) -> int:
+    """The number of rows, from the file's own description; 0 where it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if kind == "parquet":
+            return int(pq.read_metadata(file.path).num_rows)
+        with pa.memory_map(str(file.path)) as memory:
+            reader = pa.ipc.open_file(memory)
+            return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
+        return 0  # a stream, or a damaged file: reading it will tell
+
+
 def _first_line(exc: Exception) -> str:
     return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
 

@@ -7,8 +7,8 @@ used is reported, and reading goes on if the report returns.
 from __future__ import annotations
 
 import csv
-import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,8 @@ from phi3studio.worker.data.sniff import Dialect, Layout
 Sized = tuple[dict[str, Any], int]
 _WHOLE_BYTES = 32 * CHUNK
 _DEEPEST = 200
+# orjson makes a float of an integer beyond 64 bits, and so loses digits.
+_LARGE_NUMBER = re.compile(rb"[0-9]{19}")
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def _jsonl(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
             report(_too_long(number))
             continue
         try:
-            value = loads(line)
-        except ValueError as exc:
+            value = loads(line) if _LARGE_NUMBER.search(line) is None else _patient(line)
+        except (ValueError, RecursionError) as exc:
             if not line.strip():
                 continue
             try:
@@ -121,8 +123,9 @@ def _json(file: DataFile, pieces: Iterator[bytes]) -> Iterator[Sized]:
             yield from _json_stream(file, held, pieces)
             return
     try:
-        value = orjson.loads(held)
-    except ValueError as exc:
+        large = _LARGE_NUMBER.search(held) is not None
+        value = _patient(bytes(held)) if large else orjson.loads(held)
+    except (ValueError, RecursionError) as exc:
         try:
             value = _patient(bytes(held))
         except UnicodeDecodeError as patient:
@@ -192,7 +195,7 @@ def _json_stream(file: DataFile, held: bytearray, pieces: Iterator[bytes]) -> It
         raise _broken_json(file, content.line, reason) from exc
 
 
-class _Pieces(io.RawIOBase):
+class _Pieces:
     """A stream for ijson that knows the line it is at and refuses a row without end."""
 
     def __init__(self, file: DataFile, start: bytes, pieces: Iterator[bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.files import Bounded, DataFile
-from phi3studio.worker.data.read_tables import hub_rows, table_batches
+from phi3studio.worker.data.read_tables import hub_rows, table_batches, table_rows
 from phi3studio.worker.data.read_text import BrokenLine, text_rows
 from phi3studio.worker.data.sniff import Layout, examine
 
@@ -54,14 +54,28 @@ class RowSource:
                 yield Batch(first, rows, first + len(rows), 0)
                 first += len(rows)
             return
+        tables = self.layout.format in ("parquet", "arrow")
         for file in self.layout.files:
+            expected = table_rows(file, self.layout.format) if tables else 0
             with Bounded(file, hashed=hashed) as raw:
+                inside = 0
                 for rows in self._of_file(file, raw, batch_rows):
-                    yield Batch(first, rows, before + min(raw.read_bytes, file.size), total)
+                    inside += len(rows)
+                    read = raw.read_bytes
+                    if tables:
+                        read = file.size * inside // max(inside, expected)
+                    yield Batch(first, rows, before + min(read, file.size), total)
                     first += len(rows)
                 if hashed:
                     self.sha256[str(file.path)] = raw.sha256()
             before += file.size
+
+    def known_rows(self) -> int | None:
+        """The number of rows, where the files tell it without being read."""
+        if self.layout.format not in ("parquet", "arrow"):
+            return None
+        counts = [table_rows(file, self.layout.format) for file in self.layout.files]
+        return sum(counts) if all(counts) else None
 
     def rows(self) -> Iterator[Row]:
         """All rows, one by one."""

@@ -252,7 +252,7 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
         return True
     for column, name in enumerate(names):
         below = [row[column].strip() for row in rest if len(row) > column]
-        if name and below.count(name) > 0 and len(set(below)) < len(below):
+        if name and name in below:
             return False  # a label, not a name
     return True
 

@@ -211,7 +211,7 @@ class Encoder:
             known.clear()
         new = list(dict.fromkeys(text for text in texts if text not in known))
         with _parallel(len(new) >= _PARALLEL_FROM):
-            encodings = self._fast.encode_batch(new, add_special_tokens=False)
+            encodings = self._encode_batch(new)
         counts = dict(zip(new, map(len, encodings), strict=True))
         known.update((text, count) for text, count in counts.items() if len(text) <= _SHORT)
         return [counts[text] if text in counts else known[text] for text in texts]
@@ -260,6 +260,10 @@ class Encoder:
             start = space if 0 <= space < len(text) - 1 else start
         return text[start:]
 
+    def _encode_batch(self, texts: Sequence[str]) -> Any:
+        assert self._fast is not None
+        return self._fast.encode_batch(texts, add_special_tokens=False)
+
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
@@ -269,7 +273,7 @@ class Encoder:
                 _Piece(self._ids(text), None, len(text)) if text else _NOTHING for text in texts
             ]
         with _parallel(len(texts) >= _PARALLEL_FROM):
-            encodings = self._fast.encode_batch(texts, add_special_tokens=False)
+            encodings = self._encode_batch(texts)
         return [
             _Piece(encoding.ids, encoding.offsets if spans else None, len(text))
             for encoding, text in zip(encodings, texts, strict=True)

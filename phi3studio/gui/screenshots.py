@@ -1,0 +1,178 @@
+"""Pictures of every page, in light and dark, English and Italian, with real content.
+
+Drawn offscreen from recorded runs and recorded answers: no training, no model, no service. Each
+language is drawn in a process of its own, because translations are made when a page is built.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phi3studio.gui.main_window import MainWindow
+    from phi3studio.runs.store import RunFolder
+
+LANGUAGES = ("en", "it")
+SIZE = (1280, 860)
+_SETTLE_S = 0.25
+
+
+def render(out: Path) -> list[Path]:
+    """Draw all pictures into *out* as ``<page>-<scheme>-<language>.png``; returns them, sorted.
+
+    Starts one child per language and waits for it. Raises ``RuntimeError`` when one fails.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ, QT_QPA_PLATFORM="offscreen")
+    environment.pop("QT_SCALE_FACTOR", None)
+    for language in LANGUAGES:
+        code = (
+            "import sys; from phi3studio.gui.screenshots import draw; "
+            "draw(sys.argv[1], sys.argv[2])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(out), language],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"drawing in {language} failed: {done.stderr.strip()}")
+    return sorted(out.glob("*.png"))
+
+
+def draw(out: str, language: str) -> None:
+    """Draw every page in one language, in both schemes."""
+    import qasync
+    from PySide6.QtWidgets import QApplication
+
+    app = QApplication(["phi3studio"])
+    loop = qasync.QEventLoop(app)
+    with tempfile.TemporaryDirectory() as folder, loop:
+        loop.run_until_complete(_draw_all(app, Path(out), language, Path(folder)))
+
+
+async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
+    from phi3studio.gui.context import Context
+    from phi3studio.gui.i18n import install_language
+    from phi3studio.gui.main_window import MainWindow
+    from phi3studio.gui.preferences import PreferencesFile
+    from phi3studio.gui.rooms import Rooms, Services
+    from phi3studio.gui.showcase import write_showcase
+    from phi3studio.gui.showcase_chat import RecordedChat
+    from phi3studio.gui.showcase_inspector import RecordedInspector
+    from phi3studio.gui.tasks import Tasks
+    from phi3studio.gui.theme import Theme
+    from phi3studio.runs.paths import Home, resources
+    from phi3studio.runs.store import RunStore
+
+    async def probe() -> dict[str, Any]:
+        return {
+            "train_on": ["cpu"],
+            "cuda": [],
+            "providers": ["CPUExecutionProvider"],
+            "threads": 2,
+            "problems": [],
+        }
+
+    translators = install_language(app, resources() / "translations", language)
+    theme = Theme(app, resources(), "light")
+    tasks = Tasks(app)
+    sample = str(resources() / "samples" / "emotions.jsonl")
+
+    def window(name: str) -> MainWindow:
+        home = Home(folder / name)
+        context = Context(
+            theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
+        )
+        services = Services(RecordedInspector(), RecordedChat(), probe)
+        made = MainWindow(context, Rooms(context, services))
+        made.resize(*SIZE)
+        made.show()
+        return made
+
+    runs = write_showcase(folder / "full" / "runs", sample, os.getpid())
+    full, first = window("full"), window("first")
+    await asyncio.sleep(1)
+    shots = _Shots(out, language, theme)
+    await shots.take(first, "welcome")
+    first.close()
+    await _walk(full, shots, runs, sample)
+    await tasks.close()
+    full.close_for_good()
+    del translators
+
+
+class _Shots:
+    def __init__(self, out: Path, language: str, theme: Any) -> None:
+        self._out = out
+        self._language = language
+        self._theme = theme
+
+    async def take(self, window: MainWindow, name: str) -> None:
+        for scheme in ("light", "dark"):
+            self._theme.set_mode(scheme)
+            await asyncio.sleep(_SETTLE_S)
+            window.grab().save(str(self._out / f"{name}-{scheme}-{self._language}.png"))
+
+
+async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], sample: str) -> None:
+    """Go through every page as a user would."""
+    from phi3studio.gui.chat.page import ChatPage
+    from phi3studio.gui.chat.transcript import Ask
+    from phi3studio.gui.compare_page import ComparePage
+    from phi3studio.gui.wizard.data_page import DataPage
+    from phi3studio.gui.wizard.page import WizardPage
+    from phi3studio.gui.wizard.tuning_page import TuningPage
+
+    await shots.take(window, "home")
+    window.go("new")
+    wizard = window.page("new")
+    assert isinstance(wizard, WizardPage)
+    await shots.take(window, "wizard-0-empty")
+    data = wizard.view("data")
+    assert isinstance(data, DataPage)
+    data.source.take_file(sample)
+    await asyncio.sleep(1.5)
+    for index, page in enumerate(("data", "model", "tuning", "target", "review"), start=1):
+        wizard.session.visit(page)  # type: ignore[arg-type]
+        await asyncio.sleep(0.4)
+        await shots.take(window, f"wizard-{index}-{page}")
+    wizard.session.visit("tuning")
+    tuning = wizard.view("tuning")
+    assert isinstance(tuning, TuningPage)
+    tuning.show_all(True)
+    await shots.take(window, "wizard-3-tuning-all")
+    for name in ("live", "done", "failed", "interrupted"):
+        window.show_run(runs[name])
+        await asyncio.sleep(1)
+        await shots.take(window, f"run-{name}")
+    window.go("chat")
+    await shots.take(window, "chat-empty")
+    chat = window.page("chat")
+    assert isinstance(chat, ChatPage)
+    chat.add_run(runs["done"])
+    chat.add_run(runs["wide"])
+    await asyncio.sleep(0.3)
+    chat.ask(Ask(values={"phrase": "Footsteps stopped right outside my door."}))
+    await asyncio.sleep(0.5)
+    await shots.take(window, "chat")
+    chat.show_settings(True)
+    await shots.take(window, "chat-settings")
+    window.go("compare")
+    compare = window.page("compare")
+    assert isinstance(compare, ComparePage)
+    compare.choose([runs["done"], runs["wide"], runs["live"]])
+    await asyncio.sleep(0.6)
+    await shots.take(window, "compare")
+    for room in ("queue", "models", "doctor", "settings"):
+        window.go(room)
+        await asyncio.sleep(1.2)
+        await shots.take(window, room)

@@ -1,0 +1,38 @@
+"""Work that reports through calls, as a generator that yields the reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+Item = dict[str, Any]
+Tell = Callable[[Item], None]
+
+
+def streamed(work: Callable[[Tell], Item]) -> Generator[Item, None, Item]:
+    """Run *work* in a thread; yield each item that it tells, return its result.
+
+    Raises what *work* raises.
+    """
+    told: SimpleQueue[Item | None] = SimpleQueue()
+    results: list[Item] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work(told.put))
+        except BaseException as exc:  # handed to the thread that answers
+            errors.append(exc)
+        finally:
+            told.put(None)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    while (item := told.get()) is not None:
+        yield item
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]

@@ -1,0 +1,139 @@
+"""Estimates: more of anything never takes less, and the known machine is met."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phi3studio.domain.estimate import (
+    DataSize,
+    Estimate,
+    Machine,
+    ModelSize,
+    disk_needed,
+    estimate,
+    exported_bytes,
+    total_steps,
+)
+from phi3studio.domain.recipe import Data, Recipe, Template
+
+RECIPE = Recipe(data=Data(source="d.csv", template=Template(prompt="{q}", completion="{a}")))
+STARTER = ModelSize(
+    parameters=134_515_008, hidden=576, layers=30, vocabulary=49_152, file_bytes=540_000_000
+)
+DATA = DataSize(
+    train_rows=500, train_tokens=20_000, held_out_rows=120, held_out_tokens=4_000, longest=60
+)
+MACHINE = Machine(memory_bytes=8 * 2**30, free_disk_bytes=10**11, flops=55e9)
+
+
+def with_settings(**changes) -> Recipe:
+    sections = {}
+    for section in ("training", "method", "target"):
+        old = getattr(RECIPE, section)
+        mine = {k: v for k, v in changes.items() if k in type(old).model_fields}
+        sections[section] = old.model_copy(update=mine)
+    return RECIPE.model_copy(update=sections)
+
+
+def of(recipe: Recipe = RECIPE, model=STARTER, data=DATA, machine=MACHINE, precision="float32"):
+    return estimate(recipe, model, data, machine, precision)
+
+
+def not_less(more: Estimate, less: Estimate) -> None:
+    assert more.memory_bytes >= less.memory_bytes
+    assert more.disk_bytes >= less.disk_bytes
+    assert more.total_seconds >= less.total_seconds
+    for stage in less.memory:
+        assert more.memory[stage] >= less.memory[stage]
+
+
+def test_the_demo_on_the_machine_it_was_measured_on() -> None:
+    found = of(with_settings(batch_size=8, epochs=3, learning_rate=5e-4))
+    assert 1.2e9 < found.memory_bytes < 4.5e9
+    assert 60 < found.total_seconds < 600
+    assert 1e9 < found.disk_bytes < 4e9
+    assert found.total_seconds == sum(found.seconds.values())
+
+
+@given(parameters=st.integers(10**6, 9 * 10**8), factor=st.floats(1.0, 1.1))
+def test_a_larger_model_takes_more(parameters, factor) -> None:
+    def size(count: int) -> ModelSize:
+        return ModelSize(count, 576, 30, 49_152, count * 4)
+
+    not_less(of(model=size(int(parameters * factor))), of(model=size(parameters)))
+
+
+@given(rows=st.integers(1, 10**6), more=st.integers(0, 10**5))
+def test_more_rows_take_more_time(rows, more) -> None:
+    def size(count: int) -> DataSize:
+        return DataSize(count, count * 40, max(1, count // 5), count * 8, 60)
+
+    assert of(data=size(rows + more)).total_seconds >= of(data=size(rows)).total_seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "less", "more"),
+    [
+        ("batch_size", 1, 32),
+        ("epochs", 1, 5),
+        ("max_steps", 10, 1000),
+        ("rank", 4, 256),
+    ],
+)
+def test_larger_settings_do_not_take_less(name, less, more) -> None:
+    not_less(of(with_settings(**{name: more})), of(with_settings(**{name: less})))
+
+
+def test_longer_rows_take_more_memory_up_to_the_sequence_length() -> None:
+    def memory(longest: int, length: int = 4096) -> int:
+        data = DataSize(500, 500 * longest, 100, 100 * longest, longest)
+        return of(with_settings(sequence_length=length), data=data).memory["train"]
+
+    assert memory(2000) > memory(200) > memory(20)
+    assert memory(2000, 256) == memory(4000, 256)
+
+
+def test_what_saves_memory_is_seen_to_save_it() -> None:
+    data = DataSize(500, 500_000, 100, 100_000, 1000)
+    plain = of(data=data).memory["train"]
+    assert of(with_settings(gradient_checkpointing=True), data=data).memory["train"] < plain
+    assert of(data=data, precision="bfloat16").memory["train"] < plain
+    fast, quality = (
+        of(with_settings(int4=name)).memory["quantise"] for name in ("fast", "quality")
+    )
+    assert fast < quality
+
+
+def test_a_faster_machine_takes_less_time() -> None:
+    fast = Machine(MACHINE.memory_bytes, MACHINE.free_disk_bytes, 10 * MACHINE.flops)
+    assert of(machine=fast).total_seconds < of().total_seconds
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "steps"),
+    [
+        ({"epochs": 1, "batch_size": 8}, 80, 10),
+        ({"epochs": 1, "batch_size": 8}, 81, 11),
+        ({"epochs": 3, "batch_size": 8}, 80, 30),
+        ({"epochs": 1, "batch_size": 8, "accumulation": 4}, 80, 3),
+        ({"epochs": 0.001, "batch_size": 8}, 8, 1),
+        ({"epochs": 3, "max_steps": 7}, 10_000, 7),
+    ],
+)
+def test_total_steps(settings, rows, steps) -> None:
+    assert total_steps(with_settings(**settings), rows) == steps
+
+
+def test_the_exports_size_follows_the_format() -> None:
+    sizes = {
+        name: exported_bytes(with_settings(quantisation=name), 10**9)
+        for name in ("int4", "fp16", "bf16", "fp32")
+    }
+    assert sizes["int4"] < sizes["fp16"] == sizes["bf16"] < sizes["fp32"] == 4 * 10**9
+
+
+def test_the_disk_holds_merged_and_exported_twice() -> None:
+    needed = disk_needed(with_settings(quantisation="fp32"), STARTER)
+    assert needed == 16 * STARTER.parameters + 200 * 1024**2

@@ -1,0 +1,409 @@
+"""The recipe: what it accepts, and what it says about everything else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe, json_schema, parse_recipe, slugify
+from phi3studio.domain.recipe_diff import recipe_differences
+
+SMALLEST: dict[str, Any] = {
+    "data": {"source": "d.csv", "template": {"prompt": "{q}", "completion": "{a}"}}
+}
+COMPLETE: dict[str, Any] = {
+    "version": 1,
+    "name": "Complete",
+    "data": {
+        "source": "/d.csv",
+        "also": ["/e.csv"],
+        "format": "csv",
+        "encoding": "utf-8",
+        "delimiter": ";",
+        "quote": '"',
+        "header": True,
+        "text_rows": "line",
+        "hub_split": "train",
+        "skip_broken": True,
+        "template": {"prompt": "{q}\n", "completion": "{a}"},
+        "repairs": [
+            {"kind": "trim"},
+            {"kind": "merge_labels", "column": "a", "labels": {"JOY": "Joy"}},
+            {"kind": "drop_rare_labels", "fewer_than": 3},
+        ],
+        "split": {
+            "held_out": 0.1,
+            "values": ["test"],
+            "column": "part",
+            "stratify": False,
+            "seed": 3,
+            "limit": 10,
+        },
+    },
+    "model": {"source": "/model", "revision": "abc", "trust_remote_code": False},
+    "method": {
+        "kind": "lora",
+        "rank": 8,
+        "alpha": 16.0,
+        "dropout": 0.0,
+        "target_modules": ["qkv_proj"],
+    },
+    "training": {
+        "epochs": 1.5,
+        "max_steps": 10,
+        "learning_rate": 1e-3,
+        "schedule": "linear",
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "max_grad_norm": 0.5,
+        "batch_size": 2,
+        "accumulation": 3,
+        "sequence_length": 64,
+        "seed": 5,
+        "precision": "float32",
+        "gradient_checkpointing": True,
+        "evaluations": 0,
+        "checkpoint_minutes": 0.5,
+    },
+    "target": {"train_on": "cpu", "provider": "dml", "quantisation": "fp16", "int4": "fast"},
+}
+
+# As version 0.1.0 wrote it into a run's folder: every later version has to read it.
+RECORDED = """{
+  "version": 1, "name": "demo",
+  "data": {
+    "source": "/samples/emotions.jsonl", "format": "auto",
+    "template": {"prompt": "### Text: {phrase}\\n### The tone is:\\n", "completion": "{tone}"},
+    "split": {"held_out": 0.2, "stratify": true, "seed": 0}
+  },
+  "model": {"source": "starter", "trust_remote_code": false},
+  "method": {
+    "kind": "lora", "rank": 16, "alpha": 32.0, "dropout": 0.05, "target_modules": "auto"
+  },
+  "training": {
+    "epochs": 3.0, "learning_rate": 0.0005, "schedule": "cosine", "warmup": 0.05,
+    "weight_decay": 0.0, "max_grad_norm": 1.0, "batch_size": 8, "accumulation": 1,
+    "sequence_length": 1024, "seed": 0, "precision": "auto", "gradient_checkpointing": false,
+    "evaluations": 3, "checkpoint_minutes": 5.0
+  },
+  "target": {
+    "train_on": "auto", "provider": "cpu", "quantisation": "int4", "int4": "quality"
+  }
+}"""
+
+
+def changed(path: str, value: Any, base: dict[str, Any] = SMALLEST) -> dict[str, Any]:
+    """*base* with the dotted *path* set to *value*."""
+    values = copy.deepcopy(base)
+    *sections, key = path.split(".")
+    inner = values
+    for section in sections:
+        inner = inner.setdefault(section, {})
+    inner[key] = value
+    return values
+
+
+def refusal(values: Any) -> InputError:
+    with pytest.raises(InputError) as caught:
+        parse_recipe(values)
+    assert caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+# --- accepted -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [SMALLEST, COMPLETE])
+def test_a_recipe_comes_back_from_json_as_it_was(values) -> None:
+    recipe = parse_recipe(values)
+    assert parse_recipe(json.loads(json.dumps(recipe.to_json()))) == recipe
+
+
+def test_a_complete_recipe_is_written_with_every_key_that_was_given() -> None:
+    assert parse_recipe(COMPLETE).to_json() == COMPLETE | {
+        "data": COMPLETE["data"]
+        | {
+            "repairs": [
+                {"kind": "trim"},
+                {"kind": "merge_labels", "column": "a", "labels": {"JOY": "Joy"}},
+                {"kind": "drop_rare_labels", "fewer_than": 3},
+            ]
+        }
+    }
+
+
+def test_a_recipe_that_an_old_version_recorded_still_reads() -> None:
+    recipe = parse_recipe(json.loads(RECORDED))
+    assert recipe.name == "demo"
+    assert recipe.training.learning_rate == 5e-4
+    assert recipe.data.template is not None
+    assert recipe.data.template.columns == ("phrase", "tone")
+
+
+def test_conversations_need_no_template() -> None:
+    recipe = parse_recipe({"data": {"source": "c.jsonl", "messages": "messages"}})
+    assert recipe.data.template is None
+
+
+def test_a_recipe_cannot_be_changed() -> None:
+    recipe = parse_recipe(SMALLEST)
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.training.epochs = 9  # type: ignore[misc]
+
+
+# --- refused ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [None, [], "text", 3, [("data", 1)]])
+def test_what_is_no_mapping_is_refused(values) -> None:
+    assert refusal(values).code == "recipe.not_a_mapping"
+
+
+@pytest.mark.parametrize(
+    ("path", "named", "nearest"),
+    [
+        ("trainning", "trainning", "training"),
+        ("training.learning_rat", "training.learning_rat", "learning_rate"),
+        ("training.Batch_Size", "training.Batch_Size", "batch_size"),
+        ("training.lr", "training.lr", "training.learning_rate"),
+        ("training.num_train_epochs", "training.num_train_epochs", "training.epochs"),
+        ("method.r", "method.r", "method.rank"),
+        ("method.lora_alpha", "method.lora_alpha", "alpha"),
+        ("method.learning_rate", "method.learning_rate", "training.learning_rate"),
+        ("rank", "rank", "method.rank"),
+        ("batch_size", "batch_size", "training.batch_size"),
+        ("data.templat", "data.templat", "template"),
+        ("data.template.promt", "data.template.promt", "prompt"),
+        ("data.split.heldout", "data.split.heldout", "held_out"),
+        ("target.quantization", "target.quantization", "quantisation"),
+        ("model.sourc", "model.sourc", "source"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_right_one(path, named, nearest) -> None:
+    error = refusal(changed(path, 1))
+    assert error.code == "recipe.unknown_key"
+    assert named in error.message
+    assert f"“{nearest}”" in error.hint
+
+
+def test_an_unknown_key_that_is_near_to_nothing_is_to_be_removed() -> None:
+    error = refusal(changed("training.zzzzqqqq", 1))
+    assert error.code == "recipe.unknown_key"
+    assert error.hint == "Remove the key."
+
+
+def test_an_unknown_key_comes_before_other_problems_and_they_are_counted() -> None:
+    values = changed("training.epochs", -1, changed("training.lr", 1, changed("method.rank", 0)))
+    error = refusal(values)
+    assert error.code == "recipe.unknown_key"
+    assert "2 more problems" in error.message
+
+
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_newer_version_is_refused_before_anything_else(version) -> None:
+    error = refusal({"version": version, "key_of_the_future": 1})
+    assert error.code == "recipe.newer_version"
+    assert str(version) in error.message
+
+
+@pytest.mark.parametrize("version", [0, -1, "1.0", None, 1.5, []])
+def test_a_version_that_never_was_is_refused(version) -> None:
+    assert refusal(changed("version", version)).code == "recipe.invalid_value"
+
+
+@pytest.mark.parametrize("values", [{}, {"data": {}}, {"data": {"template": {"prompt": "{q}"}}}])
+def test_a_missing_key_is_named(values) -> None:
+    error = refusal(values)
+    assert error.code == "recipe.missing_key"
+    assert "data" in error.message
+
+
+BAD_VALUES = [
+    ("name", ""),
+    ("name", "x" * 81),
+    ("name", 3),
+    ("data", "d.csv"),
+    ("data.source", ""),
+    ("data.format", "xlsx"),
+    ("data.delimiter", "ab"),
+    ("data.delimiter", "\n"),
+    ("data.repairs", [{"kind": "polish"}]),
+    ("data.repairs", [{"kind": "drop_rare_labels", "fewer_than": 1}]),
+    ("data.split.held_out", 0),
+    ("data.split.held_out", 1),
+    ("data.split.held_out", "a fifth"),
+    ("data.split.limit", 0),
+    ("data.split.values", []),
+    ("data.split.seed", -1),
+    ("data.template", "{q}{a}"),
+    ("model.source", ""),
+    ("model.trust_remote_code", "perhaps"),
+    ("method.kind", "dora"),
+    ("method.rank", 0),
+    ("method.rank", 1.5),
+    ("method.rank", 5000),
+    ("method.alpha", 0),
+    ("method.dropout", 1),
+    ("method.dropout", -0.1),
+    ("method.target_modules", "some"),
+    ("training.epochs", 0),
+    ("training.epochs", 1001),
+    ("training.epochs", float("nan")),
+    ("training.epochs", float("inf")),
+    ("training.max_steps", 0),
+    ("training.learning_rate", 0),
+    ("training.learning_rate", 2),
+    ("training.learning_rate", "fast"),
+    ("training.learning_rate", float("nan")),
+    ("training.schedule", "zigzag"),
+    ("training.warmup", 1),
+    ("training.weight_decay", -1),
+    ("training.max_grad_norm", 0),
+    ("training.batch_size", 0),
+    ("training.accumulation", 0),
+    ("training.sequence_length", 7),
+    ("training.seed", -1),
+    ("training.precision", "int8"),
+    ("training.evaluations", -1),
+    ("training.checkpoint_minutes", 0),
+    ("target.train_on", "tpu"),
+    ("target.provider", "metal"),
+    ("target.quantisation", "int2"),
+    ("target.int4", "best"),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), BAD_VALUES, ids=lambda v: str(v)[:30])
+def test_a_bad_value_is_refused_with_its_key(path, value) -> None:
+    error = refusal(changed(path, value))
+    assert error.code == "recipe.invalid_value"
+    assert path in error.message
+    assert "input should be" not in error.hint
+
+
+@pytest.mark.parametrize("completion", ["", "  \n"])
+def test_a_template_without_completion_is_refused(completion) -> None:
+    error = refusal(changed("data.template.completion", completion))
+    assert error.code == "template.no_completion"
+
+
+def test_data_needs_exactly_one_shape() -> None:
+    assert refusal({"data": {"source": "x"}}).code == "recipe.data_shape"
+    assert refusal(changed("data.messages", "m")).code == "recipe.data_shape"
+
+
+def test_only_one_way_to_hold_out() -> None:
+    values = changed("data.split", {"file": "x", "column": "c"})
+    assert refusal(values).code == "recipe.two_splits"
+
+
+@pytest.mark.parametrize("prompt", ["{", "}", "{}", "{?x}open", "{/x}"])
+def test_a_broken_template_is_refused(prompt) -> None:
+    assert refusal(changed("data.template.prompt", prompt)).code.startswith("template.")
+
+
+# --- the published schema -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    found = json_schema()
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        SMALLEST,
+        COMPLETE,
+        json.loads(RECORDED),
+        {"data": {"source": "c.jsonl", "messages": "m"}},
+        parse_recipe(SMALLEST).to_json(),
+        parse_recipe(COMPLETE).to_json(),
+    ],
+)
+def test_the_schema_accepts_what_the_program_accepts(schema, values) -> None:
+    parse_recipe(values)
+    jsonschema.validate(values, schema)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["x", "data.x", "data.template.x", "data.split.x", "model.x", "method.x", "training.x"],
+)
+def test_the_schema_refuses_unknown_keys_everywhere(schema, path) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed(path, 1), schema)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        case
+        for case in BAD_VALUES
+        # JSON has no such numbers, and a schema cannot see into a template or a character.
+        if case[1] == case[1] and case[1] not in (float("inf"), "\n")
+    ],
+    ids=lambda v: str(v)[:30],
+)
+def test_the_schema_refuses_every_bad_value(schema, path, value) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(changed(path, value), schema)
+
+
+def test_the_schema_describes_its_keys(schema) -> None:
+    described = schema["$defs"]["Training"]["properties"]["learning_rate"]
+    assert described["description"]
+    assert described["default"] == 2e-4
+
+
+# --- names and differences ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Tone of a Phrase", "tone-of-a-phrase"),
+        ("  --  ", "run"),
+        ("速い", "run"),
+        ("a/b\\c:d", "a-b-c-d"),
+        ("../../etc", "etc"),
+        ("x" * 80, "x" * 40),
+    ],
+)
+def test_slug(name, slug) -> None:
+    assert slugify(name) == slug
+
+
+@given(st.text(min_size=1, max_size=80))
+def test_a_slug_is_always_a_safe_folder_name(name) -> None:
+    slug = slugify(name)
+    assert slug
+    assert set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+def test_differences_name_the_settings_that_differ() -> None:
+    one, two = parse_recipe(SMALLEST), parse_recipe(changed("training.epochs", 5))
+    assert recipe_differences((one, one)) == []
+    assert recipe_differences((one, two)) == [("training.epochs", ("3.0", "5.0"))]
+    three = parse_recipe(changed("training.max_steps", 7))
+    assert recipe_differences((one, three)) == [("training.max_steps", ("", "7"))]
+
+
+def test_the_template_knows_its_columns_and_label() -> None:
+    template = Recipe.model_validate(SMALLEST).data.template
+    assert template is not None
+    assert (template.columns, template.required, template.label_column) == (
+        ("q", "a"),
+        ("q", "a"),
+        "a",
+    )

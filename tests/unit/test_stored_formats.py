@@ -1,0 +1,151 @@
+"""Files that outlive a version of the program: each says its version, and old ones still read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.events import EVENT_VERSION
+from phi3studio.domain.models import parse_catalogue
+from phi3studio.domain.recipe import RECIPE_VERSION, Data, Recipe, Template, parse_recipe
+from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.models import ModelStore, catalogue, check_model_folder
+from phi3studio.runs.paths import Home, resources
+from phi3studio.runs.store import RunFolder, RunStore
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def test_every_written_recipe_says_its_version(home) -> None:
+    recipe = Recipe(data=Data(source="d", template=Template(prompt="", completion="x")))
+    run = RunStore(home).create(recipe)
+    assert json.loads(run.recipe_file.read_text())["version"] == RECIPE_VERSION == 1
+
+
+def test_a_run_folder_that_version_0_1_0_wrote_still_reads() -> None:
+    run = RunFolder(RECORDED / "20261124-075649-tiny")
+    view = run.view()
+    assert EVENT_VERSION == 1
+    assert run.state() == "completed"
+    assert run.recipe().method.rank == 16
+    assert set(view.metrics) == {"base", "merged", "exported"}
+    assert set(view.artifacts) == {"data", "adapter", "model"}
+    assert set(view.timings) == {"prepare", "train", "merge", "quantise", "verify"}
+    assert view.metrics["merged"].samples[0].expected == "Fear"
+    assert view.progress is not None
+    # Whatever was written is understood: no line is passed over.
+    assert len(list(run.events())) == len(run.events_file.read_text("utf-8").splitlines())
+
+
+def test_the_catalogue_is_whole_and_refuses_another_version() -> None:
+    assert [entry.name for entry in catalogue()][:1] == ["starter"]
+    values = json.loads((resources() / "catalogue.json").read_text("utf-8"))
+    for damaged in (values | {"version": 2}, [], None):
+        with pytest.raises(RunError) as caught:
+            parse_catalogue(damaged)
+        assert caught.value.code == "models.catalogue"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_demos_recipe_is_valid_and_its_data_is_bundled(quick) -> None:
+    recipe = demo_recipe(quick)
+    assert parse_recipe(recipe.to_json()) == recipe
+    assert Path(recipe.data.source).is_file()
+    assert recipe.model.source in {entry.name for entry in catalogue()}
+
+
+def test_the_samples_are_what_they_promise() -> None:
+    samples = resources() / "samples"
+    lines = (samples / "emotions.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    tones = [row["tone"] for row in rows]
+    assert len({row["phrase"] for row in rows}) == len(rows) >= 600
+    assert set(tones) == {"Sad", "Joy", "Fear", "Surprise"}
+    assert max(map(tones.count, set(tones))) < 1.1 * min(map(tones.count, set(tones)))
+    chats = (samples / "support_chat.jsonl").read_text("utf-8").splitlines()
+    assert len(chats) >= 120
+    for line in chats:
+        roles = [message["role"] for message in json.loads(line)["messages"]]
+        assert roles[-1] == "assistant"
+        assert "user" in roles
+
+
+# --- model folders ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """A folder that looks like a whole model."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "phi3"}')
+    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+def refusal(folder: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        check_model_folder(folder)
+    assert str(folder) in caught.value.message
+    return caught.value
+
+
+def test_a_whole_model_folder_is_accepted(model) -> None:
+    check_model_folder(model)
+    (model / "model.safetensors").rename(model / "model-00001-of-00001.safetensors")
+    (model / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "model-00001-of-00001.safetensors"}}'
+    )
+    check_model_folder(model)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("config.json", "model.no_config"),
+        ("model.safetensors", "model.no_weights"),
+        ("tokenizer.json", "model.no_tokenizer"),
+    ],
+)
+def test_a_model_folder_that_lacks_a_part_is_refused(model, name, code) -> None:
+    (model / name).unlink()
+    assert refusal(model).code == code
+
+
+def test_broken_and_empty_parts_are_refused(model) -> None:
+    (model / "config.json").write_text("{")
+    assert refusal(model).code == "model.no_config"
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"")
+    assert refusal(model).code == "model.no_weights"
+    assert refusal(model.parent / "absent").code == "model.no_folder"
+
+
+def test_a_missing_shard_is_named(model) -> None:
+    (model / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}'
+    )
+    error = refusal(model)
+    assert error.code == "model.no_weights"
+    assert "model-2.safetensors" in error.message
+    (model / "model.safetensors.index.json").write_text("{}")
+    assert refusal(model).code == "model.no_weights"
+
+
+def test_pickled_weights_are_refused_with_the_reason(model) -> None:
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+    error = refusal(model)
+    assert error.code == "model.no_weights"
+    assert "could run code" in error.hint
+
+
+def test_models_are_found_by_catalogue_name_or_path(home: Home, model) -> None:
+    store = ModelStore(home)
+    assert store.folder("starter") == home.models / "starter"
+    assert store.folder(str(model)) == model
+    assert not store.is_installed("starter")
+    assert store.is_installed(str(model))
