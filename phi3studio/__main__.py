@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from pathlib import Path
 
 
 def main() -> int:
@@ -25,14 +26,25 @@ def main() -> int:
         from phi3studio.gui import app
 
         return int(app.main(arguments[1:]))
+    if first == "screenshots":
+        return _screenshots(arguments[1:])
     from phi3studio.cli import main as cli
 
     return cli(arguments)
 
 
-def _worker(arguments: list[str]) -> int:
-    from pathlib import Path
+def _screenshots(arguments: list[str]) -> int:
+    if len(arguments) != 2 or arguments[0] != "--out":
+        print("usage: phi3studio screenshots --out DIR", file=sys.stderr)
+        return 2
+    from phi3studio.gui import screenshots
 
+    for picture in screenshots.render(Path(arguments[1])):
+        print(picture)
+    return 0
+
+
+def _worker(arguments: list[str]) -> int:
     if len(arguments) == 2 and arguments[0] == "run":
         from phi3studio.worker.main import run_worker
 

@@ -213,11 +213,14 @@ def pair(
             evaluations=2,
             quantisation="int4",
             max_steps=20,
+            accumulation=8,
             checkpoint_minutes=0.0001,
         )
     )
     second = store.create(
-        tiny_recipe(tiny_phi3, other, "second", rank=8, alpha=16, seed=2, max_steps=12)
+        tiny_recipe(
+            tiny_phi3, other, "second", rank=8, alpha=16, seed=2, max_steps=12, accumulation=8
+        )
     )
     connections = root / "connections"
     with pytest.MonkeyPatch.context() as patch:

@@ -62,6 +62,12 @@ def gui() -> None:
     # Dispatched before the command line is loaded; listed here for --help.
 
 
+@app.command("screenshots")
+def screenshots() -> None:
+    """Draw every page of the window to pictures: screenshots --out DIR."""
+    # Dispatched before the command line is loaded; listed here for --help.
+
+
 def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code and never raises."""
     as_json = "--json" in arguments

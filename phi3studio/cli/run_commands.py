@@ -159,9 +159,12 @@ def _find(name: str) -> Any:
 def _start(recipe: Any, detach: bool, as_json: bool) -> int:
     from phi3studio.runs import launch
     from phi3studio.runs.paths import user_home
+    from phi3studio.runs.preflight import check_before_start
     from phi3studio.runs.store import RunStore
 
-    created = RunStore(user_home()).create(recipe)
+    home = user_home()
+    check_before_start(recipe, home)
+    created = RunStore(home).create(recipe)
     launch.start(created)
     return _detached(created, as_json) if detach else _follow(created, 0, as_json)
 
@@ -220,8 +223,11 @@ def _follow(run: Any, seen: int, as_json: bool) -> int:
 
 def _exit_code(code: str | None) -> int:
     """2 where the user's input was at fault: bad data, recipe or model."""
-    area = (code or "").split(".")[0]
-    return 2 if area in {"data", "template", "recipe", "model", "device"} else 1
+    if code is None:
+        return 1
+    input_areas = {"data", "template", "recipe", "model", "device"}
+    input_codes = {"disk.too_little", "disk.not_writable"}
+    return 2 if code.split(".")[0] in input_areas or code in input_codes else 1
 
 
 def _conclude(run: Any, view: Any, state: str) -> None:

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text", "hub"]
 TextRows = Literal["auto", "line", "paragraph"]
@@ -85,44 +92,52 @@ class Source(_Input):
 # --- repairs -------------------------------------------------------------------------------
 
 
-class SkipBroken(_Input):
+class _Repair(_Input):
+    """A repair; its kind is written even where defaults are left out."""
+
+    @model_serializer(mode="wrap")
+    def _with_kind(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": getattr(self, "kind", None), **write(self)}
+
+
+class SkipBroken(_Repair):
     """Leave out lines that cannot be read; the same as ``skip_broken`` of the source."""
 
     kind: Literal["skip_broken"] = "skip_broken"
 
 
-class FixMojibake(_Input):
+class FixMojibake(_Repair):
     """Undo wrongly decoded text (“cafÃ©” → “café”)."""
 
     kind: Literal["fix_mojibake"] = "fix_mojibake"
 
 
-class StripControl(_Input):
+class StripControl(_Repair):
     """Remove control and invisible characters other than line breaks and tabs."""
 
     kind: Literal["strip_control"] = "strip_control"
 
 
-class RemoveTags(_Input):
+class RemoveTags(_Repair):
     """Remove the model's special tokens and template tags from values."""
 
     kind: Literal["remove_tags"] = "remove_tags"
 
 
-class Redact(_Input):
+class Redact(_Repair):
     """Replace keys, e-mail addresses and card numbers by [KEY], [EMAIL] and [CARD]."""
 
     kind: Literal["redact"] = "redact"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
 
 
-class Trim(_Input):
+class Trim(_Repair):
     """Remove white space around values."""
 
     kind: Literal["trim"] = "trim"
 
 
-class MergeLabels(_Input):
+class MergeLabels(_Repair):
     """Replace spellings of a label by one."""
 
     kind: Literal["merge_labels"] = "merge_labels"
@@ -130,53 +145,53 @@ class MergeLabels(_Input):
     labels: dict[str, str] = Field(description="Spelling found → label to use.")
 
 
-class DropSecrets(_Input):
+class DropSecrets(_Repair):
     """Leave out rows with keys, e-mail addresses or card numbers."""
 
     kind: Literal["drop_secrets"] = "drop_secrets"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
 
 
-class DropEmpty(_Input):
+class DropEmpty(_Repair):
     """Leave out rows in which a value that the template needs is missing or blank."""
 
     kind: Literal["drop_empty"] = "drop_empty"
 
 
-class Shorten(_Input):
+class Shorten(_Repair):
     """Shorten rows that would be cut off: the prompt's longest value ends at a sentence."""
 
     kind: Literal["shorten"] = "shorten"
 
 
-class DropCutOff(_Input):
+class DropCutOff(_Repair):
     """Leave out rows that would be cut off."""
 
     kind: Literal["drop_cut_off"] = "drop_cut_off"
 
 
-class DropDuplicates(_Input):
+class DropDuplicates(_Repair):
     """Keep the first of rows that are the same (or nearly the same, with *near*)."""
 
     kind: Literal["drop_duplicates"] = "drop_duplicates"
     near: bool = False
 
 
-class DropContradictions(_Input):
+class DropContradictions(_Repair):
     """Of rows with one prompt and different answers keep the most frequent answer, or none."""
 
     kind: Literal["drop_contradictions"] = "drop_contradictions"
     keep: Literal["majority", "none"] = "none"
 
 
-class DropRareLabels(_Input):
+class DropRareLabels(_Repair):
     """Leave out rows whose label occurs fewer times than this."""
 
     kind: Literal["drop_rare_labels"] = "drop_rare_labels"
     fewer_than: int = Field(2, ge=2)
 
 
-class DropLeaked(_Input):
+class DropLeaked(_Repair):
     """Leave out training rows whose prompt is also among the held-out rows."""
 
     kind: Literal["drop_leaked"] = "drop_leaked"

@@ -26,6 +26,7 @@ Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda", "dml"]
 Quantisation = Literal["int4", "fp32", "fp16", "bf16"]
 Int4Preset = Literal["quality", "fast", "small"]
+MethodKind = Literal["lora", "qlora", "dora"]
 TargetModules = Literal["auto", "attention", "all_linear"]
 
 
@@ -190,12 +191,22 @@ class Model(_Section):
 class Method(_Section):
     """LoRA: small trained matrices beside the frozen weights."""
 
-    kind: Literal["lora"] = "lora"
+    kind: MethodKind = Field(
+        "lora",
+        description="lora; qlora: the base weights in 4 bits while training; dora: direction and "
+        "magnitude learned apart.",
+    )
     rank: int = Field(16, ge=1, le=1024, description="Rank of the adapter's matrices.")
     alpha: float = Field(32, gt=0, description="Scale of the adapter; twice the rank is usual.")
     dropout: float = Field(0.05, ge=0, lt=1, description="Dropout in the adapter while training.")
     target_modules: TargetModules | list[str] = Field(
         "auto", description="auto, attention, all_linear, or a list of module names."
+    )
+    rank_stabilised: bool = Field(
+        False, description="Scale by alpha / sqrt(rank) (rsLoRA), for high ranks."
+    )
+    double_quantisation: bool = Field(
+        False, description="qlora: quantise the quantisation's constants too."
     )
 
 

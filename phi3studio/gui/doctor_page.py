@@ -84,12 +84,10 @@ class DoctorPage(Page):
         self._report = report
         facts = report.facts
         gpu = report.gpu or self.tr("none found")
+        cores = self.tr("%Ln core(s)", None, facts.cores)
         self._lines = [
             (self.tr("System"), report.system),
-            (
-                self.tr("Processor"),
-                f"{report.processor}, {self.tr('%Ln core(s)', None, facts.cores)}",
-            ),
+            (self.tr("Processor"), f"{report.processor}, {cores}"),
             (
                 self.tr("Memory"),
                 self.tr("{free} of {total} free").format(
@@ -98,7 +96,7 @@ class DoctorPage(Page):
             ),
             (self.tr("Disk"), self.tr("{free} free").format(free=words.size(facts.free_disk))),
             (self.tr("NVIDIA GPU"), gpu),
-            (self.tr("Folder"), str(self._context.home.root)),
+            (self.tr("Folder"), words.path(self._context.home.root)),
         ]
         self._fill(self._machine, self._lines)
         self._fill(self._versions, list(report.packages.items()))

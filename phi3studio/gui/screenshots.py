@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,14 @@ def render(out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ, QT_QPA_PLATFORM="offscreen")
     environment.pop("QT_SCALE_FACTOR", None)
+    with tempfile.TemporaryDirectory() as folder:
+        # The pictures show paths: below a home of their own they are short and tell nothing.
+        environment |= {"HOME": folder, "USERPROFILE": folder}
+        _render_languages(out.absolute(), environment)
+    return sorted(out.glob("*.png"))
+
+
+def _render_languages(out: Path, environment: dict[str, str]) -> None:
     for language in LANGUAGES:
         code = (
             "import sys; from phi3studio.gui.screenshots import draw; "
@@ -45,7 +54,6 @@ def render(out: Path) -> list[Path]:
         )
         if done.returncode:
             raise RuntimeError(f"drawing in {language} failed: {done.stderr.strip()}")
-    return sorted(out.glob("*.png"))
 
 
 def draw(out: str, language: str) -> None:
@@ -55,8 +63,10 @@ def draw(out: str, language: str) -> None:
 
     app = QApplication(["phi3studio"])
     loop = qasync.QEventLoop(app)
-    with tempfile.TemporaryDirectory() as folder, loop:
-        loop.run_until_complete(_draw_all(app, Path(out), language, Path(folder)))
+    folder = Path.home() / ".local" / "share"
+    folder.mkdir(parents=True, exist_ok=True)
+    with loop:
+        loop.run_until_complete(_draw_all(app, Path(out), language, folder))
 
 
 async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
@@ -85,7 +95,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     translators = install_language(app, resources() / "translations", language)
     theme = Theme(app, resources(), "light")
     tasks = Tasks(app)
-    sample = str(resources() / "samples" / "emotions.jsonl")
+    # A relative path, for the same reason.
+    os.chdir(resources() / "samples")
+    sample = "emotions.jsonl"
 
     def window(name: str) -> MainWindow:
         home = Home(folder / name)
@@ -98,8 +110,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         made.show()
         return made
 
-    runs = write_showcase(folder / "full" / "runs", sample, os.getpid())
-    full, first = window("full"), window("first")
+    shutil.rmtree(folder / "phi3studio", ignore_errors=True)
+    runs = write_showcase(folder / "phi3studio" / "runs", sample, os.getpid())
+    full, first = window("phi3studio"), window("first")
     await asyncio.sleep(1)
     shots = _Shots(out, language, theme)
     await shots.take(first, "welcome")

@@ -7,6 +7,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QComboBox, QGridLayout
 
 from phi3studio import __version__
+from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.widgets.basic import Button, Card, Finding, label, row
 from phi3studio.gui.widgets.page import Columns, Page
@@ -74,7 +75,7 @@ class SettingsPage(Page):
 
     def _folders(self) -> Card:
         card = Card(self.tr("Folders"))
-        path = label(str(self._context.home.root), "mono", wrap=True)
+        path = label(words.path(self._context.home.root), "mono", wrap=True)
         card.body.addWidget(label(self.tr("Runs, models and the cache are in"), "muted"))
         opened = Button(self._context.theme, self.tr("Open folder"), icon="folder")
         opened.clicked.connect(

@@ -143,7 +143,10 @@ def write_run(
 
 
 def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, RunFolder]:
-    """A handful of runs in every state. The live one counts *alive_pid* as its worker."""
+    """A handful of runs in every state. The live one counts *alive_pid* as its worker.
+
+    Its last event lies a minute ahead, so that it still looks lively when it is drawn.
+    """
     demo = demo_recipe(sample)
     values = demo.to_json()
 
@@ -153,7 +156,7 @@ def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, 
 
     method = values["method"]
     live = write_run(
-        root, variant("emotions-joy"), course(until=119), age_s=113.0, alive_pid=alive_pid
+        root, variant("emotions-joy"), course(until=119), age_s=40.0, alive_pid=alive_pid
     )
     live.log_file.write_text(_log(), "utf-8")
     done = write_run(root, variant("emotions"), course(), age_s=3 * 3600)

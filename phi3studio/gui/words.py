@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
@@ -68,39 +69,66 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+class Words:
+    """The plural texts of this module: lupdate knows plurals only from ``tr`` inside a class."""
+
+    @classmethod
+    def tr(cls, text: str, comment: str | None = None, n: int = -1) -> str:
+        """Translate *text* for the number *n*."""
+        return QCoreApplication.translate("Words", text, comment, n)
+
+    @classmethod
+    def about(cls, seconds: float) -> str:
+        """An estimated time, rounded as one speaks of it."""
+        if seconds < 50:
+            return cls.tr("about %Ln second(s)", None, max(5, round(seconds / 5) * 5))
+        if seconds < 90 * 60:
+            return cls.tr("about %Ln minute(s)", None, max(1, round(seconds / 60)))
+        if seconds < 36 * 3600:
+            return cls.tr("about %Ln hour(s)", None, round(seconds / 3600))
+        return cls.tr("about %Ln day(s)", None, round(seconds / 86400))
+
+    @classmethod
+    def ago(cls, passed: float) -> str:
+        """How long ago, up to two weeks."""
+        if passed < 60:
+            return cls.tr("just now")
+        if passed < 3600:
+            return cls.tr("%Ln minute(s) ago", None, round(passed / 60))
+        if passed < 86400:
+            return cls.tr("%Ln hour(s) ago", None, round(passed / 3600))
+        return cls.tr("%Ln day(s) ago", None, round(passed / 86400))
+
+
 def about(seconds: float) -> str:
     """An estimated time: about 4 minutes."""
-    if seconds < 50:
-        rounded = max(5, round(seconds / 5) * 5)
-        return translate("Words", "about %Ln second(s)", None, rounded)
-    if seconds < 90 * 60:
-        return translate("Words", "about %Ln minute(s)", None, max(1, round(seconds / 60)))
-    if seconds < 36 * 3600:
-        return translate("Words", "about %Ln hour(s)", None, round(seconds / 3600))
-    return translate("Words", "about %Ln day(s)", None, round(seconds / 86400))
+    return Words.about(seconds)
 
 
 def ago(then: float, now: float) -> str:
-    """How long ago a moment was."""
+    """How long ago a moment was; after two weeks its date."""
     passed = max(0.0, now - then)
-    if passed < 60:
-        return translate("Words", "just now")
-    if passed < 3600:
-        return translate("Words", "%Ln minute(s) ago", None, round(passed / 60))
-    if passed < 86400:
-        return translate("Words", "%Ln hour(s) ago", None, round(passed / 3600))
     if passed < 86400 * 14:
-        return translate("Words", "%Ln day(s) ago", None, round(passed / 86400))
+        return Words.ago(passed)
     return QLocale().toString(
         QDateTime.fromSecsSinceEpoch(int(then)).date(), QLocale.FormatType.ShortFormat
     )
 
 
-def clock(moment: float) -> str:
-    """The time of day, 14:02."""
-    return dt.datetime.fromtimestamp(moment).strftime("%H:%M")
+def moment(then: float) -> str:
+    """A point in time: of today only the time of day."""
+    when = dt.datetime.fromtimestamp(then)
+    if when.date() == dt.date.today():
+        return when.strftime("%H:%M")
+    date = QLocale().toString(
+        QDateTime.fromSecsSinceEpoch(int(then)).date(), QLocale.FormatType.ShortFormat
+    )
+    return f"{date} {when:%H:%M}"
 
 
-def clock_seconds(moment: float) -> str:
-    """The time of day with seconds, 14:02:07."""
-    return dt.datetime.fromtimestamp(moment).strftime("%H:%M:%S")
+def path(place: Path) -> str:
+    """A path, with the user's own folder as ``~``."""
+    try:
+        return str(Path("~") / place.relative_to(Path.home()))
+    except ValueError:
+        return str(place)

@@ -26,7 +26,7 @@ def demo_recipe(quick: bool = False) -> Recipe:
             split=Split(held_out=0.2, limit=16 if quick else None),
         ),
         model=Model(source="starter"),
-        method=Method(rank=16, alpha=32),
+        method=Method(rank=16, alpha=32, dropout=0.0),
         training=Training(
             epochs=3,
             max_steps=QUICK_STEPS if quick else None,

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from phi3studio.domain.errors import RunError
+from phi3studio.domain.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Home:
         return self.root / "cache"
 
     def made(self, folder: Path) -> Path:
-        """Create *folder* and check that it can be written; raises :class:`RunError`."""
+        """Create *folder* and check that it can be written; raises :class:`InputError`."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".write-test-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as exc:
-            raise RunError(
+            raise InputError(
                 "disk.not_writable",
                 f"The folder {folder} cannot be written: {exc.strerror or exc}.",
                 "Give yourself the right to write there, or set PHI3STUDIO_HOME to another folder.",

@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.recipe import Provider, Recipe, Target
+from phi3studio.domain.recipe import MethodKind, Provider, Recipe, Target
 
-LORA_PASS = "StudioLoRA"  # noqa: S105 - no password
-GPTQ_PASS = "StudioGptq"  # noqa: S105
-OWN_PASSES = {LORA_PASS: "LoRA", GPTQ_PASS: "Gptq"}
+METHOD_PASSES: dict[MethodKind, str] = {
+    "lora": "StudioLoRA",
+    "qlora": "StudioQLoRA",
+    "dora": "StudioDoRA",
+}
+GPTQ_PASS = "StudioGptq"  # noqa: S105 - no password
+OWN_PASSES = {
+    "StudioLoRA": "LoRA",
+    "StudioQLoRA": "QLoRA",
+    "StudioDoRA": "DoRA",
+    GPTQ_PASS: "Gptq",
+}
 """Our pass → the pass of Olive's that it extends."""
 PRE_PROCESS = "phi3studio_examples"
 TRAIN_DATA = "train_examples"
@@ -83,16 +92,21 @@ def train_config(recipe: Recipe, plan: TrainPlan) -> dict[str, Any]:
             "prediction_loss_only": True,
         }
     lora: dict[str, Any] = {
-        "type": LORA_PASS,
+        "type": METHOD_PASSES[method.kind],
         "r": method.rank,
         "alpha": method.alpha,
         "lora_dropout": method.dropout,
+        "use_rslora": method.rank_stabilised,
         "target_modules": list(plan.target_modules),
         "torch_dtype": plan.precision,
         "device_map": "current_device" if plan.device == "cuda" else None,
         "train_data_config": TRAIN_DATA,
         "training_args": arguments,
     }
+    if method.kind == "qlora":
+        # What the saved adapter says of its base would make the merge quantise again.
+        lora |= {"double_quant": method.double_quantisation, "save_quant_config": False}
+        arguments["optim"] = "adamw_torch"
     data = [_data_config(TRAIN_DATA, plan.train_file)]
     if evaluate and plan.eval_file is not None:
         lora["eval_data_config"] = EVAL_DATA

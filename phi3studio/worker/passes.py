@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from olive.data.registry import Registry
+from olive.passes.olive_pass import PassConfigParam
 from olive.passes.pytorch.gptq import Gptq
-from olive.passes.pytorch.lora import LoRA
+from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 
 from phi3studio.worker.examples import CalibrationDataset, ExampleDataset, collate_packed
 from phi3studio.worker.olive_config import CALIBRATION, PRE_PROCESS
@@ -61,8 +63,25 @@ def calibration_pre_process(dataset: Any, **_: Any) -> CalibrationDataset:
     return CalibrationDataset(dataset)
 
 
-class StudioLoRA(LoRA):  # type: ignore[misc]
-    """LoRA on packed rows: the loss is taken only where a token is learned."""
+class _PackedTraining(LoRA):  # type: ignore[misc]
+    """What our adapter passes share: packed rows, and the loss only where a token is learned."""
+
+    @classmethod
+    def _default_config(cls, accelerator_spec: Any) -> dict[str, PassConfigParam]:
+        settings: dict[str, PassConfigParam] = super()._default_config(accelerator_spec)
+        return settings | {
+            "use_rslora": PassConfigParam(
+                type_=bool,
+                default_value=False,
+                description="Scale the adapter by alpha / sqrt(r) instead of alpha / r.",
+            )
+        }
+
+    @staticmethod
+    def get_peft_model(model: Any, config: Any, config_kwargs: Any = None) -> Any:
+        """Olive's set-up with rank-stabilised scaling, which it has no setting for."""
+        extra = {**(config_kwargs or {}), "use_rslora": config.use_rslora}
+        return LoRA.get_peft_model(model, config, extra)
 
     @staticmethod
     def get_datasets(config: Any) -> tuple[Any, Any]:
@@ -117,6 +136,37 @@ class StudioLoRA(LoRA):  # type: ignore[misc]
             torch.cuda.empty_cache()
         output_model.set_resource("adapter_path", adapter)
         return output_model
+
+
+class StudioLoRA(_PackedTraining):
+    """LoRA over the model's own weights."""
+
+
+class StudioDoRA(_PackedTraining, DoRA):  # type: ignore[misc]
+    """LoRA whose matrices carry the direction only; the magnitude is learned apart."""
+
+
+class StudioQLoRA(_PackedTraining, QLoRA):  # type: ignore[misc]
+    """LoRA over weights in 4 bits (bitsandbytes NF4).
+
+    Only the training sees the 4-bit weights: the adapter is merged into the base model's own.
+    """
+
+    def get_quant_model(self, model: Any, config: Any, output_model_path: str) -> Any:
+        """Olive's, but with the wanted target modules instead of every quantised layer."""
+        wanted = list(config.target_modules or ())
+        quantised = {
+            "quantization_method": "bitsandbytes",
+            "quantization_config": {
+                "load_in_4bit": True,
+                "bnb_4bit_compute_dtype": self.get_torch_dtype(config.torch_dtype),
+                "bnb_4bit_use_double_quant": config.double_quant,
+                "bnb_4bit_quant_type": config.quant_type,
+            },
+        }
+        loaded = self.load_base_pytorch_model(model, config, **quantised)
+        config.target_modules = wanted or None
+        return deepcopy(model), self.enable_lora(loaded, config, model.task), quantised, wanted
 
 
 class StudioGptq(Gptq):  # type: ignore[misc]

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from phi3studio.domain.errors import InputError
-from phi3studio.domain.estimate import ModelSize, disk_needed, total_steps
+from phi3studio.domain.estimate import ModelSize, total_steps
 from phi3studio.domain.events import (
     STAGES,
     AnyPayload,
@@ -29,6 +28,7 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.files import folder_bytes
+from phi3studio.runs.preflight import check_disk
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import olive_config as oc
 from phi3studio.worker.calibration import write_calibration
@@ -157,15 +157,7 @@ class Pipeline:
             vocabulary=0,
             file_bytes=sum(f.stat().st_size for f in self._model.glob("*.safetensors")),
         )
-        needed = disk_needed(self.recipe, size)
-        free = shutil.disk_usage(self.run.path).free
-        if free < needed:
-            raise InputError(
-                "disk.too_little",
-                f"This run needs about {needed / 1e9:.1f} GB on the disk of {self.run.path}, "
-                f"and {free / 1e9:.1f} GB are free.",
-                "Free some space, or set PHI3STUDIO_HOME to a folder on another disk.",
-            )
+        check_disk(self.recipe, size, self.run.path)
 
     def _train(self) -> None:
         self._say("starting the training")

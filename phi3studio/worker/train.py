@@ -46,7 +46,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     ) -> Any:
         """Mean cross entropy of the learned tokens (over the whole optimiser step)."""
         total, count, outputs = packed_loss(model, inputs)
-        self._on_tokens(inputs["input_ids"].numel())
+        if model.training:
+            self._on_tokens(inputs["input_ids"].numel())
         if isinstance(num_items_in_batch, torch.Tensor):
             num_items_in_batch = num_items_in_batch.to(total.device)
         loss = total / (num_items_in_batch if num_items_in_batch is not None else max(1, count))

@@ -41,7 +41,7 @@ def say(*arguments: str | Path, home: Home, cwd: Path | None = None, stdin: str 
     """Run one command in *home* to its end; it must not show a traceback, whatever it says."""
     done = subprocess.run(
         command(*arguments),
-        env=os.environ | {"PHI3STUDIO_HOME": str(home.root), "PYTHONPATH": str(Path.cwd())},
+        env=os.environ | {"PHI3STUDIO_HOME": str(home.root)},
         cwd=cwd,
         input=stdin,
         capture_output=True,

@@ -141,7 +141,7 @@ def test_broken_json_with_its_line(home, recipe, tmp_path, as_json) -> None:
     lines[11] = lines[11][:-4]
     file.write_text("\n".join(lines))
     said = run(recipe(data__source="broken.jsonl"), home, as_json)
-    assert_refused(said, "data.broken_line", "broken.jsonl", "line 12", as_json=as_json)
+    assert_refused(said, "data.broken_json", "broken.jsonl", "line 12", as_json=as_json)
 
 
 @JSON

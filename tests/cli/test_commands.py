@@ -96,9 +96,23 @@ def only_run(home: Home, wait_for) -> RunFolder:
 def test_help_names_every_command(studio) -> None:
     said = studio("--help")
     assert said.code == 0
-    for name in (
-        "demo run runs show cancel pause resume delete chat eval doctor recipe models data gui"
-    ).split():
+    for name in [
+        "demo",
+        "run",
+        "runs",
+        "show",
+        "cancel",
+        "pause",
+        "resume",
+        "delete",
+        "chat",
+        "eval",
+        "doctor",
+        "recipe",
+        "models",
+        "data",
+        "gui",
+    ]:
         assert f"\n  {name} " in said.out, name
 
 
@@ -340,7 +354,7 @@ def test_control_c_cancels_the_run(home, followed, recipe_file, wait_for) -> Non
 def test_a_killed_run_ends_with_1_and_resume_completes_it(
     home, studio, followed, recipe_file, wait_for
 ) -> None:
-    process = followed("run", recipe_file(max_steps=30, checkpoint_minutes=0.0001))
+    process = followed("run", recipe_file(max_steps=30, accumulation=8, checkpoint_minutes=0.0001))
     run = only_run(home, wait_for)
     wait_for_event(run, is_notice("train.checkpoint"))
     kill(run)
@@ -356,7 +370,7 @@ def test_a_killed_run_ends_with_1_and_resume_completes_it(
 
 
 def test_pause_and_resume(home, studio, recipe_file) -> None:
-    name = studio("run", recipe_file(max_steps=60), "--detach", "--json").document["name"]
+    name = studio("run", recipe_file(max_steps=2000), "--detach", "--json").document["name"]
     run = RunStore(home).find(name)
     wait_for_event(run, is_step(2))
     assert studio("pause", "latest").code == 0

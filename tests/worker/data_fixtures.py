@@ -14,9 +14,9 @@ from phi3studio.worker.data.tokenise import Encoder
 from tests.tiny_models import make_tokenizer
 
 CHATML = (
+    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if tools %}<|im_start|>tools\n{{ tools | tojson }}<|im_end|>\n{% endif %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 SAMPLES = Path(__file__).resolve().parents[2] / "resources" / "samples"

@@ -33,6 +33,7 @@ def tiny_recipe(model: Path, data: Path, name: str = "tiny", **changes: Any) -> 
     training = {
         "max_steps": 8,
         "batch_size": 4,
+        "accumulation": 4,
         "learning_rate": 1e-2,
         "sequence_length": 256,
         "evaluations": 0,

@@ -92,10 +92,8 @@ def test_a_damaged_model_is_a_clear_error_and_the_service_lives_on(talk, model, 
 def test_two_models_answer_side_by_side_and_are_unloaded(talk, pair) -> None:
     async def conversation(chat: Chat, service: Service) -> None:
         folders = (pair.first.model, pair.second.model)
-        first, second = (
-            await asyncio.gather(
-                *(whole(chat.answer(folder, values={"phrase": PHRASE})) for folder in folders)
-            )
+        first, second = await asyncio.gather(
+            *(whole(chat.answer(folder, values={"phrase": PHRASE})) for folder in folders)
         )
         await chat.unload(pair.first.model)
         assert await whole_text(chat, pair.first.model) == first[0]
@@ -154,9 +152,7 @@ def test_likeliest_answers_repeat_and_seeded_ones_too(talk, model) -> None:
 
         assert await ask(None) == await ask(None)
         assert await ask(RANDOM) == await ask(RANDOM)
-        others = {
-            await ask(Sampling(temperature=3.0, top_k=400, seed=seed)) for seed in range(4)
-        }
+        others = {await ask(Sampling(temperature=3.0, top_k=400, seed=seed)) for seed in range(4)}
         assert len(others) > 1
 
     talk(conversation)
@@ -178,7 +174,7 @@ def test_a_text_longer_than_the_model_holds_is_a_clear_error(talk, model) -> Non
             await whole(chat.answer(model, prompt="tone " * 600))
         assert caught.value.code == "chat.too_long"
         assert "512" in caught.value.message
-        text, figures = await whole(chat.answer(model, prompt="tone " * 200, max_tokens=9999))
+        _, figures = await whole(chat.answer(model, prompt="tone " * 200, max_tokens=9999))
         assert figures.prompt_tokens + figures.tokens <= 512
 
     talk(conversation)

@@ -161,7 +161,7 @@ def test_tools_and_a_system_column_reach_the_template(byte_level: Any) -> None: 
     row = {"m": CHAT[1:3], "tools": tools, "system": "Be short."}
     found = example(byte_level, row, messages="m")
     assert "weather" in found.prompt
-    assert found.prompt.startswith("<|im_start|>system\nBe short.")
+    assert "<|im_start|>system\nBe short.<|im_end|>" in found.prompt
     assert example(byte_level, {**row, "tools": json.dumps(tools)}, messages="m") == found
 
 

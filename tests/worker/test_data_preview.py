@@ -109,7 +109,7 @@ def preview_of(recipe: Recipe, tokenizer: Any, number: int) -> Preview:
     return preview(process, rows[number], number)
 
 
-@pytest.mark.parametrize("length", [1024, 24])
+@pytest.mark.parametrize("length", [1024, 40])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", ["byte_level", "phi3_like"])
 def test_preview_is_what_is_trained(
@@ -122,14 +122,15 @@ def test_preview_is_what_is_trained(
     try:
         prepared = prepare(recipe, tokenizer, tmp_path / "data", lambda done, total: None)
     except InputError as exc:
-        assert exc.code == "data.too_few_rows"  # noqa: PT017 - a chat cut off before its answer
-        assert length == 24
+        # A length at which every row is cut off before its answer.
+        if length == 1024 or exc.code not in ("data.too_few_rows", "data.nothing_held_out"):
+            raise
         return
     trained = [
         *pq.read_table(prepared.train).to_pylist(),
         *pq.read_table(prepared.held_out).to_pylist(),
     ]
-    assert length == 24 or {row["row"] for row in trained} == set(range(30))
+    assert length == 40 or {row["row"] for row in trained} == set(range(30))
     for row in trained:
         seen = preview_of(recipe, tokenizer, row["row"])
         within = [token for token in seen.tokens if token.kind != "cut_off"]

@@ -70,6 +70,11 @@ class LogCard(Card):
         """Read no more."""
         self._timer.stop()
 
+    def say(self, text: str) -> None:
+        """Show a word beside the title, unless the search has one."""
+        if not self._search.text():
+            self.detail.setText(text)
+
     def find_next(self) -> None:
         """Go to the next place; after the last comes the first."""
         self._find(QTextDocument.FindFlag(0), QTextCursor.MoveOperation.Start)

@@ -83,6 +83,8 @@ class RunPage(Page):
             self._body_visible(self._watch is not None and self._watch.snapshot is not None)
             return
         self._let_go()
+        self._notes_shown = ()
+        clear(self._notes)
         try:
             self._recipe = run.recipe()
         except UserFacingError as error:
@@ -92,8 +94,6 @@ class RunPage(Page):
         self.set_subtitle(recipe_line(self._recipe) if self._recipe else "")
         for button in self._changing:
             button.hide()
-        self._notes_shown = ()
-        clear(self._notes)
         self._body_visible(False)
         self._watch = RunWatch(run, self._context.tasks, self)
         self._watch.changed.connect(self._draw)
@@ -155,7 +155,7 @@ class RunPage(Page):
         started = view.started_at
         parts = [recipe_line(self._recipe)] if self._recipe else []
         if started:
-            parts.append(self.tr("started {time}").format(time=words.clock(started)))
+            parts.append(self.tr("started {time}").format(time=words.moment(started)))
         parts.append(state_words(state).text)
         self.set_subtitle(" · ".join(parts))
         self._draw_steps(snapshot)
@@ -165,15 +165,17 @@ class RunPage(Page):
         self._result.setVisible(state == "completed" or bool(view.metrics and not live))
         if run is not None and not self._result.isHidden():
             self._result.show_run(run, view)
+        trained = bool(snapshot.curves.loss.points)
+        for card in (self._figures, self._curves):
+            card.setVisible(live or trained)
         self._figures.show_run(view, snapshot.curves)
         self._curves.show_curves(snapshot.curves)
         last = view.last_event_at
+        said = ""
         if last and live:
-            self._log.detail.setText(
-                self.tr("last event {seconds} s ago").format(
-                    seconds=max(0, round(snapshot.now - last))
-                )
-            )
+            seconds = max(0, round(snapshot.now - last))
+            said = self.tr("last event {seconds} s ago").format(seconds=seconds)
+        self._log.say(said)
         self._body_visible(True)
 
     def _draw_steps(self, snapshot: Snapshot) -> None:

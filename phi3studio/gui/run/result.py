@@ -99,7 +99,8 @@ class ResultView(QWidget):
     def _lines(self) -> list[tuple[str, Callable[[Metrics], str]]]:
         def speed(metrics: Metrics) -> str:
             value = metrics.tokens_per_s
-            return "" if value is None else f"{words.number(value)} tokens / s"
+            said = self.tr("{speed} tokens / s")
+            return "" if value is None else said.format(speed=words.number(value))
 
         return [
             (self.tr("Right answers (accuracy)"), lambda m: words.percent(m.accuracy)),
@@ -158,7 +159,7 @@ class ResultView(QWidget):
         artifacts = [a for a in view.artifacts.values() if (self._run.path / a.path).exists()]
         self._files.setVisible(bool(artifacts))
         self._export.setVisible(self._run.model.is_dir())
-        self._files.detail.setText(str(self._run.path))
+        self._files.detail.setText(words.path(self._run.path))
         table = QTableWidget(len(artifacts), 3)
         table.setHorizontalHeaderLabels([self.tr("What"), self.tr("File"), self.tr("Size")])
         for index, artifact in enumerate(artifacts):

@@ -56,6 +56,7 @@ class RunWatch(QObject):
         self._looked = 0.0
         self._busy = False
         self._stopped = False
+        self._task: asyncio.Task[None] | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -72,12 +73,14 @@ class RunWatch(QObject):
     def start(self) -> None:
         """Read what is there, then keep following."""
         self._busy = True
-        self._tasks.run(self._first(), None, self.failed.emit)
+        self._task = self._tasks.run(self._first(), None, self.failed.emit)
 
     def stop(self) -> None:
-        """Follow no more."""
+        """Follow no more; what is being read is dropped."""
         self._stopped = True
         self._timer.stop()
+        if self._task is not None:
+            self._task.cancel()
 
     def look_again(self) -> None:
         """Look at the process at the next poll, not in a second: something was just asked."""
@@ -112,7 +115,7 @@ class RunWatch(QObject):
             e.payload.type in {"finished", "paused", "started"} for e in events
         ):
             self._busy = True
-            self._tasks.run(self._look_and_go_on())
+            self._task = self._tasks.run(self._look_and_go_on())
         elif events:
             self._report()
 

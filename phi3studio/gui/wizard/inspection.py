@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -90,7 +90,7 @@ class Inspection(QObject):
             self.previewed.emit()
             self.check_moved.emit()
             return
-        self._ask("look", self._inspector.look(source), self._on_look, self._on_no_look)
+        self._ask("look", lambda: self._inspector.look(source), self._on_look, self._on_no_look)
 
     def _on_look(self, report: SourceReport) -> None:
         self.source = report
@@ -108,7 +108,7 @@ class Inspection(QObject):
         if draft.shape is None and report.shapes:
             self._session.take(with_shape(draft, report.shapes[0]))
         self.looked.emit()
-        self._ask("presets", self._inspector.presets(names), self._on_presets, None)
+        self._ask("presets", lambda: self._inspector.presets(names), self._on_presets, None)
 
     def _on_no_look(self, error: UserFacingError) -> None:
         self._session.learn(data=DataFacts(error=error))
@@ -150,10 +150,11 @@ class Inspection(QObject):
         )
 
     def _ask_preview(self) -> None:
-        if self._recipe is not None:
+        recipe, row = self._recipe, self.row
+        if recipe is not None:
             self._ask(
                 "preview",
-                self._inspector.preview(self._recipe, self.row),
+                lambda: self._inspector.preview(recipe, row),
                 self._on_preview,
                 lambda error: self.failed.emit("preview", error),
             )
@@ -164,11 +165,12 @@ class Inspection(QObject):
         self.previewed.emit()
 
     def _ask_check(self) -> None:
-        if self._recipe is not None:
+        recipe = self._recipe
+        if recipe is not None:
             self.progress = None
             self._ask(
                 "check",
-                self._check(self._recipe),
+                lambda: self._check(recipe),
                 self._on_report,
                 lambda error: self.failed.emit("check", error),
             )
@@ -206,7 +208,7 @@ class Inspection(QObject):
     def _ask(
         self,
         what: str,
-        question: Coroutine[Any, Any, Any],
+        question: Callable[[], Awaitable[Any]],
         done: Any,
         failed: Any,
     ) -> None:
@@ -216,7 +218,7 @@ class Inspection(QObject):
 
         async def asked() -> Any:
             try:
-                return await question
+                return await question()
             finally:
                 if self._asked.get(what) is asyncio.current_task():
                     del self._asked[what]

@@ -167,25 +167,20 @@ def alike(
 
     With *same_label* rows of different answers, where these are labels, are never alike.
     """
-    result: npt.NDArray[np.int64] = np.arange(len(rows), dtype=np.int64)
     places = np.flatnonzero(kept)
     if not len(places):
-        return result
+        return np.arange(len(rows), dtype=np.int64)
     keys = rows.prompts[places]
     if same_label and are_labels(rows, kept):
         with np.errstate(over="ignore"):
             keys = keys * np.uint64(0x9E3779B97F4A7C15) ^ rows.answers[places]
     equal = first_of_equal(keys)
     # Only the first of equal rows is compared by its signature.
-    alone = rows.worded[places] & (equal == np.arange(len(places)))
-    near = groups(rows.signatures[places], alone, least, split_by=_split(rows, places, same_label))
-    found: npt.NDArray[np.int64] = link(near, equal, np.arange(len(places)))
-    result[places] = places[found]
-    return result
-
-
-def _split(rows: Surveyed, places: Any, same_label: bool) -> Any:
-    return rows.labels[places] if same_label else None
+    alone: Flags = np.zeros(len(rows), np.bool_)
+    alone[places] = equal == np.arange(len(places))
+    alone &= rows.worded
+    near = groups(rows.signatures, alone, least, split_by=rows.labels if same_label else None)
+    return np.asarray(link(near, places[equal], places), np.int64)
 
 
 def shared_with(rows: Surveyed, other: Surveyed) -> Flags:

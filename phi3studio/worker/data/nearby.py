@@ -24,7 +24,7 @@ _FIRST = np.uint64(0x9E3779B97F4A7C15)
 _SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
 _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 _PUNCTUATION = re.compile(r"[\W_]+")
-_COMPARED_AT_ONCE = 200_000
+_COMPARED_AT_ONCE = 50_000
 
 
 def signatures(texts: Sequence[str]) -> tuple[Signatures, npt.NDArray[np.bool_]]:
@@ -94,43 +94,39 @@ def groups(
     bucket's members are compared with its first and with their neighbours, so the time is linear
     however many are alike.
     """
-    count = len(marks)
-    parents = np.arange(count, dtype=np.int64)
+    parents = np.arange(len(marks), dtype=np.int64)
     rows = np.flatnonzero(usable)
     if len(rows) < 2:
         return parents
-    bands = np.ascontiguousarray(marks[rows]).view(np.uint64)
-    left: list[Any] = []
-    right: list[Any] = []
-    for band in range(PERMUTATIONS // _BAND):
-        keys = bands[:, band]
+    for band in range(0, PERMUTATIONS, _BAND):
+        keys = np.ascontiguousarray(marks[:, band : band + _BAND]).view(np.uint64)[:, 0][rows]
         if split_by is not None:
             with np.errstate(over="ignore"):
-                keys = keys ^ split_by[rows].astype(np.uint64) * _FIRST
+                keys ^= split_by[rows].astype(np.uint64) * _FIRST
         order = np.argsort(keys, kind="stable")
-        ordered = keys[order]
-        same = ordered[1:] == ordered[:-1]
-        if not same.any():
-            continue
+        keys = keys[order]
+        same = keys[1:] == keys[:-1]
         at = np.flatnonzero(same) + 1
+        if not len(at):
+            continue
         begins = np.flatnonzero(np.concatenate(([True], ~same)))
         firsts = begins[np.searchsorted(begins, at, side="right") - 1]
-        left += [order[at - 1], order[firsts]]
-        right += [order[at], order[at]]
-    if not left:
-        return parents
-    packed = np.unique(
-        np.concatenate(left).astype(np.uint64) << np.uint64(32)
-        | np.concatenate(right).astype(np.uint64)
-    )
-    one = rows[(packed >> np.uint64(32)).astype(np.int64)]
-    two = rows[(packed & np.uint64(0xFFFFFFFF)).astype(np.int64)]
+        members = rows[order]
+        for others in (firsts, at - 1):
+            parents = _compare(marks, parents, members[others], members[at], least)
+    return parents
+
+
+def _compare(marks: Signatures, parents: Any, one: Any, two: Any, least: float) -> Any:
+    """The groups after all pairs that are alike and not yet together were joined."""
+    apart = parents[one] != parents[two]
+    one, two = one[apart], two[apart]
+    linked = np.zeros(len(one), np.bool_)
     for start in range(0, len(one), _COMPARED_AT_ONCE):
         part = slice(start, start + _COMPARED_AT_ONCE)
-        agree = (marks[one[part]] == marks[two[part]]).mean(axis=1)
-        linked = agree >= least
-        parents = link(parents, one[part][linked], two[part][linked])
-    return parents
+        agree = (marks[one[part]] == marks[two[part]]).sum(axis=1, dtype=np.uint8)
+        linked[part] = agree >= least * PERMUTATIONS
+    return link(parents, one[linked], two[linked]) if linked.any() else parents
 
 
 def link(parents: Any, one: Any, two: Any) -> Any:

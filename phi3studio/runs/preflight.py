@@ -1,0 +1,61 @@
+"""What can be said against a run before anything of it is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.estimate import ModelSize, disk_needed
+from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.models import ModelStore, check_model_folder
+from phi3studio.runs.paths import Home
+
+# Bytes a parameter that model files usually take (bfloat16); only for a first look at the disk.
+_USUAL_BYTES = 2
+
+
+def check_before_start(recipe: Recipe, home: Home) -> None:
+    """Raise :class:`InputError` for what would certainly stop the run at its beginning."""
+    if recipe.data.format != "hub":
+        for name in (recipe.data.source, *recipe.data.also, recipe.data.split.file):
+            if name is not None and not _exists(name):
+                raise InputError(
+                    "data.no_file",
+                    f"The data file {name} does not exist.",
+                    "Correct data.source (or data.split.file) in the recipe; a relative path "
+                    "starts at the recipe's folder.",
+                )
+    store = ModelStore(home)
+    entry = store.entry(recipe.model.source)
+    folder = store.folder(recipe.model.source)
+    if entry is None:
+        check_model_folder(folder)
+    home.made(home.runs)
+    file_bytes = entry.disk_bytes if entry else _weight_bytes(folder)
+    parameters = entry.parameters if entry else file_bytes // _USUAL_BYTES
+    check_disk(recipe, ModelSize(parameters, 0, 0, 0, file_bytes), home.runs)
+
+
+def check_disk(recipe: Recipe, model: ModelSize, folder: Path) -> None:
+    """Raise :class:`InputError` if the run would not fit on the disk of *folder*."""
+    needed = disk_needed(recipe, model)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            "disk.too_little",
+            f"This run needs about {needed / 1e9:.1f} GB on the disk of {folder}, "
+            f"and {free / 1e9:.1f} GB are free.",
+            "Free some space, or set PHI3STUDIO_HOME to a folder on another disk.",
+        )
+
+
+def _exists(name: str) -> bool:
+    path = Path(name)
+    if any(sign in name for sign in "*?["):
+        return path.exists() or any(path.parent.glob(path.name))
+    return path.exists()
+
+
+def _weight_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -1,0 +1,157 @@
+"""A window of its own for each test, and nothing of it left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import pytest
+import qasync
+import shiboken6
+from PySide6.QtCore import QEventLoop, QLocale, QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from phi3studio.gui.context import Context
+from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.rooms import Rooms, Services
+from phi3studio.gui.showcase import write_showcase
+from phi3studio.gui.showcase_chat import RecordedChat
+from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.tasks import Tasks
+from phi3studio.gui.theme import Theme
+from phi3studio.runs.paths import Home, resources
+from phi3studio.runs.store import RunFolder, RunStore
+
+SAMPLE = resources() / "samples" / "emotions.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def english() -> None:
+    QLocale.setDefault(QLocale("en"))
+
+
+@pytest.fixture
+def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
+    """An asyncio loop that Qt's own event loop drives, as in the running program."""
+    found = qasync.QEventLoop(qapp, already_running=True)
+    asyncio.set_event_loop(found)
+    yield found
+    asyncio.events._set_running_loop(None)
+    asyncio.set_event_loop(None)
+    # qasync closes no loop that was "already running", and its stop() would end the application.
+    found._after_run_forever()
+    found._QEventLoop__is_running = False
+    found.close()
+
+
+@pytest.fixture
+def faults() -> list[BaseException]:
+    """What the tasks reported as bugs; must be empty at the end."""
+    return []
+
+
+@pytest.fixture
+def context(
+    loop: qasync.QEventLoop, qapp: QApplication, home: Home, faults: list[BaseException]
+) -> Iterator[Context]:
+    """Surroundings over an empty home folder. Its tasks must come to their end."""
+    theme = Theme(qapp, resources(), "light")
+    tasks = Tasks()
+    tasks.crashed.connect(faults.append)
+    yield Context(
+        theme,
+        tasks,
+        home,
+        RunStore(home),
+        resources(),
+        PreferencesFile(home.root / "window.json"),
+    )
+    spin(tasks.close())
+    assert not faults, f"unexpected errors: {faults!r}"
+    theme.setParent(None)
+
+
+def spin(work: Any) -> Any:
+    """Drive the loop until *work* is done."""
+    task = asyncio.get_event_loop().create_task(work)
+    waiter = QEventLoop()
+    if not task.done():
+        task.add_done_callback(lambda _: waiter.quit())
+        QTimer.singleShot(20_000, waiter.quit)
+        waiter.exec()
+    assert task.done(), "did not end in 20 s"
+    return task.result()
+
+
+async def no_probe() -> dict[str, Any]:
+    """What the probe finds on a machine without a GPU."""
+    return {"train_on": ["cpu"], "providers": ["CPUExecutionProvider"], "threads": 2}
+
+
+@pytest.fixture
+def services() -> Services:
+    """Recorded answers; tests of the real services make their own."""
+    return Services(RecordedInspector(), RecordedChat(), no_probe)
+
+
+@pytest.fixture
+def make_window(
+    context: Context, services: Services, qtbot: QtBot
+) -> Iterator[Callable[..., MainWindow]]:
+    """Makes windows and closes them; fails for timers and threads that go on afterwards."""
+    made: list[MainWindow] = []
+    threads = {t for t in threading.enumerate() if t is not threading.main_thread()}
+
+    def make(other: Services | None = None) -> MainWindow:
+        window = MainWindow(context, Rooms(context, other or services))
+        window.resize(1280, 820)
+        window.show()
+        made.append(window)
+        qtbot.waitExposed(window)
+        return window
+
+    yield make
+    for window in made:
+        window.close_for_good()
+        qtbot.waitUntil(lambda w=window: not w.isVisible(), timeout=5000)
+    spin(context.tasks.close())
+    ticking = [timer for window in made for timer in running_timers(window)]
+    assert not ticking, f"timers still run: {ticking}"
+    left = [t for t in threading.enumerate() if t not in threads and t.is_alive()]
+    left = [t for t in left if t is not threading.main_thread() and "Dummy" not in t.name]
+    assert not left, f"threads still run: {left}"
+    for window in made:
+        shiboken6.delete(window)
+    gc.collect()
+
+
+def running_timers(widget: QWidget) -> list[str]:
+    """Timers below *widget* that repeat and are active."""
+    return [
+        f"{type(timer.parent()).__name__}: {timer.interval()} ms"
+        for timer in widget.findChildren(QTimer)
+        if timer.isActive() and not timer.isSingleShot()
+    ]
+
+
+@pytest.fixture
+def showcase(home: Home) -> dict[str, RunFolder]:
+    """Runs in every state; none of them has a living worker."""
+    return write_showcase(home.runs, str(SAMPLE), None)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for data files."""
+    found = tmp_path / "data"
+    found.mkdir()
+    return found

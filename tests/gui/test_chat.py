@@ -1,0 +1,241 @@
+"""The chat pane."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.chat.page import ChatPage
+from phi3studio.gui.chat.transcript import Ask, Transcript, Turn, to_json_lines, to_markdown
+from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.rooms import Services
+from phi3studio.gui.showcase_chat import RecordedChat
+from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.widgets.basic import Finding
+from phi3studio.runs.store import RunFolder
+from phi3studio.services.chat import Figures, LoadedModel, Sampling
+from tests.gui.conftest import no_probe
+from tests.gui.test_home import button
+
+Make = Callable[..., MainWindow]
+
+
+class Answer:
+    """Pieces, with an ending as told."""
+
+    def __init__(self, engine: Talker) -> None:
+        self._engine = engine
+        self.figures: Figures | None = None
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        for piece in self._engine.pieces:
+            yield piece
+            await asyncio.sleep(self._engine.pause_s)
+        if self._engine.error is not None:
+            raise self._engine.error
+        self.figures = Figures(3, 10, 10, 0.2, 15.0, "stop", True)
+
+    def stop(self) -> None:
+        """Nothing more to do: the task is cancelled."""
+
+
+class Talker(RecordedChat):
+    """A model that holds conversations."""
+
+    def __init__(self) -> None:
+        self.pieces = ["Hello", " there"]
+        self.pause_s = 0.0
+        self.error: UserFacingError | None = None
+        self.load_error: UserFacingError | None = None
+        self.questions: list[list[dict[str, str]]] = []
+        self.samplings: list[Sampling | None] = []
+
+    async def load(self, folder: Path) -> LoadedModel:
+        if self.load_error is not None:
+            raise self.load_error
+        return LoadedModel(str(folder), "talker", 4096, None, (), True, 0.1, 1_000_000)
+
+    def answer(  # type: ignore[override]
+        self,
+        folder: Path,
+        *,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        sampling: Sampling | None = None,
+        **_: object,
+    ) -> Answer:
+        self.questions.append([dict(m) for m in messages or ()])
+        self.samplings.append(sampling)
+        return Answer(self)
+
+
+@pytest.fixture
+def talker() -> Talker:
+    return Talker()
+
+
+@pytest.fixture
+def chat(make_window: Make, talker: Talker, folder: Path) -> ChatPage:
+    window = make_window(Services(RecordedInspector(), talker, no_probe))
+    window.go("chat")
+    page = window.page("chat")
+    assert isinstance(page, ChatPage)
+    page.add_model(folder, "Talker")
+    return page
+
+
+def say(chat: ChatPage, qtbot: QtBot, text: str) -> None:
+    field = next(iter(chat._prompt._fields.values()))
+    qtbot.keyClicks(field, text)
+    qtbot.waitUntil(chat._prompt._send.isEnabled, timeout=5000)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def answered(chat: ChatPage, qtbot: QtBot, turns: int) -> None:
+    column = chat.columns[0]
+    qtbot.waitUntil(lambda: not column.busy and len(column.transcript.turns) == turns, timeout=5000)
+
+
+def test_a_conversation_remembers_what_was_said(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    say(chat, qtbot, "Hi")
+    answered(chat, qtbot, 1)
+    say(chat, qtbot, "And now?")
+    answered(chat, qtbot, 2)
+    assert [m["role"] for m in talker.questions[-1]] == ["user", "assistant", "user"]
+    assert talker.questions[-1][1]["content"] == "Hello there"
+
+
+def test_regenerate_and_edit_replace_the_last_turn(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    say(chat, qtbot, "Hi")
+    answered(chat, qtbot, 1)
+    talker.pieces = ["Other"]
+    qtbot.mouseClick(button(chat, "Regenerate"), Qt.MouseButton.LeftButton)
+    answered(chat, qtbot, 1)
+    qtbot.waitUntil(lambda: chat.columns[0].transcript.turns[0].answer == "Other", timeout=5000)
+    qtbot.mouseClick(button(chat, "Edit"), Qt.MouseButton.LeftButton)
+    assert chat.columns[0].transcript.turns == ()
+    assert next(iter(chat._prompt._fields.values())).toPlainText() == "Hi"
+
+
+def test_an_answer_can_be_stopped_and_keeps_what_it_has(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    talker.pieces, talker.pause_s = ["word "] * 500, 0.01
+    say(chat, qtbot, "Talk")
+    qtbot.waitUntil(lambda: chat.columns[0]._views[-1].turn.answer.count("word") > 3, timeout=5000)
+    qtbot.mouseClick(button(chat, "Stop"), Qt.MouseButton.LeftButton)
+    answered(chat, qtbot, 1)
+    turn = chat.columns[0].transcript.turns[0]
+    assert turn.stopped_by_user
+    assert 3 < turn.answer.count("word") < 500
+
+
+def test_the_pane_recovers_from_a_killed_model_process(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    talker.error = UserFacingError("service.died", "The chat service ended.", "Try again.")
+    say(chat, qtbot, "Hi")
+    qtbot.waitUntil(
+        lambda: any("ended" in f.text.text() for f in chat.findChildren(Finding)), timeout=5000
+    )
+    talker.error = None
+    qtbot.mouseClick(button(chat, "Regenerate"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(
+        lambda: (
+            bool(chat.columns[0].transcript.turns)
+            and chat.columns[0].transcript.turns[-1].figures is not None
+        ),
+        timeout=5000,
+    )
+
+
+def test_a_model_that_does_not_load_can_be_tried_again(
+    make_window: Make, talker: Talker, qtbot: QtBot, folder: Path
+) -> None:
+    talker.load_error = UserFacingError("chat.bad_model", "No model there.", "Choose another.")
+    window = make_window(Services(RecordedInspector(), talker, no_probe))
+    window.go("chat")
+    page = window.page("chat")
+    assert isinstance(page, ChatPage)
+    page.add_model(folder, "Broken")
+    qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=5000)
+    assert not page._prompt._send.isEnabled()
+    talker.load_error = None
+    qtbot.mouseClick(button(page, "Try again"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.columns[0].model is not None, timeout=5000)
+
+
+def test_settings_reach_the_model_and_wrong_ones_do_not(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    chat.show_settings(True)
+    panel = chat._panel
+    for key, text in (("temperature", "0,7"), ("top_k", "20"), ("seed", "9")):
+        panel._edits[key].selectAll()
+        qtbot.keyClicks(panel._edits[key], text)
+    panel._edits["top_p"].selectAll()
+    qtbot.keyClicks(panel._edits["top_p"], "7")
+    assert panel._edits["top_p"].property("invalid")
+    qtbot.keyClicks(panel.system, "Be kind.")
+    say(chat, qtbot, "Hi")
+    answered(chat, qtbot, 1)
+    assert talker.samplings[-1] == Sampling(0.7, 1.0, 20, 1.0, 9)
+    assert talker.questions[-1][0] == {"role": "system", "content": "Be kind."}
+
+
+def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder], folder: Path
+) -> None:
+    window = make_window()
+    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
+    window.go("chat")
+    page = window.page("chat")
+    assert isinstance(page, ChatPage)
+    page.add_run(showcase["done"])
+    page.add_run(showcase["wide"])
+    qtbot.waitUntil(lambda: list(page._prompt._fields) == ["phrase"], timeout=5000)
+    assert page._prompt._send.text() == "Ask both"
+    say(page, qtbot, "Footsteps.")
+    for column in page.columns:
+        qtbot.waitUntil(lambda c=column: len(c.transcript.turns) == 1, timeout=5000)
+    kept = showcase["done"].path / "transcripts"
+    qtbot.waitUntil(lambda: kept.is_dir() and bool(list(kept.glob("*.jsonl"))), timeout=5000)
+    page.save_to(folder / "chat.md")
+    assert "> Footsteps." in (folder / "chat.md").read_text()
+    page.save_to(folder / "nowhere" / "chat.jsonl")
+    assert any("could not be written" in f.text.text() for f in page.findChildren(Finding))
+
+
+def test_transcripts_are_written_as_markdown_and_json_lines() -> None:
+    figures = Figures(2, 9, 9, 0.3, 14.8, "stop", True)
+    talk = Transcript("tones", "Be brief.", (Turn(Ask(values={"phrase": "Oh"}), "Fear", figures),))
+    lines = [json.loads(line) for line in to_json_lines([talk]).splitlines()]
+    assert lines == [
+        {
+            "model": "tones",
+            "system": "Be brief.",
+            "question": {"phrase": "Oh"},
+            "answer": "Fear",
+            "figures": {
+                "tokens": 2,
+                "prompt_tokens": 9,
+                "prefilled": 9,
+                "first_token_s": 0.3,
+                "tokens_per_s": 14.8,
+                "reason": "stop",
+                "stopped": True,
+            },
+        }
+    ]
+    text = to_markdown([talk], 0.0)
+    assert text.splitlines()[2:] == ["## tones", "", "*Be brief.*", "", "> Oh", "", "Fear"]

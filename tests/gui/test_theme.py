@@ -1,0 +1,142 @@
+"""The design system: contrast, icons, the two schemes, the language files."""
+
+from __future__ import annotations
+
+import ast
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTranslator
+from PySide6.QtWidgets import QApplication
+
+from phi3studio.gui.context import Context
+from phi3studio.gui.i18n import choose_language
+from phi3studio.gui.theme import load_tokens
+from phi3studio.gui.theme.tokens import Scheme
+from phi3studio.runs.paths import resources
+
+TOKENS = load_tokens(resources() / "style")
+GUI = Path(__file__).resolve().parents[2] / "phi3studio" / "gui"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("ink", "ground", "least"), TOKENS.contrast)
+def test_every_pair_of_colours_has_enough_contrast(
+    scheme: Scheme, ink: str, ground: str, least: float
+) -> None:
+    assert TOKENS.ratio(scheme, ink, ground) >= least
+
+
+def test_the_theme_can_be_overridden_and_recolours_what_is_painted(context: Context) -> None:
+    theme = context.theme
+    light = theme.icon("home").pixmap(18).toImage()
+    heard: list[str] = []
+    theme.changed.connect(lambda: heard.append(theme.scheme))
+    theme.set_mode("dark")
+    assert heard == ["dark"]
+    assert theme.icon("home").pixmap(18).toImage() != light
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    assert app.palette().window().color() == theme.color("background")
+    theme.set_mode("light")
+
+
+def test_every_icon_that_is_named_exists_and_can_be_recoloured() -> None:
+    icons = resources() / "icons"
+    for file in icons.glob("*.svg"):
+        text = file.read_text("utf-8")
+        fixed = file.stem == "app" or file.stem.startswith(("menu-", "tick-", "dot-"))
+        assert fixed or "currentColor" in text, file.name
+
+
+def test_the_style_sheet_is_filled_completely(context: Context) -> None:
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    assert "@" not in app.styleSheet()
+
+
+def test_token_text_is_shown_without_ligatures(context: Context) -> None:
+    font = context.theme.mono()
+    assert {tag.toString() for tag in font.featureTags()} >= {b"calt", b"liga"} or {
+        bytes(tag.toString()) for tag in font.featureTags()
+    } >= {b"calt", b"liga"}
+
+
+def sources_of(file: Path) -> set[str]:
+    """The texts that a module passes to translation functions."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        place = {"tr": 0, "translate": 1, "QT_TRANSLATE_NOOP": 1}.get(name)
+        if place is None or len(node.args) <= place:
+            continue
+        text = node.args[place]
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            found.add(text.value)
+    return found
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_no_text_is_left_untranslated(language: str) -> None:
+    file = resources() / "translations" / f"phi3studio_{language}.ts"
+    translated = set()
+    for message in ElementTree.parse(file).getroot().iter("message"):
+        source = message.findtext("source") or ""
+        translation = message.find("translation")
+        assert translation is not None
+        assert translation.get("type") is None, f"unfinished: {source}"
+        forms = [form.text or "" for form in translation.iter("numerusform")]
+        if message.get("numerus"):
+            assert len(forms) == 2, source
+            assert all(forms), source
+        else:
+            assert (translation.text or "").strip(), source
+        translated.add(source)
+    wanted = set().union(*(sources_of(file) for file in GUI.rglob("*.py")))
+    if language == "en":
+        wanted = {text for text in wanted if "%Ln" in text}
+    assert not wanted - translated
+
+
+def test_translations_keep_their_placeholders() -> None:
+    import re
+
+    file = resources() / "translations" / "phi3studio_it.ts"
+    for message in ElementTree.parse(file).getroot().iter("message"):
+        source = message.findtext("source") or ""
+        translation = message.find("translation")
+        assert translation is not None
+        forms = [f.text or "" for f in translation.iter("numerusform")] or [translation.text or ""]
+        for form in forms:
+            assert sorted(re.findall(r"\{\w*\}|%Ln", source)) == sorted(
+                re.findall(r"\{\w*\}|%Ln", form)
+            ), source
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_the_compiled_translations_are_those_of_the_sources(
+    language: str, qapp: QApplication
+) -> None:
+    folder = resources() / "translations"
+    translator = QTranslator()
+    assert translator.load(f"phi3studio_{language}", str(folder))
+    root = ElementTree.parse(folder / f"phi3studio_{language}.ts").getroot()
+    for context in root.iter("context"):
+        name = context.findtext("name") or ""
+        for message in context.iter("message"):
+            translation = message.find("translation")
+            assert translation is not None
+            if message.get("numerus"):
+                continue
+            source = message.findtext("source") or ""
+            assert translator.translate(name, source) == translation.text
+
+
+def test_the_language_follows_the_wish_and_else_the_system() -> None:
+    assert choose_language("it") == "it"
+    assert choose_language("en") == "en"
+    assert choose_language("") in {"en", "it"}
+    assert choose_language("xx") in {"en", "it"}
