@@ -78,7 +78,9 @@ class Source(_Input):
     hub_config: str | None = Field(None, description="Configuration of a hub data set.")
     hub_split: str = Field("train", description="Split of a hub data set.")
     skip_broken: bool = Field(
-        False, description="Leave out lines that cannot be read, instead of stopping at them."
+        False,
+        description="Leave out lines that cannot be read and rows that are no conversation, "
+        "instead of stopping at them.",
     )
 
     @field_validator("delimiter", "quote")
@@ -101,7 +103,8 @@ class _Repair(_Input):
 
 
 class SkipBroken(_Repair):
-    """Leave out lines that cannot be read; the same as ``skip_broken`` of the source."""
+    """Leave out lines that cannot be read and rows that are no conversation; the same as
+    ``skip_broken`` of the source."""
 
     kind: Literal["skip_broken"] = "skip_broken"
 

@@ -85,10 +85,10 @@ def total_steps(recipe: Recipe, train_rows: int) -> int:
 def disk_needed(recipe: Recipe, model: ModelSize) -> int:
     """Disk in bytes that a run takes at its fullest: merged copies, export, checkpoints.
 
-    The merged model stands twice for a moment (Olive's cache and its output), in float32 at
-    worst; so does the export.
+    While int4 weights are calibrated, two more copies of the merged model lie in Olive's cache.
     """
-    merged = 2 * merged_bytes(model)
+    calibrated = model.parameters < 10**9 and recipe.target.quantisation == "int4"
+    merged = (3 if calibrated else 1) * merged_bytes(model)
     exported = 2 * exported_bytes(recipe, model.parameters)
     return merged + exported + 200 * 1024**2
 

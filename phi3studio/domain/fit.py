@@ -35,7 +35,7 @@ def model_size(parameters: int, file_bytes: int = 0) -> ModelSize:
     return ModelSize(parameters, hidden, layers, 49_152, file_bytes or parameters * 2)
 
 
-def fit(parameters: int, machine: MachineFacts) -> Fit:
+def fit(size: ModelSize, machine: MachineFacts) -> Fit:
     """Whether a model of that size can be tuned here with modest settings."""
     recipe = Recipe(
         data=Data(source="-", template=Template(prompt="", completion="-")),
@@ -44,10 +44,10 @@ def fit(parameters: int, machine: MachineFacts) -> Fit:
         recipe.model_copy(
             update={"training": recipe.training.model_copy(update={"batch_size": 1})}
         ),
-        model_size(parameters),
+        size,
         DataSize(500, 50_000, 100, 10_000, 256),
         _machine(machine),
-        "float32" if parameters < 10**9 else "bfloat16",
+        "float32" if size.parameters < 10**9 else "bfloat16",
     ).memory_bytes
     return judge(need, machine.free_memory)
 
@@ -62,16 +62,14 @@ def judge(need: int, free: int) -> Fit:
 def estimate_draft(draft: Draft, facts: Facts) -> Estimate | None:
     """What the draft will take; ``None`` while too little is known."""
     data, model, machine = facts.data, facts.model, facts.machine
-    if data is None or model is None or machine is None or not model.parameters:
+    if data is None or model is None or machine is None or model.size is None:
         return None
     try:
         recipe = to_recipe(draft)
     except InputError:
         return None
-    precision = "float32" if model.parameters < 10**9 else "bfloat16"
-    return estimate(
-        recipe, model_size(model.parameters), data_size(data), _machine(machine), precision
-    )
+    precision = "float32" if model.size.parameters < 10**9 else "bfloat16"
+    return estimate(recipe, model.size, data_size(data), _machine(machine), precision)
 
 
 def data_size(data: DataFacts) -> DataSize:

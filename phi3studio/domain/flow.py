@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from phi3studio.domain.dataset import DataFormat, Repair, ShapeProposal, Source
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.estimate import ModelSize
 from phi3studio.domain.recipe import (
     Data,
     Method,
@@ -27,7 +28,6 @@ from phi3studio.domain.recipe import (
     Target,
     Template,
     Training,
-    parse_recipe,
 )
 
 PageName = Literal["data", "model", "tuning", "target", "review"]
@@ -109,12 +109,22 @@ class DataFacts:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of the chosen base model. ``missing`` says why it cannot be used now."""
+    """What is known of the chosen base model.
+
+    ``problem`` is why its folder cannot be used; ``fetch_first``: it is not on this computer, and
+    a run does not bring it by itself.
+    """
 
     title: str
-    parameters: int | None = None
+    size: ModelSize | None = None
     context: int | None = None
-    missing: str | None = None
+    fetch_first: bool = False
+    problem: UserFacingError | None = None
+
+    @property
+    def parameters(self) -> int | None:
+        """The number of weights."""
+        return self.size.parameters if self.size else None
 
 
 @dataclass(frozen=True)
@@ -295,24 +305,6 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
         training=recipe.training,
         target=recipe.target,
         visited=frozenset(PAGES),
-    )
-
-
-def demo_recipe(sample: str) -> Recipe:
-    """The recipe of *Try it now*: the emotions sample on the starter model, a few minutes."""
-    return parse_recipe(
-        {
-            "name": "emotions",
-            "data": {
-                "source": sample,
-                "template": {
-                    "prompt": "### Text: {phrase}\n### The tone is:\n",
-                    "completion": "{tone}",
-                },
-                "split": {"held_out": 0.2, "limit": 60},
-            },
-            "training": {"epochs": 3, "sequence_length": 128, "batch_size": 8},
-        }
     )
 
 

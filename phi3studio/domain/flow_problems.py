@@ -163,16 +163,19 @@ def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
                 "Choose one of the list, or a model folder.",
             )
         ]
-    if model is not None and model.missing:
+    if model is not None and model.problem is not None:
+        e = model.problem
+        return [Problem(e.code, "model", "model", "error", e.message, e.hint)]
+    if model is not None and model.fetch_first:
         return [
             Problem(
                 "draft.model_missing",
                 "model",
                 "model",
                 "error",
-                f"{model.title} cannot be used: {model.missing}",
-                "Choose another model, or make this one available first.",
-                {"title": model.title, "reason": model.missing},
+                f"{model.title} is not on this computer.",
+                "Fetch it first, or choose another model.",
+                {"title": model.title},
             )
         ]
     return []

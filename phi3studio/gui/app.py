@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Helpers:
     inspector: Service
     chat: Service
     probe: Service
+    models: Service
 
     @classmethod
     def make(cls) -> Helpers:
@@ -45,6 +46,7 @@ class Helpers:
             Service("inspector"),
             Service("chat"),
             Service("probe"),
+            Service("models"),
         )
 
     def services(self) -> Services:
@@ -58,11 +60,19 @@ class Helpers:
                 await self.probe.close()
                 self.probe = Service("probe")
 
-        return Services(Inspector(self.inspector), Chat(self.chat), probe)
+        return Services(Inspector(self.inspector), Chat(self.chat), probe, self._fetch)
+
+    async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:
+        stream = self.models.stream("get", source=source)
+        try:
+            async for item in stream:
+                yield dict(item)
+        finally:
+            await stream.aclose()
 
     async def close(self) -> None:
         """End the processes."""
-        for service in (self.inspector, self.chat, self.probe):
+        for service in (self.inspector, self.chat, self.probe, self.models):
             await service.close()
 
 

@@ -41,8 +41,8 @@ KNOWN: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "Choose one of the list, or a model folder."),
     ),
     "draft.model_missing": (
-        QT_TRANSLATE_NOOP("Errors", "{title} cannot be used: {reason}"),
-        QT_TRANSLATE_NOOP("Errors", "Choose another model, or make this one available first."),
+        QT_TRANSLATE_NOOP("Errors", "{title} is not on this computer."),
+        QT_TRANSLATE_NOOP("Errors", "Fetch it first, or choose another model."),
     ),
     "draft.longer_than_context": (
         QT_TRANSLATE_NOOP(

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.flow import demo_recipe, from_recipe, visit, with_model
+from phi3studio.domain.flow import from_recipe, visit, with_model
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.chat.engine import ChatEngine
 from phi3studio.gui.context import Context
+from phi3studio.gui.fetch import Fetch
 from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.machine import Probe
@@ -18,6 +19,8 @@ from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.wizard.inspector import Inspector
 from phi3studio.runs import launch
+from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.store import RunFolder
 
 
@@ -39,6 +42,7 @@ class Services:
     inspector: Inspector
     chat: ChatEngine
     probe: Probe
+    fetch: Fetch
 
 
 class Rooms:
@@ -52,7 +56,7 @@ class Rooms:
         """The five pages of a new fine-tune."""
         from phi3studio.gui.wizard.page import WizardPage
 
-        page = WizardPage(self._context, self._services.inspector)
+        page = WizardPage(self._context, self._services.inspector, self._services.fetch)
 
         def start(recipe: Recipe) -> None:
             def begun(run: RunFolder) -> None:
@@ -107,7 +111,7 @@ class Rooms:
         """What is on this computer."""
         from phi3studio.gui.models_page import ModelsPage
 
-        page = ModelsPage(self._context)
+        page = ModelsPage(self._context, self._services.fetch)
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.wizard_wanted.connect(lambda source: self.tune(window, source))
         return page
@@ -158,10 +162,7 @@ class Rooms:
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
         """Try it now: the whole way on the sample."""
-        sample = self._context.resources / "samples" / "emotions.jsonl"
-        self._context.tasks.run(
-            self._begin(demo_recipe(str(sample))), window.show_run, home.show_error
-        )
+        self._context.tasks.run(self._begin(demo_recipe()), window.show_run, home.show_error)
 
     def pause_all(self, runs: RunsModel) -> None:
         """Ask every live run to keep its work and end."""
@@ -171,6 +172,7 @@ class Rooms:
 
     async def _begin(self, recipe: Recipe) -> RunFolder:
         def begin() -> RunFolder:
+            check_before_start(recipe, self._context.home)
             run = self._context.store.create(recipe)
             launch.start(run)
             return run

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
             "problems": [],
         }
 
+    async def fetch(source: str) -> AsyncIterator[dict[str, Any]]:
+        yield {"activity": source}
+
     translators = install_language(app, resources() / "translations", language)
     theme = Theme(app, resources(), "light")
     tasks = Tasks(app)
@@ -104,7 +108,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         context = Context(
             theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
         )
-        services = Services(RecordedInspector(), RecordedChat(), probe)
+        services = Services(RecordedInspector(), RecordedChat(), probe, fetch)
         made = MainWindow(context, Rooms(context, services))
         made.resize(*SIZE)
         made.show()

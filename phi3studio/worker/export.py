@@ -16,39 +16,28 @@ from phi3studio.worker.data.tokenise import Stop
 CHAT_FACTS = "studio.json"
 """Beside the exported model: the template of the training and the stop token, for the chat."""
 
-# What Olive leaves beside its output model.
-_OLIVE_FILES = (
-    "footprint.json",
-    "output_footprint.json",
-    "model_config.json",
-    "run_history.txt",
-    "metrics.json",
-)
 
-
-def place_adapter(output: Path, adapter: Path) -> None:
-    """Check the trained adapter below Olive's *output* and move it to *adapter*."""
+def place_adapter(made: Path | None, adapter: Path) -> None:
+    """Check the adapter that Olive made and move it to *adapter*."""
     import torch
     from safetensors.torch import load_file
 
-    found = next(iter(output.rglob("adapter_model.safetensors")), None)
-    if found is None:
+    if made is None or not (made / "adapter_model.safetensors").is_file():
         raise _no_result("adapter", "no adapter_model.safetensors was written")
-    weights = load_file(found)
+    weights = load_file(made / "adapter_model.safetensors")
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise _no_result("adapter", "it holds values that are no numbers")
     if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
         raise _no_result("adapter", "its weights are all zero, so nothing was learned")
-    _move(found.parent, adapter)
+    _move(made, adapter)
 
 
-def place_merged(output: Path, merged: Path) -> None:
-    """Check the merged model below Olive's *output* and move it to *merged*."""
-    found = next((file.parent for file in output.rglob("config.json")), None)
-    if found is None or not any(found.glob("*.safetensors")):
+def place_merged(made: Path, merged: Path) -> None:
+    """Check the merged model that Olive made and move it to *merged*."""
+    if not (made / "config.json").is_file() or not any(made.glob("*.safetensors")):
         raise _no_result("merged model", "no weights were written")
-    _write_legacy_rope(found / "config.json")
-    _move(found, merged)
+    _write_legacy_rope(made / "config.json")
+    _move(made, merged)
 
 
 def _write_legacy_rope(file: Path) -> None:
@@ -68,16 +57,15 @@ def _write_legacy_rope(file: Path) -> None:
 
 
 def place_exported(
-    output: Path, model: Path, recipe: Recipe, stop: Stop, probe: Sequence[int], threads: int
+    made: Path, model: Path, recipe: Recipe, stop: Stop, probe: Sequence[int], threads: int
 ) -> None:
     """Make the built model complete, check that it loads and answers, move it to *model*.
 
     *probe* are the ids of one held-out prompt.
     """
+    output = made if made.is_dir() else made.parent
     if not (output / "genai_config.json").is_file() or not any(output.glob("*.onnx")):
         raise _no_result("exported model", "genai_config.json or the ONNX file is missing")
-    for name in _OLIVE_FILES:
-        (output / name).unlink(missing_ok=True)
     _name_classic_tokenizer(output / "tokenizer_config.json")
     _list_stop(output / "genai_config.json", stop)
     facts: dict[str, Any] = {

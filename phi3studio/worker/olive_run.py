@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,19 @@ class _Listener(logging.Handler):
             self.ignored.append(record.getMessage())
 
 
-def run_workflow(config: dict[str, Any], scratch: Path) -> Path:
-    """Run *config* and return the folder that Olive wrote its output model to.
+@dataclass(frozen=True)
+class WorkflowResult:
+    """Where the output model lies, inside the workflow's cache folder."""
+
+    model: Path
+    adapter: Path | None
+
+
+def run_workflow(config: dict[str, Any], scratch: Path) -> WorkflowResult:
+    """Run *config* and return where its output model is.
+
+    The model stays in the cache, to be moved: Olive would copy it to its output folder, and the
+    whole base model beside an adapter, which for a large model is many gigabytes.
 
     Raises the exception of the pass that failed, which Olive itself swallows, or
     :class:`RunError` when Olive ignored a setting or produced no model.
@@ -52,7 +66,8 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> Path:
     logger.addHandler(listener)
     try:
         # A copy, because Olive takes the dictionary apart while it reads it.
-        output = run(copy.deepcopy(config), package_config=package, tempdir=scratch)
+        with _left_in_cache() as saved:
+            output = run(copy.deepcopy(config), package_config=package, tempdir=scratch)
     finally:
         logger.removeHandler(listener)
     if listener.exception is not None:
@@ -63,10 +78,32 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> Path:
             f"Olive ignored a setting: {listener.ignored[0]}",
             "This is a fault of Phi-3 Studio, not of your recipe; report it with the run's log.",
         )
-    if output is None or not output.has_output_model():
+    if output is None or not output.has_output_model() or not saved:
         raise RunError(
             "olive.no_model",
             "Olive ended without a model and without an error.",
             "Look at the last lines of the run's log.",
         )
-    return Path(config["output_dir"])
+    made = saved[-1]["config"]
+    adapter = made.get("adapter_path")
+    return WorkflowResult(Path(made["model_path"]), Path(adapter) if adapter else None)
+
+
+@contextlib.contextmanager
+def _left_in_cache() -> Iterator[list[dict[str, Any]]]:
+    """While inside, Olive notes the description of its output model instead of copying it."""
+    from olive.cache import OliveCache
+
+    saved: list[dict[str, Any]] = []
+    original = OliveCache.save_model
+
+    def note(self: Any, model_id: str, *_: Any, **__: Any) -> dict[str, Any]:
+        description: dict[str, Any] = self.load_model(model_id)
+        saved.append(description)
+        return description
+
+    OliveCache.save_model = note
+    try:
+        yield saved
+    finally:
+        OliveCache.save_model = original

@@ -206,8 +206,8 @@ class Pipeline:
             callbacks=[callback], on_tokens=callback.count_tokens, checkpoint=checkpoint
         )
         with passes.pass_hooks(hooks):
-            output = run_workflow(oc.train_config(self.recipe, plan), scratch / "tmp")
-        place_adapter(output, self.run.adapter)
+            made = run_workflow(oc.train_config(self.recipe, plan), scratch / "tmp")
+        place_adapter(made.adapter, self.run.adapter)
         self._artifact("adapter", self.run.adapter)
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -234,7 +234,7 @@ class Pipeline:
             # Small models are merged without rounding; large ones as their weights are stored.
             dtype="float32" if self._facts.parameters < _LARGE else None,
         )
-        place_merged(run_workflow(config, scratch / "tmp"), self._merged)
+        place_merged(run_workflow(config, scratch / "tmp").model, self._merged)
         shutil.rmtree(scratch, ignore_errors=True)
 
     def _quantise(self) -> None:
@@ -257,12 +257,10 @@ class Pipeline:
         total = self._facts.linear_layers
         hooks = passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
         with passes.pass_hooks(hooks):
-            output = run_workflow(config, scratch / "tmp")
+            made = run_workflow(config, scratch / "tmp").model
         self._say("checking that it loads and answers")
         probe = load_held_out(self._prepared.held_out).rows[0].prompt_ids
-        place_exported(
-            output, self.run.model, self.recipe, self._stop, probe, self.governor.threads
-        )
+        place_exported(made, self.run.model, self.recipe, self._stop, probe, self.governor.threads)
         self._artifact("model", self.run.model)
         shutil.rmtree(scratch, ignore_errors=True)
 

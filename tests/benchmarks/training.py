@@ -86,6 +86,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> None:
     from phi3studio.worker.control import Control, MemoryMeter
     from phi3studio.worker.emit import Emitter
     from phi3studio.worker.olive_run import run_workflow
+    from phi3studio.worker.threads import ThreadGovernor
 
     folder = setting.scratch / f"ours-{turn}"
     folder.mkdir()
@@ -101,8 +102,15 @@ def our_steps(setting: Setting, times: Times, turn: int) -> None:
         precision="float32",
         target_modules=setting.modules,
     )
+
+    class Fixed(ThreadGovernor):
+        """The same threads for all that is compared."""
+
+        def look(self) -> int:
+            return self.threads
+
     callback = train.RunCallback(
-        Emitter(run), Control(run, lambda: None), MemoryMeter(), interval_s=1e9
+        Emitter(run), Control(run, lambda: None), MemoryMeter(), Fixed(), interval_s=1e9
     )
     collate = passes.collate_packed
 
@@ -112,10 +120,10 @@ def our_steps(setting: Setting, times: Times, turn: int) -> None:
 
     passes.collate_packed = recording
     try:
-        hooks = passes.TrainingHooks(
+        hooks = passes.PassHooks(
             callbacks=[callback, step_timer(times)()], on_tokens=callback.count_tokens
         )
-        with passes.training_hooks(hooks):
+        with passes.pass_hooks(hooks):
             run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
     finally:
         passes.collate_packed = collate
@@ -341,9 +349,9 @@ def main() -> int:
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     import torch
 
-    from phi3studio.worker.hardware import choose_threads
+    from phi3studio.worker.threads import usable_cores
 
-    torch.set_num_threads(choose_threads())
+    torch.set_num_threads(usable_cores())
     ours, plain, olive = Times(), Times(), Times()
     with tempfile.TemporaryDirectory() as folder:
         setting = prepare_setting(arguments, Path(folder))

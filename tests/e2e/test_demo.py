@@ -23,7 +23,7 @@ from tests.conftest import end_workers
 from tests.worker.running import SAMPLES, write_rows
 
 
-def studio(home: Home, *arguments: str | Path, timeout: float = 280) -> tuple[int, str, str]:
+def studio(home: Home, *arguments: str | Path, timeout: float = 580) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "phi3studio", *map(str, arguments)],
         env=os.environ | {"PHI3STUDIO_HOME": str(home.root)},

@@ -86,9 +86,9 @@ def spin(work: Any) -> Any:
     waiter = QEventLoop()
     if not task.done():
         task.add_done_callback(lambda _: waiter.quit())
-        QTimer.singleShot(20_000, waiter.quit)
+        QTimer.singleShot(60_000, waiter.quit)
         waiter.exec()
-    assert task.done(), "did not end in 20 s"
+    assert task.done(), "did not end in 60 s"
     return task.result()
 
 

@@ -24,7 +24,7 @@ from tests.gui.conftest import SAMPLE, spin
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
-LONG = 180_000
+LONG = 90_000
 
 
 @pytest.fixture
@@ -38,6 +38,7 @@ def helpers(context: Context) -> Iterator[Helpers]:
 @pytest.fixture
 def wizard(make_window: Make, helpers: Helpers, tiny_phi3: Path, qtbot: QtBot) -> WizardPage:
     """The wizard with the sample and the tiny model, checked by the real inspector."""
+    spin(helpers.inspector.call("warm", model=str(tiny_phi3)))
     window = make_window(helpers.services())
     window.go("new")
     page = window.page("new")
@@ -47,6 +48,7 @@ def wizard(make_window: Make, helpers: Helpers, tiny_phi3: Path, qtbot: QtBot) -
     assert isinstance(data, DataPage)
     data.source.take_file(str(SAMPLE))
     qtbot.waitUntil(lambda: page.inspection.report is not None, timeout=LONG)
+    qtbot.waitUntil(lambda: page.inspection.preview is not None, timeout=LONG)
     return page
 
 

@@ -196,6 +196,10 @@ def test_conversations_are_linted_and_repaired_too(
     )
     assert codes(repaired) == {"unusable:data.messages_shape"}
     assert repaired.statistics.kept == 20
+    offers = finding(repaired, "unusable:data.messages_shape").repairs
+    assert [offer.repair.kind for offer in offers] == ["skip_broken"]
+    skipping = [{"kind": kind} for kind in [*kinds, "skip_broken"]]
+    assert codes(report_on(tmp_path, encoder, rows, messages="m", repairs=skipping)) == set()
 
 
 def test_leaks_between_training_and_a_second_file(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811

@@ -69,6 +69,7 @@ def test_the_training_as_olive_gets_it() -> None:
             "r": 4,
             "alpha": 8.0,
             "lora_dropout": 0.05,
+            "use_rslora": False,
             "target_modules": ["qkv_proj", "o_proj"],
             "torch_dtype": "float32",
             "device_map": None,
@@ -79,6 +80,17 @@ def test_the_training_as_olive_gets_it() -> None:
     assert [c["name"] for c in config["data_configs"]] == ["train_examples"]
     assert config["data_configs"][0]["load_dataset_config"]["data_files"] == "/data/train.parquet"
     assert config["data_configs"][0]["pre_process_data_config"] == {"type": oc.PRE_PROCESS}
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("lora", "StudioLoRA"), ("qlora", "StudioQLoRA"), ("dora", "StudioDoRA")]
+)
+def test_each_method_has_its_pass(method, kind) -> None:
+    recipe = tiny_recipe(MODEL, DATA, kind=method, rank_stabilised=True, double_quantisation=True)
+    lora = oc.train_config(recipe, plan())["passes"]["lora"]
+    assert lora["type"] == kind
+    assert lora["use_rslora"] is True
+    assert ("double_quant" in lora) == (method == "qlora")
 
 
 def test_evaluations_bring_their_data() -> None:

@@ -217,6 +217,26 @@ def test_the_export_is_as_the_recipe_says(pair) -> None:
     assert "MatMulNBits" not in kinds["second"]
 
 
+@pytest.mark.parametrize(
+    "method",
+    [{"kind": "dora"}, {"kind": "qlora"}, {"rank_stabilised": True}],
+    ids=["dora", "qlora", "rslora"],
+)
+def test_other_methods_are_trained_merged_and_exported_as_well(
+    start_run, tiny_phi3, phrases, method
+) -> None:
+    if method.get("kind") == "qlora":
+        pytest.importorskip("bitsandbytes")
+    run = completed(start_run(tiny_recipe(tiny_phi3, phrases, max_steps=4, **method)))
+    config = json.loads((run.adapter / "adapter_config.json").read_text())
+    assert config["use_dora"] == (method.get("kind") == "dora")
+    assert config["use_rslora"] == method.get("rank_stabilised", False)
+    assert set(config["target_modules"]) == {"qkv_proj", "o_proj"}
+    metrics = run.view().metrics
+    assert metrics["merged"].perplexity < metrics["base"].perplexity
+    assert metrics["exported"].perplexity == pytest.approx(metrics["merged"].perplexity, rel=1e-4)
+
+
 # --- two at once --------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Base models as the wizard shows them: the catalogue, and folders on this computer."""
+"""Base models as the window shows them: the catalogue, and what else is on this computer."""
 
 from __future__ import annotations
 
@@ -8,37 +8,56 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.estimate import ModelSize
+from phi3studio.domain.fit import model_size
 from phi3studio.domain.models import CatalogueEntry
-from phi3studio.runs.models import ModelStore, catalogue, check_model_folder
+from phi3studio.runs.models import KnownModel, ModelStore, Place, check_model_folder
 from phi3studio.runs.paths import Home
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """One base model. ``missing`` says why it cannot be used now, ``None`` when it can."""
+    """One base model.
+
+    ``problem`` is why its folder cannot be used. ``fetch_first`` says that a run does not bring
+    it by itself: it has to be fetched before.
+    """
 
     source: str
     title: str
-    parameters: int | None = None
+    size: ModelSize | None = None
     context: int | None = None
     licence: str = ""
+    licence_note: str = ""
     gated: bool = False
     download_bytes: int = 0
-    installed: bool = False
-    missing: str | None = None
+    place: Place | None = None
+    folder: Path | None = None
+    fetch_first: bool = False
+    problem: UserFacingError | None = None
+
+    @property
+    def parameters(self) -> int | None:
+        """The number of weights."""
+        return self.size.parameters if self.size else None
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is on this computer, whole."""
+        return self.place is not None
 
 
-def catalogue_models(home: Home) -> list[BaseModel]:
-    """The catalogue's models; blocking."""
-    store = ModelStore(home)
-    return [_of_entry(entry, store) for entry in catalogue()]
+def all_models(home: Home) -> list[BaseModel]:
+    """The catalogue first, then what else is there; blocking."""
+    return [_of_known(known) for known in ModelStore(home).all()]
 
 
 def known_model(source: str, home: Home) -> BaseModel:
     """What can be said of a model by its name or folder; blocking."""
-    store = ModelStore(home)
-    entry = store.entry(source)
-    return _of_entry(entry, store) if entry else folder_model(Path(source).expanduser())
+    for model in all_models(home):
+        if model.source == source:
+            return model
+    return folder_model(Path(source).expanduser())
 
 
 def folder_model(folder: Path) -> BaseModel:
@@ -47,26 +66,47 @@ def folder_model(folder: Path) -> BaseModel:
     try:
         check_model_folder(folder)
     except UserFacingError as error:
-        return BaseModel(str(folder), title, missing=error.message)
-    context = parameters = None
+        return BaseModel(str(folder), title, problem=error)
+    context = size = None
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         config = json.loads((folder / "config.json").read_text("utf-8"))
         context = int(config["max_position_embeddings"])
-    with contextlib.suppress(OSError, ValueError):
-        parameters = _parameters(folder)
-    return BaseModel(str(folder), title, parameters, context, installed=True)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        size = model_size(_parameters(folder))
+    return BaseModel(str(folder), title, size, context, place="folder", folder=folder)
 
 
-def _of_entry(entry: CatalogueEntry, store: ModelStore) -> BaseModel:
+def _of_known(known: KnownModel) -> BaseModel:
+    if known.entry is not None:
+        return _of_entry(known.entry, known)
+    if known.folder is None:
+        return BaseModel(known.name, known.name, fetch_first=True)
+    found = folder_model(known.folder)
+    return BaseModel(
+        known.name,
+        known.name,
+        found.size,
+        found.context,
+        place=known.place,
+        folder=known.folder,
+        problem=found.problem,
+    )
+
+
+def _of_entry(entry: CatalogueEntry, known: KnownModel) -> BaseModel:
+    shape = entry.shape
     return BaseModel(
         entry.name,
         entry.title,
-        entry.parameters,
+        ModelSize(entry.parameters, shape.hidden, shape.layers, shape.vocabulary, entry.disk_bytes),
         entry.context,
         entry.licence,
+        entry.licence_forbids,
         entry.gated,
         entry.download_bytes,
-        store.is_installed(entry.name),
+        known.place,
+        known.folder,
+        fetch_first=known.place is None and entry.origin == "hub",
     )
 
 

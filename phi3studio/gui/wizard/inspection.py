@@ -44,6 +44,7 @@ class Inspection(QObject):
         self.progress: CheckProgress | None = None
         self.row = 0
         self._recipe: Recipe | None = None
+        self._settling: int | None = None
         self._asked: dict[str, asyncio.Task[Any]] = {}
         self._preview_timer = self._timer(_PREVIEW_MS, self._ask_preview)
         self._check_timer = self._timer(_CHECK_MS, self._ask_check)
@@ -124,6 +125,13 @@ class Inspection(QObject):
         recipe = self._complete(self._session.draft)
         if recipe is None or recipe == self._recipe:
             return
+        if self._settling is not None and self._recipe is not None:
+            shortest = min(r.training.sequence_length for r in (recipe, self._recipe))
+            if self._settling <= shortest:
+                # The preset followed the figures of the check: no row is cut off before or
+                # after, so nothing that was found has changed.
+                self._recipe = recipe
+                return
         self._recipe = recipe
         self._preview_timer.start()
         self._check_timer.start()
@@ -190,6 +198,7 @@ class Inspection(QObject):
         self.report = report
         facts = self._session.facts.data or DataFacts()
         figures = report.statistics
+        self._settling = figures.longest
         self._session.learn(
             data=DataFacts(
                 columns=facts.columns,
@@ -201,8 +210,7 @@ class Inspection(QObject):
                 blocking=sum(finding.level == "error" for finding in report.findings),
             )
         )
-        # A preset may now choose another sequence length; that alone needs no second check.
-        self._recipe = self._complete(self._session.draft) or self._recipe
+        self._settling = None
         self.check_moved.emit()
 
     def _ask(

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QProgressBar,
+    QVBoxLayout,
+    QWidget,
+)
 
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.fit import Fit, fit
 from phi3studio.domain.flow import MachineFacts, with_model
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.fetch import Fetch, Fetcher
 from phi3studio.gui.messages import explain
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
-from phi3studio.gui.wizard.bases import BaseModel, catalogue_models, folder_model
+from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.gui.wizard.bases import BaseModel, all_models, folder_model
 from phi3studio.gui.wizard.session import WizardSession
 
 
@@ -43,6 +54,11 @@ class ChoiceCard(Card):
 
 
 class _ModelCard(ChoiceCard):
+    """One base model: what it is, where it is, whether it fits; fetched from here."""
+
+    fetch_wanted = Signal()
+    cancel_wanted = Signal()
+
     def __init__(self, theme: Theme, model: BaseModel, machine: MachineFacts | None) -> None:
         super().__init__()
         self.model = model
@@ -61,13 +77,28 @@ class _ModelCard(ChoiceCard):
         if model.licence:
             facts.append(self.tr("licence {name}").format(name=model.licence))
         text.addWidget(label(" · ".join(facts) or model.source, "muted", wrap=True))
-        text.addWidget(label(self._availability(model), "small", wrap=True))
+        self._place = label(self._availability(model), "small", wrap=True)
+        text.addWidget(self._place)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName(self.tr("Progress"))
+        self._bar.hide()
+        text.addWidget(self._bar)
         line.addLayout(text, 1)
         verdict = QVBoxLayout()
         verdict.setSpacing(3)
         said, why, role = self._fit(model, machine)
         verdict.addWidget(label(said, role), 0, Qt.AlignmentFlag.AlignRight)
         verdict.addWidget(label(why, "small"), 0, Qt.AlignmentFlag.AlignRight)
+        size = words.size(model.download_bytes) if model.download_bytes else ""
+        self._fetch = Button(theme, self.tr("Fetch {size}").format(size=size), icon="save")
+        self._fetch.clicked.connect(self.fetch_wanted)
+        self._fetch.setVisible(not model.installed and bool(model.download_bytes))
+        self._stop = Button(theme, self.tr("Cancel"))
+        self._stop.clicked.connect(self.cancel_wanted)
+        self._stop.hide()
+        for button in (self._fetch, self._stop):
+            verdict.addWidget(button, 0, Qt.AlignmentFlag.AlignRight)
         verdict.addStretch(1)
         line.addLayout(verdict)
         self.body.addLayout(line)
@@ -77,21 +108,39 @@ class _ModelCard(ChoiceCard):
         super().set_chosen(chosen)
         self._mark.show_icon("check" if chosen else "models", "accent_text" if chosen else "muted")
 
+    def show_fetch(self, busy: bool, mine: bool, activity: str, share: float) -> None:
+        """Show how far the fetch is, if it is this card's."""
+        self._bar.setVisible(busy and mine)
+        self._stop.setVisible(busy and mine)
+        waits = not self.model.installed and bool(self.model.download_bytes)
+        self._fetch.setVisible(waits and not (busy and mine))
+        self._fetch.setEnabled(not busy)
+        if busy and mine:
+            self._bar.setRange(0, 0 if share < 0 else 1000)
+            self._bar.setValue(round(1000 * max(0.0, share)))
+            self._place.setText(activity or self.tr("fetching…"))
+        else:
+            self._place.setText(self._availability(self.model))
+
     def _availability(self, model: BaseModel) -> str:
-        if model.missing:
-            return model.missing
+        if model.problem is not None:
+            said = explain(model.problem.code, model.problem.message, model.problem.hint)
+            return said.message
         if model.installed:
             return self.tr("on this computer")
-        if model.download_bytes:
-            size = words.size(model.download_bytes)
-            said = self.tr("not on this computer yet: fetched when the run begins ({size})")
-            return said.format(size=size)
-        return self.tr("not on this computer")
+        if model.fetch_first:
+            parts = [self.tr("not on this computer")]
+            if model.gated:
+                parts.append(
+                    self.tr("its owner asks to accept the licence first: sign in under Settings")
+                )
+            return ", ".join(parts)
+        return self.tr("not on this computer yet: a run fetches it by itself")
 
     def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:
-        if machine is None or not model.parameters:
+        if machine is None or model.size is None:
             return "", "", "muted"
-        found: Fit = fit(model.parameters, machine)
+        found: Fit = fit(model.size, machine)
         why = self.tr("needs about {need} of memory, {free} are free").format(
             need=words.size(found.need), free=words.size(found.free)
         )
@@ -107,12 +156,16 @@ class _ModelCard(ChoiceCard):
 class ModelPage(QWidget):
     """Choose the base model."""
 
-    def __init__(self, context: Context, session: WizardSession) -> None:
+    def __init__(self, context: Context, session: WizardSession, fetch: Fetch) -> None:
         super().__init__()
         self._context = context
         self._session = session
         self._cards: list[_ModelCard] = []
         self._catalogue: list[BaseModel] = []
+        self._fetcher = Fetcher(fetch, context.tasks, self)
+        self._fetcher.moved.connect(self._on_moved)
+        self._fetcher.finished.connect(self._on_fetched)
+        self._fetcher.failed.connect(self._on_not_fetched)
         self._folder: BaseModel | None = None
         theme = context.theme
         layout = QVBoxLayout(self)
@@ -127,6 +180,8 @@ class ModelPage(QWidget):
         folder = Button(theme, self.tr("Use a model folder…"), icon="folder")
         folder.clicked.connect(self._choose_folder)
         layout.addLayout(row(self._search, 1, folder))
+        self._trouble = QVBoxLayout()
+        layout.addLayout(self._trouble)
         self._notes = QVBoxLayout()
         layout.addLayout(self._notes)
         self._list = QVBoxLayout()
@@ -138,7 +193,25 @@ class ModelPage(QWidget):
         layout.addStretch(1)
         session.changed.connect(self._draw)
         session.machine_seen.connect(lambda _: self._build())
-        context.tasks.run(asyncio.to_thread(catalogue_models, context.home), self._listed)
+        self._look()
+
+    def _look(self) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(all_models, self._context.home), self._listed, self._on_not_fetched
+        )
+
+    def _on_moved(self, activity: str, share: float) -> None:
+        for card in self._cards:
+            mine = card.model.source == self._fetcher.source
+            card.show_fetch(self._fetcher.busy, mine, activity, share)
+
+    def _on_fetched(self) -> None:
+        self._session.ask_model()
+        self._look()
+
+    def _on_not_fetched(self, error: UserFacingError) -> None:
+        clear(self._trouble)
+        self._trouble.addWidget(ErrorState(self._context.theme, error))
 
     def use_folder(self, folder: str) -> None:
         """Take a folder in Hugging Face format."""
@@ -180,9 +253,16 @@ class ModelPage(QWidget):
                     with_model(self._session.draft, source)
                 )
             )
+            card.fetch_wanted.connect(partial(self._fetch, card.model.source))
+            card.cancel_wanted.connect(self._fetcher.cancel)
             self._list.addWidget(card)
         self._filter()
         self._draw()
+
+    def _fetch(self, source: str) -> None:
+        clear(self._trouble)
+        self._session.take(with_model(self._session.draft, source))
+        self._fetcher.start(source)
 
     def _filter(self) -> None:
         text = self._search.text().casefold().split()

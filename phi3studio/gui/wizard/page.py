@@ -20,6 +20,7 @@ from phi3studio.domain.presets import total_steps
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.fetch import Fetch
 from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, clear, label
@@ -42,7 +43,7 @@ class WizardPage(Page):
 
     started = Signal(object)
 
-    def __init__(self, context: Context, inspector: Inspector) -> None:
+    def __init__(self, context: Context, inspector: Inspector, fetch: Fetch) -> None:
         super().__init__(self.tr("New fine-tune"))
         self._context = context
         self.session = WizardSession(context, self)
@@ -56,7 +57,7 @@ class WizardPage(Page):
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
             "data": lambda: DataPage(context, self.session, self.inspection),
-            "model": lambda: ModelPage(context, self.session),
+            "model": lambda: ModelPage(context, self.session, fetch),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session),
             "review": lambda: ReviewPage(context, self.session),

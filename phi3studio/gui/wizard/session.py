@@ -63,7 +63,7 @@ class WizardSession(QObject):
             text = ""
         self._draft = parse_draft(text)
         self._look_at_machine()
-        self._ask_model()
+        self.ask_model()
         self.changed.emit()
         self.source_changed.emit()
 
@@ -91,7 +91,7 @@ class WizardSession(QObject):
         if other_source:
             self.facts = replace(self.facts, data=None)
         if other_model:
-            self._ask_model()
+            self.ask_model()
         self.changed.emit()
         if other_source:
             self.source_changed.emit()
@@ -145,13 +145,18 @@ class WizardSession(QObject):
 
         self._context.tasks.run(asyncio.to_thread(look_at_machine, self._context.home.root), seen)
 
-    def _ask_model(self) -> None:
+    def ask_model(self) -> None:
+        """Look at the chosen base model (again)."""
         source = self._asked_model = self._draft.model
 
         def known(base: BaseModel) -> None:
             if source != self._asked_model:
                 return
             self.base = base
-            self.learn(model=ModelFacts(base.title, base.parameters, base.context, base.missing))
+            self.learn(
+                model=ModelFacts(
+                    base.title, base.size, base.context, base.fetch_first, base.problem
+                )
+            )
 
         self._context.tasks.run(asyncio.to_thread(known_model, source, self._context.home), known)

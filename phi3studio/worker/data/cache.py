@@ -12,8 +12,9 @@ from phi3studio.worker.data.files import find_files
 from phi3studio.worker.data.process import Row, columns_of
 from phi3studio.worker.data.rows import Batch, RowSource
 
-_PAGE_ROWS = 200
-_PAGES = 30
+_PAGE_ROWS = 50
+_PAGES = 100
+_BYTES = 64 * 1024 * 1024
 _SOURCES = 4
 
 
@@ -28,6 +29,7 @@ class RowCache:
         self._reading: Iterator[Batch] | None = None
         self._read = 0
         self._held: list[Row] = []
+        self._seen_bytes = self._seen_rows = 0
         self.count: int | None = None
         """The number of rows, once the end was reached."""
         self.columns: list[str] = []
@@ -61,13 +63,20 @@ class RowCache:
             page = self._next_page()
             self._pages[self._read] = page
             self._read += 1
-            if len(self._pages) > _PAGES:
-                self._pages.popitem(last=False)
+            self._forget_old()
             if len(page) < _PAGE_ROWS:
                 self.count = (self._read - 1) * _PAGE_ROWS + len(page)
                 self._reading = None
                 break
         return page if self._read == number + 1 else []
+
+    def _forget_old(self) -> None:
+        """Keep few pages, and fewer of large rows."""
+        each = self._seen_bytes // max(1, self._seen_rows) * _PAGE_ROWS
+        while len(self._pages) > 1 and (
+            len(self._pages) > _PAGES or len(self._pages) * each > _BYTES
+        ):
+            self._pages.popitem(last=False)
 
     def _next_page(self) -> list[Row]:
         """Exactly one page, but for the last: batches may be smaller where rows are large."""
@@ -77,6 +86,8 @@ class RowCache:
             if batch is None:
                 break
             self._held += batch.rows
+            self._seen_bytes += batch.size
+            self._seen_rows += len(batch.rows)
             if not self.columns:
                 self.columns = columns_of(batch.rows)
         page, self._held = self._held[:_PAGE_ROWS], self._held[_PAGE_ROWS:]

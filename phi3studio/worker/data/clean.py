@@ -58,12 +58,9 @@ def strip_control(text: str) -> str:
 
 
 def remove_tags(text: str, pattern: re.Pattern[str]) -> str:
-    """*text* without any tag, also none that the removal of another would leave."""
-    while True:
-        shorter = pattern.sub("", text)
-        if shorter == text:
-            return text
-        text = shorter
+    """*text* without any tag, also none that the removal of another would put together."""
+    text = pattern.sub("", text)
+    return pattern.sub(" ", text) if pattern.search(text) else text
 
 
 _SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|[。！？]|\n")

@@ -6,7 +6,6 @@ Pure functions over the numbers of a :class:`Surveyed`; check and training decid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

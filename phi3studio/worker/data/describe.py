@@ -12,6 +12,7 @@ from phi3studio.worker.data.shorttext import shown_row
 
 _LOOKED_AT = 200
 _ENOUGH_BYTES = 8 * 1024 * 1024
+_MOST_BYTES = 64 * 1024 * 1024
 _MANY_COLUMNS = 200
 
 
@@ -52,15 +53,16 @@ def _beginning(reader: RowSource) -> tuple[list[Row], int, bool]:
     there the rows so far are about those of the chunks before.
     """
     rows: list[Row] = []
-    count, done, per_byte = 0, 0, 0.0
+    count, done, held, per_byte = 0, 0, 0, 0.0
     known = reader.known_rows()
     for batch in reader.batches(batch_rows=50):
         if done and batch.done > done:
             per_byte = count / done
         count, done = count + len(batch.rows), batch.done
         rows += batch.rows[: _LOOKED_AT - len(rows)]
+        held += batch.size
         enough = done >= _ENOUGH_BYTES or batch.total == 0 or known is not None
-        if len(rows) >= _LOOKED_AT and enough:
+        if (len(rows) >= _LOOKED_AT and enough) or held >= _MOST_BYTES:
             total = known if known is not None else round(max(count, per_byte * batch.total))
             return rows, total, known is not None
     return rows, count, True

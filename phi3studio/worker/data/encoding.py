@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from phi3studio.domain.errors import InputError
 
-LINE_BYTES = 16 * 1024 * 1024
-"""Longest line, and longest value, that is taken for data."""
+LINE_BYTES = 4 * 1024 * 1024
+"""Longest line, and longest row, that is taken for data: about a million tokens."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -21,6 +21,7 @@ from phi3studio.domain.dataset import (
     RepairOffer,
     SecretKind,
     Shorten,
+    SkipBroken,
     StripControl,
     Trim,
 )
@@ -173,6 +174,9 @@ class RowLint:
                     advice=self.advice[code],
                     rows=tally.rows,
                     examples=tuple(tally.examples),
+                    repairs=(_offer("Leave these rows out", SkipBroken()),)
+                    if code.startswith("data.")
+                    else (),
                 )
             )
         kinds = tuple(kind for kind in SECRET_KINDS if kind in self._secret_kinds)

@@ -171,8 +171,9 @@ class _Reading:
                 f"The data file {self.data.source} holds no rows.",
                 "Choose a file with rows in it.",
             )
-        self.digest = _digest(self.source)
-        return survey.finish()
+        surveyed = survey.finish()
+        self.digest = _digest(self.source) or _content_digest(surveyed)
+        return surveyed
 
     def again(self, decision: Decision) -> Iterator[tuple[Batch, list[Passed]]]:
         """Batches with their kept rows tokenised; the others are passed over unrendered."""
@@ -184,7 +185,7 @@ class _Reading:
                 raise _changed(self.data)
             rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
             yield batch, self._process.encode(self._process.render(rows))
-        if _digest(self.source) != self.digest:
+        if _digest(self.source) not in ("", self.digest):
             raise _changed(self.data)
 
     def _named(self, exc: InputError, row: int) -> InputError:
@@ -278,11 +279,17 @@ def _changed(data: Data) -> InputError:
 
 
 def _digest(source: RowSource) -> str:
-    """One digest for all files of a source, in their order; the file's own if there is one."""
+    """One digest for all files of a source, in their order; the file's own if there is one.
+    Empty for a source that is not in files."""
     digests = list(source.sha256.values())
-    if len(digests) == 1:
-        return digests[0]
+    if len(digests) <= 1:
+        return "".join(digests)
     return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _content_digest(rows: Surveyed) -> str:
+    """A digest of what the rows say, where there are no files to take one of."""
+    return hashlib.sha256(rows.prompts.tobytes() + rows.answers.tobytes()).hexdigest()
 
 
 def _manifest(

@@ -17,6 +17,10 @@ from phi3studio.worker.data.tokenise import Encoded, Encoder, Measure, Rendered,
 
 Row = dict[str, Any]
 _SHORTEN_ROUNDS = 12
+# Faults of the template or the model, or ones that have a repair of their own.
+_NOT_SKIPPED = frozenset(
+    {"data.missing_column", "data.empty_value", "data.no_assistant_turn", "model.chat_template"}
+)
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class Process:
         self.encoder = tokenizer if isinstance(tokenizer, Encoder) else Encoder(tokenizer)
         self.max_tokens = max_tokens
         kinds = {repair.kind for repair in data.repairs}
+        self._skip_broken = data.skip_broken or "skip_broken" in kinds
         self._shorten = "shorten" in kinds
         self._drop_cut_off = "drop_cut_off" in kinds
         self._repairs = RowRepairs(data, self.encoder.special_tokens)
@@ -83,7 +88,10 @@ class Process:
             try:
                 passed.rendered = self._renderer.render(repaired)
             except InputError as exc:
-                passed.error = exc
+                if self._skip_broken and exc.code not in _NOT_SKIPPED:
+                    passed.dropped = "skip_broken"
+                else:
+                    passed.error = exc
         return passed
 
     def encode(self, rows: Sequence[Passed], *, spans: bool = False) -> list[Passed]:

@@ -12,13 +12,15 @@ from phi3studio.worker.data.encoding import LINE_BYTES
 from phi3studio.worker.data.files import CHUNK, DataFile
 
 Row = dict[str, Any]
+SizedRows = tuple[list[Row], int]
+"""Rows, and about how many bytes their texts have."""
 _BOMB_BYTES = 256 * CHUNK
 _BOMB_RATIO = 1000
 
 
 def table_batches(
     file: DataFile, kind: str, batch_rows: int, batch_bytes: int
-) -> Iterator[list[Row]]:
+) -> Iterator[SizedRows]:
     """Rows in batches of at most *batch_rows* and about *batch_bytes*."""
     import pyarrow as pa
 
@@ -100,7 +102,7 @@ def _arrow(file: DataFile) -> Iterator[Any]:
             yield reader.get_batch(index)
 
 
-def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> Iterator[list[Row]]:
+def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> Iterator[SizedRows]:
     """Python rows of a record batch, never many large values at once."""
     import numpy as np
 
@@ -125,7 +127,7 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
             for name, value in row.items():
                 if type(value) in (bytes, memoryview, bytearray):
                     row[name] = bytes(value).decode("utf-8", "replace")
-        yield rows
+        yield rows, int(ends[stop - 1] - before)
         start = stop
 
 

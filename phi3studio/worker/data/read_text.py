@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +20,10 @@ from phi3studio.worker.data.files import CHUNK, Bounded, DataFile, chunks
 from phi3studio.worker.data.sniff import Dialect, Layout
 
 Sized = tuple[dict[str, Any], int]
-_WHOLE_BYTES = 32 * CHUNK
+_WHOLE_BYTES = 16 * CHUNK
 _DEEPEST = 200
-# orjson makes a float of an integer beyond 64 bits, and so loses digits.
-_LARGE_NUMBER = re.compile(rb"[0-9]{19}")
+_MOST_COLUMNS = 50_000
+_LARGE = float(2**63)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,9 @@ def _jsonl(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
             report(_too_long(number))
             continue
         try:
-            value = loads(line) if _LARGE_NUMBER.search(line) is None else _patient(line)
+            value = loads(line)
+            if _may_have_lost_digits(value):
+                value = _patient(line)
         except (ValueError, RecursionError) as exc:
             if not line.strip():
                 continue
@@ -83,6 +84,21 @@ def _jsonl(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
             yield value, len(line)
         else:
             report(BrokenLine(number, "the line is not a JSON object", "Write {…} on every line."))
+
+
+def _may_have_lost_digits(value: Any) -> bool:
+    """Whether there is a large float: orjson makes one of an integer beyond 64 bits."""
+    if type(value) is float:
+        return not -_LARGE < value < _LARGE
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return False
+    for item in value:
+        kind = type(item)
+        if kind is not str and kind is not int and _may_have_lost_digits(item):
+            return True
+    return False
 
 
 def _patient(line: bytes) -> Any:
@@ -123,8 +139,9 @@ def _json(file: DataFile, pieces: Iterator[bytes]) -> Iterator[Sized]:
             yield from _json_stream(file, held, pieces)
             return
     try:
-        large = _LARGE_NUMBER.search(held) is not None
-        value = _patient(bytes(held)) if large else orjson.loads(held)
+        value = orjson.loads(held)
+        if _may_have_lost_digits(value):
+            value = _patient(bytes(held))
     except (ValueError, RecursionError) as exc:
         try:
             value = _patient(bytes(held))
@@ -218,11 +235,11 @@ class _Pieces:
         self._held = self._held[len(part) :]
         self.given += len(part)
         self.line += part.count(b"\n")
-        if self.given - self.row_start > LINE_BYTES // 4:
+        if self.given - self.row_start > LINE_BYTES:
             raise InputError(
                 "data.row_too_long",
                 f"{self._file.path}: the row at line {self.line} is longer than "
-                f"{LINE_BYTES // 4 // CHUNK} MiB.",
+                f"{LINE_BYTES // CHUNK} MiB.",
                 "Divide it, or remove it.",
             )
         return part
@@ -293,6 +310,12 @@ def _csv(pieces: Iterator[bytes], dialect: Dialect, report: Report) -> Iterator[
         if not cells:
             continue
         if names is None:
+            if len(cells) > _MOST_COLUMNS:
+                raise InputError(
+                    "data.too_many_columns",
+                    f"Line {start} has {len(cells)} columns; at most {_MOST_COLUMNS} can be used.",
+                    "Check data.delimiter, or leave out the columns that are not needed.",
+                )
             names = _names(cells, dialect.header)
             if dialect.header:
                 continue
@@ -321,14 +344,14 @@ def _csv_reason(text: str) -> str:
 def _names(cells: list[str], header: bool) -> list[str]:
     """Column names: all different, none empty."""
     names: list[str] = []
-    taken: set[str] = set()
+    copies: dict[str, int] = {}
     for number, cell in enumerate(cells, start=1):
         name = cell.strip() if header else ""
-        name = name or f"column{number}"
-        unique, copy = name, 2
-        while unique in taken:
-            unique, copy = f"{name}_{copy}", copy + 1
-        taken.add(unique)
+        name = unique = name or f"column{number}"
+        while unique in copies:
+            copies[name] += 1
+            unique = f"{name}_{copies[name]}"
+        copies[unique] = 1
         names.append(unique)
     return names
 

@@ -9,7 +9,7 @@ from typing import Any
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.files import Bounded, DataFile
-from phi3studio.worker.data.read_tables import hub_rows, table_batches, table_rows
+from phi3studio.worker.data.read_tables import SizedRows, hub_rows, table_batches, table_rows
 from phi3studio.worker.data.read_text import BrokenLine, text_rows
 from phi3studio.worker.data.sniff import Layout, examine
 
@@ -21,12 +21,14 @@ _MOST_BROKEN = 1000
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows ``first``, ``first + 1`` … of a source. ``done`` and ``total`` count bytes on disk."""
+    """Rows ``first``, ``first + 1`` … of a source. ``done`` and ``total`` count bytes on disk;
+    ``size`` is about how many bytes the rows' texts have."""
 
     first: int
     rows: list[Row]
     done: int
     total: int
+    size: int
 
 
 class RowSource:
@@ -50,8 +52,8 @@ class RowSource:
         self.broken, self.broken_count = [], 0
         first, before, total = 0, 0, self.layout.bytes
         if self.layout.format == "hub":
-            for rows in _in_batches(hub_rows(self.source), batch_rows):
-                yield Batch(first, rows, first + len(rows), 0)
+            for rows, size in _in_batches(hub_rows(self.source), batch_rows):
+                yield Batch(first, rows, first + len(rows), 0, size)
                 first += len(rows)
             return
         tables = self.layout.format in ("parquet", "arrow")
@@ -59,12 +61,12 @@ class RowSource:
             expected = table_rows(file, self.layout.format) if tables else 0
             with Bounded(file, hashed=hashed) as raw:
                 inside = 0
-                for rows in self._of_file(file, raw, batch_rows):
+                for rows, size in self._of_file(file, raw, batch_rows):
                     inside += len(rows)
                     read = raw.read_bytes
                     if tables:
                         read = file.size * inside // max(inside, expected)
-                    yield Batch(first, rows, before + min(read, file.size), total)
+                    yield Batch(first, rows, before + min(read, file.size), total, size)
                     first += len(rows)
                 if hashed:
                     self.sha256[str(file.path)] = raw.sha256()
@@ -82,7 +84,7 @@ class RowSource:
         for batch in self.batches(batch_rows=200):
             yield from batch.rows
 
-    def _of_file(self, file: DataFile, raw: Bounded, batch_rows: int) -> Iterator[list[Row]]:
+    def _of_file(self, file: DataFile, raw: Bounded, batch_rows: int) -> Iterator[SizedRows]:
         layout = self.layout
         if layout.format in ("parquet", "arrow"):
             yield from table_batches(file, layout.format, batch_rows, BATCH_BYTES)
@@ -107,7 +109,7 @@ def _is_lenient(source: Source) -> bool:
     return source.skip_broken or any(repair.kind == "skip_broken" for repair in repairs)
 
 
-def _in_batches(rows: Iterator[tuple[Row, int]], batch_rows: int) -> Iterator[list[Row]]:
+def _in_batches(rows: Iterator[tuple[Row, int]], batch_rows: int) -> Iterator[SizedRows]:
     """Batches of at most so many rows and, roughly, :data:`BATCH_BYTES`."""
     batch: list[Row] = []
     held = 0
@@ -115,7 +117,7 @@ def _in_batches(rows: Iterator[tuple[Row, int]], batch_rows: int) -> Iterator[li
         batch.append(row)
         held += size
         if len(batch) >= batch_rows or held >= BATCH_BYTES:
-            yield batch
+            yield batch, held
             batch, held = [], 0
     if batch:
-        yield batch
+        yield batch, held

@@ -6,6 +6,7 @@ from typing import Any
 
 SHOWN_CHARACTERS = 400
 _SHOWN_ITEMS = 50
+_SHOWN_ROW = 20_000
 _SHOWN_COLUMNS = 200
 _DEEPEST = 6
 
@@ -19,6 +20,7 @@ def excerpt(text: str, length: int = 160) -> str:
 def shown_row(row: dict[str, Any], length: int = SHOWN_CHARACTERS) -> dict[str, Any]:
     """A row as JSON values of bounded size: long texts, lists and objects are shortened."""
     names = list(row)[:_SHOWN_COLUMNS]
+    length = min(length, max(40, _SHOWN_ROW // max(1, len(names))))
     return {str(name)[:200]: shown(row[name], length) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""What is kept of every row while a source streams by: a few numbers, about 170 bytes.
+"""What is kept of every row while a source streams by: a few numbers, about 130 bytes.
 
 From them is decided which rows are duplicates, contradict one another, leak, or are held out;
 see ``decide``.

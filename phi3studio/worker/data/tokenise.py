@@ -260,9 +260,11 @@ class Encoder:
             start = space if 0 <= space < len(text) - 1 else start
         return text[start:]
 
-    def _encode_batch(self, texts: Sequence[str]) -> Any:
+    def _encode_batch(self, texts: Sequence[str], *, spans: bool = False) -> Any:
         assert self._fast is not None
-        return self._fast.encode_batch(texts, add_special_tokens=False)
+        # The same ids; without the characters' places it is a tenth faster.
+        encode = self._fast.encode_batch if spans else self._fast.encode_batch_fast
+        return encode(texts, add_special_tokens=False)
 
     def _ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -273,7 +275,7 @@ class Encoder:
                 _Piece(self._ids(text), None, len(text)) if text else _NOTHING for text in texts
             ]
         with _parallel(len(texts) >= _PARALLEL_FROM):
-            encodings = self._encode_batch(texts)
+            encodings = self._encode_batch(texts, spans=spans)
         return [
             _Piece(encoding.ids, encoding.offsets if spans else None, len(text))
             for encoding, text in zip(encodings, texts, strict=True)

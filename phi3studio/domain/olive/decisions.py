@@ -1,0 +1,216 @@
+"""What becomes of each key of an Olive config, and how keys are looked up and ticked off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from phi3studio.domain.template import nearest
+
+Kind = Literal["carried", "translated", "refused"]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one key.
+
+    ``path`` names the key (``passes.lora.config.lora_r``, ``data_configs[0].name``). *carried*:
+    the value stands in the recipe at ``to``. *translated*: ``text`` says how, ``to`` names the
+    recipe's key if there is one. *refused*: ``text`` is the reason, ``instead`` what to do.
+    ``blocks``: with it refused, the recipe could not run or would train something else.
+    ``needs_azure``: it speaks of Azure ML and is kept here for a target there.
+    """
+
+    path: str
+    value: Any
+    kind: Kind
+    to: str | None = None
+    text: str = ""
+    instead: str = ""
+    blocks: bool = False
+    needs_azure: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision as JSON values, without what does not apply."""
+        values: dict[str, Any] = {"path": self.path, "value": self.value, "decision": self.kind}
+        values |= {
+            key: getattr(self, key)
+            for key in ("to", "text", "instead", "blocks", "needs_azure")
+            if getattr(self, key)
+        }
+        return values
+
+
+class Entry(NamedTuple):
+    """A value of the config and the path that leads to it."""
+
+    path: str
+    value: Any
+
+
+def leaves(value: Any, path: str = "") -> Iterator[Entry]:
+    """Every leaf of a config: scalars, and lists that hold no mapping; also empty mappings."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, Sequence) and any(isinstance(item, Mapping) for item in value):
+        for at, inner in enumerate(value):
+            yield from leaves(inner, f"{path}[{at}]")
+    else:
+        yield Entry(path, value)
+
+
+@dataclass
+class Draft:
+    """The recipe in the making, and the decisions so far. Keys are dotted: ``method.rank``."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    defaults: list[str] = field(default_factory=list)
+    """Sentences on settings that the config leaves to Olive."""
+
+    def carry(self, entry: Entry, to: str, value: Any = None) -> None:
+        """The value (or *value* for it) goes into the recipe at *to*."""
+        self._set(entry, to, entry.value if value is None else value)
+        self.decisions.append(Decision(entry.path, entry.value, "carried", to=to))
+
+    def translate(self, entry: Entry, text: str, to: str | None = None, value: Any = None) -> None:
+        """The key is expressed otherwise, as *text* says; with *to*, as *value* there."""
+        if to is not None:
+            self._set(entry, to, value)
+        self.decisions.append(Decision(entry.path, entry.value, "translated", to=to, text=text))
+
+    def refuse(
+        self,
+        entry: Entry,
+        text: str,
+        instead: str,
+        *,
+        blocks: bool = False,
+        needs_azure: bool = False,
+    ) -> None:
+        """The key, with all that lies below it, cannot be taken over."""
+        for leaf in leaves(entry.value, entry.path):
+            self.decisions.append(
+                Decision(
+                    leaf.path,
+                    leaf.value,
+                    "refused",
+                    text=text,
+                    instead=instead,
+                    blocks=blocks,
+                    needs_azure=needs_azure,
+                )
+            )
+
+    def azure(self, entry: Entry, what: str) -> None:
+        """Keep a key of Azure ML: it needs that target."""
+        self.refuse(
+            entry,
+            f"{what}; it needs the Azure target.",
+            "On this computer the recipe runs without it.",
+            needs_azure=True,
+        )
+
+    def default(self, key: str, value: Any, text: str) -> None:
+        """Set what the config leaves open to what Olive takes for it."""
+        if key not in self.values:
+            self.values[key] = value
+            self.defaults.append(text)
+
+    def _set(self, entry: Entry, to: str, value: Any) -> None:
+        self.values[to] = value
+        self.sources[to] = entry.path
+
+    def recipe_values(self) -> dict[str, Any]:
+        """The values as the nested mapping of a recipe file."""
+        nested: dict[str, Any] = {}
+        for key, value in self.values.items():
+            *sections, name = key.split(".")
+            place = nested
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[name] = value
+        return nested
+
+
+class Section:
+    """A mapping of the config; what is nested in its ``config`` or ``params`` counts as its own.
+
+    Each key is taken once. :meth:`rest` gives those that nobody took.
+    """
+
+    def __init__(
+        self, entry: Entry, draft: Draft, nested: Sequence[str] = ("config", "params")
+    ) -> None:
+        self.path = entry.path
+        self.draft = draft
+        self._entries: dict[str, Entry] = {}
+        self._add(entry, nested)
+
+    def _add(self, entry: Entry, nested: Sequence[str]) -> None:
+        if not isinstance(entry.value, Mapping):
+            self.draft.refuse(
+                entry, "A mapping of keys to values belongs here.", "Write one.", blocks=True
+            )
+            return
+        for key, value in entry.value.items():
+            inner = Entry(f"{entry.path}.{key}" if entry.path else str(key), value)
+            if key in nested and (value is None or isinstance(value, Mapping)):
+                if value:
+                    self._add(inner, nested)
+                else:
+                    self.draft.translate(inner, "Empty: nothing is set by it.")
+            elif key in self._entries:
+                self.draft.refuse(
+                    inner,
+                    f"{key} is given twice, also as {self._entries[key].path}.",
+                    "Keep one of them.",
+                    blocks=value != self._entries[key].value,
+                )
+            else:
+                self._entries[str(key)] = inner
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def take(self, *keys: str) -> Entry | None:
+        """The entry of the first of *keys* that is there; the others are refused as doubles."""
+        found: Entry | None = None
+        for key in keys:
+            entry = self._entries.pop(key, None)
+            if entry is None:
+                continue
+            if found is None:
+                found = entry
+            else:
+                self.draft.refuse(
+                    entry,
+                    f"It says the same as {found.path}, which counts.",
+                    "Keep one of them.",
+                    blocks=entry.value != found.value,
+                )
+        return found
+
+    def peek(self, key: str) -> Any:
+        """The value of a key without taking it; ``None`` if it is not there."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.value
+
+    def keys(self) -> list[str]:
+        """The keys that nobody took yet."""
+        return list(self._entries)
+
+    def refuse_rest(self, known: Sequence[str], where: str) -> None:
+        """Refuse every key that nobody took; *known* are the right ones *where* it stands."""
+        for key in self.keys():
+            entry = self._entries.pop(key)
+            near = nearest(key, list(known))
+            self.draft.refuse(
+                entry,
+                f"{where} has no key “{key}” that is known here.",
+                f"Write “{near}” instead, or remove the key." if near else "Remove the key.",
+                blocks=True,
+            )

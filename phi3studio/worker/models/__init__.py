@@ -1,0 +1,20 @@
+"""Base models: found, fetched, converted, and looked into before anything is loaded.
+
+Also the models service (``service models``), the only part of the program that asks a hub.
+"""
+
+from phi3studio.worker.models.facts import ModelFacts, check_against_model, model_facts
+from phi3studio.worker.models.resolve import resolve_model
+from phi3studio.worker.models.service import handlers
+from phi3studio.worker.models.starter import STARTER_REQUIREMENT, STARTER_SHA256, make_starter
+
+__all__ = [
+    "STARTER_REQUIREMENT",
+    "STARTER_SHA256",
+    "ModelFacts",
+    "check_against_model",
+    "handlers",
+    "make_starter",
+    "model_facts",
+    "resolve_model",
+]

@@ -1,0 +1,280 @@
+"""A Hugging Face hub: what a model consists of there, who asks, and what its errors mean.
+
+Uses ``huggingface_hub``, so mirrors (``HF_ENDPOINT``), proxies, offline mode (``HF_HUB_OFFLINE``)
+and the cache folder are what its other users on this computer have set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from phi3studio.domain.errors import InputError, RunError, UserFacingError
+from phi3studio.runs import secrets
+from phi3studio.runs.model_folder import INDEX, is_plain_name
+
+_SMALL_FILES = {
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.json",
+    "chat_template.jinja",
+    INDEX,
+}
+_LICENCE = re.compile(r"(licen[cs]e|notice|use_policy)(\.(md|txt))?", re.IGNORECASE)
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
+_RETRIED = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file to fetch. ``digest``: SHA-256 of large files, git's blob hash of small ones."""
+
+    path: str
+    bytes: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """What a hub says of one commit of a model: the needed files, small ones first."""
+
+    hub_id: str
+    commit: str
+    files: tuple[RemoteFile, ...]
+    code_files: tuple[str, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A hub's address and the token that it is asked with."""
+
+    endpoint: str
+    token: str | None
+
+    @classmethod
+    def of_user(cls) -> Hub:
+        """The hub of the environment, with the user's token: ``HF_TOKEN``, then the keyring's,
+        then that of ``hf auth login``. Raises :class:`RunError` in offline mode.
+        """
+        # The library would otherwise describe this computer in every request.
+        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+        from huggingface_hub import constants, get_token
+
+        if constants.is_offline_mode():
+            raise RunError(
+                "model.offline",
+                "Offline mode is on (HF_HUB_OFFLINE), so nothing is fetched.",
+                "Unset HF_HUB_OFFLINE and try again, or add the model from a folder: "
+                "phi3studio models add PATH.",
+            )
+        token = os.environ.get("HF_TOKEN") or secrets.hub_token() or get_token()
+        return cls(constants.ENDPOINT, token or None)
+
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        from huggingface_hub.utils._headers import build_hf_headers
+
+        from phi3studio import __version__
+
+        return build_hf_headers(
+            token=self.token or False, library_name="phi3studio", library_version=__version__
+        )
+
+    def url(self, hub_id: str, commit: str, path: str) -> str:
+        """Where a file's bytes are asked for."""
+        from huggingface_hub import hf_hub_url
+
+        return hf_hub_url(hub_id, path, revision=commit, endpoint=self.endpoint)
+
+    def model(self, hub_id: str, revision: str | None, with_code: bool = False) -> RemoteModel:
+        """What there is of a model. Raises the library's errors; see :meth:`error`."""
+        from huggingface_hub import HfApi
+
+        if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
+            raise self._no_revision(hub_id, revision)
+        api = HfApi(endpoint=self.endpoint, token=self.token or False, library_name="phi3studio")
+        info = api.model_info(hub_id, revision=revision, files_metadata=True, timeout=20)
+        commit = info.sha or ""
+        if not _COMMIT.fullmatch(commit):
+            raise _bad_answer(self.endpoint, "it names no commit")
+        files: dict[str, RemoteFile] = {}
+        for item in info.siblings or ():
+            digest = item.lfs.sha256 if item.lfs else item.blob_id
+            size = item.lfs.size if item.lfs else item.size
+            # A name that leads out of the folder is nothing a model needs; it is never written.
+            if is_plain_name(item.rfilename) and digest and size is not None and size >= 0:
+                if not _HASH.fullmatch(digest):
+                    raise _bad_answer(self.endpoint, f"{item.rfilename} has no proper hash")
+                files[item.rfilename] = RemoteFile(item.rfilename, size, digest)
+        code = tuple(sorted(name for name in files if name.endswith(".py") and "/" not in name))
+        wanted = needed_files(hub_id, set(files)) + (list(code) if with_code else [])
+        return RemoteModel(
+            hub_id,
+            commit,
+            tuple(sorted((files[name] for name in wanted), key=lambda file: file.bytes)),
+            code,
+        )
+
+    def error(self, exc: Exception, hub_id: str, revision: str | None = None) -> UserFacingError:
+        """What a user should read about an error of the library or its connection."""
+        import httpx2
+        from huggingface_hub import errors
+
+        if isinstance(exc, UserFacingError):
+            return exc
+        if isinstance(exc, errors.RevisionNotFoundError):
+            return self._no_revision(hub_id, revision or "")
+        if isinstance(exc, errors.HfHubHTTPError):
+            return self._status_error(exc, hub_id)
+        if isinstance(exc, errors.OfflineModeIsEnabled | httpx2.HTTPError | OSError):
+            return RunError(
+                "model.no_connection",
+                f"{self.endpoint} cannot be reached or broke off: {_short(exc)}.",
+                "Check the connection (a proxy is taken from HTTPS_PROXY, a mirror from "
+                "HF_ENDPOINT), then get the model again: what arrived is kept.",
+            )
+        if isinstance(exc, ValueError | KeyError | TypeError):
+            return _bad_answer(self.endpoint, _short(exc))
+        raise exc
+
+    def _status_error(self, exc: Any, hub_id: str) -> UserFacingError:
+        status = exc.response.status_code
+        code = exc.response.headers.get("X-Error-Code", "")
+        message = exc.response.headers.get("X-Error-Message", "")
+        page = f"{self.endpoint}/{hub_id}"
+        again = f"phi3studio models get {hub_id}"
+        if code == "GatedRepo" or (status == 403 and not code):
+            if self.token is None:
+                return InputError(
+                    "model.gated",
+                    f"{hub_id} is gated: its owner wants the licence accepted first.",
+                    f"Open {page} signed in, read and accept the licence; make a token at "
+                    f"{self.endpoint}/settings/tokens and store it with "
+                    f"“phi3studio models sign-in”; then {again}",
+                )
+            return InputError(
+                "model.gated",
+                f"{hub_id} is gated, and the account of your token has no access to it.",
+                f"Open {page} with that account and accept the licence; some owners then have to "
+                f"approve. A fine-grained token also needs the right to read gated models. "
+                f"Then {again}",
+            )
+        if status == 401 and (self.token is not None or "credentials" in message.lower()):
+            return InputError(
+                "token.rejected",
+                "The hub does not accept your token.",
+                f"Make a new one at {self.endpoint}/settings/tokens and store it with "
+                "“phi3studio models sign-in” (a token in HF_TOKEN comes first).",
+            )
+        if status in (401, 404):
+            return InputError(
+                "model.not_found",
+                f"{self.endpoint} has no model {hub_id} that you may see.",
+                "Check the spelling (owner/name); for a private model sign in first: "
+                "phi3studio models sign-in",
+            )
+        if status == 429:
+            return RunError(
+                "model.hub_busy",
+                "The hub asks to wait: too many requests came from here.",
+                f"Wait some minutes, then {again} What arrived is kept.",
+            )
+        return RunError(
+            "model.hub_failed",
+            f"The hub answered with an error ({status}) for {hub_id}.",
+            f"Try again later: {again} What arrived is kept.",
+        )
+
+    def _no_revision(self, hub_id: str, revision: str) -> InputError:
+        return InputError(
+            "model.no_revision",
+            f"{hub_id} has no revision “{revision}”.",
+            f"Look at {self.endpoint}/{hub_id}/commits/main for its commits, or leave it out.",
+        )
+
+
+def needed_files(hub_id: str, names: set[str]) -> list[str]:
+    """Which of a repository's files a training needs: safetensors, tokenizer, settings, licence.
+
+    Raises :class:`InputError` when the weights are only there as pickles, or not at all.
+    """
+    shards = [name for name in names if _SHARD.fullmatch(name)]
+    if INDEX in names and shards:
+        weights = shards
+    elif "model.safetensors" in names:
+        weights = ["model.safetensors"]
+    else:
+        weights = [n for n in names if n.endswith(".safetensors") and "/" not in n]
+    if not weights:
+        pickled = any(name.endswith((".bin", ".pt", ".pth")) for name in names)
+        if pickled:
+            raise InputError(
+                "model.pickle",
+                f"{hub_id} has its weights only as pickle files, whose loading could run code.",
+                "Choose a model with safetensors. If you trust this one, download its folder "
+                "yourself and convert it: phi3studio models add FOLDER --convert-pickle",
+            )
+        raise InputError(
+            "model.no_weights",
+            f"{hub_id} holds no safetensors weights.",
+            "Choose a repository with the original weights, not one with GGUF, ONNX or MLX files.",
+        )
+    if "config.json" not in names:
+        raise InputError(
+            "model.no_config",
+            f"{hub_id} holds no config.json, so it is no model that can be tuned.",
+            "Choose a repository with the whole model, not an adapter.",
+        )
+    small = {n for n in names if n in _SMALL_FILES or _LICENCE.fullmatch(n)}
+    return sorted({*small, *weights} - (set() if weights is shards else {INDEX}))
+
+
+def is_passing(exc: Exception) -> bool:
+    """Whether the same request may well succeed a little later."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if isinstance(exc, HfHubHTTPError):
+        return exc.response.status_code in _RETRIED
+    return isinstance(exc, httpx2.TransportError | httpx2.StreamError)
+
+
+def asked_wait(exc: Exception) -> float | None:
+    """How many seconds the hub asks to wait, if it does."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if not isinstance(exc, HfHubHTTPError):
+        return None
+    headers = exc.response.headers
+    value = headers.get("Retry-After", "")
+    if not value and (found := re.search(r"r=0\s*;\s*t=(\d+)", headers.get("ratelimit", ""))):
+        value = found[1]
+    return float(value) if value.isdigit() else None
+
+
+def _bad_answer(endpoint: str, reason: str) -> RunError:
+    return RunError(
+        "model.bad_answer",
+        f"{endpoint} does not answer as a model hub does: {reason}.",
+        "Check HF_ENDPOINT, or whether a proxy or a sign-in page of the network answers instead.",
+    )
+
+
+def _short(exc: BaseException) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:200]

@@ -1,0 +1,93 @@
+"""MLflow model folders, as Azure ML's registry hands them out, as one Hugging Face folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from phi3studio.domain.errors import InputError
+from phi3studio.runs.model_folder import check_model_folder, is_whole
+
+_FLAVOURS = ("transformers", "hftransformersv2", "hftransformers")
+
+
+def is_mlflow(folder: Path) -> bool:
+    """Whether *folder* says that it is an MLflow model."""
+    return (folder / "MLmodel").is_file()
+
+
+def mlflow_model(folder: Path, cache: Path) -> Path:
+    """The Hugging Face folder of the MLflow model *folder*.
+
+    That is its own model folder where it is whole; otherwise model, config and tokenizer are
+    brought together below *cache*, by hard links where the disk allows. Raises
+    :class:`InputError` when it holds no language model of a known flavour.
+    """
+    root = folder.resolve()
+    parts = _parts(root)
+    if not parts:
+        raise InputError(
+            "model.mlflow",
+            f"The MLflow model {folder} holds no Hugging Face model "
+            f"(flavour {' or '.join(_FLAVOURS)}).",
+            "Export it with mlflow.transformers, or name a folder with config.json.",
+        )
+    for part in parts:
+        if not part.resolve().is_relative_to(root):
+            raise InputError(
+                "model.unsafe_path",
+                f"{folder} refers to a place outside of itself: {part}",
+                "Do not use this model; get it again from where it was published.",
+            )
+    if is_whole(parts[0]):
+        return parts[0]
+    stamp = f"{root}\n{(root / 'MLmodel').stat().st_mtime_ns}"
+    target = cache / "mlflow" / hashlib.sha256(stamp.encode()).hexdigest()[:16]
+    if not is_whole(target):
+        _bring_together(parts, target)
+    check_model_folder(target)
+    return target
+
+
+def _parts(root: Path) -> list[Path]:
+    """The folders with weights, config and tokenizer, the weights' first."""
+    try:
+        values: Any = yaml.safe_load((root / "MLmodel").read_text("utf-8"))
+        flavours = values.get("flavors") or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+        return []
+    if "transformers" in flavours:
+        names = [str((flavours["transformers"] or {}).get("model_binary") or "model")]
+        names += ["model", "components/tokenizer"]
+    elif any(flavour in flavours for flavour in _FLAVOURS):
+        names = ["data/model", "data/config", "data/tokenizer"]
+    else:
+        return []
+    folders = [root / name for name in dict.fromkeys(names)]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _bring_together(parts: list[Path], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        made = Path(scratch) / "model"
+        made.mkdir()
+        for part in parts:
+            for file in sorted(part.iterdir()):
+                if file.is_file() and not file.is_symlink() and not (made / file.name).exists():
+                    _link_or_copy(file, made / file.name)
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
