@@ -6,6 +6,7 @@ They ask the same inspector service as the window, so both say the same.
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -59,7 +60,9 @@ ModelName = Annotated[
 Length = Annotated[int, typer.Option("--length", min=8, help="Sequence length in tokens.")]
 Repairs = Annotated[
     list[str] | None,
-    typer.Option("--repair", help="A repair to apply (its kind, e.g. trim); may be repeated."),
+    typer.Option(
+        "--repair", help="A repair to apply: its kind, e.g. trim, or its JSON; may be repeated."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -247,11 +250,26 @@ async def _recipe(
     folder = Path(model).expanduser()
     chosen = str(folder.absolute()) if folder.is_dir() else model
     recipe = _parsed(
-        {**source, **shape, "repairs": [{"kind": kind} for kind in repairs or ()]},
+        {**source, **shape, "repairs": [_repair(text) for text in repairs or ()]},
         model={"source": chosen},
         training={"sequence_length": length},
     )
     return recipe, reason
+
+
+def _repair(text: str) -> dict[str, Any]:
+    """A repair's kind, or its whole JSON object as a finding offers it."""
+    if not text.lstrip().startswith("{"):
+        return {"kind": text}
+    try:
+        value: dict[str, Any] = json.loads(text)
+        return value
+    except ValueError as exc:
+        raise InputError(
+            "data.repair",
+            f"The repair {text!r} is not valid JSON: {exc}.",
+            'Write a kind such as trim, or an object such as {"kind": "redact", "what": ["key"]}.',
+        ) from exc
 
 
 def _shape_keys(shape: ShapeProposal) -> dict[str, Any]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import asdict
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phi3studio.cli.output import print_json, size
+
+if TYPE_CHECKING:
+    from phi3studio.runs.models import KnownModel
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -17,42 +22,211 @@ models_app = typer.Typer(help="Base models: known, installed, fetched.", no_args
 
 @models_app.command("list")
 def list_models(as_json: Json = False) -> None:
-    """List the catalogue and what of it is on disk."""
-    from phi3studio.runs.models import ModelStore, catalogue
+    """List the catalogue, the added models and those in the hub's cache."""
+    from phi3studio.runs.models import ModelStore
     from phi3studio.runs.paths import user_home
 
-    store = ModelStore(user_home())
-    rows = [
-        entry.model_dump() | {"installed": store.is_installed(entry.name)} for entry in catalogue()
-    ]
+    known = list(ModelStore(user_home()).all())
     if as_json:
-        print_json(rows)
+        print_json([_row(model) for model in known])
         return
-    for row in rows:
-        place = "on disk" if row["installed"] else f"{size(row['download_bytes'])} to fetch"
-        typer.echo(f"{row['name']:<16} {row['title']:<40} {row['licence']:<12} {place}")
-    typer.echo("A folder with a model in Hugging Face format can be used by its path.")
+    for model in known:
+        entry = model.entry
+        if model.folder is not None:
+            where = "on disk"
+        elif entry is None:
+            where = "no longer whole"
+        else:
+            where = f"{size(entry.download_bytes)} to fetch"
+            where += ", licence to accept first" if entry.gated else ""
+        title, licence = (entry.title, entry.licence) if entry else (str(model.folder or ""), "")
+        typer.echo(f"{model.name:<16} {title:<31} {licence:<27} {where}")
+    typer.echo(
+        "Any other model of the hub: phi3studio models get owner/name. "
+        "A model folder can be used by its path."
+    )
+
+
+def _row(model: KnownModel) -> dict[str, Any]:
+    facts = model.entry.model_dump(mode="json") if model.entry else {"name": model.name}
+    return facts | {
+        "installed": model.folder is not None,
+        "place": model.place,
+        "folder": str(model.folder) if model.folder else None,
+    }
 
 
 @models_app.command("get")
-def get(name: Annotated[str, typer.Argument(metavar="NAME")], as_json: Json = False) -> None:
-    """Fetch a model of the catalogue, so that the first run need not."""
-    folder = asyncio.run(_get(name, as_json))
+def get(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Catalogue name, or owner/name.")],
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Ask the hub even if a whole model is here.")
+    ] = False,
+    code: Annotated[
+        bool, typer.Option("--code", help="Also fetch the program code it brings; nothing runs.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch a model into the hub's cache. After a break the same command goes on."""
+    params = {"source": name, "revision": revision, "update": update, "code": code}
+    result = asyncio.run(_served("get", params, as_json))
     if as_json:
-        print_json({"name": name, "folder": folder})
+        print_json(result)
     else:
-        typer.echo(f"{name} is in {folder}")
+        fetched = f" ({size(result['fetched'])} fetched)" if result["fetched"] else ""
+        typer.echo(f"{name} is in {result['folder']}{fetched}")
 
 
-async def _get(name: str, quiet: bool) -> str:
+@models_app.command("add")
+def add(
+    path: Annotated[Path, typer.Argument(help="Model folder, MLflow folder, or GGUF file.")],
+    name: Annotated[str | None, typer.Option("--name", help="What to call it.")] = None,
+    convert_pickle: Annotated[
+        bool,
+        typer.Option(
+            "--convert-pickle",
+            help="Convert pickled weights (*.bin), in a process without network.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make a model that is on this computer usable by a name."""
+    params = {"path": str(path.absolute()), "name": name, "convert_pickle": convert_pickle}
+    result = asyncio.run(_served("add", params, as_json))
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(f"{result['name']} is {result['folder']}")
+
+
+@models_app.command("remove")
+def remove(
+    name: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove a model from this computer; a folder that was added is only forgotten."""
+    from phi3studio.runs.files import folder_bytes
+    from phi3studio.runs.models import ModelStore
+    from phi3studio.runs.paths import user_home
+
+    store = ModelStore(user_home())
+    if not yes and not as_json:
+        found = next((m for m in store.all() if m.name == name and m.folder is not None), None)
+        if found is not None and found.folder is not None and found.place != "folder":
+            shared = " Other programs may use it too." if found.place == "hub" else ""
+            typer.confirm(
+                f"Remove {name} ({size(folder_bytes(found.folder))}) from {found.folder}?{shared}",
+                abort=True,
+            )
+    place, freed = store.remove(name)
+    if as_json:
+        print_json({"removed": name, "place": place, "bytes": freed})
+    elif place == "folder":
+        typer.echo(f"{name} is forgotten; its folder is as it was.")
+    else:
+        typer.echo(f"Removed {name} ({size(freed)}).")
+
+
+@models_app.command("verify")
+def verify(
+    name: Annotated[str | None, typer.Argument(help="One model; all on disk without it.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read all files of the models on disk and compare them with their hashes and lengths."""
+    from phi3studio.runs.model_folder import check_model_folder, damages
+    from phi3studio.runs.models import ModelStore
+    from phi3studio.runs.paths import user_home
+
+    store = ModelStore(user_home())
+    if name is None:
+        folders = {m.name: m.folder for m in store.all() if m.folder is not None}
+    else:
+        folders = {name: store.folder(name)}
+        check_model_folder(folders[name])
+    reports = [
+        {"name": known, "folder": str(folder), "damages": damages(folder)}
+        for known, folder in folders.items()
+    ]
+    bad = any(report["damages"] for report in reports)
+    if as_json:
+        print_json(reports)
+    else:
+        for report in reports:
+            typer.echo(f"{report['name']:<40} {'DAMAGED' if report['damages'] else 'whole'}")
+            for damage in report["damages"]:
+                typer.echo(f"  {damage}")
+        if not reports:
+            typer.echo("There is no model on disk yet.")
+        if bad:
+            typer.echo("Remove a damaged model and get it again: phi3studio models remove NAME")
+    if bad:
+        raise typer.Exit(1)
+
+
+@models_app.command("sign-in")
+def sign_in() -> None:
+    """Store a token for the Hugging Face hub in the system's keyring; it is asked for."""
+    from phi3studio.runs.secrets import save_hub_token
+
+    if sys.stdin.isatty():
+        token = typer.prompt("Token (https://huggingface.co/settings/tokens)", hide_input=True)
+    else:
+        token = sys.stdin.readline()
+    save_hub_token(token)
+    typer.echo("The token is in the system's keyring.")
+
+
+@models_app.command("sign-out")
+def sign_out() -> None:
+    """Remove the stored token."""
+    from phi3studio.runs.secrets import forget_hub_token
+
+    typer.echo("The token is removed." if forget_hub_token() else "There was no token.")
+
+
+async def _served(method: str, params: dict[str, Any], quiet: bool) -> dict[str, Any]:
+    """Let the models service do it, showing its progress on standard error."""
     from phi3studio.services.client import Service
 
     async with Service.start("models") as service:
-        stream = service.stream("get", source=name)
+        stream = service.stream(method, **params)
+        shown = _Progress() if not quiet else None
         async for item in stream:
-            if not quiet:
-                typer.echo(f"  {item['activity']} …", err=True)
-        return str(stream.result["folder"])
+            if shown is not None:
+                shown.show(item)
+        if shown is not None:
+            shown.end()
+        result: dict[str, Any] = stream.result
+        return result
+
+
+class _Progress:
+    """Progress as lines; on a terminal the bytes overwrite one line."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._open = False
+
+    def show(self, item: dict[str, Any]) -> None:
+        if "file" not in item:
+            self.end()
+            typer.echo(f"  {item['activity']} …", err=True)
+        elif self._terminal:
+            share = 100 * item["done"] // max(1, item["total"])
+            line = f"  {share:>3} %  {size(item['done'])} of {size(item['total'])}  {item['file']}"
+            typer.echo(f"\r{line:<78}", nl=False, err=True)
+            self._open = True
+        elif item["file_done"] == item["file_total"]:
+            typer.echo(f"  {item['file']} ({size(item['file_total'])})", err=True)
+
+    def end(self) -> None:
+        if self._open:
+            typer.echo("", err=True)
+            self._open = False
 
 
 def doctor(as_json: Json = False) -> None:

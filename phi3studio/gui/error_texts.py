@@ -159,6 +159,18 @@ KNOWN: dict[str, tuple[str, str]] = {
             "Errors", "Give yourself the right to write there, or choose another folder."
         ),
     ),
+    "token.malformed": (
+        QT_TRANSLATE_NOOP("Errors", "That is no token of the Hugging Face hub."),
+        QT_TRANSLATE_NOOP("Errors", "Tokens begin with hf_; paste the whole of it."),
+    ),
+    "token.no_keyring": (
+        QT_TRANSLATE_NOOP("Errors", "This system has no keyring that could hold the token."),
+        QT_TRANSLATE_NOOP("Errors", "Install and unlock a keyring, or set HF_TOKEN."),
+    ),
+    "disk.too_little": (
+        QT_TRANSLATE_NOOP("Errors", "The disk has too little room for this run."),
+        QT_TRANSLATE_NOOP("Errors", "Free some space, or use another disk."),
+    ),
     "disk.full": (
         QT_TRANSLATE_NOOP("Errors", "The disk is full."),
         QT_TRANSLATE_NOOP("Errors", "Free some space and resume the run."),

@@ -1,40 +1,50 @@
-"""The window: a rail and rooms. It only wires; rooms are built when first entered."""
+"""The window: a rail and rooms. It only wires; rooms are built when first entered.
+
+The empty window is painted before the rooms' modules are imported: nothing here imports them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
-from phi3studio.gui.context import Context
-from phi3studio.gui.home.model import RunsModel
-from phi3studio.gui.home.page import HomePage
-from phi3studio.gui.rooms import Rooms
-from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, Room
-from phi3studio.runs.store import RunFolder
+
+if TYPE_CHECKING:
+    from phi3studio.gui.home.model import RunsModel
+    from phi3studio.gui.rooms import Rooms
+    from phi3studio.runs.store import RunFolder
+
+_SHORTCUTS = ("home", "new", "chat", "compare", "queue", "models")
 
 
 class MainWindow(QMainWindow):
-    """Shows one room at a time. ``closed`` when the user closed it for good."""
+    """Shows one room at a time. ``closed`` when the user closed it for good.
+
+    Made empty; :meth:`furnish` gives it its rooms.
+    """
 
     closed = Signal()
+    runs: RunsModel
 
-    def __init__(self, context: Context, rooms: Rooms) -> None:
+    def __init__(self, theme: Theme, preferences: PreferencesFile) -> None:
         super().__init__()
-        self._context = context
-        self._rooms = rooms
+        self._theme = theme
+        self._preferences = preferences
+        self._rooms: Rooms | None = None
         self._pages: dict[str, Page] = {}
         self._sure = False
         self.setWindowTitle("Phi-3 Studio")
         self.setMinimumSize(QSize(760, 560))
-        self.runs = RunsModel(context.store, context.tasks, self)
         self._rail = Rail(
-            context.theme,
+            theme,
             "Phi-3 Studio",
             (
                 Room("home", self.tr("Home"), "home"),
@@ -47,7 +57,7 @@ class MainWindow(QMainWindow):
                 Room("settings", self.tr("Settings"), "settings", below=True),
             ),
         )
-        self._rail.room_chosen.connect(self.go)
+        self._rail.set_current("home")
         self._stack = QStackedWidget()
         middle = QWidget()
         layout = QHBoxLayout(middle)
@@ -56,26 +66,20 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._rail)
         layout.addWidget(self._stack, 1)
         self.setCentralWidget(middle)
-        self._factories: dict[str, Callable[[], Page]] = {
-            "home": self._home,
-            "new": lambda: rooms.wizard(self),
-            "chat": lambda: rooms.chat(self),
-            "compare": lambda: rooms.compare(self),
-            "queue": lambda: rooms.queue(self),
-            "models": lambda: rooms.models(self),
-            "doctor": lambda: rooms.doctor(self),
-            "settings": lambda: rooms.settings(self),
-            "run": lambda: rooms.run(self),
-        }
-        for number, key in enumerate(
-            ("home", "new", "chat", "compare", "queue", "models"), start=1
-        ):
+        self.resize(1280, 800)
+        if preferences.value.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(preferences.value.geometry.encode()))
+
+    def furnish(self, rooms: Rooms) -> None:
+        """Take the rooms and go home."""
+        self._rooms = rooms
+        self.runs = rooms.make_runs(self)
+        self._rail.room_chosen.connect(self.go)
+        for number, key in enumerate(_SHORTCUTS, start=1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(lambda k=key: self.go(k))
-        QShortcut(QKeySequence(QKeySequence.StandardKey.New), self).activated.connect(
-            lambda: self.go("new")
-        )
-        self.resize(1280, 800)
+        new = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
+        new.activated.connect(lambda: self.go("new"))
         self.go("home")
 
     @property
@@ -87,17 +91,18 @@ class MainWindow(QMainWindow):
     def page(self, key: str) -> Page:
         """A room, built if need be."""
         if key not in self._pages:
-            page = self._factories[key]()
+            assert self._rooms is not None, "not furnished yet"
+            page = self._rooms.build(key, self)
             self._pages[key] = page
             self._stack.addWidget(page)
         return self._pages[key]
 
     def go(self, key: str) -> None:
         """Bring a room to the front."""
-        page = self.page(key)
         before = self.current
-        if before is not page or self._stack.count() == 1:
-            if before is not None and before is not page:
+        page = self.page(key)
+        if before is not page:
+            if before is not None:
                 before.left()
             self._stack.setCurrentWidget(page)
             page.entered()
@@ -107,6 +112,7 @@ class MainWindow(QMainWindow):
     def show_run(self, run: RunFolder) -> None:
         """Open the page of a run."""
         self.go("run")
+        assert self._rooms is not None, "not furnished yet"
         self._rooms.show_run(self.page("run"), run)
 
     def bring_forward(self) -> None:
@@ -121,33 +127,35 @@ class MainWindow(QMainWindow):
         """The dot beside Doctor."""
         self._rail.set_dot("doctor", level, words)
 
-    def restore(self, geometry: str) -> None:
-        """Take the place and size of the last time."""
-        if geometry:
-            self.restoreGeometry(QByteArray.fromBase64(geometry.encode()))
+    def close_for_good(self) -> None:
+        """Close without asking: runs go on in the background."""
+        self._sure = True
+        # After a dialog has gone, so that the window is not closed under it.
+        QTimer.singleShot(0, self, self.close)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._rail.set_compact(self.width() < COMPACT_BELOW)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        live = [entry for entry in self.runs.entries() if entry.live]
+        live = self.runs.live_count() if self._rooms is not None else 0
         if live and not self._sure:
             event.ignore()
-            self._ask_about_runs(len(live))
+            self._ask_about_runs(live)
             return
         for page in self._pages.values():
             page.left()
-        self._context.preferences.change(
-            geometry=bytes(self.saveGeometry().toBase64().data()).decode()
-        )
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        self._preferences.change(geometry=geometry)
         event.accept()
         self.closed.emit()
 
     def _ask_about_runs(self, count: int) -> None:
+        from phi3studio.gui.widgets.ask import Question
+
         question = Question(
             self,
-            self._context.theme,
+            self._theme,
             self.tr("%Ln run(s) still going on", None, count),
             self.tr(
                 "They can go on in the background; the next start finds them. "
@@ -159,20 +167,6 @@ class MainWindow(QMainWindow):
         question.open()
 
     def _pause_and_close(self) -> None:
+        assert self._rooms is not None
         self._rooms.pause_all(self.runs)
         self.close_for_good()
-
-    def close_for_good(self) -> None:
-        """Close without asking: runs go on in the background."""
-        self._sure = True
-        # After the dialog has gone, so that the window is not closed under it.
-        QTimer.singleShot(0, self, self.close)
-
-    def _home(self) -> Page:
-        page = HomePage(self._context, self.runs)
-        page.run_chosen.connect(self.show_run)
-        page.new_wanted.connect(lambda: self.go("new"))
-        page.chat_wanted.connect(lambda run: self._rooms.open_chat(self, run))
-        page.repeat_wanted.connect(lambda run: self._rooms.repeat(self, run))
-        page.demo_wanted.connect(lambda: self._rooms.start_demo(self, page))
-        return page

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
@@ -14,19 +16,21 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.fetch import Fetch, Fetcher
 from phi3studio.gui.home.entries import read_entry
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
-from phi3studio.gui.wizard.bases import BaseModel, catalogue_models
+from phi3studio.gui.wizard.bases import BaseModel, all_models
 from phi3studio.runs.files import folder_bytes
+from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.store import RunFolder
 
 
 @dataclass(frozen=True)
 class _Found:
-    bases: list[tuple[BaseModel, Path, int]]
+    bases: list[tuple[BaseModel, int]]
     tuned: list[tuple[RunFolder, str, str, int]]
 
 
@@ -36,12 +40,26 @@ class ModelsPage(Page):
     wizard_wanted = Signal(str)
     chat_wanted = Signal(object)
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, fetch: Fetch) -> None:
         super().__init__(self.tr("Models"))
         self._context = context
+        self._store = ModelStore(context.home)
+        self._fetcher = Fetcher(fetch, context.tasks, self)
+        self._fetcher.moved.connect(self._on_moved)
+        self._fetcher.finished.connect(self.entered)
+        self._fetcher.failed.connect(self._fail)
+        self._fetching = Finding(context.theme, "info", "")
+        stop = Button(context.theme, self.tr("Cancel"), kind="link")
+        stop.clicked.connect(self._fetcher.cancel)
+        self._fetching.buttons.addWidget(stop)
+        self._fetching.hide()
         use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
         use.clicked.connect(self._choose_folder)
         self.buttons.addWidget(use)
+        add = Button(context.theme, self.tr("Add a folder…"), icon="plus")
+        add.clicked.connect(self._choose_added)
+        self.buttons.addWidget(add)
+        self.content.addWidget(self._fetching)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
         self._list = QVBoxLayout()
@@ -54,11 +72,10 @@ class ModelsPage(Page):
         self._context.tasks.run(asyncio.to_thread(self._look), self._draw, self._fail)
 
     def _look(self) -> _Found:
-        models = self._context.home.models
-        bases = []
-        for model in catalogue_models(self._context.home):
-            folder = models / model.source
-            bases.append((model, folder, folder_bytes(folder) if folder.is_dir() else 0))
+        bases = [
+            (model, folder_bytes(model.folder) if model.folder is not None else 0)
+            for model in all_models(self._context.home)
+        ]
         tuned = []
         for run in self._context.store.all():
             if run.model.is_dir():
@@ -73,12 +90,12 @@ class ModelsPage(Page):
         theme = self._context.theme
         self.set_subtitle(
             self.tr("{size} on this computer").format(
-                size=words.size(sum(b[2] for b in found.bases) + sum(t[3] for t in found.tuned))
+                size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
             )
         )
         self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
-        for model, folder, size in found.bases:
-            self._list.addWidget(self._base(model, folder, size))
+        for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
+            self._list.addWidget(self._base(model, size))
         self._list.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
         for run, title, kind, size in found.tuned:
             self._list.addWidget(self._tuned(run, title, kind, size))
@@ -92,32 +109,98 @@ class ModelsPage(Page):
                 )
             )
 
-    def _base(self, model: BaseModel, folder: Path, size: int) -> Card:
+    def _base(self, model: BaseModel, size: int) -> Card:
         facts = [words.parameters(model.parameters)] if model.parameters else []
         if model.licence:
             facts.append(self.tr("licence {name}").format(name=model.licence))
-        if size:
+        if model.installed:
             facts.append(words.size(size))
+        elif model.fetch_first:
+            facts.append(self.tr("not on this computer"))
         else:
-            facts.append(
-                self.tr("not on this computer yet: fetched when a run needs it ({size})").format(
-                    size=words.size(model.download_bytes)
-                )
-            )
+            facts.append(self.tr("not on this computer yet: a run fetches it by itself"))
         card, line = self._card("models", model.title, " · ".join(facts))
-        use = Button(self._context.theme, self.tr("Fine-tune"))
-        use.clicked.connect(lambda: self.wizard_wanted.emit(model.source))
-        line.addWidget(use)
-        if size:
-            self._add_folder_buttons(line, folder, model.title)
+        theme = self._context.theme
+        if not model.installed and model.download_bytes:
+            fetch = Button(
+                theme,
+                self.tr("Fetch {size}").format(size=words.size(model.download_bytes)),
+                icon="save",
+            )
+            fetch.clicked.connect(partial(self._fetch, model.source))
+            line.addWidget(fetch)
+        if model.installed or not model.fetch_first:
+            use = Button(theme, self.tr("Fine-tune"))
+            use.clicked.connect(partial(self.wizard_wanted.emit, model.source))
+            line.addWidget(use)
+        if model.folder is not None:
+            self._add_folder_buttons(
+                line, model.folder, model.title, partial(self._ask_remove, model)
+            )
         return card
+
+    def _fetch(self, source: str) -> None:
+        clear(self._trouble)
+        self._fetcher.start(source)
+
+    def _on_moved(self, activity: str, share: float) -> None:
+        self._fetching.setVisible(self._fetcher.busy)
+        said = self.tr("Fetching {name}").format(name=self._fetcher.source)
+        self._fetching.text.setText(said + (f" · {words.percent(share)}" if share >= 0 else ""))
+        self._fetching.hint.setText(activity)
+        self._fetching.hint.setVisible(bool(activity))
+
+    def _choose_added(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a model folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.add_folder(Path(path)))
+        dialog.open()
+
+    def add_folder(self, folder: Path) -> None:
+        """Remember a folder of the user's under its name; the files stay where they are."""
+
+        def add() -> None:
+            check_model_folder(folder)
+            self._store.add_folder(folder.name, folder)
+
+        clear(self._trouble)
+        self._context.tasks.run(asyncio.to_thread(add), lambda _: self.entered(), self._fail)
+
+    def _ask_remove(self, model: BaseModel) -> None:
+        theirs = model.place == "folder"
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Forget “{name}”?").format(name=model.title)
+            if theirs
+            else self.tr("Delete the model “{name}”?").format(name=model.title),
+            self.tr("The folder {path} itself is not touched.").format(path=model.folder)
+            if theirs
+            else self.tr("The folder {path} is removed for good; it can be fetched again.").format(
+                path=model.folder
+            ),
+        )
+        question.add(
+            self.tr("Forget") if theirs else self.tr("Delete"),
+            lambda: self._context.tasks.run(
+                asyncio.to_thread(self._store.remove, model.source),
+                lambda _: self.entered(),
+                self._fail,
+            ),
+            kind="danger",
+        )
+        question.open()
 
     def _tuned(self, run: RunFolder, title: str, kind: str, size: int) -> Card:
         card, line = self._card("chip", title, " · ".join((kind, words.size(size), run.name)))
         chat = Button(self._context.theme, self.tr("Chat"), icon="chat")
         chat.clicked.connect(lambda: self.chat_wanted.emit(run))
         line.addWidget(chat)
-        self._add_folder_buttons(line, run.model, title)
+        self._add_folder_buttons(
+            line, run.model, title, partial(self._ask_delete, run.model, title)
+        )
         return card
 
     def _card(self, icon: str, title: str, detail: str) -> tuple[Card, QHBoxLayout]:
@@ -133,14 +216,16 @@ class ModelsPage(Page):
         card.body.addLayout(line)
         return card, line
 
-    def _add_folder_buttons(self, line: QHBoxLayout, folder: Path, title: str) -> None:
+    def _add_folder_buttons(
+        self, line: QHBoxLayout, folder: Path, title: str, remove: Callable[[], None]
+    ) -> None:
         theme = self._context.theme
         opened = Button(theme, self.tr("Open folder"), kind="icon", icon="folder")
         opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         delete = Button(
             theme, self.tr("Delete {name}").format(name=title), kind="icon", icon="trash"
         )
-        delete.clicked.connect(lambda: self._ask_delete(folder, title))
+        delete.clicked.connect(remove)
         line.addWidget(opened)
         line.addWidget(delete)
 

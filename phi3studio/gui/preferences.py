@@ -1,26 +1,42 @@
-"""What the user set for the window: kept as one small file, versioned, written atomically."""
+"""What the user set for the window: kept as one small file, versioned, written atomically.
+
+Plain dataclasses: this is read before the first window is painted, and pydantic would cost more
+time than all the rest of it.
+"""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+VERSION = 1
+_ALLOWED: dict[str, tuple[str, ...]] = {
+    "theme": ("system", "light", "dark"),
+    "language": ("", "en", "it"),
+}
 
-from phi3studio.runs.files import write_atomically
 
+@dataclass(frozen=True)
+class Preferences:
+    """The window's settings. ``language`` empty: the system's. ``geometry``: Qt's, base 64."""
 
-class Preferences(BaseModel):
-    """The window's settings. ``language`` empty: the system's. ``threads`` 0: all cores."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    version: Literal[1] = 1
     theme: Literal["system", "light", "dark"] = "system"
     language: Literal["", "en", "it"] = ""
     geometry: str = ""
-    welcomed: bool = False
-    chat: dict[str, float] = Field(default_factory=dict)
+
+
+def parse_preferences(values: Any) -> Preferences:
+    """Parsed JSON as preferences; what is unknown or not allowed falls back to its default."""
+    if not isinstance(values, dict) or values.get("version") != VERSION:
+        return Preferences()
+    known: dict[str, Any] = {
+        name: value
+        for name in (field.name for field in fields(Preferences))
+        if isinstance(value := values.get(name), str) and value in _ALLOWED.get(name, (value,))
+    }
+    return Preferences(**known)
 
 
 class PreferencesFile:
@@ -35,17 +51,25 @@ class PreferencesFile:
         """The present preferences."""
         return self._value
 
-    def change(self, **changes: object) -> Preferences:
-        """Change some of them and write the file if that made a difference."""
-        changed = self._value.model_copy(update=changes)
+    def change(self, **changes: Any) -> Preferences:
+        """Change some of them and write the file if that made a difference.
+
+        A file that cannot be written is passed over: the window works without it.
+        """
+        from phi3studio.runs.files import write_json
+
+        changed = replace(self._value, **changes)
         if changed != self._value:
             self._value = changed
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._path, changed.model_dump_json(indent=2) + "\n")
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                write_json(self._path, {"version": VERSION, **asdict(changed)})
+            except OSError:
+                return changed
         return self._value
 
     def _read(self) -> Preferences:
         try:
-            return Preferences.model_validate_json(self._path.read_text("utf-8"))
-        except (OSError, ValidationError, ValueError):
+            return parse_preferences(json.loads(self._path.read_text("utf-8")))
+        except (OSError, ValueError):
             return Preferences()

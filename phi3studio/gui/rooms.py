@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from PySide6.QtCore import QObject
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.flow import from_recipe, visit, with_model
 from phi3studio.domain.recipe import Recipe
-from phi3studio.gui.chat.engine import ChatEngine
 from phi3studio.gui.context import Context
 from phi3studio.gui.fetch import Fetch
 from phi3studio.gui.home.model import RunsModel
@@ -17,17 +17,19 @@ from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.machine import Probe
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import Page
-from phi3studio.gui.wizard.inspector import Inspector
 from phi3studio.runs import launch
-from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.store import RunFolder
+
+if TYPE_CHECKING:
+    from phi3studio.gui.chat.engine import ChatEngine
+    from phi3studio.gui.wizard.inspector import Inspector
 
 
 class Navigator(Protocol):
     """What a room needs of the window."""
 
-    runs: RunsModel
+    @property
+    def runs(self) -> RunsModel: ...
 
     def go(self, key: str) -> None: ...
     def page(self, key: str) -> Page: ...
@@ -51,6 +53,34 @@ class Rooms:
     def __init__(self, context: Context, services: Services) -> None:
         self._context = context
         self._services = services
+
+    def make_runs(self, parent: QObject) -> RunsModel:
+        """The list of runs that all rooms share."""
+        return RunsModel(self._context.store, self._context.tasks, parent)
+
+    def build(self, key: str, window: Navigator) -> Page:
+        """A room by its key."""
+        return {
+            "home": self.home,
+            "new": self.wizard,
+            "run": self.run,
+            "chat": self.chat,
+            "compare": self.compare,
+            "queue": self.queue,
+            "models": self.models,
+            "doctor": self.doctor,
+            "settings": self.settings,
+        }[key](window)
+
+    def home(self, window: Navigator) -> Page:
+        """The runs."""
+        page = HomePage(self._context, window.runs)
+        page.run_chosen.connect(window.show_run)
+        page.new_wanted.connect(lambda: window.go("new"))
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        page.repeat_wanted.connect(lambda run: self.repeat(window, run))
+        page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        return page
 
     def wizard(self, window: Navigator) -> Page:
         """The five pages of a new fine-tune."""
@@ -134,6 +164,7 @@ class Rooms:
 
     def tune(self, window: Navigator, source: str) -> None:
         """Take a base model into the wizard."""
+        from phi3studio.domain.flow import visit, with_model
         from phi3studio.gui.wizard.page import WizardPage
 
         page = window.page("new")
@@ -150,6 +181,7 @@ class Rooms:
 
     def repeat(self, window: Navigator, run: RunFolder) -> None:
         """Take the run's recipe into the wizard."""
+        from phi3studio.domain.flow import from_recipe
         from phi3studio.gui.wizard.page import WizardPage
 
         page = window.page("new")
@@ -162,6 +194,8 @@ class Rooms:
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
         """Try it now: the whole way on the sample."""
+        from phi3studio.runs.demo import demo_recipe
+
         self._context.tasks.run(self._begin(demo_recipe()), window.show_run, home.show_error)
 
     def pause_all(self, runs: RunsModel) -> None:
@@ -172,6 +206,8 @@ class Rooms:
 
     async def _begin(self, recipe: Recipe) -> RunFolder:
         def begin() -> RunFolder:
+            from phi3studio.runs.preflight import check_before_start
+
             check_before_start(recipe, self._context.home)
             run = self._context.store.create(recipe)
             launch.start(run)

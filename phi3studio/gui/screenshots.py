@@ -63,6 +63,7 @@ def draw(out: str, language: str) -> None:
     from PySide6.QtWidgets import QApplication
 
     app = QApplication(["phi3studio"])
+    app.setQuitOnLastWindowClosed(False)
     loop = qasync.QEventLoop(app)
     folder = Path.home() / ".local" / "share"
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,8 +110,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
             theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
         )
         services = Services(RecordedInspector(), RecordedChat(), probe, fetch)
-        made = MainWindow(context, Rooms(context, services))
+        made = MainWindow(theme, context.preferences)
         made.resize(*SIZE)
+        made.furnish(Rooms(context, services))
         made.show()
         return made
 

@@ -24,8 +24,8 @@ from phi3studio.domain.events import (
     StageDone,
     Started,
 )
-from phi3studio.domain.flow import demo_recipe
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.files import write_json
 from phi3studio.runs.store import RunFolder
 
@@ -147,8 +147,8 @@ def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, 
 
     Its last event lies a minute ahead, so that it still looks lively when it is drawn.
     """
-    demo = demo_recipe(sample)
-    values = demo.to_json()
+    values = demo_recipe().to_json()
+    values["data"] = {**values["data"], "source": sample}
 
     def variant(name: str, **changes: object) -> Recipe:
         merged = {**values, "name": name, **changes}

@@ -36,6 +36,9 @@ from phi3studio.worker.service import Cancel, Handler
 _MOST_ROWS = 500
 _MODELS = 3
 _PROGRESS_S = 0.1
+# transformers replaces its own module while it is imported: a second thread that imports it
+# meanwhile can be left with the first, empty one.
+_importing_transformers = threading.Lock()
 
 
 def handlers() -> dict[str, Handler]:
@@ -56,10 +59,10 @@ def warm_up() -> None:
     import pyarrow.compute
     import pyarrow.parquet
     import rensa  # type: ignore[import-untyped]  # noqa: F401
-    import transformers
 
     _ = pyarrow.compute.utf8_lower, pyarrow.parquet.ParquetFile
-    _ = transformers.AutoTokenizer  # lazily imported: takes most of the time
+    with _importing_transformers:
+        from transformers import AutoTokenizer  # noqa: F401 - takes most of the time
 
 
 class Inspector:
@@ -177,7 +180,8 @@ class Encoders:
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in a model folder; raises :class:`InputError` if there is none."""
-    from transformers import AutoTokenizer
+    with _importing_transformers:
+        from transformers import AutoTokenizer
 
     try:
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

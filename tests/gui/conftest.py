@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from PySide6.QtCore import QEventLoop, QLocale, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
@@ -97,10 +98,16 @@ async def no_probe() -> dict[str, Any]:
     return {"train_on": ["cpu"], "providers": ["CPUExecutionProvider"], "threads": 2}
 
 
+async def no_fetch(source: str) -> AsyncIterator[dict[str, Any]]:
+    """Brings nothing and says so."""
+    yield {"activity": f"looking for {source}"}
+    raise UserFacingError("hub.offline", "The hub cannot be reached.", "Go online.")
+
+
 @pytest.fixture
 def services() -> Services:
     """Recorded answers; tests of the real services make their own."""
-    return Services(RecordedInspector(), RecordedChat(), no_probe)
+    return Services(RecordedInspector(), RecordedChat(), no_probe, no_fetch)
 
 
 @pytest.fixture
@@ -112,8 +119,9 @@ def make_window(
     threads = {t for t in threading.enumerate() if t is not threading.main_thread()}
 
     def make(other: Services | None = None) -> MainWindow:
-        window = MainWindow(context, Rooms(context, other or services))
+        window = MainWindow(context.theme, context.preferences)
         window.resize(1280, 820)
+        window.furnish(Rooms(context, other or services))
         window.show()
         made.append(window)
         qtbot.waitExposed(window)

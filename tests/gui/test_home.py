@@ -132,7 +132,8 @@ def test_a_run_is_drawn_while_it_grows(
         qtbot.waitUntil(lambda: page._progress.title.text() == "Step 20 of 40", timeout=5000)
         assert [step.state for step in page._stepper.steps][:2] == ["done", "active"]
         assert page._figures.speed.figure.text() != "–"
-        assert len(page._curves.plot.shown[0].points) == 20
+        plot = page._curves.plot
+        qtbot.waitUntil(lambda: len(plot.shown[0].points) == 20, timeout=3000)
         assert button(page, "Pause").isEnabled()
         # Half a line must wait for its rest.
         whole = Event(

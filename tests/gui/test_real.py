@@ -11,9 +11,9 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.flow import PAGES, with_model
-from phi3studio.gui.app import Helpers
 from phi3studio.gui.chat.page import ChatPage
 from phi3studio.gui.context import Context
+from phi3studio.gui.life import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.run.page import RunPage
 from phi3studio.gui.widgets.basic import Finding
@@ -77,6 +77,9 @@ def test_from_the_data_file_to_an_answer(wizard: WizardPage, qtbot: QtBot) -> No
     assert preview.tokens[-1].kind == "stop"
     page = start(wizard, qtbot, max_steps=6, evaluations=1)
     qtbot.waitUntil(lambda: "Done" in page.subtitle.text(), timeout=LONG)
+    run = page.run
+    assert run is not None
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert len(page._curves.plot.shown[0].points) == 6
     assert page._result.isVisible()
     qtbot.mouseClick(button(page, "Chat"), Qt.MouseButton.LeftButton)
@@ -191,4 +194,5 @@ def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     again.show_run(run)
     shown = again.page("run")
     qtbot.waitUntil(lambda: "Done" in shown.subtitle.text(), timeout=LONG)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     launch.reap()

@@ -8,6 +8,7 @@ import pytest
 
 from phi3studio.domain.dataset import MergeLabels, ShapeProposal, Trim
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.fit import estimate_draft, fit, model_size
 from phi3studio.domain.flow import (
     PAGES,
     DataFacts,
@@ -49,7 +50,7 @@ DATA = DataFacts(
 )
 FACTS = Facts(
     data=DATA,
-    model=ModelFacts("Starter", parameters=134_515_008, context=8192),
+    model=ModelFacts("Starter", model_size(134_515_008), context=8192),
     machine=MachineFacts(memory=24 * 2**30, free_memory=20 * 2**30, free_disk=10**11, cores=2),
 )
 PROPOSAL = ShapeProposal(
@@ -171,7 +172,7 @@ def test_presets_never_cut_rows_off_where_the_context_allows(name: str) -> None:
 
 
 def test_presets_spare_a_small_machine() -> None:
-    large = ModelFacts("Phi-3-mini", parameters=3_800_000_000, context=4096)
+    large = ModelFacts("Phi-3-mini", model_size(3_800_000_000), context=4096)
     small = MachineFacts(memory=8 * 2**30, free_memory=6 * 2**30)
     _, roomy = preset("balanced", replace(FACTS, model=large))
     _, tight = preset("balanced", replace(FACTS, model=large, machine=small))
@@ -204,7 +205,7 @@ def test_targets_that_cannot_work_are_held(draft: Draft) -> None:
 
 
 def test_a_model_that_is_not_there_is_held(draft: Draft) -> None:
-    facts = replace(FACTS, model=ModelFacts("Phi-3", missing="it is not downloaded"))
+    facts = replace(FACTS, model=ModelFacts("Phi-3", fetch_first=True))
     assert codes(draft, facts, "model") == ["draft.model_missing"]
     assert codes(with_model(draft, " "), FACTS, "model") == ["draft.no_model"]
 
@@ -259,3 +260,18 @@ def test_names_and_neighbours(draft: Draft) -> None:
     assert display_name(Draft()) == "fine-tune"
     assert (previous_page("data"), next_page("data")) == (None, "model")
     assert (previous_page("review"), next_page("review")) == ("target", None)
+
+
+def test_what_a_model_needs_is_compared_with_what_is_free() -> None:
+    machine = MachineFacts(memory=2**35, free_memory=8 * 10**9, cores=2)
+    assert fit(model_size(134_515_008), machine).level == "fits"
+    assert fit(model_size(3_800_000_000), machine).level == "too_large"
+
+
+def test_the_estimate_waits_for_the_facts_and_follows_the_draft(draft: Draft) -> None:
+    assert estimate_draft(draft, Facts()) is None
+    short = estimate_draft(edit(draft, "tuning", training={"epochs": 1}), FACTS)
+    long = estimate_draft(edit(draft, "tuning", training={"epochs": 9}), FACTS)
+    assert short is not None
+    assert long is not None
+    assert long.total_seconds > short.total_seconds

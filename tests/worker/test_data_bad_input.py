@@ -28,6 +28,7 @@ from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.check import check
 from phi3studio.worker.data.describe import describe
+from phi3studio.worker.data.prepare import prepare
 from phi3studio.worker.data.rows import RowSource
 from phi3studio.worker.data.tokenise import Encoder
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
@@ -194,6 +195,75 @@ def test_any_csv_comes_back_as_it_was_written(
         csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *rows])
     found = read(path, delimiter=delimiter, header=True, quote='"')
     assert found == [{"a": row[0], "b": row[1]} for row in rows]
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["user", "assistant", "<|im_end|>", "a@b.org", "cafÃ©", "\ud800", "{q}"])
+    | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "content", "from", "value", "tool_calls", "x"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+_KINDS = [
+    *("skip_broken", "fix_mojibake", "strip_control", "remove_tags", "redact", "trim"),
+    *("drop_secrets", "drop_empty", "shorten", "drop_cut_off", "drop_duplicates"),
+    *("drop_contradictions", "drop_rare_labels", "drop_leaked"),
+]
+
+
+@settings(FUZZ, deadline=None)
+@given(
+    rows=st.lists(
+        st.dictionaries(st.sampled_from(["q", "a", "tools", "system"]), _VALUES, max_size=4),
+        min_size=1,
+        max_size=8,
+    ),
+    shape=st.sampled_from(
+        [
+            {"prompt": "{q}\n", "completion": "{a}"},
+            {"prompt": "{?q}{q.content}{/q}", "completion": "{a.0}"},
+            {"messages": "q"},
+        ]
+    ),
+    kinds=st.lists(st.sampled_from(_KINDS), max_size=5),
+    length=st.integers(8, 30),
+)
+def test_any_rows_through_check_and_preparation(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+    rows: list[dict[str, Any]],
+    shape: dict[str, Any],
+    kinds: list[str],
+    length: int,
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows), "utf-8")
+    repairs = [{"kind": kind} for kind in kinds]
+    recipe = recipe_for(path, length=length, repairs=repairs, **shape)
+    try:
+        report = run_check(recipe.data, encoder)
+    except InputError as exc:
+        json.dumps([exc.code, exc.message, exc.hint])
+        report = None
+    if report is not None:
+        assert report.statistics.rows == len(rows)
+        assert sum(item.rows for item in report.statistics.histogram) == report.statistics.kept
+        json.loads(report.model_dump_json())
+    try:
+        prepared = prepare(recipe, encoder.tokenizer, tmp_path / "data", lambda done, total: None)
+    except InputError:
+        return
+    assert prepared.train_rows + prepared.held_out_rows <= len(rows)
 
 
 def test_a_broken_line_is_named_and_the_rest_can_be_used(tmp_path: Path) -> None:
@@ -395,6 +465,19 @@ def test_nul_bytes_are_data_in_csv_and_broken_in_json(tmp_path: Path) -> None:
     lines.write_bytes(b'{"a": "x\0y"}\n{"a": "z"}\n')
     with pytest.raises(InputError, match="line 1"):
         read(lines)
+
+
+def test_half_a_surrogate_pair_becomes_a_replacement_character(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"q": "a \\ud800 \\ud83d\\ude00", "a": "x"}\n' * 4, "utf-8")
+    assert read(path)[0] == {"q": "a \ufffd 😀", "a": "x"}
+    recipe = recipe_for(path, prompt="{q}\n", completion="{a}")
+    report = run_check(recipe.data, encoder)
+    assert report.statistics.rows == 4
+    assert "lost_characters" in {finding.code for finding in report.findings}
 
 
 def test_mixed_types_in_a_column(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,10 @@ from phi3studio.domain.events import (
     Waiting,
 )
 from phi3studio.runs import launch
+from phi3studio.runs.paths import Home
+from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.data.tokenise import IGNORED
+from tests.conftest import end_workers
 from tests.worker.running import (
     TEMPLATE,
     adapter_bytes,
@@ -336,15 +340,31 @@ def bring_code(folder: Path, tiny_phi3: Path, marker: Path, model_type: str = "p
     return folder
 
 
-def test_code_that_a_model_folder_brings_never_runs(
-    start_run, tiny_phi3, phrases, tmp_path
-) -> None:
-    marker = tmp_path / "marker"
-    model = bring_code(tmp_path / "evil", tiny_phi3, marker)
-    run = completed(start_run(tiny_recipe(model, phrases, max_steps=2, quantisation="int4")))
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory, tiny_phi3, phrases) -> Iterator[tuple[RunFolder, Path]]:
+    """A completed run on a model that brings code, and the marker which that code would leave."""
+    root = tmp_path_factory.mktemp("foreign")
+    home = Home(root / "home")
+    model = bring_code(root / "evil", tiny_phi3, root / "marker")
+    run = RunStore(home).create(tiny_recipe(model, phrases, max_steps=2, quantisation="int4"))
+    launch.start(run)
+    try:
+        yield completed(run), root / "marker"
+    finally:
+        end_workers(home)
+
+
+def test_code_that_a_model_folder_brings_never_runs(foreign) -> None:
+    run, marker = foreign
     assert not marker.exists()
-    assert "auto_map" not in json.loads((run.model / "config.json").read_text())
-    assert not list(run.model.glob("*.py")), "the export passes the code on"
+    assert run.state() == "completed"
+
+
+def test_code_that_a_model_folder_brings_is_not_passed_on(foreign) -> None:
+    run, _ = foreign
+    assert not list(run.model.glob("*.py"))
+    for name in ("config.json", "tokenizer_config.json"):
+        assert "auto_map" not in json.loads((run.model / name).read_text()), name
 
 
 def test_a_model_that_needs_its_own_code_is_refused(
@@ -461,9 +481,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     assert {step: loss for step, loss in losses(run).items() if step in before} == before
 
 
-def test_killed_before_the_first_checkpoint_it_starts_the_training_again(
-    pair, start_run, tiny_phi3, data
-) -> None:
+def test_killed_before_the_first_checkpoint_it_starts_the_training_again(pair, start_run) -> None:
     recipe = pair.second.recipe()
     run = start_run(recipe)
     wait_for_event(run, is_step(2))

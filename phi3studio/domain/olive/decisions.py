@@ -42,6 +42,14 @@ class Decision:
         return values
 
 
+class Lack(NamedTuple):
+    """Something that the config does not say and without which there is no recipe."""
+
+    code: str
+    text: str
+    instead: str
+
+
 class Entry(NamedTuple):
     """A value of the config and the path that leads to it."""
 
@@ -70,6 +78,7 @@ class Draft:
     decisions: list[Decision] = field(default_factory=list)
     defaults: list[str] = field(default_factory=list)
     """Sentences on settings that the config leaves to Olive."""
+    lacking: list[Lack] = field(default_factory=list)
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""
@@ -80,7 +89,8 @@ class Draft:
         """The key is expressed otherwise, as *text* says; with *to*, as *value* there."""
         if to is not None:
             self._set(entry, to, value)
-        self.decisions.append(Decision(entry.path, entry.value, "translated", to=to, text=text))
+        for leaf in leaves(entry.value, entry.path):
+            self.decisions.append(Decision(leaf.path, leaf.value, "translated", to=to, text=text))
 
     def refuse(
         self,
@@ -105,14 +115,21 @@ class Draft:
                 )
             )
 
-    def azure(self, entry: Entry, what: str) -> None:
+    def azure(
+        self,
+        entry: Entry,
+        what: str,
+        instead: str = "The recipe runs on this computer without it.",
+        *,
+        blocks: bool = False,
+    ) -> None:
         """Keep a key of Azure ML: it needs that target."""
-        self.refuse(
-            entry,
-            f"{what}; it needs the Azure target.",
-            "On this computer the recipe runs without it.",
-            needs_azure=True,
-        )
+        text = f"{what}: it needs the Azure target."
+        self.refuse(entry, text, instead, blocks=blocks, needs_azure=True)
+
+    def lack(self, code: str, text: str, instead: str) -> None:
+        """Note something that the config does not say and a recipe needs."""
+        self.lacking.append(Lack(code, text, instead))
 
     def default(self, key: str, value: Any, text: str) -> None:
         """Set what the config leaves open to what Olive takes for it."""
@@ -150,12 +167,21 @@ class Section:
         self._entries: dict[str, Entry] = {}
         self._add(entry, nested)
 
+    @classmethod
+    def absent(cls, path: str, draft: Draft) -> Section:
+        """The section that would stand at *path*, without a key."""
+        section = cls.__new__(cls)
+        section.path, section.draft, section._entries = path, draft, {}
+        return section
+
     def _add(self, entry: Entry, nested: Sequence[str]) -> None:
         if not isinstance(entry.value, Mapping):
             self.draft.refuse(
                 entry, "A mapping of keys to values belongs here.", "Write one.", blocks=True
             )
             return
+        if not entry.value and not self._entries:
+            self.draft.translate(entry, "Empty: nothing is set by it.")
         for key, value in entry.value.items():
             inner = Entry(f"{entry.path}.{key}" if entry.path else str(key), value)
             if key in nested and (value is None or isinstance(value, Mapping)):
@@ -199,14 +225,21 @@ class Section:
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
-    def keys(self) -> list[str]:
-        """The keys that nobody took yet."""
-        return list(self._entries)
+    def put_back(self, *entries: Entry | None) -> None:
+        """Leave entries that were taken for a later reader."""
+        for entry in entries:
+            if entry is not None:
+                self._entries[entry.path.rpartition(".")[2]] = entry
+
+    def take_all(self) -> list[Entry]:
+        """The entries that nobody took yet."""
+        left, self._entries = list(self._entries.values()), {}
+        return left
 
     def refuse_rest(self, known: Sequence[str], where: str) -> None:
         """Refuse every key that nobody took; *known* are the right ones *where* it stands."""
-        for key in self.keys():
-            entry = self._entries.pop(key)
+        for entry in self.take_all():
+            key = entry.path.rpartition(".")[2]
             near = nearest(key, list(known))
             self.draft.refuse(
                 entry,

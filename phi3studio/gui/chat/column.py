@@ -23,7 +23,7 @@ from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.services.chat import LoadedModel
 
 # The text is drawn at most this often: a fast model writes more tokens than one can read.
-_DRAW_MS = 40
+_DRAW_MS = 70
 
 
 class ModelColumn(Card):
@@ -195,7 +195,7 @@ class ModelColumn(Card):
         return {self.model.columns[0]: ask.text} if len(self.model.columns) == 1 else {}
 
     def _draw_last(self) -> None:
-        if self._views:
+        if self._views and self.isVisible():
             self._views[-1].show_turn(self._views[-1].turn, busy=self.busy)
 
     def _on_loaded(self, model: LoadedModel) -> None:

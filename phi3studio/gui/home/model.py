@@ -80,6 +80,10 @@ class RunsModel(QAbstractListModel):
         """All runs that have been read, newest first."""
         return [self._entries[r.name] for r in self._runs if r.name in self._entries]
 
+    def live_count(self) -> int:
+        """How many runs are at work or wait for their turn, as far as is known."""
+        return sum(entry.live for entry in self._entries.values())
+
     def forget(self, run: RunFolder) -> None:
         """A run was deleted."""
         self._entries.pop(run.name, None)

@@ -61,6 +61,9 @@ class CurvePlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
+        # Qt strokes a long thick line as one path, which takes tens of milliseconds; piece by piece
+        # it takes one.
+        pg.setConfigOption("segmentedLineMode", "on")
         self._plot = pg.PlotWidget(background=None)
         self._plot.setFixedHeight(250)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)

@@ -31,6 +31,7 @@ from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 
 _ASKED_GRACE_S = 10.0
+_CURVES_S = 0.8
 
 
 class RunPage(Page):
@@ -71,6 +72,7 @@ class RunPage(Page):
         self.content.addWidget(self._body)
         self.content.addStretch(1)
         self._notes_shown: tuple[object, ...] = ()
+        self._curves_drawn = 0.0
 
     @property
     def run(self) -> RunFolder | None:
@@ -84,6 +86,7 @@ class RunPage(Page):
             return
         self._let_go()
         self._notes_shown = ()
+        self._curves_drawn = 0.0
         clear(self._notes)
         try:
             self._recipe = run.recipe()
@@ -169,7 +172,10 @@ class RunPage(Page):
         for card in (self._figures, self._curves):
             card.setVisible(live or trained)
         self._figures.show_run(view, snapshot.curves)
-        self._curves.show_curves(snapshot.curves)
+        # Thousands of points are not drawn anew five times a second.
+        if not live or snapshot.now - self._curves_drawn >= _CURVES_S:
+            self._curves_drawn = snapshot.now
+            self._curves.show_curves(snapshot.curves)
         last = view.last_event_at
         said = ""
         if last and live:

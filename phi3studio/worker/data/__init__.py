@@ -3,7 +3,8 @@
 ::
 
     files, encoding, sniff          which files, what they are, their text
-    read_text, read_tables, rows    rows in batches, broken lines by number
+    read_json, read_text, read_tables, broken, rows
+                                    rows in batches, broken lines by number
     repair, clean, secrets          what is repaired in a row
     render, tokenise, process       row -> text -> ids and loss mask
     survey, nearby, decide, split   what is left out and what is held out

@@ -29,7 +29,7 @@ from phi3studio.domain.dataset import (
 )
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
-from phi3studio.worker.data.decide import Decision, are_labels, decide
+from phi3studio.worker.data.decide import Decision, are_labels, decide, held_out_source
 from phi3studio.worker.data.garbage import rare_collections
 from phi3studio.worker.data.lint import RowLint
 from phi3studio.worker.data.process import Measured, Passed, Process, columns_of
@@ -135,7 +135,7 @@ def _evaluation(data: Data, encoder: Encoder, max_tokens: int) -> Surveyed | Non
     """The rows of the split's second file, if there is one."""
     if data.split.file is None:
         return None
-    other = data.model_copy(update={"source": data.split.file, "also": []})
+    other = held_out_source(data, data.split.file)
     survey: Survey | None = None
     process: Process | None = None
     for batch in RowSource(other, lenient=True).batches():

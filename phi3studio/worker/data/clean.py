@@ -9,8 +9,9 @@ from collections.abc import Sequence
 MOJIBAKE_CANDIDATES = (
     "[\u00c2\u00c3\u00e2\u00d0\u00d1\u00ef\u0102\u00c4\u00c5\u00d8\u00d9\u0413\u0420\u0421]"
     "[\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2022\u2026"
-    "\u2030\u2039\u203a\u20ac\u2122\u0400-\u040f\u0450-\u045f\u0490\u0491\u2116]|\ufffd"
+    "\u2030\u2039\u203a\u20ac\u2122\u0400-\u040f\u0450-\u045f\u0490\u0491\u2116]"
 )
+LOST = "\ufffd"
 # Everything invisible but line feed, return, tab; joiners stay: emoji and Indic scripts need them.
 CONTROL_CANDIDATES = (
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f"
@@ -39,8 +40,8 @@ def tag_pattern(tags: Sequence[str]) -> str:
 
 
 def is_mojibake(text: str) -> bool:
-    """Whether ftfy can undo a wrong decoding; replacement characters cannot be undone."""
-    return "\ufffd" in text or fix_mojibake(text) != text
+    """Whether there is a wrong decoding that can be undone."""
+    return fix_mojibake(text) != text
 
 
 def fix_mojibake(text: str) -> str:

@@ -93,6 +93,12 @@ def decide(data: Data, rows: Surveyed, evaluation: Surveyed | None = None) -> De
     return Decision(kept & ~held_out, held_out, nothing, dropped)
 
 
+def held_out_source(data: Data, file: str) -> Data:
+    """The data section that reads the split's second file as the first is read."""
+    format = "auto" if data.format == "hub" else data.format
+    return data.model_copy(update={"source": file, "also": [], "format": format})
+
+
 def stratum_labels(data: Data, rows: Surveyed, kept: Flags) -> npt.NDArray[np.int32] | None:
     """The labels to stratify by; ``None`` where the completions are no labels."""
     if not data.split.stratify or not are_labels(rows, kept):

@@ -57,6 +57,7 @@ class RowLint:
         self._searches: list[tuple[str, str, Callable[[str], bool]]] = [
             ("control_characters", clean.CONTROL_CANDIDATES, lambda text: True),
             ("mojibake", clean.MOJIBAKE_CANDIDATES, clean.is_mojibake),
+            ("lost_characters", clean.LOST, lambda text: True),
             ("template_tags", tags, lambda text: True),
         ]
         self._tallies: dict[str, Tally] = {}
@@ -223,7 +224,14 @@ class RowLint:
             "warning",
             "Wrongly decoded text",
             "The text went through a wrong encoding somewhere; the model would learn to write so.",
-            _offer("Undo it where possible", FixMojibake()),
+            _offer("Undo it", FixMojibake()),
+        )
+        say(
+            "lost_characters",
+            "warning",
+            "Characters that were lost when the text was decoded",
+            "They stand as � in the text and cannot be brought back. If the whole file is so, "
+            "name its encoding in data.encoding.",
         )
         say(
             "control_characters",

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import numpy as np
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.runs.files import write_json
-from phi3studio.worker.data.decide import Decision, are_labels, decide
+from phi3studio.worker.data.decide import Decision, are_labels, decide, held_out_source
 from phi3studio.worker.data.garbage import rare_collections
 from phi3studio.worker.data.process import Passed, Process, columns_of
 from phi3studio.worker.data.render import check_columns
@@ -31,6 +33,7 @@ from phi3studio.worker.data.tokenise import Encoder, Tokenizer, example_of
 MANIFEST = "manifest.json"
 ProgressFn = Callable[[int, int], None]
 _FIRST_PASS = 0.3
+_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -177,14 +180,22 @@ class _Reading:
 
     def again(self, decision: Decision) -> Iterator[tuple[Batch, list[Passed]]]:
         """Batches with their kept rows tokenised; the others are passed over unrendered."""
-        assert self._process is not None
-        kept = decision.kept
-        for batch in self.source.batches(hashed=True):
-            flags = kept[batch.first : batch.first + len(batch.rows)]
-            if len(flags) < len(batch.rows):
-                raise _changed(self.data)
-            rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
-            yield batch, self._process.encode(self._process.render(rows))
+        process = self._process
+        assert process is not None
+        waiting: deque[tuple[Batch, Future[list[Passed]]]] = deque()
+        # The batch before is written while the next is tokenised.
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
+            for batch in self.source.batches(hashed=True):
+                flags = decision.kept[batch.first : batch.first + len(batch.rows)]
+                if len(flags) < len(batch.rows):
+                    raise _changed(self.data)
+                rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
+                waiting.append((batch, pool.submit(process.encode, process.render(rows))))
+                while len(waiting) > _AHEAD:
+                    before, future = waiting.popleft()
+                    yield before, future.result()
+            for before, future in waiting:
+                yield before, future.result()
         if _digest(self.source) not in ("", self.digest):
             raise _changed(self.data)
 
@@ -196,8 +207,7 @@ class _Reading:
 def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
     if data.split.file is None:
         return None
-    other = data.model_copy(update={"source": data.split.file, "also": []})
-    return _Reading(other, encoder, longest)
+    return _Reading(held_out_source(data, data.split.file), encoder, longest)
 
 
 def _all_held_out(data: Data, rows: Surveyed) -> Decision:

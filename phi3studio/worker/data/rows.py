@@ -8,9 +8,10 @@ from typing import Any
 
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
+from phi3studio.worker.data.broken import BrokenLine
 from phi3studio.worker.data.files import Bounded, DataFile
 from phi3studio.worker.data.read_tables import SizedRows, hub_rows, table_batches, table_rows
-from phi3studio.worker.data.read_text import BrokenLine, text_rows
+from phi3studio.worker.data.read_text import text_rows
 from phi3studio.worker.data.sniff import Layout, examine
 
 Row = dict[str, Any]

@@ -104,7 +104,11 @@ class Download:
             self.check()
 
         with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="fetch") as pool:
-            tasks = [pool.submit(self._fetch_one, model, file, meter, check) for file in missing]
+            # The smallest alone: who may not have the model is told so after one request.
+            for file in missing[:1]:
+                self._fetch_one(model, file, meter, check)
+            rest = missing[1:]
+            tasks = [pool.submit(self._fetch_one, model, file, meter, check) for file in rest]
             try:
                 for task in as_completed(tasks):
                     task.result()

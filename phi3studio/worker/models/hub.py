@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.runs import secrets
@@ -34,6 +35,7 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[\w][\w./-]{0,200}", re.ASCII)
+_TIMEOUT_S = 20.0
 _RETRIED = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 
@@ -72,8 +74,6 @@ class Hub:
         """The hub of the environment, with the user's token: ``HF_TOKEN``, then the keyring's,
         then that of ``hf auth login``. Raises :class:`RunError` in offline mode.
         """
-        # The library would otherwise describe this computer in every request.
-        os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
         from huggingface_hub import constants, get_token
 
         if constants.is_offline_mode():
@@ -87,14 +87,15 @@ class Hub:
         return cls(constants.ENDPOINT, token or None)
 
     def headers(self) -> dict[str, str]:
-        """What every request carries."""
-        from huggingface_hub.utils._headers import build_hf_headers
-
+        """What every request carries: who asks, and no description of this computer, which the
+        library would add.
+        """
         from phi3studio import __version__
 
-        return build_hf_headers(
-            token=self.token or False, library_name="phi3studio", library_version=__version__
-        )
+        headers = {"user-agent": f"phi3studio/{__version__}"}
+        if self.token:
+            headers["authorization"] = f"Bearer {self.token}"
+        return headers
 
     def url(self, hub_id: str, commit: str, path: str) -> str:
         """Where a file's bytes are asked for."""
@@ -104,12 +105,22 @@ class Hub:
 
     def model(self, hub_id: str, revision: str | None, with_code: bool = False) -> RemoteModel:
         """What there is of a model. Raises the library's errors; see :meth:`error`."""
-        from huggingface_hub import HfApi
+        from huggingface_hub import ModelInfo, get_session, hf_raise_for_status
 
         if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
             raise self._no_revision(hub_id, revision)
-        api = HfApi(endpoint=self.endpoint, token=self.token or False, library_name="phi3studio")
-        info = api.model_info(hub_id, revision=revision, files_metadata=True, timeout=20)
+        address = f"{self.endpoint}/api/models/{hub_id}"
+        if revision is not None:
+            address += f"/revision/{quote(revision, safe='')}"
+        answer = get_session().get(
+            address,
+            params={"blobs": True},
+            headers=self.headers(),
+            timeout=_TIMEOUT_S,
+            follow_redirects=True,
+        )
+        hf_raise_for_status(answer)
+        info = ModelInfo(**answer.json())  # type: ignore[no-untyped-call]
         commit = info.sha or ""
         if not _COMMIT.fullmatch(commit):
             raise _bad_answer(self.endpoint, "it names no commit")
@@ -253,6 +264,13 @@ def is_passing(exc: Exception) -> bool:
     if isinstance(exc, HfHubHTTPError):
         return exc.response.status_code in _RETRIED
     return isinstance(exc, httpx2.TransportError | httpx2.StreamError)
+
+
+def is_unreachable(exc: Exception) -> bool:
+    """Whether not even a connection came about."""
+    import httpx2
+
+    return isinstance(exc, httpx2.ConnectError)
 
 
 def asked_wait(exc: Exception) -> float | None:

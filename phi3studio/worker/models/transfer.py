@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 
 from phi3studio.domain.errors import RunError
 from phi3studio.runs.hub_cache import git_blob_hash
-from phi3studio.worker.models.hub import RemoteFile, asked_wait, is_passing
+from phi3studio.worker.models.hub import RemoteFile, asked_wait, is_passing, is_unreachable
 
 Check = Callable[[], None]
 T = TypeVar("T")
 
 _BLOCK = 1024 * 1024
 _LOOK_S = 0.1
+# Nobody at the other end is rarely a matter of half a minute.
+_UNREACHABLE_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ def persist(work: Callable[[], T], patience: Patience, check: Check) -> T:
             return work()
         except Exception as exc:
             failed += 1
-            if not is_passing(exc) or failed >= patience.tries:
+            tries = (
+                min(_UNREACHABLE_TRIES, patience.tries) if is_unreachable(exc) else patience.tries
+            )
+            if not is_passing(exc) or failed >= tries:
                 raise
             rest(patience.pause(failed, asked_wait(exc)), check)
 
@@ -154,7 +159,7 @@ class _Transfer:
 
     def receive(self, check: Check, timeout_s: float) -> None:
         """One request for what is missing, until it ends or breaks."""
-        from huggingface_hub.utils import get_session, hf_raise_for_status
+        from huggingface_hub import get_session, hf_raise_for_status
 
         headers = {**self._headers, "Accept-Encoding": "identity"}
         if self._size:
@@ -182,7 +187,7 @@ class _Transfer:
 
     def _continues(self, response: Any) -> bool:
         begin = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-")[0]
-        return response.status_code == 206 and begin == str(self._size)
+        return bool(response.status_code == 206 and begin == str(self._size))
 
     def _begin_anew(self) -> None:
         with self._partial.open("wb"):

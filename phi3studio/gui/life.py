@@ -1,0 +1,161 @@
+"""The life of the window once it is shown: loop, helpers, rooms, crashes, the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import qasync
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from phi3studio.gui.crash import CrashDialog, CrashWatch
+from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.tasks import Tasks
+from phi3studio.gui.theme import Theme
+from phi3studio.runs.paths import Home, resources
+
+if TYPE_CHECKING:
+    from phi3studio.gui.rooms import Rooms, Services
+    from phi3studio.services.client import Service
+
+
+@dataclass
+class Helpers:
+    """The helper processes of this window; each is started when first needed."""
+
+    inspector: Service
+    chat: Service
+    probe: Service
+    models: Service
+
+    @classmethod
+    def make(cls) -> Helpers:
+        """Clients without processes yet."""
+        from phi3studio.services.client import Service
+
+        return cls(Service("inspector"), Service("chat"), Service("probe"), Service("models"))
+
+    def services(self) -> Services:
+        """The typed clients."""
+        from phi3studio.gui.rooms import Services
+        from phi3studio.services.chat import Chat
+        from phi3studio.services.inspector import Inspector
+
+        return Services(Inspector(self.inspector), Chat(self.chat), self._probe, self._fetch)
+
+    async def close(self) -> None:
+        """End the processes."""
+        for service in (self.inspector, self.chat, self.probe, self.models):
+            await service.close()
+
+    async def _probe(self) -> dict[str, Any]:
+        from phi3studio.services.client import Service
+
+        try:
+            return dict(await self.probe.call("devices"))
+        finally:
+            # It holds torch in memory and is asked once.
+            await self.probe.close()
+            self.probe = Service("probe")
+
+    async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:
+        stream = self.models.stream("get", source=source)
+        try:
+            async for item in stream:
+                yield dict(item)
+        finally:
+            await stream.aclose()
+
+
+def live(
+    app: QApplication,
+    home: Home,
+    theme: Theme,
+    preferences: PreferencesFile,
+    window: MainWindow,
+) -> None:
+    """Run the event loop until the window is closed and everything has ended."""
+    loop = qasync.QEventLoop(app)
+    asyncio.set_event_loop(loop)
+    crash = CrashWatch(home.root, app)
+    crash.install()
+    try:
+        with loop:
+            loop.run_until_complete(_live(app, home, theme, preferences, window, crash))
+    finally:
+        crash.uninstall()
+
+
+async def _live(
+    app: QApplication,
+    home: Home,
+    theme: Theme,
+    preferences: PreferencesFile,
+    window: MainWindow,
+    crash: CrashWatch,
+) -> None:
+    closed = asyncio.get_running_loop().create_future()
+
+    def finish() -> None:
+        if not closed.done():
+            closed.set_result(None)
+
+    window.closed.connect(finish)
+    if not window.isVisible():
+        # Closed before anyone listened.
+        finish()
+    tasks = Tasks(app)
+    tasks.crashed.connect(crash.take)
+    helpers: Helpers | None = None
+    try:
+        # In a thread, so that the window that has just been painted answers meanwhile.
+        rooms, helpers = await asyncio.to_thread(_prepare, home, theme, preferences, tasks)
+        _show_crashes(crash, theme, window)
+        if not closed.done():
+            window.furnish(rooms)
+        await closed
+    finally:
+        await tasks.close()
+        if helpers is not None:
+            await helpers.close()
+        window.deleteLater()
+
+
+def _prepare(
+    home: Home, theme: Theme, preferences: PreferencesFile, tasks: Tasks
+) -> tuple[Rooms, Helpers]:
+    """Import what the rooms need; makes no widgets."""
+    from phi3studio.gui.context import Context
+    from phi3studio.gui.rooms import Rooms
+    from phi3studio.runs.store import RunStore
+
+    helpers = Helpers.make()
+    context = Context(theme, tasks, home, RunStore(home), resources(), preferences)
+    return Rooms(context, helpers.services()), helpers
+
+
+def _show_crashes(crash: CrashWatch, theme: Theme, window: MainWindow) -> None:
+    """A dialog for each fault, and at the start for the one that ended the last session."""
+    shown: list[CrashDialog] = []
+
+    def seen() -> None:
+        shown.clear()
+        crash.forget()
+
+    def show(text: str) -> None:
+        if shown:
+            shown[0].add(text)
+            return
+        dialog = CrashDialog(theme, text, window)
+        shown.append(dialog)
+        dialog.finished.connect(seen)
+        dialog.open()
+
+    crash.crashed.connect(show)
+    last = crash.last()
+    if last:
+        QTimer.singleShot(0, window, lambda: show(last))

@@ -1,0 +1,105 @@
+"""The program around the window: one instance, crashes, preferences, the end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from phi3studio.gui.context import Context
+from phi3studio.gui.crash import KEPT, CrashDialog, CrashWatch, report_of
+from phi3studio.gui.preferences import Preferences, PreferencesFile
+from phi3studio.gui.single import SingleInstance
+from phi3studio.runs.paths import Home
+
+
+def test_a_second_start_calls_the_first_and_ends(qtbot: QtBot, tmp_path: Path) -> None:
+    first = SingleInstance(tmp_path)
+    assert first.first()
+    with qtbot.waitSignal(first.called, timeout=5000):
+        assert not SingleInstance(tmp_path).first()
+    assert SingleInstance(tmp_path / "other").first()
+    first.close()
+
+
+def test_a_socket_left_by_a_crash_is_taken_over(tmp_path: Path, qtbot: QtBot) -> None:
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from PySide6.QtCore import QCoreApplication\n"
+        "from phi3studio.gui.single import SingleInstance\n"
+        "app = QCoreApplication([])\n"
+        "one = SingleInstance(Path(sys.argv[1])); assert one.first()\n"
+        "os._exit(1)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=30, check=False)
+    again = SingleInstance(tmp_path)
+    assert again.first()
+    with qtbot.waitSignal(again.called, timeout=5000):
+        assert not SingleInstance(tmp_path).first()
+    again.close()
+
+
+def test_a_crash_is_reported_kept_and_shown_at_the_next_start(
+    context: Context, qtbot: QtBot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = CrashWatch(context.home.root)
+    with qtbot.waitSignal(watch.crashed, timeout=1000) as heard:
+        try:
+            raise ValueError("a bug")
+        except ValueError as error:
+            watch.take(error)
+    assert "ValueError: a bug" in heard.args[0]
+    assert "ValueError: a bug" in capsys.readouterr().err
+    assert "a bug" in CrashWatch(context.home.root).last()
+    assert not (context.home.root / KEPT).exists()
+    dialog = CrashDialog(context.theme, heard.args[0])
+    qtbot.addWidget(dialog)
+    dialog.add("another one")
+    assert "another one" in dialog.text.toPlainText()
+
+
+def test_a_report_hides_the_users_folder() -> None:
+    error = OSError(f"{Path.home()}/secret/file")
+    assert str(Path.home()) not in report_of(error).replace("site-packages", "")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 2}', '{"version": 1, "theme": 7}'])
+def test_damaged_preferences_count_as_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "window.json"
+    file.write_text(text)
+    assert PreferencesFile(file).value == Preferences()
+
+
+def test_preferences_are_kept(tmp_path: Path) -> None:
+    PreferencesFile(tmp_path / "window.json").change(theme="dark", language="it")
+    assert PreferencesFile(tmp_path / "window.json").value == Preferences("dark", "it")
+
+
+def test_the_window_closes_while_it_is_still_being_filled(home: Home) -> None:
+    code = (
+        "import os; os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from phi3studio.gui import app\n"
+        "made = app.MainWindow.show\n"
+        "def show(self):\n"
+        "    made(self); QTimer.singleShot(0, self, self.close)\n"
+        "app.MainWindow.show = show\n"
+        "assert app.main([]) == 0\n"
+    )
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PHI3STUDIO_HOME": str(home.root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr.strip()
+    assert time.monotonic() - began < 30

@@ -1,0 +1,405 @@
+"""Olive configs become recipes, and of every key it is said what became of it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phi3studio.domain.olive import Imported, import_config, leaves
+
+FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "olive").glob("*.json"))
+CATALOGUE = {"microsoft/Phi-3-mini-4k-instruct": "phi-3-mini"}
+PARAMS = "data_configs[0].load_dataset_config.params"
+TEXT = "data_configs[0].pre_process_data_config.params"
+LORA = "passes.lora.config"
+ARGUMENTS = f"{LORA}.training_args"
+
+
+def fixture(name: str) -> Any:
+    return json.loads(next(file for file in FIXTURES if file.stem == name).read_text("utf-8"))
+
+
+def at(config: Any, path: str) -> tuple[Any, Any]:
+    """The place that holds the value of *path*, and its key there."""
+    keys = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
+    for key in keys[:-1]:
+        config = config[key]
+    return config, keys[-1]
+
+
+def changed(name: str, **changes: Any) -> Any:
+    """A fixture with other values: ``changed("lora-phrases", **{"engine.host": None})``."""
+    config = fixture(name)
+    for path, value in changes.items():
+        place, key = at(config, path)
+        place[key] = value
+    return config
+
+
+def read(config: Any) -> Imported:
+    return import_config(config, "example", CATALOGUE)
+
+
+def decision(imported: Imported, path: str) -> Any:
+    return next(item for item in imported.decisions if item.path == path)
+
+
+# --- nothing is dropped in silence --------------------------------------------------------------
+
+
+def assert_every_leaf_is_decided_once(config: Any, imported: Imported) -> None:
+    decided = [item.path for item in imported.decisions]
+    assert decided == [leaf.path for leaf in leaves(config)]
+
+
+@pytest.mark.parametrize("file", FIXTURES, ids=lambda file: file.stem)
+def test_every_key_ends_as_one_decision_in_the_files_order(file) -> None:
+    config = json.loads(file.read_text("utf-8"))
+    before = copy.deepcopy(config)
+    imported = read(config)
+    assert config == before
+    assert_every_leaf_is_decided_once(config, imported)
+    for item, leaf in zip(imported.decisions, leaves(config), strict=True):
+        assert item.value == leaf.value
+        assert item.kind != "carried" or item.to
+        assert item.kind != "translated" or item.text
+        assert item.kind != "refused" or (item.text and item.instead)
+
+
+@pytest.mark.parametrize("file", FIXTURES, ids=lambda file: file.stem)
+def test_whatever_stands_in_place_of_a_value_is_decided_on_too(file) -> None:
+    config = json.loads(file.read_text("utf-8"))
+    strange = (None, True, -1, 0.5, "", "other", [], {}, ["x"], [{}], {"x": 1}, [[1], {"y": "{"}])
+    for leaf in leaves(config):
+        for value in strange:
+            mutant = copy.deepcopy(config)
+            place, key = at(mutant, leaf.path)
+            place[key] = value
+            imported = read(mutant)
+            assert_every_leaf_is_decided_once(mutant, imported)
+            assert imported.recipe is not None or imported.problem is not None, leaf.path
+
+
+@pytest.mark.parametrize("file", FIXTURES, ids=lambda file: file.stem)
+def test_a_misspelt_key_is_never_taken_for_unset(file) -> None:
+    config = json.loads(file.read_text("utf-8"))
+    for leaf in leaves(config):
+        mutant = copy.deepcopy(config)
+        place, key = at(mutant, leaf.path)
+        if not isinstance(key, str):
+            continue
+        place[f"{key}_x"] = place.pop(key)
+        imported = read(mutant)
+        assert_every_leaf_is_decided_once(mutant, imported)
+        path = leaf.path[: -len(key)] + f"{key}_x"
+        assert decision(imported, path).kind == "refused", path
+        if not decision(imported, path).needs_azure:
+            assert imported.problem is not None, path
+
+
+# --- the tutorial's blocks ----------------------------------------------------------------------
+
+
+def test_the_lora_example_as_a_whole_recipe() -> None:
+    imported = read(fixture("lora-phrases"))
+    assert imported.problem is None
+    assert imported.steps == ("train", "merge", "quantise")
+    assert imported.recipe is not None
+    assert imported.recipe.model_dump(exclude_defaults=True) == {
+        "name": "example",
+        "data": {
+            "source": "dataset/dataset-classification.json",
+            "template": {
+                "prompt": "### Text: {phrase}\n### The tone is:\n",
+                "completion": "{tone}",
+            },
+            "split": {"held_out": 0.3},
+        },
+        "model": {"source": "model-cache/microsoft/phi-3-mini"},
+        "method": {
+            "rank": 64,
+            "alpha": 64.0,
+            "dropout": 0.1,
+            "target_modules": ["o_proj", "qkv_proj"],
+        },
+        "training": {
+            "max_steps": 10,
+            "learning_rate": 0.0001,
+            "schedule": "constant",
+            "warmup": 0.0,
+            "max_grad_norm": 0.3,
+            "batch_size": 1,
+            "accumulation": 4,
+            "sequence_length": 2048,
+            "evaluations": 0,
+        },
+        "target": {"int4": "fast"},
+    }
+
+
+def test_the_qlora_example_quantises_twice_and_is_for_cuda() -> None:
+    recipe = read(fixture("qlora-questions")).recipe
+    assert recipe is not None
+    assert recipe.method.kind == "qlora"
+    assert recipe.method.double_quantisation is True
+    assert recipe.target.provider == "cuda"
+    assert recipe.data.template is not None
+    assert recipe.data.template.model_dump() == {
+        "prompt": "<|user|>\n{Question}<|end|>\n<|assistant|>\n",
+        "completion": "{Best Answer}\n<|end|>",
+    }
+
+
+def test_todays_config_as_a_recipe() -> None:
+    imported = read(fixture("today"))
+    assert imported.problem is None
+    assert imported.recipe is not None
+    values = imported.recipe.model_dump(exclude_defaults=True)
+    assert values["method"] == {
+        "kind": "dora",
+        "rank": 8,
+        "alpha": 16.0,
+        "dropout": 0.0,
+        "target_modules": ["qkv_proj"],
+    }
+    assert imported.recipe.data.split.held_out == pytest.approx(0.2)
+    assert imported.recipe.training.warmup == pytest.approx(0.1)
+    assert imported.recipe.training.evaluations == 4
+    assert imported.recipe.training.gradient_checkpointing is True  # Olive's default
+    assert imported.recipe.target.int4 == "quality"
+
+
+def test_flat_and_nested_syntax_give_the_same_recipe() -> None:
+    def flat(value: Any) -> Any:
+        if isinstance(value, list):
+            return [flat(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        result: dict[str, Any] = {}
+        for key, inner in value.items():
+            if key in ("config", "params"):
+                result |= flat(inner)
+            else:
+                result[key] = flat(inner)
+        return result
+
+    for name in ("lora-phrases", "qlora-questions", "azure"):
+        config = fixture(name)
+        flattened = flat(config)
+        assert flattened != config
+        assert read(flattened).recipe == read(config).recipe
+
+
+def test_keys_of_the_engine_may_stand_at_the_top() -> None:
+    config = fixture("lora-phrases")
+    top = {key: value for key, value in config.items() if key != "engine"} | config["engine"]
+    imported = read(top)
+    assert_every_leaf_is_decided_once(top, imported)
+    assert imported.recipe == read(config).recipe
+
+
+def test_what_speaks_of_azure_is_kept_and_needs_that_target() -> None:
+    config = fixture("azure")
+    imported = read(config)
+    kept = {item.path: item.value for item in imported.decisions if item.needs_azure}
+    speaking = ("azureml_client", "systems", "engine.host", "engine.target")
+    expected = {
+        leaf.path: leaf.value
+        for leaf in leaves(config)
+        if leaf.path.startswith(
+            (*speaking, f"{PARAMS}.data_files", "input_model.config.model_path")
+        )
+    }
+    assert kept == expected
+    assert imported.problem is not None
+    assert imported.problem.code == "olive.needs_azure"
+    assert "train_data.json" in imported.recipe.data.source  # with --partial
+    assert imported.recipe.model.source == "phi-3-mini"
+
+
+def test_a_registry_model_without_a_name_on_the_hub_cannot_be_had_here() -> None:
+    config = fixture("azure")
+    del config["input_model"]["config"]["hf_config"]
+    config["data_configs"] = fixture("qlora-questions")["data_configs"]
+    imported = read(config)
+    assert imported.problem is not None
+    assert imported.problem.code == "olive.needs_azure"
+    assert "Phi-3" in str(decision(imported, "input_model.config.model_path.config.name").value)
+
+
+# --- single settings ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "section", "key", "expected"),
+    [
+        (f"{LORA}.lora_alpha", 7, "method", "alpha", 7),
+        (f"{LORA}.eval_dataset_size", 0.25, "data.split", "held_out", 0.25),
+        (f"{LORA}.target_modules", None, "method", "target_modules", "auto"),
+        (f"{ARGUMENTS}.seed", 5, "training", "seed", 5),
+        (f"{ARGUMENTS}.max_steps", -1, "training", "max_steps", None),
+        (f"{ARGUMENTS}.eval_steps", 2, "training", "evaluations", 5),
+        (f"{ARGUMENTS}.evaluation_strategy", "no", "training", "evaluations", 0),
+        (f"{ARGUMENTS}.gradient_checkpointing", True, "training", "gradient_checkpointing", True),
+        (f"{TEXT}.source_max_len", 128, "training", "sequence_length", 128),
+        (f"{PARAMS}.data_name", "csv", "data", "format", "csv"),
+        (f"{PARAMS}.data_name", "parquet", "data", "format", "parquet"),
+        ("engine.execution_providers", ["DmlExecutionProvider"], "target", "provider", "dml"),
+        ("passes.builder.config.precision", "fp32", "target", "quantisation", "fp32"),
+    ],
+)
+def test_a_changed_value_reaches_the_recipe(path, value, section, key, expected) -> None:
+    imported = read(changed("lora-phrases", **{path: value}))
+    assert imported.problem is None, imported.problem
+    place: Any = imported.recipe
+    for name in section.split("."):
+        place = getattr(place, name)
+    assert getattr(place, key) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("lora_r", "r"),
+        ("lora_alpha", "alpha"),
+    ],
+)
+def test_old_and_new_names_mean_the_same(old, new) -> None:
+    config = fixture("lora-phrases")
+    lora = config["passes"]["lora"]["config"]
+    lora[new] = lora.pop(old)
+    assert read(config).recipe == read(fixture("lora-phrases")).recipe
+
+
+def test_what_the_config_leaves_to_olive_is_as_olive_would_take_it_and_told() -> None:
+    config = fixture("lora-phrases")
+    config["passes"]["lora"] = {"type": "LoRA", "train_data_config": "dataset_default_train"}
+    imported = read(config)
+    assert imported.recipe is not None
+    method, training = imported.recipe.method, imported.recipe.training
+    assert (method.rank, method.alpha, method.dropout) == (64, 16, 0.05)
+    assert (training.batch_size, training.accumulation, training.seed) == (8, 1, 42)
+    assert (training.schedule, training.learning_rate) == ("constant", 2e-4)
+    told = " ".join(imported.defaults)
+    for key in ("method.rank", "method.alpha", "training.batch_size", "data.split.held_out"):
+        assert key in told
+
+
+def test_remote_code_is_never_switched_on_by_a_config() -> None:
+    imported = read(fixture("lora-phrases"))
+    path = "input_model.config.hf_config.model_loading_args.trust_remote_code"
+    assert decision(imported, path).kind == "refused"
+    assert "model.trust_remote_code" in decision(imported, path).instead
+    assert imported.recipe is not None
+    assert imported.recipe.model.trust_remote_code is False
+
+
+def test_text_columns_without_a_template_are_joined_and_the_last_one_learned() -> None:
+    config = fixture("lora-phrases")
+    del config["data_configs"][0]["pre_process_data_config"]["params"]["text_template"]
+    recipe = read(config).recipe
+    assert recipe is not None
+    assert recipe.data.template is not None
+    assert (recipe.data.template.prompt, recipe.data.template.completion) == (
+        "{phrase} ",
+        "{tone}",
+    )
+
+
+def test_a_chat_template_means_conversations() -> None:
+    config = fixture("today")
+    for data in config["data_configs"]:
+        data["pre_process_data_config"] = {"chat_template": True, "message_col": "turns"}
+    imported = read(config)
+    assert imported.problem is None
+    assert imported.recipe is not None
+    assert imported.recipe.data.messages == "turns"
+
+
+def test_a_data_set_of_the_hub() -> None:
+    config = fixture("lora-phrases")
+    config["data_configs"][0]["load_dataset_config"] = {
+        "data_name": "owner/name",
+        "subset": "part",
+        "split": "validation",
+    }
+    imported = read(config)
+    assert imported.problem is None
+    data = imported.recipe.data
+    assert (data.source, data.format, data.hub_config, data.hub_split) == (
+        "owner/name",
+        "hub",
+        "part",
+        "validation",
+    )
+
+
+def test_several_files_follow_one_another() -> None:
+    imported = read(changed("lora-phrases", **{f"{PARAMS}.data_files": ["a.json", "b.json"]}))
+    assert imported.recipe is not None
+    assert (imported.recipe.data.source, imported.recipe.data.also) == ("a.json", ["b.json"])
+
+
+def test_a_second_file_is_held_out() -> None:
+    config = fixture("today")
+    config["data_configs"][0]["load_dataset_config"]["split"] = "train"
+    config["data_configs"][1]["load_dataset_config"] |= {"split": "train", "data_files": "b.csv"}
+    imported = read(config)
+    assert imported.problem is None
+    assert imported.recipe is not None
+    assert imported.recipe.data.split.file == "b.csv"
+
+
+# --- chains with steps left out -----------------------------------------------------------------
+
+
+def without(*passes: str) -> Imported:
+    config = fixture("lora-phrases")
+    for name in passes:
+        del config["passes"][name]
+    return read(config)
+
+
+def test_without_a_merge_the_run_merges_and_says_so() -> None:
+    imported = without("merge_adapter_weights")
+    assert imported.problem is None
+    assert imported.steps == ("train", "quantise")
+    assert any("no step merge" in note for note in imported.defaults)
+
+
+def test_a_fine_tuning_alone_says_that_the_run_also_builds() -> None:
+    imported = without("merge_adapter_weights", "builder")
+    assert imported.problem is None
+    assert imported.steps == ("train",)
+    assert any("no step quantise" in note for note in imported.defaults)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "steps"),
+    [
+        (("lora", "builder"), ("merge",)),
+        (("lora", "merge_adapter_weights"), ("quantise",)),
+        (("lora",), ("merge", "quantise")),
+    ],
+)
+def test_a_chain_that_does_not_train_is_refused_by_that_step(left_out, steps) -> None:
+    imported = without(*left_out)
+    assert imported.steps == steps
+    assert imported.problem is not None
+    assert imported.problem.code == "olive.no_training"
+    assert "train" in imported.problem.message
+    for step in steps:
+        assert step in imported.problem.message
+
+
+def test_passes_in_another_order_are_refused() -> None:
+    config = fixture("lora-phrases")
+    config["passes"] = dict(reversed(config["passes"].items()))
+    problem = read(config).problem
+    assert problem is not None
+    assert problem.code == "olive.order"
