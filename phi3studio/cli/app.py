@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -9,8 +10,10 @@ import typer
 
 from phi3studio import __version__
 from phi3studio.cli import model_commands, recipe_commands, run_commands, try_commands
+from phi3studio.cli.data_commands import data_app
+from phi3studio.cli.olive_commands import olive_app
 from phi3studio.cli.output import print_error
-from phi3studio.domain.errors import Cancelled, UserFacingError
+from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 
 app = typer.Typer(
     name="phi3studio",
@@ -45,15 +48,8 @@ app.command("eval")(try_commands.evaluate)
 app.command("doctor")(model_commands.doctor)
 app.add_typer(recipe_commands.recipe_app, name="recipe")
 app.add_typer(model_commands.models_app, name="models")
-
-
-def _add_data_commands() -> None:
-    from phi3studio.cli.data_commands import data_app
-
-    app.add_typer(data_app, name="data")
-
-
-_add_data_commands()
+app.add_typer(data_app, name="data")
+app.add_typer(olive_app, name="olive")
 
 
 @app.command("gui")
@@ -69,7 +65,8 @@ def screenshots() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; returns the exit code and never raises."""
+    """Run the command line; returns the exit code and never raises for what a user did."""
+    _speak_any_text()
     as_json = "--json" in arguments
     try:
         result = app(args=arguments, standalone_mode=False)
@@ -77,17 +74,23 @@ def run(arguments: list[str]) -> int:
     except UserFacingError as exc:
         print_error(exc, as_json)
         return exc.exit_code
-    except (Cancelled, KeyboardInterrupt):
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
         sys.stderr.write("Cancelled.\n")
         return 130
     except typer.Exit as exc:
         return exc.exit_code
-    except typer.Abort:
-        return 130
     except Exception as exc:
-        show = getattr(exc, "show", None)
-        if show is None:
+        # Usage errors carry their own message; anything else is a bug and keeps its traceback.
+        message = getattr(exc, "format_message", None)
+        if message is None:
             raise
-        # A usage error of the command line itself: typer's own message, exit code 2.
-        show()
+        hint = "phi3studio --help lists the commands, phi3studio COMMAND --help their options."
+        print_error(InputError("usage", str(message()), hint), as_json)
         return 2
+
+
+def _speak_any_text() -> None:
+    """Text that the terminal's encoding lacks is replaced, not a reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -39,7 +39,8 @@ def size(count: float) -> str:
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit in ("B", "kB") else f"{value:.3g} {unit}"
+            exact = unit in ("B", "kB") or value >= 100
+            return f"{value:.0f} {unit}" if exact else f"{value:.3g} {unit}"
         value /= 1000
     raise AssertionError
 

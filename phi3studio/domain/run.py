@@ -36,13 +36,6 @@ class Curve:
 
     points: tuple[tuple[int, float], ...] = ()
 
-    def add(self, step: int, value: float) -> Curve:
-        """Append a point; a resumed run's repeated steps replace the old ones."""
-        kept = self.points
-        while kept and kept[-1][0] >= step:
-            kept = kept[:-1]
-        return Curve((*kept, (step, value)))
-
 
 @dataclass(frozen=True)
 class RunView:
@@ -150,23 +143,35 @@ class Curves:
 
 
 def fold_curves(events: Iterable[Event], curves: Curves | None = None) -> Curves:
-    """Collect the curves of the train stage from progress events."""
-    result = curves or Curves()
+    """Collect the curves of the train stage from progress events.
+
+    Steps that a resumed run repeats replace the old ones.
+    """
+    before = curves or Curves()
+    points = {name: list(getattr(before, name).points) for name in _CURVES}
     for event in events:
         match event.payload:
             case Progress(loss=None, eval_loss=None):
                 continue
             case Progress() as p:
-                changes = {
-                    name: getattr(result, name).add(p.step, value)
-                    for name, value in (
-                        ("loss", p.loss),
-                        ("eval_loss", p.eval_loss),
-                        ("learning_rate", p.lr),
-                        ("tokens_per_s", p.tokens_per_s),
-                        ("memory", p.memory),
-                    )
-                    if value is not None
-                }
-                result = replace(result, **changes)
-    return result
+                for name, source in _CURVES.items():
+                    value = getattr(p, source)
+                    if value is not None:
+                        _append(points[name], p.step, float(value))
+    return Curves(**{name: Curve(tuple(found)) for name, found in points.items()})
+
+
+# Curve → the field of a progress event that it shows.
+_CURVES = {
+    "loss": "loss",
+    "eval_loss": "eval_loss",
+    "learning_rate": "lr",
+    "tokens_per_s": "tokens_per_s",
+    "memory": "memory",
+}
+
+
+def _append(points: list[tuple[int, float]], step: int, value: float) -> None:
+    while points and points[-1][0] >= step:
+        points.pop()
+    points.append((step, value))

@@ -38,6 +38,8 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
     """The environment of a worker: nothing is sent anywhere, caches stay inside the run."""
     environment = dict(os.environ if base is None else base)
     work = run.work
+    # Only rows of a hub data set have to come from outside.
+    offline = "0" if run.recipe().data.format == "hub" else "1"
     environment.update(
         {
             "PYTHONUNBUFFERED": "1",
@@ -45,8 +47,8 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             "OLIVE_DISABLE_TELEMETRY": "1",
             "ORT_DISABLE_TELEMETRY": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_OFFLINE": "1",
-            "HF_DATASETS_OFFLINE": "1",
+            "HF_HUB_OFFLINE": offline,
+            "HF_DATASETS_OFFLINE": offline,
             "HF_DATASETS_CACHE": str(work / "datasets"),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",

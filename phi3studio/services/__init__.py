@@ -1,1 +1,1 @@
-"""Clients of the long-lived helper processes (data inspector, chat)."""
+"""Clients of the long-lived service processes (data inspector, chat)."""

@@ -1,4 +1,4 @@
-"""A helper process and the conversation with it.
+"""A service process and the conversation with it.
 
 The child (``phi3studio service NAME``) listens on the loopback interface, prints
 ``{"port": N}`` and serves exactly one connection, whose first line must be the token that was
@@ -41,7 +41,7 @@ _LOG_BYTES = 1024 * 1024
 
 
 class Service:
-    """One helper process, started when first needed and again after it died.
+    """One service process, started when first needed and again after it died.
 
     Works under any asyncio loop (also qasync's); not thread-safe: use it from the loop's thread.
     Calls may run at the same time; each is answered on its own.

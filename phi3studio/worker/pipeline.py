@@ -112,8 +112,9 @@ class Pipeline:
     def _prepare(self) -> None:
         self._say("opening the model")
         self._model = resolve_model(self.recipe.model.source, self._say)
-        # From here on everything is local.
-        refuse_network()
+        if self.recipe.data.format != "hub":
+            # From here on everything is local.
+            refuse_network()
         facts = model_facts(self._model, self.recipe.model.trust_remote_code)
         check_against_model(self.recipe, facts)
         self._facts = facts
@@ -126,6 +127,7 @@ class Pipeline:
         )
         self._stop = find_stop(self._tokenizer)
         self._prepared = load_prepared(self.run.data) or self._prepare_data()
+        refuse_network()
 
     def _prepare_data(self) -> Prepared:
         prepared = prepare(self.recipe, self._tokenizer, self.run.data, self._on_row("tokenising"))
@@ -138,6 +140,9 @@ class Pipeline:
                     f"{self.recipe.training.sequence_length} tokens and were cut off.",
                 )
             )
+        if prepared.dropped:
+            dropped = ", ".join(f"{count} by {why}" for why, count in prepared.dropped.items())
+            self.emit(Notice(code="data.dropped", text=f"Rows left out by repairs: {dropped}."))
         if prepared.left_out_rows:
             self.emit(
                 Notice(

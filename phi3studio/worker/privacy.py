@@ -13,9 +13,10 @@ _SETTINGS = {
     "OLIVE_DISABLE_TELEMETRY": "1",
     "ORT_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
 }
+
+
+_guarded: list[bool] = []
 
 
 def disable_telemetry() -> None:
@@ -40,9 +41,12 @@ def silence_olive() -> None:
 def refuse_network() -> None:
     """Refuse every connection beyond this machine for the rest of the process.
 
-    A run needs no network: data and models are local files by then. The hook cannot be removed.
+    A run needs no network: data and models are local files by then. The hook cannot be removed;
+    asking again changes nothing.
     """
-    sys.addaudithook(_guard)
+    if not _guarded:
+        _guarded.append(True)
+        sys.addaudithook(_guard)
 
 
 def _guard(event: str, arguments: tuple[Any, ...]) -> None:

@@ -21,7 +21,7 @@ from phi3studio.worker import olive_config as oc
 from phi3studio.worker.export import place_merged
 from phi3studio.worker.genai import GenaiModel
 from phi3studio.worker.models import model_facts
-from phi3studio.worker.models.builder import legacy_keys, mend_builder
+from phi3studio.worker.models.builder import mend_builder
 from phi3studio.worker.olive_run import run_workflow
 from tests.tiny_models import make_tokenizer
 from tests.worker.running import tiny_recipe
@@ -174,8 +174,6 @@ def test_the_exported_model_says_what_the_merged_one_says(name: str, tmp_path: P
     assert facts.target_modules("attention")
     merged = tmp_path / "merged"
     place_merged(Path(shutil.copytree(base, tmp_path / "copied")), merged)
-    written = merged / "config.json"
-    written.write_text(json.dumps(legacy_keys(json.loads(written.read_text()))))
     mend_builder()
     recipe = tiny_recipe(merged, tmp_path / "no-data", quantisation="fp32")
     config = oc.build_config(recipe, merged, tmp_path / "built", tmp_path / "cache")

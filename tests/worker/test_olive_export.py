@@ -219,6 +219,7 @@ def test_an_export_can_be_imported_again(tiny_phi3, phrases, tmp_path) -> None:
         quantisation="int4",
         rank_stabilised=True,
         schedule="linear",
+        warmup=0.25,
     )
     export_olive(recipe, tmp_path / "out")
     imported = import_config(json.loads((tmp_path / "out" / CONFIG).read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""The helper processes: start, answer, stream, cancel, die and come back. Real child processes."""
+"""Service processes: start, answer, stream, cancel, die and come back. Real child processes."""
 
 from __future__ import annotations
 

@@ -51,8 +51,9 @@ def _source_facts(config: DataConfig) -> tuple[Any, str]:
 
 def read_held_out(config: DataConfig, train: DataConfig, draft: Draft, share: float | None) -> None:
     """The evaluation's data: a second file, or a slice of the same rows."""
-    mine = _settings(train.entry.value)
+    mine = _settings(train.entry)
     load = config.section.take("load_dataset_config")
+    left: list[Entry] = []
     if load is not None:
         section = Section(load, draft)
         files, split = section.take("data_files"), section.take("split")
@@ -71,21 +72,25 @@ def read_held_out(config: DataConfig, train: DataConfig, draft: Draft, share: fl
             draft.translate(files, "The same rows as the training's.")
         if split is not None:
             draft.translate(split, "What is held out: data.split.")
-        for part in section.take_all():
-            _as_in_training(part, mine, draft)
-    for part in config.section.take_all():
+        left = section.take_all()
+    for part in [*left, *config.section.take_all()]:
         for leaf in leaves(part.value, part.path):
-            _as_in_training(leaf, mine, draft)
+            _as_in_training(leaf, _name(leaf.path, config.entry.path), mine, draft)
 
 
-def _settings(value: Any) -> dict[str, Any]:
-    """Each leaf of a data config by its own name."""
-    return {leaf.path.rpartition(".")[2]: leaf.value for leaf in leaves(value)}
+def _settings(config: Entry) -> dict[str, Any]:
+    """Each leaf of a data config by its place in it."""
+    return {_name(leaf.path, config.path): leaf.value for leaf in leaves(config.value, config.path)}
 
 
-def _as_in_training(leaf: Entry, mine: Mapping[str, Any], draft: Draft) -> None:
-    name = leaf.path.rpartition(".")[2]
-    if name in mine and mine[name] == leaf.value:
+def _name(path: str, config: str) -> str:
+    """The place of a leaf in its data config, whether nested in params or not."""
+    return path.removeprefix(f"{config}.").replace(".params.", ".").replace(".config.", ".")
+
+
+def _as_in_training(leaf: Entry, place: str, mine: Mapping[str, Any], draft: Draft) -> None:
+    name = place.rpartition(".")[2]
+    if place in mine and mine[place] == leaf.value:
         draft.translate(leaf, "The same as for the rows that are trained.")
     else:
         draft.refuse(
