@@ -40,7 +40,7 @@ def import_(
     from phi3studio.runs.models import catalogue
     from phi3studio.runs.recipes import absolute, write_recipe
 
-    target = out or Path(f"{config.stem}.yaml")
+    target = out or Path(f"{config.stem}.recipe.yaml")
     if target.exists():
         raise InputError(
             "recipe.exists",
@@ -178,7 +178,7 @@ def _print_decisions(imported: Imported, blocking_only: bool = False) -> None:
 
 
 def _line(decision: Decision) -> str:
-    value = decision.value
+    value = decision.shown
     shown = value if isinstance(value, str) else repr(value)
     shown = shown if len(shown) <= 40 else shown[:39] + "…"
     arrow = f" → {decision.to}" if decision.to else ""

@@ -42,7 +42,10 @@ def fit(size: ModelSize, machine: MachineFacts) -> Fit:
     )
     need = estimate(
         recipe.model_copy(
-            update={"training": recipe.training.model_copy(update={"batch_size": 1})}
+            update={
+                "training": recipe.training.model_copy(update={"batch_size": 1}),
+                "target": recipe.target.model_copy(update={"int4": "fast"}),
+            }
         ),
         size,
         DataSize(500, 50_000, 100, 10_000, 256),

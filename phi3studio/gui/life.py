@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qasync
@@ -19,6 +21,7 @@ from phi3studio.gui.theme import Theme
 from phi3studio.runs.paths import Home, resources
 
 if TYPE_CHECKING:
+    from phi3studio.domain.recipe import Recipe
     from phi3studio.gui.rooms import Rooms, Services
     from phi3studio.services.client import Service
 
@@ -31,13 +34,15 @@ class Helpers:
     chat: Service
     probe: Service
     models: Service
+    olive: Service
 
     @classmethod
     def make(cls) -> Helpers:
         """Clients without processes yet."""
         from phi3studio.services.client import Service
 
-        return cls(Service("inspector"), Service("chat"), Service("probe"), Service("models"))
+        names = ("inspector", "chat", "probe", "models", "olive")
+        return cls(*(Service(name) for name in names))
 
     def services(self) -> Services:
         """The typed clients."""
@@ -45,11 +50,17 @@ class Helpers:
         from phi3studio.services.chat import Chat
         from phi3studio.services.inspector import Inspector
 
-        return Services(Inspector(self.inspector), Chat(self.chat), self._probe, self._fetch)
+        return Services(
+            Inspector(self.inspector),
+            Chat(self.chat),
+            self._probe,
+            self._fetch,
+            self._olive_config,
+        )
 
     async def close(self) -> None:
         """End the processes."""
-        for service in (self.inspector, self.chat, self.probe, self.models):
+        for service in (self.inspector, self.chat, self.probe, self.models, self.olive):
             await service.close()
 
     async def _probe(self) -> dict[str, Any]:
@@ -61,6 +72,21 @@ class Helpers:
             # It holds torch in memory and is asked once.
             await self.probe.close()
             self.probe = Service("probe")
+
+    async def _olive_config(self, recipe: Recipe) -> str:
+        from phi3studio.services.client import Service
+
+        with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as folder:
+            out = Path(folder) / "config"
+            try:
+                await self.olive.call("export", recipe=recipe.to_json(), out=str(out))
+                return await asyncio.to_thread(
+                    (out / "olive-config.json").read_text, encoding="utf-8"
+                )
+            finally:
+                # It holds Olive in memory and is asked now and then.
+                await self.olive.close()
+                self.olive = Service("olive")
 
     async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:
         stream = self.models.stream("get", source=source)

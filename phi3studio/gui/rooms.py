@@ -22,7 +22,7 @@ from phi3studio.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from phi3studio.gui.chat.engine import ChatEngine
-    from phi3studio.gui.wizard.inspector import Inspector
+    from phi3studio.gui.wizard.inspector import Inspector, OliveConfig
 
 
 class Navigator(Protocol):
@@ -45,6 +45,7 @@ class Services:
     chat: ChatEngine
     probe: Probe
     fetch: Fetch
+    olive_config: OliveConfig
 
 
 class Rooms:
@@ -86,7 +87,12 @@ class Rooms:
         """The five pages of a new fine-tune."""
         from phi3studio.gui.wizard.page import WizardPage
 
-        page = WizardPage(self._context, self._services.inspector, self._services.fetch)
+        page = WizardPage(
+            self._context,
+            self._services.inspector,
+            self._services.fetch,
+            self._services.olive_config,
+        )
 
         def start(recipe: Recipe) -> None:
             def begun(run: RunFolder) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phi3studio.domain.recipe import Recipe
     from phi3studio.gui.main_window import MainWindow
     from phi3studio.runs.store import RunFolder
 
@@ -97,6 +98,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     async def fetch(source: str) -> AsyncIterator[dict[str, Any]]:
         yield {"activity": source}
 
+    async def olive_config(recipe: Recipe) -> str:
+        return recipe.model_dump_json(indent=2)
+
     translators = install_language(app, resources() / "translations", language)
     theme = Theme(app, resources(), "light")
     tasks = Tasks(app)
@@ -109,7 +113,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         context = Context(
             theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
         )
-        services = Services(RecordedInspector(), RecordedChat(), probe, fetch)
+        services = Services(RecordedInspector(), RecordedChat(), probe, fetch, olive_config)
         made = MainWindow(theme, context.preferences)
         made.resize(*SIZE)
         made.furnish(Rooms(context, services))

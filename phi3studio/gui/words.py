@@ -72,44 +72,41 @@ def duration(seconds: float) -> str:
 class Words:
     """The plural texts of this module: lupdate knows plurals only from ``tr`` inside a class."""
 
-    @classmethod
-    def tr(cls, text: str, comment: str | None = None, n: int = -1) -> str:
+    def tr(self, text: str, comment: str | None = None, n: int = -1) -> str:
         """Translate *text* for the number *n*."""
         return QCoreApplication.translate("Words", text, comment, n)
 
-    @classmethod
-    def about(cls, seconds: float) -> str:
+    def about(self, seconds: float) -> str:
         """An estimated time, rounded as one speaks of it."""
         if seconds < 50:
-            return cls.tr("about %Ln second(s)", None, max(5, round(seconds / 5) * 5))
+            return self.tr("about %Ln second(s)", None, max(5, round(seconds / 5) * 5))
         if seconds < 90 * 60:
-            return cls.tr("about %Ln minute(s)", None, max(1, round(seconds / 60)))
+            return self.tr("about %Ln minute(s)", None, max(1, round(seconds / 60)))
         if seconds < 36 * 3600:
-            return cls.tr("about %Ln hour(s)", None, round(seconds / 3600))
-        return cls.tr("about %Ln day(s)", None, round(seconds / 86400))
+            return self.tr("about %Ln hour(s)", None, round(seconds / 3600))
+        return self.tr("about %Ln day(s)", None, round(seconds / 86400))
 
-    @classmethod
-    def ago(cls, passed: float) -> str:
+    def ago(self, passed: float) -> str:
         """How long ago, up to two weeks."""
         if passed < 60:
-            return cls.tr("just now")
+            return self.tr("just now")
         if passed < 3600:
-            return cls.tr("%Ln minute(s) ago", None, round(passed / 60))
+            return self.tr("%Ln minute(s) ago", None, round(passed / 60))
         if passed < 86400:
-            return cls.tr("%Ln hour(s) ago", None, round(passed / 3600))
-        return cls.tr("%Ln day(s) ago", None, round(passed / 86400))
+            return self.tr("%Ln hour(s) ago", None, round(passed / 3600))
+        return self.tr("%Ln day(s) ago", None, round(passed / 86400))
 
 
 def about(seconds: float) -> str:
     """An estimated time: about 4 minutes."""
-    return Words.about(seconds)
+    return Words().about(seconds)
 
 
 def ago(then: float, now: float) -> str:
     """How long ago a moment was; after two weeks its date."""
     passed = max(0.0, now - then)
     if passed < 86400 * 14:
-        return Words.ago(passed)
+        return Words().ago(passed)
     return QLocale().toString(
         QDateTime.fromSecsSinceEpoch(int(then)).date(), QLocale.FormatType.ShortFormat
     )

@@ -151,7 +151,17 @@ def end(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(processes, timeout=2)
+    limit = time.monotonic() + 2
+    while any(map(_lives, processes)) and time.monotonic() < limit:
+        time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it can still do anything: a zombie only waits to be collected by its parent."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def resume(run: RunFolder) -> int:

@@ -30,6 +30,12 @@ CALIBRATION = "phi3studio_calibration"
 EVAL_DATA = "held_out_examples"
 CALIBRATION_DATA = "calibration_rows"
 
+EVALUATION_ROWS = 64
+"""Held-out rows of an evaluation during the training: a look at the trend, not the figure."""
+LARGE_MODEL = 10**9
+"""From this many parameters on, merging in float32 takes too much memory and calibrating int4
+weights too much time."""
+
 PROVIDERS: dict[Provider, tuple[str, str]] = {
     "cpu": ("cpu", "CPUExecutionProvider"),
     "cuda": ("gpu", "CUDAExecutionProvider"),

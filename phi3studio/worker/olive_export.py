@@ -40,10 +40,6 @@ LOAD_DATASET = "studio_rows"
 PRE_PROCESS = "studio_examples"
 """What the user script registers with Olive."""
 
-# As in a run: the rows of the evaluations during the training, and the size from which merging
-# in float32 takes too much memory.
-_EVAL_ROWS = 64
-_LARGE = 10**9
 _OLIVE_PASSES = {"lora": "LoRA", "qlora": "QLoRA", "dora": "DoRA"}
 _PINNED = (
     "olive-ai", "torch", "transformers", "peft", "accelerate", "datasets", "onnxruntime",
@@ -106,7 +102,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
             target_modules=facts.target_modules(recipe.method.target_modules),
             eval_steps=_eval_steps(recipe, prepared.train_rows),
         )
-        merge_in = "float32" if facts.parameters < _LARGE else None
+        merge_in = "float32" if facts.parameters < oc.LARGE_MODEL else None
         config = olive_config(recipe, plan, _relative(model, out), encoder.stop.text, merge_in)
         notes = _notes(recipe, facts.parameters, plan.precision)
         write_json(out / CONFIG, config)
@@ -191,7 +187,7 @@ def _write_rows(
     other = data
     if data.split.file is not None:
         other = data.model_copy(update={"source": data.split.file, "also": []})
-    held_out = _rows_of(recipe, other, encoder, prepared.held_out, _EVAL_ROWS)
+    held_out = _rows_of(recipe, other, encoder, prepared.held_out, oc.EVALUATION_ROWS)
     return train, _write_jsonl(out, "held-out", list(held_out))
 
 
@@ -279,9 +275,11 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _notes(recipe: Recipe, parameters: int, precision: str) -> tuple[str, ...]:
     """What the reader of the export must know."""
-    notes = [f"The training's number format is {precision}, chosen for this machine."]
+    notes = []
+    if recipe.training.precision == "auto":
+        notes.append(f"The training's number format is {precision}, chosen for this machine.")
     target = recipe.target
-    if target.quantisation == "int4" and target.int4 == "quality" and parameters < _LARGE:
+    if target.quantisation == "int4" and target.int4 == "quality" and parameters < oc.LARGE_MODEL:
         notes.append(
             "Phi-3 Studio also calibrates the int4 weights on your rows for a model of this "
             "size; the exported chain quantises without calibration (k_quant_mixed)."

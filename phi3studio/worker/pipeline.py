@@ -39,12 +39,7 @@ from phi3studio.worker.models import ModelFacts, check_against_model, model_fact
 from phi3studio.worker.privacy import refuse_network
 from phi3studio.worker.threads import ThreadGovernor
 
-# Evaluation during the training is a look at the trend, not the final figure.
-_EVAL_ROWS = 64
 _TELL_EVERY_S = 0.25
-# From this many parameters on, merging in float32 takes too much memory and calibrating int4
-# weights too much time.
-_LARGE = 10**9
 
 
 @dataclass
@@ -221,7 +216,7 @@ class Pipeline:
         import pyarrow.parquet as pq
 
         file = folder / "evaluation.parquet"
-        pq.write_table(pq.read_table(self._prepared.held_out).slice(0, _EVAL_ROWS), file)
+        pq.write_table(pq.read_table(self._prepared.held_out).slice(0, oc.EVALUATION_ROWS), file)
         return file
 
     def _merge(self) -> None:
@@ -237,7 +232,7 @@ class Pipeline:
             scratch / "output",
             scratch / "cache",
             # Small models are merged without rounding; large ones as their weights are stored.
-            dtype="float32" if self._facts.parameters < _LARGE else None,
+            dtype="float32" if self._facts.parameters < oc.LARGE_MODEL else None,
         )
         place_merged(run_workflow(config, scratch / "tmp").model, self._merged)
         shutil.rmtree(scratch, ignore_errors=True)
@@ -271,7 +266,7 @@ class Pipeline:
 
     def _calibration(self, folder: Path) -> Path | None:
         """Rows for the calibrated quantisation; ``None`` for models where it takes hours."""
-        if self._facts.parameters >= _LARGE:
+        if self._facts.parameters >= oc.LARGE_MODEL:
             return None
         file = folder / "calibration.parquet"
         write_calibration(self._prepared.train, self._tokenizer, file)

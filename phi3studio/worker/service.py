@@ -28,6 +28,7 @@ SERVICES = {
     "inspector": "phi3studio.worker.inspect",
     "chat": "phi3studio.worker.chat",
     "evaluator": "phi3studio.worker.evaluator",
+    "olive": "phi3studio.worker.olive_export",
     "models": "phi3studio.worker.models",
     "probe": "phi3studio.worker.probe",
 }

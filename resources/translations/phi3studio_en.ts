@@ -1,218 +1,218 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="en" sourcelanguage="en">
-    <context>
-        <name>CheckCard</name>
-        <message numerus="yes">
-            <source>%Ln row(s) read</source>
-            <translation>
-                <numerusform>%Ln row read</numerusform>
-                <numerusform>%Ln rows read</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln finding(s)</source>
-            <translation>
-                <numerusform>%Ln finding</numerusform>
-                <numerusform>%Ln findings</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln row(s)</source>
-            <translation>
-                <numerusform>%Ln row</numerusform>
-                <numerusform>%Ln rows</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>DoctorPage</name>
-        <message numerus="yes">
-            <source>%Ln core(s)</source>
-            <translation>
-                <numerusform>%Ln core</numerusform>
-                <numerusform>%Ln cores</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>MainWindow</name>
-        <message numerus="yes">
-            <source>%Ln run(s) still going on</source>
-            <translation>
-                <numerusform>%Ln run is still going on</numerusform>
-                <numerusform>%Ln runs are still going on</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>PreviewCard</name>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln tokens</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln learned</source>
-            <translation>
-                <numerusform>%Ln learned</numerusform>
-                <numerusform>%Ln learned</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln cut off</source>
-            <translation>
-                <numerusform>%Ln cut off</numerusform>
-                <numerusform>%Ln cut off</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>ResultView</name>
-        <message numerus="yes">
-            <source>on %Ln row(s) it has not seen</source>
-            <translation>
-                <numerusform>on %Ln row it has not seen</numerusform>
-                <numerusform>on %Ln rows it has not seen</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>ReviewPage</name>
-        <message numerus="yes">
-            <source>%Ln chosen</source>
-            <translation>
-                <numerusform>%Ln chosen</numerusform>
-                <numerusform>%Ln chosen</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln step(s)</source>
-            <translation>
-                <numerusform>%Ln step</numerusform>
-                <numerusform>%Ln steps</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>SourceCard</name>
-        <message numerus="yes">
-            <source>%Ln row(s)</source>
-            <translation>
-                <numerusform>%Ln row</numerusform>
-                <numerusform>%Ln rows</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>StatisticsCard</name>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln tokens</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>TargetPage</name>
-        <message numerus="yes">
-            <source>%Ln core(s)</source>
-            <translation>
-                <numerusform>%Ln core</numerusform>
-                <numerusform>%Ln cores</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>TuningPage</name>
-        <message numerus="yes">
-            <source>%Ln step(s)</source>
-            <translation>
-                <numerusform>%Ln step</numerusform>
-                <numerusform>%Ln steps</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln epoch(s)</source>
-            <translation>
-                <numerusform>%Ln epoch</numerusform>
-                <numerusform>%Ln epochs</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>TurnView</name>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln tokens</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>WizardPage</name>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln tokens</numerusform>
-            </translation>
-        </message>
-    </context>
-    <context>
-        <name>cls</name>
-        <message numerus="yes">
-            <source>about %Ln second(s)</source>
-            <translation>
-                <numerusform>about %Ln second</numerusform>
-                <numerusform>about %Ln seconds</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln minute(s)</source>
-            <translation>
-                <numerusform>about %Ln minute</numerusform>
-                <numerusform>about %Ln minutes</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln hour(s)</source>
-            <translation>
-                <numerusform>about %Ln hour</numerusform>
-                <numerusform>about %Ln hours</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln day(s)</source>
-            <translation>
-                <numerusform>about %Ln day</numerusform>
-                <numerusform>about %Ln days</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln minute(s) ago</source>
-            <translation>
-                <numerusform>%Ln minute ago</numerusform>
-                <numerusform>%Ln minutes ago</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln hour(s) ago</source>
-            <translation>
-                <numerusform>%Ln hour ago</numerusform>
-                <numerusform>%Ln hours ago</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln day(s) ago</source>
-            <translation>
-                <numerusform>%Ln day ago</numerusform>
-                <numerusform>%Ln days ago</numerusform>
-            </translation>
-        </message>
-    </context>
+<context>
+    <name>CheckCard</name>
+    <message numerus="yes">
+        <source>%Ln row(s) read</source>
+        <translation>
+            <numerusform>%Ln row read</numerusform>
+            <numerusform>%Ln rows read</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln finding(s)</source>
+        <translation>
+            <numerusform>%Ln finding</numerusform>
+            <numerusform>%Ln findings</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s)</source>
+        <translation>
+            <numerusform>%Ln row</numerusform>
+            <numerusform>%Ln rows</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>DoctorPage</name>
+    <message numerus="yes">
+        <source>%Ln core(s)</source>
+        <translation>
+            <numerusform>%Ln core</numerusform>
+            <numerusform>%Ln cores</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message numerus="yes">
+        <source>%Ln run(s) still going on</source>
+        <translation>
+            <numerusform>%Ln run is still going on</numerusform>
+            <numerusform>%Ln runs are still going on</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>PreviewCard</name>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln learned</source>
+        <translation>
+            <numerusform>%Ln learned</numerusform>
+            <numerusform>%Ln learned</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln cut off</source>
+        <translation>
+            <numerusform>%Ln cut off</numerusform>
+            <numerusform>%Ln cut off</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ResultView</name>
+    <message numerus="yes">
+        <source>on %Ln row(s) it has not seen</source>
+        <translation>
+            <numerusform>on %Ln row it has not seen</numerusform>
+            <numerusform>on %Ln rows it has not seen</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ReviewPage</name>
+    <message numerus="yes">
+        <source>%Ln chosen</source>
+        <translation>
+            <numerusform>%Ln chosen</numerusform>
+            <numerusform>%Ln chosen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln step</numerusform>
+            <numerusform>%Ln steps</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>SourceCard</name>
+    <message numerus="yes">
+        <source>%Ln row(s)</source>
+        <translation>
+            <numerusform>%Ln row</numerusform>
+            <numerusform>%Ln rows</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>StatisticsCard</name>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>TargetPage</name>
+    <message numerus="yes">
+        <source>%Ln core(s)</source>
+        <translation>
+            <numerusform>%Ln core</numerusform>
+            <numerusform>%Ln cores</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>TuningPage</name>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln step</numerusform>
+            <numerusform>%Ln steps</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln epoch(s)</source>
+        <translation>
+            <numerusform>%Ln epoch</numerusform>
+            <numerusform>%Ln epochs</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>TurnView</name>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>WizardPage</name>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>Words</name>
+    <message numerus="yes">
+        <source>about %Ln second(s)</source>
+        <translation>
+            <numerusform>about %Ln second</numerusform>
+            <numerusform>about %Ln seconds</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln minute(s)</source>
+        <translation>
+            <numerusform>about %Ln minute</numerusform>
+            <numerusform>about %Ln minutes</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln hour(s)</source>
+        <translation>
+            <numerusform>about %Ln hour</numerusform>
+            <numerusform>about %Ln hours</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln day(s)</source>
+        <translation>
+            <numerusform>about %Ln day</numerusform>
+            <numerusform>about %Ln days</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln minute(s) ago</source>
+        <translation>
+            <numerusform>%Ln minute ago</numerusform>
+            <numerusform>%Ln minutes ago</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln hour(s) ago</source>
+        <translation>
+            <numerusform>%Ln hour ago</numerusform>
+            <numerusform>%Ln hours ago</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln day(s) ago</source>
+        <translation>
+            <numerusform>%Ln day ago</numerusform>
+            <numerusform>%Ln days ago</numerusform>
+        </translation>
+    </message>
+</context>
 </TS>

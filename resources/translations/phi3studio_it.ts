@@ -1,3105 +1,3118 @@
 <?xml version="1.0" encoding="utf-8"?>
 <!DOCTYPE TS>
 <TS version="2.1" language="it" sourcelanguage="en">
-    <context>
-        <name>CardDelegate</name>
-        <message>
-            <source>Starts when the machine is free</source>
-            <translation>Parte quando il computer è libero</translation>
-        </message>
-        <message>
-            <source>Stopped at: {stage}</source>
-            <translation>Fermo a: {stage}</translation>
-        </message>
-        <message>
-            <source>right answers</source>
-            <translation>risposte giuste</translation>
-        </message>
-        <message>
-            <source>right answers, base {share}</source>
-            <translation>risposte giuste, base {share}</translation>
-        </message>
-    </context>
-    <context>
-        <name>CardView</name>
-        <message>
-            <source>Runs</source>
-            <translation>Esecuzioni</translation>
-        </message>
-    </context>
-    <context>
-        <name>ChatPage</name>
-        <message>
-            <source>Chat</source>
-            <translation>Chat</translation>
-        </message>
-        <message>
-            <source>Add model</source>
-            <translation>Aggiungi modello</translation>
-        </message>
-        <message>
-            <source>Settings</source>
-            <translation>Impostazioni</translation>
-        </message>
-        <message>
-            <source>Save transcript</source>
-            <translation>Salva la chat</translation>
-        </message>
-        <message>
-            <source>Talk to a model</source>
-            <translation>Parla con un modello</translation>
-        </message>
-        <message>
-            <source>Choose one of your finished runs, or a folder with an exported model.</source>
-            <translation>Scegli una delle esecuzioni concluse, oppure una cartella con un modello esportato.</translation>
-        </message>
-        <message>
-            <source>Choose a model</source>
-            <translation>Scegli un modello</translation>
-        </message>
-        <message>
-            <source>Saved as {file}</source>
-            <translation>Salvato in {file}</translation>
-        </message>
-        <message>
-            <source>The file could not be written: {why}</source>
-            <translation>Non è stato possibile scrivere il file: {why}</translation>
-        </message>
-        <message>
-            <source>Choose another folder.</source>
-            <translation>Scegli un’altra cartella.</translation>
-        </message>
-        <message>
-            <source>Model folder…</source>
-            <translation>Cartella di un modello…</translation>
-        </message>
-        <message>
-            <source>Choose a folder with an exported model</source>
-            <translation>Scegli una cartella con un modello esportato</translation>
-        </message>
-    </context>
-    <context>
-        <name>CheckCard</name>
-        <message>
-            <source>Check</source>
-            <translation>Controllo</translation>
-        </message>
-        <message>
-            <source>Progress of the check</source>
-            <translation>Avanzamento del controllo</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln row(s) read</source>
-            <translation>
-                <numerusform>%Ln riga letta</numerusform>
-                <numerusform>%Ln righe lette</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>reading all rows…</source>
-            <translation>lettura di tutte le righe…</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln finding(s)</source>
-            <translation>
-                <numerusform>%Ln segnalazione</numerusform>
-                <numerusform>%Ln segnalazioni</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>when the template is complete</source>
-            <translation>quando il modello di prompt è completo</translation>
-        </message>
-        <message>
-            <source>Undo</source>
-            <translation>Annulla</translation>
-        </message>
-        <message>
-            <source>First: row {row}, “{text}”.</source>
-            <translation>La prima: riga {row}, «{text}».</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln row(s)</source>
-            <translation>
-                <numerusform>%Ln riga</numerusform>
-                <numerusform>%Ln righe</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>No row is cut off: the longest has {longest} of {length} tokens</source>
-            <translation>Nessuna riga è troncata: la più lunga ha {longest} token su {length}</translation>
-        </message>
-        <message>
-            <source>Leave broken lines out</source>
-            <translation>Escludi le righe rovinate</translation>
-        </message>
-        <message>
-            <source>Fix the characters</source>
-            <translation>Correggi i caratteri</translation>
-        </message>
-        <message>
-            <source>Remove control characters</source>
-            <translation>Togli i caratteri di controllo</translation>
-        </message>
-        <message>
-            <source>Remove model tags</source>
-            <translation>Togli i marcatori del modello</translation>
-        </message>
-        <message>
-            <source>Black out secrets</source>
-            <translation>Oscura i dati riservati</translation>
-        </message>
-        <message>
-            <source>Trim spaces</source>
-            <translation>Togli gli spazi ai bordi</translation>
-        </message>
-        <message>
-            <source>Merge labels</source>
-            <translation>Unisci le etichette</translation>
-        </message>
-        <message>
-            <source>Leave rows with secrets out</source>
-            <translation>Escludi le righe con dati riservati</translation>
-        </message>
-        <message>
-            <source>Leave empty rows out</source>
-            <translation>Escludi le righe vuote</translation>
-        </message>
-        <message>
-            <source>Shorten long rows</source>
-            <translation>Accorcia le righe lunghe</translation>
-        </message>
-        <message>
-            <source>Leave long rows out</source>
-            <translation>Escludi le righe lunghe</translation>
-        </message>
-        <message>
-            <source>Keep one of each</source>
-            <translation>Tieni una copia sola</translation>
-        </message>
-        <message>
-            <source>Keep the majority answer</source>
-            <translation>Tieni la risposta più frequente</translation>
-        </message>
-        <message>
-            <source>Leave contradictions out</source>
-            <translation>Escludi le contraddizioni</translation>
-        </message>
-        <message>
-            <source>Leave rare labels out</source>
-            <translation>Escludi le etichette rare</translation>
-        </message>
-        <message>
-            <source>Remove from training</source>
-            <translation>Togli dall’addestramento</translation>
-        </message>
-        <message>
-            <source>Try again</source>
-            <translation>Riprova</translation>
-        </message>
-    </context>
-    <context>
-        <name>ComparePage</name>
-        <message>
-            <source>Compare</source>
-            <translation>Confronta</translation>
-        </message>
-        <message>
-            <source>Runs</source>
-            <translation>Esecuzioni</translation>
-        </message>
-        <message>
-            <source>two to five</source>
-            <translation>da due a cinque</translation>
-        </message>
-        <message>
-            <source>Search runs</source>
-            <translation>Cerca esecuzioni</translation>
-        </message>
-        <message>
-            <source>Choose two runs</source>
-            <translation>Scegli due esecuzioni</translation>
-        </message>
-        <message>
-            <source>Their curves, settings and figures then stand side by side.</source>
-            <translation>Curve, impostazioni e risultati compariranno fianco a fianco.</translation>
-        </message>
-        <message>
-            <source>Loss</source>
-            <translation>Perdita (loss)</translation>
-        </message>
-        <message>
-            <source>Which curve</source>
-            <translation>Quale curva</translation>
-        </message>
-        <message>
-            <source>Training loss</source>
-            <translation>Perdita in addestramento</translation>
-        </message>
-        <message>
-            <source>Evaluation loss</source>
-            <translation>Perdita in valutazione</translation>
-        </message>
-        <message>
-            <source>Figures</source>
-            <translation>Risultati</translation>
-        </message>
-        <message>
-            <source>of the exported model, on held-out rows</source>
-            <translation>del modello esportato, sulle righe tenute da parte</translation>
-        </message>
-        <message>
-            <source>What differs</source>
-            <translation>Che cosa cambia</translation>
-        </message>
-        <message>
-            <source>No runs.</source>
-            <translation>Nessuna esecuzione.</translation>
-        </message>
-        <message>
-            <source>Right answers</source>
-            <translation>Risposte giuste</translation>
-        </message>
-        <message>
-            <source>Ends by itself</source>
-            <translation>Si ferma da solo</translation>
-        </message>
-        <message>
-            <source>Perplexity</source>
-            <translation>Perplessità</translation>
-        </message>
-        <message>
-            <source>Tokens / s</source>
-            <translation>Token al secondo</translation>
-        </message>
-        <message>
-            <source>Size</source>
-            <translation>Dimensione</translation>
-        </message>
-        <message>
-            <source>Time</source>
-            <translation>Tempo</translation>
-        </message>
-        <message>
-            <source>The recipes are the same.</source>
-            <translation>Le ricette sono uguali.</translation>
-        </message>
-    </context>
-    <context>
-        <name>CrashDialog</name>
-        <message>
-            <source>Something went wrong</source>
-            <translation>Qualcosa è andato storto</translation>
-        </message>
-        <message>
-            <source>Something went wrong in Phi-3 Studio</source>
-            <translation>Qualcosa è andato storto in Phi-3 Studio</translation>
-        </message>
-        <message>
-            <source>This is a fault of the program, not yours. Runs that go on are not touched. The report below helps to mend it; look through it before you pass it on.</source>
-            <translation>È un difetto del programma, non un tuo errore. Le esecuzioni in corso continuano. Il rapporto qui sotto aiuta a correggerlo; leggilo prima di inoltrarlo.</translation>
-        </message>
-        <message>
-            <source>Report</source>
-            <translation>Rapporto</translation>
-        </message>
-        <message>
-            <source>Copy report</source>
-            <translation>Copia il rapporto</translation>
-        </message>
-        <message>
-            <source>Go on</source>
-            <translation>Continua</translation>
-        </message>
-    </context>
-    <context>
-        <name>CurveCard</name>
-        <message>
-            <source>Curves</source>
-            <translation>Curve</translation>
-        </message>
-        <message>
-            <source>zoom with Ctrl and the wheel, double click shows all</source>
-            <translation>Ctrl e rotella per ingrandire, doppio clic per vedere tutto</translation>
-        </message>
-        <message>
-            <source>Which curve</source>
-            <translation>Quale curva</translation>
-        </message>
-        <message>
-            <source>Loss</source>
-            <translation>Perdita (loss)</translation>
-        </message>
-        <message>
-            <source>Learning rate</source>
-            <translation>Tasso di apprendimento</translation>
-        </message>
-        <message>
-            <source>Speed (tokens / s)</source>
-            <translation>Velocità (token/s)</translation>
-        </message>
-        <message>
-            <source>Memory (GB)</source>
-            <translation>Memoria (GB)</translation>
-        </message>
-        <message>
-            <source>Smoothing</source>
-            <translation>Attenuazione</translation>
-        </message>
-        <message>
-            <source>No smoothing</source>
-            <translation>Valori grezzi</translation>
-        </message>
-        <message>
-            <source>A little smoothed</source>
-            <translation>Poco attenuata</translation>
-        </message>
-        <message>
-            <source>Smoothed</source>
-            <translation>Attenuata</translation>
-        </message>
-        <message>
-            <source>Very smooth</source>
-            <translation>Molto attenuata</translation>
-        </message>
-        <message>
-            <source>Log scale</source>
-            <translation>Scala logaritmica</translation>
-        </message>
-        <message>
-            <source>training</source>
-            <translation>addestramento</translation>
-        </message>
-        <message>
-            <source>evaluation</source>
-            <translation>valutazione</translation>
-        </message>
-        <message>
-            <source>learning rate</source>
-            <translation>tasso di apprendimento</translation>
-        </message>
-        <message>
-            <source>tokens / s</source>
-            <translation>token al secondo</translation>
-        </message>
-        <message>
-            <source>memory of the worker</source>
-            <translation>memoria del processo</translation>
-        </message>
-    </context>
-    <context>
-        <name>CurvePlot</name>
-        <message>
-            <source>at step {step}</source>
-            <translation>al passo {step}</translation>
-        </message>
-    </context>
-    <context>
-        <name>Data</name>
-        <message>
-            <source>Empty or missing values</source>
-            <translation>Valori vuoti o mancanti</translation>
-        </message>
-        <message>
-            <source>A row needs a value in every column of the template; an empty answer teaches silence.</source>
-            <translation>Una riga deve avere un valore in ogni colonna usata; una risposta vuota insegna a tacere.</translation>
-        </message>
-        <message>
-            <source>Rows that are too long</source>
-            <translation>Righe troppo lunghe</translation>
-        </message>
-        <message>
-            <source>What is cut off is not learned; a larger sequence length keeps it.</source>
-            <translation>Ciò che è troncato non si impara; una lunghezza di sequenza maggiore lo conserva.</translation>
-        </message>
-        <message>
-            <source>Keys or personal data</source>
-            <translation>Chiavi o dati personali</translation>
-        </message>
-        <message>
-            <source>A model can repeat what it was trained on word for word.</source>
-            <translation>Un modello può ripetere parola per parola ciò su cui è addestrato.</translation>
-        </message>
-        <message>
-            <source>Template tags inside the data</source>
-            <translation>Marcatori di prompt dentro i dati</translation>
-        </message>
-        <message>
-            <source>The model takes such a tag for the end of a turn.</source>
-            <translation>Il modello scambia il marcatore per la fine di un turno.</translation>
-        </message>
-        <message>
-            <source>Wrongly decoded text</source>
-            <translation>Testo decodificato male</translation>
-        </message>
-        <message>
-            <source>The text went through a wrong encoding; the model would learn to write so.</source>
-            <translation>Il testo è passato per una codifica sbagliata; il modello imparerebbe a scrivere così.</translation>
-        </message>
-        <message>
-            <source>Control or invisible characters</source>
-            <translation>Caratteri di controllo o invisibili</translation>
-        </message>
-        <message>
-            <source>They cost tokens and teach nothing.</source>
-            <translation>Costano token e non insegnano nulla.</translation>
-        </message>
-        <message>
-            <source>White space around values</source>
-            <translation>Spazi attorno ai valori</translation>
-        </message>
-        <message>
-            <source>It becomes part of what is learned.</source>
-            <translation>Diventano parte di ciò che si impara.</translation>
-        </message>
-        <message>
-            <source>One prompt with different answers</source>
-            <translation>Uno stesso prompt con risposte diverse</translation>
-        </message>
-        <message>
-            <source>The model cannot satisfy both and learns neither well.</source>
-            <translation>Il modello non può darle entrambe e non ne impara bene nessuna.</translation>
-        </message>
-        <message>
-            <source>Rows that occur more than once</source>
-            <translation>Righe ripetute</translation>
-        </message>
-        <message>
-            <source>A repeated row counts as often as it occurs.</source>
-            <translation>Una riga ripetuta conta quante volte compare.</translation>
-        </message>
-        <message>
-            <source>Rows that are nearly the same</source>
-            <translation>Righe quasi uguali</translation>
-        </message>
-        <message>
-            <source>Together they outweigh what is said only once.</source>
-            <translation>Insieme pesano più di ciò che è detto una volta sola.</translation>
-        </message>
-        <message>
-            <source>Training rows that are also held out</source>
-            <translation>Righe di addestramento presenti anche fra quelle tenute da parte</translation>
-        </message>
-        <message>
-            <source>They are left out of training, so that the figures stay honest.</source>
-            <translation>Restano fuori dall’addestramento, così i risultati sono onesti.</translation>
-        </message>
-        <message>
-            <source>One label in several spellings</source>
-            <translation>Una stessa etichetta scritta in modi diversi</translation>
-        </message>
-        <message>
-            <source>To the model each spelling is an answer of its own.</source>
-            <translation>Per il modello ogni grafia è una risposta a sé.</translation>
-        </message>
-        <message>
-            <source>Labels that occur only once</source>
-            <translation>Etichette presenti una sola volta</translation>
-        </message>
-        <message>
-            <source>Nothing can be learned from a single example.</source>
-            <translation>Da un solo esempio non si impara nulla.</translation>
-        </message>
-        <message>
-            <source>Every row has the same label</source>
-            <translation>Tutte le righe hanno la stessa etichetta</translation>
-        </message>
-        <message>
-            <source>The model would give this answer to everything.</source>
-            <translation>Il modello risponderebbe sempre così.</translation>
-        </message>
-        <message>
-            <source>Unbalanced labels</source>
-            <translation>Etichette sbilanciate</translation>
-        </message>
-        <message>
-            <source>The model will lean towards the frequent labels; add rows of the others.</source>
-            <translation>Il modello preferirà le etichette frequenti; aggiungi righe delle altre.</translation>
-        </message>
-        <message>
-            <source>Lines that cannot be read</source>
-            <translation>Righe illeggibili</translation>
-        </message>
-        <message>
-            <source>Correct the lines, or leave them out.</source>
-            <translation>Correggi le righe, oppure escludile.</translation>
-        </message>
-        <message>
-            <source>Too few rows for one step</source>
-            <translation>Troppo poche righe per un passo</translation>
-        </message>
-        <message>
-            <source>Add rows, lower the batch size, or hold out less.</source>
-            <translation>Aggiungi righe, riduci il batch, oppure tieni da parte meno righe.</translation>
-        </message>
-        <message>
-            <source>No row is held out</source>
-            <translation>Nessuna riga tenuta da parte</translation>
-        </message>
-        <message>
-            <source>The result could not be measured: add rows, or hold out a larger share.</source>
-            <translation>Il risultato non si potrebbe misurare: aggiungi righe, oppure tienine da parte di più.</translation>
-        </message>
-        <message>
-            <source>Rows that cannot be used</source>
-            <translation>Righe inutilizzabili</translation>
-        </message>
-        <message>
-            <source>Correct these rows, or leave them out.</source>
-            <translation>Correggi queste righe, oppure escludile.</translation>
-        </message>
-        <message>
-            <source>each row fills a template</source>
-            <translation>ogni riga riempie un modello di prompt</translation>
-        </message>
-        <message>
-            <source>the columns are named like a prompt and its completion</source>
-            <translation>le colonne si chiamano come un prompt e il suo completamento</translation>
-        </message>
-        <message>
-            <source>the columns are those of instruction data</source>
-            <translation>le colonne sono quelle dei dati di istruzioni</translation>
-        </message>
-        <message>
-            <source>the columns are named like a question and its answer</source>
-            <translation>le colonne si chiamano come una domanda e la sua risposta</translation>
-        </message>
-        <message>
-            <source>a column holds lists of messages</source>
-            <translation>una colonna contiene elenchi di messaggi</translation>
-        </message>
-        <message>
-            <source>a column holds turns as ShareGPT writes them</source>
-            <translation>una colonna contiene turni come li scrive ShareGPT</translation>
-        </message>
-        <message>
-            <source>there is only one column of text</source>
-            <translation>c’è una sola colonna di testo</translation>
-        </message>
-        <message>
-            <source>Classification</source>
-            <translation>Classificazione</translation>
-        </message>
-        <message>
-            <source>Question and answer</source>
-            <translation>Domanda e risposta</translation>
-        </message>
-        <message>
-            <source>Instruction</source>
-            <translation>Istruzione</translation>
-        </message>
-        <message>
-            <source>Phi-3 tags</source>
-            <translation>Marcatori Phi-3</translation>
-        </message>
-        <message>
-            <source>Plain text</source>
-            <translation>Testo semplice</translation>
-        </message>
-        <message>
-            <source>The model's chat template</source>
-            <translation>Il modello di chat del modello</translation>
-        </message>
-    </context>
-    <context>
-        <name>DoctorPage</name>
-        <message>
-            <source>Doctor</source>
-            <translation>Diagnosi</translation>
-        </message>
-        <message>
-            <source>Look again</source>
-            <translation>Controlla di nuovo</translation>
-        </message>
-        <message>
-            <source>Copy report</source>
-            <translation>Copia il rapporto</translation>
-        </message>
-        <message>
-            <source>This computer</source>
-            <translation>Questo computer</translation>
-        </message>
-        <message>
-            <source>What the libraries find</source>
-            <translation>Che cosa trovano le librerie</translation>
-        </message>
-        <message>
-            <source>Versions</source>
-            <translation>Versioni</translation>
-        </message>
-        <message>
-            <source>none found</source>
-            <translation>nessuna trovata</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln core(s)</source>
-            <translation>
-                <numerusform>%Ln core</numerusform>
-                <numerusform>%Ln core</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>System</source>
-            <translation>Sistema</translation>
-        </message>
-        <message>
-            <source>Processor</source>
-            <translation>Processore</translation>
-        </message>
-        <message>
-            <source>Memory</source>
-            <translation>Memoria</translation>
-        </message>
-        <message>
-            <source>{free} of {total} free</source>
-            <translation>{free} liberi su {total}</translation>
-        </message>
-        <message>
-            <source>Disk</source>
-            <translation>Disco</translation>
-        </message>
-        <message>
-            <source>{free} free</source>
-            <translation>{free} liberi</translation>
-        </message>
-        <message>
-            <source>NVIDIA GPU</source>
-            <translation>GPU NVIDIA</translation>
-        </message>
-        <message>
-            <source>Folder</source>
-            <translation>Cartella</translation>
-        </message>
-        <message>
-            <source>Several flavours of ONNX Runtime are installed: {names}</source>
-            <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
-        </message>
-        <message>
-            <source>They overwrite each other's files. Keep one flavour only.</source>
-            <translation>Si sovrascrivono i file a vicenda. Tienine una sola.</translation>
-        </message>
-        <message>
-            <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
-            <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
-        </message>
-        <message>
-            <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
-            <translation>Installa una variante di Phi-3 Studio: cpu, cuda o directml.</translation>
-        </message>
-        <message>
-            <source>{gpu} is there, but PyTorch is a CPU build.</source>
-            <translation>{gpu} è presente, ma PyTorch è compilato per la sola CPU.</translation>
-        </message>
-        <message>
-            <source>Install the cuda flavour to train on the GPU.</source>
-            <translation>Installa la variante cuda per addestrare sulla GPU.</translation>
-        </message>
-        <message>
-            <source>The disk is nearly full: {free} are free.</source>
-            <translation>Il disco è quasi pieno: restano {free}.</translation>
-        </message>
-        <message>
-            <source>A run takes 2 GB and more while it works.</source>
-            <translation>Un’esecuzione occupa 2 GB o più mentre lavora.</translation>
-        </message>
-        <message>
-            <source>Little memory is free: {free}.</source>
-            <translation>La memoria libera è poca: {free}.</translation>
-        </message>
-        <message>
-            <source>Close other programs before a run.</source>
-            <translation>Chiudi altri programmi prima di iniziare.</translation>
-        </message>
-        <message>
-            <source>Everything that a run needs is here.</source>
-            <translation>C’è tutto ciò che serve a un’esecuzione.</translation>
-        </message>
-        <message>
-            <source>all is well</source>
-            <translation>tutto a posto</translation>
-        </message>
-        <message>
-            <source>Trains on</source>
-            <translation>Addestra su</translation>
-        </message>
-        <message>
-            <source>CUDA devices</source>
-            <translation>Dispositivi CUDA</translation>
-        </message>
-        <message>
-            <source>none</source>
-            <translation>nessuno</translation>
-        </message>
-        <message>
-            <source>ONNX Runtime runs on</source>
-            <translation>ONNX Runtime gira su</translation>
-        </message>
-        <message>
-            <source>Threads</source>
-            <translation>Thread</translation>
-        </message>
-    </context>
-    <context>
-        <name>ErrorState</name>
-        <message>
-            <source>Details</source>
-            <translation>Dettagli</translation>
-        </message>
-    </context>
-    <context>
-        <name>Errors</name>
-        <message>
-            <source>No data has been chosen yet.</source>
-            <translation>Non hai ancora scelto i dati.</translation>
-        </message>
-        <message>
-            <source>Drop a file onto the page, or choose one.</source>
-            <translation>Trascina un file sulla pagina, oppure sceglilo.</translation>
-        </message>
-        <message>
-            <source>The completion is empty, so the model would learn nothing.</source>
-            <translation>Il completamento è vuoto: il modello non imparerebbe nulla.</translation>
-        </message>
-        <message>
-            <source>Write what the model shall answer: insert the column with the answers.</source>
-            <translation>Scrivi che cosa deve rispondere il modello: inserisci la colonna con le risposte.</translation>
-        </message>
-        <message>
-            <source>The check found something that stops the training ({count}).</source>
-            <translation>Il controllo ha trovato qualcosa che impedisce l’addestramento ({count}).</translation>
-        </message>
-        <message>
-            <source>Use the buttons beside the findings, or correct the file.</source>
-            <translation>Usa i pulsanti accanto alle segnalazioni, oppure correggi il file.</translation>
-        </message>
-        <message>
-            <source>Only {count} rows: the model will hardly learn from so few.</source>
-            <translation>Solo {count} righe: con così poche il modello impara a stento.</translation>
-        </message>
-        <message>
-            <source>A hundred rows are a good beginning.</source>
-            <translation>Cento righe sono un buon inizio.</translation>
-        </message>
-        <message>
-            <source>The data has no column “{name}”.</source>
-            <translation>Nei dati non c’è la colonna «{name}».</translation>
-        </message>
-        <message>
-            <source>The columns are: {columns}.</source>
-            <translation>Le colonne sono: {columns}.</translation>
-        </message>
-        <message>
-            <source>Did you mean {near}? The columns are: {columns}.</source>
-            <translation>Intendevi {near}? Le colonne sono: {columns}.</translation>
-        </message>
-        <message>
-            <source>No base model has been chosen.</source>
-            <translation>Non hai scelto il modello di base.</translation>
-        </message>
-        <message>
-            <source>Choose one of the list, or a model folder.</source>
-            <translation>Scegline uno dall’elenco, oppure la cartella di un modello.</translation>
-        </message>
-        <message>
-            <source>{title} is not on this computer.</source>
-            <translation>{title} non è su questo computer.</translation>
-        </message>
-        <message>
-            <source>Fetch it first, or choose another model.</source>
-            <translation>Scaricalo prima, oppure scegli un altro modello.</translation>
-        </message>
-        <message>
-            <source>The sequence length of {length} is longer than the model's context of {context}.</source>
-            <translation>La lunghezza di sequenza di {length} supera il contesto del modello, che è di {context}.</translation>
-        </message>
-        <message>
-            <source>Set it to {context} or less.</source>
-            <translation>Impostala a {context} o meno.</translation>
-        </message>
-        <message>
-            <source>Rows of up to {longest} tokens are cut off at {length}.</source>
-            <translation>Le righe, lunghe fino a {longest} token, sono troncate a {length}.</translation>
-        </message>
-        <message>
-            <source>Raise the sequence length, or shorten the rows.</source>
-            <translation>Aumenta la lunghezza di sequenza, oppure accorcia le righe.</translation>
-        </message>
-        <message>
-            <source>The learning rate is high for LoRA: the training may become unstable.</source>
-            <translation>Il tasso di apprendimento è alto per LoRA: l’addestramento può diventare instabile.</translation>
-        </message>
-        <message>
-            <source>0.0002 is a good beginning.</source>
-            <translation>0,0002 è un buon inizio.</translation>
-        </message>
-        <message>
-            <source>This computer has no CUDA device that can train.</source>
-            <translation>Questo computer non ha un dispositivo CUDA che possa addestrare.</translation>
-        </message>
-        <message>
-            <source>Train on the CPU.</source>
-            <translation>Addestra sulla CPU.</translation>
-        </message>
-        <message>
-            <source>A model in {kind} does not run on a CPU.</source>
-            <translation>Un modello in {kind} non gira su una CPU.</translation>
-        </message>
-        <message>
-            <source>Choose int4 or fp32 for the CPU.</source>
-            <translation>Per la CPU scegli int4 o fp32.</translation>
-        </message>
-        <message>
-            <source>This value is out of its range.</source>
-            <translation>Il valore è fuori dai limiti.</translation>
-        </message>
-        <message>
-            <source>Choose a value in the range that is shown beside it.</source>
-            <translation>Scegli un valore entro i limiti indicati accanto.</translation>
-        </message>
-        <message>
-            <source>The template has a single brace.</source>
-            <translation>Il modello di prompt contiene una graffa isolata.</translation>
-        </message>
-        <message>
-            <source>Write two braces for one that is meant as text, or put a column name inside.</source>
-            <translation>Scrivi due graffe se è testo, oppure metti dentro il nome di una colonna.</translation>
-        </message>
-        <message>
-            <source>The template has no completion, so the model would learn nothing.</source>
-            <translation>Manca il completamento: il modello non imparerebbe nulla.</translation>
-        </message>
-        <message>
-            <source>Write what the model shall answer.</source>
-            <translation>Scrivi che cosa deve rispondere il modello.</translation>
-        </message>
-        <message>
-            <source>The data file does not exist any more.</source>
-            <translation>Il file dei dati non esiste più.</translation>
-        </message>
-        <message>
-            <source>Choose the file again.</source>
-            <translation>Scegli di nuovo il file.</translation>
-        </message>
-        <message>
-            <source>This is a folder, not a data file.</source>
-            <translation>È una cartella, non un file di dati.</translation>
-        </message>
-        <message>
-            <source>Choose a file inside it.</source>
-            <translation>Scegli un file al suo interno.</translation>
-        </message>
-        <message>
-            <source>The file holds no rows.</source>
-            <translation>Il file non contiene righe.</translation>
-        </message>
-        <message>
-            <source>Choose a file with at least two rows.</source>
-            <translation>Scegli un file con almeno due righe.</translation>
-        </message>
-        <message>
-            <source>The format of the file was not recognised.</source>
-            <translation>Il formato del file non è stato riconosciuto.</translation>
-        </message>
-        <message>
-            <source>Choose a JSON, JSON lines, CSV, TSV or Parquet file.</source>
-            <translation>Scegli un file JSON, JSON lines, CSV, TSV o Parquet.</translation>
-        </message>
-        <message>
-            <source>The template names a column that the data does not have.</source>
-            <translation>Il modello di prompt nomina una colonna che nei dati non c’è.</translation>
-        </message>
-        <message>
-            <source>Correct the name in the template.</source>
-            <translation>Correggi il nome nel modello di prompt.</translation>
-        </message>
-        <message>
-            <source>A row has no value in a column that the template uses.</source>
-            <translation>In una riga manca il valore di una colonna usata dal modello di prompt.</translation>
-        </message>
-        <message>
-            <source>Fill the value in, or remove the row.</source>
-            <translation>Inserisci il valore, oppure togli la riga.</translation>
-        </message>
-        <message>
-            <source>The model folder does not exist.</source>
-            <translation>La cartella del modello non esiste.</translation>
-        </message>
-        <message>
-            <source>Choose a folder with config.json and safetensors weights.</source>
-            <translation>Scegli una cartella con config.json e pesi safetensors.</translation>
-        </message>
-        <message>
-            <source>The folder has no readable config.json.</source>
-            <translation>Nella cartella manca un config.json leggibile.</translation>
-        </message>
-        <message>
-            <source>Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.</source>
-            <translation>Scegli una cartella in formato Hugging Face: config.json, *.safetensors, tokenizer.json.</translation>
-        </message>
-        <message>
-            <source>The model folder lacks its weights.</source>
-            <translation>Nella cartella del modello mancano i pesi.</translation>
-        </message>
-        <message>
-            <source>Complete the folder, or download the model again.</source>
-            <translation>Completa la cartella, oppure scarica di nuovo il modello.</translation>
-        </message>
-        <message>
-            <source>The model folder has no tokenizer.</source>
-            <translation>Nella cartella del modello manca il tokenizer.</translation>
-        </message>
-        <message>
-            <source>Copy the tokenizer files of the model into the folder.</source>
-            <translation>Copia nella cartella i file del tokenizer.</translation>
-        </message>
-        <message>
-            <source>A helper process ended unexpectedly.</source>
-            <translation>Un processo di servizio si è chiuso all’improvviso.</translation>
-        </message>
-        <message>
-            <source>Try again: it starts anew by itself. If it keeps ending, memory may be short.</source>
-            <translation>Riprova: riparte da solo. Se si chiude ancora, forse manca memoria.</translation>
-        </message>
-        <message>
-            <source>A helper process did not start.</source>
-            <translation>Un processo di servizio non è partito.</translation>
-        </message>
-        <message>
-            <source>Try again; the reason is at the end of its log.</source>
-            <translation>Riprova; il motivo è in fondo al suo registro.</translation>
-        </message>
-        <message>
-            <source>The run is already running.</source>
-            <translation>L’esecuzione è già in corso.</translation>
-        </message>
-        <message>
-            <source>Wait for it, or cancel it first.</source>
-            <translation>Aspetta che finisca, oppure prima interrompila.</translation>
-        </message>
-        <message>
-            <source>The run is not running.</source>
-            <translation>L’esecuzione non è in corso.</translation>
-        </message>
-        <message>
-            <source>Nothing to do.</source>
-            <translation>Non c’è nulla da fare.</translation>
-        </message>
-        <message>
-            <source>The run has no readable recipe.</source>
-            <translation>La ricetta dell’esecuzione non è leggibile.</translation>
-        </message>
-        <message>
-            <source>The folder is damaged; delete it if you do not need it.</source>
-            <translation>La cartella è danneggiata; eliminala se non ti serve.</translation>
-        </message>
-        <message>
-            <source>The folder cannot be written.</source>
-            <translation>Non si può scrivere nella cartella.</translation>
-        </message>
-        <message>
-            <source>Give yourself the right to write there, or choose another folder.</source>
-            <translation>Concediti il permesso di scrittura, oppure scegli un’altra cartella.</translation>
-        </message>
-        <message>
-            <source>That is no token of the Hugging Face hub.</source>
-            <translation>Questo non è un token di Hugging Face.</translation>
-        </message>
-        <message>
-            <source>Tokens begin with hf_; paste the whole of it.</source>
-            <translation>I token iniziano con hf_; incollalo per intero.</translation>
-        </message>
-        <message>
-            <source>This system has no keyring that could hold the token.</source>
-            <translation>Questo sistema non ha un portachiavi che possa custodire il token.</translation>
-        </message>
-        <message>
-            <source>Install and unlock a keyring, or set HF_TOKEN.</source>
-            <translation>Installa e sblocca un portachiavi, oppure imposta HF_TOKEN.</translation>
-        </message>
-        <message>
-            <source>The disk has too little room for this run.</source>
-            <translation>Sul disco c’è troppo poco spazio per questa esecuzione.</translation>
-        </message>
-        <message>
-            <source>Free some space, or use another disk.</source>
-            <translation>Libera spazio, oppure usa un altro disco.</translation>
-        </message>
-        <message>
-            <source>The disk is full.</source>
-            <translation>Il disco è pieno.</translation>
-        </message>
-        <message>
-            <source>Free some space and resume the run.</source>
-            <translation>Libera spazio e riprendi l’esecuzione.</translation>
-        </message>
-        <message>
-            <source>The memory was not enough.</source>
-            <translation>La memoria non è bastata.</translation>
-        </message>
-        <message>
-            <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-            <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
-        </message>
-    </context>
-    <context>
-        <name>EstimateCard</name>
-        <message>
-            <source>What it will take</source>
-            <translation>Che cosa richiede</translation>
-        </message>
-        <message>
-            <source>Known as soon as data, model and machine are.</source>
-            <translation>Si saprà appena sono noti dati, modello e computer.</translation>
-        </message>
-        <message>
-            <source>Time</source>
-            <translation>Tempo</translation>
-        </message>
-        <message>
-            <source>training {time}</source>
-            <translation>addestramento {time}</translation>
-        </message>
-        <message>
-            <source>Memory</source>
-            <translation>Memoria</translation>
-        </message>
-        <message>
-            <source>{free} are free</source>
-            <translation>liberi {free}</translation>
-        </message>
-        <message>
-            <source>Disk</source>
-            <translation>Disco</translation>
-        </message>
-        <message>
-            <source>The memory is tight: the system may swap, which is slow.</source>
-            <translation>La memoria è appena sufficiente: il sistema può usare il disco, ed è lento.</translation>
-        </message>
-        <message>
-            <source>The memory will not be enough.</source>
-            <translation>La memoria non basterà.</translation>
-        </message>
-        <message>
-            <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-            <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
-        </message>
-        <message>
-            <source>The disk has too little room.</source>
-            <translation>Sul disco c’è troppo poco spazio.</translation>
-        </message>
-        <message>
-            <source>Free some space, or choose another folder in the settings.</source>
-            <translation>Libera spazio, oppure scegli un’altra cartella nelle impostazioni.</translation>
-        </message>
-    </context>
-    <context>
-        <name>Histogram</name>
-        <message>
-            <source>{n} tokens</source>
-            <translation>{n} token</translation>
-        </message>
-    </context>
-    <context>
-        <name>HomePage</name>
-        <message>
-            <source>Home</source>
-            <translation>Inizio</translation>
-        </message>
-        <message>
-            <source>Search runs</source>
-            <translation>Cerca esecuzioni</translation>
-        </message>
-        <message>
-            <source>New fine-tune</source>
-            <translation>Nuovo fine-tuning</translation>
-        </message>
-        <message>
-            <source>No run fits the search</source>
-            <translation>Nessuna esecuzione corrisponde</translation>
-        </message>
-        <message>
-            <source>The search looks at the name, the model and the data file.</source>
-            <translation>La ricerca guarda il nome, il modello e il file dei dati.</translation>
-        </message>
-        <message>
-            <source>Show all runs</source>
-            <translation>Mostra tutte</translation>
-        </message>
-        <message>
-            <source>Open</source>
-            <translation>Apri</translation>
-        </message>
-        <message>
-            <source>Chat</source>
-            <translation>Chat</translation>
-        </message>
-        <message>
-            <source>Run again with changes</source>
-            <translation>Ripeti con modifiche</translation>
-        </message>
-        <message>
-            <source>Delete…</source>
-            <translation>Elimina…</translation>
-        </message>
-        <message>
-            <source>Delete “{name}”?</source>
-            <translation>Eliminare «{name}»?</translation>
-        </message>
-        <message>
-            <source>Its model, adapter and figures are removed from the disk for good.</source>
-            <translation>Modello, adattatore e risultati vengono cancellati dal disco per sempre.</translation>
-        </message>
-        <message>
-            <source>Delete</source>
-            <translation>Elimina</translation>
-        </message>
-    </context>
-    <context>
-        <name>Legend</name>
-        <message>
-            <source>shown (masked)</source>
-            <translation>mostrato (mascherato)</translation>
-        </message>
-        <message>
-            <source>learned</source>
-            <translation>imparato</translation>
-        </message>
-        <message>
-            <source>stop</source>
-            <translation>fine</translation>
-        </message>
-        <message>
-            <source>cut off</source>
-            <translation>troncato</translation>
-        </message>
-    </context>
-    <context>
-        <name>LogCard</name>
-        <message>
-            <source>Log</source>
-            <translation>Registro</translation>
-        </message>
-        <message>
-            <source>Find in the log</source>
-            <translation>Cerca nel registro</translation>
-        </message>
-        <message>
-            <source>Previous match</source>
-            <translation>Risultato precedente</translation>
-        </message>
-        <message>
-            <source>Next match</source>
-            <translation>Risultato successivo</translation>
-        </message>
-        <message>
-            <source>Nothing has been written yet.</source>
-            <translation>Non è ancora stato scritto nulla.</translation>
-        </message>
-        <message>
-            <source>not found</source>
-            <translation>non trovato</translation>
-        </message>
-    </context>
-    <context>
-        <name>MainWindow</name>
-        <message>
-            <source>Home</source>
-            <translation>Inizio</translation>
-        </message>
-        <message>
-            <source>New fine-tune</source>
-            <translation>Nuovo fine-tuning</translation>
-        </message>
-        <message>
-            <source>Chat</source>
-            <translation>Chat</translation>
-        </message>
-        <message>
-            <source>Compare</source>
-            <translation>Confronta</translation>
-        </message>
-        <message>
-            <source>Queue</source>
-            <translation>Coda</translation>
-        </message>
-        <message>
-            <source>Models</source>
-            <translation>Modelli</translation>
-        </message>
-        <message>
-            <source>Doctor</source>
-            <translation>Diagnosi</translation>
-        </message>
-        <message>
-            <source>Settings</source>
-            <translation>Impostazioni</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln run(s) still going on</source>
-            <translation>
-                <numerusform>%Ln esecuzione ancora in corso</numerusform>
-                <numerusform>%Ln esecuzioni ancora in corso</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>They can go on in the background; the next start finds them. Or stop them now: their work is kept and can be resumed.</source>
-            <translation>Possono continuare in sottofondo: al prossimo avvio le ritrovi. Oppure fermale adesso: il lavoro resta e si può riprendere.</translation>
-        </message>
-        <message>
-            <source>Pause them and close</source>
-            <translation>Metti in pausa e chiudi</translation>
-        </message>
-        <message>
-            <source>Let them run and close</source>
-            <translation>Lascia continuare e chiudi</translation>
-        </message>
-    </context>
-    <context>
-        <name>ModelColumn</name>
-        <message>
-            <source>Remove this model</source>
-            <translation>Togli questo modello</translation>
-        </message>
-        <message>
-            <source>loading…</source>
-            <translation>caricamento…</translation>
-        </message>
-        <message>
-            <source>Try again</source>
-            <translation>Riprova</translation>
-        </message>
-    </context>
-    <context>
-        <name>ModelPage</name>
-        <message>
-            <source>Search models</source>
-            <translation>Cerca modelli</translation>
-        </message>
-        <message>
-            <source>Use a model folder…</source>
-            <translation>Usa la cartella di un modello…</translation>
-        </message>
-        <message>
-            <source>No model fits the search.</source>
-            <translation>Nessun modello corrisponde.</translation>
-        </message>
-        <message>
-            <source>Choose a model folder</source>
-            <translation>Scegli la cartella di un modello</translation>
-        </message>
-    </context>
-    <context>
-        <name>ModelsPage</name>
-        <message>
-            <source>Models</source>
-            <translation>Modelli</translation>
-        </message>
-        <message>
-            <source>Cancel</source>
-            <translation>Annulla</translation>
-        </message>
-        <message>
-            <source>Fine-tune a model folder…</source>
-            <translation>Addestra da una cartella…</translation>
-        </message>
-        <message>
-            <source>Add a folder…</source>
-            <translation>Aggiungi una cartella…</translation>
-        </message>
-        <message>
-            <source>{size} on this computer</source>
-            <translation>{size} su questo computer</translation>
-        </message>
-        <message>
-            <source>Base models</source>
-            <translation>Modelli di base</translation>
-        </message>
-        <message>
-            <source>Your tuned models</source>
-            <translation>I tuoi modelli addestrati</translation>
-        </message>
-        <message>
-            <source>No tuned model yet</source>
-            <translation>Ancora nessun modello addestrato</translation>
-        </message>
-        <message>
-            <source>Each finished run leaves its model here, ready for a chat.</source>
-            <translation>Ogni esecuzione conclusa lascia qui il suo modello, pronto per la chat.</translation>
-        </message>
-        <message>
-            <source>licence {name}</source>
-            <translation>licenza {name}</translation>
-        </message>
-        <message>
-            <source>Fine-tune</source>
-            <translation>Addestra</translation>
-        </message>
-        <message>
-            <source>Chat</source>
-            <translation>Chat</translation>
-        </message>
-        <message>
-            <source>Open folder</source>
-            <translation>Apri la cartella</translation>
-        </message>
-        <message>
-            <source>Delete {name}</source>
-            <translation>Elimina {name}</translation>
-        </message>
-        <message>
-            <source>Delete the model “{name}”?</source>
-            <translation>Eliminare il modello «{name}»?</translation>
-        </message>
-        <message>
-            <source>not on this computer</source>
-            <translation>non su questo computer</translation>
-        </message>
-        <message>
-            <source>not on this computer yet: a run fetches it by itself</source>
-            <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
-        </message>
-        <message>
-            <source>Fetch {size}</source>
-            <translation>Scarica {size}</translation>
-        </message>
-        <message>
-            <source>Fetching {name}</source>
-            <translation>Scaricamento di {name}</translation>
-        </message>
-        <message>
-            <source>Forget “{name}”?</source>
-            <translation>Dimenticare «{name}»?</translation>
-        </message>
-        <message>
-            <source>The folder {path} itself is not touched.</source>
-            <translation>La cartella {path} non viene toccata.</translation>
-        </message>
-        <message>
-            <source>The folder {path} is removed for good; it can be fetched again.</source>
-            <translation>La cartella {path} viene cancellata per sempre; si può scaricare di nuovo.</translation>
-        </message>
-        <message>
-            <source>Forget</source>
-            <translation>Dimentica</translation>
-        </message>
-        <message>
-            <source>The folder {path} is removed for good. Figures and adapter of its run stay.</source>
-            <translation>La cartella {path} viene cancellata per sempre. Restano i risultati e l’adattatore dell’esecuzione.</translation>
-        </message>
-        <message>
-            <source>Delete</source>
-            <translation>Elimina</translation>
-        </message>
-        <message>
-            <source>Choose a model folder</source>
-            <translation>Scegli la cartella di un modello</translation>
-        </message>
-    </context>
-    <context>
-        <name>PreviewCard</name>
-        <message>
-            <source>What the model will see</source>
-            <translation>Che cosa vede il modello</translation>
-        </message>
-        <message>
-            <source>Previous row</source>
-            <translation>Riga precedente</translation>
-        </message>
-        <message>
-            <source>Next row</source>
-            <translation>Riga successiva</translation>
-        </message>
-        <message>
-            <source>Row</source>
-            <translation>Riga</translation>
-        </message>
-        <message>
-            <source>row, of {rows}</source>
-            <translation>riga, su {rows}</translation>
-        </message>
-        <message>
-            <source>A repair leaves this row out: {why}</source>
-            <translation>Una correzione esclude questa riga: {why}</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln token</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln learned</source>
-            <translation>
-                <numerusform>%Ln imparato</numerusform>
-                <numerusform>%Ln imparati</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln cut off</source>
-            <translation>
-                <numerusform>%Ln troncato</numerusform>
-                <numerusform>%Ln troncati</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>the first {n} are drawn</source>
-            <translation>sono disegnati i primi {n}</translation>
-        </message>
-        <message>
-            <source>Try again</source>
-            <translation>Riprova</translation>
-        </message>
-    </context>
-    <context>
-        <name>PromptBar</name>
-        <message>
-            <source>Ask</source>
-            <translation>Chiedi</translation>
-        </message>
-        <message>
-            <source>Stop</source>
-            <translation>Ferma</translation>
-        </message>
-        <message>
-            <source>Prompt form</source>
-            <translation>Modulo del prompt</translation>
-        </message>
-        <message>
-            <source>Your message</source>
-            <translation>Il tuo messaggio</translation>
-        </message>
-        <message>
-            <source>the template of the training: {template}</source>
-            <translation>come nell’addestramento: {template}</translation>
-        </message>
-        <message>
-            <source>Enter sends, Shift + Enter starts a new line</source>
-            <translation>Invio spedisce, Maiusc + Invio va a capo</translation>
-        </message>
-        <message>
-            <source>Write a message</source>
-            <translation>Scrivi un messaggio</translation>
-        </message>
-        <message>
-            <source>Ask both</source>
-            <translation>Chiedi a entrambi</translation>
-        </message>
-        <message>
-            <source>Ask all</source>
-            <translation>Chiedi a tutti</translation>
-        </message>
-    </context>
-    <context>
-        <name>Question</name>
-        <message>
-            <source>Cancel</source>
-            <translation>Annulla</translation>
-        </message>
-    </context>
-    <context>
-        <name>QueuePage</name>
-        <message>
-            <source>Queue</source>
-            <translation>Coda</translation>
-        </message>
-        <message>
-            <source>Nothing runs and nothing waits</source>
-            <translation>Nulla in corso e nulla in attesa</translation>
-        </message>
-        <message>
-            <source>A run that is started while another uses the machine waits here for its turn.</source>
-            <translation>Un’esecuzione avviata mentre un’altra occupa il computer aspetta qui il suo turno.</translation>
-        </message>
-        <message>
-            <source>running</source>
-            <translation>in corso</translation>
-        </message>
-        <message>
-            <source>next</source>
-            <translation>la prossima</translation>
-        </message>
-        <message>
-            <source>place {n}</source>
-            <translation>posto {n}</translation>
-        </message>
-        <message>
-            <source>Earlier</source>
-            <translation>Prima</translation>
-        </message>
-        <message>
-            <source>Later</source>
-            <translation>Dopo</translation>
-        </message>
-        <message>
-            <source>Remove from the queue</source>
-            <translation>Togli dalla coda</translation>
-        </message>
-        <message>
-            <source>Open</source>
-            <translation>Apri</translation>
-        </message>
-        <message>
-            <source>Remove “{name}” from the queue?</source>
-            <translation>Togliere «{name}» dalla coda?</translation>
-        </message>
-        <message>
-            <source>The run is cancelled before it has begun; it can be started again.</source>
-            <translation>L’esecuzione è annullata prima di iniziare; si può riavviare.</translation>
-        </message>
-        <message>
-            <source>Remove</source>
-            <translation>Togli</translation>
-        </message>
-    </context>
-    <context>
-        <name>ResultView</name>
-        <message>
-            <source>What it has learned</source>
-            <translation>Che cosa ha imparato</translation>
-        </message>
-        <message>
-            <source>Sample answers</source>
-            <translation>Risposte di esempio</translation>
-        </message>
-        <message>
-            <source>Files</source>
-            <translation>File</translation>
-        </message>
-        <message>
-            <source>Export…</source>
-            <translation>Esporta…</translation>
-        </message>
-        <message>
-            <source>Open folder</source>
-            <translation>Apri la cartella</translation>
-        </message>
-        <message numerus="yes">
-            <source>on %Ln row(s) it has not seen</source>
-            <translation>
-                <numerusform>su %Ln riga mai vista</numerusform>
-                <numerusform>su %Ln righe mai viste</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>{speed} tokens / s</source>
-            <translation>{speed} token/s</translation>
-        </message>
-        <message>
-            <source>Right answers (accuracy)</source>
-            <translation>Risposte giuste (accuratezza)</translation>
-        </message>
-        <message>
-            <source>Ends by itself (stop token)</source>
-            <translation>Si ferma da solo (token di fine)</translation>
-        </message>
-        <message>
-            <source>Surprise at the right answer (perplexity)</source>
-            <translation>Sorpresa davanti alla risposta giusta (perplessità)</translation>
-        </message>
-        <message>
-            <source>Speed</source>
-            <translation>Velocità</translation>
-        </message>
-        <message>
-            <source>Loads in</source>
-            <translation>Si carica in</translation>
-        </message>
-        <message>
-            <source>Size</source>
-            <translation>Dimensione</translation>
-        </message>
-        <message>
-            <source>Tuned</source>
-            <translation>Addestrato</translation>
-        </message>
-        <message>
-            <source>Expected</source>
-            <translation>Attesa</translation>
-        </message>
-        <message>
-            <source>Base</source>
-            <translation>Base</translation>
-        </message>
-        <message>
-            <source>What</source>
-            <translation>Che cosa</translation>
-        </message>
-        <message>
-            <source>File</source>
-            <translation>File</translation>
-        </message>
-        <message>
-            <source>Examples</source>
-            <translation>Esempi</translation>
-        </message>
-        <message>
-            <source>Adapter (LoRA)</source>
-            <translation>Adattatore (LoRA)</translation>
-        </message>
-        <message>
-            <source>Exported model (ONNX)</source>
-            <translation>Modello esportato (ONNX)</translation>
-        </message>
-        <message>
-            <source>Merged model</source>
-            <translation>Modello fuso</translation>
-        </message>
-        <message>
-            <source>Report</source>
-            <translation>Rapporto</translation>
-        </message>
-        <message>
-            <source>Export the model into a folder</source>
-            <translation>Esporta il modello in una cartella</translation>
-        </message>
-        <message>
-            <source>Copying the model…</source>
-            <translation>Copia del modello…</translation>
-        </message>
-        <message>
-            <source>The model was copied to {path}</source>
-            <translation>Il modello è stato copiato in {path}</translation>
-        </message>
-    </context>
-    <context>
-        <name>ReviewPage</name>
-        <message>
-            <source>Name</source>
-            <translation>Nome</translation>
-        </message>
-        <message>
-            <source>Name of the run</source>
-            <translation>Nome dell’esecuzione</translation>
-        </message>
-        <message>
-            <source>Summary</source>
-            <translation>Riepilogo</translation>
-        </message>
-        <message>
-            <source>Recipe</source>
-            <translation>Ricetta</translation>
-        </message>
-        <message>
-            <source>the run can be repeated from it alone</source>
-            <translation>basta da sola a ripetere l’esecuzione</translation>
-        </message>
-        <message>
-            <source>Copy</source>
-            <translation>Copia</translation>
-        </message>
-        <message>
-            <source>Save…</source>
-            <translation>Salva…</translation>
-        </message>
-        <message>
-            <source>Save the recipe</source>
-            <translation>Salva la ricetta</translation>
-        </message>
-        <message>
-            <source>Saved as {file}</source>
-            <translation>Salvato in {file}</translation>
-        </message>
-        <message>
-            <source>The file could not be written: {why}</source>
-            <translation>Non è stato possibile scrivere il file: {why}</translation>
-        </message>
-        <message>
-            <source>Choose another folder.</source>
-            <translation>Scegli un’altra cartella.</translation>
-        </message>
-        <message>
-            <source>Data</source>
-            <translation>Dati</translation>
-        </message>
-        <message>
-            <source>Rows</source>
-            <translation>Righe</translation>
-        </message>
-        <message>
-            <source>{train} for training, {held} held out</source>
-            <translation>{train} per l’addestramento, {held} tenute da parte</translation>
-        </message>
-        <message>
-            <source>Repairs</source>
-            <translation>Correzioni</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln chosen</source>
-            <translation>
-                <numerusform>%Ln scelta</numerusform>
-                <numerusform>%Ln scelte</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>{epochs} epochs</source>
-            <translation>{epochs} epoche</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln step(s)</source>
-            <translation>
-                <numerusform>%Ln passo</numerusform>
-                <numerusform>%Ln passi</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>the GPU, or else the processor</source>
-            <translation>la GPU, altrimenti il processore</translation>
-        </message>
-        <message>
-            <source>Base model</source>
-            <translation>Modello di base</translation>
-        </message>
-        <message>
-            <source>Method</source>
-            <translation>Metodo</translation>
-        </message>
-        <message>
-            <source>{kind}, rank {rank}, alpha {alpha}</source>
-            <translation>{kind}, rango {rank}, alfa {alpha}</translation>
-        </message>
-        <message>
-            <source>Course</source>
-            <translation>Durata</translation>
-        </message>
-        <message>
-            <source>Trains on</source>
-            <translation>Addestra su</translation>
-        </message>
-        <message>
-            <source>Becomes</source>
-            <translation>Diventa</translation>
-        </message>
-        <message>
-            <source>ONNX, {kind}, for {device}</source>
-            <translation>ONNX, {kind}, per {device}</translation>
-        </message>
-    </context>
-    <context>
-        <name>Run</name>
-        <message>
-            <source>Waiting</source>
-            <translation>In attesa</translation>
-        </message>
-        <message>
-            <source>Running</source>
-            <translation>In corso</translation>
-        </message>
-        <message>
-            <source>Paused</source>
-            <translation>In pausa</translation>
-        </message>
-        <message>
-            <source>Done</source>
-            <translation>Conclusa</translation>
-        </message>
-        <message>
-            <source>Failed</source>
-            <translation>Fallita</translation>
-        </message>
-        <message>
-            <source>Cancelled</source>
-            <translation>Annullata</translation>
-        </message>
-        <message>
-            <source>Interrupted</source>
-            <translation>Interrotta</translation>
-        </message>
-        <message>
-            <source>Prepare</source>
-            <translation>Prepara</translation>
-        </message>
-        <message>
-            <source>Train</source>
-            <translation>Addestra</translation>
-        </message>
-        <message>
-            <source>Merge</source>
-            <translation>Fondi</translation>
-        </message>
-        <message>
-            <source>Quantise</source>
-            <translation>Quantizza</translation>
-        </message>
-        <message>
-            <source>Verify</source>
-            <translation>Verifica</translation>
-        </message>
-        <message>
-            <source>Base</source>
-            <translation>Base</translation>
-        </message>
-        <message>
-            <source>Tuned</source>
-            <translation>Addestrato</translation>
-        </message>
-        <message>
-            <source>Tuned, exported</source>
-            <translation>Addestrato, esportato</translation>
-        </message>
-        <message>
-            <source>{kind} for {device}</source>
-            <translation>{kind} per {device}</translation>
-        </message>
-    </context>
-    <context>
-        <name>RunFigures</name>
-        <message>
-            <source>Training loss</source>
-            <translation>Perdita in addestramento</translation>
-        </message>
-        <message>
-            <source>Evaluation loss</source>
-            <translation>Perdita in valutazione</translation>
-        </message>
-        <message>
-            <source>Speed</source>
-            <translation>Velocità</translation>
-        </message>
-        <message>
-            <source>Memory</source>
-            <translation>Memoria</translation>
-        </message>
-        <message>
-            <source>from {first}</source>
-            <translation>da {first}</translation>
-        </message>
-        <message>
-            <source>when the training begins</source>
-            <translation>quando inizia l’addestramento</translation>
-        </message>
-        <message>
-            <source>best so far</source>
-            <translation>la migliore finora</translation>
-        </message>
-        <message>
-            <source>best was {best}</source>
-            <translation>la migliore era {best}</translation>
-        </message>
-        <message>
-            <source>not taken yet</source>
-            <translation>non ancora misurata</translation>
-        </message>
-        <message>
-            <source>tokens / s</source>
-            <translation>token al secondo</translation>
-        </message>
-        <message>
-            <source>of {size}</source>
-            <translation>su {size}</translation>
-        </message>
-        <message>
-            <source>highest {size}</source>
-            <translation>massimo {size}</translation>
-        </message>
-    </context>
-    <context>
-        <name>RunPage</name>
-        <message>
-            <source>All runs</source>
-            <translation>Tutte</translation>
-        </message>
-        <message>
-            <source>Pause</source>
-            <translation>Pausa</translation>
-        </message>
-        <message>
-            <source>Resume</source>
-            <translation>Riprendi</translation>
-        </message>
-        <message>
-            <source>Cancel</source>
-            <translation>Annulla</translation>
-        </message>
-        <message>
-            <source>Run again with changes</source>
-            <translation>Ripeti con modifiche</translation>
-        </message>
-        <message>
-            <source>Chat</source>
-            <translation>Chat</translation>
-        </message>
-        <message>
-            <source>Pausing…</source>
-            <translation>Messa in pausa…</translation>
-        </message>
-        <message>
-            <source>Cancelling…</source>
-            <translation>Annullamento…</translation>
-        </message>
-        <message>
-            <source>started {time}</source>
-            <translation>iniziata alle {time}</translation>
-        </message>
-        <message>
-            <source>last event {seconds} s ago</source>
-            <translation>ultimo evento {seconds} s fa</translation>
-        </message>
-        <message>
-            <source>Paused: its work is kept. Resume goes on from there.</source>
-            <translation>In pausa: il lavoro è conservato. Riprendi continua da lì.</translation>
-        </message>
-        <message>
-            <source>The worker ended without a word.</source>
-            <translation>Il processo è finito senza dire nulla.</translation>
-        </message>
-        <message>
-            <source>The log below may say why. Resume goes on from the last checkpoint.</source>
-            <translation>Il registro qui sotto può dire perché. Riprendi continua dall’ultimo salvataggio.</translation>
-        </message>
-        <message>
-            <source>Another run uses the machine.</source>
-            <translation>Un’altra esecuzione occupa il computer.</translation>
-        </message>
-        <message>
-            <source>This one starts by itself; its place can be changed under Queue.</source>
-            <translation>Questa partirà da sola; il suo posto si cambia in Coda.</translation>
-        </message>
-        <message>
-            <source>Waiting for a download.</source>
-            <translation>In attesa di uno scaricamento.</translation>
-        </message>
-        <message>
-            <source>Turning the rows into tokens.</source>
-            <translation>Le righe diventano token.</translation>
-        </message>
-        <message>
-            <source>Preparing the model; this step reports nothing while it works.</source>
-            <translation>Preparazione del modello; durante questo passo non arrivano notizie.</translation>
-        </message>
-        <message>
-            <source>The memory is full and the system swaps to disk: this is very slow.</source>
-            <translation>La memoria è piena e il sistema usa il disco: è molto lento.</translation>
-        </message>
-        <message>
-            <source>Close other programs, or cancel and choose a smaller batch.</source>
-            <translation>Chiudi altri programmi, oppure annulla e scegli un batch più piccolo.</translation>
-        </message>
-        <message>
-            <source>Nothing moves: no report, no computing, no download.</source>
-            <translation>Non si muove nulla: nessuna notizia, nessun calcolo, nessuno scaricamento.</translation>
-        </message>
-        <message>
-            <source>Pause and resume the run; its work is kept.</source>
-            <translation>Metti in pausa e riprendi: il lavoro è conservato.</translation>
-        </message>
-        <message>
-            <source>Computing; the next report takes a while.</source>
-            <translation>Calcolo in corso; la prossima notizia richiede tempo.</translation>
-        </message>
-        <message>
-            <source>Cancel this run?</source>
-            <translation>Annullare questa esecuzione?</translation>
-        </message>
-        <message>
-            <source>The training stops. What it has reached is kept, and it can be resumed.</source>
-            <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
-        </message>
-        <message>
-            <source>Keep running</source>
-            <translation>Lascia continuare</translation>
-        </message>
-        <message>
-            <source>Cancel the run</source>
-            <translation>Annulla l’esecuzione</translation>
-        </message>
-    </context>
-    <context>
-        <name>SamplingPanel</name>
-        <message>
-            <source>Settings</source>
-            <translation>Impostazioni</translation>
-        </message>
-        <message>
-            <source>System prompt</source>
-            <translation>Prompt di sistema</translation>
-        </message>
-        <message>
-            <source>Who the model is and how it shall answer</source>
-            <translation>Chi è il modello e come deve rispondere</translation>
-        </message>
-        <message>
-            <source>Temperature</source>
-            <translation>Temperatura</translation>
-        </message>
-        <message>
-            <source>0 always takes the likeliest word; higher is more varied (0 to 2)</source>
-            <translation>Con 0 sceglie sempre la parola più probabile; più alta, più varietà (da 0 a 2)</translation>
-        </message>
-        <message>
-            <source>Top-p</source>
-            <translation>Top-p</translation>
-        </message>
-        <message>
-            <source>Only the likeliest words up to this share</source>
-            <translation>Solo le parole più probabili, fino a questa quota</translation>
-        </message>
-        <message>
-            <source>Top-k</source>
-            <translation>Top-k</translation>
-        </message>
-        <message>
-            <source>Only so many of the likeliest words</source>
-            <translation>Solo questo numero di parole più probabili</translation>
-        </message>
-        <message>
-            <source>Repetition penalty</source>
-            <translation>Penalità di ripetizione</translation>
-        </message>
-        <message>
-            <source>Above 1, what was said becomes less likely (0.5 to 2)</source>
-            <translation>Sopra 1, ciò che è già detto diventa meno probabile (da 0,5 a 2)</translation>
-        </message>
-        <message>
-            <source>Length</source>
-            <translation>Lunghezza</translation>
-        </message>
-        <message>
-            <source>Most tokens of an answer</source>
-            <translation>Numero massimo di token per risposta</translation>
-        </message>
-        <message>
-            <source>Seed</source>
-            <translation>Seme</translation>
-        </message>
-        <message>
-            <source>The same seed draws the same answer; empty: a new one</source>
-            <translation>Lo stesso seme dà la stessa risposta; vuoto: sempre una nuova</translation>
-        </message>
-    </context>
-    <context>
-        <name>Settings</name>
-        <message>
-            <source>Epochs</source>
-            <translation>Epoche</translation>
-        </message>
-        <message>
-            <source>How often every row is seen.</source>
-            <translation>Quante volte si vede ogni riga.</translation>
-        </message>
-        <message>
-            <source>Most steps</source>
-            <translation>Passi massimi</translation>
-        </message>
-        <message>
-            <source>Stops after so many steps, whatever the epochs say.</source>
-            <translation>Si ferma dopo questi passi, qualunque sia il numero di epoche.</translation>
-        </message>
-        <message>
-            <source>Learning rate</source>
-            <translation>Tasso di apprendimento</translation>
-        </message>
-        <message>
-            <source>How large each correction is; too large and it forgets.</source>
-            <translation>Quanto è grande ogni correzione; se è troppa, il modello dimentica.</translation>
-        </message>
-        <message>
-            <source>Batch size</source>
-            <translation>Dimensione del batch</translation>
-        </message>
-        <message>
-            <source>Rows in one pass; more need more memory.</source>
-            <translation>Righe per passaggio; di più richiedono più memoria.</translation>
-        </message>
-        <message>
-            <source>Accumulation</source>
-            <translation>Accumulo</translation>
-        </message>
-        <message>
-            <source>Passes that make one step: a larger batch in less memory.</source>
-            <translation>Passaggi che formano un passo: un batch più grande con meno memoria.</translation>
-        </message>
-        <message>
-            <source>Sequence length</source>
-            <translation>Lunghezza di sequenza</translation>
-        </message>
-        <message>
-            <source>Longest row in tokens; what is longer is cut off.</source>
-            <translation>Lunghezza massima di una riga in token; il resto è troncato.</translation>
-        </message>
-        <message>
-            <source>Rank (r)</source>
-            <translation>Rango (r)</translation>
-        </message>
-        <message>
-            <source>Size of the learned matrices: room for what is new.</source>
-            <translation>Grandezza delle matrici imparate: lo spazio per il nuovo.</translation>
-        </message>
-        <message>
-            <source>Alpha</source>
-            <translation>Alfa</translation>
-        </message>
-        <message>
-            <source>Weight of what was learned; twice the rank is usual.</source>
-            <translation>Peso di ciò che si è imparato; di solito il doppio del rango.</translation>
-        </message>
-        <message>
-            <source>Dropout</source>
-            <translation>Dropout</translation>
-        </message>
-        <message>
-            <source>Share left out at random, against learning by heart.</source>
-            <translation>Quota esclusa a caso, per non imparare a memoria.</translation>
-        </message>
-        <message>
-            <source>Target modules</source>
-            <translation>Moduli coinvolti</translation>
-        </message>
-        <message>
-            <source>Which layers get a matrix.</source>
-            <translation>Quali strati ricevono una matrice.</translation>
-        </message>
-        <message>
-            <source>Schedule</source>
-            <translation>Andamento</translation>
-        </message>
-        <message>
-            <source>How the learning rate falls towards the end.</source>
-            <translation>Come scende il tasso di apprendimento verso la fine.</translation>
-        </message>
-        <message>
-            <source>Warm-up</source>
-            <translation>Riscaldamento</translation>
-        </message>
-        <message>
-            <source>Share of the steps in which the learning rate rises.</source>
-            <translation>Quota di passi in cui il tasso di apprendimento sale.</translation>
-        </message>
-        <message>
-            <source>Weight decay</source>
-            <translation>Decadimento dei pesi</translation>
-        </message>
-        <message>
-            <source>Pulls the learned weights towards zero.</source>
-            <translation>Spinge verso zero i pesi imparati.</translation>
-        </message>
-        <message>
-            <source>Gradient limit</source>
-            <translation>Limite del gradiente</translation>
-        </message>
-        <message>
-            <source>Corrections are clipped to this size.</source>
-            <translation>Le correzioni sono limitate a questa grandezza.</translation>
-        </message>
-        <message>
-            <source>Number format</source>
-            <translation>Formato numerico</translation>
-        </message>
-        <message>
-            <source>Of the base weights; auto takes the fastest sound one.</source>
-            <translation>Dei pesi di base; auto sceglie il più veloce affidabile.</translation>
-        </message>
-        <message>
-            <source>Gradient checkpointing</source>
-            <translation>Checkpointing del gradiente</translation>
-        </message>
-        <message>
-            <source>Saves memory by computing twice; about a third slower.</source>
-            <translation>Risparmia memoria calcolando due volte; circa un terzo più lento.</translation>
-        </message>
-        <message>
-            <source>Evaluations</source>
-            <translation>Valutazioni</translation>
-        </message>
-        <message>
-            <source>How often the held-out rows are measured on the way.</source>
-            <translation>Quante volte si misurano le righe tenute da parte.</translation>
-        </message>
-        <message>
-            <source>Minutes between checkpoints</source>
-            <translation>Minuti tra i salvataggi</translation>
-        </message>
-        <message>
-            <source>How much work a power cut may cost.</source>
-            <translation>Quanto lavoro può costare un blackout.</translation>
-        </message>
-        <message>
-            <source>Seed</source>
-            <translation>Seme</translation>
-        </message>
-        <message>
-            <source>The same seed gives the same model again.</source>
-            <translation>Lo stesso seme ridà lo stesso modello.</translation>
-        </message>
-        <message>
-            <source>This is not a number.</source>
-            <translation>Questo non è un numero.</translation>
-        </message>
-        <message>
-            <source>Allowed: {range}</source>
-            <translation>Ammesso: {range}</translation>
-        </message>
-        <message>
-            <source>whole numbers</source>
-            <translation>numeri interi</translation>
-        </message>
-    </context>
-    <context>
-        <name>SettingsPage</name>
-        <message>
-            <source>Settings</source>
-            <translation>Impostazioni</translation>
-        </message>
-        <message>
-            <source>Look and language</source>
-            <translation>Aspetto e lingua</translation>
-        </message>
-        <message>
-            <source>As the system</source>
-            <translation>Come il sistema</translation>
-        </message>
-        <message>
-            <source>Light</source>
-            <translation>Chiaro</translation>
-        </message>
-        <message>
-            <source>Dark</source>
-            <translation>Scuro</translation>
-        </message>
-        <message>
-            <source>Colours</source>
-            <translation>Colori</translation>
-        </message>
-        <message>
-            <source>Language</source>
-            <translation>Lingua</translation>
-        </message>
-        <message>
-            <source>The language changes at the next start.</source>
-            <translation>La lingua cambia al prossimo avvio.</translation>
-        </message>
-        <message>
-            <source>Folders</source>
-            <translation>Cartelle</translation>
-        </message>
-        <message>
-            <source>Runs, models and the cache are in</source>
-            <translation>Esecuzioni, modelli e cache si trovano in</translation>
-        </message>
-        <message>
-            <source>Open folder</source>
-            <translation>Apri la cartella</translation>
-        </message>
-        <message>
-            <source>The environment variable PHI3STUDIO_HOME moves it elsewhere.</source>
-            <translation>La variabile d’ambiente PHI3STUDIO_HOME la sposta altrove.</translation>
-        </message>
-        <message>
-            <source>Privacy</source>
-            <translation>Riservatezza</translation>
-        </message>
-        <message>
-            <source>Nothing leaves this computer: no telemetry, no account, no cloud.</source>
-            <translation>Nulla lascia questo computer: niente telemetria, niente account, niente cloud.</translation>
-        </message>
-        <message>
-            <source>Data, models, chats and logs are files in your own folder.</source>
-            <translation>Dati, modelli, chat e registri sono file nella tua cartella.</translation>
-        </message>
-        <message>
-            <source>Only what you ask for is downloaded: a base model that is not here yet, or a data set that you name.</source>
-            <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, o un insieme di dati che indichi.</translation>
-        </message>
-        <message>
-            <source>About</source>
-            <translation>Informazioni</translation>
-        </message>
-        <message>
-            <source>Fine-tunes small language models with Microsoft Olive, on your own computer. Free software under the MIT licence.</source>
-            <translation>Addestra piccoli modelli linguistici con Microsoft Olive, sul tuo computer. Software libero con licenza MIT.</translation>
-        </message>
-        <message>
-            <source>Qt {version} and PySide6 are used under the LGPL, version 3.</source>
-            <translation>Qt {version} e PySide6 sono usati secondo la LGPL, versione 3.</translation>
-        </message>
-        <message>
-            <source>Versions and devices</source>
-            <translation>Versioni e dispositivi</translation>
-        </message>
-    </context>
-    <context>
-        <name>Skeleton</name>
-        <message>
-            <source>Loading</source>
-            <translation>Caricamento</translation>
-        </message>
-    </context>
-    <context>
-        <name>SourceCard</name>
-        <message>
-            <source>Choose the data</source>
-            <translation>Scegli i dati</translation>
-        </message>
-        <message>
-            <source>Data files</source>
-            <translation>File di dati</translation>
-        </message>
-        <message>
-            <source>All files</source>
-            <translation>Tutti i file</translation>
-        </message>
-        <message>
-            <source>Drop a data file here</source>
-            <translation>Trascina qui un file di dati</translation>
-        </message>
-        <message>
-            <source>JSON, JSON lines, CSV, TSV, Parquet, Arrow or text</source>
-            <translation>JSON, JSON lines, CSV, TSV, Parquet, Arrow o testo</translation>
-        </message>
-        <message>
-            <source>Choose file…</source>
-            <translation>Scegli un file…</translation>
-        </message>
-        <message>
-            <source>Use the sample (emotions)</source>
-            <translation>Usa l’esempio (emozioni)</translation>
-        </message>
-        <message>
-            <source>or a data set of the Hugging Face hub (downloaded from there)</source>
-            <translation>oppure un insieme di dati di Hugging Face (viene scaricato)</translation>
-        </message>
-        <message>
-            <source>owner/name</source>
-            <translation>autore/nome</translation>
-        </message>
-        <message>
-            <source>Hugging Face data set</source>
-            <translation>Insieme di dati di Hugging Face</translation>
-        </message>
-        <message>
-            <source>Look it up</source>
-            <translation>Cerca</translation>
-        </message>
-        <message>
-            <source>Change file…</source>
-            <translation>Cambia file…</translation>
-        </message>
-        <message>
-            <source>First rows</source>
-            <translation>Prime righe</translation>
-        </message>
-        <message>
-            <source>Shape of the rows</source>
-            <translation>Forma delle righe</translation>
-        </message>
-        <message>
-            <source>Try again</source>
-            <translation>Riprova</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln row(s)</source>
-            <translation>
-                <numerusform>%Ln riga</numerusform>
-                <numerusform>%Ln righe</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>about {rows} rows</source>
-            <translation>circa {rows} righe</translation>
-        </message>
-        <message>
-            <source> (guessed)</source>
-            <translation> (presunta)</translation>
-        </message>
-        <message>
-            <source>No shape was recognised: write the template below yourself.</source>
-            <translation>Nessuna forma riconosciuta: scrivi tu il modello di prompt qui sotto.</translation>
-        </message>
-        <message>
-            <source>Columns with a template</source>
-            <translation>Colonne con modello di prompt</translation>
-        </message>
-        <message>
-            <source>Prompt and completion</source>
-            <translation>Prompt e completamento</translation>
-        </message>
-        <message>
-            <source>Instruction, input and output</source>
-            <translation>Istruzione, ingresso e uscita</translation>
-        </message>
-        <message>
-            <source>Question and answer</source>
-            <translation>Domanda e risposta</translation>
-        </message>
-        <message>
-            <source>Conversations</source>
-            <translation>Conversazioni</translation>
-        </message>
-        <message>
-            <source>Conversations (ShareGPT)</source>
-            <translation>Conversazioni (ShareGPT)</translation>
-        </message>
-        <message>
-            <source>Plain text</source>
-            <translation>Testo semplice</translation>
-        </message>
-    </context>
-    <context>
-        <name>SplitCard</name>
-        <message>
-            <source>Split</source>
-            <translation>Suddivisione</translation>
-        </message>
-        <message>
-            <source>Rows that are held out</source>
-            <translation>Righe tenute da parte</translation>
-        </message>
-        <message>
-            <source>A file of its own…</source>
-            <translation>Un file a parte…</translation>
-        </message>
-        <message>
-            <source>Choose the held-out rows</source>
-            <translation>Scegli le righe da tenere da parte</translation>
-        </message>
-        <message>
-            <source>held out: {file}</source>
-            <translation>tenute da parte: {file}</translation>
-        </message>
-        <message>
-            <source>{train} for training, {held} held out for the check at the end</source>
-            <translation>{train} per l’addestramento, {held} tenute da parte per la verifica finale</translation>
-        </message>
-    </context>
-    <context>
-        <name>StatisticsCard</name>
-        <message>
-            <source>Statistics</source>
-            <translation>Statistiche</translation>
-        </message>
-        <message>
-            <source>Labels</source>
-            <translation>Etichette</translation>
-        </message>
-        <message>
-            <source>Length of the rows</source>
-            <translation>Lunghezza delle righe</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln token</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>half have up to {median}, 95 % up to {p95}, the longest {longest}</source>
-            <translation>metà arriva a {median}, il 95 % a {p95}, la più lunga a {longest}</translation>
-        </message>
-    </context>
-    <context>
-        <name>TargetPage</name>
-        <message>
-            <source>Automatic</source>
-            <translation>Automatico</translation>
-        </message>
-        <message>
-            <source>the GPU where it can train, else the processor</source>
-            <translation>la GPU se può addestrare, altrimenti il processore</translation>
-        </message>
-        <message>
-            <source>Processor (CPU)</source>
-            <translation>Processore (CPU)</translation>
-        </message>
-        <message>
-            <source>NVIDIA GPU (CUDA)</source>
-            <translation>GPU NVIDIA (CUDA)</translation>
-        </message>
-        <message>
-            <source>runs on every computer, without a driver</source>
-            <translation>gira su ogni computer, senza driver</translation>
-        </message>
-        <message>
-            <source>fast; needs the driver where it runs</source>
-            <translation>veloce; richiede il driver dove viene usato</translation>
-        </message>
-        <message>
-            <source>Windows GPU (DirectML)</source>
-            <translation>GPU su Windows (DirectML)</translation>
-        </message>
-        <message>
-            <source>any GPU of Windows 10 and 11</source>
-            <translation>qualsiasi GPU con Windows 10 e 11</translation>
-        </message>
-        <message>
-            <source>Quality (int4, k_quant_mixed)</source>
-            <translation>Qualità (int4, k_quant_mixed)</translation>
-        </message>
-        <message>
-            <source>4 bits, with 8 where it matters: nearly as good as the original</source>
-            <translation>4 bit, con 8 dove conta: quasi come l’originale</translation>
-        </message>
-        <message>
-            <source>Fast (int4)</source>
-            <translation>Veloce (int4)</translation>
-        </message>
-        <message>
-            <source>4 bits throughout: quickest on a processor</source>
-            <translation>4 bit ovunque: il più rapido su un processore</translation>
-        </message>
-        <message>
-            <source>Small (int4 with embedding)</source>
-            <translation>Piccolo (int4 con embedding)</translation>
-        </message>
-        <message>
-            <source>the vocabulary in 4 bits as well</source>
-            <translation>anche il vocabolario in 4 bit</translation>
-        </message>
-        <message>
-            <source>Full precision (fp32)</source>
-            <translation>Precisione piena (fp32)</translation>
-        </message>
-        <message>
-            <source>no loss at all, eight times the size</source>
-            <translation>nessuna perdita, dimensione otto volte maggiore</translation>
-        </message>
-        <message>
-            <source>Half precision (fp16)</source>
-            <translation>Mezza precisione (fp16)</translation>
-        </message>
-        <message>
-            <source>no visible loss, for GPUs</source>
-            <translation>nessuna perdita visibile, per GPU</translation>
-        </message>
-        <message>
-            <source>Half precision (bf16)</source>
-            <translation>Mezza precisione (bf16)</translation>
-        </message>
-        <message>
-            <source>as fp16, for new GPUs</source>
-            <translation>come fp16, per GPU recenti</translation>
-        </message>
-        <message>
-            <source>Train on</source>
-            <translation>Addestra su</translation>
-        </message>
-        <message>
-            <source>Run on</source>
-            <translation>Usa su</translation>
-        </message>
-        <message>
-            <source>Quantisation</source>
-            <translation>Quantizzazione</translation>
-        </message>
-        <message>
-            <source>not on a processor: choose int4 or fp32 for it</source>
-            <translation>non su un processore: per quello scegli int4 o fp32</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln core(s)</source>
-            <translation>
-                <numerusform>%Ln core</numerusform>
-                <numerusform>%Ln core</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>{gpu} is there, but the CPU flavour of PyTorch is installed. Install the cuda flavour of Phi-3 Studio.</source>
-            <translation>{gpu} è presente, ma è installato PyTorch per la sola CPU. Installa la variante cuda di Phi-3 Studio.</translation>
-        </message>
-        <message>
-            <source>no NVIDIA GPU or driver was found on this computer</source>
-            <translation>su questo computer non c’è una GPU NVIDIA, o manca il driver</translation>
-        </message>
-        <message>
-            <source>needs Windows: build the model there</source>
-            <translation>richiede Windows: costruisci lì il modello</translation>
-        </message>
-        <message>
-            <source>needs the directml flavour of Phi-3 Studio</source>
-            <translation>richiede la variante directml di Phi-3 Studio</translation>
-        </message>
-        <message>
-            <source>needs the cuda flavour of Phi-3 Studio</source>
-            <translation>richiede la variante cuda di Phi-3 Studio</translation>
-        </message>
-        <message>
-            <source>about {size}</source>
-            <translation>circa {size}</translation>
-        </message>
-    </context>
-    <context>
-        <name>TemplateCard</name>
-        <message>
-            <source>Template</source>
-            <translation>Modello di prompt</translation>
-        </message>
-        <message>
-            <source>Start from</source>
-            <translation>Parti da</translation>
-        </message>
-        <message>
-            <source>Insert column</source>
-            <translation>Inserisci colonna</translation>
-        </message>
-        <message>
-            <source>Prompt: shown to the model, not learned</source>
-            <translation>Prompt: mostrato al modello, non imparato</translation>
-        </message>
-        <message>
-            <source>Completion: what it learns to say</source>
-            <translation>Completamento: ciò che impara a dire</translation>
-        </message>
-        <message>
-            <source>Rows are whole conversations. The model's own chat template writes them; it learns every answer of the assistant.</source>
-            <translation>Le righe sono conversazioni intere. Le scrive il modello di chat proprio del modello, che impara ogni risposta dell’assistente.</translation>
-        </message>
-        <message>
-            <source>Column with the messages</source>
-            <translation>Colonna con i messaggi</translation>
-        </message>
-    </context>
-    <context>
-        <name>TokenCard</name>
-        <message>
-            <source>Sign-in for gated models</source>
-            <translation>Accesso ai modelli riservati</translation>
-        </message>
-        <message>
-            <source>Some models ask you to accept their licence on the Hugging Face hub. A token of the kind “Read” then lets them be fetched. It is kept in the keyring of the system, never in a file.</source>
-            <translation>Alcuni modelli chiedono di accettare la licenza su Hugging Face. Un token di tipo «Read» permette poi di scaricarli. Resta nel portachiavi del sistema, mai in un file.</translation>
-        </message>
-        <message>
-            <source>Token</source>
-            <translation>Token</translation>
-        </message>
-        <message>
-            <source>Save</source>
-            <translation>Salva</translation>
-        </message>
-        <message>
-            <source>Forget</source>
-            <translation>Dimentica</translation>
-        </message>
-        <message>
-            <source>A token is stored.</source>
-            <translation>Un token è conservato.</translation>
-        </message>
-    </context>
-    <context>
-        <name>TuningPage</name>
-        <message>
-            <source>All settings</source>
-            <translation>Tutte le impostazioni</translation>
-        </message>
-        <message>
-            <source>Show</source>
-            <translation>Mostra</translation>
-        </message>
-        <message>
-            <source>Method</source>
-            <translation>Metodo</translation>
-        </message>
-        <message>
-            <source>small matrices beside the frozen weights</source>
-            <translation>piccole matrici accanto ai pesi congelati</translation>
-        </message>
-        <message>
-            <source>the same over weights in 4 bits: a third of the memory</source>
-            <translation>lo stesso su pesi in 4 bit: un terzo della memoria</translation>
-        </message>
-        <message>
-            <source>learns size and direction apart: a little better, slower</source>
-            <translation>impara a parte grandezza e direzione: un po’ meglio, più lento</translation>
-        </message>
-        <message>
-            <source>not available: this version trains with LoRA</source>
-            <translation>non disponibile: questa versione addestra con LoRA</translation>
-        </message>
-        <message>
-            <source>Hide</source>
-            <translation>Nascondi</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln step(s)</source>
-            <translation>
-                <numerusform>%Ln passo</numerusform>
-                <numerusform>%Ln passi</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln epoch(s)</source>
-            <translation>
-                <numerusform>%Ln epoca</numerusform>
-                <numerusform>%Ln epoche</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>rank {n}</source>
-            <translation>rango {n}</translation>
-        </message>
-        <message>
-            <source>your own</source>
-            <translation>scelte da te</translation>
-        </message>
-        <message>
-            <source>as the preset says</source>
-            <translation>come da profilo</translation>
-        </message>
-        <message>
-            <source>Learning rate {rate}, batch {batch} × {accumulation}, sequence length {length}, rank {rank}, alpha {alpha}</source>
-            <translation>Tasso di apprendimento {rate}, batch {batch} × {accumulation}, lunghezza di sequenza {length}, rango {rank}, alfa {alpha}</translation>
-        </message>
-    </context>
-    <context>
-        <name>TurnView</name>
-        <message>
-            <source>Copy</source>
-            <translation>Copia</translation>
-        </message>
-        <message>
-            <source>Regenerate</source>
-            <translation>Rigenera</translation>
-        </message>
-        <message>
-            <source>Edit</source>
-            <translation>Modifica</translation>
-        </message>
-        <message>
-            <source>thinking…</source>
-            <translation>sta pensando…</translation>
-        </message>
-        <message>
-            <source>stopped</source>
-            <translation>fermato</translation>
-        </message>
-        <message>
-            <source>stopped by itself</source>
-            <translation>si è fermato da solo</translation>
-        </message>
-        <message>
-            <source>reached the length limit</source>
-            <translation>ha raggiunto la lunghezza massima</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln token</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>{time} to the first</source>
-            <translation>il primo dopo {time}</translation>
-        </message>
-        <message>
-            <source>{speed} tokens / s</source>
-            <translation>{speed} token/s</translation>
-        </message>
-    </context>
-    <context>
-        <name>Welcome</name>
-        <message>
-            <source>Teach a small model your own task</source>
-            <translation>Insegna il tuo compito a un piccolo modello</translation>
-        </message>
-        <message>
-            <source>You bring a file with examples. Phi-3 Studio trains a model on them, makes it small and fast, measures what it has learned, and lets you talk to it. Everything stays on this computer.</source>
-            <translation>Tu porti un file di esempi. Phi-3 Studio ci addestra un modello, lo rende piccolo e veloce, misura che cosa ha imparato e ti ci fa parlare. Tutto resta su questo computer.</translation>
-        </message>
-        <message>
-            <source>Try it now</source>
-            <translation>Provalo subito</translation>
-        </message>
-        <message>
-            <source>New fine-tune</source>
-            <translation>Nuovo fine-tuning</translation>
-        </message>
-        <message>
-            <source>Try it now trains the starter model (135 million parameters) on a sample of emotions in a few minutes, from the data to the chat.</source>
-            <translation>Provalo subito addestra il modello iniziale (135 milioni di parametri) su un esempio di emozioni in pochi minuti, dai dati alla chat.</translation>
-        </message>
-        <message>
-            <source>1. Examples</source>
-            <translation>1. Esempi</translation>
-        </message>
-        <message>
-            <source>A table or conversations, as CSV, TSV, JSON or Parquet.</source>
-            <translation>Una tabella o conversazioni, in CSV, TSV, JSON o Parquet.</translation>
-        </message>
-        <message>
-            <source>2. Training</source>
-            <translation>2. Addestramento</translation>
-        </message>
-        <message>
-            <source>Small matrices beside the model's weights learn your task (LoRA).</source>
-            <translation>Piccole matrici accanto ai pesi del modello imparano il tuo compito (LoRA).</translation>
-        </message>
-        <message>
-            <source>3. Answers</source>
-            <translation>3. Risposte</translation>
-        </message>
-        <message>
-            <source>The tuned model is exported to ONNX, checked and ready for a chat.</source>
-            <translation>Il modello addestrato è esportato in ONNX, verificato e pronto per la chat.</translation>
-        </message>
-    </context>
-    <context>
-        <name>WizardPage</name>
-        <message>
-            <source>New fine-tune</source>
-            <translation>Nuovo fine-tuning</translation>
-        </message>
-        <message>
-            <source>Start over</source>
-            <translation>Ricomincia</translation>
-        </message>
-        <message>
-            <source>Back</source>
-            <translation>Indietro</translation>
-        </message>
-        <message>
-            <source>Continue</source>
-            <translation>Continua</translation>
-        </message>
-        <message>
-            <source>Start</source>
-            <translation>Avvia</translation>
-        </message>
-        <message>
-            <source>Data</source>
-            <translation>Dati</translation>
-        </message>
-        <message>
-            <source>Model</source>
-            <translation>Modello</translation>
-        </message>
-        <message>
-            <source>Tuning</source>
-            <translation>Regolazione</translation>
-        </message>
-        <message>
-            <source>Target</source>
-            <translation>Destinazione</translation>
-        </message>
-        <message>
-            <source>Review</source>
-            <translation>Riepilogo</translation>
-        </message>
-        <message>
-            <source>Reading the data…</source>
-            <translation>Lettura dei dati…</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln token(s)</source>
-            <translation>
-                <numerusform>%Ln token</numerusform>
-                <numerusform>%Ln token</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>about {n} steps</source>
-            <translation>circa {n} passi</translation>
-        </message>
-        <message>
-            <source>Start over?</source>
-            <translation>Ricominciare?</translation>
-        </message>
-        <message>
-            <source>The data, the template and all settings of this draft are forgotten.</source>
-            <translation>Dati, modello di prompt e tutte le impostazioni di questa bozza vengono dimenticati.</translation>
-        </message>
-        <message>
-            <source>Keep the draft</source>
-            <translation>Tieni la bozza</translation>
-        </message>
-    </context>
-    <context>
-        <name>Words</name>
-        <message>
-            <source>{} billion parameters</source>
-            <translation>{} miliardi di parametri</translation>
-        </message>
-        <message>
-            <source>{} million parameters</source>
-            <translation>{} milioni di parametri</translation>
-        </message>
-    </context>
-    <context>
-        <name>_ModelCard</name>
-        <message>
-            <source>{n} tokens of context</source>
-            <translation>contesto di {n} token</translation>
-        </message>
-        <message>
-            <source>licence {name}</source>
-            <translation>licenza {name}</translation>
-        </message>
-        <message>
-            <source>Progress</source>
-            <translation>Avanzamento</translation>
-        </message>
-        <message>
-            <source>Fetch {size}</source>
-            <translation>Scarica {size}</translation>
-        </message>
-        <message>
-            <source>Cancel</source>
-            <translation>Annulla</translation>
-        </message>
-        <message>
-            <source>fetching…</source>
-            <translation>scaricamento…</translation>
-        </message>
-        <message>
-            <source>on this computer</source>
-            <translation>su questo computer</translation>
-        </message>
-        <message>
-            <source>not on this computer</source>
-            <translation>non su questo computer</translation>
-        </message>
-        <message>
-            <source>its owner asks to accept the licence first: sign in under Settings</source>
-            <translation>il proprietario chiede di accettare prima la licenza: accedi in Impostazioni</translation>
-        </message>
-        <message>
-            <source>not on this computer yet: a run fetches it by itself</source>
-            <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
-        </message>
-        <message>
-            <source>needs about {need} of memory, {free} are free</source>
-            <translation>servono circa {need} di memoria, liberi {free}</translation>
-        </message>
-        <message>
-            <source>fits</source>
-            <translation>ci sta</translation>
-        </message>
-        <message>
-            <source>tight</source>
-            <translation>al limite</translation>
-        </message>
-        <message>
-            <source>does not fit</source>
-            <translation>non ci sta</translation>
-        </message>
-    </context>
-    <context>
-        <name>_PresetCard</name>
-        <message>
-            <source>Quick look</source>
-            <translation>Prova rapida</translation>
-        </message>
-        <message>
-            <source>Does the model learn the task at all? A first answer.</source>
-            <translation>Il modello impara il compito? Una prima risposta.</translation>
-        </message>
-        <message>
-            <source>Balanced</source>
-            <translation>Equilibrato</translation>
-        </message>
-        <message>
-            <source>A good model in reasonable time. Right for most data.</source>
-            <translation>Un buon modello in tempi ragionevoli. Va bene quasi sempre.</translation>
-        </message>
-        <message>
-            <source>Thorough</source>
-            <translation>Approfondito</translation>
-        </message>
-        <message>
-            <source>More passes and larger matrices, for the last few per cent.</source>
-            <translation>Più passaggi e matrici più grandi, per gli ultimi punti.</translation>
-        </message>
-    </context>
-    <context>
-        <name>_ProgressCard</name>
-        <message>
-            <source>Progress</source>
-            <translation>Avanzamento</translation>
-        </message>
-        <message>
-            <source>Waiting for its turn</source>
-            <translation>In attesa del suo turno</translation>
-        </message>
-        <message>
-            <source>Starting</source>
-            <translation>Avvio</translation>
-        </message>
-        <message>
-            <source>Step {step} of {total}</source>
-            <translation>Passo {step} di {total}</translation>
-        </message>
-        <message>
-            <source>{time} left</source>
-            <translation>ancora {time}</translation>
-        </message>
-    </context>
-    <context>
-        <name>_StepButton</name>
-        <message>
-            <source>not yet</source>
-            <translation>non ancora</translation>
-        </message>
-        <message>
-            <source>current</source>
-            <translation>attuale</translation>
-        </message>
-        <message>
-            <source>done</source>
-            <translation>fatto</translation>
-        </message>
-        <message>
-            <source>look again: a later change touched it</source>
-            <translation>da rivedere: una modifica successiva la riguarda</translation>
-        </message>
-        <message>
-            <source>failed</source>
-            <translation>fallito</translation>
-        </message>
-    </context>
-    <context>
-        <name>cls</name>
-        <message numerus="yes">
-            <source>about %Ln second(s)</source>
-            <translation>
-                <numerusform>circa %Ln secondo</numerusform>
-                <numerusform>circa %Ln secondi</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln minute(s)</source>
-            <translation>
-                <numerusform>circa %Ln minuto</numerusform>
-                <numerusform>circa %Ln minuti</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln hour(s)</source>
-            <translation>
-                <numerusform>circa %Ln ora</numerusform>
-                <numerusform>circa %Ln ore</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>about %Ln day(s)</source>
-            <translation>
-                <numerusform>circa %Ln giorno</numerusform>
-                <numerusform>circa %Ln giorni</numerusform>
-            </translation>
-        </message>
-        <message>
-            <source>just now</source>
-            <translation>adesso</translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln minute(s) ago</source>
-            <translation>
-                <numerusform>%Ln minuto fa</numerusform>
-                <numerusform>%Ln minuti fa</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln hour(s) ago</source>
-            <translation>
-                <numerusform>%Ln ora fa</numerusform>
-                <numerusform>%Ln ore fa</numerusform>
-            </translation>
-        </message>
-        <message numerus="yes">
-            <source>%Ln day(s) ago</source>
-            <translation>
-                <numerusform>%Ln giorno fa</numerusform>
-                <numerusform>%Ln giorni fa</numerusform>
-            </translation>
-        </message>
-    </context>
+<context>
+    <name>CardDelegate</name>
+    <message>
+        <source>Starts when the machine is free</source>
+        <translation>Parte quando il computer è libero</translation>
+    </message>
+    <message>
+        <source>Stopped at: {stage}</source>
+        <translation>Fermo a: {stage}</translation>
+    </message>
+    <message>
+        <source>right answers</source>
+        <translation>risposte giuste</translation>
+    </message>
+    <message>
+        <source>right answers, base {share}</source>
+        <translation>risposte giuste, base {share}</translation>
+    </message>
+</context>
+<context>
+    <name>CardView</name>
+    <message>
+        <source>Runs</source>
+        <translation>Esecuzioni</translation>
+    </message>
+</context>
+<context>
+    <name>ChatPage</name>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Add model</source>
+        <translation>Aggiungi modello</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Impostazioni</translation>
+    </message>
+    <message>
+        <source>Save transcript</source>
+        <translation>Salva la chat</translation>
+    </message>
+    <message>
+        <source>Talk to a model</source>
+        <translation>Parla con un modello</translation>
+    </message>
+    <message>
+        <source>Choose one of your finished runs, or a folder with an exported model.</source>
+        <translation>Scegli una delle esecuzioni concluse, oppure una cartella con un modello esportato.</translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>Scegli un modello</translation>
+    </message>
+    <message>
+        <source>Saved as {file}</source>
+        <translation>Salvato in {file}</translation>
+    </message>
+    <message>
+        <source>The file could not be written: {why}</source>
+        <translation>Non è stato possibile scrivere il file: {why}</translation>
+    </message>
+    <message>
+        <source>Choose another folder.</source>
+        <translation>Scegli un’altra cartella.</translation>
+    </message>
+    <message>
+        <source>Model folder…</source>
+        <translation>Cartella di un modello…</translation>
+    </message>
+    <message>
+        <source>Choose a folder with an exported model</source>
+        <translation>Scegli una cartella con un modello esportato</translation>
+    </message>
+</context>
+<context>
+    <name>CheckCard</name>
+    <message>
+        <source>Check</source>
+        <translation>Controllo</translation>
+    </message>
+    <message>
+        <source>Progress of the check</source>
+        <translation>Avanzamento del controllo</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) read</source>
+        <translation>
+            <numerusform>%Ln riga letta</numerusform>
+            <numerusform>%Ln righe lette</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>reading all rows…</source>
+        <translation>lettura di tutte le righe…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln finding(s)</source>
+        <translation>
+            <numerusform>%Ln segnalazione</numerusform>
+            <numerusform>%Ln segnalazioni</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>when the template is complete</source>
+        <translation>quando il modello di prompt è completo</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>First: row {row}, “{text}”.</source>
+        <translation>La prima: riga {row}, «{text}».</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s)</source>
+        <translation>
+            <numerusform>%Ln riga</numerusform>
+            <numerusform>%Ln righe</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>No row is cut off: the longest has {longest} of {length} tokens</source>
+        <translation>Nessuna riga è troncata: la più lunga ha {longest} token su {length}</translation>
+    </message>
+    <message>
+        <source>Leave broken lines out</source>
+        <translation>Escludi le righe rovinate</translation>
+    </message>
+    <message>
+        <source>Fix the characters</source>
+        <translation>Correggi i caratteri</translation>
+    </message>
+    <message>
+        <source>Remove control characters</source>
+        <translation>Togli i caratteri di controllo</translation>
+    </message>
+    <message>
+        <source>Remove model tags</source>
+        <translation>Togli i marcatori del modello</translation>
+    </message>
+    <message>
+        <source>Black out secrets</source>
+        <translation>Oscura i dati riservati</translation>
+    </message>
+    <message>
+        <source>Trim spaces</source>
+        <translation>Togli gli spazi ai bordi</translation>
+    </message>
+    <message>
+        <source>Merge labels</source>
+        <translation>Unisci le etichette</translation>
+    </message>
+    <message>
+        <source>Leave rows with secrets out</source>
+        <translation>Escludi le righe con dati riservati</translation>
+    </message>
+    <message>
+        <source>Leave empty rows out</source>
+        <translation>Escludi le righe vuote</translation>
+    </message>
+    <message>
+        <source>Shorten long rows</source>
+        <translation>Accorcia le righe lunghe</translation>
+    </message>
+    <message>
+        <source>Leave long rows out</source>
+        <translation>Escludi le righe lunghe</translation>
+    </message>
+    <message>
+        <source>Keep one of each</source>
+        <translation>Tieni una copia sola</translation>
+    </message>
+    <message>
+        <source>Keep the majority answer</source>
+        <translation>Tieni la risposta più frequente</translation>
+    </message>
+    <message>
+        <source>Leave contradictions out</source>
+        <translation>Escludi le contraddizioni</translation>
+    </message>
+    <message>
+        <source>Leave rare labels out</source>
+        <translation>Escludi le etichette rare</translation>
+    </message>
+    <message>
+        <source>Remove from training</source>
+        <translation>Togli dall’addestramento</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>ComparePage</name>
+    <message>
+        <source>Compare</source>
+        <translation>Confronta</translation>
+    </message>
+    <message>
+        <source>Runs</source>
+        <translation>Esecuzioni</translation>
+    </message>
+    <message>
+        <source>two to five</source>
+        <translation>da due a cinque</translation>
+    </message>
+    <message>
+        <source>Search runs</source>
+        <translation>Cerca esecuzioni</translation>
+    </message>
+    <message>
+        <source>Choose two runs</source>
+        <translation>Scegli due esecuzioni</translation>
+    </message>
+    <message>
+        <source>Their curves, settings and figures then stand side by side.</source>
+        <translation>Curve, impostazioni e risultati compariranno fianco a fianco.</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>Perdita (loss)</translation>
+    </message>
+    <message>
+        <source>Which curve</source>
+        <translation>Quale curva</translation>
+    </message>
+    <message>
+        <source>Training loss</source>
+        <translation>Perdita in addestramento</translation>
+    </message>
+    <message>
+        <source>Evaluation loss</source>
+        <translation>Perdita in valutazione</translation>
+    </message>
+    <message>
+        <source>Figures</source>
+        <translation>Risultati</translation>
+    </message>
+    <message>
+        <source>of the exported model, on held-out rows</source>
+        <translation>del modello esportato, sulle righe tenute da parte</translation>
+    </message>
+    <message>
+        <source>What differs</source>
+        <translation>Che cosa cambia</translation>
+    </message>
+    <message>
+        <source>No runs.</source>
+        <translation>Nessuna esecuzione.</translation>
+    </message>
+    <message>
+        <source>Right answers</source>
+        <translation>Risposte giuste</translation>
+    </message>
+    <message>
+        <source>Ends by itself</source>
+        <translation>Si ferma da solo</translation>
+    </message>
+    <message>
+        <source>Perplexity</source>
+        <translation>Perplessità</translation>
+    </message>
+    <message>
+        <source>Tokens / s</source>
+        <translation>Token al secondo</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>Tempo</translation>
+    </message>
+    <message>
+        <source>The recipes are the same.</source>
+        <translation>Le ricette sono uguali.</translation>
+    </message>
+</context>
+<context>
+    <name>CrashDialog</name>
+    <message>
+        <source>Something went wrong</source>
+        <translation>Qualcosa è andato storto</translation>
+    </message>
+    <message>
+        <source>Something went wrong in Phi-3 Studio</source>
+        <translation>Qualcosa è andato storto in Phi-3 Studio</translation>
+    </message>
+    <message>
+        <source>This is a fault of the program, not yours. Runs that go on are not touched. The report below helps to mend it; look through it before you pass it on.</source>
+        <translation>È un difetto del programma, non un tuo errore. Le esecuzioni in corso continuano. Il rapporto qui sotto aiuta a correggerlo; leggilo prima di inoltrarlo.</translation>
+    </message>
+    <message>
+        <source>Report</source>
+        <translation>Rapporto</translation>
+    </message>
+    <message>
+        <source>Copy report</source>
+        <translation>Copia il rapporto</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Continua</translation>
+    </message>
+</context>
+<context>
+    <name>CurveCard</name>
+    <message>
+        <source>Curves</source>
+        <translation>Curve</translation>
+    </message>
+    <message>
+        <source>zoom with Ctrl and the wheel, double click shows all</source>
+        <translation>Ctrl e rotella per ingrandire, doppio clic per vedere tutto</translation>
+    </message>
+    <message>
+        <source>Which curve</source>
+        <translation>Quale curva</translation>
+    </message>
+    <message>
+        <source>Loss</source>
+        <translation>Perdita (loss)</translation>
+    </message>
+    <message>
+        <source>Learning rate</source>
+        <translation>Tasso di apprendimento</translation>
+    </message>
+    <message>
+        <source>Speed (tokens / s)</source>
+        <translation>Velocità (token/s)</translation>
+    </message>
+    <message>
+        <source>Memory (GB)</source>
+        <translation>Memoria (GB)</translation>
+    </message>
+    <message>
+        <source>Smoothing</source>
+        <translation>Attenuazione</translation>
+    </message>
+    <message>
+        <source>No smoothing</source>
+        <translation>Valori grezzi</translation>
+    </message>
+    <message>
+        <source>A little smoothed</source>
+        <translation>Poco attenuata</translation>
+    </message>
+    <message>
+        <source>Smoothed</source>
+        <translation>Attenuata</translation>
+    </message>
+    <message>
+        <source>Very smooth</source>
+        <translation>Molto attenuata</translation>
+    </message>
+    <message>
+        <source>Log scale</source>
+        <translation>Scala logaritmica</translation>
+    </message>
+    <message>
+        <source>training</source>
+        <translation>addestramento</translation>
+    </message>
+    <message>
+        <source>evaluation</source>
+        <translation>valutazione</translation>
+    </message>
+    <message>
+        <source>learning rate</source>
+        <translation>tasso di apprendimento</translation>
+    </message>
+    <message>
+        <source>tokens / s</source>
+        <translation>token al secondo</translation>
+    </message>
+    <message>
+        <source>memory of the worker</source>
+        <translation>memoria del processo</translation>
+    </message>
+</context>
+<context>
+    <name>CurvePlot</name>
+    <message>
+        <source>at step {step}</source>
+        <translation>al passo {step}</translation>
+    </message>
+</context>
+<context>
+    <name>Data</name>
+    <message>
+        <source>Empty or missing values</source>
+        <translation>Valori vuoti o mancanti</translation>
+    </message>
+    <message>
+        <source>A row needs a value in every column of the template; an empty answer teaches silence.</source>
+        <translation>Una riga deve avere un valore in ogni colonna usata; una risposta vuota insegna a tacere.</translation>
+    </message>
+    <message>
+        <source>Rows that are too long</source>
+        <translation>Righe troppo lunghe</translation>
+    </message>
+    <message>
+        <source>What is cut off is not learned; a larger sequence length keeps it.</source>
+        <translation>Ciò che è troncato non si impara; una lunghezza di sequenza maggiore lo conserva.</translation>
+    </message>
+    <message>
+        <source>Keys or personal data</source>
+        <translation>Chiavi o dati personali</translation>
+    </message>
+    <message>
+        <source>A model can repeat what it was trained on word for word.</source>
+        <translation>Un modello può ripetere parola per parola ciò su cui è addestrato.</translation>
+    </message>
+    <message>
+        <source>Template tags inside the data</source>
+        <translation>Marcatori di prompt dentro i dati</translation>
+    </message>
+    <message>
+        <source>The model takes such a tag for the end of a turn.</source>
+        <translation>Il modello scambia il marcatore per la fine di un turno.</translation>
+    </message>
+    <message>
+        <source>Wrongly decoded text</source>
+        <translation>Testo decodificato male</translation>
+    </message>
+    <message>
+        <source>The text went through a wrong encoding; the model would learn to write so.</source>
+        <translation>Il testo è passato per una codifica sbagliata; il modello imparerebbe a scrivere così.</translation>
+    </message>
+    <message>
+        <source>Control or invisible characters</source>
+        <translation>Caratteri di controllo o invisibili</translation>
+    </message>
+    <message>
+        <source>They cost tokens and teach nothing.</source>
+        <translation>Costano token e non insegnano nulla.</translation>
+    </message>
+    <message>
+        <source>White space around values</source>
+        <translation>Spazi attorno ai valori</translation>
+    </message>
+    <message>
+        <source>It becomes part of what is learned.</source>
+        <translation>Diventano parte di ciò che si impara.</translation>
+    </message>
+    <message>
+        <source>One prompt with different answers</source>
+        <translation>Uno stesso prompt con risposte diverse</translation>
+    </message>
+    <message>
+        <source>The model cannot satisfy both and learns neither well.</source>
+        <translation>Il modello non può darle entrambe e non ne impara bene nessuna.</translation>
+    </message>
+    <message>
+        <source>Rows that occur more than once</source>
+        <translation>Righe ripetute</translation>
+    </message>
+    <message>
+        <source>A repeated row counts as often as it occurs.</source>
+        <translation>Una riga ripetuta conta quante volte compare.</translation>
+    </message>
+    <message>
+        <source>Rows that are nearly the same</source>
+        <translation>Righe quasi uguali</translation>
+    </message>
+    <message>
+        <source>Together they outweigh what is said only once.</source>
+        <translation>Insieme pesano più di ciò che è detto una volta sola.</translation>
+    </message>
+    <message>
+        <source>Training rows that are also held out</source>
+        <translation>Righe di addestramento presenti anche fra quelle tenute da parte</translation>
+    </message>
+    <message>
+        <source>They are left out of training, so that the figures stay honest.</source>
+        <translation>Restano fuori dall’addestramento, così i risultati sono onesti.</translation>
+    </message>
+    <message>
+        <source>One label in several spellings</source>
+        <translation>Una stessa etichetta scritta in modi diversi</translation>
+    </message>
+    <message>
+        <source>To the model each spelling is an answer of its own.</source>
+        <translation>Per il modello ogni grafia è una risposta a sé.</translation>
+    </message>
+    <message>
+        <source>Labels that occur only once</source>
+        <translation>Etichette presenti una sola volta</translation>
+    </message>
+    <message>
+        <source>Nothing can be learned from a single example.</source>
+        <translation>Da un solo esempio non si impara nulla.</translation>
+    </message>
+    <message>
+        <source>Every row has the same label</source>
+        <translation>Tutte le righe hanno la stessa etichetta</translation>
+    </message>
+    <message>
+        <source>The model would give this answer to everything.</source>
+        <translation>Il modello risponderebbe sempre così.</translation>
+    </message>
+    <message>
+        <source>Unbalanced labels</source>
+        <translation>Etichette sbilanciate</translation>
+    </message>
+    <message>
+        <source>The model will lean towards the frequent labels; add rows of the others.</source>
+        <translation>Il modello preferirà le etichette frequenti; aggiungi righe delle altre.</translation>
+    </message>
+    <message>
+        <source>Lines that cannot be read</source>
+        <translation>Righe illeggibili</translation>
+    </message>
+    <message>
+        <source>Correct the lines, or leave them out.</source>
+        <translation>Correggi le righe, oppure escludile.</translation>
+    </message>
+    <message>
+        <source>Too few rows for one step</source>
+        <translation>Troppo poche righe per un passo</translation>
+    </message>
+    <message>
+        <source>Add rows, lower the batch size, or hold out less.</source>
+        <translation>Aggiungi righe, riduci il batch, oppure tieni da parte meno righe.</translation>
+    </message>
+    <message>
+        <source>No row is held out</source>
+        <translation>Nessuna riga tenuta da parte</translation>
+    </message>
+    <message>
+        <source>The result could not be measured: add rows, or hold out a larger share.</source>
+        <translation>Il risultato non si potrebbe misurare: aggiungi righe, oppure tienine da parte di più.</translation>
+    </message>
+    <message>
+        <source>Rows that cannot be used</source>
+        <translation>Righe inutilizzabili</translation>
+    </message>
+    <message>
+        <source>Correct these rows, or leave them out.</source>
+        <translation>Correggi queste righe, oppure escludile.</translation>
+    </message>
+    <message>
+        <source>each row fills a template</source>
+        <translation>ogni riga riempie un modello di prompt</translation>
+    </message>
+    <message>
+        <source>the columns are named like a prompt and its completion</source>
+        <translation>le colonne si chiamano come un prompt e il suo completamento</translation>
+    </message>
+    <message>
+        <source>the columns are those of instruction data</source>
+        <translation>le colonne sono quelle dei dati di istruzioni</translation>
+    </message>
+    <message>
+        <source>the columns are named like a question and its answer</source>
+        <translation>le colonne si chiamano come una domanda e la sua risposta</translation>
+    </message>
+    <message>
+        <source>a column holds lists of messages</source>
+        <translation>una colonna contiene elenchi di messaggi</translation>
+    </message>
+    <message>
+        <source>a column holds turns as ShareGPT writes them</source>
+        <translation>una colonna contiene turni come li scrive ShareGPT</translation>
+    </message>
+    <message>
+        <source>there is only one column of text</source>
+        <translation>c’è una sola colonna di testo</translation>
+    </message>
+    <message>
+        <source>Classification</source>
+        <translation>Classificazione</translation>
+    </message>
+    <message>
+        <source>Question and answer</source>
+        <translation>Domanda e risposta</translation>
+    </message>
+    <message>
+        <source>Instruction</source>
+        <translation>Istruzione</translation>
+    </message>
+    <message>
+        <source>Phi-3 tags</source>
+        <translation>Marcatori Phi-3</translation>
+    </message>
+    <message>
+        <source>Plain text</source>
+        <translation>Testo semplice</translation>
+    </message>
+    <message>
+        <source>The model&apos;s chat template</source>
+        <translation>Il modello di chat del modello</translation>
+    </message>
+</context>
+<context>
+    <name>DoctorPage</name>
+    <message>
+        <source>Doctor</source>
+        <translation>Diagnosi</translation>
+    </message>
+    <message>
+        <source>Look again</source>
+        <translation>Controlla di nuovo</translation>
+    </message>
+    <message>
+        <source>Copy report</source>
+        <translation>Copia il rapporto</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>Questo computer</translation>
+    </message>
+    <message>
+        <source>What the libraries find</source>
+        <translation>Che cosa trovano le librerie</translation>
+    </message>
+    <message>
+        <source>Versions</source>
+        <translation>Versioni</translation>
+    </message>
+    <message>
+        <source>none found</source>
+        <translation>nessuna trovata</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln core(s)</source>
+        <translation>
+            <numerusform>%Ln core</numerusform>
+            <numerusform>%Ln core</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>System</source>
+        <translation>Sistema</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>Processore</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Memoria</translation>
+    </message>
+    <message>
+        <source>{free} of {total} free</source>
+        <translation>{free} liberi su {total}</translation>
+    </message>
+    <message>
+        <source>Disk</source>
+        <translation>Disco</translation>
+    </message>
+    <message>
+        <source>{free} free</source>
+        <translation>{free} liberi</translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU</source>
+        <translation>GPU NVIDIA</translation>
+    </message>
+    <message>
+        <source>Folder</source>
+        <translation>Cartella</translation>
+    </message>
+    <message>
+        <source>Several flavours of ONNX Runtime are installed: {names}</source>
+        <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
+    </message>
+    <message>
+        <source>They overwrite each other&apos;s files. Keep one flavour only.</source>
+        <translation>Si sovrascrivono i file a vicenda. Tienine una sola.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
+        <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
+    </message>
+    <message>
+        <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
+        <translation>Installa una variante di Phi-3 Studio: cpu, cuda o directml.</translation>
+    </message>
+    <message>
+        <source>{gpu} is there, but PyTorch is a CPU build.</source>
+        <translation>{gpu} è presente, ma PyTorch è compilato per la sola CPU.</translation>
+    </message>
+    <message>
+        <source>Install the cuda flavour to train on the GPU.</source>
+        <translation>Installa la variante cuda per addestrare sulla GPU.</translation>
+    </message>
+    <message>
+        <source>The disk is nearly full: {free} are free.</source>
+        <translation>Il disco è quasi pieno: restano {free}.</translation>
+    </message>
+    <message>
+        <source>A run takes 2 GB and more while it works.</source>
+        <translation>Un’esecuzione occupa 2 GB o più mentre lavora.</translation>
+    </message>
+    <message>
+        <source>Little memory is free: {free}.</source>
+        <translation>La memoria libera è poca: {free}.</translation>
+    </message>
+    <message>
+        <source>Close other programs before a run.</source>
+        <translation>Chiudi altri programmi prima di iniziare.</translation>
+    </message>
+    <message>
+        <source>Everything that a run needs is here.</source>
+        <translation>C’è tutto ciò che serve a un’esecuzione.</translation>
+    </message>
+    <message>
+        <source>all is well</source>
+        <translation>tutto a posto</translation>
+    </message>
+    <message>
+        <source>Trains on</source>
+        <translation>Addestra su</translation>
+    </message>
+    <message>
+        <source>CUDA devices</source>
+        <translation>Dispositivi CUDA</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>nessuno</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime runs on</source>
+        <translation>ONNX Runtime gira su</translation>
+    </message>
+    <message>
+        <source>Threads</source>
+        <translation>Thread</translation>
+    </message>
+</context>
+<context>
+    <name>ErrorState</name>
+    <message>
+        <source>Details</source>
+        <translation>Dettagli</translation>
+    </message>
+</context>
+<context>
+    <name>Errors</name>
+    <message>
+        <source>No data has been chosen yet.</source>
+        <translation>Non hai ancora scelto i dati.</translation>
+    </message>
+    <message>
+        <source>Drop a file onto the page, or choose one.</source>
+        <translation>Trascina un file sulla pagina, oppure sceglilo.</translation>
+    </message>
+    <message>
+        <source>The completion is empty, so the model would learn nothing.</source>
+        <translation>Il completamento è vuoto: il modello non imparerebbe nulla.</translation>
+    </message>
+    <message>
+        <source>Write what the model shall answer: insert the column with the answers.</source>
+        <translation>Scrivi che cosa deve rispondere il modello: inserisci la colonna con le risposte.</translation>
+    </message>
+    <message>
+        <source>The check found something that stops the training ({count}).</source>
+        <translation>Il controllo ha trovato qualcosa che impedisce l’addestramento ({count}).</translation>
+    </message>
+    <message>
+        <source>Use the buttons beside the findings, or correct the file.</source>
+        <translation>Usa i pulsanti accanto alle segnalazioni, oppure correggi il file.</translation>
+    </message>
+    <message>
+        <source>Only {count} rows: the model will hardly learn from so few.</source>
+        <translation>Solo {count} righe: con così poche il modello impara a stento.</translation>
+    </message>
+    <message>
+        <source>A hundred rows are a good beginning.</source>
+        <translation>Cento righe sono un buon inizio.</translation>
+    </message>
+    <message>
+        <source>The data has no column “{name}”.</source>
+        <translation>Nei dati non c’è la colonna «{name}».</translation>
+    </message>
+    <message>
+        <source>The columns are: {columns}.</source>
+        <translation>Le colonne sono: {columns}.</translation>
+    </message>
+    <message>
+        <source>Did you mean {near}? The columns are: {columns}.</source>
+        <translation>Intendevi {near}? Le colonne sono: {columns}.</translation>
+    </message>
+    <message>
+        <source>No base model has been chosen.</source>
+        <translation>Non hai scelto il modello di base.</translation>
+    </message>
+    <message>
+        <source>Choose one of the list, or a model folder.</source>
+        <translation>Scegline uno dall’elenco, oppure la cartella di un modello.</translation>
+    </message>
+    <message>
+        <source>{title} is not on this computer.</source>
+        <translation>{title} non è su questo computer.</translation>
+    </message>
+    <message>
+        <source>Fetch it first, or choose another model.</source>
+        <translation>Scaricalo prima, oppure scegli un altro modello.</translation>
+    </message>
+    <message>
+        <source>The sequence length of {length} is longer than the model&apos;s context of {context}.</source>
+        <translation>La lunghezza di sequenza di {length} supera il contesto del modello, che è di {context}.</translation>
+    </message>
+    <message>
+        <source>Set it to {context} or less.</source>
+        <translation>Impostala a {context} o meno.</translation>
+    </message>
+    <message>
+        <source>Rows of up to {longest} tokens are cut off at {length}.</source>
+        <translation>Le righe, lunghe fino a {longest} token, sono troncate a {length}.</translation>
+    </message>
+    <message>
+        <source>Raise the sequence length, or shorten the rows.</source>
+        <translation>Aumenta la lunghezza di sequenza, oppure accorcia le righe.</translation>
+    </message>
+    <message>
+        <source>The learning rate is high for LoRA: the training may become unstable.</source>
+        <translation>Il tasso di apprendimento è alto per LoRA: l’addestramento può diventare instabile.</translation>
+    </message>
+    <message>
+        <source>0.0002 is a good beginning.</source>
+        <translation>0,0002 è un buon inizio.</translation>
+    </message>
+    <message>
+        <source>This computer has no CUDA device that can train.</source>
+        <translation>Questo computer non ha un dispositivo CUDA che possa addestrare.</translation>
+    </message>
+    <message>
+        <source>Train on the CPU.</source>
+        <translation>Addestra sulla CPU.</translation>
+    </message>
+    <message>
+        <source>A model in {kind} does not run on a CPU.</source>
+        <translation>Un modello in {kind} non gira su una CPU.</translation>
+    </message>
+    <message>
+        <source>Choose int4 or fp32 for the CPU.</source>
+        <translation>Per la CPU scegli int4 o fp32.</translation>
+    </message>
+    <message>
+        <source>This value is out of its range.</source>
+        <translation>Il valore è fuori dai limiti.</translation>
+    </message>
+    <message>
+        <source>Choose a value in the range that is shown beside it.</source>
+        <translation>Scegli un valore entro i limiti indicati accanto.</translation>
+    </message>
+    <message>
+        <source>The template has a single brace.</source>
+        <translation>Il modello di prompt contiene una graffa isolata.</translation>
+    </message>
+    <message>
+        <source>Write two braces for one that is meant as text, or put a column name inside.</source>
+        <translation>Scrivi due graffe se è testo, oppure metti dentro il nome di una colonna.</translation>
+    </message>
+    <message>
+        <source>The template has no completion, so the model would learn nothing.</source>
+        <translation>Manca il completamento: il modello non imparerebbe nulla.</translation>
+    </message>
+    <message>
+        <source>Write what the model shall answer.</source>
+        <translation>Scrivi che cosa deve rispondere il modello.</translation>
+    </message>
+    <message>
+        <source>The data file does not exist any more.</source>
+        <translation>Il file dei dati non esiste più.</translation>
+    </message>
+    <message>
+        <source>Choose the file again.</source>
+        <translation>Scegli di nuovo il file.</translation>
+    </message>
+    <message>
+        <source>This is a folder, not a data file.</source>
+        <translation>È una cartella, non un file di dati.</translation>
+    </message>
+    <message>
+        <source>Choose a file inside it.</source>
+        <translation>Scegli un file al suo interno.</translation>
+    </message>
+    <message>
+        <source>The file holds no rows.</source>
+        <translation>Il file non contiene righe.</translation>
+    </message>
+    <message>
+        <source>Choose a file with at least two rows.</source>
+        <translation>Scegli un file con almeno due righe.</translation>
+    </message>
+    <message>
+        <source>The format of the file was not recognised.</source>
+        <translation>Il formato del file non è stato riconosciuto.</translation>
+    </message>
+    <message>
+        <source>Choose a JSON, JSON lines, CSV, TSV or Parquet file.</source>
+        <translation>Scegli un file JSON, JSON lines, CSV, TSV o Parquet.</translation>
+    </message>
+    <message>
+        <source>The template names a column that the data does not have.</source>
+        <translation>Il modello di prompt nomina una colonna che nei dati non c’è.</translation>
+    </message>
+    <message>
+        <source>Correct the name in the template.</source>
+        <translation>Correggi il nome nel modello di prompt.</translation>
+    </message>
+    <message>
+        <source>A row has no value in a column that the template uses.</source>
+        <translation>In una riga manca il valore di una colonna usata dal modello di prompt.</translation>
+    </message>
+    <message>
+        <source>Fill the value in, or remove the row.</source>
+        <translation>Inserisci il valore, oppure togli la riga.</translation>
+    </message>
+    <message>
+        <source>The model folder does not exist.</source>
+        <translation>La cartella del modello non esiste.</translation>
+    </message>
+    <message>
+        <source>Choose a folder with config.json and safetensors weights.</source>
+        <translation>Scegli una cartella con config.json e pesi safetensors.</translation>
+    </message>
+    <message>
+        <source>The folder has no readable config.json.</source>
+        <translation>Nella cartella manca un config.json leggibile.</translation>
+    </message>
+    <message>
+        <source>Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.</source>
+        <translation>Scegli una cartella in formato Hugging Face: config.json, *.safetensors, tokenizer.json.</translation>
+    </message>
+    <message>
+        <source>The model folder lacks its weights.</source>
+        <translation>Nella cartella del modello mancano i pesi.</translation>
+    </message>
+    <message>
+        <source>Complete the folder, or download the model again.</source>
+        <translation>Completa la cartella, oppure scarica di nuovo il modello.</translation>
+    </message>
+    <message>
+        <source>The model folder has no tokenizer.</source>
+        <translation>Nella cartella del modello manca il tokenizer.</translation>
+    </message>
+    <message>
+        <source>Copy the tokenizer files of the model into the folder.</source>
+        <translation>Copia nella cartella i file del tokenizer.</translation>
+    </message>
+    <message>
+        <source>A helper process ended unexpectedly.</source>
+        <translation>Un processo di servizio si è chiuso all’improvviso.</translation>
+    </message>
+    <message>
+        <source>Try again: it starts anew by itself. If it keeps ending, memory may be short.</source>
+        <translation>Riprova: riparte da solo. Se si chiude ancora, forse manca memoria.</translation>
+    </message>
+    <message>
+        <source>A helper process did not start.</source>
+        <translation>Un processo di servizio non è partito.</translation>
+    </message>
+    <message>
+        <source>Try again; the reason is at the end of its log.</source>
+        <translation>Riprova; il motivo è in fondo al suo registro.</translation>
+    </message>
+    <message>
+        <source>The run is already running.</source>
+        <translation>L’esecuzione è già in corso.</translation>
+    </message>
+    <message>
+        <source>Wait for it, or cancel it first.</source>
+        <translation>Aspetta che finisca, oppure prima interrompila.</translation>
+    </message>
+    <message>
+        <source>The run is not running.</source>
+        <translation>L’esecuzione non è in corso.</translation>
+    </message>
+    <message>
+        <source>Nothing to do.</source>
+        <translation>Non c’è nulla da fare.</translation>
+    </message>
+    <message>
+        <source>The run has no readable recipe.</source>
+        <translation>La ricetta dell’esecuzione non è leggibile.</translation>
+    </message>
+    <message>
+        <source>The folder is damaged; delete it if you do not need it.</source>
+        <translation>La cartella è danneggiata; eliminala se non ti serve.</translation>
+    </message>
+    <message>
+        <source>The folder cannot be written.</source>
+        <translation>Non si può scrivere nella cartella.</translation>
+    </message>
+    <message>
+        <source>Give yourself the right to write there, or choose another folder.</source>
+        <translation>Concediti il permesso di scrittura, oppure scegli un’altra cartella.</translation>
+    </message>
+    <message>
+        <source>That is no token of the Hugging Face hub.</source>
+        <translation>Questo non è un token di Hugging Face.</translation>
+    </message>
+    <message>
+        <source>Tokens begin with hf_; paste the whole of it.</source>
+        <translation>I token iniziano con hf_; incollalo per intero.</translation>
+    </message>
+    <message>
+        <source>This system has no keyring that could hold the token.</source>
+        <translation>Questo sistema non ha un portachiavi che possa custodire il token.</translation>
+    </message>
+    <message>
+        <source>Install and unlock a keyring, or set HF_TOKEN.</source>
+        <translation>Installa e sblocca un portachiavi, oppure imposta HF_TOKEN.</translation>
+    </message>
+    <message>
+        <source>The disk has too little room for this run.</source>
+        <translation>Sul disco c’è troppo poco spazio per questa esecuzione.</translation>
+    </message>
+    <message>
+        <source>Free some space, or use another disk.</source>
+        <translation>Libera spazio, oppure usa un altro disco.</translation>
+    </message>
+    <message>
+        <source>The disk is full.</source>
+        <translation>Il disco è pieno.</translation>
+    </message>
+    <message>
+        <source>Free some space and resume the run.</source>
+        <translation>Libera spazio e riprendi l’esecuzione.</translation>
+    </message>
+    <message>
+        <source>The memory was not enough.</source>
+        <translation>La memoria non è bastata.</translation>
+    </message>
+    <message>
+        <source>Choose a smaller batch or sequence length, or a smaller model.</source>
+        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
+    </message>
+</context>
+<context>
+    <name>EstimateCard</name>
+    <message>
+        <source>What it will take</source>
+        <translation>Che cosa richiede</translation>
+    </message>
+    <message>
+        <source>Known as soon as data, model and machine are.</source>
+        <translation>Si saprà appena sono noti dati, modello e computer.</translation>
+    </message>
+    <message>
+        <source>Time</source>
+        <translation>Tempo</translation>
+    </message>
+    <message>
+        <source>training {time}</source>
+        <translation>addestramento {time}</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Memoria</translation>
+    </message>
+    <message>
+        <source>{free} are free</source>
+        <translation>liberi {free}</translation>
+    </message>
+    <message>
+        <source>Disk</source>
+        <translation>Disco</translation>
+    </message>
+    <message>
+        <source>The memory is tight: the system may swap, which is slow.</source>
+        <translation>La memoria è appena sufficiente: il sistema può usare il disco, ed è lento.</translation>
+    </message>
+    <message>
+        <source>The memory will not be enough.</source>
+        <translation>La memoria non basterà.</translation>
+    </message>
+    <message>
+        <source>Choose a smaller batch or sequence length, or a smaller model.</source>
+        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
+    </message>
+    <message>
+        <source>The disk has too little room.</source>
+        <translation>Sul disco c’è troppo poco spazio.</translation>
+    </message>
+    <message>
+        <source>Free some space, or choose another folder in the settings.</source>
+        <translation>Libera spazio, oppure scegli un’altra cartella nelle impostazioni.</translation>
+    </message>
+</context>
+<context>
+    <name>Histogram</name>
+    <message>
+        <source>{n} tokens</source>
+        <translation>{n} token</translation>
+    </message>
+</context>
+<context>
+    <name>HomePage</name>
+    <message>
+        <source>Home</source>
+        <translation>Inizio</translation>
+    </message>
+    <message>
+        <source>Search runs</source>
+        <translation>Cerca esecuzioni</translation>
+    </message>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
+    </message>
+    <message>
+        <source>No run fits the search</source>
+        <translation>Nessuna esecuzione corrisponde</translation>
+    </message>
+    <message>
+        <source>The search looks at the name, the model and the data file.</source>
+        <translation>La ricerca guarda il nome, il modello e il file dei dati.</translation>
+    </message>
+    <message>
+        <source>Show all runs</source>
+        <translation>Mostra tutte</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Apri</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Run again with changes</source>
+        <translation>Ripeti con modifiche</translation>
+    </message>
+    <message>
+        <source>Delete…</source>
+        <translation>Elimina…</translation>
+    </message>
+    <message>
+        <source>Delete “{name}”?</source>
+        <translation>Eliminare «{name}»?</translation>
+    </message>
+    <message>
+        <source>Its model, adapter and figures are removed from the disk for good.</source>
+        <translation>Modello, adattatore e risultati vengono cancellati dal disco per sempre.</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Elimina</translation>
+    </message>
+</context>
+<context>
+    <name>Legend</name>
+    <message>
+        <source>shown (masked)</source>
+        <translation>mostrato (mascherato)</translation>
+    </message>
+    <message>
+        <source>learned</source>
+        <translation>imparato</translation>
+    </message>
+    <message>
+        <source>stop</source>
+        <translation>fine</translation>
+    </message>
+    <message>
+        <source>cut off</source>
+        <translation>troncato</translation>
+    </message>
+</context>
+<context>
+    <name>LogCard</name>
+    <message>
+        <source>Log</source>
+        <translation>Registro</translation>
+    </message>
+    <message>
+        <source>Find in the log</source>
+        <translation>Cerca nel registro</translation>
+    </message>
+    <message>
+        <source>Previous match</source>
+        <translation>Risultato precedente</translation>
+    </message>
+    <message>
+        <source>Next match</source>
+        <translation>Risultato successivo</translation>
+    </message>
+    <message>
+        <source>Nothing has been written yet.</source>
+        <translation>Non è ancora stato scritto nulla.</translation>
+    </message>
+    <message>
+        <source>not found</source>
+        <translation>non trovato</translation>
+    </message>
+</context>
+<context>
+    <name>MainWindow</name>
+    <message>
+        <source>Home</source>
+        <translation>Inizio</translation>
+    </message>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>Confronta</translation>
+    </message>
+    <message>
+        <source>Queue</source>
+        <translation>Coda</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>Modelli</translation>
+    </message>
+    <message>
+        <source>Doctor</source>
+        <translation>Diagnosi</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Impostazioni</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) still going on</source>
+        <translation>
+            <numerusform>%Ln esecuzione ancora in corso</numerusform>
+            <numerusform>%Ln esecuzioni ancora in corso</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>They can go on in the background; the next start finds them. Or stop them now: their work is kept and can be resumed.</source>
+        <translation>Possono continuare in sottofondo: al prossimo avvio le ritrovi. Oppure fermale adesso: il lavoro resta e si può riprendere.</translation>
+    </message>
+    <message>
+        <source>Pause them and close</source>
+        <translation>Metti in pausa e chiudi</translation>
+    </message>
+    <message>
+        <source>Let them run and close</source>
+        <translation>Lascia continuare e chiudi</translation>
+    </message>
+</context>
+<context>
+    <name>ModelColumn</name>
+    <message>
+        <source>Remove this model</source>
+        <translation>Togli questo modello</translation>
+    </message>
+    <message>
+        <source>loading…</source>
+        <translation>caricamento…</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>ModelPage</name>
+    <message>
+        <source>Search models</source>
+        <translation>Cerca modelli</translation>
+    </message>
+    <message>
+        <source>Use a model folder…</source>
+        <translation>Usa la cartella di un modello…</translation>
+    </message>
+    <message>
+        <source>No model fits the search.</source>
+        <translation>Nessun modello corrisponde.</translation>
+    </message>
+    <message>
+        <source>Choose a model folder</source>
+        <translation>Scegli la cartella di un modello</translation>
+    </message>
+</context>
+<context>
+    <name>ModelsPage</name>
+    <message>
+        <source>Models</source>
+        <translation>Modelli</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Fine-tune a model folder…</source>
+        <translation>Addestra da una cartella…</translation>
+    </message>
+    <message>
+        <source>Add a folder…</source>
+        <translation>Aggiungi una cartella…</translation>
+    </message>
+    <message>
+        <source>{size} on this computer</source>
+        <translation>{size} su questo computer</translation>
+    </message>
+    <message>
+        <source>Base models</source>
+        <translation>Modelli di base</translation>
+    </message>
+    <message>
+        <source>Your tuned models</source>
+        <translation>I tuoi modelli addestrati</translation>
+    </message>
+    <message>
+        <source>No tuned model yet</source>
+        <translation>Ancora nessun modello addestrato</translation>
+    </message>
+    <message>
+        <source>Each finished run leaves its model here, ready for a chat.</source>
+        <translation>Ogni esecuzione conclusa lascia qui il suo modello, pronto per la chat.</translation>
+    </message>
+    <message>
+        <source>licence {name}</source>
+        <translation>licenza {name}</translation>
+    </message>
+    <message>
+        <source>not on this computer</source>
+        <translation>non su questo computer</translation>
+    </message>
+    <message>
+        <source>not on this computer yet: a run fetches it by itself</source>
+        <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
+    </message>
+    <message>
+        <source>Fetch {size}</source>
+        <translation>Scarica {size}</translation>
+    </message>
+    <message>
+        <source>Fine-tune</source>
+        <translation>Addestra</translation>
+    </message>
+    <message>
+        <source>Fetching {name}</source>
+        <translation>Scaricamento di {name}</translation>
+    </message>
+    <message>
+        <source>Choose a model folder</source>
+        <translation>Scegli la cartella di un modello</translation>
+    </message>
+    <message>
+        <source>Forget “{name}”?</source>
+        <translation>Dimenticare «{name}»?</translation>
+    </message>
+    <message>
+        <source>Delete the model “{name}”?</source>
+        <translation>Eliminare il modello «{name}»?</translation>
+    </message>
+    <message>
+        <source>The folder {path} itself is not touched.</source>
+        <translation>La cartella {path} non viene toccata.</translation>
+    </message>
+    <message>
+        <source>The folder {path} is removed for good; it can be fetched again.</source>
+        <translation>La cartella {path} viene cancellata per sempre; si può scaricare di nuovo.</translation>
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation>Dimentica</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Elimina</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Apri la cartella</translation>
+    </message>
+    <message>
+        <source>Delete {name}</source>
+        <translation>Elimina {name}</translation>
+    </message>
+    <message>
+        <source>The folder {path} is removed for good. Figures and adapter of its run stay.</source>
+        <translation>La cartella {path} viene cancellata per sempre. Restano i risultati e l’adattatore dell’esecuzione.</translation>
+    </message>
+</context>
+<context>
+    <name>PreviewCard</name>
+    <message>
+        <source>What the model will see</source>
+        <translation>Che cosa vede il modello</translation>
+    </message>
+    <message>
+        <source>Previous row</source>
+        <translation>Riga precedente</translation>
+    </message>
+    <message>
+        <source>Next row</source>
+        <translation>Riga successiva</translation>
+    </message>
+    <message>
+        <source>Row</source>
+        <translation>Riga</translation>
+    </message>
+    <message>
+        <source>row, of {rows}</source>
+        <translation>riga, su {rows}</translation>
+    </message>
+    <message>
+        <source>A repair leaves this row out: {why}</source>
+        <translation>Una correzione esclude questa riga: {why}</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln token</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln learned</source>
+        <translation>
+            <numerusform>%Ln imparato</numerusform>
+            <numerusform>%Ln imparati</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln cut off</source>
+        <translation>
+            <numerusform>%Ln troncato</numerusform>
+            <numerusform>%Ln troncati</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>the first {n} are drawn</source>
+        <translation>sono disegnati i primi {n}</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>PromptBar</name>
+    <message>
+        <source>Ask</source>
+        <translation>Chiedi</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Ferma</translation>
+    </message>
+    <message>
+        <source>Prompt form</source>
+        <translation>Modulo del prompt</translation>
+    </message>
+    <message>
+        <source>Your message</source>
+        <translation>Il tuo messaggio</translation>
+    </message>
+    <message>
+        <source>the template of the training: {template}</source>
+        <translation>come nell’addestramento: {template}</translation>
+    </message>
+    <message>
+        <source>Enter sends, Shift + Enter starts a new line</source>
+        <translation>Invio spedisce, Maiusc + Invio va a capo</translation>
+    </message>
+    <message>
+        <source>Write a message</source>
+        <translation>Scrivi un messaggio</translation>
+    </message>
+    <message>
+        <source>Ask both</source>
+        <translation>Chiedi a entrambi</translation>
+    </message>
+    <message>
+        <source>Ask all</source>
+        <translation>Chiedi a tutti</translation>
+    </message>
+</context>
+<context>
+    <name>Question</name>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+</context>
+<context>
+    <name>QueuePage</name>
+    <message>
+        <source>Queue</source>
+        <translation>Coda</translation>
+    </message>
+    <message>
+        <source>Nothing runs and nothing waits</source>
+        <translation>Nulla in corso e nulla in attesa</translation>
+    </message>
+    <message>
+        <source>A run that is started while another uses the machine waits here for its turn.</source>
+        <translation>Un’esecuzione avviata mentre un’altra occupa il computer aspetta qui il suo turno.</translation>
+    </message>
+    <message>
+        <source>running</source>
+        <translation>in corso</translation>
+    </message>
+    <message>
+        <source>next</source>
+        <translation>la prossima</translation>
+    </message>
+    <message>
+        <source>place {n}</source>
+        <translation>posto {n}</translation>
+    </message>
+    <message>
+        <source>Earlier</source>
+        <translation>Prima</translation>
+    </message>
+    <message>
+        <source>Later</source>
+        <translation>Dopo</translation>
+    </message>
+    <message>
+        <source>Remove from the queue</source>
+        <translation>Togli dalla coda</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Apri</translation>
+    </message>
+    <message>
+        <source>Remove “{name}” from the queue?</source>
+        <translation>Togliere «{name}» dalla coda?</translation>
+    </message>
+    <message>
+        <source>The run is cancelled before it has begun; it can be started again.</source>
+        <translation>L’esecuzione è annullata prima di iniziare; si può riavviare.</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Togli</translation>
+    </message>
+</context>
+<context>
+    <name>ResultView</name>
+    <message>
+        <source>What it has learned</source>
+        <translation>Che cosa ha imparato</translation>
+    </message>
+    <message>
+        <source>Sample answers</source>
+        <translation>Risposte di esempio</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>File</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Apri la cartella</translation>
+    </message>
+    <message numerus="yes">
+        <source>on %Ln row(s) it has not seen</source>
+        <translation>
+            <numerusform>su %Ln riga mai vista</numerusform>
+            <numerusform>su %Ln righe mai viste</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{speed} tokens / s</source>
+        <translation>{speed} token/s</translation>
+    </message>
+    <message>
+        <source>Right answers (accuracy)</source>
+        <translation>Risposte giuste (accuratezza)</translation>
+    </message>
+    <message>
+        <source>Ends by itself (stop token)</source>
+        <translation>Si ferma da solo (token di fine)</translation>
+    </message>
+    <message>
+        <source>Surprise at the right answer (perplexity)</source>
+        <translation>Sorpresa davanti alla risposta giusta (perplessità)</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>Velocità</translation>
+    </message>
+    <message>
+        <source>Loads in</source>
+        <translation>Si carica in</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>Tuned</source>
+        <translation>Addestrato</translation>
+    </message>
+    <message>
+        <source>Expected</source>
+        <translation>Attesa</translation>
+    </message>
+    <message>
+        <source>Base</source>
+        <translation>Base</translation>
+    </message>
+    <message>
+        <source>What</source>
+        <translation>Che cosa</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>File</translation>
+    </message>
+    <message>
+        <source>Examples</source>
+        <translation>Esempi</translation>
+    </message>
+    <message>
+        <source>Adapter (LoRA)</source>
+        <translation>Adattatore (LoRA)</translation>
+    </message>
+    <message>
+        <source>Exported model (ONNX)</source>
+        <translation>Modello esportato (ONNX)</translation>
+    </message>
+    <message>
+        <source>Merged model</source>
+        <translation>Modello fuso</translation>
+    </message>
+    <message>
+        <source>Report</source>
+        <translation>Rapporto</translation>
+    </message>
+    <message>
+        <source>Export the model into a folder</source>
+        <translation>Esporta il modello in una cartella</translation>
+    </message>
+    <message>
+        <source>Copying the model…</source>
+        <translation>Copia del modello…</translation>
+    </message>
+    <message>
+        <source>The model was copied to {path}</source>
+        <translation>Il modello è stato copiato in {path}</translation>
+    </message>
+</context>
+<context>
+    <name>ReviewPage</name>
+    <message>
+        <source>Name</source>
+        <translation>Nome</translation>
+    </message>
+    <message>
+        <source>Name of the run</source>
+        <translation>Nome dell’esecuzione</translation>
+    </message>
+    <message>
+        <source>Summary</source>
+        <translation>Riepilogo</translation>
+    </message>
+    <message>
+        <source>Files</source>
+        <translation>File</translation>
+    </message>
+    <message>
+        <source>Which file</source>
+        <translation>Quale file</translation>
+    </message>
+    <message>
+        <source>Recipe</source>
+        <translation>Ricetta</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Copia</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>Salva…</translation>
+    </message>
+    <message>
+        <source>Olive config</source>
+        <translation>Configurazione di Olive</translation>
+    </message>
+    <message>
+        <source>Content of the file</source>
+        <translation>Contenuto del file</translation>
+    </message>
+    <message>
+        <source>Save the file</source>
+        <translation>Salva il file</translation>
+    </message>
+    <message>
+        <source>Saved as {file}</source>
+        <translation>Salvato in {file}</translation>
+    </message>
+    <message>
+        <source>The file could not be written: {why}</source>
+        <translation>Non è stato possibile scrivere il file: {why}</translation>
+    </message>
+    <message>
+        <source>Choose another folder.</source>
+        <translation>Scegli un’altra cartella.</translation>
+    </message>
+    <message>
+        <source>Asking Olive; this takes a few seconds…</source>
+        <translation>Si chiede a Olive; ci vuole qualche secondo…</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Dati</translation>
+    </message>
+    <message>
+        <source>Rows</source>
+        <translation>Righe</translation>
+    </message>
+    <message>
+        <source>{train} for training, {held} held out</source>
+        <translation>{train} per l’addestramento, {held} tenute da parte</translation>
+    </message>
+    <message>
+        <source>Repairs</source>
+        <translation>Correzioni</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln chosen</source>
+        <translation>
+            <numerusform>%Ln scelta</numerusform>
+            <numerusform>%Ln scelte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{epochs} epochs</source>
+        <translation>{epochs} epoche</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln passo</numerusform>
+            <numerusform>%Ln passi</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>the GPU, or else the processor</source>
+        <translation>la GPU, altrimenti il processore</translation>
+    </message>
+    <message>
+        <source>Base model</source>
+        <translation>Modello di base</translation>
+    </message>
+    <message>
+        <source>Method</source>
+        <translation>Metodo</translation>
+    </message>
+    <message>
+        <source>{kind}, rank {rank}, alpha {alpha}</source>
+        <translation>{kind}, rango {rank}, alfa {alpha}</translation>
+    </message>
+    <message>
+        <source>Course</source>
+        <translation>Durata</translation>
+    </message>
+    <message>
+        <source>Trains on</source>
+        <translation>Addestra su</translation>
+    </message>
+    <message>
+        <source>Becomes</source>
+        <translation>Diventa</translation>
+    </message>
+    <message>
+        <source>ONNX, {kind}, for {device}</source>
+        <translation>ONNX, {kind}, per {device}</translation>
+    </message>
+</context>
+<context>
+    <name>Run</name>
+    <message>
+        <source>Waiting</source>
+        <translation>In attesa</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>In corso</translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>In pausa</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>Conclusa</translation>
+    </message>
+    <message>
+        <source>Failed</source>
+        <translation>Fallita</translation>
+    </message>
+    <message>
+        <source>Cancelled</source>
+        <translation>Annullata</translation>
+    </message>
+    <message>
+        <source>Interrupted</source>
+        <translation>Interrotta</translation>
+    </message>
+    <message>
+        <source>Prepare</source>
+        <translation>Prepara</translation>
+    </message>
+    <message>
+        <source>Train</source>
+        <translation>Addestra</translation>
+    </message>
+    <message>
+        <source>Merge</source>
+        <translation>Fondi</translation>
+    </message>
+    <message>
+        <source>Quantise</source>
+        <translation>Quantizza</translation>
+    </message>
+    <message>
+        <source>Verify</source>
+        <translation>Verifica</translation>
+    </message>
+    <message>
+        <source>Base</source>
+        <translation>Base</translation>
+    </message>
+    <message>
+        <source>Tuned</source>
+        <translation>Addestrato</translation>
+    </message>
+    <message>
+        <source>Tuned, exported</source>
+        <translation>Addestrato, esportato</translation>
+    </message>
+    <message>
+        <source>{kind} for {device}</source>
+        <translation>{kind} per {device}</translation>
+    </message>
+</context>
+<context>
+    <name>RunFigures</name>
+    <message>
+        <source>Training loss</source>
+        <translation>Perdita in addestramento</translation>
+    </message>
+    <message>
+        <source>Evaluation loss</source>
+        <translation>Perdita in valutazione</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>Velocità</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Memoria</translation>
+    </message>
+    <message>
+        <source>from {first}</source>
+        <translation>da {first}</translation>
+    </message>
+    <message>
+        <source>when the training begins</source>
+        <translation>quando inizia l’addestramento</translation>
+    </message>
+    <message>
+        <source>best so far</source>
+        <translation>la migliore finora</translation>
+    </message>
+    <message>
+        <source>best was {best}</source>
+        <translation>la migliore era {best}</translation>
+    </message>
+    <message>
+        <source>not taken yet</source>
+        <translation>non ancora misurata</translation>
+    </message>
+    <message>
+        <source>tokens / s</source>
+        <translation>token al secondo</translation>
+    </message>
+    <message>
+        <source>of {size}</source>
+        <translation>su {size}</translation>
+    </message>
+    <message>
+        <source>highest {size}</source>
+        <translation>massimo {size}</translation>
+    </message>
+</context>
+<context>
+    <name>RunPage</name>
+    <message>
+        <source>All runs</source>
+        <translation>Tutte</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Pausa</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Run again with changes</source>
+        <translation>Ripeti con modifiche</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Pausing…</source>
+        <translation>Messa in pausa…</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Annullamento…</translation>
+    </message>
+    <message>
+        <source>started {time}</source>
+        <translation>iniziata alle {time}</translation>
+    </message>
+    <message>
+        <source>last event {seconds} s ago</source>
+        <translation>ultimo evento {seconds} s fa</translation>
+    </message>
+    <message>
+        <source>Paused: its work is kept. Resume goes on from there.</source>
+        <translation>In pausa: il lavoro è conservato. Riprendi continua da lì.</translation>
+    </message>
+    <message>
+        <source>The worker ended without a word.</source>
+        <translation>Il processo è finito senza dire nulla.</translation>
+    </message>
+    <message>
+        <source>The log below may say why. Resume goes on from the last checkpoint.</source>
+        <translation>Il registro qui sotto può dire perché. Riprendi continua dall’ultimo salvataggio.</translation>
+    </message>
+    <message>
+        <source>Another run uses the machine.</source>
+        <translation>Un’altra esecuzione occupa il computer.</translation>
+    </message>
+    <message>
+        <source>This one starts by itself; its place can be changed under Queue.</source>
+        <translation>Questa partirà da sola; il suo posto si cambia in Coda.</translation>
+    </message>
+    <message>
+        <source>Waiting for a download.</source>
+        <translation>In attesa di uno scaricamento.</translation>
+    </message>
+    <message>
+        <source>Turning the rows into tokens.</source>
+        <translation>Le righe diventano token.</translation>
+    </message>
+    <message>
+        <source>Preparing the model; this step reports nothing while it works.</source>
+        <translation>Preparazione del modello; durante questo passo non arrivano notizie.</translation>
+    </message>
+    <message>
+        <source>The memory is full and the system swaps to disk: this is very slow.</source>
+        <translation>La memoria è piena e il sistema usa il disco: è molto lento.</translation>
+    </message>
+    <message>
+        <source>Close other programs, or cancel and choose a smaller batch.</source>
+        <translation>Chiudi altri programmi, oppure annulla e scegli un batch più piccolo.</translation>
+    </message>
+    <message>
+        <source>Nothing moves: no report, no computing, no download.</source>
+        <translation>Non si muove nulla: nessuna notizia, nessun calcolo, nessuno scaricamento.</translation>
+    </message>
+    <message>
+        <source>Pause and resume the run; its work is kept.</source>
+        <translation>Metti in pausa e riprendi: il lavoro è conservato.</translation>
+    </message>
+    <message>
+        <source>Computing; the next report takes a while.</source>
+        <translation>Calcolo in corso; la prossima notizia richiede tempo.</translation>
+    </message>
+    <message>
+        <source>Cancel this run?</source>
+        <translation>Annullare questa esecuzione?</translation>
+    </message>
+    <message>
+        <source>The training stops. What it has reached is kept, and it can be resumed.</source>
+        <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
+    </message>
+    <message>
+        <source>Keep running</source>
+        <translation>Lascia continuare</translation>
+    </message>
+    <message>
+        <source>Cancel the run</source>
+        <translation>Annulla l’esecuzione</translation>
+    </message>
+</context>
+<context>
+    <name>SamplingPanel</name>
+    <message>
+        <source>Settings</source>
+        <translation>Impostazioni</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>Prompt di sistema</translation>
+    </message>
+    <message>
+        <source>Who the model is and how it shall answer</source>
+        <translation>Chi è il modello e come deve rispondere</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>Temperatura</translation>
+    </message>
+    <message>
+        <source>0 always takes the likeliest word; higher is more varied (0 to 2)</source>
+        <translation>Con 0 sceglie sempre la parola più probabile; più alta, più varietà (da 0 a 2)</translation>
+    </message>
+    <message>
+        <source>Top-p</source>
+        <translation>Top-p</translation>
+    </message>
+    <message>
+        <source>Only the likeliest words up to this share</source>
+        <translation>Solo le parole più probabili, fino a questa quota</translation>
+    </message>
+    <message>
+        <source>Top-k</source>
+        <translation>Top-k</translation>
+    </message>
+    <message>
+        <source>Only so many of the likeliest words</source>
+        <translation>Solo questo numero di parole più probabili</translation>
+    </message>
+    <message>
+        <source>Repetition penalty</source>
+        <translation>Penalità di ripetizione</translation>
+    </message>
+    <message>
+        <source>Above 1, what was said becomes less likely (0.5 to 2)</source>
+        <translation>Sopra 1, ciò che è già detto diventa meno probabile (da 0,5 a 2)</translation>
+    </message>
+    <message>
+        <source>Length</source>
+        <translation>Lunghezza</translation>
+    </message>
+    <message>
+        <source>Most tokens of an answer</source>
+        <translation>Numero massimo di token per risposta</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Seme</translation>
+    </message>
+    <message>
+        <source>The same seed draws the same answer; empty: a new one</source>
+        <translation>Lo stesso seme dà la stessa risposta; vuoto: sempre una nuova</translation>
+    </message>
+</context>
+<context>
+    <name>Settings</name>
+    <message>
+        <source>Epochs</source>
+        <translation>Epoche</translation>
+    </message>
+    <message>
+        <source>How often every row is seen.</source>
+        <translation>Quante volte si vede ogni riga.</translation>
+    </message>
+    <message>
+        <source>Most steps</source>
+        <translation>Passi massimi</translation>
+    </message>
+    <message>
+        <source>Stops after so many steps, whatever the epochs say.</source>
+        <translation>Si ferma dopo questi passi, qualunque sia il numero di epoche.</translation>
+    </message>
+    <message>
+        <source>Learning rate</source>
+        <translation>Tasso di apprendimento</translation>
+    </message>
+    <message>
+        <source>How large each correction is; too large and it forgets.</source>
+        <translation>Quanto è grande ogni correzione; se è troppa, il modello dimentica.</translation>
+    </message>
+    <message>
+        <source>Batch size</source>
+        <translation>Dimensione del batch</translation>
+    </message>
+    <message>
+        <source>Rows in one pass; more need more memory.</source>
+        <translation>Righe per passaggio; di più richiedono più memoria.</translation>
+    </message>
+    <message>
+        <source>Accumulation</source>
+        <translation>Accumulo</translation>
+    </message>
+    <message>
+        <source>Passes that make one step: a larger batch in less memory.</source>
+        <translation>Passaggi che formano un passo: un batch più grande con meno memoria.</translation>
+    </message>
+    <message>
+        <source>Sequence length</source>
+        <translation>Lunghezza di sequenza</translation>
+    </message>
+    <message>
+        <source>Longest row in tokens; what is longer is cut off.</source>
+        <translation>Lunghezza massima di una riga in token; il resto è troncato.</translation>
+    </message>
+    <message>
+        <source>Rank (r)</source>
+        <translation>Rango (r)</translation>
+    </message>
+    <message>
+        <source>Size of the learned matrices: room for what is new.</source>
+        <translation>Grandezza delle matrici imparate: lo spazio per il nuovo.</translation>
+    </message>
+    <message>
+        <source>Alpha</source>
+        <translation>Alfa</translation>
+    </message>
+    <message>
+        <source>Weight of what was learned; twice the rank is usual.</source>
+        <translation>Peso di ciò che si è imparato; di solito il doppio del rango.</translation>
+    </message>
+    <message>
+        <source>Dropout</source>
+        <translation>Dropout</translation>
+    </message>
+    <message>
+        <source>Share left out at random, against learning by heart.</source>
+        <translation>Quota esclusa a caso, per non imparare a memoria.</translation>
+    </message>
+    <message>
+        <source>Target modules</source>
+        <translation>Moduli coinvolti</translation>
+    </message>
+    <message>
+        <source>Which layers get a matrix.</source>
+        <translation>Quali strati ricevono una matrice.</translation>
+    </message>
+    <message>
+        <source>Schedule</source>
+        <translation>Andamento</translation>
+    </message>
+    <message>
+        <source>How the learning rate falls towards the end.</source>
+        <translation>Come scende il tasso di apprendimento verso la fine.</translation>
+    </message>
+    <message>
+        <source>Warm-up</source>
+        <translation>Riscaldamento</translation>
+    </message>
+    <message>
+        <source>Share of the steps in which the learning rate rises.</source>
+        <translation>Quota di passi in cui il tasso di apprendimento sale.</translation>
+    </message>
+    <message>
+        <source>Weight decay</source>
+        <translation>Decadimento dei pesi</translation>
+    </message>
+    <message>
+        <source>Pulls the learned weights towards zero.</source>
+        <translation>Spinge verso zero i pesi imparati.</translation>
+    </message>
+    <message>
+        <source>Gradient limit</source>
+        <translation>Limite del gradiente</translation>
+    </message>
+    <message>
+        <source>Corrections are clipped to this size.</source>
+        <translation>Le correzioni sono limitate a questa grandezza.</translation>
+    </message>
+    <message>
+        <source>Number format</source>
+        <translation>Formato numerico</translation>
+    </message>
+    <message>
+        <source>Of the base weights; auto takes the fastest sound one.</source>
+        <translation>Dei pesi di base; auto sceglie il più veloce affidabile.</translation>
+    </message>
+    <message>
+        <source>Gradient checkpointing</source>
+        <translation>Checkpointing del gradiente</translation>
+    </message>
+    <message>
+        <source>Saves memory by computing twice; about a third slower.</source>
+        <translation>Risparmia memoria calcolando due volte; circa un terzo più lento.</translation>
+    </message>
+    <message>
+        <source>Evaluations</source>
+        <translation>Valutazioni</translation>
+    </message>
+    <message>
+        <source>How often the held-out rows are measured on the way.</source>
+        <translation>Quante volte si misurano le righe tenute da parte.</translation>
+    </message>
+    <message>
+        <source>Minutes between checkpoints</source>
+        <translation>Minuti tra i salvataggi</translation>
+    </message>
+    <message>
+        <source>How much work a power cut may cost.</source>
+        <translation>Quanto lavoro può costare un blackout.</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Seme</translation>
+    </message>
+    <message>
+        <source>The same seed gives the same model again.</source>
+        <translation>Lo stesso seme ridà lo stesso modello.</translation>
+    </message>
+    <message>
+        <source>This is not a number.</source>
+        <translation>Questo non è un numero.</translation>
+    </message>
+    <message>
+        <source>Allowed: {range}</source>
+        <translation>Ammesso: {range}</translation>
+    </message>
+    <message>
+        <source>whole numbers</source>
+        <translation>numeri interi</translation>
+    </message>
+</context>
+<context>
+    <name>SettingsPage</name>
+    <message>
+        <source>Settings</source>
+        <translation>Impostazioni</translation>
+    </message>
+    <message>
+        <source>Look and language</source>
+        <translation>Aspetto e lingua</translation>
+    </message>
+    <message>
+        <source>As the system</source>
+        <translation>Come il sistema</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Chiaro</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>Scuro</translation>
+    </message>
+    <message>
+        <source>Colours</source>
+        <translation>Colori</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>Lingua</translation>
+    </message>
+    <message>
+        <source>The language changes at the next start.</source>
+        <translation>La lingua cambia al prossimo avvio.</translation>
+    </message>
+    <message>
+        <source>Folders</source>
+        <translation>Cartelle</translation>
+    </message>
+    <message>
+        <source>Runs, models and the cache are in</source>
+        <translation>Esecuzioni, modelli e cache si trovano in</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Apri la cartella</translation>
+    </message>
+    <message>
+        <source>The environment variable PHI3STUDIO_HOME moves it elsewhere.</source>
+        <translation>La variabile d’ambiente PHI3STUDIO_HOME la sposta altrove.</translation>
+    </message>
+    <message>
+        <source>Privacy</source>
+        <translation>Riservatezza</translation>
+    </message>
+    <message>
+        <source>Nothing leaves this computer: no telemetry, no account, no cloud.</source>
+        <translation>Nulla lascia questo computer: niente telemetria, niente account, niente cloud.</translation>
+    </message>
+    <message>
+        <source>Data, models, chats and logs are files in your own folder.</source>
+        <translation>Dati, modelli, chat e registri sono file nella tua cartella.</translation>
+    </message>
+    <message>
+        <source>Only what you ask for is downloaded: a base model that is not here yet, or a data set that you name.</source>
+        <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, o un insieme di dati che indichi.</translation>
+    </message>
+    <message>
+        <source>About</source>
+        <translation>Informazioni</translation>
+    </message>
+    <message>
+        <source>Fine-tunes small language models with Microsoft Olive, on your own computer. Free software under the MIT licence.</source>
+        <translation>Addestra piccoli modelli linguistici con Microsoft Olive, sul tuo computer. Software libero con licenza MIT.</translation>
+    </message>
+    <message>
+        <source>Qt {version} and PySide6 are used under the LGPL, version 3.</source>
+        <translation>Qt {version} e PySide6 sono usati secondo la LGPL, versione 3.</translation>
+    </message>
+    <message>
+        <source>Versions and devices</source>
+        <translation>Versioni e dispositivi</translation>
+    </message>
+</context>
+<context>
+    <name>Skeleton</name>
+    <message>
+        <source>Loading</source>
+        <translation>Caricamento</translation>
+    </message>
+</context>
+<context>
+    <name>SourceCard</name>
+    <message>
+        <source>Choose the data</source>
+        <translation>Scegli i dati</translation>
+    </message>
+    <message>
+        <source>Data files</source>
+        <translation>File di dati</translation>
+    </message>
+    <message>
+        <source>All files</source>
+        <translation>Tutti i file</translation>
+    </message>
+    <message>
+        <source>Drop a data file here</source>
+        <translation>Trascina qui un file di dati</translation>
+    </message>
+    <message>
+        <source>JSON, JSON lines, CSV, TSV, Parquet, Arrow or text</source>
+        <translation>JSON, JSON lines, CSV, TSV, Parquet, Arrow o testo</translation>
+    </message>
+    <message>
+        <source>Choose file…</source>
+        <translation>Scegli un file…</translation>
+    </message>
+    <message>
+        <source>Use the sample (emotions)</source>
+        <translation>Usa l’esempio (emozioni)</translation>
+    </message>
+    <message>
+        <source>or a data set of the Hugging Face hub (downloaded from there)</source>
+        <translation>oppure un insieme di dati di Hugging Face (viene scaricato)</translation>
+    </message>
+    <message>
+        <source>owner/name</source>
+        <translation>autore/nome</translation>
+    </message>
+    <message>
+        <source>Hugging Face data set</source>
+        <translation>Insieme di dati di Hugging Face</translation>
+    </message>
+    <message>
+        <source>Look it up</source>
+        <translation>Cerca</translation>
+    </message>
+    <message>
+        <source>Change file…</source>
+        <translation>Cambia file…</translation>
+    </message>
+    <message>
+        <source>First rows</source>
+        <translation>Prime righe</translation>
+    </message>
+    <message>
+        <source>Shape of the rows</source>
+        <translation>Forma delle righe</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Riprova</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s)</source>
+        <translation>
+            <numerusform>%Ln riga</numerusform>
+            <numerusform>%Ln righe</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>about {rows} rows</source>
+        <translation>circa {rows} righe</translation>
+    </message>
+    <message>
+        <source> (guessed)</source>
+        <translation> (presunta)</translation>
+    </message>
+    <message>
+        <source>No shape was recognised: write the template below yourself.</source>
+        <translation>Nessuna forma riconosciuta: scrivi tu il modello di prompt qui sotto.</translation>
+    </message>
+    <message>
+        <source>Columns with a template</source>
+        <translation>Colonne con modello di prompt</translation>
+    </message>
+    <message>
+        <source>Prompt and completion</source>
+        <translation>Prompt e completamento</translation>
+    </message>
+    <message>
+        <source>Instruction, input and output</source>
+        <translation>Istruzione, ingresso e uscita</translation>
+    </message>
+    <message>
+        <source>Question and answer</source>
+        <translation>Domanda e risposta</translation>
+    </message>
+    <message>
+        <source>Conversations</source>
+        <translation>Conversazioni</translation>
+    </message>
+    <message>
+        <source>Conversations (ShareGPT)</source>
+        <translation>Conversazioni (ShareGPT)</translation>
+    </message>
+    <message>
+        <source>Plain text</source>
+        <translation>Testo semplice</translation>
+    </message>
+</context>
+<context>
+    <name>SplitCard</name>
+    <message>
+        <source>Split</source>
+        <translation>Suddivisione</translation>
+    </message>
+    <message>
+        <source>Rows that are held out</source>
+        <translation>Righe tenute da parte</translation>
+    </message>
+    <message>
+        <source>A file of its own…</source>
+        <translation>Un file a parte…</translation>
+    </message>
+    <message>
+        <source>Choose the held-out rows</source>
+        <translation>Scegli le righe da tenere da parte</translation>
+    </message>
+    <message>
+        <source>held out: {file}</source>
+        <translation>tenute da parte: {file}</translation>
+    </message>
+    <message>
+        <source>{train} for training, {held} held out for the check at the end</source>
+        <translation>{train} per l’addestramento, {held} tenute da parte per la verifica finale</translation>
+    </message>
+</context>
+<context>
+    <name>StatisticsCard</name>
+    <message>
+        <source>Statistics</source>
+        <translation>Statistiche</translation>
+    </message>
+    <message>
+        <source>Labels</source>
+        <translation>Etichette</translation>
+    </message>
+    <message>
+        <source>Length of the rows</source>
+        <translation>Lunghezza delle righe</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln token</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>half have up to {median}, 95 % up to {p95}, the longest {longest}</source>
+        <translation>metà arriva a {median}, il 95 % a {p95}, la più lunga a {longest}</translation>
+    </message>
+</context>
+<context>
+    <name>TargetPage</name>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatico</translation>
+    </message>
+    <message>
+        <source>the GPU where it can train, else the processor</source>
+        <translation>la GPU se può addestrare, altrimenti il processore</translation>
+    </message>
+    <message>
+        <source>Processor (CPU)</source>
+        <translation>Processore (CPU)</translation>
+    </message>
+    <message>
+        <source>NVIDIA GPU (CUDA)</source>
+        <translation>GPU NVIDIA (CUDA)</translation>
+    </message>
+    <message>
+        <source>runs on every computer, without a driver</source>
+        <translation>gira su ogni computer, senza driver</translation>
+    </message>
+    <message>
+        <source>fast; needs the driver where it runs</source>
+        <translation>veloce; richiede il driver dove viene usato</translation>
+    </message>
+    <message>
+        <source>Windows GPU (DirectML)</source>
+        <translation>GPU su Windows (DirectML)</translation>
+    </message>
+    <message>
+        <source>any GPU of Windows 10 and 11</source>
+        <translation>qualsiasi GPU con Windows 10 e 11</translation>
+    </message>
+    <message>
+        <source>Quality (int4, k_quant_mixed)</source>
+        <translation>Qualità (int4, k_quant_mixed)</translation>
+    </message>
+    <message>
+        <source>4 bits, with 8 where it matters: nearly as good as the original</source>
+        <translation>4 bit, con 8 dove conta: quasi come l’originale</translation>
+    </message>
+    <message>
+        <source>Fast (int4)</source>
+        <translation>Veloce (int4)</translation>
+    </message>
+    <message>
+        <source>4 bits throughout: quickest on a processor</source>
+        <translation>4 bit ovunque: il più rapido su un processore</translation>
+    </message>
+    <message>
+        <source>Small (int4 with embedding)</source>
+        <translation>Piccolo (int4 con embedding)</translation>
+    </message>
+    <message>
+        <source>the vocabulary in 4 bits as well</source>
+        <translation>anche il vocabolario in 4 bit</translation>
+    </message>
+    <message>
+        <source>Full precision (fp32)</source>
+        <translation>Precisione piena (fp32)</translation>
+    </message>
+    <message>
+        <source>no loss at all, eight times the size</source>
+        <translation>nessuna perdita, dimensione otto volte maggiore</translation>
+    </message>
+    <message>
+        <source>Half precision (fp16)</source>
+        <translation>Mezza precisione (fp16)</translation>
+    </message>
+    <message>
+        <source>no visible loss, for GPUs</source>
+        <translation>nessuna perdita visibile, per GPU</translation>
+    </message>
+    <message>
+        <source>Half precision (bf16)</source>
+        <translation>Mezza precisione (bf16)</translation>
+    </message>
+    <message>
+        <source>as fp16, for new GPUs</source>
+        <translation>come fp16, per GPU recenti</translation>
+    </message>
+    <message>
+        <source>Train on</source>
+        <translation>Addestra su</translation>
+    </message>
+    <message>
+        <source>Run on</source>
+        <translation>Usa su</translation>
+    </message>
+    <message>
+        <source>Quantisation</source>
+        <translation>Quantizzazione</translation>
+    </message>
+    <message>
+        <source>not on a processor: choose int4 or fp32 for it</source>
+        <translation>non su un processore: per quello scegli int4 o fp32</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln core(s)</source>
+        <translation>
+            <numerusform>%Ln core</numerusform>
+            <numerusform>%Ln core</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{gpu} is there, but the CPU flavour of PyTorch is installed. Install the cuda flavour of Phi-3 Studio.</source>
+        <translation>{gpu} è presente, ma è installato PyTorch per la sola CPU. Installa la variante cuda di Phi-3 Studio.</translation>
+    </message>
+    <message>
+        <source>no NVIDIA GPU or driver was found on this computer</source>
+        <translation>su questo computer non c’è una GPU NVIDIA, o manca il driver</translation>
+    </message>
+    <message>
+        <source>needs Windows: build the model there</source>
+        <translation>richiede Windows: costruisci lì il modello</translation>
+    </message>
+    <message>
+        <source>needs the directml flavour of Phi-3 Studio</source>
+        <translation>richiede la variante directml di Phi-3 Studio</translation>
+    </message>
+    <message>
+        <source>needs the cuda flavour of Phi-3 Studio</source>
+        <translation>richiede la variante cuda di Phi-3 Studio</translation>
+    </message>
+    <message>
+        <source>about {size}</source>
+        <translation>circa {size}</translation>
+    </message>
+</context>
+<context>
+    <name>TemplateCard</name>
+    <message>
+        <source>Template</source>
+        <translation>Modello di prompt</translation>
+    </message>
+    <message>
+        <source>Start from</source>
+        <translation>Parti da</translation>
+    </message>
+    <message>
+        <source>Insert column</source>
+        <translation>Inserisci colonna</translation>
+    </message>
+    <message>
+        <source>Prompt: shown to the model, not learned</source>
+        <translation>Prompt: mostrato al modello, non imparato</translation>
+    </message>
+    <message>
+        <source>Completion: what it learns to say</source>
+        <translation>Completamento: ciò che impara a dire</translation>
+    </message>
+    <message>
+        <source>Rows are whole conversations. The model&apos;s own chat template writes them; it learns every answer of the assistant.</source>
+        <translation>Le righe sono conversazioni intere. Le scrive il modello di chat proprio del modello, che impara ogni risposta dell’assistente.</translation>
+    </message>
+    <message>
+        <source>Column with the messages</source>
+        <translation>Colonna con i messaggi</translation>
+    </message>
+</context>
+<context>
+    <name>TokenCard</name>
+    <message>
+        <source>Sign-in for gated models</source>
+        <translation>Accesso ai modelli riservati</translation>
+    </message>
+    <message>
+        <source>Some models ask you to accept their licence on the Hugging Face hub. A token of the kind “Read” then lets them be fetched. It is kept in the keyring of the system, never in a file.</source>
+        <translation>Alcuni modelli chiedono di accettare la licenza su Hugging Face. Un token di tipo «Read» permette poi di scaricarli. Resta nel portachiavi del sistema, mai in un file.</translation>
+    </message>
+    <message>
+        <source>Token</source>
+        <translation>Token</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Salva</translation>
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation>Dimentica</translation>
+    </message>
+    <message>
+        <source>A token is stored.</source>
+        <translation>Un token è conservato.</translation>
+    </message>
+</context>
+<context>
+    <name>TuningPage</name>
+    <message>
+        <source>All settings</source>
+        <translation>Tutte le impostazioni</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Mostra</translation>
+    </message>
+    <message>
+        <source>Method</source>
+        <translation>Metodo</translation>
+    </message>
+    <message>
+        <source>small matrices beside the frozen weights</source>
+        <translation>piccole matrici accanto ai pesi congelati</translation>
+    </message>
+    <message>
+        <source>the same over weights in 4 bits: a third of the memory</source>
+        <translation>lo stesso su pesi in 4 bit: un terzo della memoria</translation>
+    </message>
+    <message>
+        <source>learns size and direction apart: a little better, slower</source>
+        <translation>impara a parte grandezza e direzione: un po’ meglio, più lento</translation>
+    </message>
+    <message>
+        <source>not available: this version trains with LoRA</source>
+        <translation>non disponibile: questa versione addestra con LoRA</translation>
+    </message>
+    <message>
+        <source>Hide</source>
+        <translation>Nascondi</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln passo</numerusform>
+            <numerusform>%Ln passi</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln epoch(s)</source>
+        <translation>
+            <numerusform>%Ln epoca</numerusform>
+            <numerusform>%Ln epoche</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>rank {n}</source>
+        <translation>rango {n}</translation>
+    </message>
+    <message>
+        <source>your own</source>
+        <translation>scelte da te</translation>
+    </message>
+    <message>
+        <source>as the preset says</source>
+        <translation>come da profilo</translation>
+    </message>
+    <message>
+        <source>Learning rate {rate}, batch {batch} × {accumulation}, sequence length {length}, rank {rank}, alpha {alpha}</source>
+        <translation>Tasso di apprendimento {rate}, batch {batch} × {accumulation}, lunghezza di sequenza {length}, rango {rank}, alfa {alpha}</translation>
+    </message>
+</context>
+<context>
+    <name>TurnView</name>
+    <message>
+        <source>Copy</source>
+        <translation>Copia</translation>
+    </message>
+    <message>
+        <source>Regenerate</source>
+        <translation>Rigenera</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>Modifica</translation>
+    </message>
+    <message>
+        <source>thinking…</source>
+        <translation>sta pensando…</translation>
+    </message>
+    <message>
+        <source>stopped</source>
+        <translation>fermato</translation>
+    </message>
+    <message>
+        <source>stopped by itself</source>
+        <translation>si è fermato da solo</translation>
+    </message>
+    <message>
+        <source>reached the length limit</source>
+        <translation>ha raggiunto la lunghezza massima</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln token</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{time} to the first</source>
+        <translation>il primo dopo {time}</translation>
+    </message>
+    <message>
+        <source>{speed} tokens / s</source>
+        <translation>{speed} token/s</translation>
+    </message>
+</context>
+<context>
+    <name>Welcome</name>
+    <message>
+        <source>Teach a small model your own task</source>
+        <translation>Insegna il tuo compito a un piccolo modello</translation>
+    </message>
+    <message>
+        <source>You bring a file with examples. Phi-3 Studio trains a model on them, makes it small and fast, measures what it has learned, and lets you talk to it. Everything stays on this computer.</source>
+        <translation>Tu porti un file di esempi. Phi-3 Studio ci addestra un modello, lo rende piccolo e veloce, misura che cosa ha imparato e ti ci fa parlare. Tutto resta su questo computer.</translation>
+    </message>
+    <message>
+        <source>Try it now</source>
+        <translation>Provalo subito</translation>
+    </message>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
+    </message>
+    <message>
+        <source>Try it now trains the starter model (135 million parameters) on a sample of emotions in a few minutes, from the data to the chat.</source>
+        <translation>Provalo subito addestra il modello iniziale (135 milioni di parametri) su un esempio di emozioni in pochi minuti, dai dati alla chat.</translation>
+    </message>
+    <message>
+        <source>1. Examples</source>
+        <translation>1. Esempi</translation>
+    </message>
+    <message>
+        <source>A table or conversations, as CSV, TSV, JSON or Parquet.</source>
+        <translation>Una tabella o conversazioni, in CSV, TSV, JSON o Parquet.</translation>
+    </message>
+    <message>
+        <source>2. Training</source>
+        <translation>2. Addestramento</translation>
+    </message>
+    <message>
+        <source>Small matrices beside the model&apos;s weights learn your task (LoRA).</source>
+        <translation>Piccole matrici accanto ai pesi del modello imparano il tuo compito (LoRA).</translation>
+    </message>
+    <message>
+        <source>3. Answers</source>
+        <translation>3. Risposte</translation>
+    </message>
+    <message>
+        <source>The tuned model is exported to ONNX, checked and ready for a chat.</source>
+        <translation>Il modello addestrato è esportato in ONNX, verificato e pronto per la chat.</translation>
+    </message>
+</context>
+<context>
+    <name>WizardPage</name>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
+    </message>
+    <message>
+        <source>Start over</source>
+        <translation>Ricomincia</translation>
+    </message>
+    <message>
+        <source>Back</source>
+        <translation>Indietro</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>Continua</translation>
+    </message>
+    <message>
+        <source>Start</source>
+        <translation>Avvia</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Dati</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modello</translation>
+    </message>
+    <message>
+        <source>Tuning</source>
+        <translation>Regolazione</translation>
+    </message>
+    <message>
+        <source>Target</source>
+        <translation>Destinazione</translation>
+    </message>
+    <message>
+        <source>Review</source>
+        <translation>Riepilogo</translation>
+    </message>
+    <message>
+        <source>Reading the data…</source>
+        <translation>Lettura dei dati…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln token(s)</source>
+        <translation>
+            <numerusform>%Ln token</numerusform>
+            <numerusform>%Ln token</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>about {n} steps</source>
+        <translation>circa {n} passi</translation>
+    </message>
+    <message>
+        <source>Start over?</source>
+        <translation>Ricominciare?</translation>
+    </message>
+    <message>
+        <source>The data, the template and all settings of this draft are forgotten.</source>
+        <translation>Dati, modello di prompt e tutte le impostazioni di questa bozza vengono dimenticati.</translation>
+    </message>
+    <message>
+        <source>Keep the draft</source>
+        <translation>Tieni la bozza</translation>
+    </message>
+</context>
+<context>
+    <name>Words</name>
+    <message>
+        <source>{} billion parameters</source>
+        <translation>{} miliardi di parametri</translation>
+    </message>
+    <message>
+        <source>{} million parameters</source>
+        <translation>{} milioni di parametri</translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln second(s)</source>
+        <translation>
+            <numerusform>circa %Ln secondo</numerusform>
+            <numerusform>circa %Ln secondi</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln minute(s)</source>
+        <translation>
+            <numerusform>circa %Ln minuto</numerusform>
+            <numerusform>circa %Ln minuti</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln hour(s)</source>
+        <translation>
+            <numerusform>circa %Ln ora</numerusform>
+            <numerusform>circa %Ln ore</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln day(s)</source>
+        <translation>
+            <numerusform>circa %Ln giorno</numerusform>
+            <numerusform>circa %Ln giorni</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>just now</source>
+        <translation>adesso</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln minute(s) ago</source>
+        <translation>
+            <numerusform>%Ln minuto fa</numerusform>
+            <numerusform>%Ln minuti fa</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln hour(s) ago</source>
+        <translation>
+            <numerusform>%Ln ora fa</numerusform>
+            <numerusform>%Ln ore fa</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln day(s) ago</source>
+        <translation>
+            <numerusform>%Ln giorno fa</numerusform>
+            <numerusform>%Ln giorni fa</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>_ModelCard</name>
+    <message>
+        <source>{n} tokens of context</source>
+        <translation>contesto di {n} token</translation>
+    </message>
+    <message>
+        <source>licence {name}</source>
+        <translation>licenza {name}</translation>
+    </message>
+    <message>
+        <source>Progress</source>
+        <translation>Avanzamento</translation>
+    </message>
+    <message>
+        <source>Fetch {size}</source>
+        <translation>Scarica {size}</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>fetching…</source>
+        <translation>scaricamento…</translation>
+    </message>
+    <message>
+        <source>on this computer</source>
+        <translation>su questo computer</translation>
+    </message>
+    <message>
+        <source>not on this computer</source>
+        <translation>non su questo computer</translation>
+    </message>
+    <message>
+        <source>its owner asks to accept the licence first: sign in under Settings</source>
+        <translation>il proprietario chiede di accettare prima la licenza: accedi in Impostazioni</translation>
+    </message>
+    <message>
+        <source>not on this computer yet: a run fetches it by itself</source>
+        <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
+    </message>
+    <message>
+        <source>needs about {need} of memory, {free} are free</source>
+        <translation>servono circa {need} di memoria, liberi {free}</translation>
+    </message>
+    <message>
+        <source>fits</source>
+        <translation>ci sta</translation>
+    </message>
+    <message>
+        <source>tight</source>
+        <translation>al limite</translation>
+    </message>
+    <message>
+        <source>does not fit</source>
+        <translation>non ci sta</translation>
+    </message>
+</context>
+<context>
+    <name>_PresetCard</name>
+    <message>
+        <source>Quick look</source>
+        <translation>Prova rapida</translation>
+    </message>
+    <message>
+        <source>Does the model learn the task at all? A first answer.</source>
+        <translation>Il modello impara il compito? Una prima risposta.</translation>
+    </message>
+    <message>
+        <source>Balanced</source>
+        <translation>Equilibrato</translation>
+    </message>
+    <message>
+        <source>A good model in reasonable time. Right for most data.</source>
+        <translation>Un buon modello in tempi ragionevoli. Va bene quasi sempre.</translation>
+    </message>
+    <message>
+        <source>Thorough</source>
+        <translation>Approfondito</translation>
+    </message>
+    <message>
+        <source>More passes and larger matrices, for the last few per cent.</source>
+        <translation>Più passaggi e matrici più grandi, per gli ultimi punti.</translation>
+    </message>
+</context>
+<context>
+    <name>_ProgressCard</name>
+    <message>
+        <source>Progress</source>
+        <translation>Avanzamento</translation>
+    </message>
+    <message>
+        <source>Waiting for its turn</source>
+        <translation>In attesa del suo turno</translation>
+    </message>
+    <message>
+        <source>Starting</source>
+        <translation>Avvio</translation>
+    </message>
+    <message>
+        <source>Step {step} of {total}</source>
+        <translation>Passo {step} di {total}</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>ancora {time}</translation>
+    </message>
+</context>
+<context>
+    <name>_StepButton</name>
+    <message>
+        <source>not yet</source>
+        <translation>non ancora</translation>
+    </message>
+    <message>
+        <source>current</source>
+        <translation>attuale</translation>
+    </message>
+    <message>
+        <source>done</source>
+        <translation>fatto</translation>
+    </message>
+    <message>
+        <source>look again: a later change touched it</source>
+        <translation>da rivedere: una modifica successiva la riguarda</translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>fallito</translation>
+    </message>
+</context>
 </TS>

@@ -125,7 +125,7 @@ async def train(run):
         await asyncio.sleep(0.1)
 async def main():
     window = MainWindow(context.theme, context.preferences)
-    window.furnish(Rooms(context, Services(RecordedInspector(), Talk(), nothing, nothing)))
+    window.furnish(Rooms(context, Services(RecordedInspector(), Talk(), nothing, nothing, nothing)))
     window.resize(1280, 860); window.show()
     training = asyncio.ensure_future(train(runs["live"]))
     window.go("chat"); chat = window.page("chat")

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
@@ -104,10 +105,15 @@ async def no_fetch(source: str) -> AsyncIterator[dict[str, Any]]:
     raise UserFacingError("hub.offline", "The hub cannot be reached.", "Go online.")
 
 
+async def olive_config(recipe: Recipe) -> str:
+    """What Olive would be given."""
+    return '{"passes": {}}'
+
+
 @pytest.fixture
 def services() -> Services:
     """Recorded answers; tests of the real services make their own."""
-    return Services(RecordedInspector(), RecordedChat(), no_probe, no_fetch)
+    return Services(RecordedInspector(), RecordedChat(), no_probe, no_fetch, olive_config)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from phi3studio.gui.showcase_inspector import RecordedInspector
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.chat import Figures, LoadedModel, Sampling
-from tests.gui.conftest import no_fetch, no_probe
+from tests.gui.conftest import no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
@@ -82,7 +82,7 @@ def talker() -> Talker:
 
 @pytest.fixture
 def chat(make_window: Make, talker: Talker, folder: Path) -> ChatPage:
-    window = make_window(Services(RecordedInspector(), talker, no_probe, no_fetch))
+    window = make_window(Services(RecordedInspector(), talker, no_probe, no_fetch, olive_config))
     window.go("chat")
     page = window.page("chat")
     assert isinstance(page, ChatPage)
@@ -163,7 +163,7 @@ def test_a_model_that_does_not_load_can_be_tried_again(
     make_window: Make, talker: Talker, qtbot: QtBot, folder: Path
 ) -> None:
     talker.load_error = UserFacingError("chat.bad_model", "No model there.", "Choose another.")
-    window = make_window(Services(RecordedInspector(), talker, no_probe, no_fetch))
+    window = make_window(Services(RecordedInspector(), talker, no_probe, no_fetch, olive_config))
     window.go("chat")
     page = window.page("chat")
     assert isinstance(page, ChatPage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from phi3studio.gui.run.page import RunPage
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.wizard.data_page import DataPage
 from phi3studio.gui.wizard.page import WizardPage
+from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.runs import launch
 from tests.gui.conftest import SAMPLE, spin
 from tests.gui.test_home import button
@@ -196,3 +198,12 @@ def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     qtbot.waitUntil(lambda: "Done" in shown.subtitle.text(), timeout=LONG)
     qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     launch.reap()
+
+
+def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot) -> None:
+    wizard.session.visit("review")
+    review = wizard.view("review")
+    assert isinstance(review, ReviewPage)
+    review._which.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: review._text.toPlainText().startswith("{"), timeout=LONG)
+    assert json.loads(review._text.toPlainText())["passes"]

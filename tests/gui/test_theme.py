@@ -10,8 +10,9 @@ import pytest
 from PySide6.QtCore import QTranslator
 from PySide6.QtWidgets import QApplication
 
+from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.i18n import choose_language
+from phi3studio.gui.i18n import choose_language, install_language
 from phi3studio.gui.theme import load_tokens
 from phi3studio.gui.theme.tokens import Scheme
 from phi3studio.runs.paths import resources
@@ -133,6 +134,30 @@ def test_the_compiled_translations_are_those_of_the_sources(
                 continue
             source = message.findtext("source") or ""
             assert translator.translate(name, source) == translation.text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ["about 1 minute", "about 5 minutes", "2 hours ago", "3.8 billion parameters"]),
+        ("it", ["circa 1 minuto", "circa 5 minuti", "2 ore fa", "3,8 miliardi di parametri"]),
+    ],
+)
+def test_numbers_and_times_are_said_in_the_language(
+    language: str, said: list[str], qapp: QApplication
+) -> None:
+    translators = install_language(qapp, resources() / "translations", language)
+    try:
+        spoken = [
+            words.about(60),
+            words.about(290),
+            words.ago(0, 7300),
+            words.parameters(3_800_000_000),
+        ]
+    finally:
+        for translator in translators:
+            qapp.removeTranslator(translator)
+    assert spoken == said
 
 
 def test_the_language_follows_the_wish_and_else_the_system() -> None:

@@ -32,7 +32,7 @@ from phi3studio.gui.wizard.tuning_page import TuningPage
 from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from tests.gui.conftest import SAMPLE, no_fetch, no_probe
+from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
@@ -152,6 +152,9 @@ def test_the_whole_way_to_a_started_run(
         assert filled.session.draft.page == page
     review = filled.view("review")
     assert isinstance(review, ReviewPage)
+    review._which.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "passes" in review._text.toPlainText(), timeout=5000)
+    review._which.setCurrentIndex(0)
     qtbot.keyClicks(review.name, "My tones")
     assert json.loads(review._text.toPlainText())["name"] == "My tones"
     go_on(filled, qtbot)
@@ -295,7 +298,9 @@ def test_a_file_that_cannot_be_read_shows_why_and_can_be_tried_again(
     make_window: Make, qtbot: QtBot, stubborn: Stubborn
 ) -> None:
     stubborn.fail["look"] = InputError("data.no_rows", "empty.jsonl has no rows.", "Add rows.")
-    wizard = wizard_of(make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch)))
+    wizard = wizard_of(
+        make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch, olive_config))
+    )
     source = data_of(wizard).source
     source.take_file(str(SAMPLE))
     qtbot.waitUntil(lambda: bool(source.findChildren(Finding)), timeout=5000)
@@ -311,7 +316,9 @@ def test_a_dead_inspector_is_said_and_asked_again(
     make_window: Make, qtbot: QtBot, stubborn: Stubborn, what: str
 ) -> None:
     stubborn.fail[what] = UserFacingError("service.died", "It ended.", "Try again.")
-    wizard = wizard_of(make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch)))
+    wizard = wizard_of(
+        make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch, olive_config))
+    )
     data = data_of(wizard)
     data.source.take_file(str(SAMPLE))
     card = data.preview if what == "preview" else data.check
@@ -331,7 +338,9 @@ def test_a_late_answer_about_another_file_is_dropped(
 ) -> None:
     other = folder / "other.jsonl"
     other.write_text('{"a": "x", "b": "y"}\n' * 40)
-    wizard = wizard_of(make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch)))
+    wizard = wizard_of(
+        make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch, olive_config))
+    )
     source = data_of(wizard).source
     source.take_file(str(SAMPLE))
     source.take_file(str(other))

@@ -52,7 +52,7 @@ def not_less(more: Estimate, less: Estimate) -> None:
 def test_the_demo_on_the_machine_it_was_measured_on() -> None:
     found = of(with_settings(batch_size=8, epochs=3, learning_rate=5e-4))
     assert 1.2e9 < found.memory_bytes < 4.5e9
-    assert 60 < found.total_seconds < 600
+    assert 60 < found.total_seconds < 900
     assert 1e9 < found.disk_bytes < 4e9
     assert found.total_seconds == sum(found.seconds.values())
 
@@ -134,6 +134,9 @@ def test_the_exports_size_follows_the_format() -> None:
     assert sizes["int4"] < sizes["fp16"] == sizes["bf16"] < sizes["fp32"] == 4 * 10**9
 
 
-def test_the_disk_holds_merged_and_exported_twice() -> None:
-    needed = disk_needed(with_settings(quantisation="fp32"), STARTER)
-    assert needed == 16 * STARTER.parameters + 200 * 1024**2
+def test_the_disk_holds_every_copy_that_lies_there_at_once() -> None:
+    parameters, spare = STARTER.parameters, 200 * 1024**2
+    assert disk_needed(with_settings(quantisation="fp32"), STARTER) == 12 * parameters + spare
+    int4 = with_settings(quantisation="int4")
+    calibrated = 12 * parameters + 2 * exported_bytes(int4, parameters)
+    assert disk_needed(int4, STARTER) == calibrated + spare

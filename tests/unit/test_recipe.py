@@ -54,6 +54,8 @@ COMPLETE: dict[str, Any] = {
         "alpha": 16.0,
         "dropout": 0.0,
         "target_modules": ["qkv_proj"],
+        "rank_stabilised": True,
+        "double_quantisation": True,
     },
     "training": {
         "epochs": 1.5,
@@ -246,7 +248,7 @@ BAD_VALUES = [
     ("data.template", "{q}{a}"),
     ("model.source", ""),
     ("model.trust_remote_code", "perhaps"),
-    ("method.kind", "dora"),
+    ("method.kind", "bitfit"),
     ("method.rank", 0),
     ("method.rank", 1.5),
     ("method.rank", 5000),

@@ -82,7 +82,7 @@ def test_the_newest_of_runs_made_in_the_same_second_is_the_latest(store) -> None
 def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(InputError) as caught:
         RunStore(Home(blocked / "home")).create(a_recipe())
     assert caught.value.code == "disk.not_writable"
     assert str(blocked) in caught.value.message
@@ -406,6 +406,10 @@ def test_cancelling_an_interrupted_run_closes_it(store) -> None:
     assert run.state() == "cancelled"
 
 
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) -> None:
     code = (
         "import subprocess, sys, time\n"
@@ -423,9 +427,9 @@ def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) 
         record(run, process.pid, worker.create_time())
         began = time.monotonic()
         launch.cancel(run, grace_s=0.3)
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 1.2
         process.wait()
-    assert not any(member.is_running() for member in tree)
+    assert not any(lives(member) for member in tree)
     assert run.state() == "cancelled"
 
 
@@ -444,7 +448,7 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store) ->
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        "GOMP_SPINCOUNT": "100000",
+        "GOMP_SPINCOUNT": "10000",
     }
 
 

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,9 +57,17 @@ class Repo:
 
     def sibling(self, path: str) -> dict[str, Any]:
         data = self.files[path]
-        item: dict[str, Any] = {"rfilename": path, "size": len(data), "blobId": git_hash(data)}
+        item: dict[str, Any] = {
+            "rfilename": path,
+            "size": len(data),
+            "blobId": known_hash(git_hash, data),
+        }
         if self.is_large(path):
-            item["lfs"] = {"sha256": sha256(data), "size": len(data), "pointerSize": 134}
+            item["lfs"] = {
+                "sha256": known_hash(sha256, data),
+                "size": len(data),
+                "pointerSize": 134,
+            }
         return item | self.claims.get(path, {})
 
 
@@ -182,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
                     data
                     for repo in standin.repos.values()
                     for data in repo.files.values()
-                    if len(data) >= 1 and sha256_cached(data) == path.rpartition("/")[2]
+                    if len(data) >= 1 and known_hash(sha256, data) == path.rpartition("/")[2]
                 ),
                 None,
             )
@@ -238,9 +246,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         entries = []
         for path, data in repo.files.items():
-            entry = {"type": "file", "oid": git_hash(data), "size": len(data), "path": path}
+            entry = {
+                "type": "file",
+                "oid": known_hash(git_hash, data),
+                "size": len(data),
+                "path": path,
+            }
             if repo.is_large(path):
-                entry["lfs"] = {"oid": sha256(data), "size": len(data), "pointerSize": 134}
+                entry["lfs"] = {
+                    "oid": known_hash(sha256, data),
+                    "size": len(data),
+                    "pointerSize": 134,
+                }
             entries.append(entry)
         self._json(entries)
 
@@ -259,12 +276,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, headers)
         headers = {"X-Repo-Commit": repo.commit}
         if not repo.is_large(path):
-            return self._file(request, data, headers | {"ETag": f'"{git_hash(data)}"'})
-        digest = sha256_cached(data)
+            return self._file(request, data, headers | {"ETag": f'"{known_hash(git_hash, data)}"'})
+        digest = known_hash(sha256, data)
         self.send_response(302)
         for key, value in headers.items():
             self.send_header(key, value)
-        self.send_header("ETag", f'"{git_hash(data)}"')
+        self.send_header("ETag", f'"{known_hash(git_hash, data)}"')
         self.send_header("X-Linked-ETag", f'"{digest}"')
         self.send_header("X-Linked-Size", str(len(data)))
         self.send_header("Location", f"{self.server.standin.cdn}/blobs/{digest}?signature=1")
@@ -349,22 +366,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-_hashes: dict[int, tuple[bytes, str]] = {}
+_hashes: dict[tuple[int, Callable[[bytes], str]], tuple[bytes, str]] = {}
 
 
-def sha256_cached(data: bytes) -> str:
-    """The hash of an object that lives as long as the stand-in."""
-    known = _hashes.get(id(data))
+def known_hash(kind: Callable[[bytes], str], data: bytes) -> str:
+    """The hash of an object that lives as long as the stand-in; large ones are hashed once."""
+    known = _hashes.get((id(data), kind))
     if known is None or known[0] is not data:
-        known = _hashes[id(data)] = (data, sha256(data))
+        known = _hashes[id(data), kind] = (data, kind(data))
     return known[1]
-
-
-@contextlib.contextmanager
-def serving(**repos: Repo) -> Iterator[HubStandIn]:
-    """A stand-in with models by keyword; ``__`` in a name stands for the slash."""
-    with HubStandIn({name.replace("__", "/"): repo for name, repo in repos.items()}) as standin:
-        yield standin
 
 
 def main(folder: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 from phi3studio.domain.template import nearest
 
 Kind = Literal["carried", "translated", "refused"]
+# Parts of the names of keys whose texts are secrets.
+_SECRET = ("token", "secret", "password", "credential", "api_key", "account_key", "auth")
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,16 @@ class Decision:
     blocks: bool = False
     needs_azure: bool = False
 
+    @property
+    def shown(self) -> Any:
+        """The value, unless it is a secret: it must reach no screen and no file."""
+        name = self.path.rpartition(".")[2].casefold()
+        secret = isinstance(self.value, str) and any(part in name for part in _SECRET)
+        return "(not shown)" if secret else self.value
+
     def to_json(self) -> dict[str, Any]:
         """The decision as JSON values, without what does not apply."""
-        values: dict[str, Any] = {"path": self.path, "value": self.value, "decision": self.kind}
+        values: dict[str, Any] = {"path": self.path, "value": self.shown, "decision": self.kind}
         values |= {
             key: getattr(self, key)
             for key in ("to", "text", "instead", "blocks", "needs_azure")

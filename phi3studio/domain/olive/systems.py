@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from phi3studio.domain.olive.decisions import Draft, Entry, Section, leaves
 from phi3studio.domain.olive.rules import Rule, apply, refused, same_if, told
@@ -93,9 +92,9 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
     if kind in _AZURE:
         for part in system.take_all():
             for leaf in leaves(part.value, part.path):
-                key = leaf.path.rpartition(".")[2]
-                said = "one of Azure ML" if key == "type" else f"{key} {_shown(leaf.value)}"
-                draft.azure(leaf, f"The system “{name}”, {said}")
+                draft.azure(
+                    leaf, f"{leaf.path.rpartition('.')[2]} of the system “{name}” in Azure ML"
+                )
         return
     if kind not in _LOCAL or not used:
         reason = (
@@ -112,10 +111,6 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
     if accelerators is not None:
         _read_accelerators(accelerators, draft)
     system.refuse_rest(("type", "accelerators"), "The system")
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _read_accelerators(entry: Entry, draft: Draft) -> None:

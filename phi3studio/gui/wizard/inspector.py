@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 from phi3studio.domain.dataset import (
@@ -14,6 +14,9 @@ from phi3studio.domain.dataset import (
     SourceReport,
 )
 from phi3studio.domain.recipe import Recipe
+
+OliveConfig = Callable[[Recipe], Awaitable[str]]
+"""The Olive config of a recipe, as text: asked of the olive service, takes seconds."""
 
 
 class Inspector(Protocol):

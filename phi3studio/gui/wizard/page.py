@@ -30,7 +30,7 @@ from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.gui.wizard.data_page import DataPage
 from phi3studio.gui.wizard.inspection import Inspection
-from phi3studio.gui.wizard.inspector import Inspector
+from phi3studio.gui.wizard.inspector import Inspector, OliveConfig
 from phi3studio.gui.wizard.model_page import ModelPage
 from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.gui.wizard.session import WizardSession
@@ -43,7 +43,9 @@ class WizardPage(Page):
 
     started = Signal(object)
 
-    def __init__(self, context: Context, inspector: Inspector, fetch: Fetch) -> None:
+    def __init__(
+        self, context: Context, inspector: Inspector, fetch: Fetch, olive_config: OliveConfig
+    ) -> None:
         super().__init__(self.tr("New fine-tune"))
         self._context = context
         self.session = WizardSession(context, self)
@@ -60,7 +62,7 @@ class WizardPage(Page):
             "model": lambda: ModelPage(context, self.session, fetch),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session),
-            "review": lambda: ReviewPage(context, self.session),
+            "review": lambda: ReviewPage(context, self.session, olive_config),
         }
         self.content.addWidget(self._deck)
         self.content.addStretch(1)

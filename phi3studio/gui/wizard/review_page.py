@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
+    QComboBox,
     QFileDialog,
     QGridLayout,
     QLineEdit,
@@ -16,9 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.flow import Draft, display_name, to_recipe
 from phi3studio.domain.presets import total_steps
+from phi3studio.domain.recipe import Recipe
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
@@ -26,6 +29,7 @@ from phi3studio.gui.run_words import model_title
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page import Columns
 from phi3studio.gui.wizard.estimate_card import EstimateCard
+from phi3studio.gui.wizard.inspector import OliveConfig
 from phi3studio.gui.wizard.session import WizardSession
 from phi3studio.runs.files import write_atomically
 
@@ -33,10 +37,11 @@ from phi3studio.runs.files import write_atomically
 class ReviewPage(QWidget):
     """The last look before the start."""
 
-    def __init__(self, context: Context, session: WizardSession) -> None:
+    def __init__(self, context: Context, session: WizardSession, olive_config: OliveConfig) -> None:
         super().__init__()
         self._context = context
         self._session = session
+        self._asked: Recipe | None = None
         theme = context.theme
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -59,8 +64,14 @@ class ReviewPage(QWidget):
         columns.left.addWidget(EstimateCard(theme, session))
         columns.left.addStretch(1)
         self._text = QPlainTextEdit()
-        self._viewer = Card(self.tr("Recipe"))
-        self._viewer.detail.setText(self.tr("the run can be repeated from it alone"))
+        self._olive_config = olive_config
+        self._viewer = Card(self.tr("Files"))
+        self._which = QComboBox()
+        self._which.setAccessibleName(self.tr("Which file"))
+        self._which.addItem(self.tr("Recipe"), "recipe.json")
+        self._which.addItem(self.tr("Olive config"), "olive-config.json")
+        self._which.currentIndexChanged.connect(self._draw_text)
+        self._viewer.header.addWidget(self._which)
         copy = Button(theme, self.tr("Copy"), icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._text.toPlainText()))
         save = Button(theme, self.tr("Save…"), icon="save")
@@ -72,17 +83,17 @@ class ReviewPage(QWidget):
         self._text.setFont(theme.mono())
         self._text.setTabChangesFocus(True)
         self._text.setMinimumHeight(440)
-        self._text.setAccessibleName(self.tr("Recipe"))
+        self._text.setAccessibleName(self.tr("Content of the file"))
         self._viewer.body.addWidget(self._text)
         columns.right.addWidget(self._viewer)
         columns.right.addStretch(1)
         session.changed.connect(self._draw)
 
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self.tr("Save the recipe"))
+        dialog = QFileDialog(self, self.tr("Save the file"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("json")
-        dialog.selectFile("recipe.json")
+        dialog.selectFile(self._which.currentData())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.save_to)
         dialog.open()
@@ -116,13 +127,41 @@ class ReviewPage(QWidget):
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )
+        self._draw_text()
+        self._draw_summary(draft)
+
+    def _draw_text(self) -> None:
         try:
-            text = json.dumps(to_recipe(draft).to_json(), ensure_ascii=False, indent=2)
+            recipe = to_recipe(self._session.draft)
         except InputError:
-            text = ""
+            self._put("")
+            return
+        if self._which.currentIndex() == 0:
+            self._asked = None
+            self._put(json.dumps(recipe.to_json(), ensure_ascii=False, indent=2))
+        elif recipe != self._asked:
+            self._asked = recipe
+            self._put(self.tr("Asking Olive; this takes a few seconds…"))
+            self._context.tasks.run(
+                self._ask(recipe), partial(self._answer, recipe), partial(self._refuse, recipe)
+            )
+
+    async def _ask(self, recipe: Recipe) -> str:
+        return await self._olive_config(recipe)
+
+    def _answer(self, recipe: Recipe, text: str) -> None:
+        # A late answer about another recipe is dropped.
+        if recipe == self._asked:
+            self._put(text)
+
+    def _refuse(self, recipe: Recipe, error: UserFacingError) -> None:
+        if recipe == self._asked:
+            words = explain(error.code, error.message, error.hint)
+            self._put(f"{words.message}\n{words.hint}")
+
+    def _put(self, text: str) -> None:
         if text != self._text.toPlainText():
             self._text.setPlainText(text)
-        self._draw_summary(draft)
 
     def _draw_summary(self, draft: Draft) -> None:
         clear(self._summary.body)
