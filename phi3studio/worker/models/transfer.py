@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from phi3studio.domain.errors import RunError
 from phi3studio.runs.hub_cache import git_blob_hash
+from phi3studio.worker.models.body import blocks
 from phi3studio.worker.models.hub import RemoteFile, asked_wait, is_passing, is_unreachable
 
 Check = Callable[[], None]
@@ -175,31 +176,15 @@ class _Transfer:
                 self._begin_anew()
             with self._partial.open("r+b", buffering=0) as target:
                 target.seek(self._size)
-                waiting: list[bytes] = []
-                held, kept_at = 0, time.monotonic()
-                try:
-                    for block in response.iter_raw():
-                        waiting.append(block)
-                        held += len(block)
-                        if held >= _BLOCK or time.monotonic() - kept_at >= _LOOK_S:
-                            self._keep(target, waiting)
-                            held, kept_at = 0, time.monotonic()
-                            check()
-                finally:
-                    # Also what arrived before a break is kept.
-                    self._keep(target, waiting)
-
-    def _keep(self, target: Any, waiting: list[bytes]) -> None:
-        """Write and hash what arrived. Small network blocks are joined: that is much faster."""
-        data = b"".join(waiting)
-        waiting.clear()
-        self.received += len(data)
-        # More than was promised is not this file; the rest of it is not wanted.
-        data = data[: self.file.bytes - self._size]
-        target.write(data)
-        self._hash.update(data)
-        self._size += len(data)
-        self._on_bytes(self._size)
+                for block in blocks(response, timeout_s):
+                    check()
+                    self.received += len(block)
+                    # More than was promised is not this file; the rest of it is not wanted.
+                    data = block[: self.file.bytes - self._size]
+                    target.write(data)
+                    self._hash.update(data)
+                    self._size += len(data)
+                    self._on_bytes(self._size)
 
     def _continues(self, response: Any) -> bool:
         begin = response.headers.get("Content-Range", "").removeprefix("bytes ").split("-")[0]
