@@ -6,6 +6,7 @@ Nothing heavy is imported here: each branch imports its own.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -48,7 +49,12 @@ def _worker(arguments: list[str]) -> int:
     if len(arguments) == 2 and arguments[0] == "run":
         from phi3studio.worker.main import run_worker
 
-        return run_worker(Path(arguments[1]))
+        code = run_worker(Path(arguments[1]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Everything is written. Taking the libraries down would keep the process a second or two
+        # longer, in which the run's last words are there and its worker still seems to live.
+        os._exit(code)
     print("usage: phi3studio worker run FOLDER", file=sys.stderr)
     return 2
 

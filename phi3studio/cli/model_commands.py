@@ -78,6 +78,11 @@ def get(
     else:
         fetched = f" ({size(result['fetched'])} fetched)" if result["fetched"] else ""
         typer.echo(f"{name} is in {result['folder']}{fetched}")
+        if result["code_files"]:
+            typer.echo(
+                "Its publisher also offers program code, which is not run unless a recipe says "
+                f"model.trust_remote_code: {', '.join(result['code_files'])}"
+            )
 
 
 @models_app.command("add")

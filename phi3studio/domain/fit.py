@@ -13,8 +13,8 @@ from phi3studio.domain.recipe import Data, Recipe, Template
 
 FitLevel = Literal["fits", "tight", "too_large"]
 
-# A core's matrix work in float32, in operations a second: two cores were measured at 55e9.
-_CORE_FLOPS = 27e9
+# A core's matrix work in float32, in operations a second: two cores were measured at 100e9.
+_CORE_FLOPS = 50e9
 # Above this share of the free memory the system begins to swap.
 _TIGHT = 0.8
 

@@ -8,6 +8,7 @@ from phi3studio.domain.recipe import (
     Model,
     Recipe,
     Split,
+    Target,
     Template,
     Training,
 )
@@ -34,4 +35,6 @@ def demo_recipe(quick: bool = False) -> Recipe:
             batch_size=8,
             evaluations=0 if quick else 3,
         ),
+        # Calibrating the int4 weights would take longer than all the rest of the quick demo.
+        target=Target(int4="fast" if quick else "quality"),
     )

@@ -58,7 +58,9 @@ class Answer:
     async def __aiter__(self) -> AsyncIterator[str]:
         async for item in self._stream:
             yield str(item["text"])
-        self.figures = Figures(**self._stream.result)
+        # None when the answer was stopped from here.
+        if self._stream.result is not None:
+            self.figures = Figures(**self._stream.result)
 
     def stop(self) -> None:
         """Ask the service to stop; the iteration ends without figures."""

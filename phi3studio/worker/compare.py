@@ -21,6 +21,7 @@ from phi3studio.worker.evaluate import (
 _FULL_PRECISION_PARAMETERS = 10**9
 WORST_ACCURACY_LOSS = 0.03
 LEAST_STOPS = 0.99
+WORST_PERPLEXITY_RATIO = 1.3
 
 
 @dataclass
@@ -73,6 +74,17 @@ class Comparison:
                     text=f"The exported model answers {lost * 100:.1f} points fewer rows rightly "
                     "than the merged one. Try target.int4: quality, or more held-out rows to see "
                     "whether the difference is real.",
+                )
+            )
+        if exported.perplexity > WORST_PERPLEXITY_RATIO * merged.perplexity:
+            found.append(
+                Notice(
+                    level="warning",
+                    code="export.differs",
+                    text=f"The exported model's perplexity on the held-out answers is "
+                    f"{exported.perplexity:.3g}, the merged one's {merged.perplexity:.3g}. "
+                    "Try target.int4: quality, or target.quantisation: fp32 to see whether the "
+                    "quantisation is the cause.",
                 )
             )
         if exported.stops < LEAST_STOPS:

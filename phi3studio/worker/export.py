@@ -66,6 +66,7 @@ def place_exported(
     output = made if made.is_dir() else made.parent
     if not (output / "genai_config.json").is_file() or not any(output.glob("*.onnx")):
         raise _no_result("exported model", "genai_config.json or the ONNX file is missing")
+    _drop_code(output)
     _name_classic_tokenizer(output / "tokenizer_config.json")
     _list_stop(output / "genai_config.json", stop)
     facts: dict[str, Any] = {
@@ -78,6 +79,16 @@ def place_exported(
     write_json(output / CHAT_FACTS, facts)
     _check_answers(output, stop, probe, threads)
     _move(output, model)
+
+
+def _drop_code(folder: Path) -> None:
+    """Leave the base model's own Python code behind: the ONNX model needs none."""
+    for code in folder.rglob("*.py"):
+        code.unlink()
+    for file in (folder / "config.json", folder / "tokenizer_config.json"):
+        config = json.loads(file.read_text("utf-8"))
+        if config.pop("auto_map", None) is not None:
+            write_json(file, config)
 
 
 def _name_classic_tokenizer(file: Path) -> None:

@@ -242,8 +242,10 @@ class Pipeline:
         from phi3studio.worker import passes
         from phi3studio.worker.evaluate import load_held_out
         from phi3studio.worker.export import place_exported
+        from phi3studio.worker.models.builder import mend_builder
         from phi3studio.worker.olive_run import run_workflow
 
+        mend_builder()
         scratch = self._scratch("quantise")
         config = oc.build_config(
             self.recipe,

@@ -158,7 +158,7 @@ def test_the_hubs_library_finds_what_we_fetched(hub, store) -> None:
 def test_what_the_hubs_library_fetched_is_found_and_not_fetched_again(hub, store) -> None:
     folder = huggingface_hub.snapshot_download(HUB_ID, max_workers=2)
     hub.requests.clear()
-    assert fetch(store) == {"name": HUB_ID, "folder": folder, "fetched": 0}
+    assert fetch(store) == {"name": HUB_ID, "folder": folder, "fetched": 0, "code_files": []}
     assert hub.requests == []
     assert fetch(store, update=True)["fetched"] == 0
     assert [request.path for request in hub.requests] == [f"/api/models/{HUB_ID}"]
@@ -219,8 +219,12 @@ def test_a_revision_is_fetched_beside_another(hub, store) -> None:
     assert failure(store, revision="../../x").code == "model.no_revision"
 
 
-def test_code_is_fetched_only_when_asked(hub, store) -> None:
-    folder = Path(fetch(store)["folder"])
+def test_code_is_named_and_fetched_only_when_asked(hub, store) -> None:
+    config = {"model_type": "llama", "auto_map": {"AutoConfig": "modeling_own.Config"}}
+    hub.repos[HUB_ID].files["config.json"] = json.dumps(config).encode()
+    got = fetch(store)
+    assert got["code_files"] == ["modeling_own.py"]
+    folder = Path(got["folder"])
     assert not list(folder.glob("*.py"))
     fetch(store, with_code=True)
     assert [file.name for file in folder.glob("*.py")] == ["modeling_own.py"]

@@ -17,7 +17,7 @@ from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.models import is_hub_id
 from phi3studio.runs.files import write_atomically
 from phi3studio.runs.hub_cache import HubCache
-from phi3studio.runs.model_folder import check_model_folder
+from phi3studio.runs.model_folder import check_model_folder, is_whole, remote_code_files
 from phi3studio.runs.models import ModelStore, catalogue
 from phi3studio.worker.models.hub import Hub, RemoteFile, RemoteModel
 from phi3studio.worker.models.resolve import resolve_model
@@ -42,7 +42,9 @@ def get_model(
     check: Check = lambda: None,
     patience: Patience | None = None,
 ) -> dict[str, Any]:
-    """Make *source* (catalogue name or ``owner/name``) ready; ``{"name", "folder", "fetched"}``.
+    """Make *source* (catalogue name or ``owner/name``) ready.
+
+    Returns ``{"name", "folder", "fetched", "code_files"}``.
 
     A whole model that is here already is not asked about again, unless *update* says so.
     Raises :class:`InputError` or :class:`RunError` with the next step, and what *check* raises.
@@ -50,19 +52,29 @@ def get_model(
     entry = store.entry(source)
     if entry is not None and entry.origin == "wheel":
         folder = resolve_model(source, lambda activity: tell({"activity": activity}))
-        return {"name": source, "folder": str(folder), "fetched": 0}
+        return _got(source, folder, 0)
     if entry is None and not is_hub_id(source):
         raise _unknown(source)
     hub_id = entry.hub_id if entry else source
     wanted = revision or (entry.revision if entry else None)
     here = store.folder(source, wanted)
-    if not update and not with_code and _is_here(here):
-        return {"name": source, "folder": str(here), "fetched": 0}
+    if not update and not with_code and is_whole(here):
+        return _got(source, here, 0)
     hub = Hub.of_user()
     tell({"activity": f"asking for {hub_id}"})
     download = Download(hub, store.cache, tell, check, patience or Patience())
     folder, fetched = download.run(hub_id, wanted, with_code)
-    return {"name": source, "folder": str(folder), "commit": folder.name, "fetched": fetched}
+    return _got(source, folder, fetched)
+
+
+def _got(source: str, folder: Path, fetched: int) -> dict[str, Any]:
+    """``code_files`` is what only ``trust_remote_code`` would run."""
+    return {
+        "name": source,
+        "folder": str(folder),
+        "fetched": fetched,
+        "code_files": list(remote_code_files(folder)),
+    }
 
 
 @dataclass(frozen=True)
@@ -253,14 +265,6 @@ def _point(pointer: Path, blob: Path) -> None:
         if pointer.exists():
             return
         blob.replace(pointer)
-
-
-def _is_here(folder: Path) -> bool:
-    try:
-        check_model_folder(folder)
-    except InputError:
-        return False
-    return True
 
 
 def _size(file: Path) -> int:

@@ -67,6 +67,7 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
             if code and not trust_remote_code
             else "Choose a text model of the Phi-3, Phi-4-mini, Llama, Qwen or Gemma family.",
         ) from exc
+    _check_exportable(folder, raw)
     head = model.get_output_embeddings()
     linear: dict[str, None] = {}
     attention: dict[str, None] = {}
@@ -88,6 +89,46 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         has_remote_code="auto_map" in raw,
         code_files=code,
     )
+
+
+# What the pinned ModelBuilder (onnxruntime-genai 0.14) can export, of the models for text.
+EXPORTABLE = frozenset(
+    {
+        "ChatGLMModel",
+        "Ernie4_5ForCausalLM",
+        "GemmaForCausalLM",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+        "GptOssForCausalLM",
+        "GraniteForCausalLM",
+        "HunYuanDenseV1ForCausalLM",
+        "InternLM2ForCausalLM",
+        "Lfm2ForCausalLM",
+        "LlamaForCausalLM",
+        "MistralForCausalLM",
+        "NemotronForCausalLM",
+        "OlmoForCausalLM",
+        "PhiForCausalLM",
+        "Phi3ForCausalLM",
+        "PhiMoEForCausalLM",
+        "Phi3SmallForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "SmolLM3ForCausalLM",
+    }
+)
+
+
+def _check_exportable(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a model that could be trained but not exported, before hours go into it."""
+    names = config.get("architectures") or []
+    if names and names[0] not in EXPORTABLE:
+        raise InputError(
+            "model.unsupported",
+            f"The model in {folder} ({names[0]}) cannot be exported to ONNX for chat.",
+            "Choose a text model of the Phi-3, Phi-4-mini, Llama, Mistral, Qwen, Gemma, Granite "
+            "or SmolLM family.",
+        )
 
 
 def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
