@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +33,12 @@ os.environ.update(
         "TOKENIZERS_PARALLELISM": "false",
     }
 )
+
+# Nor on what the developer's own cache of the hub holds.
+_HUB = tempfile.mkdtemp(prefix="phi3studio-hub-")
+atexit.register(shutil.rmtree, _HUB, ignore_errors=True)
+os.environ["HF_HOME"] = _HUB
+os.environ.pop("HF_HUB_CACHE", None)
 
 _LEAK_GRACE_S = 2.0
 

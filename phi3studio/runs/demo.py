@@ -29,7 +29,7 @@ def demo_recipe(quick: bool = False) -> Recipe:
         model=Model(source="starter"),
         method=Method(rank=16, alpha=32, dropout=0.0),
         training=Training(
-            epochs=3,
+            epochs=2,
             max_steps=QUICK_STEPS if quick else None,
             learning_rate=5e-4,
             batch_size=8,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import ModelSize, disk_needed
+from phi3studio.domain.models import is_hub_id
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.paths import Home
@@ -27,9 +28,19 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
                     "starts at the recipe's folder.",
                 )
     store = ModelStore(home)
-    entry = store.entry(recipe.model.source)
-    folder = store.folder(recipe.model.source)
-    if entry is None:
+    source = recipe.model.source
+    entry = store.entry(source)
+    folder = store.folder(source, recipe.model.revision)
+    from_hub = entry.origin == "hub" if entry else is_hub_id(source)
+    if from_hub and not folder.is_dir():
+        raise InputError(
+            "model.not_on_disk",
+            f"The model {entry.title if entry else source} is not on this computer, "
+            "and a run fetches nothing by itself.",
+            f"Get it first: phi3studio models get {source}",
+        )
+    # MLflow folders and GGUF files are looked into by the worker.
+    if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
         check_model_folder(folder)
     home.made(home.runs)
     file_bytes = entry.disk_bytes if entry else _weight_bytes(folder)

@@ -45,7 +45,7 @@ def _measure(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, An
             f"The run {run.name} has no exported model yet.",
             f"Finish it first: phi3studio resume {run.name}.",
         )
-    base = resolve_model(recipe.model.source)
+    base = resolve_model(recipe.model.source, revision=recipe.model.revision)
     trust = recipe.model.trust_remote_code
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=trust)
     stop = find_stop(tokenizer)

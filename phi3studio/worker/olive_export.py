@@ -75,7 +75,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
             "Name a new folder with --out.",
         )
     say("opening the model")
-    model = resolve_model(recipe.model.source, say)
+    model = resolve_model(recipe.model.source, say, recipe.model.revision)
     trust = recipe.model.trust_remote_code
     facts = model_facts(model, trust)
     check_against_model(recipe, facts)

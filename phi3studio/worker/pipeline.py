@@ -106,13 +106,25 @@ class Pipeline:
 
     def _prepare(self) -> None:
         self._say("opening the model")
-        self._model = resolve_model(self.recipe.model.source, self._say)
+        self._model = resolve_model(
+            self.recipe.model.source, self._say, revision=self.recipe.model.revision
+        )
         if self.recipe.data.format != "hub":
             # From here on everything is local.
             refuse_network()
         facts = model_facts(self._model, self.recipe.model.trust_remote_code)
         check_against_model(self.recipe, facts)
         self._facts = facts
+        if self.recipe.model.trust_remote_code and facts.code_files:
+            self.emit(
+                Notice(
+                    level="warning",
+                    code="model.remote_code",
+                    text="The recipe lets the model folder run its own code: "
+                    + ", ".join(facts.code_files)
+                    + ".",
+                )
+            )
         self._check_disk(facts)
         self._say("reading the data")
         from transformers import AutoTokenizer
