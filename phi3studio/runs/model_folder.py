@@ -19,6 +19,11 @@ _EMPTY_BYTES = 8
 _HEADER_BYTES = 100 * 1024 * 1024
 
 
+def weight_bytes(folder: Path) -> int:
+    """The size of a model's safetensors weights, in bytes."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
 def check_model_folder(folder: Path) -> None:
     """Raise :class:`InputError` unless *folder* holds config, all weights and a tokenizer.
 

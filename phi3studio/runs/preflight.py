@@ -9,6 +9,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import ModelSize, disk_needed
 from phi3studio.domain.models import is_hub_id
 from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.paths import Home
 
@@ -43,7 +44,7 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
         check_model_folder(folder)
     home.made(home.runs)
-    file_bytes = entry.disk_bytes if entry else _weight_bytes(folder)
+    file_bytes = entry.disk_bytes if entry else weight_bytes(folder)
     parameters = entry.parameters if entry else file_bytes // _USUAL_BYTES
     check_disk(recipe, ModelSize(parameters, 0, 0, 0, file_bytes), home.runs)
 
@@ -66,7 +67,3 @@ def _exists(name: str) -> bool:
     if any(sign in name for sign in "*?["):
         return path.exists() or any(path.parent.glob(path.name))
     return path.exists()
-
-
-def _weight_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.events import Metrics, ModelRole, Notice
+from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.worker.data.tokenise import Stop
 from phi3studio.worker.evaluate import (
     HeldOut,
     OnRow,
     measure_exported,
     measure_torch,
-    template_parity,
 )
 
 # Above this size a model is measured in its own number format instead of float32.
@@ -49,10 +49,9 @@ class Comparison:
     def measure(self, role: ModelRole, on_row: OnRow) -> Metrics:
         """Measure one model; *on_row* hears the rows done and their number."""
         if role == "exported":
-            result = measure_exported(
+            result, self._parity = measure_exported(
                 self.exported, self.tokenizer, self.data, self._stops(), self.threads, on_row
             )
-            self._parity = self._template_parity()
         else:
             model = self._load(role)
             result = measure_torch(
@@ -112,8 +111,7 @@ class Comparison:
         from transformers import AutoModelForCausalLM
 
         folder = self.merged if role == "merged" and self.merged is not None else self.base
-        weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-        small = weights < 2 * _FULL_PRECISION_PARAMETERS
+        small = weight_bytes(folder) < 2 * _FULL_PRECISION_PARAMETERS
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32 if small else "auto",
@@ -130,8 +128,3 @@ class Comparison:
         own = getattr(getattr(model, "generation_config", None), "eos_token_id", None) or []
         others = own if isinstance(own, list) else [own]
         return [self.stop.id, *(token for token in others if token != self.stop.id)]
-
-    def _template_parity(self) -> float:
-        from phi3studio.worker.genai import GenaiModel
-
-        return template_parity(GenaiModel(self.exported, self.threads), self.data)

@@ -214,8 +214,11 @@ def _finished(ids: Sequence[int], stops: Sequence[int], tokenizer: Any) -> tuple
 
 def measure_exported(
     folder: Path, tokenizer: Any, data: HeldOut, stops: Sequence[int], threads: int, on_row: OnRow
-) -> Metrics:
-    """Measure an exported model through onnxruntime-genai, row by row as it will be used."""
+) -> tuple[Metrics, float]:
+    """Measure an exported model through onnxruntime-genai, row by row as it will be used.
+
+    Returns the figures and :func:`template_parity`, for which the model need not load again.
+    """
     from phi3studio.worker.genai import GenaiModel
 
     began = time.monotonic()
@@ -240,12 +243,13 @@ def measure_exported(
         text, stopped = _finished(answer, stops, tokenizer)
         score.add_answer(row, text, stopped)
         on_row(score.rows, len(data.rows))
-    return score.metrics(
+    metrics = score.metrics(
         "exported",
         tokens_per_s=tokens / max(1e-9, seconds),
         load_s=load_s,
         bytes=folder_bytes(folder),
     )
+    return metrics, template_parity(model, data)
 
 
 def _loss(logits: npt.NDArray[np.float32], expected: Sequence[int]) -> float:

@@ -28,6 +28,7 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.files import folder_bytes
+from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.preflight import check_disk
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import olive_config as oc
@@ -167,7 +168,7 @@ class Pipeline:
             hidden=0,
             layers=0,
             vocabulary=0,
-            file_bytes=sum(f.stat().st_size for f in self._model.glob("*.safetensors")),
+            file_bytes=weight_bytes(self._model),
         )
         check_disk(self.recipe, size, self.run.path)
 
