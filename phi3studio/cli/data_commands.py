@@ -279,7 +279,7 @@ def _shape_keys(shape: ShapeProposal) -> dict[str, Any]:
 
 
 def _data_json(recipe: Recipe) -> dict[str, Any]:
-    return recipe.data.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return recipe.rows.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
 
 
 # --- text for people -----------------------------------------------------------------------

@@ -148,7 +148,7 @@ async def _look_at_data(recipe: Recipe, partial: bool) -> list[str]:
     from phi3studio.services.inspector import Inspector
 
     data = recipe.data
-    if data.format == "hub":
+    if data is None or data.format == "hub":
         return []
     if not Path(data.source).exists():
         return [f"{data.source} is not there yet; the recipe needs it."]

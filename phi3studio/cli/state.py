@@ -53,7 +53,7 @@ def run_lines(run: RunFolder, view: RunView) -> list[str]:
     state = run.state(view)
     lines = [
         f"{run.name}   {state}",
-        f"  data    {recipe.data.source}",
+        f"  data    {recipe.data.source if recipe.data else 'none'}",
         f"  model   {recipe.model.source} · LoRA rank {recipe.method.rank}",
     ]
     if state in ("running", "queued") and view.stage:

@@ -13,14 +13,14 @@ from phi3studio.domain.recipe import Recipe
 # Resident memory of a worker that has imported torch, transformers and Olive (measured).
 IMPORTS_BYTES = 900 * 1024**2
 # ModelBuilder's peak per parameter (measured on the starter): plain int4, and k_quant_mixed.
-_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 17.0}
+_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 17.0, "auto": 17.0}
 # Adapter weight, gradient and AdamW's two moments, all float32.
 _ADAPTER_BYTES = 16
 # Bytes kept per token, layer and hidden unit for the backward pass, by activation size.
 _ACTIVATION_FACTOR = 18
 _ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # int4 weights with scales and 8-bit parts, by preset (bytes per parameter, measured).
-_INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85}
+_INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85, "auto": 0.85}
 # Forward, and backward without weight gradients: LoRA trains only the small matrices.
 _FLOPS_A_PARAMETER = 4.0
 

@@ -46,6 +46,7 @@ class Started(Payload):
     device: str = "cpu"
     threads: int = 0
     versions: dict[str, str] = Field(default_factory=dict)
+    stages: tuple[StageName, ...] = STAGES
 
 
 class Stage(Payload):

@@ -287,16 +287,17 @@ def to_recipe(draft: Draft) -> Recipe:
 
 def from_recipe(recipe: Recipe, name: str = "") -> Draft:
     """A draft to run *recipe* again with changes; every page counts as seen."""
-    template = recipe.data.template
+    data = recipe.rows
+    template = data.template
     return Draft(
         name=name or recipe.name,
-        source=Source(**{name: getattr(recipe.data, name) for name in Source.model_fields}),
+        source=Source(**{name: getattr(data, name) for name in Source.model_fields}),
         shape="columns" if template else "messages",
         prompt=template.prompt if template else "",
         completion=template.completion if template else "",
-        messages=recipe.data.messages or "messages",
-        repairs=tuple(recipe.data.repairs),
-        split=recipe.data.split,
+        messages=data.messages or "messages",
+        repairs=tuple(data.repairs),
+        split=data.split,
         model=recipe.model.source,
         revision=recipe.model.revision,
         trust_remote_code=recipe.model.trust_remote_code,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from phi3studio.domain.dataset import DataFormat as DataFormat
 from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.events import STAGES, StageName
 from phi3studio.domain.template import nearest, parse_template
 
 RECIPE_VERSION = 1
@@ -25,9 +26,11 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda"]
 Provider = Literal["cpu", "cuda", "dml"]
 Quantisation = Literal["int4", "fp32", "fp16", "bf16"]
-Int4Preset = Literal["quality", "fast", "small"]
+Int4Preset = Literal["auto", "quality", "fast", "small"]
 MethodKind = Literal["lora", "qlora", "dora"]
 TargetModules = Literal["auto", "attention", "all_linear"]
+Step = Literal["train", "merge", "quantise", "verify"]
+ALL_STEPS: tuple[Step, ...] = ("train", "merge", "quantise", "verify")
 
 
 # What other tools call our keys.
@@ -182,6 +185,11 @@ class Model(_Section):
         description="Name from the catalogue, or the path of a model folder.",
     )
     revision: str | None = Field(None, description="Revision on the hub; a commit is safest.")
+    adapter: str | None = Field(
+        None,
+        description="Folder of a LoRA adapter (PEFT) over this model. With the step train it is "
+        "trained further; without, it is merged as it is.",
+    )
     trust_remote_code: bool = Field(
         False,
         description="Run Python code that the model folder brings. Off unless you have read it.",
@@ -238,6 +246,20 @@ class Training(_Section):
     checkpoint_minutes: float = Field(
         0.5, gt=0, description="Longest time between two checkpoints, in minutes."
     )
+    keep_best: bool = Field(
+        True,
+        description="Export the adapter of the evaluation with the lowest loss, not the last one.",
+    )
+    early_stopping: int = Field(
+        0,
+        ge=0,
+        description="Stop after so many evaluations in a row that were no better; 0 never stops.",
+    )
+    recover: bool = Field(
+        True,
+        description="When the memory does not suffice, go on from the last checkpoint with safer "
+        "settings (smaller batches, then gradient checkpointing, then shorter rows).",
+    )
 
 
 class Target(_Section):
@@ -249,20 +271,96 @@ class Target(_Section):
     int4: Int4Preset = Field(
         "quality",
         description="quality: some layers in 8 bits, and calibrated on your rows for models under "
-        "a billion parameters; fast: plain int4; small: the embedding in int4 too.",
+        "a billion parameters; fast: plain int4; small: the embedding in int4 too; auto: the "
+        "smallest of the three that is faithful.",
+    )
+    block_size: Literal[16, 32, 64, 128, 256] = Field(
+        32, description="int4: so many weights share one scale; smaller is more exact."
+    )
+    accuracy_level: Literal[0, 1, 2, 3, 4] = Field(
+        4,
+        description="int4: the number format of the products (0 as the model, 1 float32, "
+        "2 float16, 3 bfloat16, 4 int8); 4 is the fastest on a CPU.",
+    )
+
+
+class Fidelity(_Section):
+    """How much worse than the merged model the exported one may be."""
+
+    points_lost: float = Field(
+        3.0, ge=0, le=100, description="At most so many points (percent) of the task score."
+    )
+    stops: float = Field(
+        0.99, ge=0, le=1, description="At least this share of the answers ends by itself."
     )
 
 
 class Recipe(_Section):
-    """One fine-tune, from data file to exported model."""
+    """One fine-tune, from data file to exported model.
+
+    ``steps`` leaves parts out: train alone gives an adapter; merge alone puts ``model.adapter``
+    into the base; quantise alone exports the base model; train and quantise without merge export
+    the base once, with the adapter beside it.
+    """
 
     version: Literal[1] = Field(1, description="Format version of this file.")
     name: Annotated[str, Field(min_length=1, max_length=80)] = "fine-tune"
-    data: Data
+    steps: list[Step] = Field(
+        list(ALL_STEPS), min_length=1, description="What is done, in this order."
+    )
+    data: Data | None = Field(
+        None, description="The rows. Only recipes without the step train can do without."
+    )
     model: Model = Model()
     method: Method = Method()
     training: Training = Training()
     target: Target = Target()
+    fidelity: Fidelity = Fidelity()
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, value: list[Step]) -> list[Step]:
+        return [step for step in ALL_STEPS if step in value]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Recipe:
+        steps, adapter = self.steps, self.model.adapter
+        if "train" in steps and self.data is None:
+            raise InputError(
+                "recipe.no_data",
+                "The recipe has no data, so there is nothing to train on.",
+                "Add data (phi3studio recipe new --data FILE writes it), or leave train out of "
+                "steps.",
+            )
+        if "merge" in steps and "train" not in steps and adapter is None:
+            raise InputError(
+                "recipe.no_adapter",
+                "The recipe merges an adapter, but it neither trains nor names one.",
+                "Name its folder in model.adapter, or leave merge out of steps.",
+            )
+        if steps == ["verify"]:
+            raise InputError(
+                "recipe.only_verify",
+                "The recipe only verifies, but makes nothing to be verified.",
+                "Add quantise to steps; a finished run is verified by phi3studio verify RUN.",
+            )
+        return self
+
+    @property
+    def stages(self) -> tuple[StageName, ...]:
+        """The stages of its run: prepare, then the steps."""
+        return tuple(name for name in STAGES if name == "prepare" or name in self.steps)
+
+    @property
+    def rows(self) -> Data:
+        """The data of a recipe that has some; :class:`InputError` for one that has none."""
+        if self.data is None:
+            raise InputError(
+                "recipe.no_data",
+                f"The recipe “{self.name}” has no data.",
+                "Add data to it: phi3studio recipe new --data FILE writes such a part.",
+            )
+        return self.data
 
     @property
     def slug(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from phi3studio.domain.events import (
+    STAGES,
     Artifact,
     Event,
     Finished,
@@ -53,6 +54,7 @@ class RunView:
     stage: StageName | None = None
     stage_index: int = 0
     stage_count: int = 0
+    stages: tuple[StageName, ...] = STAGES
     progress: Progress | None = None
     finished: Finished | None = None
     paused: bool = False
@@ -97,6 +99,7 @@ def _apply(view: RunView, event: Event) -> RunView:
                 waiting=False,
                 device=p.device,
                 versions=p.versions,
+                stages=p.stages,
                 finished=None,
                 paused=False,
                 progress=None,

@@ -80,8 +80,8 @@ class RecordedInspector:
 
     async def preview(self, recipe: Recipe, row: int) -> Preview:
         """A row, cut into pieces that look like tokens."""
-        raw = _rows(recipe.data.source)[row]
-        template = recipe.data.template
+        raw = _rows(recipe.rows.source)[row]
+        template = recipe.rows.template
         assert template is not None
         prompt = parse_template(template.prompt, "prompt").render(raw)
         completion = parse_template(template.completion, "completion").render(raw)
@@ -102,16 +102,16 @@ class RecordedInspector:
 
     async def check(self, recipe: Recipe) -> AsyncIterator[CheckProgress | Report]:
         """Progress, then a report with two findings."""
-        rows = _rows(recipe.data.source)
+        rows = _rows(recipe.rows.source)
         yield CheckProgress(done=len(rows) // 2, total=len(rows), rows=len(rows) // 2)
         await asyncio.sleep(0)
-        template = recipe.data.template
+        template = recipe.rows.template
         assert template is not None
         label = template.label_column
         counted = Counter(str(row.get(label)).strip() for row in rows) if label else Counter[str]()
         lengths = sorted(len(_PIECES.findall(template.prompt + json.dumps(row))) for row in rows)
-        held = round(len(rows) * recipe.data.split.held_out)
-        repaired = {repair.kind for repair in recipe.data.repairs}
+        held = round(len(rows) * recipe.rows.split.held_out)
+        repaired = {repair.kind for repair in recipe.rows.repairs}
         findings = [f for f in _findings(label or "") if f.repairs[0].repair.kind not in repaired]
         low, high = lengths[0], lengths[-1] + 1
         width = max(1, -(-(high - low) // 16))

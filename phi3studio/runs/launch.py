@@ -39,7 +39,8 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
     environment = dict(os.environ if base is None else base)
     work = run.work
     # Only rows of a hub data set have to come from outside.
-    offline = "0" if run.recipe().data.format == "hub" else "1"
+    data = run.recipe().data
+    offline = "0" if data is not None and data.format == "hub" else "1"
     environment.update(
         {
             "PYTHONUNBUFFERED": "1",

@@ -19,8 +19,9 @@ _USUAL_BYTES = 2
 
 def check_before_start(recipe: Recipe, home: Home) -> None:
     """Raise :class:`InputError` for what would certainly stop the run at its beginning."""
-    if recipe.data.format != "hub":
-        for name in (recipe.data.source, *recipe.data.also, recipe.data.split.file):
+    data = recipe.data
+    if data is not None and data.format != "hub":
+        for name in (data.source, *data.also, data.split.file):
             if name is not None and not _exists(name):
                 raise InputError(
                     "data.no_file",
@@ -28,6 +29,13 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
                     "Correct data.source (or data.split.file) in the recipe; a relative path "
                     "starts at the recipe's folder.",
                 )
+    adapter = recipe.model.adapter
+    if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
+        raise InputError(
+            "model.no_adapter",
+            f"There is no LoRA adapter in {adapter}: it has no adapter_config.json.",
+            "Name the folder of a PEFT adapter in model.adapter; a run keeps its own in adapter/.",
+        )
     store = ModelStore(home)
     source = recipe.model.source
     entry = store.entry(source)

@@ -32,15 +32,18 @@ def read_recipe(path: Path) -> Recipe:
 def absolute(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with every relative path made absolute from *folder*."""
     data = recipe.data
-    split = data.split
-    if split.file is not None:
-        split = split.model_copy(update={"file": str(_from(folder, split.file))})
-    changes: dict[str, Any] = {"split": split}
-    if data.format != "hub":
-        changes["source"] = str(_from(folder, data.source))
-        changes["also"] = [str(_from(folder, name)) for name in data.also]
-    data = data.model_copy(update=changes)
+    if data is not None:
+        split = data.split
+        if split.file is not None:
+            split = split.model_copy(update={"file": str(_from(folder, split.file))})
+        changes: dict[str, Any] = {"split": split}
+        if data.format != "hub":
+            changes["source"] = str(_from(folder, data.source))
+            changes["also"] = [str(_from(folder, name)) for name in data.also]
+        data = data.model_copy(update=changes)
     model = recipe.model
+    if model.adapter is not None:
+        model = model.model_copy(update={"adapter": str(_from(folder, model.adapter))})
     if "/" in model.source or "\\" in model.source or model.source.startswith("."):
         named = _from(folder, model.source)
         # A hub id looks like a relative path; it is one only if the folder is there.
@@ -85,9 +88,10 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     """
     folder = path.absolute().parent
     values = absolute(recipe, Path.cwd()).to_json()
-    data = values["data"]
-    data["source"] = _relative(folder, data["source"])
-    data["also"] = [_relative(folder, name) for name in data["also"]]
+    data = values.get("data")
+    if data is not None:
+        data["source"] = _relative(folder, data["source"])
+        data["also"] = [_relative(folder, name) for name in data["also"]]
     if path.suffix.lower() in (".yaml", ".yml"):
         text = _yaml(values)
     else:

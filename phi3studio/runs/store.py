@@ -42,6 +42,7 @@ class RunFolder:
     ``data/``           the examples that are trained and held out, with their manifest
     ``checkpoints/``    the training's state, for resuming
     ``adapter/``        the trained LoRA adapter (PEFT format)
+    ``merged/``         the merged model, where the recipe makes no ONNX model of it
     ``model/``          the exported ONNX model
     ``work/``           intermediate files, removed at the end
     ==================  ===================================================================
@@ -88,6 +89,10 @@ class RunFolder:
     @property
     def adapter(self) -> Path:
         return self.path / "adapter"
+
+    @property
+    def merged(self) -> Path:
+        return self.path / "merged"
 
     @property
     def model(self) -> Path:

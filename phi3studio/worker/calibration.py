@@ -15,13 +15,15 @@ _GENERAL_ROWS = 40
 _LONGEST = 512
 
 
-def write_calibration(train: Path, tokenizer: Any, file: Path) -> None:
+def write_calibration(train: Path | None, tokenizer: Any, file: Path) -> None:
     """Write token rows of *train* (as ``prepare`` left it) and of general text to *file*."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    own = pq.read_table(train, columns=["input_ids"]).slice(0, _OWN_ROWS)["input_ids"].to_pylist()
-    rows = [row[:_LONGEST] for row in own]
+    rows: list[list[int]] = []
+    if train is not None:
+        own = pq.read_table(train, columns=["input_ids"]).slice(0, _OWN_ROWS)["input_ids"]
+        rows = [row[:_LONGEST] for row in own.to_pylist()]
     rows += [list(tokenizer(text)["input_ids"])[:_LONGEST] for text in _general_texts()]
     pq.write_table(pa.table({"input_ids": pa.array(rows, pa.list_(pa.int32()))}), file)
 

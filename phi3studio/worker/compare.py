@@ -33,9 +33,9 @@ class Comparison:
     """
 
     base: Path
-    adapter: Path
+    adapter: Path | None
     merged: Path | None
-    exported: Path
+    exported: Path | None
     tokenizer: Any
     stop: Stop
     data: HeldOut
@@ -44,11 +44,19 @@ class Comparison:
     results: dict[ModelRole, Metrics] = field(default_factory=dict)
     _parity: float = 1.0
 
-    roles: tuple[ModelRole, ...] = ("base", "merged", "exported")
+    @property
+    def roles(self) -> tuple[ModelRole, ...]:
+        """The models that there are: base, merged where there is an adapter, exported."""
+        found: list[ModelRole] = ["base"]
+        if self.adapter is not None:
+            found.append("merged")
+        if self.exported is not None:
+            found.append("exported")
+        return tuple(found)
 
     def measure(self, role: ModelRole, on_row: OnRow) -> Metrics:
         """Measure one model; *on_row* hears the rows done and their number."""
-        if role == "exported":
+        if role == "exported" and self.exported is not None:
             result, self._parity = measure_exported(
                 self.exported, self.tokenizer, self.data, self._stops(), self.threads, on_row
             )
@@ -63,7 +71,10 @@ class Comparison:
     def findings(self) -> list[Notice]:
         """What a user has to know about the result; empty when all is well."""
         found: list[Notice] = []
-        merged, exported = self.results["merged"], self.results["exported"]
+        if "exported" not in self.results:
+            return found
+        merged = self.results.get("merged") or self.results["base"]
+        exported = self.results["exported"]
         lost = merged.accuracy - exported.accuracy
         if lost > WORST_ACCURACY_LOSS:
             found.append(
@@ -117,7 +128,7 @@ class Comparison:
             dtype=torch.float32 if small else "auto",
             trust_remote_code=self.trust_remote_code,
         )
-        if role == "merged" and self.merged is None:
+        if role == "merged" and self.merged is None and self.adapter is not None:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, self.adapter).merge_and_unload()

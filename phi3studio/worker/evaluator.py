@@ -91,7 +91,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()
-    data = recipe.data.model_copy(update=plain)
+    data = recipe.rows.model_copy(update=plain)
     longest = recipe.training.sequence_length
     process: Process | None = None
     rows: list[HeldOutRow] = []

@@ -69,12 +69,13 @@ def place_exported(
     _drop_code(output)
     _name_classic_tokenizer(output / "tokenizer_config.json")
     _list_stop(output / "genai_config.json", stop)
+    template = recipe.data.template if recipe.data else None
     facts: dict[str, Any] = {
         "version": 1,
         "name": recipe.name,
         "base_model": recipe.model.source,
         "stop": {"text": stop.text, "id": stop.id},
-        "template": recipe.data.template.model_dump() if recipe.data.template else None,
+        "template": template.model_dump() if template else None,
     }
     write_json(output / CHAT_FACTS, facts)
     _check_answers(output, stop, probe, threads)

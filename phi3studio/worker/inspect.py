@@ -111,19 +111,19 @@ class Inspector:
 
         recipe = _recipe(params)
         number = int(params.get("row", 0))
-        cache = self._rows.of(recipe.data)
+        cache = self._rows.of(recipe.rows)
         rows = cache.get(number, 1, cancel.check) if number >= 0 else []
         if not rows:
             last = f"; the last is row {cache.count}" if cache.count else ""
             raise InputError(
                 "data.no_row",
-                f"{Path(recipe.data.source).name} has no row {number + 1}{last}.",
+                f"{Path(recipe.rows.source).name} has no row {number + 1}{last}.",
                 "Ask for a row that exists.",
             )
         known = [*cache.columns, *rows[0]]
-        check_columns(recipe.data, known)
+        check_columns(recipe.rows, known)
         encoder = self._encoders.of(recipe.model.source)
-        process = Process(recipe.data, encoder, recipe.training.sequence_length, known)
+        process = Process(recipe.rows, encoder, recipe.training.sequence_length, known)
         return preview(process, rows[0], number).model_dump(mode="json")
 
     def check(
@@ -135,7 +135,7 @@ class Inspector:
         training = recipe.training
         encoder = self._encoders.of(recipe.model.source)
         checking = check(
-            recipe.data,
+            recipe.rows,
             encoder,
             training.sequence_length,
             training.batch_size * training.accumulation,

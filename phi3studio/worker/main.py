@@ -67,7 +67,8 @@ def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMete
             attempt = run.view().attempt + 1
             governor = _start_libraries(emit)
             from phi3studio.worker import hardware
-            from phi3studio.worker.pipeline import Pipeline
+            from phi3studio.worker.pipeline import execute
+            from phi3studio.worker.stages.attempt import Attempt
 
             device = hardware.choose_device(recipe)
             emit(
@@ -77,10 +78,11 @@ def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMete
                     device=device,
                     threads=governor.threads,
                     versions=_versions(),
+                    stages=recipe.stages,
                 )
             )
             precision = hardware.choose_precision(recipe, device)
-            Pipeline(run, recipe, emit, control, memory, device, precision, governor).execute()
+            execute(Attempt(run, recipe, emit, control, memory, device, precision, governor))
     except Cancelled:
         emit(Finished(outcome="cancelled", peak_memory=memory.peak))
         return 130

@@ -152,9 +152,9 @@ def _data_config(data: dict[str, Any], recipe: Recipe, stop: str) -> dict[str, A
         "stop": stop,
         "rank_stabilised": recipe.method.rank_stabilised,
     }
-    if recipe.data.template is not None:
-        pre_process["prompt"] = recipe.data.template.prompt
-        pre_process["completion"] = recipe.data.template.completion
+    if recipe.rows.template is not None:
+        pre_process["prompt"] = recipe.rows.template.prompt
+        pre_process["completion"] = recipe.rows.template.completion
     file = Path(data["load_dataset_config"]["data_files"]).as_posix()
     return {
         "name": data["name"],
@@ -179,7 +179,7 @@ def _write_rows(
 ) -> tuple[str, str | None]:
     """Write the rows that are trained, and those of the evaluations if there are any; returns
     the names of the files, from *out*."""
-    data = recipe.data
+    data = recipe.rows
     main = list(_rows_of(recipe, data, encoder, prepared.train))
     train = _write_jsonl(out, "train", main)
     if not recipe.training.evaluations:

@@ -7,6 +7,7 @@ model loading, adapter set-up and output, and brings its own data path, loss and
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from copy import deepcopy
@@ -20,6 +21,7 @@ from olive.passes.olive_pass import PassConfigParam
 from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 
+from phi3studio.domain.errors import InputError
 from phi3studio.worker.examples import CalibrationDataset, ExampleDataset, collate_packed
 from phi3studio.worker.olive_config import CALIBRATION, PRE_PROCESS
 
@@ -34,6 +36,7 @@ class PassHooks:
     callbacks: Sequence[TrainerCallback] = ()
     on_tokens: Callable[[int], None] = lambda tokens: None
     checkpoint: Path | None = None
+    start_from: Path | None = None
     on_module: Callable[[], None] = lambda: None
 
 
@@ -119,6 +122,8 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         arguments.eval_strategy = arguments.eval_strategy if eval_data is not None else "no"
         if not arguments.output_dir:
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
+        if hooks.start_from is not None:
+            load_adapter(model, hooks.start_from)
         trainer = PackedTrainer(
             on_tokens=hooks.on_tokens,
             model=model,
@@ -136,6 +141,28 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             torch.cuda.empty_cache()
         output_model.set_resource("adapter_path", adapter)
         return output_model
+
+
+def load_adapter(model: Any, adapter: Path) -> None:
+    """Put an adapter's weights into the fresh adapter of *model*.
+
+    Raises :class:`InputError` when the two attach to other layers or have another rank.
+    """
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    given = load_file(adapter / "adapter_model.safetensors")
+    own = {name: value.shape for name, value in get_peft_model_state_dict(model).items()}
+    if {name: value.shape for name, value in given.items()} != own:
+        config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+        modules = ", ".join(sorted(config.get("target_modules") or []))
+        raise InputError(
+            "recipe.other_adapter_shape",
+            f"The adapter in {adapter} has rank {config.get('r')} on {modules}; the recipe's "
+            "method has another rank or other modules, so it cannot be trained further.",
+            f"Set method.rank: {config.get('r')} and method.target_modules: [{modules}].",
+        )
+    set_peft_model_state_dict(model, given)
 
 
 class StudioLoRA(_PackedTraining):

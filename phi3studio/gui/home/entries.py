@@ -32,7 +32,8 @@ class RunEntry:
     @property
     def data(self) -> str:
         """The name of the data file."""
-        return PurePath(self.recipe.data.source).name if self.recipe else ""
+        data = self.recipe.data if self.recipe else None
+        return PurePath(data.source).name if data else ""
 
     @property
     def live(self) -> bool:

@@ -81,7 +81,7 @@ def prepare(
 
 
 def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: ProgressFn) -> Prepared:
-    data, longest = recipe.data, recipe.training.sequence_length
+    data, longest = recipe.rows, recipe.training.sequence_length
     main = _Reading(data, encoder, longest)
     second = _second_file(data, encoder, longest)
     surveyed = main.survey(lambda share, rows: on_progress(*_at(_FIRST_PASS * share, rows)))
@@ -310,7 +310,7 @@ def _manifest(
     second: _Reading | None,
     rows: int,
 ) -> dict[str, Any]:
-    data = recipe.data
+    data = recipe.rows
     manifest: dict[str, Any] = {
         "version": 1,
         "source": {

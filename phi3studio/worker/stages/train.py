@@ -1,0 +1,88 @@
+"""Train: Olive's LoRA pass, ours on top of it, from the last whole checkpoint on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from phi3studio.domain.estimate import total_steps
+from phi3studio.worker import olive_config as oc
+from phi3studio.worker.stages.attempt import Attempt
+
+
+def is_done(attempt: Attempt) -> bool:
+    """Whether the adapter is there."""
+    return attempt.run.adapter.is_dir()
+
+
+def do(attempt: Attempt) -> None:
+    """Train the adapter and place it in the run's folder."""
+    attempt.say("starting the training")
+    from phi3studio.worker import passes, train
+    from phi3studio.worker.export import place_adapter
+    from phi3studio.worker.olive_run import run_workflow
+
+    recipe, run = attempt.recipe, attempt.run
+    checkpoint = _last_checkpoint(attempt)
+    steps = total_steps(recipe, attempt.prepared.train_rows)
+    evaluations = recipe.training.evaluations
+    scratch = attempt.scratch("train")
+    plan = oc.TrainPlan(
+        model=attempt.opened.model,
+        train_file=attempt.prepared.train,
+        eval_file=_eval_file(attempt, scratch) if evaluations else None,
+        checkpoints=run.checkpoints,
+        output=scratch / "output",
+        cache=scratch / "cache",
+        total_steps=steps,
+        device=attempt.device,
+        precision=attempt.precision,
+        target_modules=attempt.opened.facts.target_modules(recipe.method.target_modules),
+        eval_steps=max(1, steps // evaluations) if evaluations else None,
+    )
+    callback = train.RunCallback(
+        attempt.emit,
+        attempt.control,
+        attempt.memory,
+        attempt.governor,
+        interval_s=60 * recipe.training.checkpoint_minutes,
+    )
+    hooks = passes.PassHooks(
+        callbacks=[callback],
+        on_tokens=callback.count_tokens,
+        checkpoint=checkpoint,
+        start_from=Path(recipe.model.adapter) if recipe.model.adapter else None,
+    )
+    with passes.pass_hooks(hooks):
+        made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
+    place_adapter(made.adapter, run.adapter)
+    attempt.artifact("adapter", run.adapter)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _last_checkpoint(attempt: Attempt) -> Path | None:
+    from phi3studio.worker.train import last_checkpoint
+
+    checkpoint, damaged = last_checkpoint(attempt.run.checkpoints)
+    for name in damaged:
+        instead = f"going on from {checkpoint.name}." if checkpoint else "starting again."
+        attempt.notice(
+            "train.damaged_checkpoint",
+            f"{name} was cut short and is not used; {instead}",
+            "warning",
+        )
+    if checkpoint is not None:
+        attempt.notice("train.resumed", f"Going on from {checkpoint.name}.")
+    else:
+        shutil.rmtree(attempt.run.checkpoints, ignore_errors=True)
+    return checkpoint
+
+
+def _eval_file(attempt: Attempt, folder: Path) -> Path:
+    """The first held-out rows, as the data of the evaluations during the training."""
+    import pyarrow.parquet as pq
+
+    file = folder / "evaluation.parquet"
+    rows = pq.read_table(attempt.prepared.held_out)
+    pq.write_table(rows.slice(0, oc.EVALUATION_ROWS), file)
+    return file
