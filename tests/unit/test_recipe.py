@@ -47,7 +47,14 @@ COMPLETE: dict[str, Any] = {
             "limit": 10,
         },
     },
-    "model": {"source": "/model", "revision": "abc", "trust_remote_code": False},
+    "steps": ["train", "merge", "quantise"],
+    "model": {
+        "source": "/model",
+        "revision": "abc",
+        "adapter": "/adapter",
+        "trust_remote_code": False,
+    },
+    "fidelity": {"points_lost": 2.0, "stops": 0.9},
     "method": {
         "kind": "lora",
         "rank": 8,
@@ -73,8 +80,18 @@ COMPLETE: dict[str, Any] = {
         "gradient_checkpointing": True,
         "evaluations": 0,
         "checkpoint_minutes": 0.5,
+        "keep_best": False,
+        "early_stopping": 2,
+        "recover": False,
     },
-    "target": {"train_on": "cpu", "provider": "dml", "quantisation": "fp16", "int4": "fast"},
+    "target": {
+        "train_on": "cpu",
+        "provider": "dml",
+        "quantisation": "fp16",
+        "int4": "fast",
+        "block_size": 64,
+        "accuracy_level": 1,
+    },
 }
 
 # As version 0.1.0 wrote it into a run's folder: every later version has to read it.
