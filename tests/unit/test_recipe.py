@@ -238,11 +238,51 @@ def test_a_version_that_never_was_is_refused(version) -> None:
     assert refusal(changed("version", version)).code == "recipe.invalid_value"
 
 
-@pytest.mark.parametrize("values", [{}, {"data": {}}, {"data": {"template": {"prompt": "{q}"}}}])
+@pytest.mark.parametrize("values", [{"data": {}}, {"data": {"template": {"prompt": "{q}"}}}])
 def test_a_missing_key_is_named(values) -> None:
     error = refusal(values)
     assert error.code == "recipe.missing_key"
     assert "data" in error.message
+
+
+# --- steps left out -----------------------------------------------------------------------------
+
+WITHOUT_DATA = {name: value for name, value in SMALLEST.items() if name != "data"}
+
+
+def test_steps_are_put_in_order_and_give_the_stages() -> None:
+    recipe = parse_recipe(SMALLEST | {"steps": ["quantise", "train", "train"]})
+    assert recipe.steps == ["train", "quantise"]
+    assert recipe.stages == ("prepare", "train", "quantise")
+
+
+@pytest.mark.parametrize(
+    ("steps", "model"),
+    [
+        (["quantise"], {}),
+        (["merge"], {"adapter": "/a"}),
+        (["merge", "quantise"], {"adapter": "/a"}),
+    ],
+)
+def test_what_trains_nothing_needs_no_data(steps, model) -> None:
+    recipe = parse_recipe(WITHOUT_DATA | {"steps": steps, "model": model})
+    assert recipe.data is None
+    with pytest.raises(InputError):
+        _ = recipe.rows
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        (WITHOUT_DATA, "recipe.no_data"),
+        (WITHOUT_DATA | {"steps": ["merge"]}, "recipe.no_adapter"),
+        (SMALLEST | {"steps": ["verify"]}, "recipe.only_verify"),
+        (SMALLEST | {"steps": []}, "recipe.invalid_value"),
+        (SMALLEST | {"steps": ["dance"]}, "recipe.invalid_value"),
+    ],
+)
+def test_steps_that_make_no_sense_are_refused(values, code) -> None:
+    assert refusal(values).code == code
 
 
 BAD_VALUES = [

@@ -134,13 +134,14 @@ def _check_exportable(folder: Path, config: dict[str, Any]) -> None:
 def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
     """Settings of the recipe that this model cannot carry."""
     length = recipe.training.sequence_length
-    if facts.context and length > facts.context:
+    if recipe.data is not None and facts.context and length > facts.context:
         raise InputError(
             "recipe.sequence_too_long",
             f"training.sequence_length is {length}, but the model's context is {facts.context}.",
             f"Set training.sequence_length to {facts.context} or less.",
         )
-    facts.target_modules(recipe.method.target_modules)
+    if "train" in recipe.steps:
+        facts.target_modules(recipe.method.target_modules)
 
 
 def _first_line(exc: Exception) -> str:
