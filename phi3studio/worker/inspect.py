@@ -31,14 +31,12 @@ from phi3studio.domain.dataset import RowPage, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.tokenise import Encoder, Tokenizer
+from phi3studio.worker.imports import auto_tokenizer
 from phi3studio.worker.service import Cancel, Handler
 
 _MOST_ROWS = 500
 _MODELS = 3
 _PROGRESS_S = 0.1
-# transformers replaces its own module while it is imported: a second thread that imports it
-# meanwhile can be left with the first, empty one.
-_importing_transformers = threading.Lock()
 
 
 def handlers() -> dict[str, Handler]:
@@ -61,8 +59,7 @@ def warm_up() -> None:
     import rensa  # type: ignore[import-untyped]  # noqa: F401
 
     _ = pyarrow.compute.utf8_lower, pyarrow.parquet.ParquetFile
-    with _importing_transformers:
-        from transformers import AutoTokenizer  # noqa: F401 - takes most of the time
+    auto_tokenizer()  # Takes most of the time.
 
 
 class Inspector:
@@ -180,11 +177,8 @@ class Encoders:
 
 def load_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer in a model folder; raises :class:`InputError` if there is none."""
-    with _importing_transformers:
-        from transformers import AutoTokenizer
-
     try:
-        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer: Tokenizer = auto_tokenizer().from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as exc:
         reason = (str(exc).splitlines() or [type(exc).__name__])[0]
         raise InputError(

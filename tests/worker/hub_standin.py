@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_standinstandinstandin"
 COMMIT = "c" * 40
@@ -55,6 +55,16 @@ class Repo:
     def is_large(self, path: str) -> bool:
         return path.endswith(".safetensors") or len(self.files[path]) >= self.large_from
 
+    def entry(self, path: str) -> dict[str, Any]:
+        """What a file tree says of a file."""
+        data = self.files[path]
+        size = len(data)
+        item = {"type": "file", "oid": known_hash(git_hash, data), "size": size, "path": path}
+        if self.is_large(path):
+            lfs = {"oid": known_hash(sha256, data), "size": size, "pointerSize": 134}
+            return item | {"lfs": lfs}
+        return item
+
     def sibling(self, path: str) -> dict[str, Any]:
         data = self.files[path]
         item: dict[str, Any] = {
@@ -69,6 +79,11 @@ class Repo:
                 "pointerSize": 134,
             }
         return item | self.claims.get(path, {})
+
+
+def directory(path: str) -> dict[str, Any]:
+    """What a file tree says of a folder."""
+    return {"type": "directory", "oid": "0" * 40, "size": 0, "path": path}
 
 
 @dataclass(frozen=True)
@@ -170,6 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_POST(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._answer()
+
     def _answer(self) -> None:
         standin = self.server.standin
         path = unquote(urlsplit(self.path).path)
@@ -197,11 +216,16 @@ class _Handler(BaseHTTPRequestHandler):
             if found is None:
                 return self._error(404, {})
             return self._file(request, found, {"ETag": f'"{path.rpartition("/")[2]}"'})
-        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+        # A data set is known as “datasets/owner/name”, as in the addresses of its files.
+        path = path.replace("/api/datasets/", "/api/models/datasets/", 1)
+        repo = r"((?:datasets/)?[^/]+/[^/]+)"
+        if match := re.fullmatch(rf"/api/models/{repo}(?:/revision/(.+))?", path):
             return self._info(request, match[1], match[2])
-        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", path):
-            return self._tree(request, match[1], match[2])
-        if match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        if match := re.fullmatch(rf"/api/models/{repo}/tree/([^/]+)(?:/(.*))?", path):
+            return self._tree(request, match[1], match[2], match[3] or "")
+        if match := re.fullmatch(rf"/api/models/{repo}/paths-info/([^/]+)", path):
+            return self._paths_info(request, match[1], match[2])
+        if match := re.fullmatch(rf"/{repo}/resolve/([^/]+)/(.+)", path):
             return self._resolve(request, match[1], match[2], match[3])
         return self._error(404, {})
 
@@ -240,26 +264,40 @@ class _Handler(BaseHTTPRequestHandler):
             }
         )
 
-    def _tree(self, request: Request, hub_id: str, revision: str) -> None:
+    def _tree(self, request: Request, hub_id: str, revision: str, folder: str) -> None:
+        repo = self._repo(request, hub_id, revision)
+        if repo is None:
+            return None
+        recursive = "recursive=true" in self.path.lower()
+        inside = f"{folder}/" if folder else ""
+        entries: dict[str, dict[str, Any]] = {}
+        for path in repo.files:
+            if not path.startswith(inside):
+                continue
+            head, more, _ = path.removeprefix(inside).partition("/")
+            if more:
+                entries[inside + head] = directory(inside + head)
+            if recursive or not more:
+                entries[path] = repo.entry(path)
+        if folder and not entries:
+            return self._error(404, {"X-Error-Code": "EntryNotFound"})
+        return self._json(list(entries.values()))
+
+    def _paths_info(self, request: Request, hub_id: str, revision: str) -> None:
         repo = self._repo(request, hub_id, revision)
         if repo is None:
             return
-        entries = []
-        for path, data in repo.files.items():
-            entry = {
-                "type": "file",
-                "oid": known_hash(git_hash, data),
-                "size": len(data),
-                "path": path,
-            }
-            if repo.is_large(path):
-                entry["lfs"] = {
-                    "oid": known_hash(sha256, data),
-                    "size": len(data),
-                    "pointerSize": 134,
-                }
-            entries.append(entry)
-        self._json(entries)
+        try:
+            asked = json.loads(self.body)["paths"]
+        except ValueError:
+            asked = parse_qs(self.body.decode()).get("paths", [])
+        found = []
+        for path in asked if isinstance(asked, list) else [asked]:
+            if path in repo.files:
+                found.append(repo.entry(path))
+            elif any(name.startswith(f"{path}/") for name in repo.files):
+                found.append(directory(path))
+        self._json(found)
 
     def _resolve(self, request: Request, hub_id: str, revision: str, path: str) -> None:
         repo = self._repo(request, hub_id, revision)

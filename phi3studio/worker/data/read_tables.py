@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
+from phi3studio.runs.downloads import DownloadLog, Outcome
+from phi3studio.runs.paths import user_home
 from phi3studio.worker.data.encoding import LINE_BYTES
 from phi3studio.worker.data.files import CHUNK, DataFile
+from phi3studio.worker.imports import datasets_library
 
 Row = dict[str, Any]
 SizedRows = tuple[list[Row], int]
@@ -161,19 +165,28 @@ def _value_bytes(column: Any) -> Any:
 
 def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
     """The rows of a hub data set, streamed; nothing is kept on disk."""
-    import datasets
-
+    datasets = datasets_library()
     datasets.disable_progress_bars()
+    size = 0
+    outcome: Outcome = "stopped"
     try:
         stream = datasets.load_dataset(
             source.source, source.hub_config, split=source.hub_split, streaming=True
         )
         for row in stream:
-            yield row, _rough_size(row)
+            rough = _rough_size(row)
+            size += rough
+            yield row, rough
+        outcome = "done"
     except InputError:
+        outcome = "failed"
         raise
     except Exception as exc:
+        outcome = "failed"
         raise _hub_error(source, exc) from exc
+    finally:
+        host = urlsplit(datasets.config.HF_ENDPOINT).hostname or "huggingface.co"
+        DownloadLog(user_home().root).record(source.source, "data", (host,), size, outcome)
 
 
 def _rough_size(row: Row) -> int:
