@@ -9,10 +9,22 @@ from typing import Annotated
 import typer
 
 from phi3studio import __version__
-from phi3studio.cli import model_commands, recipe_commands, run_commands, try_commands
+from phi3studio.cli import (
+    estimate_commands,
+    model_commands,
+    recipe_commands,
+    run_commands,
+    try_commands,
+    verify_commands,
+)
+from phi3studio.cli.adapter_commands import adapters_app
+from phi3studio.cli.azure_commands import azure_app
 from phi3studio.cli.data_commands import data_app
+from phi3studio.cli.export_commands import export
 from phi3studio.cli.olive_commands import olive_app
 from phi3studio.cli.output import print_error
+from phi3studio.cli.serve_commands import serve
+from phi3studio.cli.settings_commands import settings
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 
 app = typer.Typer(
@@ -43,13 +55,21 @@ app.command("cancel")(run_commands.cancel)
 app.command("pause")(run_commands.pause)
 app.command("resume")(run_commands.resume)
 app.command("delete")(run_commands.delete)
+app.command("estimate")(estimate_commands.estimate)
+app.command("fit")(estimate_commands.fit)
 app.command("chat")(try_commands.chat)
 app.command("eval")(try_commands.evaluate)
+app.command("serve")(serve)
+app.command("export")(export)
+app.command("verify")(verify_commands.verify)
 app.command("doctor")(model_commands.doctor)
+app.command("settings")(settings)
 app.add_typer(recipe_commands.recipe_app, name="recipe")
 app.add_typer(model_commands.models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(adapters_app, name="adapters")
 app.add_typer(olive_app, name="olive")
+app.add_typer(azure_app, name="azure")
 
 
 @app.command("gui")

@@ -17,6 +17,7 @@ from phi3studio.domain.events import (
     Stage,
     StageDone,
     Started,
+    Verified,
     Waiting,
 )
 
@@ -56,6 +57,10 @@ class LiveView:
                 self._progress(p)
             case Notice(level="info"):
                 pass
+            case Notice(code=code) if code.startswith("fidelity."):
+                pass  # a part of the verdict
+            case Verified() as p:
+                self._line(f"      the exported model is {p.word}")
             case Notice() as p:
                 self._line(f"      ! {p.text}")
             case Metrics() as p:

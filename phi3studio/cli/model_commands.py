@@ -70,9 +70,13 @@ def get(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch a model into the hub's cache. After a break the same command goes on."""
+    """Fetch a model into the hub's cache. Ctrl-C pauses it; the same command goes on."""
     params = {"source": name, "revision": revision, "update": update, "code": code}
-    result = asyncio.run(_served("get", params, as_json))
+    try:
+        result = asyncio.run(_served("get", params, as_json))
+    except KeyboardInterrupt:
+        _say_paused(name)
+        raise
     if as_json:
         print_json(result)
     else:
@@ -193,6 +197,24 @@ def sign_out() -> None:
     typer.echo("The token is removed." if forget_hub_token() else "There was no token.")
 
 
+def _say_paused(name: str) -> None:
+    """What is kept of the download that was just stopped, and how to go on or drop it."""
+    from phi3studio.runs.models import ModelStore
+    from phi3studio.runs.paths import user_home
+
+    store = ModelStore(user_home())
+    kept = store.unfinished_bytes(name)
+    if not kept:
+        return
+    entry = store.entry(name)
+    of = f" of {size(entry.download_bytes)}" if entry else ""
+    typer.echo(
+        f"\nPaused: {size(kept)}{of} are kept. phi3studio models get {name} goes on, "
+        f"phi3studio models remove {name} drops them.",
+        err=True,
+    )
+
+
 async def _served(method: str, params: dict[str, Any], quiet: bool) -> dict[str, Any]:
     """Let the models service do it, showing its progress on standard error."""
     from phi3studio.services.client import Service
@@ -243,7 +265,7 @@ def doctor(as_json: Json = False) -> None:
     devices = asyncio.run(_devices())
     problems = [*(asdict(f) for f in report.findings)]
     problems += [
-        {"code": "install.broken", "message": text, "hint": "Set the environment up anew: "
+        {"code": "install.broken", "level": "error", "message": text, "hint": "Set the environment up anew: "
          "python3 installers/bootstrap.py --fresh doctor."}
         for text in devices["problems"]
     ]  # fmt: skip
@@ -251,7 +273,7 @@ def doctor(as_json: Json = False) -> None:
         print_json(asdict(report) | {"devices": devices, "findings": problems})
     else:
         _print_report(report, devices, problems)
-    if problems:
+    if any(problem["level"] == "error" for problem in problems):
         raise typer.Exit(1)
 
 

@@ -150,6 +150,8 @@ async def _look_at_data(recipe: Recipe, partial: bool) -> list[str]:
     data = recipe.data
     if data is None or data.format == "hub":
         return []
+    if recipe.azure is not None and recipe.azure.data is not None:
+        return ["The rows are in Azure ML: their columns are looked at by the job."]
     if not Path(data.source).exists():
         return [f"{data.source} is not there yet; the recipe needs it."]
     source = Source(**{name: getattr(data, name) for name in Source.model_fields})

@@ -18,14 +18,47 @@ Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at o
 
 
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")],
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")
+    ] = None,
+    continue_: Annotated[
+        str | None,
+        typer.Option(
+            "--continue",
+            metavar="RUN",
+            help="Train a finished run's adapter further, in a new run.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option("--epochs", min=0.001, max=1000, help="With --continue: so many more epochs."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="With --continue: train on this file's rows.")
+    ] = None,
     detach: Detach = False,
     as_json: Json = False,
 ) -> int:
     """Fine-tune as a recipe says, and follow it to the end."""
+    from phi3studio.domain.errors import InputError
     from phi3studio.runs.recipes import read_recipe
 
-    return _start(read_recipe(recipe), detach, as_json)
+    if (recipe is None) == (continue_ is None):
+        raise InputError(
+            "usage",
+            "Give either a recipe or --continue RUN"
+            + ("." if recipe is None else ", not both: a run is continued with its own recipe."),
+            "phi3studio run RECIPE, or phi3studio run --continue RUN --epochs 2.",
+        )
+    if recipe is not None:
+        if epochs is not None or data is not None:
+            raise InputError(
+                "usage",
+                "--epochs and --data belong to --continue.",
+                "A recipe says both itself: training.epochs and data.source.",
+            )
+        return _start(read_recipe(recipe), detach, as_json)
+    return _continue(_find(continue_ or ""), epochs, data, detach, as_json)
 
 
 def demo(
@@ -43,7 +76,7 @@ def demo(
 
 def list_runs(as_json: Json = False) -> None:
     """List all runs, newest first."""
-    from phi3studio.cli.state import age
+    from phi3studio.cli.state import age, state_word
     from phi3studio.runs.paths import user_home
     from phi3studio.runs.store import RunStore
 
@@ -57,6 +90,7 @@ def list_runs(as_json: Json = False) -> None:
                 "name": run.name,
                 "state": run.state(view),
                 "stage": view.stage,
+                "verdict": view.verdict.word if view.verdict else None,
                 "accuracy": best.accuracy if best else None,
                 "started_at": view.started_at,
             }
@@ -68,11 +102,11 @@ def list_runs(as_json: Json = False) -> None:
         typer.echo("There are no runs yet. Start one: phi3studio demo")
         return
     width = max(len(row["name"]) for row in rows)
-    for row in rows:
+    words = [state_word(row["state"], row["verdict"]) for row in rows]
+    wide = max(map(len, words))
+    for row, word in zip(rows, words, strict=True):
         figure = percent(row["accuracy"]) if row["accuracy"] is not None else ""
-        typer.echo(
-            f"{row['name']:<{width}}  {row['state']:<11}  {figure:>6}  {age(row['started_at'])}"
-        )
+        typer.echo(f"{row['name']:<{width}}  {word:<{wide}}  {figure:>6}  {age(row['started_at'])}")
 
 
 def show(run: RunName = "latest", as_json: Json = False) -> None:
@@ -169,6 +203,22 @@ def _start(recipe: Any, detach: bool, as_json: bool) -> int:
     return _detached(created, as_json) if detach else _follow(created, 0, as_json)
 
 
+def _continue(
+    run: Any, epochs: float | None, data: Path | None, detach: bool, as_json: bool
+) -> int:
+    from phi3studio.runs import launch
+    from phi3studio.runs.continuing import continue_run, continued
+    from phi3studio.runs.paths import user_home
+    from phi3studio.runs.preflight import check_before_start
+    from phi3studio.runs.store import RunStore
+
+    home = user_home()
+    check_before_start(continued(run.recipe(), epochs, data), home)
+    created = continue_run(RunStore(home), run, epochs, data)
+    launch.start(created)
+    return _detached(created, as_json) if detach else _follow(created, 0, as_json)
+
+
 def _detached(run: Any, as_json: bool) -> int:
     if as_json:
         print_json({"name": run.name, "path": str(run.path)})
@@ -231,23 +281,11 @@ def _exit_code(code: str | None) -> int:
 
 
 def _conclude(run: Any, view: Any, state: str) -> None:
-    from phi3studio.cli.output import duration
+    from phi3studio.cli.closing import closing_lines
     from phi3studio.runs.launch import log_tail
 
     if state == "completed":
-        typer.echo("\nResult on held-out rows")
-        for role, title in (("base", "base"), ("merged", "tuned"), ("exported", "int4")):
-            m = view.metrics.get(role)
-            if m is not None:
-                typer.echo(
-                    f"  {title:<6} {percent(m.accuracy):>6} right   perplexity "
-                    f"{m.perplexity:<8.4g} {percent(m.stops)} of the answers stop by themselves"
-                )
-        _answers(view)
-        total = sum(view.timings.values())
-        typer.echo(f"\nDone in {duration(total)}, {size(view.peak_memory)} of memory at most.")
-        typer.echo(f"The model is in {run.model}")
-        typer.echo(f"Talk to it:  phi3studio chat {run.name}")
+        typer.echo("\n".join(closing_lines(run, view)))
         return
     if state == "failed" and view.finished is not None:
         error = view.finished
@@ -258,15 +296,3 @@ def _conclude(run: Any, view: Any, state: str) -> None:
     if state == "interrupted":
         typer.echo(f"\nThe worker ended without a word. Log: {run.log_file}", err=True)
     typer.echo(f"The run is {state}. Go on with it: phi3studio resume {run.name}", err=True)
-
-
-def _answers(view: Any) -> None:
-    exported = view.metrics.get("exported")
-    if exported is None or not exported.samples:
-        return
-    typer.echo("\nThe int4 model answers")
-    for sample in exported.samples:
-        mark = "✓" if sample.text.strip() == sample.expected.strip() else "·"
-        prompt = sample.prompt.strip().replace("\n", " ⏎ ")
-        shown = prompt if len(prompt) <= 90 else prompt[:60] + " … " + prompt[-26:]
-        typer.echo(f"  {mark} {shown}\n      → {sample.text.strip()}")

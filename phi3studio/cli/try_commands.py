@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from phi3studio.cli.exported import exported_run
 from phi3studio.cli.output import percent, print_json
 from phi3studio.domain.errors import InputError
 
@@ -35,25 +37,51 @@ def chat(
         int, typer.Option("--max-tokens", min=1, help="Longest answer in tokens.")
     ] = 256,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the sampling.")] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", help="a,b,c: the answer is exactly one of these."),
+    ] = None,
+    schema: Annotated[
+        Path | None,
+        typer.Option("--schema", help="File with a JSON schema that the answer fits."),
+    ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", help="One of several (phi3studio adapters list RUN), or base."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Talk to a run's exported model."""
-    from phi3studio.runs.paths import user_home
-    from phi3studio.runs.store import RunStore
-
-    found = RunStore(user_home()).find(run)
-    if not found.model.is_dir():
-        raise InputError(
-            "run.not_completed",
-            f"The run {found.name} has no exported model yet: it is {found.state()}.",
-            f"Follow it with phi3studio show {found.name}, or go on with phi3studio resume.",
-        )
+    found = exported_run(run)
     if as_json and prompt is None and not value:
         raise InputError(
             "chat.no_prompt", "--json needs a question.", "Add --prompt TEXT (or --value)."
         )
-    ask = _Ask(found.model, prompt, value or [], system, temperature, max_tokens, seed, as_json)
+    options = _constraint(labels, schema)
+    if adapter is not None:
+        options["adapter"] = "" if adapter == "base" else adapter
+    ask = _Ask(
+        found.model, prompt, value or [], system, temperature, max_tokens, seed, as_json, options
+    )
     asyncio.run(ask.run())
+
+
+def _constraint(labels: str | None, schema: Path | None) -> dict[str, Any]:
+    """What the answer may be, as ``Chat.answer`` takes it."""
+    if labels is not None and schema is not None:
+        raise InputError(
+            "chat.constraint", "--labels and --schema exclude each other.", "Keep one."
+        )
+    if labels is not None:
+        return {"labels": [label.strip() for label in labels.split(",") if label.strip()]}
+    if schema is None:
+        return {}
+    try:
+        return {"schema": json.loads(schema.read_text("utf-8-sig"))}
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            "chat.schema", f"{schema} is no readable JSON schema: {exc}.", "Correct --schema."
+        ) from exc
 
 
 class _Ask:
@@ -69,6 +97,7 @@ class _Ask:
         max_tokens: int,
         seed: int | None,
         as_json: bool,
+        options: dict[str, Any],
     ) -> None:
         from phi3studio.services.chat import Sampling
 
@@ -81,6 +110,7 @@ class _Ask:
         self._sampling = Sampling(temperature=temperature, seed=seed)
         self._max_tokens = max_tokens
         self._as_json = as_json
+        self._options = options
 
     async def run(self) -> None:
         from phi3studio.services.chat import Chat
@@ -122,6 +152,7 @@ class _Ask:
         answer = chat.answer(
             self._folder,
             **request,
+            **self._options,
             sampling=self._sampling,
             max_tokens=self._max_tokens,
             conversation="terminal",

@@ -1,68 +1,150 @@
 """What a run will take: memory, disk and time, from the recipe, the model and the machine.
 
-The constants were measured on a two-core machine with the starter model and are refined by
-every finished run; see each one's comment.
+The constants below were measured on a two-core machine with the starter model and a tiny Phi-3;
+a dry run (``worker/dry_run.py``) replaces what they give by measured figures.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+from phi3studio.domain.events import StageName
 from phi3studio.domain.recipe import Recipe
 
-# Resident memory of a worker that has imported torch, transformers and Olive (measured).
-IMPORTS_BYTES = 900 * 1024**2
-# ModelBuilder's peak per parameter (measured on the starter): plain int4, and k_quant_mixed.
-_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 17.0, "auto": 17.0}
+LARGE_MODEL = 10**9
+"""From this many parameters on a model is merged and quantised as its weights are stored and
+layer by layer: float32 and calibration would take too much memory and time."""
+
+# Resident memory of a worker without any model, by the libraries that a stage loads (measured).
+_IMPORTS_BYTES: dict[str, int] = {
+    "prepare": 480 * 10**6,
+    "train": 660 * 10**6,
+    "merge": 670 * 10**6,
+    "quantise": 690 * 10**6,
+    "verify": 690 * 10**6,
+}
+# What CUDA's libraries take of the host's memory, and its context of the GPU's.
+_CUDA_HOST_BYTES = 2 * 10**9
+_CUDA_CONTEXT_BYTES = 600 * 10**6
+# Bytes a parameter: of a merge in float32, and of the quantisations of small models.
+_MERGE_BYTES = 12.5
+_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 14.0, "auto": 14.0}
+# Large models are merged and quantised layer by layer.
+_LARGE_BYTES = 3.3
+_LARGE_LEAST = 6 * 10**9
 # Adapter weight, gradient and AdamW's two moments, all float32.
 _ADAPTER_BYTES = 16
-# Bytes kept per token, layer and hidden unit for the backward pass, by activation size.
-_ACTIVATION_FACTOR = 18
-_ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+# Values kept for the backward pass per token and layer: so many times the hidden size, and so
+# many times the size of the feed-forward part.
+_KEPT_HIDDEN = 10
+_KEPT_INNER = 4
+# In 16 bits the norms and the loss still keep 32.
+_KEPT_BYTES = {"float32": 4.0, "bfloat16": 3.0, "float16": 3.0}
+# The processor's allocator keeps more and more of what batches of ever new lengths gave back;
+# measured on runs of 130 to 200 steps. The GPU's keeps whole blocks from the beginning.
+_GROWTH = 0.3
+_SETTLED = 4
+_MOST_GROWTH = 2.0
+_DEVICE_GROWTH = 1.15
+# Logits of the learned tokens: in the model's format, in float32, and their gradient.
+_LOGIT_BYTES = 12
+_ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+_NF4_BYTES = 0.6
 # int4 weights with scales and 8-bit parts, by preset (bytes per parameter, measured).
 _INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85, "auto": 0.85}
 # Forward, and backward without weight gradients: LoRA trains only the small matrices.
 _FLOPS_A_PARAMETER = 4.0
+# Shares of the matrix rate that were reached: in the training, and where answers are generated.
+_TRAINING_RATE = 0.6
+_ANSWERING_RATE = 0.5
+# NF4 weights are unpacked in every pass.
+_QLORA_RATE = 0.6
+_RECOMPUTED = 4 / 3
+# Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
+_START_S = {"prepare": 3.0, "train": 6.0, "merge": 1.5, "quantise": 6.0, "verify": 4.0}
+_ROWS_A_SECOND = 5000
+_LOADED_A_SECOND = 400e6
+_CALIBRATED_A_SECOND = 1.9e6
+_QUANTISED_A_SECOND = 10e6
 
 
 @dataclass(frozen=True)
 class ModelSize:
-    """What matters of a model. ``file_bytes``: its weights on disk."""
+    """What matters of a model. ``file_bytes``: its weights on disk; ``inner``: the width of the
+    feed-forward part; ``tied``: input and output share one table."""
 
     parameters: int
     hidden: int
     layers: int
     vocabulary: int
     file_bytes: int
+    inner: int = 0
+    tied: bool = False
+
+    @property
+    def body(self) -> int:
+        """Parameters that every token passes: all but the tables of the vocabulary."""
+        tables = self.vocabulary * self.hidden * (1 if self.tied else 2)
+        return max(self.parameters - tables, self.parameters // 10)
 
 
 @dataclass(frozen=True)
 class DataSize:
-    """What matters of the data, after rendering and splitting."""
+    """What matters of the data, after rendering and splitting.
+
+    ``longest`` in tokens; ``spread``: the standard deviation of the rows' tokens; ``learned``:
+    the share of the tokens that is learned.
+    """
 
     train_rows: int
     train_tokens: int
     held_out_rows: int
     held_out_tokens: int
     longest: int
+    spread: float | None = None
+    learned: float = 0.15
+
+    @property
+    def mean(self) -> float:
+        """Tokens of a row."""
+        return self.train_tokens / max(1, self.train_rows)
+
+    def fullest_batch(self, rows: int, batches: int, limit: int) -> int:
+        """Tokens of the fullest of so many random *batches* of *rows*, none longer than *limit*.
+
+        The expected maximum of normal sums; never more than *rows* of the longest.
+        """
+        longest, mean = min(self.longest, limit), min(self.mean, limit)
+        spread = self.spread if self.spread is not None else mean / 4
+        expected = rows * mean + spread * math.sqrt(rows * 2 * math.log(max(2, batches)))
+        return round(min(rows * longest, max(expected, longest)))
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What matters of the machine. ``flops``: matrix work in floating-point operations a second."""
+    """What matters of the machine. ``flops``: matrix work in floating-point operations a second.
+
+    ``device``: ``cpu``, or ``cuda`` with ``device_bytes`` of memory.
+    """
 
     memory_bytes: int
     free_disk_bytes: int
     flops: float
+    device: str = "cpu"
+    device_bytes: int = 0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Peak memory in bytes per stage, disk in bytes while it runs, time in seconds per stage."""
+    """Memory in bytes per stage, the highest up to its end; disk in bytes at its fullest; time
+    in seconds per stage; the GPU's memory in bytes. ``measured``: by a dry run."""
 
     memory: dict[str, int]
     disk_bytes: int
     seconds: dict[str, float]
+    device_memory: int = 0
+    measured: bool = False
 
     @property
     def memory_bytes(self) -> int:
@@ -71,6 +153,16 @@ class Estimate:
     @property
     def total_seconds(self) -> float:
         return sum(self.seconds.values())
+
+
+def is_large(model: ModelSize) -> bool:
+    """Whether the model is merged and quantised layer by layer."""
+    return model.parameters >= LARGE_MODEL
+
+
+def usual_precision(model: ModelSize) -> str:
+    """The training's number format where nothing was measured."""
+    return "bfloat16" if is_large(model) else "float32"
 
 
 def total_steps(recipe: Recipe, train_rows: int) -> int:
@@ -87,7 +179,7 @@ def disk_needed(recipe: Recipe, model: ModelSize) -> int:
 
     While int4 weights are calibrated, two more copies of the merged model lie in Olive's cache.
     """
-    calibrated = model.parameters < 10**9 and recipe.target.quantisation == "int4"
+    calibrated = not is_large(model) and recipe.target.quantisation == "int4"
     merged = (3 if calibrated else 1) * merged_bytes(model)
     exported = 2 * exported_bytes(recipe, model.parameters)
     return merged + exported + 200 * 1024**2
@@ -95,7 +187,7 @@ def disk_needed(recipe: Recipe, model: ModelSize) -> int:
 
 def merged_bytes(model: ModelSize) -> int:
     """Size of the merged model: float32 below a billion parameters, else as the base is."""
-    return model.parameters * 4 if model.parameters < 10**9 else model.file_bytes
+    return model.file_bytes if is_large(model) else model.parameters * 4
 
 
 def exported_bytes(recipe: Recipe, parameters: int) -> int:
@@ -106,39 +198,130 @@ def exported_bytes(recipe: Recipe, parameters: int) -> int:
     return parameters * (4 if target.quantisation == "fp32" else 2)
 
 
+def adapter_parameters(recipe: Recipe, model: ModelSize) -> int:
+    """Trained values: two matrices of the rank beside each adapted layer."""
+    method = recipe.method
+    wide = method.target_modules not in ("auto", "attention")
+    widths = 8 * model.hidden + (3 * (model.hidden + model.inner) if wide else 0)
+    return model.layers * method.rank * widths
+
+
+def training_bytes(
+    recipe: Recipe, model: ModelSize, data: DataSize, precision: str, device: str = "cpu"
+) -> int:
+    """Memory of the training beyond the libraries: weights, adapter, activations, logits."""
+    element = _ELEMENT_BYTES[precision]
+    weights = model.parameters * element
+    if recipe.method.kind == "qlora":
+        weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
+    steps = total_steps(recipe, data.train_rows)
+    trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
+    return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))
+
+
+def step_bytes(
+    recipe: Recipe,
+    model: ModelSize,
+    data: DataSize,
+    precision: str,
+    steps: int,
+    device: str = "cpu",
+) -> float:
+    """What forward and backward passes have taken at most after so many optimiser steps."""
+    training = recipe.training
+    batches = steps * training.accumulation
+    tokens = data.fullest_batch(training.batch_size, batches, training.sequence_length)
+    layers = 1.5 if training.gradient_checkpointing else model.layers
+    kept = layers * activation_bytes(model, precision)
+    if training.gradient_checkpointing:
+        kept += model.layers * model.hidden * _ELEMENT_BYTES[precision]
+    # Which token sees which: one value per pair.
+    mask = 2 * min(tokens, 8192) ** 2
+    logits = tokens * data.learned * model.vocabulary * _LOGIT_BYTES
+    growth = _DEVICE_GROWTH
+    if device == "cpu":
+        growth = min(_MOST_GROWTH, 1 + _GROWTH * math.log(max(1.0, batches / _SETTLED)))
+    return (tokens * kept + mask + logits) * growth
+
+
+def activation_bytes(model: ModelSize, precision: str) -> float:
+    """Bytes that one layer keeps of one token for the backward pass."""
+    inner = model.inner or 2.7 * model.hidden
+    return (_KEPT_HIDDEN * model.hidden + _KEPT_INNER * inner) * _KEPT_BYTES[precision]
+
+
 def estimate(
     recipe: Recipe, model: ModelSize, data: DataSize, machine: Machine, precision: str = "float32"
 ) -> Estimate:
-    """Estimate every stage. *precision* is the resolved number format of the training."""
-    training, method = recipe.training, recipe.method
-    element = _ELEMENT_BYTES[precision]
-    mean = data.train_tokens / max(1, data.train_rows)
-    batch_tokens = min(data.longest, training.sequence_length)
-    batch_tokens = min(batch_tokens, round(1.5 * mean) + 1) * training.batch_size
-    layers_kept = 2 if training.gradient_checkpointing else model.layers
-    activations = batch_tokens * layers_kept * model.hidden * _ACTIVATION_FACTOR * element
-    adapter = model.layers * 8 * 2 * method.rank * model.hidden
-    merged = merged_bytes(model)
-    build = _BUILD_BYTES[recipe.target.int4] if recipe.target.quantisation == "int4" else 8.0
-    memory = {
-        "train": IMPORTS_BYTES
-        + model.parameters * element
-        + activations
-        + adapter * _ADAPTER_BYTES
-        + 2 * batch_tokens * model.vocabulary,
-        "merge": IMPORTS_BYTES + 2 * merged,
-        "quantise": IMPORTS_BYTES + round(model.parameters * build),
-        "verify": IMPORTS_BYTES + 2 * merged,
+    """Estimate every stage of the recipe. *precision*: the training's resolved number format."""
+    on_gpu = machine.device == "cuda"
+    training = training_bytes(recipe, model, data, precision, machine.device)
+    own = {
+        "prepare": 0,
+        "train": (_CUDA_HOST_BYTES if on_gpu else training),
+        "merge": round(_large_or(model, _MERGE_BYTES)),
+        "quantise": round(_large_or(model, _build_bytes(recipe))),
+        "verify": round(_large_or(model, _MERGE_BYTES)),
     }
-    steps = total_steps(recipe, data.train_rows)
-    tokens = steps * training.batch_size * training.accumulation * mean
-    per_token = _FLOPS_A_PARAMETER * model.parameters
-    held_out = data.held_out_tokens + 16 * data.held_out_rows
-    seconds = {
-        "prepare": 10.0 + data.train_rows / 5000,
-        "train": 5.0 + tokens * per_token / machine.flops,
-        "merge": 3.0 + merged / 400e6,
-        "quantise": 5.0 + model.parameters / 10e6,
-        "verify": 5.0 + 3 * held_out * 2.0 * model.parameters / (machine.flops / 2),
-    }
-    return Estimate(memory, disk_needed(recipe, model), seconds)
+    memory: dict[str, int] = {}
+    highest = 0
+    for stage in recipe.stages:
+        highest = max(highest, _IMPORTS_BYTES[stage] + own[stage])
+        memory[stage] = highest
+    return Estimate(
+        memory=memory,
+        disk_bytes=disk_needed(recipe, model),
+        seconds={stage: _seconds(stage, recipe, model, data, machine) for stage in recipe.stages},
+        device_memory=_CUDA_CONTEXT_BYTES + training if on_gpu else 0,
+    )
+
+
+def _large_or(model: ModelSize, bytes_a_parameter: float) -> float:
+    if is_large(model):
+        return max(_LARGE_LEAST, _LARGE_BYTES * model.parameters)
+    return model.parameters * bytes_a_parameter
+
+
+def _build_bytes(recipe: Recipe) -> float:
+    target = recipe.target
+    return _BUILD_BYTES[target.int4] if target.quantisation == "int4" else _MERGE_BYTES
+
+
+def _seconds(
+    stage: StageName, recipe: Recipe, model: ModelSize, data: DataSize, machine: Machine
+) -> float:
+    training, target = recipe.training, recipe.target
+    start = _START_S[stage]
+    if stage == "prepare":
+        return start + data.train_rows / _ROWS_A_SECOND
+    if stage == "train":
+        rate = machine.flops * _TRAINING_RATE
+        if recipe.method.kind == "qlora":
+            rate *= _QLORA_RATE
+        if training.gradient_checkpointing:
+            rate /= _RECOMPUTED
+        rows = training.batch_size * training.accumulation
+        tokens = total_steps(recipe, data.train_rows) * rows * data.mean
+        load = model.file_bytes / _LOADED_A_SECOND
+        return start + load + tokens * _FLOPS_A_PARAMETER * model.body / rate
+    if stage == "merge":
+        return start + merged_bytes(model) / _LOADED_A_SECOND
+    if stage == "quantise":
+        plain = model.parameters / _QUANTISED_A_SECOND
+        if target.quantisation != "int4" or target.int4 in ("fast", "small"):
+            return start + plain
+        fitted = plain if is_large(model) else model.parameters / _CALIBRATED_A_SECOND
+        # auto tries the small and the fast one first.
+        return start + fitted + (2 * (start + plain) if target.int4 == "auto" else 0)
+    tokens = data.held_out_tokens + 16 * data.held_out_rows
+    return start + 3 * tokens * 2.0 * model.body / (machine.flops * _ANSWERING_RATE)
+
+
+def training_flops(model: ModelSize, tokens_a_second: float) -> float:
+    """The machine's matrix rate by the formulas, if it trains *model* so fast."""
+    return tokens_a_second * _FLOPS_A_PARAMETER * model.body / _TRAINING_RATE
+
+
+def measured(found: Estimate, **parts: object) -> Estimate:
+    """*found* with *parts* of it replaced by what a dry run measured."""
+    return replace(found, measured=True, **parts)  # type: ignore[arg-type]

@@ -20,8 +20,10 @@ EVENT_VERSION = 1
 StageName = Literal["prepare", "train", "merge", "quantise", "verify"]
 STAGES: tuple[StageName, ...] = ("prepare", "train", "merge", "quantise", "verify")
 ModelRole = Literal["base", "merged", "exported"]
+ScoreName = Literal["accuracy", "token_f1"]
 Outcome = Literal["completed", "cancelled", "failed"]
 NoticeLevel = Literal["info", "warning", "error"]
+MemoryCause = Literal["device", "host", "killed"]
 
 
 class Payload(BaseModel):
@@ -44,6 +46,7 @@ class Started(Payload):
     attempt: int = 1
     pid: int = 0
     device: str = "cpu"
+    precision: str | None = None
     threads: int = 0
     versions: dict[str, str] = Field(default_factory=dict)
     stages: tuple[StageName, ...] = STAGES
@@ -66,10 +69,44 @@ class StageDone(Payload):
     name: StageName
     seconds: float
     peak_memory: int = 0
+    peak_device_memory: int = 0
+
+
+class Recovery(Payload):
+    """The memory did not suffice in ``stage``; from here on these settings are in force.
+
+    ``cause``: ``device`` (the GPU's memory), ``host`` (an allocation failed) or ``killed`` (the
+    system ended the worker). ``changed`` names the settings that are other than before.
+    """
+
+    type: Literal["recovery"] = "recovery"
+    stage: StageName
+    cause: MemoryCause
+    changed: tuple[str, ...]
+    batch_size: int
+    accumulation: int
+    gradient_checkpointing: bool
+    sequence_length: int
+    int4: str
+
+
+class Estimated(Payload):
+    """What the run was expected to take, per stage. Bytes (highest so far) and seconds.
+
+    ``measured``: after a dry run, not from the recipe alone.
+    """
+
+    type: Literal["estimated"] = "estimated"
+    memory: dict[str, int]
+    seconds: dict[str, float]
+    disk: int = 0
+    device_memory: int = 0
+    measured: bool = False
 
 
 class Progress(Payload):
-    """How far the present stage is. ``memory`` in bytes, ``eta_s`` in seconds."""
+    """How far the present stage is. ``memory`` in bytes, ``eta_s`` in seconds; ``tokens``: trained
+    since the attempt began."""
 
     type: Literal["progress"] = "progress"
     step: int
@@ -82,6 +119,7 @@ class Progress(Payload):
     tokens_per_s: float | None = None
     eta_s: float | None = None
     memory: int | None = None
+    tokens: int | None = None
 
 
 class Notice(Payload):
@@ -111,11 +149,23 @@ class Answer(Payload):
     stopped: bool
 
 
+class Confusion(Payload):
+    """How labels were answered: a row per expected label, a column per answered one, and a last
+    column for every other answer. ``left_out`` counts rarer labels that have no row."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    left_out: int = 0
+
+
 class Metrics(Payload):
     """Figures of one model on the held-out rows.
 
     ``accuracy`` and ``stops`` are shares from 0 to 1: answers equal to the expected completion,
-    and answers that ended by a stop token. ``perplexity`` is of the completions' tokens.
+    and answers that ended by a stop token; ``other_stops`` is the part of the latter that ended
+    by another than the trained one. ``perplexity`` is of the completions' tokens. ``score`` is
+    what the fidelity gate compares, called ``score_name``: the accuracy where the completions
+    are labels, else the F1 of the words. Memory in bytes, of a process that only answers.
     """
 
     type: Literal["metrics"] = "metrics"
@@ -128,6 +178,100 @@ class Metrics(Payload):
     load_s: float | None = None
     bytes: int | None = None
     samples: tuple[Answer, ...] = ()
+    other_stops: float = 0.0
+    score: float | None = None
+    score_name: ScoreName | None = None
+    macro_f1: float | None = None
+    token_f1: float | None = None
+    rouge_l: float | None = None
+    confusion: Confusion | None = None
+    first_token_s: float | None = None
+    peak_memory: int | None = None
+
+
+class Finding(Payload):
+    """A part of a verdict: a stable code, what was found, and what to try next."""
+
+    code: str
+    text: str
+    next: str = ""
+
+
+class ParityExample(Payload):
+    """Where the tokenizers first differ: the row (from 1), the text there and the ids of it."""
+
+    row: int
+    text: str
+    training: tuple[int, ...]
+    hugging_face: tuple[int, ...]
+    genai: tuple[int, ...]
+
+
+class ModelFigures(Payload):
+    """One model in a verdict. Shares from 0 to 1, times in seconds, sizes in bytes."""
+
+    perplexity: float
+    score: float | None = None
+    stops: float | None = None
+    other_stops: float | None = None
+    tokens_per_s: float | None = None
+    first_token_s: float | None = None
+    load_s: float | None = None
+    bytes: int | None = None
+    peak_memory: int | None = None
+
+
+class Candidate(Payload):
+    """One int4 preset that ``target.int4: auto`` tried. Size in bytes."""
+
+    preset: str
+    bytes: int
+    faithful: bool
+    points_lost: float | None = None
+    perplexity: float | None = None
+    kept: bool = False
+
+
+class Verified(Payload):
+    """The verdict of the fidelity gate: whether the exported model is the trained one.
+
+    ``data`` is the file that was measured on; ``None`` for the run's own held-out rows.
+    ``general`` when there are none and bundled general text stood in. ``reference`` is the model
+    that the exported one is compared with. ``points_lost`` are points (percent) of the score with
+    their 95 % interval. ``kl`` is the mean divergence of the next-token distributions in nats,
+    ``agreement`` the share of equal likeliest tokens, both over ``positions``. ``measured`` is
+    false where this machine could not run the model; then nothing is proven.
+    """
+
+    type: Literal["verified"] = "verified"
+    faithful: bool
+    measured: bool = True
+    data: str | None = None
+    general: bool = False
+    rows: int = 0
+    reference: ModelRole = "merged"
+    models: dict[ModelRole, ModelFigures] = Field(default_factory=dict)
+    score_name: ScoreName | None = None
+    points_lost: float | None = None
+    interval: tuple[float, float] | None = None
+    kl: float | None = None
+    agreement: float | None = None
+    positions: int = 0
+    stop: str = ""
+    stop_listed: bool | None = None
+    parity: float | None = None
+    parity_example: ParityExample | None = None
+    limits: dict[str, float] = Field(default_factory=dict)
+    reasons: tuple[Finding, ...] = ()
+    remarks: tuple[Finding, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def word(self) -> Literal["faithful", "not faithful", "not proven"]:
+        """The verdict in a word or two."""
+        if not self.measured:
+            return "not proven"
+        return "faithful" if self.faithful else "not faithful"
 
 
 class Paused(Payload):
@@ -152,10 +296,13 @@ AnyPayload = (
     | Started
     | Stage
     | StageDone
+    | Recovery
+    | Estimated
     | Progress
     | Notice
     | Artifact
     | Metrics
+    | Verified
     | Paused
     | Finished
 )
@@ -167,10 +314,13 @@ _TYPES = frozenset(
         Started,
         Stage,
         StageDone,
+        Recovery,
+        Estimated,
         Progress,
         Notice,
         Artifact,
         Metrics,
+        Verified,
         Paused,
         Finished,
     )

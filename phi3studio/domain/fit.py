@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.estimate import DataSize, Estimate, Machine, ModelSize, estimate
+from phi3studio.domain.estimate import (
+    LARGE_MODEL,
+    DataSize,
+    Estimate,
+    Machine,
+    ModelSize,
+    estimate,
+    usual_precision,
+)
 from phi3studio.domain.flow import DataFacts, Draft, Facts, MachineFacts, to_recipe
 from phi3studio.domain.recipe import Data, Recipe, Template
 
 FitLevel = Literal["fits", "tight", "too_large"]
 
-# A core's matrix work in float32, in operations a second: two cores were measured at 100e9.
+# A core's matrix work in float32, in operations a second, until the machine was measured.
 _CORE_FLOPS = 50e9
 # Above this share of the free memory the system begins to swap.
-_TIGHT = 0.8
+TIGHT = 0.8
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,31 @@ class Fit:
 
 def model_size(parameters: int, file_bytes: int = 0) -> ModelSize:
     """The proportions of a decoder of that size, where its configuration is not at hand."""
-    layers = 30 if parameters < 10**9 else 32
+    layers = 30 if parameters < LARGE_MODEL else 32
     hidden = max(256, round(math.sqrt(parameters / (12 * layers)) / 64) * 64)
-    return ModelSize(parameters, hidden, layers, 49_152, file_bytes or parameters * 2)
+    return ModelSize(
+        parameters, hidden, layers, 49_152, file_bytes or parameters * 2, round(2.7 * hidden)
+    )
+
+
+def size_of_config(config: Mapping[str, Any], parameters: int, file_bytes: int) -> ModelSize:
+    """The proportions that a model's ``config.json`` tells; guessed where it does not."""
+    guess = model_size(parameters, file_bytes)
+
+    def number(key: str, otherwise: int) -> int:
+        value = config.get(key)
+        return value if isinstance(value, int) and value > 0 else otherwise
+
+    hidden = number("hidden_size", guess.hidden)
+    return ModelSize(
+        parameters=parameters,
+        hidden=hidden,
+        layers=number("num_hidden_layers", guess.layers),
+        vocabulary=number("vocab_size", guess.vocabulary),
+        file_bytes=file_bytes or guess.file_bytes,
+        inner=number("intermediate_size", round(2.7 * hidden)),
+        tied=config.get("tie_word_embeddings") is True,
+    )
 
 
 def fit(size: ModelSize, machine: MachineFacts) -> Fit:
@@ -49,8 +80,8 @@ def fit(size: ModelSize, machine: MachineFacts) -> Fit:
         ),
         size,
         DataSize(500, 50_000, 100, 10_000, 256),
-        _machine(machine),
-        "float32" if size.parameters < 10**9 else "bfloat16",
+        machine_of(machine),
+        usual_precision(size),
     ).memory_bytes
     return judge(need, machine.free_memory)
 
@@ -59,7 +90,7 @@ def judge(need: int, free: int) -> Fit:
     """Compare a need with what is free."""
     if need > free:
         return Fit("too_large", need, free)
-    return Fit("tight" if need > _TIGHT * free else "fits", need, free)
+    return Fit("tight" if need > TIGHT * free else "fits", need, free)
 
 
 def estimate_draft(draft: Draft, facts: Facts) -> Estimate | None:
@@ -71,8 +102,8 @@ def estimate_draft(draft: Draft, facts: Facts) -> Estimate | None:
         recipe = to_recipe(draft)
     except InputError:
         return None
-    precision = "float32" if model.size.parameters < 10**9 else "bfloat16"
-    return estimate(recipe, model.size, data_size(data), _machine(machine), precision)
+    precision = usual_precision(model.size)
+    return estimate(recipe, model.size, data_size(data), machine_of(machine), precision)
 
 
 def data_size(data: DataFacts) -> DataSize:
@@ -89,5 +120,7 @@ def data_size(data: DataFacts) -> DataSize:
     )
 
 
-def _machine(machine: MachineFacts) -> Machine:
-    return Machine(machine.memory, machine.free_disk, max(1, machine.cores) * _CORE_FLOPS)
+def machine_of(machine: MachineFacts) -> Machine:
+    """The machine as estimates see it; its speed is guessed until a run has measured it."""
+    flops = machine.flops or max(1, machine.cores) * _CORE_FLOPS
+    return Machine(machine.memory, machine.free_disk, flops)

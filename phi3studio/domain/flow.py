@@ -16,15 +16,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from phi3studio.domain.azure import Azure
 from phi3studio.domain.dataset import DataFormat, Repair, ShapeProposal, Source
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.estimate import ModelSize
 from phi3studio.domain.recipe import (
+    ALL_STEPS,
     Data,
+    Fidelity,
     Method,
     Model,
     Recipe,
     Split,
+    Step,
     Target,
     Template,
     Training,
@@ -43,7 +47,7 @@ _TOUCHES: dict[PageName, frozenset[PageName]] = {
     "data": frozenset({"tuning", "review"}),
     "model": frozenset({"data", "tuning", "target", "review"}),
     "tuning": frozenset({"review"}),
-    "target": frozenset({"tuning", "review"}),
+    "target": frozenset({"data", "tuning", "review"}),
     "review": frozenset(),
 }
 
@@ -65,13 +69,22 @@ class Draft(BaseModel):
     model: str = "starter"
     revision: str | None = None
     trust_remote_code: bool = False
+    adapter: str | None = None
+    steps: tuple[Step, ...] = ALL_STEPS
     preset: PresetName | None = "balanced"
     method: Method = Method()
     training: Training = Training()
     target: Target = Target()
+    fidelity: Fidelity = Fidelity()
+    azure: Azure | None = None
     page: PageName = "data"
     visited: frozenset[PageName] = frozenset({"data"})
     touched: frozenset[PageName] = frozenset()
+
+    @property
+    def trains(self) -> bool:
+        """Whether the model learns something, so that there must be data."""
+        return "train" in self.steps
 
     def to_json(self) -> str:
         """The draft as the text of a file."""
@@ -129,7 +142,8 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """What this computer has. Bytes. ``cuda`` is the device's name."""
+    """What this computer has. Bytes. ``cuda`` is the device's name, ``flops`` the processor's
+    measured matrix work in operations a second; 0 until a run has measured it."""
 
     memory: int = 0
     free_memory: int = 0
@@ -138,6 +152,7 @@ class MachineFacts:
     cuda: str | None = None
     cuda_memory: int = 0
     directml: bool = False
+    flops: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -229,28 +244,54 @@ def _repair_key(repair: Repair) -> tuple[str, str]:
 
 
 def display_name(draft: Draft) -> str:
-    """The run's name: as given, or after the data file."""
-    return (
-        draft.name.strip()
-        or (PurePath(draft.source.source).stem[:80] if draft.source else "")
-        or "fine-tune"
-    )
+    """The run's name: as given, or after the data file, or after the model."""
+    if draft.name.strip():
+        return draft.name.strip()
+    if draft.source is not None:
+        return PurePath(draft.source.source).stem[:80] or "fine-tune"
+    return "fine-tune" if draft.trains else (PurePath(draft.model).name[:80] or "export")
 
 
-def next_page(page: PageName) -> PageName | None:
+def pages_of(draft: Draft) -> tuple[PageName, ...]:
+    """The pages that this draft needs: without a training there is nothing to tune."""
+    return tuple(page for page in PAGES if page != "tuning" or draft.trains)
+
+
+def next_page(page: PageName, draft: Draft) -> PageName | None:
     """The page after *page*."""
-    index = PAGES.index(page) + 1
-    return PAGES[index] if index < len(PAGES) else None
+    later = PAGES[PAGES.index(page) + 1 :]
+    return next((other for other in later if other in pages_of(draft)), None)
 
 
-def previous_page(page: PageName) -> PageName | None:
+def previous_page(page: PageName, draft: Draft) -> PageName | None:
     """The page before *page*."""
-    index = PAGES.index(page) - 1
-    return PAGES[index] if index >= 0 else None
+    earlier = PAGES[: PAGES.index(page)]
+    return next((other for other in reversed(earlier) if other in pages_of(draft)), None)
 
 
 def to_recipe(draft: Draft) -> Recipe:
     """The recipe of a draft without errors; raises :class:`InputError` otherwise."""
+    return Recipe(
+        name=display_name(draft)[:80],
+        steps=list(draft.steps),
+        data=_data(draft),
+        model=Model(
+            source=draft.model,
+            revision=draft.revision,
+            adapter=draft.adapter,
+            trust_remote_code=draft.trust_remote_code,
+        ),
+        method=draft.method,
+        training=draft.training,
+        target=draft.target,
+        fidelity=draft.fidelity,
+        azure=draft.azure,
+    )
+
+
+def _data(draft: Draft) -> Data | None:
+    if draft.source is None and not draft.trains:
+        return None
     template = None
     if draft.shape != "messages":
         try:
@@ -260,7 +301,7 @@ def to_recipe(draft: Draft) -> Recipe:
                 "draft.incomplete", "The template is not complete.", "Complete the Data page."
             ) from exc
     try:
-        data = Data(
+        return Data(
             **(draft.source.model_dump() if draft.source else {}),
             template=template,
             messages=draft.messages if draft.shape == "messages" else None,
@@ -271,40 +312,37 @@ def to_recipe(draft: Draft) -> Recipe:
         raise InputError(
             "draft.incomplete", "No data has been chosen yet.", "Complete the Data page."
         ) from exc
-    return Recipe(
-        name=display_name(draft)[:80],
-        data=data,
-        model=Model(
-            source=draft.model,
-            revision=draft.revision,
-            trust_remote_code=draft.trust_remote_code,
-        ),
-        method=draft.method,
-        training=draft.training,
-        target=draft.target,
-    )
 
 
 def from_recipe(recipe: Recipe, name: str = "") -> Draft:
     """A draft to run *recipe* again with changes; every page counts as seen."""
-    data = recipe.rows
-    template = data.template
+    data = recipe.data
+    rows: dict[str, Any] = {}
+    if data is not None:
+        template = data.template
+        rows = {
+            "source": Source(**{name: getattr(data, name) for name in Source.model_fields}),
+            "shape": "columns" if template else "messages",
+            "prompt": template.prompt if template else "",
+            "completion": template.completion if template else "",
+            "messages": data.messages or "messages",
+            "repairs": tuple(data.repairs),
+            "split": data.split,
+        }
     return Draft(
+        **rows,
         name=name or recipe.name,
-        source=Source(**{name: getattr(data, name) for name in Source.model_fields}),
-        shape="columns" if template else "messages",
-        prompt=template.prompt if template else "",
-        completion=template.completion if template else "",
-        messages=data.messages or "messages",
-        repairs=tuple(data.repairs),
-        split=data.split,
         model=recipe.model.source,
         revision=recipe.model.revision,
         trust_remote_code=recipe.model.trust_remote_code,
+        adapter=recipe.model.adapter,
+        steps=tuple(recipe.steps),
         preset=None,
         method=recipe.method,
         training=recipe.training,
         target=recipe.target,
+        fidelity=recipe.fidelity,
+        azure=recipe.azure,
         visited=frozenset(PAGES),
     )
 

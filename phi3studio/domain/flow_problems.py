@@ -16,6 +16,7 @@ from phi3studio.domain.flow import (
     ModelFacts,
     PageName,
 )
+from phi3studio.domain.targets import ALLOWED, PROVIDER_TITLES
 from phi3studio.domain.template import nearest, parse_template
 
 # Fewer rows than this teach little and measure nothing.
@@ -57,7 +58,7 @@ def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
 
 def can_continue(draft: Draft, facts: Facts, page: PageName) -> bool:
     """Whether *Continue* (on the last page: *Start*) is allowed: known, and without errors."""
-    if page == "data" and facts.data is None:
+    if page == "data" and facts.data is None and (draft.source is not None or draft.trains):
         return False
     return all(problem.level != "error" for problem in problems(draft, facts, page))
 
@@ -71,6 +72,8 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
     def error(code: str, where: str, message: str, hint: str, **values: str) -> Problem:
         return Problem(code, "data", where, "error", message, hint, values)
 
+    if draft.source is None and not draft.trains:
+        return []
     if draft.source is None:
         return [
             error(
@@ -183,6 +186,8 @@ def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
 
 def _tuning_problems(draft: Draft, facts: Facts) -> list[Problem]:
     found: list[Problem] = []
+    if not draft.trains:
+        return found
     length = draft.training.sequence_length
     context = facts.model.context if facts.model else None
     if context and length > context:
@@ -238,7 +243,8 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
                 "Train on the CPU.",
             )
         )
-    if target.provider == "cpu" and target.quantisation in {"fp16", "bf16"}:
+    half = target.quantisation in {"fp16", "bf16"} and "quantise" in draft.steps
+    if target.provider == "cpu" and half:
         found.append(
             Problem(
                 "draft.half_on_cpu",
@@ -248,6 +254,19 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
                 f"A model in {target.quantisation} does not run on a CPU.",
                 "Choose int4 or fp32 for the CPU.",
                 {"kind": target.quantisation},
+            )
+        )
+    elif target.quantisation not in ALLOWED[target.provider] and "quantise" in draft.steps:
+        kinds, device = " or ".join(ALLOWED[target.provider]), PROVIDER_TITLES[target.provider]
+        found.append(
+            Problem(
+                "draft.not_on_target",
+                "target",
+                "target.quantisation",
+                "error",
+                f"A model in {target.quantisation} does not run on {device}.",
+                f"Choose {kinds} for it.",
+                {"kind": target.quantisation, "device": device, "kinds": kinds},
             )
         )
     return found

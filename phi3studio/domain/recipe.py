@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from phi3studio.domain.azure import Azure, share_of_batch
 from phi3studio.domain.dataset import DataFormat as DataFormat
 from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
@@ -23,7 +24,7 @@ from phi3studio.domain.template import nearest, parse_template
 RECIPE_VERSION = 1
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "azureml"]
 Provider = Literal["cpu", "cuda", "dml"]
 Quantisation = Literal["int4", "fp32", "fp16", "bf16"]
 Int4Preset = Literal["auto", "quality", "fast", "small"]
@@ -265,7 +266,11 @@ class Training(_Section):
 class Target(_Section):
     """Where the model is trained and where it will run."""
 
-    train_on: Device = "auto"
+    train_on: Device = Field(
+        "auto",
+        description="The device of this computer, or azureml: the whole run is a job in Azure ML, "
+        "as the section azure says.",
+    )
     provider: Provider = Field("cpu", description="ONNX Runtime's execution provider.")
     quantisation: Quantisation = "int4"
     int4: Int4Preset = Field(
@@ -316,6 +321,7 @@ class Recipe(_Section):
     training: Training = Training()
     target: Target = Target()
     fidelity: Fidelity = Fidelity()
+    azure: Azure | None = Field(None, description="For target.train_on: azureml.")
 
     @field_validator("steps")
     @classmethod
@@ -337,6 +343,17 @@ class Recipe(_Section):
                 "recipe.no_adapter",
                 "The recipe merges an adapter, but it neither trains nor names one.",
                 "Name its folder in model.adapter, or leave merge out of steps.",
+            )
+        if self.target.train_on == "azureml":
+            if self.azure is None:
+                raise InputError(
+                    "azure.no_section",
+                    "The recipe trains in Azure ML, but does not say where: it has no section "
+                    "azure.",
+                    "Add azure with subscription, resource_group, workspace and compute.",
+                )
+            share_of_batch(
+                self.training.batch_size, self.training.accumulation, self.azure.processes
             )
         if steps == ["verify"]:
             raise InputError(

@@ -13,6 +13,7 @@ from typing import Literal
 from phi3studio.domain.events import (
     STAGES,
     Artifact,
+    Estimated,
     Event,
     Finished,
     Metrics,
@@ -20,10 +21,12 @@ from phi3studio.domain.events import (
     Notice,
     Paused,
     Progress,
+    Recovery,
     Stage,
     StageDone,
     StageName,
     Started,
+    Verified,
     Waiting,
 )
 
@@ -48,6 +51,7 @@ class RunView:
     last_event_at: float | None = None
     last_seq: int = 0
     device: str | None = None
+    precision: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     waiting: bool = False
     ahead: int = 0
@@ -63,6 +67,14 @@ class RunView:
     metrics: dict[ModelRole, Metrics] = field(default_factory=dict)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    verdict: Verified | None = None
+    """Of the fidelity gate, on the run's own held-out rows."""
+    checks: tuple[Verified, ...] = ()
+    """Verdicts on other files, in the order they were asked for."""
+    recoveries: tuple[Recovery, ...] = ()
+    estimated: Estimated | None = None
+    stage_memory: dict[str, int] = field(default_factory=dict)
+    device_memory: int = 0
 
     def state(self, *, alive: bool, cancel_requested: bool = False) -> RunState:
         """The run's state, given whether its process lives and the cancel marker exists."""
@@ -98,6 +110,7 @@ def _apply(view: RunView, event: Event) -> RunView:
                 ended_at=None,
                 waiting=False,
                 device=p.device,
+                precision=p.precision or view.precision,
                 versions=p.versions,
                 stages=p.stages,
                 finished=None,
@@ -114,7 +127,14 @@ def _apply(view: RunView, event: Event) -> RunView:
                 view,
                 timings=view.timings | {p.name: spent},
                 peak_memory=max(view.peak_memory, p.peak_memory),
+                stage_memory=view.stage_memory
+                | {p.name: max(p.peak_memory, view.stage_memory.get(p.name, 0))},
+                device_memory=max(view.device_memory, p.peak_device_memory),
             )
+        case Recovery() as p:
+            return replace(view, recoveries=(*view.recoveries, p))
+        case Estimated() as p:
+            return replace(view, estimated=p)
         case Progress() as p:
             return replace(view, progress=p, peak_memory=max(view.peak_memory, p.memory or 0))
         case Notice() as p:
@@ -123,6 +143,10 @@ def _apply(view: RunView, event: Event) -> RunView:
             return replace(view, artifacts=view.artifacts | {p.kind: p})
         case Metrics() as p:
             return replace(view, metrics=view.metrics | {p.model: p})
+        case Verified() as p:
+            if p.data is not None:
+                return replace(view, checks=(*view.checks, p))
+            return replace(view, verdict=p)
         case Paused():
             return replace(view, paused=True, ended_at=event.t, progress=None)
         case Finished() as p:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,12 +10,20 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from phi3studio import __version__
+from phi3studio.domain.errors import InputError
 from phi3studio.gui.i18n import choose_language, install_language
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.single import SingleInstance
 from phi3studio.gui.theme import Theme
-from phi3studio.runs.paths import resources, user_home
+from phi3studio.runs.paths import (
+    HOME_VARIABLE,
+    Home,
+    default_home,
+    pointer_file,
+    resources,
+    user_home,
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -29,7 +38,12 @@ def main(argv: Sequence[str]) -> int:
     app.setDesktopFileName("phi3studio")
     # The loop ends after the helpers have ended, not when the window closes.
     app.setQuitOnLastWindowClosed(False)
-    home = user_home()
+    from_environment = bool(os.environ.get(HOME_VARIABLE))
+    missing: InputError | None = None
+    try:
+        home = user_home()
+    except InputError as error:
+        missing, home = error, Home(default_home())
     single = SingleInstance(home.root, app)
     if not single.first():
         return 0
@@ -39,14 +53,43 @@ def main(argv: Sequence[str]) -> int:
     translators = install_language(app, folder / "translations", language)
     theme = Theme(app, folder, preferences.value.theme)
     app.setWindowIcon(QIcon(str(folder / "icons" / "app.svg")))
+    if missing is not None:
+        from phi3studio.gui.moving import ask_without_home
+
+        if not ask_without_home(app, theme, missing):
+            single.close()
+            return 0
+    elif not from_environment and pointer_file().is_file():
+        found = _moved(app, theme)
+        if found is not None:
+            home = found
+            single.close()
+            single = SingleInstance(home.root, app)
+            if not single.first():
+                return 0
+            preferences = PreferencesFile(home.root / "window.json")
+    # Its helpers and workers stay in this home, whatever is chosen for the next start.
+    os.environ[HOME_VARIABLE] = str(home.root)
     window = MainWindow(theme, preferences)
     single.called.connect(window.bring_forward)
     window.show()
     from phi3studio.gui.life import live
 
     try:
-        live(app, home, theme, preferences, window)
+        live(app, home, theme, preferences, window, home_from_environment=from_environment)
     finally:
         single.close()
         del translators
     return 0
+
+
+def _moved(app: QApplication, theme: Theme) -> Home | None:
+    """The new home, where one was planned for this start."""
+    from phi3studio.runs.relocate import pending
+
+    planned = pending()
+    if planned is None:
+        return None
+    from phi3studio.gui.moving import move_home
+
+    return move_home(app, theme, planned)

@@ -28,11 +28,11 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.home.entries import RunEntry
 from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.run.curves import CurvePlot, Series
-from phi3studio.gui.run.result import style_table
 from phi3studio.gui.widgets.basic import Card, clear, label
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.widgets.states import EmptyState
+from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 
 MOST = 5
@@ -67,6 +67,7 @@ class ComparePage(Page):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFixedHeight(420)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         holder = QWidget()
         self._list = QVBoxLayout(holder)

@@ -22,6 +22,8 @@ class Context:
     store: RunStore
     resources: Path
     preferences: PreferencesFile
+    home_from_environment: bool = False
+    """Whether ``PHI3STUDIO_HOME`` was set by the user, so that the home cannot be chosen here."""
 
     @property
     def draft_file(self) -> Path:

@@ -6,11 +6,7 @@ words, which name columns and labels.
 
 from __future__ import annotations
 
-
-def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Mark *text* for translation and leave it as it is; lupdate knows this name."""
-    return text
-
+from phi3studio.gui.i18n import QT_TRANSLATE_NOOP
 
 DATA_TEXTS: dict[str, tuple[str, str]] = {
     "finding.empty_values": (

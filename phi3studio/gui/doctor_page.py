@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -13,13 +14,11 @@ from phi3studio import __version__
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.machine import MachineReport, Probe, look_at_machine
+from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
 from phi3studio.gui.widgets.page import Columns, Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
-
-_LOW_DISK = 5e9
-_LOW_MEMORY = 4e9
+from phi3studio.runs.doctor import Report, examine
 
 
 class DoctorPage(Page):
@@ -27,11 +26,11 @@ class DoctorPage(Page):
 
     judged = Signal(str, str)
 
-    def __init__(self, context: Context, probe: Probe) -> None:
+    def __init__(self, context: Context, probe: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         super().__init__(self.tr("Doctor"))
         self._context = context
         self._probe = probe
-        self._report: MachineReport | None = None
+        self._report: Report | None = None
         theme = context.theme
         again = Button(theme, self.tr("Look again"), icon="refresh")
         again.clicked.connect(self.look)
@@ -65,7 +64,7 @@ class DoctorPage(Page):
             clear(card.body)
             card.body.addWidget(Skeleton(self._context.theme, 4))
         self._context.tasks.run(
-            asyncio.to_thread(look_at_machine, self._context.home.root), self._draw
+            asyncio.to_thread(examine, self._context.home), self._draw, self._no_machine
         )
         self._context.tasks.run(self._ask(), self._draw_libraries, self._no_libraries)
 
@@ -74,13 +73,13 @@ class DoctorPage(Page):
         lines = [f"Phi-3 Studio {__version__}"]
         lines += [f"{title}: {value}" for title, value in self._lines]
         if self._report is not None:
-            lines += [f"{name} {version}" for name, version in self._report.packages.items()]
+            lines += [f"{name} {version}" for name, version in self._report.versions.items()]
         return "\n".join(lines) + "\n"
 
     async def _ask(self) -> dict[str, Any]:
         return await self._probe()
 
-    def _draw(self, report: MachineReport) -> None:
+    def _draw(self, report: Report) -> None:
         self._report = report
         facts = report.facts
         gpu = report.gpu or self.tr("none found")
@@ -99,71 +98,34 @@ class DoctorPage(Page):
             (self.tr("Folder"), words.path(self._context.home.root)),
         ]
         self._fill(self._machine, self._lines)
-        self._fill(self._versions, list(report.packages.items()))
+        self._fill(self._versions, list(report.versions.items()))
         self._judge(report)
 
-    def _judge(self, report: MachineReport) -> None:
+    def _judge(self, report: Report) -> None:
         clear(self._findings)
-        found: list[tuple[Level, str, str]] = []
-        if report.conflict:
-            names = ", ".join(report.runtimes + report.genais)
-            found.append(
-                (
-                    "error",
-                    self.tr("Several flavours of ONNX Runtime are installed: {names}").format(
-                        names=names
-                    ),
-                    self.tr("They overwrite each other's files. Keep one flavour only."),
-                )
+        said = [
+            (finding.level, explain(finding.code, finding.message, finding.hint, finding.values))
+            for finding in report.findings
+        ]
+        for level, words_ in said:
+            self._findings.addWidget(
+                Finding(self._context.theme, level, words_.message, words_.hint)
             )
-        if not report.runtimes or not report.genais:
-            found.append(
-                (
-                    "error",
-                    self.tr("ONNX Runtime or ONNX Runtime GenAI is missing."),
-                    self.tr("Install one flavour of Phi-3 Studio: cpu, cuda or directml."),
-                )
-            )
-        if report.cuda_reason == "cpu_torch":
-            found.append(
-                (
-                    "warning",
-                    self.tr("{gpu} is there, but PyTorch is a CPU build.").format(gpu=report.gpu),
-                    self.tr("Install the cuda flavour to train on the GPU."),
-                )
-            )
-        if report.facts.free_disk < _LOW_DISK:
-            found.append(
-                (
-                    "warning",
-                    self.tr("The disk is nearly full: {free} are free.").format(
-                        free=words.size(report.facts.free_disk)
-                    ),
-                    self.tr("A run takes 2 GB and more while it works."),
-                )
-            )
-        if report.facts.free_memory < _LOW_MEMORY:
-            found.append(
-                (
-                    "warning",
-                    self.tr("Little memory is free: {free}.").format(
-                        free=words.size(report.facts.free_memory)
-                    ),
-                    self.tr("Close other programs before a run."),
-                )
-            )
-        for level, text, hint in found:
-            self._findings.addWidget(Finding(self._context.theme, level, text, hint))
-        if not found:
+        if not said:
             self._findings.addWidget(
                 Finding(
                     self._context.theme, "good", self.tr("Everything that a run needs is here.")
                 )
             )
         worst: Level = "good"
-        if found:
-            worst = "error" if any(level == "error" for level, _, _ in found) else "warning"
-        self.judged.emit(worst, found[0][1] if found else self.tr("all is well"))
+        if said:
+            worst = "error" if any(level == "error" for level, _ in said) else "warning"
+        self.judged.emit(worst, said[0][1].message if said else self.tr("all is well"))
+
+    def _no_machine(self, error: UserFacingError) -> None:
+        for card in (self._machine, self._versions):
+            clear(card.body)
+        self._machine.body.addWidget(ErrorState(self._context.theme, error))
 
     def _draw_libraries(self, found: dict[str, Any]) -> None:
         providers = ", ".join(

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-
-def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Mark *text* for translation and leave it as it is; lupdate knows this name."""
-    return text
-
+from phi3studio.gui.i18n import QT_TRANSLATE_NOOP
 
 KNOWN: dict[str, tuple[str, str]] = {
     "draft.no_source": (
@@ -94,10 +90,6 @@ KNOWN: dict[str, tuple[str, str]] = {
     "data.is_folder": (
         QT_TRANSLATE_NOOP("Errors", "This is a folder, not a data file."),
         QT_TRANSLATE_NOOP("Errors", "Choose a file inside it."),
-    ),
-    "data.no_rows": (
-        QT_TRANSLATE_NOOP("Errors", "The file holds no rows."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a file with at least two rows."),
     ),
     "data.unknown_format": (
         QT_TRANSLATE_NOOP("Errors", "The format of the file was not recognised."),

@@ -21,6 +21,8 @@ from phi3studio.gui.theme import Theme
 from phi3studio.runs.paths import Home, resources
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
     from phi3studio.domain.recipe import Recipe
     from phi3studio.gui.rooms import Rooms, Services
     from phi3studio.services.client import Service
@@ -55,6 +57,7 @@ class Helpers:
             self._probe,
             self._fetch,
             self._olive_config,
+            self._write_olive,
         )
 
     async def close(self) -> None:
@@ -72,14 +75,17 @@ class Helpers:
             await self.probe.close()
             self.probe = Service("probe")
 
-    async def _olive_config(self, recipe: Recipe) -> str:
+    async def _write_olive(self, recipe: Recipe, out: Path) -> None:
         from phi3studio.services.client import Service
 
+        # A process for each question: it holds Olive in memory and is seldom asked.
+        async with Service.start("olive") as olive:
+            await olive.call("export", recipe=recipe.to_json(), out=str(out))
+
+    async def _olive_config(self, recipe: Recipe) -> str:
         with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as folder:
             out = Path(folder) / "config"
-            # A process for each question: it holds Olive in memory and is seldom asked.
-            async with Service.start("olive") as olive:
-                await olive.call("export", recipe=recipe.to_json(), out=str(out))
+            await self._write_olive(recipe, out)
             return await asyncio.to_thread((out / "olive-config.json").read_text, encoding="utf-8")
 
     async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:
@@ -97,6 +103,8 @@ def live(
     theme: Theme,
     preferences: PreferencesFile,
     window: MainWindow,
+    *,
+    home_from_environment: bool = False,
 ) -> None:
     """Run the event loop until the window is closed and everything has ended."""
     loop = qasync.QEventLoop(app)
@@ -105,7 +113,9 @@ def live(
     crash.install()
     try:
         with loop:
-            loop.run_until_complete(_live(app, home, theme, preferences, window, crash))
+            loop.run_until_complete(
+                _live(app, home, theme, preferences, window, crash, home_from_environment)
+            )
     finally:
         crash.uninstall()
 
@@ -117,6 +127,7 @@ async def _live(
     preferences: PreferencesFile,
     window: MainWindow,
     crash: CrashWatch,
+    home_from_environment: bool,
 ) -> None:
     closed = asyncio.get_running_loop().create_future()
 
@@ -131,9 +142,12 @@ async def _live(
     tasks = Tasks(app)
     tasks.crashed.connect(crash.take)
     helpers: Helpers | None = None
+    lock: BaseFileLock | None = None
     try:
         # In a thread, so that the window that has just been painted answers meanwhile.
-        rooms, helpers = await asyncio.to_thread(_prepare, home, theme, preferences, tasks)
+        rooms, helpers, lock = await asyncio.to_thread(
+            _prepare, home, theme, preferences, tasks, home_from_environment
+        )
         _show_crashes(crash, theme, window)
         if not closed.done():
             window.furnish(rooms)
@@ -142,20 +156,29 @@ async def _live(
         await tasks.close()
         if helpers is not None:
             await helpers.close()
+        if lock is not None:
+            lock.release()
         window.deleteLater()
 
 
 def _prepare(
-    home: Home, theme: Theme, preferences: PreferencesFile, tasks: Tasks
-) -> tuple[Rooms, Helpers]:
-    """Import what the rooms need; makes no widgets."""
+    home: Home,
+    theme: Theme,
+    preferences: PreferencesFile,
+    tasks: Tasks,
+    home_from_environment: bool,
+) -> tuple[Rooms, Helpers, BaseFileLock | None]:
+    """Import what the rooms need, and keep others from moving the home; makes no widgets."""
     from phi3studio.gui.context import Context
     from phi3studio.gui.rooms import Rooms
+    from phi3studio.runs.relocate import hold
     from phi3studio.runs.store import RunStore
 
     helpers = Helpers.make()
-    context = Context(theme, tasks, home, RunStore(home), resources(), preferences)
-    return Rooms(context, helpers.services()), helpers
+    context = Context(
+        theme, tasks, home, RunStore(home), resources(), preferences, home_from_environment
+    )
+    return Rooms(context, helpers.services()), helpers, hold(home.root)
 
 
 def _show_crashes(crash: CrashWatch, theme: Theme, window: MainWindow) -> None:

@@ -14,6 +14,12 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from phi3studio.gui.data_texts import DATA_TEXTS
 from phi3studio.gui.error_texts import KNOWN
+from phi3studio.gui.error_texts_data import DATA_ERRORS
+from phi3studio.gui.error_texts_models import MODEL_ERRORS
+from phi3studio.gui.error_texts_work import WORK_ERRORS
+
+ERRORS = KNOWN | DATA_ERRORS | MODEL_ERRORS | WORK_ERRORS
+"""All codes with sentences of their own."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ def explain(
     the code's sentence is shown and the original kept as the detail, unless *values* fill it.
     """
     code = code or ""
-    known, context = KNOWN.get(code), "Errors"
+    known, context = ERRORS.get(code), "Errors"
     if known is None:
         known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
     if known is None or QLocale().language() == QLocale.Language.English:

@@ -16,10 +16,11 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
 from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch import Fetch, Fetcher
+from phi3studio.gui.fetch import Fetcher
+from phi3studio.gui.fetch_bar import FetchButtons, FetchProgress
 from phi3studio.gui.home.entries import read_entry
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
 from phi3studio.gui.wizard.bases import BaseModel, all_models
@@ -40,26 +41,20 @@ class ModelsPage(Page):
     wizard_wanted = Signal(str)
     chat_wanted = Signal(object)
 
-    def __init__(self, context: Context, fetch: Fetch) -> None:
+    def __init__(self, context: Context, fetcher: Fetcher) -> None:
         super().__init__(self.tr("Models"))
         self._context = context
         self._store = ModelStore(context.home)
-        self._fetcher = Fetcher(fetch, context.tasks, self)
-        self._fetcher.moved.connect(self._on_moved)
-        self._fetcher.finished.connect(self.entered)
-        self._fetcher.failed.connect(self._fail)
-        self._fetching = Finding(context.theme, "info", "")
-        stop = Button(context.theme, self.tr("Cancel"), kind="link")
-        stop.clicked.connect(self._fetcher.cancel)
-        self._fetching.buttons.addWidget(stop)
-        self._fetching.hide()
+        self._fetcher = fetcher
+        fetcher.moved.connect(self._forget_trouble)
+        fetcher.ended.connect(self.entered)
+        fetcher.failed.connect(self._fail)
         use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
         use.clicked.connect(self._choose_folder)
         self.buttons.addWidget(use)
         add = Button(context.theme, self.tr("Add a folder…"), icon="plus")
         add.clicked.connect(self._choose_added)
         self.buttons.addWidget(add)
-        self.content.addWidget(self._fetching)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
         self._list = QVBoxLayout()
@@ -122,13 +117,8 @@ class ModelsPage(Page):
         card, line = self._card("models", model.title, " · ".join(facts))
         theme = self._context.theme
         if not model.installed and model.download_bytes:
-            fetch = Button(
-                theme,
-                self.tr("Fetch {size}").format(size=words.size(model.download_bytes)),
-                icon="save",
-            )
-            fetch.clicked.connect(partial(self._fetch, model.source))
-            line.addWidget(fetch)
+            line.addWidget(FetchButtons(theme, model, self._fetcher))
+            card.body.addWidget(FetchProgress(model, self._fetcher))
         if model.installed or not model.fetch_first:
             use = Button(theme, self.tr("Fine-tune"))
             use.clicked.connect(partial(self.wizard_wanted.emit, model.source))
@@ -139,16 +129,9 @@ class ModelsPage(Page):
             )
         return card
 
-    def _fetch(self, source: str) -> None:
-        clear(self._trouble)
-        self._fetcher.start(source)
-
-    def _on_moved(self, activity: str, share: float) -> None:
-        self._fetching.setVisible(self._fetcher.busy)
-        said = self.tr("Fetching {name}").format(name=self._fetcher.source)
-        self._fetching.text.setText(said + (f" · {words.percent(share)}" if share >= 0 else ""))
-        self._fetching.hint.setText(activity)
-        self._fetching.hint.setVisible(bool(activity))
+    def _forget_trouble(self) -> None:
+        if self._trouble.count():
+            clear(self._trouble)
 
     def _choose_added(self) -> None:
         dialog = QFileDialog(self, self.tr("Choose a model folder"))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch import Fetch
+from phi3studio.gui.fetch import Fetch, Fetcher
 from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.home.page import HomePage
-from phi3studio.gui.machine import Probe
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import Page
 from phi3studio.runs import launch
@@ -22,7 +22,12 @@ from phi3studio.runs.store import RunFolder
 
 if TYPE_CHECKING:
     from phi3studio.gui.chat.engine import ChatEngine
+    from phi3studio.gui.run.export import WriteOlive
     from phi3studio.gui.wizard.inspector import Inspector, OliveConfig
+
+
+Probe = Callable[[], Awaitable[dict[str, Any]]]
+"""Asks the probe service what torch and ONNX Runtime find; takes seconds."""
 
 
 class Navigator(Protocol):
@@ -46,6 +51,7 @@ class Services:
     probe: Probe
     fetch: Fetch
     olive_config: OliveConfig
+    write_olive: WriteOlive | None = None
 
 
 class Rooms:
@@ -54,6 +60,18 @@ class Rooms:
     def __init__(self, context: Context, services: Services) -> None:
         self._context = context
         self._services = services
+        self._fetcher: Fetcher | None = None
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """The one that all rooms fetch models with."""
+        if self._fetcher is None:
+            from phi3studio.runs.models import ModelStore
+
+            store = ModelStore(self._context.home)
+            tasks = self._context.tasks
+            self._fetcher = Fetcher(self._services.fetch, store.discard, tasks, tasks)
+        return self._fetcher
 
     def make_runs(self, parent: QObject) -> RunsModel:
         """The list of runs that all rooms share."""
@@ -90,7 +108,7 @@ class Rooms:
         page = WizardPage(
             self._context,
             self._services.inspector,
-            self._services.fetch,
+            self.fetcher,
             self._services.olive_config,
         )
 
@@ -108,7 +126,7 @@ class Rooms:
         """The page of one run."""
         from phi3studio.gui.run.page import RunPage
 
-        page = RunPage(self._context)
+        page = RunPage(self._context, self._services.write_olive)
         page.closed.connect(lambda: window.go("home"))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
@@ -118,7 +136,7 @@ class Rooms:
         """The chat."""
         from phi3studio.gui.chat.page import ChatPage
 
-        return ChatPage(self._context, self._services.chat, window.runs)
+        return ChatPage(self._context, self._services.chat, window.runs, self._begin)
 
     def open_chat(self, window: Navigator, run: RunFolder) -> None:
         """Talk to the model of *run*."""
@@ -147,7 +165,7 @@ class Rooms:
         """What is on this computer."""
         from phi3studio.gui.models_page import ModelsPage
 
-        page = ModelsPage(self._context, self._services.fetch)
+        page = ModelsPage(self._context, self.fetcher)
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.wizard_wanted.connect(lambda source: self.tune(window, source))
         return page
@@ -162,7 +180,7 @@ class Rooms:
 
     def settings(self, window: Navigator) -> Page:
         """Look, language, folders, privacy, about."""
-        from phi3studio.gui.settings_page import SettingsPage
+        from phi3studio.gui.settings.page import SettingsPage
 
         page = SettingsPage(self._context)
         page.doctor_wanted.connect(lambda: window.go("doctor"))

@@ -66,13 +66,22 @@ def role_title(role: ModelRole) -> str:
 
 def recipe_line(recipe: Recipe) -> str:
     """Model, method and target in one line."""
-    device = {"auto": "", "cpu": "CPU", "cuda": "CUDA"}[recipe.target.train_on]
+    device = {"auto": "", "cpu": "CPU", "cuda": "CUDA", "azureml": "Azure ML"}[
+        recipe.target.train_on
+    ]
     provider = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[recipe.target.provider]
     route = translate("Run", "{kind} for {device}").format(
         kind=recipe.target.quantisation, device=provider
     )
     method = f"{recipe.method.kind.upper().replace('LORA', 'LoRA')} r {recipe.method.rank}"
+    if "train" not in recipe.steps:
+        method = translate("Run", "adapter merged") if "merge" in recipe.steps else ""
+    if "quantise" not in recipe.steps:
+        route = ", ".join(stage_title(step) for step in recipe.steps)
+    elif "train" not in recipe.steps:
+        device = ""
     parts = [model_title(recipe.model.source), method, f"{device} → {route}" if device else route]
+    parts = [part for part in parts if part]
     return " · ".join(parts)
 
 

@@ -36,7 +36,7 @@ def render(out: Path) -> list[Path]:
     environment.pop("QT_SCALE_FACTOR", None)
     with tempfile.TemporaryDirectory() as folder:
         # The pictures show paths: below a home of their own they are short and tell nothing.
-        environment |= {"HOME": folder, "USERPROFILE": folder}
+        environment |= {"HOME": folder, "USERPROFILE": folder, "HF_HOME": f"{folder}/.cache/hub"}
         _render_languages(out.absolute(), environment)
     return sorted(out.glob("*.png"))
 
@@ -78,7 +78,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     from phi3studio.gui.main_window import MainWindow
     from phi3studio.gui.preferences import PreferencesFile
     from phi3studio.gui.rooms import Rooms, Services
-    from phi3studio.gui.showcase import write_showcase
+    from phi3studio.gui.showcase import write_downloads, write_showcase
     from phi3studio.gui.showcase_chat import RecordedChat
     from phi3studio.gui.showcase_inspector import RecordedInspector
     from phi3studio.gui.tasks import Tasks
@@ -122,6 +122,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
 
     shutil.rmtree(folder / "phi3studio", ignore_errors=True)
     runs = write_showcase(folder / "phi3studio" / "runs", sample, os.getpid())
+    write_downloads(folder / "phi3studio")
     full, first = window("phi3studio"), window("first")
     await asyncio.sleep(1)
     shots = _Shots(out, language, theme)
@@ -148,11 +149,15 @@ class _Shots:
 
 async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], sample: str) -> None:
     """Go through every page as a user would."""
+    from phi3studio.domain.flow import visit
+    from phi3studio.domain.flow_steps import without_data
+    from phi3studio.gui.chat.base_model import Base
     from phi3studio.gui.chat.page import ChatPage
     from phi3studio.gui.chat.transcript import Ask
     from phi3studio.gui.compare_page import ComparePage
     from phi3studio.gui.wizard.data_page import DataPage
     from phi3studio.gui.wizard.page import WizardPage
+    from phi3studio.gui.wizard.target_page import TargetPage
     from phi3studio.gui.wizard.tuning_page import TuningPage
 
     await shots.take(window, "home")
@@ -168,11 +173,21 @@ async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], s
         wizard.session.visit(page)  # type: ignore[arg-type]
         await asyncio.sleep(0.4)
         await shots.take(window, f"wizard-{index}-{page}")
+    wizard.session.visit("target")
+    target = wizard.view("target")
+    assert isinstance(target, TargetPage)
+    for card in (target.int4, target.fidelity):
+        card.show_all(True)
+    await shots.take(window, "wizard-4-target-all")
     wizard.session.visit("tuning")
     tuning = wizard.view("tuning")
     assert isinstance(tuning, TuningPage)
     tuning.show_all(True)
     await shots.take(window, "wizard-3-tuning-all")
+    wizard.session.start_over()
+    wizard.session.take(visit(without_data(wizard.session.draft), "review"))
+    await asyncio.sleep(0.4)
+    await shots.take(window, "wizard-5-review-export")
     for name in ("live", "done", "failed", "interrupted"):
         window.show_run(runs[name])
         await asyncio.sleep(1)
@@ -189,6 +204,9 @@ async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], s
     await shots.take(window, "chat")
     chat.show_settings(True)
     await shots.take(window, "chat-settings")
+    chat.show_settings(False)
+    chat.add_base(Base.of(runs["done"].recipe()))
+    await shots.take(window, "chat-base")
     window.go("compare")
     compare = window.page("compare")
     assert isinstance(compare, ComparePage)

@@ -8,25 +8,31 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 from phi3studio.domain.events import (
     STAGES,
     Answer,
     AnyPayload,
     Artifact,
+    Confusion,
     Event,
     Finished,
     Metrics,
+    ModelFigures,
     Notice,
     Paused,
     Progress,
     Stage,
     StageDone,
     Started,
+    Verified,
 )
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.downloads import DownloadLog, Outcome
 from phi3studio.runs.files import write_json
+from phi3studio.runs.hub_cache import HubCache, cache_folder
 from phi3studio.runs.store import RunFolder
 
 STEPS = 184
@@ -79,6 +85,7 @@ def course(
     yield moment, Artifact(kind="model", path="model", bytes=128_000_000)
     yield moment, Stage(name="verify", index=4, count=len(STAGES))
     yield from ((moment + 9 + i, metrics) for i, metrics in enumerate(_metrics()))
+    yield moment + 13, _verdict()
     yield moment + 14, StageDone(name="verify", seconds=14.0, peak_memory=2_480_000_000)
     yield moment + 15, Finished(outcome="completed", peak_memory=2_480_000_000)
 
@@ -98,15 +105,52 @@ def _metrics() -> Iterator[Metrics]:
     yield Metrics(
         model="base", rows=122, accuracy=0.04, perplexity=38.2, stops=0.02,
         tokens_per_s=21.0, load_s=1.1, bytes=538_000_000, samples=answers(False),
+        score=0.04, score_name="accuracy", macro_f1=0.02,
     )  # fmt: skip
     yield Metrics(
         model="merged", rows=122, accuracy=0.91, perplexity=1.31, stops=1.0,
         tokens_per_s=22.0, load_s=1.2, bytes=538_000_000, samples=answers(True),
+        score=0.91, score_name="accuracy", macro_f1=0.9,
     )  # fmt: skip
     yield Metrics(
         model="exported", rows=122, accuracy=0.9, perplexity=1.34, stops=1.0,
         tokens_per_s=96.0, load_s=0.4, bytes=128_000_000, samples=answers(True),
+        score=0.9, score_name="accuracy", macro_f1=0.89, first_token_s=0.031,
+        peak_memory=412_000_000, confusion=_CONFUSION,
     )  # fmt: skip
+
+
+_CONFUSION = Confusion(
+    labels=("Fear", "Joy", "Love", "Sad", "Surprise"),
+    counts=(
+        (22, 0, 0, 2, 1, 0),
+        (0, 27, 1, 0, 0, 0),
+        (0, 2, 20, 0, 0, 0),
+        (1, 0, 0, 23, 0, 1),
+        (3, 1, 0, 0, 18, 0),
+    ),
+)
+
+
+def _verdict() -> Verified:
+    return Verified(
+        faithful=True,
+        rows=122,
+        models={
+            "merged": ModelFigures(perplexity=1.31, score=0.91, stops=1.0),
+            "exported": ModelFigures(perplexity=1.34, score=0.9, stops=1.0),
+        },
+        score_name="accuracy",
+        points_lost=0.8,
+        interval=(-0.8, 2.4),
+        kl=0.0061,
+        agreement=0.991,
+        positions=366,
+        stop="<|im_end|>",
+        stop_listed=True,
+        parity=1.0,
+        limits={"points_lost": 3.0, "stops": 0.99},
+    )
 
 
 def write_run(
@@ -194,6 +238,22 @@ def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, 
         "live": live, "done": done, "wide": wide,
         "failed": failed, "paused": paused, "interrupted": interrupted,
     }  # fmt: skip
+
+
+def write_downloads(root: Path) -> None:
+    """A list of downloads, and the half of a model that is paused."""
+    log = DownloadLog(root)
+    for what, size, outcome in (
+        ("starter", 93_300_000, "done"),
+        ("microsoft/Phi-4-mini-instruct", 2_900_000_000, "stopped"),
+    ):
+        host = "files.pythonhosted.org" if what == "starter" else "huggingface.co"
+        log.record(what, "model", (host,), size, cast(Outcome, outcome))
+    blobs = HubCache(cache_folder()).repo("microsoft/Phi-4-mini-instruct") / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    with (blobs / f"{'0' * 64}.incomplete").open("wb") as half:
+        # A hole: it takes no room.
+        half.truncate(2_900_000_000)
 
 
 def _log() -> str:

@@ -23,6 +23,7 @@ from phi3studio.domain.dataset import (
     Preview,
     RepairOffer,
     Report,
+    RowPage,
     ShapeProposal,
     Source,
     SourceReport,
@@ -63,6 +64,15 @@ class RecordedInspector:
             columns=columns,
             first=tuple(rows[:30]),
             shapes=(proposal,),
+        )
+
+    async def rows(self, source: Source, offset: int, limit: int = 100) -> RowPage:
+        """A page."""
+        rows = _rows(source.source)
+        return RowPage(
+            offset=offset,
+            rows=tuple(rows[offset : offset + limit]),
+            end=offset + limit >= len(rows),
         )
 
     async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:

@@ -59,6 +59,8 @@ def parameters(value: int) -> str:
 
 def duration(seconds: float) -> str:
     """An exact time that has passed: 4 min 20 s."""
+    if 0 < seconds < 0.95:
+        return f"{QLocale().toString(max(1, round(seconds * 1000)))} ms"
     if seconds < 10:
         return f"{QLocale().toString(seconds, 'f', 1)} s"
     whole = round(seconds)

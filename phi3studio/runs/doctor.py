@@ -1,57 +1,73 @@
-"""What is installed and whether it fits together, without importing any of it."""
+"""What the computer has, what is installed and whether it fits together, importing none of it."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import psutil
 
 from phi3studio import __version__
+from phi3studio.domain.flow import MachineFacts
+from phi3studio.runs.machine_speed import read_speed
 from phi3studio.runs.models import ModelStore, catalogue
 from phi3studio.runs.paths import Home
+
+CudaReason = Literal["", "no_gpu", "cpu_torch"]
+"""Why no CUDA device can train; empty: one can."""
+DirectMlReason = Literal["", "not_windows", "not_installed"]
 
 FLAVOURS = {
     "cpu": "onnxruntime",
     "cuda": "onnxruntime-gpu",
     "directml": "onnxruntime-directml",
 }
+_GENAI = ("onnxruntime-genai", "onnxruntime-genai-cuda", "onnxruntime-genai-directml")
 _REPORTED = (
     "torch",
     "transformers",
     "peft",
     "datasets",
     "olive-ai",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "onnxruntime-directml",
-    "onnxruntime-genai",
-    "onnxruntime-genai-cuda",
-    "onnxruntime-genai-directml",
+    *FLAVOURS.values(),
+    *_GENAI,
     "bitsandbytes",
     "pyside6",
 )
+_LOW_DISK = 5_000_000_000
+_LOW_MEMORY = 4_000_000_000
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong, and what to do about it."""
+    """Something that is wrong, and what to do about it; a ``warning`` lets runs work.
+
+    ``code`` is stable and ``values`` fill its translated text.
+    """
 
     code: str
     message: str
     hint: str
+    level: Literal["error", "warning"] = "error"
+    values: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """The machine and the installation. Sizes in bytes."""
+    """The machine and the installation. Sizes in bytes.
+
+    ``gpu`` is the name that the driver gives, also where the installed torch cannot use it.
+    """
 
     program: str
     system: str
+    processor: str
     python: str
     cores: int
     memory_total: int
@@ -61,56 +77,135 @@ class Report:
     versions: dict[str, str]
     flavours: list[str]
     models: dict[str, bool]
+    gpu: str | None = None
+    gpu_memory: int = 0
+    cuda_reason: CudaReason = "no_gpu"
+    directml_reason: DirectMlReason = "not_windows"
+    flops: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     devices: dict[str, Any] | None = None
 
+    @property
+    def facts(self) -> MachineFacts:
+        """The same for the wizard's decisions."""
+        cuda = not self.cuda_reason
+        return MachineFacts(
+            memory=self.memory_total,
+            free_memory=self.memory_available,
+            free_disk=self.disk_free,
+            cores=self.cores,
+            cuda=self.gpu if cuda else None,
+            cuda_memory=self.gpu_memory if cuda else 0,
+            directml=not self.directml_reason,
+            flops=self.flops,
+        )
+
 
 def examine(home: Home) -> Report:
-    """Look at the machine; asks no service and imports no library."""
-    versions: dict[str, str] = {}
-    for name in _REPORTED:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    """Look at the machine; asks no service and imports no library.
+
+    Takes up to a few seconds where a GPU driver has to wake up.
+    """
+    versions = {name: version for name in _REPORTED if (version := _version(name))}
     flavours = [name for name, wheel in FLAVOURS.items() if wheel in versions]
+    gpu, gpu_memory = _gpu()
     folder = home.made(home.root)
     memory = psutil.virtual_memory()
+    disk = shutil.disk_usage(folder).free
     store = ModelStore(home)
     return Report(
         program=__version__,
         system=platform.platform(),
+        processor=_processor(),
         python=sys.version.split()[0],
-        cores=psutil.cpu_count(logical=False) or 1,
+        cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         memory_total=memory.total,
         memory_available=memory.available,
-        disk_free=shutil.disk_usage(folder).free,
+        disk_free=disk,
         home=str(folder),
         versions=versions,
         flavours=flavours,
         models={entry.name: store.is_installed(entry.name) for entry in catalogue()},
-        findings=_findings(versions, flavours),
+        gpu=gpu,
+        gpu_memory=gpu_memory,
+        flops=speed.float32 if (speed := read_speed(home)) is not None else 0.0,
+        cuda_reason=_cuda_reason(gpu, versions),
+        directml_reason=_directml_reason(versions),
+        findings=[
+            *_installation(versions, flavours, gpu),
+            *_machine(memory.available, disk),
+        ],
     )
 
 
-def _findings(versions: dict[str, str], flavours: list[str]) -> list[Finding]:
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The processor's name as people know it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.lower().startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _gpu() -> tuple[str | None, int]:
+    """Name and memory in bytes of the first NVIDIA GPU, from its driver's own tool."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None, 0
+    try:
+        done = subprocess.run(
+            [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+        name, memory = done.stdout.splitlines()[0].rsplit(",", 1)
+        return name.strip(), int(float(memory)) * 1024**2
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None, 0
+
+
+def _cuda_reason(gpu: str | None, versions: dict[str, str]) -> CudaReason:
+    if gpu is None:
+        return "no_gpu"
+    return "cpu_torch" if versions.get("torch", "").endswith("+cpu") else ""
+
+
+def _directml_reason(versions: dict[str, str]) -> DirectMlReason:
+    if sys.platform != "win32":
+        return "not_windows"
+    return "" if FLAVOURS["directml"] in versions else "not_installed"
+
+
+def _installation(versions: dict[str, str], flavours: list[str], gpu: str | None) -> list[Finding]:
     found: list[Finding] = []
-    if len(flavours) > 1:
+    genais = [name for name in _GENAI if name in versions]
+    if len(flavours) > 1 or len(genais) > 1:
+        names = ", ".join([*(FLAVOURS[name] for name in flavours), *genais])
         found.append(
             Finding(
                 "install.two_runtimes",
-                "Two flavours of ONNX Runtime are installed over each other: "
-                + ", ".join(FLAVOURS[name] for name in flavours)
-                + ".",
+                f"Several flavours of ONNX Runtime are installed over each other: {names}.",
                 "They share one folder and break each other. Set the environment up anew: "
                 "python3 installers/bootstrap.py --flavour cpu --fresh doctor.",
+                values={"names": names},
             )
         )
-    if not flavours:
+    if not flavours or not genais:
         found.append(
             Finding(
                 "install.no_runtime",
-                "ONNX Runtime is not installed.",
+                "ONNX Runtime or ONNX Runtime GenAI is not installed.",
                 "Set the environment up: python3 installers/bootstrap.py doctor.",
             )
         )
@@ -119,17 +214,56 @@ def _findings(versions: dict[str, str], flavours: list[str]) -> list[Finding]:
             "install.missing",
             f"{name} is not installed.",
             "Set the environment up: python3 installers/bootstrap.py doctor.",
+            values={"name": name},
         )
         for name in ("torch", "transformers", "peft", "datasets", "olive-ai")
         if name not in versions
     )
-    if "cuda" in flavours and versions.get("torch", "").endswith("+cpu"):
+    cpu_torch = versions.get("torch", "").endswith("+cpu")
+    if cpu_torch and "cuda" in flavours:
         found.append(
             Finding(
                 "install.cpu_torch",
                 "ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build, so training would "
                 "run on the CPU.",
                 "Install the CUDA build of the same PyTorch version.",
+            )
+        )
+    elif cpu_torch and gpu is not None:
+        found.append(
+            Finding(
+                "install.gpu_unused",
+                f"{gpu} is there, but the CPU flavour is installed.",
+                "Install the cuda flavour to train on the GPU.",
+                "warning",
+                {"gpu": gpu},
+            )
+        )
+    return found
+
+
+def _machine(memory: int, disk: int) -> list[Finding]:
+    found: list[Finding] = []
+    if disk < _LOW_DISK:
+        free = f"{disk / 1e9:.1f} GB"
+        found.append(
+            Finding(
+                "machine.low_disk",
+                f"The disk is nearly full: {free} are free.",
+                "A run takes 2 GB and more while it works.",
+                "warning",
+                {"free": free},
+            )
+        )
+    if memory < _LOW_MEMORY:
+        free = f"{memory / 1e9:.1f} GB"
+        found.append(
+            Finding(
+                "machine.low_memory",
+                f"Little memory is free: {free}.",
+                "Close other programs before a run.",
+                "warning",
+                {"free": free},
             )
         )
     return found

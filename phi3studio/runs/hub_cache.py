@@ -85,13 +85,13 @@ class HubCache:
         The whole folder goes with the last snapshot, unfinished downloads included.
         """
         repo = self.repo(snapshot.hub_id)
-        before = _stored_bytes(repo)
+        before = stored_bytes(repo)
         others = [item for item in (repo / "snapshots").iterdir() if item != snapshot.folder]
         if not others:
-            _delete(repo)
+            delete_folder(repo)
             shutil.rmtree(self.root / ".locks" / repo.name, ignore_errors=True)
             return before
-        _delete(snapshot.folder)
+        delete_folder(snapshot.folder)
         used = {link.resolve() for other in others for link in other.rglob("*") if link.is_file()}
         for blob in (repo / "blobs").iterdir():
             if blob.resolve() not in used and not blob.name.endswith(".incomplete"):
@@ -99,7 +99,7 @@ class HubCache:
         for ref in (repo / "refs").rglob("*"):
             if ref.is_file() and ref.read_text("utf-8").strip() == snapshot.commit:
                 ref.unlink()
-        return before - _stored_bytes(repo)
+        return before - stored_bytes(repo)
 
     def _commits(self, repo: Path, revision: str | None) -> Iterator[str]:
         if revision is not None:
@@ -139,13 +139,15 @@ def git_blob_hash(size: int) -> hashlib._Hash:
     return hashlib.sha1(f"blob {size}\0".encode(), usedforsecurity=False)
 
 
-def _stored_bytes(repo: Path) -> int:
+def stored_bytes(repo: Path) -> int:
+    """What the files below *repo* take, links not counted."""
     return sum(
         item.stat().st_size for item in repo.rglob("*") if item.is_file() and not item.is_symlink()
     )
 
 
-def _delete(folder: Path) -> None:
+def delete_folder(folder: Path) -> None:
+    """Delete a folder of the cache."""
     # Renamed first, so that half a model is never taken for a whole one.
     doomed = folder.with_name(f".deleted-{folder.name}")
     folder.rename(doomed)

@@ -19,19 +19,15 @@ import psutil
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.run import RunState
 from phi3studio.runs.files import write_json
+from phi3studio.runs.program import program as program
 from phi3studio.runs.store import RunFolder
 
 RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "cancelled"})
 
 # How long a worker may take to stop by itself before its process tree is ended.
 CANCEL_GRACE_S = 1.5
-
-
-def program(*arguments: str) -> list[str]:
-    """The command that runs this program again with *arguments*, frozen or from source."""
-    if getattr(sys, "frozen", False):
-        return [sys.executable, *arguments]
-    return [sys.executable, "-m", "phi3studio", *arguments]
+# The same where the cancel has to be carried on to a job in Azure ML.
+JOB_CANCEL_GRACE_S = 20.0
 
 
 def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -130,9 +126,15 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
             f"The run {run.name} is not running: it is {state}.",
             "Nothing to do.",
         )
+    if worker is None and run.job_file.is_file():
+        # The job may go on without anybody following it: a worker has to cancel it there.
+        start(run)
+        worker = run.worker()
     request_cancel(run)
     if worker is None:
         return
+    if run.job_file.is_file():
+        grace_s = max(grace_s, JOB_CANCEL_GRACE_S)
     tree = process_tree(worker)
     with contextlib.suppress(psutil.TimeoutExpired):
         worker.wait(grace_s)

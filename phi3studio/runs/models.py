@@ -17,6 +17,7 @@ from phi3studio.runs.hub_cache import HubCache, Snapshot, cache_folder
 from phi3studio.runs.model_folder import check_model_folder as check_model_folder
 from phi3studio.runs.model_folder import is_plain_name, is_whole
 from phi3studio.runs.paths import Home, resources
+from phi3studio.runs.unfinished import discard, unfinished_bytes
 
 Place = Literal["home", "folder", "hub"]
 """Where a model lies: in our own folder, in a folder of the user's, in the hub's cache."""
@@ -124,13 +125,25 @@ class ModelStore:
                 f"phi3studio models remove {name}",
             )
 
+    def unfinished_bytes(self, source: str) -> int:
+        """What a paused or broken-off download has left of a model that is not on disk."""
+        hub_id = self._hub_id(source)
+        return unfinished_bytes(self.cache, hub_id) if hub_id else 0
+
+    def discard(self, source: str) -> int:
+        """Drop what a paused or broken-off download has left; the bytes that became free."""
+        hub_id = self._hub_id(source)
+        return discard(self.cache, hub_id) if hub_id else 0
+
     def remove(self, source: str) -> tuple[Place, int]:
-        """Remove a model; where it was and the bytes that became free.
+        """Remove a model, or what is there of one; where it was and the bytes that became free.
 
         A folder that the user added is forgotten, never deleted. Raises :class:`InputError`
         when there is no such model.
         """
         found = self._find(source, None)
+        if (found is None or not is_whole(found[1])) and self.unfinished_bytes(source):
+            return "hub", self.discard(source)
         if found is None or (found[0] == "folder" and not self._pointer(source).is_file()):
             raise InputError(
                 "model.not_on_disk",
@@ -159,6 +172,12 @@ class ModelStore:
                 f"{folder} could not be deleted: {exc.strerror or exc}.",
                 "Close the programs that use it and try again.",
             ) from exc
+
+    def _hub_id(self, source: str) -> str | None:
+        entry = self.entry(source)
+        if entry is not None:
+            return entry.hub_id if entry.origin == "hub" else None
+        return source if is_hub_id(source) and not _is_path(source) else None
 
     def _find(self, source: str, revision: str | None) -> tuple[Place, Path] | None:
         """The place and folder of what is there in some form, whole or not."""

@@ -1,16 +1,20 @@
 """Where Phi-3 Studio keeps things.
 
-``PHI3STUDIO_HOME`` moves everything to one folder; otherwise the system's folder for user data.
+``PHI3STUDIO_HOME`` moves everything to one folder; so does what the user chose under Settings;
+otherwise it is the system's folder for user data.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from phi3studio.domain.errors import InputError
+
+HOME_VARIABLE = "PHI3STUDIO_HOME"
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,47 @@ class Home:
 
 
 def user_home() -> Home:
-    """The home that the environment names, or the system's default."""
-    named = os.environ.get("PHI3STUDIO_HOME")
+    """The home that the environment names, or the user chose, or the system's default.
+
+    Raises :class:`InputError` when the chosen folder is gone: a home made anew on the wrong disk
+    would look as if everything were lost.
+    """
+    named = os.environ.get(HOME_VARIABLE)
     if named:
         return Home(Path(named).expanduser().absolute())
+    chosen = pointer_home()
+    if chosen is None:
+        return Home(default_home())
+    if not chosen.is_dir():
+        raise InputError(
+            "home.missing",
+            f"The app home {chosen} is not there.",
+            "Connect its disk, or choose another folder: phi3studio settings --home FOLDER.",
+        )
+    return Home(chosen)
+
+
+def default_home() -> Path:
+    """The system's folder for our data."""
     import platformdirs
 
-    return Home(Path(platformdirs.user_data_dir("phi3studio", appauthor=False)))
+    return Path(platformdirs.user_data_dir("phi3studio", appauthor=False))
+
+
+def pointer_file() -> Path:
+    """Where the user's choice of a home is kept: outside of any home."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("phi3studio", appauthor=False)) / "home.json"
+
+
+def pointer_home() -> Path | None:
+    """The home that the user chose, if one was chosen."""
+    try:
+        values = json.loads(pointer_file().read_text("utf-8"))
+        return Path(values["home"]) if values["version"] == 1 else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def resources() -> Path:

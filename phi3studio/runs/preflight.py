@@ -9,6 +9,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import ModelSize, disk_needed
 from phi3studio.domain.models import is_hub_id
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.targets import check_target
 from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.paths import Home
@@ -19,9 +20,12 @@ _USUAL_BYTES = 2
 
 def check_before_start(recipe: Recipe, home: Home) -> None:
     """Raise :class:`InputError` for what would certainly stop the run at its beginning."""
+    check_target(recipe)
     data = recipe.data
+    job = recipe.azure if recipe.target.train_on == "azureml" else None
     if data is not None and data.format != "hub":
-        for name in (data.source, *data.also, data.split.file):
+        main = None if job is not None and job.data is not None else data.source
+        for name in (main, *data.also, data.split.file):
             if name is not None and not _exists(name):
                 raise InputError(
                     "data.no_file",
@@ -41,6 +45,12 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     entry = store.entry(source)
     folder = store.folder(source, recipe.model.revision)
     from_hub = entry.origin == "hub" if entry else is_hub_id(source)
+    if job is not None:
+        # The job fetches the hub's models by itself; what is only here is uploaded.
+        if job.model is None and not from_hub and entry is None:
+            check_model_folder(folder)
+        home.made(home.runs)
+        return
     if from_hub and not folder.is_dir():
         raise InputError(
             "model.not_on_disk",

@@ -44,6 +44,7 @@ class RunFolder:
     ``adapter/``        the trained LoRA adapter (PEFT format)
     ``merged/``         the merged model, where the recipe makes no ONNX model of it
     ``model/``          the exported ONNX model
+    ``azure.json``      the job in Azure ML, of a run that is done there
     ``work/``           intermediate files, removed at the end
     ==================  ===================================================================
     """
@@ -69,6 +70,10 @@ class RunFolder:
     @property
     def worker_file(self) -> Path:
         return self.path / "worker.json"
+
+    @property
+    def job_file(self) -> Path:
+        return self.path / "azure.json"
 
     @property
     def cancel_marker(self) -> Path:

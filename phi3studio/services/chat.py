@@ -12,7 +12,11 @@ from phi3studio.services.client import Service
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What the chat has to know of a model. ``columns`` fill the template's prompt."""
+    """What the chat has to know of a model. ``columns`` fill the template's prompt.
+
+    ``adapters`` are the names of those that the export keeps apart from its base model;
+    ``unloaded`` the models that were taken out of memory to load this one.
+    """
 
     folder: str
     name: str
@@ -22,6 +26,8 @@ class LoadedModel:
     is_conversation: bool
     load_s: float
     bytes: int
+    adapters: tuple[str, ...] = ()
+    unloaded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,22 @@ class Chat:
     async def load(self, folder: Path) -> LoadedModel:
         """Load an exported model, or describe it if it is loaded."""
         facts = await self._service.call("load", folder=str(folder))
-        return LoadedModel(**facts | {"columns": tuple(facts["columns"])})
+        lists = ("columns", "adapters", "unloaded")
+        return LoadedModel(**facts | {key: tuple(facts[key]) for key in lists})
 
     async def unload(self, folder: Path) -> None:
         """Free the model's memory."""
         await self._service.call("unload", folder=str(folder))
+
+    async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
+        """Put a LoRA adapter (PEFT folder) beside an export that keeps its adapters apart.
+
+        Returns the names of all its adapters. Raises :class:`InputError` when it does not fit.
+        """
+        result = await self._service.call(
+            "attach", folder=str(folder), adapter=str(adapter), name=name
+        )
+        return tuple(result["adapters"])
 
     def answer(
         self,
@@ -96,8 +113,19 @@ class Chat:
         sampling: Sampling | None = None,
         max_tokens: int = 512,
         conversation: str = "",
+        labels: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
+        stop: Sequence[str] = (),
     ) -> Answer:
-        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*."""
+        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*.
+
+        With *labels* the answer is one of them, with *schema* JSON that fits it. *adapter*
+        chooses among ``LoadedModel.adapters``; ``""`` is the base model without any. The answer
+        ends before the first of the texts *stop*. *conversation* names what is kept for the next
+        turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn anew from its
+        seed, so its whole text is read again at each turn.
+        """
         params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
         if messages is not None:
             params["messages"] = [dict(message) for message in messages]
@@ -109,4 +137,12 @@ class Chat:
             params["sampling"] = asdict(sampling)
         if conversation:
             params["conversation"] = conversation
+        if labels is not None:
+            params["labels"] = list(labels)
+        elif schema is not None:
+            params["schema"] = dict(schema)
+        if adapter is not None:
+            params["adapter"] = adapter
+        if stop:
+            params["stop"] = list(stop)
         return Answer(self._service, params)

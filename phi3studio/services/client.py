@@ -160,6 +160,8 @@ class Stream:
         except BaseException:
             self._finish()
             raise
+        if self._done:  # cancelled meanwhile
+            raise StopAsyncIteration
         if "item" in message:
             return message["item"]
         self._finish()
@@ -172,6 +174,7 @@ class Stream:
         """Ask the service to stop this request; nothing more of it is delivered."""
         if not self._done and self._link is not None and self._inbox is not None:
             self._link.cancel(self._id)
+            self._inbox.put_nowait({})  # wakes whoever waits for the next item
         self._finish()
 
     async def aclose(self) -> None:

@@ -1,37 +1,52 @@
-"""Base, merged and exported model on the same rows, and what the comparison says."""
+"""Base, merged and exported model on the same rows, and the verdict on the export."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.events import Metrics, ModelRole, Notice
-from phi3studio.runs.model_folder import weight_bytes
-from phi3studio.worker.data.tokenise import Stop
-from phi3studio.worker.evaluate import (
-    HeldOut,
-    OnRow,
-    measure_exported,
-    measure_torch,
+from phi3studio.domain.errors import RunError
+from phi3studio.domain.events import (
+    Candidate,
+    Finding,
+    Metrics,
+    ModelFigures,
+    ModelRole,
+    ParityExample,
+    Verified,
 )
+from phi3studio.domain.fidelity import Evidence, judge
+from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.files import write_json
+from phi3studio.runs.model_folder import check_model_folder, weight_bytes
+from phi3studio.worker.data.tokenise import Stop
+from phi3studio.worker.evaluate import Measured, OnRow, Stops, measure_exported, measure_torch
+from phi3studio.worker.exported import ExportedModel
+from phi3studio.worker.genai import ADAPTERS
+from phi3studio.worker.held_out import HeldOut
+from phi3studio.worker.parity import template_parity
+from phi3studio.worker.providers import not_measured, runnable
+from phi3studio.worker.reference import Reference
 
 # Above this size a model is measured in its own number format instead of float32.
 _FULL_PRECISION_PARAMETERS = 10**9
-WORST_ACCURACY_LOSS = 0.03
-LEAST_STOPS = 0.99
-WORST_PERPLEXITY_RATIO = 1.3
+_REFERENCE = "reference.f32"
 
 
 @dataclass
 class Comparison:
-    """Measures the three models of a run on *data*.
+    """Measures the models of a run on *data* and judges the exported one.
 
     The merged model is read from *merged* where that folder still exists, else it is made again
-    in memory from *base* and *adapter*, which is the same sum.
+    in memory from *base* and *adapter*, which is the same sum. What was measured is kept in
+    *scratch* and not measured again there, so that a run that was interrupted, or that tries
+    several exports, does not repeat it.
     """
 
+    recipe: Recipe
     base: Path
     adapter: Path | None
     merged: Path | None
@@ -40,9 +55,20 @@ class Comparison:
     stop: Stop
     data: HeldOut
     threads: int
-    trust_remote_code: bool = False
-    results: dict[ModelRole, Metrics] = field(default_factory=dict)
-    _parity: float = 1.0
+    scratch: Path
+    file: str | None = None
+    """The name of another file that *data* was read from, if it is not the run's own."""
+    results: dict[ModelRole, Measured] = field(default_factory=dict)
+    _parity: float | None = None
+    _example: ParityExample | None = None
+    _stop_listed: bool | None = None
+    _unmeasured: Finding | None = None
+    _on_cpu: Finding | None = None
+
+    def __post_init__(self) -> None:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        learned = [len(row.learned) for row in self.data.rows]
+        self._reference = Reference(self.scratch / _REFERENCE, learned)
 
     @property
     def roles(self) -> tuple[ModelRole, ...]:
@@ -54,79 +80,109 @@ class Comparison:
             found.append("exported")
         return tuple(found)
 
-    def measure(self, role: ModelRole, on_row: OnRow) -> Metrics:
-        """Measure one model; *on_row* hears the rows done and their number."""
-        if role == "exported" and self.exported is not None:
-            result, self._parity = measure_exported(
-                self.exported, self.tokenizer, self.data, self._stops(), self.threads, on_row
-            )
-        else:
-            model = self._load(role)
-            result = measure_torch(
-                role, model, self.tokenizer, self.data, self._stops(model), on_row
-            )
-        self.results[role] = result
-        return result
+    @property
+    def reference(self) -> ModelRole:
+        """What the exported model has to be like: merged, or base where there is no adapter."""
+        return "merged" if self.adapter is not None else "base"
 
-    def findings(self) -> list[Notice]:
-        """What a user has to know about the result; empty when all is well."""
-        found: list[Notice] = []
-        if "exported" not in self.results:
-            return found
-        merged = self.results.get("merged") or self.results["base"]
-        exported = self.results["exported"]
-        lost = merged.accuracy - exported.accuracy
-        if lost > WORST_ACCURACY_LOSS:
-            found.append(
-                Notice(
-                    level="warning",
-                    code="export.less_accurate",
-                    text=f"The exported model answers {lost * 100:.1f} points fewer rows rightly "
-                    "than the merged one. Try target.int4: quality, or more held-out rows to see "
-                    "whether the difference is real.",
-                )
-            )
-        if exported.perplexity > WORST_PERPLEXITY_RATIO * merged.perplexity:
-            found.append(
-                Notice(
-                    level="warning",
-                    code="export.differs",
-                    text=f"The exported model's perplexity on the held-out answers is "
-                    f"{exported.perplexity:.3g}, the merged one's {merged.perplexity:.3g}. "
-                    "Try target.int4: quality, or target.quantisation: fp32 to see whether the "
-                    "quantisation is the cause.",
-                )
-            )
-        if exported.stops < LEAST_STOPS:
-            found.append(
-                Notice(
-                    level="warning",
-                    code="export.does_not_stop",
-                    text=f"Only {exported.stops * 100:.0f} % of the answers end by themselves. "
-                    "Train longer, or raise the learning rate.",
-                )
-            )
-        if self._parity < 1.0:
-            found.append(
-                Notice(
-                    level="warning",
-                    code="export.tokenizer_differs",
-                    text=f"onnxruntime-genai reads {(1 - self._parity) * 100:.1f} % of the "
-                    "held-out prompts into other tokens than the training saw.",
-                )
-            )
-        return found
+    def is_kept(self, role: ModelRole) -> bool:
+        """Whether *role* was measured before, so that it need not be again."""
+        return self._file(role).is_file()
+
+    def measure(self, role: ModelRole, on_row: OnRow) -> Metrics | None:
+        """Measure one model; *on_row* hears the rows done and their number.
+
+        ``None`` for rows that are no task, and where this machine cannot run the exported model.
+        """
+        if role == "exported":
+            result = self._measure_exported(on_row)
+        else:
+            result = self._load_result(role) or self._measure_torch(role, on_row)
+        gc.collect()
+        if result is None:
+            return None
+        self.results[role] = result
+        return result.metrics
+
+    def verdict(self, candidates: tuple[Candidate, ...] = ()) -> Verified | None:
+        """The verdict on the exported model; ``None`` if there is none or nothing to compare."""
+        if self.exported is None:
+            return None
+        exported = self.results.get("exported")
+        before = self.results.get(self.reference)
+        task = exported.metrics if exported is not None else None
+        evidence = Evidence(
+            models={role: result.figures for role, result in self.results.items()},
+            rows=len(self.data.rows),
+            stop=self.stop.text,
+            stop_listed=self._stop_listed,
+            reference=self.reference,
+            score_name=task.score_name if task is not None else None,
+            scores=(before.scores, exported.scores)
+            if before is not None and exported is not None
+            else ((), ()),
+            kl=exported.kl if exported is not None else None,
+            agreement=exported.agreement if exported is not None else None,
+            positions=self._reference.positions if exported is not None else 0,
+            parity=self._parity,
+            parity_example=self._example,
+            data=self.file,
+            general=self.data.general,
+            unmeasured=self._unmeasured,
+            on_cpu=self._on_cpu,
+        )
+        return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
+
+    def forget(self) -> None:
+        """Remove what was kept in *scratch*."""
+        self._reference.close()
+        for file in self.scratch.glob("*.measured.json"):
+            file.unlink()
+
+    # --- the exported model ------------------------------------------------------------------
+
+    def _measure_exported(self, on_row: OnRow) -> Measured | None:
+        assert self.exported is not None
+        provider = self.recipe.target.provider
+        with runnable(self.exported, provider, self.scratch) as (folder, self._on_cpu):
+            try:
+                with ExportedModel(folder, self.threads) as model:
+                    self._stop_listed = self.stop.id in model.stop_ids
+                    self._parity, self._example = template_parity(model, self.tokenizer, self.data)
+                    measured = measure_exported(
+                        model, self.tokenizer, self.data, self.stop.id, on_row, self._reference
+                    )
+            except RunError as exc:
+                if provider == "cpu":
+                    raise
+                # Made for another device; that it does not run here says nothing against it.
+                self._on_cpu = None
+                self._unmeasured = not_measured(provider, exc)
+                return None
+        return measured
+
+    # --- the PyTorch models ------------------------------------------------------------------
+
+    def _measure_torch(self, role: ModelRole, on_row: OnRow) -> Measured:
+        model = self._load(role)
+        kept = self._reference if role == self.reference and self.exported is not None else None
+        result = measure_torch(
+            role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
+        )
+        self._keep_result(result)
+        return result
 
     def _load(self, role: ModelRole) -> Any:
         import torch
         from transformers import AutoModelForCausalLM
 
         folder = self.merged if role == "merged" and self.merged is not None else self.base
+        check_model_folder(folder)
         small = weight_bytes(folder) < 2 * _FULL_PRECISION_PARAMETERS
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32 if small else "auto",
-            trust_remote_code=self.trust_remote_code,
+            trust_remote_code=self.recipe.model.trust_remote_code,
         )
         if role == "merged" and self.merged is None and self.adapter is not None:
             from peft import PeftModel
@@ -134,8 +190,38 @@ class Comparison:
             model = PeftModel.from_pretrained(model, self.adapter).merge_and_unload()
         return model
 
-    def _stops(self, model: Any = None) -> Sequence[int]:
-        """The stop token first, then the other ids that end an answer."""
+    def _stops(self, model: Any) -> Stops:
         own = getattr(getattr(model, "generation_config", None), "eos_token_id", None) or []
-        others = own if isinstance(own, list) else [own]
-        return [self.stop.id, *(token for token in others if token != self.stop.id)]
+        return Stops(self.stop.id, tuple(own) if isinstance(own, list) else (own,))
+
+    # --- what was measured before ------------------------------------------------------------
+
+    def _file(self, role: ModelRole) -> Path:
+        return self.scratch / f"{role}.measured.json"
+
+    def _keep_result(self, result: Measured) -> None:
+        kept = {
+            "figures": result.figures.model_dump(mode="json"),
+            "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
+            "scores": list(result.scores),
+            "vocabulary": self._reference.vocabulary if result.role == self.reference else 0,
+        }
+        write_json(self._file(result.role), kept)
+
+    def _load_result(self, role: ModelRole) -> Measured | None:
+        try:
+            kept = json.loads(self._file(role).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        needed = role == self.reference and self.exported is not None
+        if needed and not self._reference.reopen(int(kept["vocabulary"])):
+            return None
+        metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
+        figures = ModelFigures.model_validate(kept["figures"])
+        return Measured(role, figures, metrics, tuple(kept["scores"]))
+
+
+def contained_adapter(recipe: Recipe, adapter: Path | None, exported: Path) -> Path | None:
+    """*adapter*, if the exported model has it inside or keeps it apart; else it is the base's."""
+    apart = any((exported / ADAPTERS).glob("*"))
+    return adapter if "merge" in recipe.steps or apart else None

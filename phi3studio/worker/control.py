@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from phi3studio.runs.store import RunFolder
 _POLL_S = 0.1
 # How long native code may keep the main thread from noticing before the process is ended.
 _HARD_STOP_S = 1.0
+JOB_STOP_S = 18.0
+"""The same where a cancel has to be carried on to a job in Azure ML."""
 
 
 class PauseRequested(BaseException):
@@ -35,6 +38,7 @@ class Control:
     def __init__(self, run: RunFolder, last_words: Callable[[], None]) -> None:
         self._run = run
         self._last_words = last_words
+        self.hard_stop_s = _HARD_STOP_S
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cancel-watch", daemon=True)
 
@@ -73,7 +77,7 @@ class Control:
         else:
             return
         _thread.interrupt_main()
-        if self._done.wait(_HARD_STOP_S):
+        if self._done.wait(self.hard_stop_s):
             return
         self._last_words()
         end_children()
@@ -124,6 +128,14 @@ class MemoryMeter:
             return max(self._peak, int(getattr(self._process.memory_info(), "peak_wset", 0)))
         unit = 1 if os.uname().sysname == "Darwin" else 1024
         return max(self._peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+
+    @property
+    def device_peak(self) -> int:
+        """The most that PyTorch had reserved of the GPU's memory; 0 without a GPU."""
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+            return 0
+        return int(torch.cuda.max_memory_reserved())
 
     def _sample(self) -> None:
         while not self._done.wait(0.5):

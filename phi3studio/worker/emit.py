@@ -30,12 +30,16 @@ class Emitter:
         if half_line:
             self._file.write(b"\n")
 
-    def __call__(self, payload: AnyPayload) -> None:
-        """Append one event; nothing is written after ``finished`` or ``paused``."""
+    def __call__(self, payload: AnyPayload, t: float | None = None) -> None:
+        """Append one event; nothing is written after ``finished`` or ``paused``.
+
+        *t* is its time (seconds since the epoch) where it is not now.
+        """
         with self._lock:
             if self._closed:
                 return
             self._seq += 1
-            line = Event(seq=self._seq, t=time.time(), payload=payload).to_line()
+            at = time.time() if t is None else t
+            line = Event(seq=self._seq, t=at, payload=payload).to_line()
             self._file.write(line.encode("utf-8") + b"\n")
             self._closed = payload.type in ("finished", "paused")

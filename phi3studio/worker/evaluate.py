@@ -1,4 +1,4 @@
-"""Figures of a model on held-out rows: exact answers, perplexity, and whether it stops.
+"""Figures of a model on held-out rows: exact answers, scores, perplexity, and whether it stops.
 
 Base and merged models run in PyTorch, the exported one in onnxruntime-genai, on the same rows,
 the same prompt ids and the same rules, so that the three can be compared.
@@ -9,21 +9,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from phi3studio.domain.events import Answer, Metrics, ModelRole
+from phi3studio.domain.errors import RunError
+from phi3studio.domain.events import Answer, Metrics, ModelFigures, ModelRole
 from phi3studio.runs.files import folder_bytes
 from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.exported import ExportedModel
+from phi3studio.worker.held_out import HeldOut, HeldOutRow
+from phi3studio.worker.held_out import load_held_out as load_held_out
+from phi3studio.worker.reference import Reference
+from phi3studio.worker.scores import score_answers
 
 _SAMPLES = 3
-_EXTRA_TOKENS = 8
-_TIMED_ROWS = 8
-_LONGEST_ANSWER = 256
+_TIMED_ROWS = 3
 # Tokens of one forward pass: bounds the memory of the logits.
 _TOKENS_A_BATCH = 1024
 
@@ -31,121 +31,145 @@ OnRow = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class HeldOutRow:
-    """One row that was not trained. ``prompt_tokens`` of ``input_ids`` are sent to the model."""
+class Stops:
+    """The ids that end an answer: the trained one, and others that the model knows."""
 
-    prompt: str
-    expected: str
-    input_ids: tuple[int, ...]
-    labels: tuple[int, ...]
-    prompt_tokens: int
+    trained: int
+    others: tuple[int, ...] = ()
 
     @property
-    def prompt_ids(self) -> list[int]:
-        """What is sent to the model."""
-        return list(self.input_ids[: self.prompt_tokens])
-
-    @property
-    def answer_ids(self) -> list[int]:
-        """What the model should say, the stop token included."""
-        return list(self.input_ids[self.prompt_tokens :])
+    def all(self) -> list[int]:
+        """The trained one first."""
+        return [self.trained, *(token for token in self.others if token != self.trained)]
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """The held-out rows of a run, and how long an answer may become."""
+class Measured:
+    """One model's figures, and its score row by row (empty without a task)."""
 
-    rows: tuple[HeldOutRow, ...]
-
-    @property
-    def answer_tokens(self) -> int:
-        """The longest expected answer in tokens, and a little more to see whether it stops."""
-        longest = max(len(row.input_ids) - row.prompt_tokens for row in self.rows)
-        return min(longest + _EXTRA_TOKENS, _LONGEST_ANSWER)
-
-
-def load_held_out(file: Path) -> HeldOut:
-    """Read the Parquet file that ``prepare`` wrote."""
-    import pyarrow.parquet as pq
-
-    return HeldOut(
-        tuple(
-            HeldOutRow(
-                prompt=row["prompt"],
-                expected=row["completion"],
-                input_ids=tuple(row["input_ids"]),
-                labels=tuple(row["labels"]),
-                prompt_tokens=row["prompt_tokens"],
-            )
-            for row in pq.read_table(file).to_pylist()
-        )
-    )
+    role: ModelRole
+    figures: ModelFigures
+    metrics: Metrics | None = None
+    """``None`` where the rows are no task, so that answers cannot be judged."""
+    scores: tuple[float, ...] = ()
+    kl: float | None = None
+    agreement: float | None = None
 
 
 @dataclass
-class _Score:
+class _Sums:
     """Running sums over the rows."""
 
-    rows: int = 0
-    right: int = 0
-    stopped: int = 0
+    data: HeldOut
+    stops: Stops
+    tokenizer: Any
     loss: float = 0.0
     learned: int = 0
-    samples: tuple[Answer, ...] = ()
+    trained_stops: int = 0
+    other_stops: int = 0
+    judged: int = 0
+    texts: list[str] = field(default_factory=list)
+    samples: list[Answer] = field(default_factory=list)
 
-    def add_answer(self, row: HeldOutRow, text: str, stopped: bool) -> None:
-        self.rows += 1
-        self.right += text.strip() == row.expected.strip()
-        self.stopped += stopped
+    def add_answer(self, row: HeldOutRow, ids: Sequence[int]) -> None:
+        ends = self.stops.all
+        at = next((place for place, token in enumerate(ids) if token in ends), None)
+        text = self.tokenizer.decode(ids[:at], skip_special_tokens=True)
+        if at is not None:
+            self.trained_stops += ids[at] == self.stops.trained
+            self.other_stops += ids[at] != self.stops.trained
+        # A long answer that was cut off here says nothing about whether it would have stopped.
+        self.judged += at is not None or self.data.may_end(row)
+        self.texts.append(text)
         if len(self.samples) < _SAMPLES:
-            answer = Answer(prompt=row.prompt, expected=row.expected, text=text, stopped=stopped)
-            self.samples = (*self.samples, answer)
+            self.samples.append(
+                Answer(prompt=row.prompt, expected=row.expected, text=text, stopped=at is not None)
+            )
 
-    def metrics(self, role: ModelRole, **more: Any) -> Metrics:
-        mean = self.loss / max(1, self.learned)
-        return Metrics(
-            model=role,
-            rows=self.rows,
-            accuracy=self.right / max(1, self.rows),
-            stops=self.stopped / max(1, self.rows),
-            perplexity=math.exp(min(mean, 50.0)),
-            samples=self.samples,
+    def measured(self, role: ModelRole, **more: Any) -> Measured:
+        perplexity = math.exp(min(self.loss / max(1, self.learned), 50.0))
+        divergence = {key: more.pop(key, None) for key in ("kl", "agreement")}
+        if self.data.general:
+            figures = ModelFigures(perplexity=perplexity, **more)
+            return Measured(role, figures, **divergence)
+        rows = self.data.rows
+        expected = [row.expected for row in rows]
+        task = score_answers(expected, self.texts, self.data.task_labels)
+        right = sum(a.strip() == b.strip() for a, b in zip(expected, self.texts, strict=True))
+        shares = {
+            "perplexity": perplexity,
+            "score": task.mean,
+            "stops": (self.trained_stops + self.other_stops) / max(1, self.judged),
+            "other_stops": self.other_stops / max(1, self.judged),
             **more,
+        }
+        metrics = Metrics(
+            model=role,
+            rows=len(rows),
+            accuracy=right / len(rows),
+            score_name=task.name,
+            samples=tuple(self.samples),
+            **task.figures,
+            **shares,
         )
+        return Measured(role, ModelFigures(**shares), metrics, task.rows, **divergence)
 
 
 def measure_torch(
-    role: ModelRole, model: Any, tokenizer: Any, data: HeldOut, stops: Sequence[int], on_row: OnRow
-) -> Metrics:
-    """Measure a PyTorch model. *stops* are the ids that end an answer."""
+    role: ModelRole,
+    model: Any,
+    tokenizer: Any,
+    data: HeldOut,
+    stops: Stops,
+    on_row: OnRow,
+    reference: Reference | None = None,
+) -> Measured:
+    """Measure a PyTorch model; its distributions are kept in *reference*, if given."""
     import torch
 
     from phi3studio.worker.examples import collate_packed
     from phi3studio.worker.train import packed_loss
 
-    score = _Score()
-    tokens, seconds = 0, 0.0
+    sums = _Sums(data, stops, tokenizer)
+    tokens, seconds, done = 0, 0.0, 0
     model.eval()
     with torch.inference_mode():
         for batch in _batches(data.rows):
             inputs = collate_packed([{"input_ids": r.input_ids, "labels": r.labels} for r in batch])
             inputs = {name: value.to(model.device) for name, value in inputs.items()}
             loss, learned, outputs = packed_loss(model, inputs)
-            score.loss += float(loss)
-            score.learned += learned
-            likeliest = _likeliest(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
-            right = _rows_answered_rightly(batch, likeliest, stops)
-            others = [row for row, is_right in zip(batch, right, strict=True) if not is_right]
-            began = time.monotonic()
-            answers = iter(_generate(model, others, data.answer_tokens, stops))
-            seconds += time.monotonic() - began
-            for row, is_right in zip(batch, right, strict=True):
-                answer = row.answer_ids if is_right else next(answers)
-                tokens += 0 if is_right else len(answer)
-                text, stopped = _finished(answer, stops, tokenizer)
-                score.add_answer(row, text, stopped)
-            on_row(score.rows, len(data.rows))
-    return score.metrics(role, tokens_per_s=tokens / seconds if tokens else None)
+            sums.loss += float(loss)
+            sums.learned += learned
+            if reference is not None:
+                _keep(reference, done, batch, outputs.logits[0])
+            if not data.general:
+                likeliest = _likeliest(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
+                right = _rows_answered_rightly(batch, likeliest, stops)
+                others = [row for row, is_right in zip(batch, right, strict=True) if not is_right]
+                began = time.monotonic()
+                answers = iter(_generate(model, others, data.answer_tokens, stops.all))
+                seconds += time.monotonic() - began
+                for row, is_right in zip(batch, right, strict=True):
+                    answer = row.answer_ids if is_right else next(answers)
+                    tokens += 0 if is_right else len(answer)
+                    sums.add_answer(row, answer)
+            done += len(batch)
+            on_row(done, len(data.rows))
+    return sums.measured(role, tokens_per_s=tokens / seconds if tokens else None)
+
+
+def _keep(reference: Reference, first_row: int, batch: Sequence[HeldOutRow], logits: Any) -> None:
+    """Put the distributions of a batch's learned positions, one row behind the other, away."""
+    if not reference.positions:
+        reference.begin(int(logits.shape[-1]))
+    at = 0
+    for row, number in zip(batch, range(first_row, first_row + len(batch)), strict=True):
+        learned = len(row.learned)
+        held = reference.held(number)
+        if held:
+            values = logits[at : at + learned][held].float().log_softmax(-1)
+            reference.put(number, values.cpu().numpy())
+        at += learned
 
 
 def _likeliest(choices: Sequence[int], labels: Any) -> dict[int, int]:
@@ -155,13 +179,14 @@ def _likeliest(choices: Sequence[int], labels: Any) -> dict[int, int]:
 
 
 def _rows_answered_rightly(
-    rows: Sequence[HeldOutRow], likeliest: dict[int, int], stops: Sequence[int]
+    rows: Sequence[HeldOutRow], likeliest: dict[int, int], stops: Stops
 ) -> list[bool]:
     """Which rows of a packed batch a greedy generation would answer exactly as expected.
 
     If the likeliest token is the expected one at every position of the answer and of its stop
     token, generating would choose just these, so it need not be done.
     """
+    ends = stops.all
     right: list[bool] = []
     offset = 0
     for row in rows:
@@ -169,7 +194,7 @@ def _rows_answered_rightly(
         right.append(
             bool(answer)
             and row.prompt_tokens > 0
-            and row.input_ids[-1] in stops
+            and row.input_ids[-1] in ends
             and all(likeliest.get(offset + i - 1) == row.input_ids[i] for i in answer)
         )
         offset += len(row.input_ids)
@@ -205,68 +230,53 @@ def _generate(
     return answers
 
 
-def _finished(ids: Sequence[int], stops: Sequence[int], tokenizer: Any) -> tuple[str, bool]:
-    """The answer's text up to its stop token, and whether there was one."""
-    end = next((at for at, token in enumerate(ids) if token in stops), None)
-    text = tokenizer.decode(ids[:end], skip_special_tokens=True)
-    return text, end is not None
-
-
 def measure_exported(
-    folder: Path, tokenizer: Any, data: HeldOut, stops: Sequence[int], threads: int, on_row: OnRow
-) -> tuple[Metrics, float]:
-    """Measure an exported model through onnxruntime-genai, row by row as it will be used.
-
-    Returns the figures and :func:`template_parity`, for which the model need not load again.
-    """
-    from phi3studio.worker.genai import GenaiModel
-
-    began = time.monotonic()
-    model = GenaiModel(folder, threads=threads)
-    load_s = time.monotonic() - began
-    score = _Score()
-    tokens, seconds = 0, 0.0
+    model: ExportedModel,
+    tokenizer: Any,
+    data: HeldOut,
+    stop: int,
+    on_row: OnRow,
+    reference: Reference | None = None,
+) -> Measured:
+    """Measure an exported model through onnxruntime-genai, row by row as it will be used, and
+    compare it with *reference* at the positions that this holds."""
+    stops = Stops(stop, tuple(model.stop_ids))
+    timed = [row.prompt_ids for row in data.rows[:_TIMED_ROWS] if row.prompt_tokens]
+    # First of all: the process's memory is still that of answering alone.
+    speed = model.speed(timed) if timed else None
+    sums = _Sums(data, stops, tokenizer)
+    kl, agree = 0.0, 0
     for index, row in enumerate(data.rows):
-        learned = [i for i in range(1, len(row.labels)) if row.labels[i] != IGNORED]
-        logits = model.logits(row.input_ids)[np.array(learned, dtype=int) - 1]
-        score.loss += _loss(logits, [row.input_ids[i] for i in learned])
-        score.learned += len(learned)
-        likeliest = dict(zip([i - 1 for i in learned], logits.argmax(-1).tolist(), strict=True))
-        (right,) = _rows_answered_rightly([row], likeliest, stops)
-        answer = row.answer_ids
-        # The first rows are generated in any case, to measure the speed.
-        if not right or index < _TIMED_ROWS:
-            began = time.monotonic()
-            answer = list(model.generate(row.prompt_ids, data.answer_tokens))
-            seconds += time.monotonic() - began
-            tokens += len(answer)
-        text, stopped = _finished(answer, stops, tokenizer)
-        score.add_answer(row, text, stopped)
-        on_row(score.rows, len(data.rows))
-    metrics = score.metrics(
+        learned = row.learned
+        part = reference.part(index) if reference is not None else None
+        scored = model.score(row.input_ids, learned, part)
+        if not scored.finite:
+            raise RunError(
+                "run.bad_result",
+                "The exported model is not usable: its output holds values that are no numbers.",
+                "Choose another number format in target.quantisation, for example fp32.",
+            )
+        sums.loss += scored.loss
+        sums.learned += len(learned)
+        kl += scored.kl
+        agree += scored.agree
+        if not data.general:
+            likeliest = dict(zip([i - 1 for i in learned], scored.likeliest, strict=True))
+            (right,) = _rows_answered_rightly([row], likeliest, stops)
+            answer = row.answer_ids if right else model.generate(row.prompt_ids, data.answer_tokens)
+            sums.add_answer(row, answer)
+        on_row(index + 1, len(data.rows))
+    positions = reference.positions if reference is not None else 0
+    return sums.measured(
         "exported",
-        tokens_per_s=tokens / max(1e-9, seconds),
-        load_s=load_s,
-        bytes=folder_bytes(folder),
+        tokens_per_s=speed.tokens_per_s if speed else None,
+        first_token_s=speed.first_token_s if speed else None,
+        peak_memory=speed.peak_memory if speed else None,
+        load_s=model.load_s,
+        bytes=folder_bytes(model.folder),
+        kl=kl / positions if positions else None,
+        agreement=agree / positions if positions else None,
     )
-    return metrics, template_parity(model, data)
-
-
-def _loss(logits: npt.NDArray[np.float32], expected: Sequence[int]) -> float:
-    """Sum of the negative log likelihoods (nats) of *expected*; logits (tokens, vocabulary)."""
-    values = logits.astype(np.float64)
-    values -= values.max(axis=-1, keepdims=True)
-    log_sum = np.log(np.exp(values).sum(axis=-1))
-    return float((log_sum - values[np.arange(len(expected)), list(expected)]).sum())
-
-
-def template_parity(model: Any, data: HeldOut) -> float:
-    """Share of the held-out prompts that genai's tokenizer reads as training did.
-
-    Compared with the prompt's ids inside the whole row, the ids that training saw.
-    """
-    equal = sum(list(model.encode(row.prompt)) == row.prompt_ids for row in data.rows)
-    return equal / len(data.rows)
 
 
 def _batches(rows: Sequence[HeldOutRow]) -> Iterator[list[HeldOutRow]]:

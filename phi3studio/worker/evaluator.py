@@ -1,21 +1,28 @@
-"""The evaluator service: a finished run's three models on rows of another file."""
+"""The evaluator service: a finished run's models measured again, on its own rows or on a file."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
+from phi3studio.runs.verification import scratch_folder
 from phi3studio.worker import privacy
 from phi3studio.worker.service import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
 
 if TYPE_CHECKING:
-    from phi3studio.worker.evaluate import HeldOutRow
+    from collections.abc import Iterator
+
+    from phi3studio.worker.compare import Comparison
+    from phi3studio.worker.held_out import HeldOut, HeldOutRow
 
 
 def evaluate(
@@ -25,48 +32,44 @@ def evaluate(
 
     Yields ``{"activity", "step", "total"}``; returns the metrics by model.
     """
-    return (yield from streamed(lambda tell: _measure(params, cancel, tell)))
+    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=False)["metrics"]))
 
 
-def _measure(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any]:
-    from transformers import AutoTokenizer
+def verify(
+    params: dict[str, Any], cancel: Cancel
+) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """The same on ``data``, or without it on the run's own held-out rows, and judged.
 
-    from phi3studio.worker.compare import Comparison
-    from phi3studio.worker.data.tokenise import find_stop
-    from phi3studio.worker.evaluate import HeldOut
-    from phi3studio.worker.models import resolve_model
-    from phi3studio.worker.threads import usable_cores
+    Returns ``{"metrics", "verdict"}`` and appends both to the run's events; the model card is
+    written anew. Nothing is written when it is cancelled.
+    """
+    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=True)))
 
+
+def _alone(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
+    """Measure while no worker and no other measuring uses the run."""
     run = RunFolder(Path(params["run"]))
-    recipe = run.recipe()
-    if not run.model.is_dir() or not run.adapter.is_dir():
+    lock = FileLock(run.path / ".worker.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as exc:
         raise InputError(
-            "run.not_completed",
-            f"The run {run.name} has no exported model yet.",
-            f"Finish it first: phi3studio resume {run.name}.",
-        )
-    base = resolve_model(recipe.model.source, revision=recipe.model.revision)
-    trust = recipe.model.trust_remote_code
-    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=trust)
-    stop = find_stop(tokenizer)
-    rows = _rows(recipe, tokenizer, Path(params["data"]))
-    if not rows:
-        raise InputError(
-            "data.empty", f"{params['data']} holds no usable row.", "Choose a file with rows in it."
-        )
-    comparison = Comparison(
-        base=base,
-        adapter=run.adapter,
-        merged=None,
-        exported=run.model,
-        tokenizer=tokenizer,
-        stop=stop,
-        data=HeldOut(rows),
-        threads=usable_cores(),
-        trust_remote_code=trust,
-    )
+            "run.busy",
+            f"The run {run.name} is being worked on.",
+            f"Wait for it: phi3studio show {run.name}.",
+        ) from exc
+    try:
+        return _measure(run, params, cancel, tell, keep=keep)
+    finally:
+        lock.release()
 
-    def on_row(role: str) -> Any:
+
+def _measure(
+    run: RunFolder, params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool
+) -> dict[str, Any]:
+    file = Path(params["data"]) if params.get("data") else None
+
+    def on_row(role: str) -> Callable[[int, int], None]:
         def told(step: int, total: int) -> None:
             if cancel.requested:
                 raise Cancelled
@@ -74,11 +77,120 @@ def _measure(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, An
 
         return told
 
-    result: dict[str, Any] = {}
-    for role in comparison.roles:
-        metrics = comparison.measure(role, on_row(role))
-        result[role] = metrics.model_dump(exclude={"type", "model"}, exclude_none=True)
-    return result
+    with _comparison(run, file) as compared:
+        events: list[Any] = []
+        for role in compared.roles:
+            metrics = compared.measure(role, on_row(role))
+            if metrics is not None:
+                events.append(metrics)
+        cancel.check()
+        verdict = compared.verdict(_candidates(run))
+        if keep:
+            _append(run, ([] if file is not None else events), verdict)
+    return {
+        "metrics": {
+            item.model: item.model_dump(mode="json", exclude={"type", "model"}, exclude_none=True)
+            for item in events
+        },
+        "verdict": verdict.model_dump(mode="json", exclude_none=True) if verdict else None,
+    }
+
+
+def _candidates(run: RunFolder) -> Any:
+    """What an auto export tried stays a part of the verdict."""
+    verdict = run.view().verdict
+    return verdict.candidates if verdict is not None else ()
+
+
+def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
+    from phi3studio.runs.card import write_card
+    from phi3studio.worker.data.prepare import load_prepared
+    from phi3studio.worker.emit import Emitter
+    from phi3studio.worker.lengths import write_lengths
+
+    emit = Emitter(run)
+    for payload in metrics:
+        emit(payload)
+    if verdict is not None:
+        emit(verdict)
+    prepared = load_prepared(run.data)
+    if prepared is not None:
+        write_lengths(run, prepared)
+    write_card(run)
+
+
+@contextmanager
+def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
+    """The run's models and the rows of *file*, else its own; scratch files are removed."""
+    from transformers import AutoTokenizer
+
+    from phi3studio.worker.compare import Comparison
+    from phi3studio.worker.data.tokenise import find_stop
+    from phi3studio.worker.models import resolve_model
+    from phi3studio.worker.threads import usable_cores
+
+    recipe = run.recipe()
+    adapter = _adapter(run, recipe)
+    if not run.model.is_dir() or (adapter is not None and not adapter.is_dir()):
+        raise InputError(
+            "run.not_completed",
+            f"The run {run.name} has no exported model yet.",
+            f"Finish it first: phi3studio resume {run.name}.",
+        )
+    base = resolve_model(recipe.model.source, revision=recipe.model.revision)
+    privacy.refuse_network()
+    tokenizer = AutoTokenizer.from_pretrained(
+        base, trust_remote_code=recipe.model.trust_remote_code
+    )
+    with scratch_folder(run) as scratch:
+        yield Comparison(
+            recipe=recipe,
+            base=base,
+            adapter=adapter,
+            merged=run.merged if run.merged.is_dir() else None,
+            exported=run.model,
+            tokenizer=tokenizer,
+            stop=find_stop(tokenizer),
+            data=_held_out(run, recipe, tokenizer, file),
+            threads=usable_cores(),
+            scratch=scratch,
+            file=str(file) if file is not None else None,
+        )
+
+
+def _adapter(run: RunFolder, recipe: Recipe) -> Path | None:
+    """The adapter that the exported model contains, if any."""
+    from phi3studio.worker.compare import contained_adapter
+
+    named = Path(recipe.model.adapter) if recipe.model.adapter is not None else None
+    return contained_adapter(recipe, run.adapter if "train" in recipe.steps else named, run.model)
+
+
+def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None) -> HeldOut:
+    from phi3studio.domain.fidelity import labels_of
+    from phi3studio.worker.calibration import general_rows
+    from phi3studio.worker.data.prepare import load_prepared
+    from phi3studio.worker.held_out import HeldOut, load_held_out
+
+    if file is None and recipe.data is None:
+        return general_rows(tokenizer)
+    prepared = load_prepared(run.data)
+    labels = prepared.labels if prepared is not None else ()
+    conversation = recipe.rows.messages is not None
+    if file is None:
+        if prepared is None:
+            raise InputError(
+                "run.no_held_out",
+                f"The held-out rows of {run.name} are gone or were changed.",
+                "Verify with rows of a file: phi3studio verify RUN --data FILE.",
+            )
+        return load_held_out(prepared.held_out, labels, conversation=conversation)
+    rows = _rows(recipe, tokenizer, file)
+    if not rows:
+        raise InputError(
+            "data.empty", f"{file} holds no usable row.", "Choose a file with rows in it."
+        )
+    return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
 
 
 def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
@@ -87,7 +199,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
     from phi3studio.worker.data.render import check_columns
     from phi3studio.worker.data.rows import RowSource
     from phi3studio.worker.data.tokenise import example_of
-    from phi3studio.worker.evaluate import HeldOutRow
+    from phi3studio.worker.held_out import HeldOutRow
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()
@@ -124,4 +236,4 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
 def handlers() -> dict[str, Handler]:
     """The service's methods."""
     privacy.disable_telemetry()
-    return {"evaluate": evaluate}
+    return {"evaluate": evaluate, "verify": verify}

@@ -14,18 +14,22 @@ from phi3studio.worker.data.tokenise import IGNORED
 class ExampleDataset(Dataset[dict[str, list[int]]]):
     """Rows of ``input_ids`` and ``labels`` (lists of equal length), held as Arrow.
 
-    *source* is a ``datasets.Dataset`` of the Parquet file that ``prepare`` wrote.
+    *source* is a ``datasets.Dataset`` of the Parquet file that ``prepare`` wrote. Of longer
+    rows only the last ``max_tokens`` are taken, where the memory did not suffice for more: what is
+    learned stands at the end.
     """
 
     def __init__(self, source: Any) -> None:
         self._source = source.select_columns(["input_ids", "labels"])
+        self.max_tokens: int | None = None
 
     def __len__(self) -> int:
         return len(self._source)
 
     def __getitem__(self, index: int) -> dict[str, list[int]]:
         row = self._source[int(index)]
-        return {"input_ids": row["input_ids"], "labels": row["labels"]}
+        start = max(0, len(row["input_ids"]) - (self.max_tokens or len(row["input_ids"])))
+        return {"input_ids": row["input_ids"][start:], "labels": row["labels"][start:]}
 
 
 class CalibrationDataset(Dataset[tuple[dict[str, torch.Tensor], int]]):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import RunError
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.recipe import Provider, Recipe
 from phi3studio.runs.files import write_json
+from phi3studio.runs.model_folder import check_model_folder
 from phi3studio.worker.data.tokenise import Stop
-
-CHAT_FACTS = "studio.json"
-"""Beside the exported model: the template of the training and the stop token, for the chat."""
+from phi3studio.worker.exported import ExportedModel
+from phi3studio.worker.genai import CHAT_FACTS, adapter_names
+from phi3studio.worker.providers import runnable
 
 
 def place_adapter(made: Path | None, adapter: Path) -> None:
@@ -34,8 +36,10 @@ def place_adapter(made: Path | None, adapter: Path) -> None:
 
 def place_merged(made: Path, merged: Path) -> None:
     """Check the merged model that Olive made and move it to *merged*."""
-    if not (made / "config.json").is_file() or not any(made.glob("*.safetensors")):
-        raise _no_result("merged model", "no weights were written")
+    try:
+        check_model_folder(made)
+    except InputError as exc:
+        raise _no_result("merged model", exc.message.removesuffix(".")) from exc
     _write_legacy_rope(made / "config.json")
     _move(made, merged)
 
@@ -77,9 +81,39 @@ def place_exported(
         "stop": {"text": stop.text, "id": stop.id},
         "template": template.model_dump() if template else None,
     }
+    if apart := adapter_names(output):
+        facts["adapter"] = apart[0]
     write_json(output / CHAT_FACTS, facts)
-    _check_answers(output, stop, probe, threads)
+    try:
+        _check_answers(output, recipe.target.provider, stop, probe, threads)
+    except RunError as exc:
+        raise _kept_aside(output, model, exc) from exc
     _move(output, model)
+
+
+def failed_folder(model: Path) -> Path:
+    """Where an export is kept that could not be used."""
+    return model.with_name(f"{model.name}.failed")
+
+
+def _kept_aside(output: Path, model: Path, error: RunError) -> RunError:
+    """Keep an export that cannot be used beside where it would be; the error that says so."""
+    aside = failed_folder(model)
+    _move(output, aside)
+    adapter = model.parent / "adapter"
+    again = (
+        f" To export what was trained in another way, start a recipe with steps: [merge, quantise, "
+        f"verify], model.adapter: {adapter} and another target."
+        if adapter.is_dir()
+        else " Start a recipe with another target."
+    )
+    return RunError(
+        error.code,
+        f"{error.message.rstrip('.')}. The export is kept in {aside.name} beside the run's other "
+        "results.",
+        "The model does not work as it was exported; another target.quantisation or target.int4 "
+        f"may.{again}",
+    )
 
 
 def _drop_code(folder: Path) -> None:
@@ -111,18 +145,44 @@ def _list_stop(file: Path, stop: Stop) -> None:
     write_json(file, config)
 
 
-def _check_answers(folder: Path, stop: Stop, probe: Sequence[int], threads: int) -> None:
-    import numpy as np
+def _check_answers(
+    folder: Path, provider: Provider, stop: Stop, probe: Sequence[int], threads: int
+) -> None:
+    """Load the model in a process of its own and let it answer.
 
-    from phi3studio.worker.genai import GenaiModel
-
-    model = GenaiModel(folder, threads=threads)
-    if stop.id not in model.stop_ids:
+    A model for a provider that this environment lacks is tried on the CPU; that it does not run
+    there says nothing against it.
+    """
+    listed = json.loads((folder / "genai_config.json").read_text("utf-8"))["model"]["eos_token_id"]
+    if stop.id not in (listed if isinstance(listed, list) else [listed]):
         raise _no_result("exported model", f"its stop tokens lack {stop.text}")
-    if not np.isfinite(model.logits(probe)).all():
+    with runnable(folder, provider, folder.parent) as (usable, stand_in):
+        try:
+            with ExportedModel(usable, threads) as model:
+                finite = model.score(probe, [len(probe) - 1]).finite
+                answer = model.generate(probe, 4)
+        except RunError as exc:
+            if stand_in is None:
+                raise
+            print(f"not checked: {exc.message}", file=sys.stderr)
+            _check_graph(folder)
+            return
+    if not finite:
         raise _no_result("exported model", "its output holds values that are no numbers")
-    if not list(model.generate(probe, 4)):
+    if not answer:
         raise _no_result("exported model", "it gave no answer")
+
+
+def _check_graph(folder: Path) -> None:
+    """What can be told of a model that cannot be loaded here: each output has a node."""
+    import onnx
+
+    for file in folder.glob("*.onnx"):
+        graph = onnx.load(file, load_external_data=False).graph
+        made = {name for node in graph.node for name in node.output}
+        missing = [output.name for output in graph.output if output.name not in made]
+        if missing:
+            raise _no_result("exported model", f"nothing in it computes its output {missing[0]}")
 
 
 def _move(source: Path, target: Path) -> None:

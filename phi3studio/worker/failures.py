@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import errno
+import sys
 
 from phi3studio.domain.errors import RunError, UserFacingError
+from phi3studio.domain.events import MemoryCause
 
 
 def translate(exc: BaseException) -> UserFacingError:
     """What a user should read about *exc*; unknown exceptions become ``bug``."""
     if isinstance(exc, UserFacingError):
         return exc
-    if _is_out_of_memory(exc):
-        return RunError(
-            "run.out_of_memory",
-            f"The memory was not enough ({_short(exc)}).",
-            "Lower training.batch_size and raise training.accumulation by the same factor, "
-            "set training.gradient_checkpointing: true, or shorten training.sequence_length; "
-            "then resume the run.",
-        )
+    if memory_cause(exc) is not None:
+        return out_of_memory(_short(exc))
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return RunError(
             "disk.full",
@@ -39,17 +35,59 @@ def translate(exc: BaseException) -> UserFacingError:
     )
 
 
-def _is_out_of_memory(exc: BaseException) -> bool:
-    import sys
+def out_of_memory(reason: str, hint: str | None = None) -> RunError:
+    """The error for memory that did not suffice; without *hint*, with the usual advice."""
+    return RunError(
+        "run.out_of_memory",
+        f"The memory was not enough ({reason}).",
+        hint
+        or "Lower training.batch_size and raise training.accumulation by the same factor, "
+        "set training.gradient_checkpointing: true, or shorten training.sequence_length; "
+        "then start a new run.",
+    )
 
-    if isinstance(exc, MemoryError):
-        return True
+
+def memory_cause(exc: BaseException) -> MemoryCause | None:
+    """Whether the memory did not suffice, the GPU's or the host's; ``None`` for other causes.
+
+    Libraries raise errors of their own over the first one, so the whole chain is looked at.
+    """
+    seen: set[int] = set()
+    link: BaseException | None = exc
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        cause = _memory_cause_of(link)
+        if cause is not None:
+            return cause
+        link = link.__cause__ or link.__context__
+    return None
+
+
+# Native libraries have no exception type of their own for it.
+_HOST_SIGNS = (
+    "DefaultCPUAllocator",
+    "bad allocation",
+    "std::bad_alloc",
+    "Cannot allocate memory",
+    "Failed to allocate memory",
+    "unable to mmap",
+)
+_DEVICE_SIGNS = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
+
+def _memory_cause_of(exc: BaseException) -> MemoryCause | None:
+    if isinstance(exc, UserFacingError):
+        return None
+    if isinstance(exc, MemoryError) or (isinstance(exc, OSError) and exc.errno == errno.ENOMEM):
+        return "host"
     # torch is looked up, not imported: an error before its import is none of torch's.
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(exc, torch.OutOfMemoryError):
-        return True
-    # The CPU allocator has no exception type of its own.
-    return isinstance(exc, RuntimeError) and "DefaultCPUAllocator" in str(exc)
+        return "device"
+    text = str(exc)
+    if isinstance(exc, Exception) and any(sign in text for sign in _DEVICE_SIGNS):
+        return "device"
+    return "host" if isinstance(exc, Exception) and any(s in text for s in _HOST_SIGNS) else None
 
 
 def _short(exc: BaseException) -> str:

@@ -1,7 +1,8 @@
-"""The life of a run's worker process: wait, work, last words.
+"""The life of one attempt of a run: wait, work, last words.
 
 Whatever happens, the run folder tells: exactly one ``finished`` or ``paused`` ends an attempt,
-unless the process is killed, which the reader recognises by its absence.
+unless the process is killed, which the reader recognises by its absence, or the memory did not
+suffice and another attempt follows with safer settings.
 """
 
 from __future__ import annotations
@@ -14,37 +15,44 @@ import sys
 import traceback
 from pathlib import Path
 
-import psutil
 from filelock import FileLock, Timeout
 
 from phi3studio import __version__
-from phi3studio.domain.errors import Cancelled, UserFacingError
+from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
-from phi3studio.runs.files import write_json
+from phi3studio.domain.recovery import in_force
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import privacy
-from phi3studio.worker.control import Control, MemoryMeter, PauseRequested, end_children
+from phi3studio.worker.control import JOB_STOP_S, Control, MemoryMeter, PauseRequested, end_children
 from phi3studio.worker.emit import Emitter
-from phi3studio.worker.failures import translate
+from phi3studio.worker.failures import memory_cause, translate
+from phi3studio.worker.parent import end_with_parent
+from phi3studio.worker.recover import recover
+from phi3studio.worker.supervise import AGAIN
 from phi3studio.worker.threads import ThreadGovernor
 
+# How long an attempt of a killed supervisor may take to end.
+_LOCK_S = 10.0
 _REPORTED = ("torch", "transformers", "peft", "olive-ai", "onnxruntime", "onnxruntime-genai")
 
 
-def run_worker(folder: Path) -> int:
-    """Do one attempt of the run in *folder*; returns the process's exit code."""
+def run_worker(folder: Path, killed: bool = False) -> int:
+    """Do one attempt of the run in *folder*; returns the process's exit code.
+
+    *killed*: the system ended the attempt before for want of memory. The exit code
+    :data:`AGAIN` asks the supervisor for another attempt.
+    """
+    end_with_parent()
     privacy.disable_telemetry()
     run = RunFolder(folder)
     own_lock = FileLock(run.path / ".worker.lock")
     try:
-        own_lock.acquire(timeout=0)
+        # An attempt whose supervisor was killed may take a moment to end.
+        own_lock.acquire(timeout=_LOCK_S)
     except Timeout:
         print(f"another worker has the run {run.name}", file=sys.stderr)
         return 2
-    # The launcher writes the same; here it is certain before the queue looks for it.
-    me = psutil.Process()
-    write_json(run.worker_file, {"pid": me.pid, "started": me.create_time()})
     emit = Emitter(run)
     memory = MemoryMeter()
 
@@ -53,37 +61,54 @@ def run_worker(folder: Path) -> int:
 
     try:
         with memory, Control(run, last_words) as control:
-            code = _attempt(run, emit, control, memory)
+            code = _attempt(run, emit, control, memory, killed)
     finally:
         end_children()
         own_lock.release()
     return code
 
 
-def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMeter) -> int:
+def _attempt(
+    run: RunFolder, emit: Emitter, control: Control, memory: MemoryMeter, killed: bool
+) -> int:
     try:
-        recipe = run.recipe()
+        if killed:
+            recover(run, emit, "killed")
+        view = run.view()
+        recipe = in_force(run.recipe(), view.recoveries)
+        if recipe.target.train_on == "azureml":
+            control.hard_stop_s = JOB_STOP_S
+            from phi3studio.worker.azure.life import run_job
+
+            run_job(run, recipe, emit, control, view.attempt + 1)
+            emit(Finished(outcome="completed", peak_memory=memory.peak))
+            return 0
         with _machine(run, emit, control):
-            attempt = run.view().attempt + 1
+            attempt = view.attempt + 1
             governor = _start_libraries(emit)
             from phi3studio.worker import hardware
             from phi3studio.worker.pipeline import execute
             from phi3studio.worker.stages.attempt import Attempt
 
             device = hardware.choose_device(recipe)
+            precision = hardware.choose_precision(recipe, device, before=view.precision)
             emit(
                 Started(
                     attempt=attempt,
                     pid=os.getpid(),
                     device=device,
+                    precision=precision,
                     threads=governor.threads,
                     versions=_versions(),
                     stages=recipe.stages,
                 )
             )
-            precision = hardware.choose_precision(recipe, device)
             execute(Attempt(run, recipe, emit, control, memory, device, precision, governor))
     except Cancelled:
+        if run.job_file.is_file():
+            from phi3studio.worker.azure.life import cancel_job
+
+            cancel_job(run, emit)
         emit(Finished(outcome="cancelled", peak_memory=memory.peak))
         return 130
     except PauseRequested:
@@ -93,6 +118,13 @@ def _attempt(run: RunFolder, emit: Emitter, control: Control, memory: MemoryMete
         if not isinstance(exc, UserFacingError):
             traceback.print_exc()
         error = translate(exc)
+        cause = memory_cause(exc)
+        if cause is not None:
+            try:
+                recover(run, emit, cause)
+                return AGAIN
+            except RunError as last:
+                error = last
         emit(
             Finished(
                 outcome="failed",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.estimate import LARGE_MODEL as LARGE_MODEL
 from phi3studio.domain.recipe import MethodKind, Provider, Recipe, Target
 
 METHOD_PASSES: dict[MethodKind, str] = {
@@ -32,10 +33,6 @@ CALIBRATION_DATA = "calibration_rows"
 
 EVALUATION_ROWS = 64
 """Held-out rows of an evaluation during the training: a look at the trend, not the figure."""
-LARGE_MODEL = 10**9
-"""From this many parameters on, merging in float32 takes too much memory and calibrating int4
-weights too much time."""
-
 PROVIDERS: dict[Provider, tuple[str, str]] = {
     "cpu": ("cpu", "CPUExecutionProvider"),
     "cuda": ("gpu", "CUDAExecutionProvider"),
@@ -154,6 +151,25 @@ def build_config(
         data = []
     config = _workflow(recipe, model, passes, output, cache, provider=target.provider)
     return config | {"data_configs": data} if data else config
+
+
+def apart_config(
+    recipe: Recipe, model: Path, adapter: Path, float_nodes: list[str], output: Path, cache: Path
+) -> dict[str, Any]:
+    """The quantise stage where the adapter stays beside the base model, as inputs of its graph.
+
+    *float_nodes* are the adapter's products, which int4 leaves alone.
+    """
+    builder = {"type": "ModelBuilder", **builder_options(recipe.target)}
+    if recipe.target.quantisation == "int4":
+        builder["int4_nodes_to_exclude"] = float_nodes
+    passes = {
+        "builder": builder,
+        "adapter": {"type": "ExtractAdapters", "save_as_external_data": True},
+    }
+    config = _workflow(recipe, model, passes, output, cache, provider=recipe.target.provider)
+    config["input_model"]["adapter_path"] = str(adapter)
+    return config
 
 
 def builder_options(target: Target) -> dict[str, Any]:

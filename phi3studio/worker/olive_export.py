@@ -6,31 +6,27 @@ tokenises and masks them by itself. So ``olive run`` trains the adapter that a r
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import total_steps
-from phi3studio.domain.recipe import Data, Recipe, parse_recipe
-from phi3studio.domain.template import cell_text, is_blank
+from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.files import write_atomically, write_json
 from phi3studio.runs.paths import resources
 from phi3studio.worker import hardware
 from phi3studio.worker import olive_config as oc
-from phi3studio.worker.data.prepare import Prepared, prepare
-from phi3studio.worker.data.process import Process, columns_of
-from phi3studio.worker.data.render import conversation, tools_of
-from phi3studio.worker.data.rows import RowSource
+from phi3studio.worker.data.prepare import prepare
 from phi3studio.worker.data.tokenise import Encoder
-from phi3studio.worker.models import check_against_model, model_facts, resolve_model
+from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
+from phi3studio.worker.models.adapter import check_adapter
+from phi3studio.worker.olive_rows import write_rows
 from phi3studio.worker.streamed import streamed
 
 CONFIG = "olive-config.json"
@@ -47,7 +43,25 @@ _PINNED = (
     "onnxruntime-genai-directml", "requests", "tabulate",
 )  # fmt: skip
 
+_PROOF = {
+    "train": "adapter/adapter_model.safetensors",
+    "merge": "model/model/config.json",
+    "quantise": "model/genai_config.json",
+}
+"""Last step → the file that shows that it was done."""
+
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is written of the model: the paths of base and adapter, the text of the stop token,
+    the number format of merged weights (as the base model's when ``None``)."""
+
+    model: str
+    adapter: str | None = None
+    stop: str = ""
+    merge_dtype: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,81 +80,127 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
     *say* hears what is being done. Raises :class:`InputError` for a folder that is not empty,
     and for whatever would stop a run of the recipe before its training.
     """
-    from transformers import AutoTokenizer
-
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(
             "olive.export_exists",
             f"{out} exists already and is not an empty folder.",
             "Name a new folder with --out.",
         )
+    _check_steps(recipe)
     say("opening the model")
     model = resolve_model(recipe.model.source, say, recipe.model.revision)
     trust = recipe.model.trust_remote_code
     facts = model_facts(model, trust)
     check_against_model(recipe, facts)
-    device = hardware.choose_device(recipe)
-    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trust)
-    encoder = Encoder(tokenizer)
+    adapter = Path(recipe.model.adapter) if recipe.model.adapter is not None else None
+    if adapter is not None:
+        check_adapter(adapter, model, trust)
+    beside = _relative(adapter, out) if adapter is not None else None
+    written = Written(_relative(model, out), beside)
+    if facts.parameters < oc.LARGE_MODEL:
+        written = replace(written, merge_dtype="float32")
     made = _new_folder(out)
     try:
-        say("reading the data")
-        with tempfile.TemporaryDirectory() as scratch:
-            prepared = prepare(recipe, tokenizer, Path(scratch), lambda done, total: None)
-            say("writing the rows")
-            train, held_out = _write_rows(recipe, encoder, prepared, out)
-        plan = oc.TrainPlan(
-            model=model,
-            train_file=Path(train),
-            eval_file=Path(held_out) if held_out else None,
-            checkpoints=Path(),
-            output=Path("model"),
-            cache=Path("cache"),
-            total_steps=total_steps(recipe, prepared.train_rows),
-            device=device,
-            precision=hardware.choose_precision(recipe, device),
-            target_modules=facts.target_modules(recipe.method.target_modules),
-            eval_steps=_eval_steps(recipe, prepared.train_rows),
-        )
-        merge_in = "float32" if facts.parameters < oc.LARGE_MODEL else None
-        config = olive_config(recipe, plan, _relative(model, out), encoder.stop.text, merge_in)
-        notes = _notes(recipe, facts.parameters, plan.precision)
+        if "train" in recipe.steps:
+            plan, stop, train_rows = _plan(recipe, model, facts, out, say)
+            config = olive_config(recipe, replace(written, stop=stop), plan)
+        else:
+            plan, train_rows = None, 0
+            config = olive_config(recipe, written)
+        notes = _notes(recipe, facts.parameters, plan.precision if plan else None)
         write_json(out / CONFIG, config)
-        shutil.copyfile(resources() / "olive" / SCRIPT, out / SCRIPT)
+        if plan is not None:
+            shutil.copyfile(resources() / "olive" / SCRIPT, out / SCRIPT)
         write_atomically(out / README, _readme(recipe, notes))
     except BaseException:
         _clear(out, made)
         raise
     files = sorted(f.relative_to(out).as_posix() for f in out.rglob("*") if f.is_file())
-    return Exported(out, tuple(files), prepared.train_rows, notes)
+    return Exported(out, tuple(files), train_rows, notes)
+
+
+def _check_steps(recipe: Recipe) -> None:
+    """Refuse what plain Olive cannot do."""
+    if "train" in recipe.steps and recipe.model.adapter is not None:
+        raise InputError(
+            "olive.adapter_training",
+            "Olive by itself does not train an adapter further.",
+            "Remove model.adapter, or run the recipe here: phi3studio run.",
+        )
+    if "train" not in recipe.steps and recipe.model.adapter and "merge" not in recipe.steps:
+        raise InputError(
+            "olive.adapter_unused",
+            "The recipe names an adapter, but none of its steps puts it into the model.",
+            "Add merge to steps, or remove model.adapter.",
+        )
+
+
+def _plan(
+    recipe: Recipe, model: Path, facts: ModelFacts, out: Path, say: Say
+) -> tuple[oc.TrainPlan, str, int]:
+    """Write the rows; returns the training's plan, the stop token's text, the rows trained."""
+    from transformers import AutoTokenizer
+
+    device = hardware.choose_device(recipe)
+    tokenizer = AutoTokenizer.from_pretrained(
+        model, trust_remote_code=recipe.model.trust_remote_code
+    )
+    encoder = Encoder(tokenizer)
+    say("reading the data")
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(recipe, tokenizer, Path(scratch), lambda done, total: None)
+        say("writing the rows")
+        train, held_out = write_rows(recipe, encoder, prepared, out)
+    plan = oc.TrainPlan(
+        model=model,
+        train_file=Path(train),
+        eval_file=Path(held_out) if held_out else None,
+        checkpoints=Path(),
+        output=Path("model"),
+        cache=Path("cache"),
+        total_steps=total_steps(recipe, prepared.train_rows),
+        device=device,
+        precision=hardware.choose_precision(recipe, device),
+        target_modules=facts.target_modules(recipe.method.target_modules),
+        eval_steps=_eval_steps(recipe, prepared.train_rows),
+    )
+    return plan, encoder.stop.text, prepared.train_rows
 
 
 def olive_config(
-    recipe: Recipe, plan: oc.TrainPlan, model: str, stop: str, merge_dtype: str | None
+    recipe: Recipe, written: Written, plan: oc.TrainPlan | None = None
 ) -> dict[str, Any]:
-    """The workflow adapter → merge → ONNX as one config of Olive's own passes.
+    """The recipe's steps (adapter → merge → ONNX) as one config of Olive's own passes.
 
-    The training is the very one of a run, read from *plan*; *model* is the path to write for
-    the base model, *stop* the text of the stop token, *merge_dtype* the number format of the
-    merged weights (as the base model's when ``None``).
+    A training is the very one of a run, read from *plan*; without it the chain has none.
     """
-    config = oc.train_config(recipe, plan)
-    lora = config["passes"]["lora"]
-    lora["type"] = _OLIVE_PASSES[recipe.method.kind]
-    del lora["use_rslora"], lora["training_args"]["output_dir"]
+    passes: dict[str, Any] = {}
+    if plan is not None:
+        config = oc.train_config(recipe, plan)
+        lora = config["passes"]["lora"]
+        lora["type"] = _OLIVE_PASSES[recipe.method.kind]
+        del lora["use_rslora"], lora["training_args"]["output_dir"]
+        config["data_configs"] = [
+            _data_config(data, recipe, written.stop) for data in config["data_configs"]
+        ]
+        passes["lora"] = lora
+    else:
+        config = oc.build_config(recipe, Path(written.model), Path("model"), Path("cache"))
     target = recipe.target
     device, provider = oc.PROVIDERS[target.provider]
     system = config["systems"]["local"]
     system["accelerators"] = [{"device": device, "execution_providers": [provider]}]
-    config["input_model"]["model_path"] = model
-    if merge_dtype is not None:
-        config["input_model"]["load_kwargs"]["torch_dtype"] = merge_dtype
-    config["data_configs"] = [_data_config(data, recipe, stop) for data in config["data_configs"]]
-    config["passes"] = {
-        "lora": lora,
-        "merge": {"type": "MergeAdapterWeights"},
-        "builder": {"type": "ModelBuilder", **oc.builder_options(target)},
-    }
+    model = config["input_model"]
+    model["model_path"] = written.model
+    if written.adapter is not None:
+        model["adapter_path"] = written.adapter
+    if "merge" in recipe.steps:
+        passes["merge"] = {"type": "MergeAdapterWeights"}
+        if written.merge_dtype is not None:
+            model["load_kwargs"]["torch_dtype"] = written.merge_dtype
+    if "quantise" in recipe.steps:
+        passes["builder"] = {"type": "ModelBuilder", **oc.builder_options(target)}
+    config["passes"] = passes
     # Without it Olive would take an old adapter from its cache when the rows have changed.
     return config | {"clean_cache": True}
 
@@ -169,70 +229,6 @@ def _data_config(data: dict[str, Any], recipe: Recipe, stop: str) -> dict[str, A
 def _eval_steps(recipe: Recipe, train_rows: int) -> int | None:
     evaluations = recipe.training.evaluations
     return max(1, total_steps(recipe, train_rows) // evaluations) if evaluations else None
-
-
-# --- rows -----------------------------------------------------------------------------------------
-
-
-def _write_rows(
-    recipe: Recipe, encoder: Encoder, prepared: Prepared, out: Path
-) -> tuple[str, str | None]:
-    """Write the rows that are trained, and those of the evaluations if there are any; returns
-    the names of the files, from *out*."""
-    data = recipe.rows
-    main = list(_rows_of(recipe, data, encoder, prepared.train))
-    train = _write_jsonl(out, "train", main)
-    if not recipe.training.evaluations:
-        return train, None
-    other = data
-    if data.split.file is not None:
-        other = data.model_copy(update={"source": data.split.file, "also": []})
-    held_out = _rows_of(recipe, other, encoder, prepared.held_out, oc.EVALUATION_ROWS)
-    return train, _write_jsonl(out, "held-out", list(held_out))
-
-
-def _rows_of(
-    recipe: Recipe, data: Data, encoder: Encoder, file: Path, limit: int | None = None
-) -> Iterator[dict[str, str]]:
-    """The repaired rows behind the examples of a Parquet file of ``prepare``, in their order."""
-    import pyarrow.parquet as pq
-
-    places = pq.read_table(file, columns=["row"])["row"].to_pylist()[:limit]
-    wanted = set(places)
-    process: Process | None = None
-    for batch in RowSource(data).batches():
-        if process is None:
-            known = columns_of(batch.rows)
-            process = Process(data, encoder, recipe.training.sequence_length, known)
-        rows = [row for at, row in enumerate(batch.rows, batch.first) if at in wanted]
-        for passed in process.encode(process.render(rows)):
-            yield _texts(data, passed.row)
-
-
-def _texts(data: Data, row: dict[str, Any]) -> dict[str, str]:
-    """What the user script needs of a row, every value as the text that the model sees."""
-    if data.template is None:
-        column = data.messages or "messages"
-        texts = {"messages": json.dumps(conversation(row, column), ensure_ascii=False)}
-        tools = tools_of(row)
-        return texts | ({"tools": json.dumps(tools, ensure_ascii=False)} if tools else {})
-    required = data.template.required
-    return {
-        column: cell_text(row, column)
-        for column in data.template.columns
-        if column in required or not is_blank(row, column)
-    }
-
-
-def _write_jsonl(out: Path, kind: str, rows: list[dict[str, str]]) -> str:
-    """Write rows as JSON Lines, the file named by its content; returns its name from *out*."""
-    lines = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-    # Lone surrogates become JSON's own escapes.
-    content = lines.encode("utf-8", "backslashreplace")
-    name = f"{kind}-{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
-    (out / "data").mkdir(exist_ok=True)
-    (out / "data" / name).write_bytes(content)
-    return f"data/{name}"
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -273,13 +269,14 @@ def _relative(path: Path, folder: Path) -> str:
     return found.as_posix() if ups <= 1 else str(path)
 
 
-def _notes(recipe: Recipe, parameters: int, precision: str) -> tuple[str, ...]:
+def _notes(recipe: Recipe, parameters: int, precision: str | None) -> tuple[str, ...]:
     """What the reader of the export must know."""
     notes = []
-    if recipe.training.precision == "auto":
+    if precision is not None and recipe.training.precision == "auto":
         notes.append(f"The training's number format is {precision}, chosen for this machine.")
     target = recipe.target
-    if target.quantisation == "int4" and target.int4 == "quality" and parameters < oc.LARGE_MODEL:
+    calibrated = target.quantisation == "int4" and target.int4 == "quality"
+    if "quantise" in recipe.steps and calibrated and parameters < oc.LARGE_MODEL:
         notes.append(
             "Phi-3 Studio also calibrates the int4 weights on your rows for a model of this "
             "size; the exported chain quantises without calibration (k_quant_mixed)."
@@ -288,28 +285,35 @@ def _notes(recipe: Recipe, parameters: int, precision: str) -> tuple[str, ...]:
 
 
 def _readme(recipe: Recipe, notes: tuple[str, ...]) -> str:
-    wanted = [*_PINNED, *(["bitsandbytes"] if recipe.method.kind == "qlora" else [])]
+    train, quantise = "train" in recipe.steps, "quantise" in recipe.steps
+    wanted = [*_PINNED, *(["bitsandbytes"] if recipe.method.kind == "qlora" and train else [])]
     pins = " ".join(f"{name}=={version}" for name in wanted if (version := _version(name)))
-    return "\n".join(
-        [
-            f"{recipe.name}: a fine-tune for Microsoft Olive, exported from Phi-3 Studio.",
-            "",
-            "In this folder, with Python 3.11 or 3.12:",
-            "",
-            f"    pip install {pins}",
-            f"    olive run --config {CONFIG}",
-            "",
-            "The adapter is then in adapter/, the ONNX model in model/. Olive may end without an",
-            "error although a pass failed: it has succeeded when model/genai_config.json exists.",
-            "Olive reports usage to its makers; --disable_telemetry after the command asks it "
-            "not to.",
-            "",
+    made = ["the adapter is in adapter/"] if train else []
+    if quantise:
+        made.append("the ONNX model in model/")
+    elif "merge" in recipe.steps:
+        made.append("the merged model in model/model/")
+    proof = _PROOF["quantise" if quantise else "merge" if "merge" in recipe.steps else "train"]
+    lines = [
+        f"{recipe.name}: a workflow for Microsoft Olive, exported from Phi-3 Studio.",
+        "",
+        "In this folder, with Python 3.11 or 3.12:",
+        "",
+        f"    pip install {pins}",
+        f"    olive run --config {CONFIG}",
+        "",
+        f"Afterwards {', '.join(made)}. Olive may end without an error although a pass",
+        f"failed: it has succeeded when {proof} exists.",
+        "Olive reports usage to its makers; --disable_telemetry after the command asks it not to.",
+        "",
+    ]
+    if train:
+        lines += [
             f"{SCRIPT} turns the rows in data/ into examples. The rows are those of the training,",
             "after the recipe's repairs and its split; each run trains anew.",
-            *(f"\n{note}" for note in notes),
             "",
         ]
-    )
+    return "\n".join([*lines, *(f"{note}\n" for note in notes)])
 
 
 def _version(name: str) -> str | None:

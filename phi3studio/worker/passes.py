@@ -23,7 +23,9 @@ from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.examples import CalibrationDataset, ExampleDataset, collate_packed
+from phi3studio.worker.fused import collate_fused, fuse
 from phi3studio.worker.olive_config import CALIBRATION, PRE_PROCESS
+from phi3studio.worker.processes import world_size
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -31,12 +33,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class PassHooks:
-    """What a run gives to the passes that Olive starts."""
+    """What a run gives to the passes that Olive starts.
+
+    ``trained``: the checkpoint is the end of the training, nothing is left to be done.
+    ``choose`` names the adapter to be kept instead of the last one, if there is a better one.
+    """
 
     callbacks: Sequence[TrainerCallback] = ()
     on_tokens: Callable[[int], None] = lambda tokens: None
     checkpoint: Path | None = None
+    trained: bool = False
     start_from: Path | None = None
+    max_tokens: int | None = None
+    choose: Callable[[], Path | None] = lambda: None
     on_module: Callable[[], None] = lambda: None
 
 
@@ -90,9 +99,13 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
     def get_datasets(config: Any) -> tuple[Any, Any]:
         """Training and evaluation examples, without Olive's copy through a generator."""
 
+        hooks = _HOOKS.get() or PassHooks()
+
         def load(data_config: Any) -> Any:
             container = data_config.to_data_container()
-            return container.pre_process(container.load_dataset())
+            examples = container.pre_process(container.load_dataset())
+            examples.max_tokens = hooks.max_tokens
+            return examples
 
         held_out = load(config.eval_data_config) if config.eval_data_config else None
         return load(config.train_data_config), held_out
@@ -124,16 +137,25 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
         if hooks.start_from is not None:
             load_adapter(model, hooks.start_from)
+        fused = fuse(model) if model.device.type == "cuda" and world_size() == 1 else None
         trainer = PackedTrainer(
             on_tokens=hooks.on_tokens,
+            fused=fused,
             model=model,
             args=arguments.create_training_args(),
             train_dataset=train_data,
             eval_dataset=eval_data,
-            data_collator=collate_packed,
+            data_collator=collate_fused if fused else collate_packed,
             callbacks=list(hooks.callbacks),
         )
-        trainer.train(resume_from_checkpoint=str(hooks.checkpoint) if hooks.checkpoint else None)
+        if hooks.trained and hooks.checkpoint is not None:
+            load_adapter(model, hooks.checkpoint)
+        else:
+            checkpoint = str(hooks.checkpoint) if hooks.checkpoint else None
+            trainer.train(resume_from_checkpoint=checkpoint)
+        better = hooks.choose()
+        if better is not None:
+            load_adapter(model, better)
         adapter = Path(output_model_path) / "adapter"
         adapter.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(adapter, save_embedding_layers=False)

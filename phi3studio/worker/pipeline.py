@@ -13,6 +13,7 @@ from types import ModuleType
 
 from phi3studio.domain.events import Stage, StageDone, StageName
 from phi3studio.worker.control import stopwatch
+from phi3studio.worker.estimates import estimate_attempt
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify
 from phi3studio.worker.stages.attempt import Attempt
 
@@ -36,7 +37,15 @@ def execute(attempt: Attempt) -> None:
         elapsed = stopwatch()
         if not done or name == "prepare":
             stage.do(attempt)
+            if name == "prepare" and (expected := estimate_attempt(attempt)) is not None:
+                attempt.emit(expected)
             gc.collect()
-            peak = attempt.memory.peak
-            attempt.emit(StageDone(name=name, seconds=elapsed(), peak_memory=peak))
+            attempt.emit(
+                StageDone(
+                    name=name,
+                    seconds=elapsed(),
+                    peak_memory=attempt.memory.peak,
+                    peak_device_memory=attempt.memory.device_peak,
+                )
+            )
     shutil.rmtree(attempt.run.work, ignore_errors=True)

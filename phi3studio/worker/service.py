@@ -29,8 +29,10 @@ SERVICES = {
     "chat": "phi3studio.worker.chat",
     "evaluator": "phi3studio.worker.evaluator",
     "olive": "phi3studio.worker.olive_export",
+    "azure": "phi3studio.worker.azure.service",
     "models": "phi3studio.worker.models",
     "probe": "phi3studio.worker.probe",
+    "estimator": "phi3studio.worker.estimates",
 }
 """Service name → module with ``handlers()``, and perhaps ``warm_up()`` for slow imports."""
 
@@ -45,13 +47,33 @@ class Cancel:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._guard = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def requested(self) -> bool:
         return self._event.is_set()
 
     def request(self) -> None:
-        self._event.set()
+        with self._guard:
+            self._event.set()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    @contextlib.contextmanager
+    def calling(self, listener: Callable[[], None]) -> Iterator[None]:
+        """While inside, a withdrawal calls *listener* at once, from another thread."""
+        with self._guard:
+            self._listeners.append(listener)
+            requested = self._event.is_set()
+        if requested:
+            listener()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._listeners.remove(listener)
 
     def check(self) -> None:
         """Raise :class:`Cancelled` when the request was withdrawn."""

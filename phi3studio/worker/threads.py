@@ -14,17 +14,19 @@ from collections.abc import Callable
 
 import psutil
 
+from phi3studio.runs.settings import thread_limit
+
 _LOOK_EVERY_S = 2.0
 # A core counts as free although others use a little of it.
 _TOLERATED = 0.35
 
 
 def usable_cores() -> int:
-    """The physical cores that this process may use."""
+    """The physical cores that this process may use: those of the system, or fewer by settings."""
     physical = psutil.cpu_count(logical=False) or 1
     affinity = getattr(os, "sched_getaffinity", None)
     allowed = len(affinity(0)) if affinity is not None else physical
-    return max(1, min(physical, allowed))
+    return max(1, min(physical, allowed, thread_limit() or physical))
 
 
 def threads_for(cores: int, others: float) -> int:

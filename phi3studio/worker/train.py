@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as functional
@@ -18,7 +18,15 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress
 from phi3studio.worker.control import Control, MemoryMeter, PauseRequested
 from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.processes import world_size
 from phi3studio.worker.threads import ThreadGovernor
+
+if TYPE_CHECKING:
+    from phi3studio.worker.fused import Fused
+
+# A loss of so many times the first one, in so many steps in a row, does not come back.
+_EXPLODED = 5.0
+_IN_A_ROW = 5
 
 COMPLETE = "complete.json"
 """Written last into a checkpoint: a folder without it was cut short by a crash."""
@@ -28,12 +36,16 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     """Hugging Face's trainer on packed batches.
 
     The vocabulary-sized logits are computed only for tokens whose next token is learned, which
-    is a small part of a masked batch; the loss is the same sum over the same tokens.
+    is a small part of a masked batch; the loss is the same sum over the same tokens. With *fused*
+    (see :mod:`phi3studio.worker.fused`) the model computes it in fewer passes over the memory.
     """
 
-    def __init__(self, on_tokens: Callable[[int], None], **options: Any) -> None:
+    def __init__(
+        self, on_tokens: Callable[[int], None], fused: Fused | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._on_tokens = on_tokens
+        self._fused = fused
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
 
@@ -45,13 +57,26 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Mean cross entropy of the learned tokens (over the whole optimiser step)."""
-        total, count, outputs = packed_loss(model, inputs)
+        outputs: Any = {}
+        if self._fused is not None:
+            total, count = self._fused.loss(inputs)
+        else:
+            total, count, outputs = packed_loss(model, inputs)
         if model.training:
             self._on_tokens(inputs["input_ids"].numel())
-        if isinstance(num_items_in_batch, torch.Tensor):
-            num_items_in_batch = num_items_in_batch.to(total.device)
-        loss = total / (num_items_in_batch if num_items_in_batch is not None else max(1, count))
+        learned: torch.Tensor | int = count if num_items_in_batch is None else num_items_in_batch
+        if isinstance(learned, torch.Tensor):
+            loss = total / learned.to(total.device).clamp(min=1)
+        else:
+            loss = total / max(1, learned)
+        if num_items_in_batch is not None and model.training:
+            # That number is of all processes, whose gradients are then averaged.
+            loss = loss * world_size()
         return (loss, outputs) if return_outputs else loss
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Nothing: nobody reads the sum, and taking it walks the whole model in every step."""
+        return 0
 
 
 def packed_loss(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, int, Any]:
@@ -101,6 +126,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self._step_at = 0.0
         self._save_at = 0.0
         self._pausing = False
+        # The first loss of this attempt, and how many in a row were far above it.
+        self._usual: float | None = None
+        self._exploded = 0
 
     def count_tokens(self, tokens: int) -> None:
         """Add the tokens of one forward pass."""
@@ -136,13 +164,9 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             return
         for value in (loss, held_out):
             if value is not None and not math.isfinite(value):
-                raise RunError(
-                    "train.diverged",
-                    f"The loss became {value} at step {state.global_step}, so the training was "
-                    "stopped.",
-                    "Lower training.learning_rate (a tenth is a good next try) and start again; "
-                    "the last good checkpoint is kept in the run's folder.",
-                )
+                raise _diverged(value, state.global_step)
+        if loss is not None:
+            self._look_for_explosion(loss, state.global_step)
         done = state.global_step - self._first_step
         spent = time.monotonic() - self._begun_at
         left = (state.max_steps - state.global_step) * spent / done if done else None
@@ -158,12 +182,25 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
                 tokens_per_s=self._tokens / self._token_time if self._token_time > 0 else None,
                 eta_s=left,
                 memory=self._memory.now(),
+                tokens=self._tokens,
             )
         )
+
+    def _look_for_explosion(self, loss: float, step: int) -> None:
+        """Raise where the loss has left all that a model could say by chance, for good."""
+        if self._usual is None:
+            self._usual = loss
+        self._exploded = self._exploded + 1 if loss > _EXPLODED * max(self._usual, 1.0) else 0
+        if self._exploded >= _IN_A_ROW:
+            raise _diverged(loss, step)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
         self._governor.look()
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        # A checkpoint of the same step is written after the evaluation.
+        self._save_at = time.monotonic()
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -179,6 +216,15 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         )
         if self._pausing:
             raise PauseRequested
+
+
+def _diverged(loss: float, step: int) -> RunError:
+    return RunError(
+        "train.diverged",
+        f"The loss became {loss:.4g} at step {step}, so the training was stopped.",
+        "Lower training.learning_rate (a tenth is a good next try) and start again; "
+        "the last good checkpoint is kept in the run's folder.",
+    )
 
 
 def last_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:

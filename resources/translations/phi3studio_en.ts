@@ -26,12 +26,32 @@
     </message>
 </context>
 <context>
+    <name>ComputingCard</name>
+    <message numerus="yes">
+        <source>at most %Ln thread(s)</source>
+        <translation>
+            <numerusform>at most %Ln thread</numerusform>
+            <numerusform>at most %Ln threads</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>DoctorPage</name>
     <message numerus="yes">
         <source>%Ln core(s)</source>
         <translation>
             <numerusform>%Ln core</numerusform>
             <numerusform>%Ln cores</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ExportArea</name>
+    <message numerus="yes">
+        <source>%Ln file(s)</source>
+        <translation>
+            <numerusform>%Ln file</numerusform>
+            <numerusform>%Ln files</numerusform>
         </translation>
     </message>
 </context>
@@ -70,6 +90,16 @@
     </message>
 </context>
 <context>
+    <name>PrivacyCard</name>
+    <message numerus="yes">
+        <source>and %Ln earlier one(s)</source>
+        <translation>
+            <numerusform>and %Ln earlier one</numerusform>
+            <numerusform>and %Ln earlier ones</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ResultView</name>
     <message numerus="yes">
         <source>on %Ln row(s) it has not seen</source>
@@ -78,21 +108,11 @@
             <numerusform>on %Ln rows it has not seen</numerusform>
         </translation>
     </message>
-</context>
-<context>
-    <name>ReviewPage</name>
     <message numerus="yes">
-        <source>%Ln chosen</source>
+        <source>%Ln rarer label(s) left out</source>
         <translation>
-            <numerusform>%Ln chosen</numerusform>
-            <numerusform>%Ln chosen</numerusform>
-        </translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln step(s)</source>
-        <translation>
-            <numerusform>%Ln step</numerusform>
-            <numerusform>%Ln steps</numerusform>
+            <numerusform>%Ln rarer label left out</numerusform>
+            <numerusform>%Ln rarer labels left out</numerusform>
         </translation>
     </message>
 </context>
@@ -113,6 +133,23 @@
         <translation>
             <numerusform>%Ln token</numerusform>
             <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>Summary</name>
+    <message numerus="yes">
+        <source>%Ln chosen</source>
+        <translation>
+            <numerusform>%Ln chosen</numerusform>
+            <numerusform>%Ln chosen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln step</numerusform>
+            <numerusform>%Ln steps</numerusform>
         </translation>
     </message>
 </context>
@@ -150,6 +187,30 @@
         <translation>
             <numerusform>%Ln token</numerusform>
             <numerusform>%Ln tokens</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>VerdictCard</name>
+    <message numerus="yes">
+        <source>measured on %Ln row(s) of general text</source>
+        <translation>
+            <numerusform>measured on %Ln row of general text</numerusform>
+            <numerusform>measured on %Ln rows of general text</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %Ln held-out row(s)</source>
+        <translation>
+            <numerusform>measured on %Ln held-out row</numerusform>
+            <numerusform>measured on %Ln held-out rows</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>at %Ln place(s)</source>
+        <translation>
+            <numerusform>at %Ln place</numerusform>
+            <numerusform>at %Ln places</numerusform>
         </translation>
     </message>
 </context>

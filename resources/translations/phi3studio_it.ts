@@ -2,6 +2,88 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="it" sourcelanguage="en">
 <context>
+    <name>AdapterLine</name>
+    <message>
+        <source>Start from an adapter</source>
+        <translation>Parti da un adattatore</translation>
+    </message>
+    <message>
+        <source>No run has an adapter yet</source>
+        <translation>Nessuna esecuzione ha ancora un adattatore</translation>
+    </message>
+    <message>
+        <source>Adapter folder…</source>
+        <translation>Cartella di un adattatore…</translation>
+    </message>
+    <message>
+        <source>Choose the folder of an adapter</source>
+        <translation>Scegli la cartella di un adattatore</translation>
+    </message>
+    <message>
+        <source>Starts from the adapter in {folder}</source>
+        <translation>Parte dall&apos;adattatore in {folder}</translation>
+    </message>
+    <message>
+        <source>It is trained further. It has to belong to the base model that is chosen.</source>
+        <translation>Viene addestrato oltre. Deve appartenere al modello di base scelto.</translation>
+    </message>
+    <message>
+        <source>It is merged as it is into the base model that is chosen.</source>
+        <translation>Viene fuso così com&apos;è al modello di base scelto.</translation>
+    </message>
+    <message>
+        <source>Start afresh</source>
+        <translation>Riparti da zero</translation>
+    </message>
+</context>
+<context>
+    <name>BaseColumn</name>
+    <message>
+        <source>Base: {name}</source>
+        <translation>Base: {name}</translation>
+    </message>
+    <message>
+        <source>untuned</source>
+        <translation>non addestrato</translation>
+    </message>
+    <message>
+        <source>Remove this model</source>
+        <translation>Togli questo modello</translation>
+    </message>
+    <message>
+        <source>To answer beside the tuned model, the base model has to be exported once, which takes about a minute for a small model. Later chats find it.</source>
+        <translation>Per rispondere accanto al modello addestrato, il modello di base va esportato una volta: per uno piccolo basta circa un minuto. Le chat successive lo trovano.</translation>
+    </message>
+    <message>
+        <source>Export the base model</source>
+        <translation>Esporta il modello di base</translation>
+    </message>
+    <message>
+        <source>Exporting…</source>
+        <translation>Esportazione…</translation>
+    </message>
+    <message>
+        <source>Progress of the export</source>
+        <translation>Avanzamento dell&apos;esportazione</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Starting</source>
+        <translation>Avvio</translation>
+    </message>
+    <message>
+        <source>waiting for the machine</source>
+        <translation>in attesa del computer</translation>
+    </message>
+    <message>
+        <source>Exporting… {what}</source>
+        <translation>Esportazione… {what}</translation>
+    </message>
+</context>
+<context>
     <name>CardDelegate</name>
     <message>
         <source>Starts when the machine is free</source>
@@ -58,6 +140,14 @@
         <translation>Scegli un modello</translation>
     </message>
     <message>
+        <source>Base: {name}</source>
+        <translation>Base: {name}</translation>
+    </message>
+    <message>
+        <source>untuned</source>
+        <translation>non addestrato</translation>
+    </message>
+    <message>
         <source>Saved as {file}</source>
         <translation>Salvato in {file}</translation>
     </message>
@@ -67,7 +157,11 @@
     </message>
     <message>
         <source>Choose another folder.</source>
-        <translation>Scegli un’altra cartella.</translation>
+        <translation>Scegli un&apos;altra cartella.</translation>
+    </message>
+    <message>
+        <source>Base model, untuned: {name}</source>
+        <translation>Modello di base, non addestrato: {name}</translation>
     </message>
     <message>
         <source>Model folder…</source>
@@ -283,6 +377,51 @@
     <message>
         <source>The recipes are the same.</source>
         <translation>Le ricette sono uguali.</translation>
+    </message>
+</context>
+<context>
+    <name>ComputingCard</name>
+    <message>
+        <source>Computing</source>
+        <translation>Calcolo</translation>
+    </message>
+    <message>
+        <source>Threads</source>
+        <translation>Thread</translation>
+    </message>
+    <message>
+        <source>Automatic</source>
+        <translation>Automatico</translation>
+    </message>
+    <message numerus="yes">
+        <source>at most %Ln thread(s)</source>
+        <translation>
+            <numerusform>al massimo %Ln thread</numerusform>
+            <numerusform>al massimo %Ln thread</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Automatic takes every core that other programs leave free, and lets go of it when they want it. Fewer threads keep the computer cooler and slower.</source>
+        <translation>Automatico usa ogni core che gli altri programmi lasciano libero e lo cede quando serve a loro. Con meno thread il computer resta più fresco e più lento.</translation>
+    </message>
+    <message>
+        <source>The environment variable {name} decides.</source>
+        <translation>Decide la variabile d&apos;ambiente {name}.</translation>
+    </message>
+    <message>
+        <source>Counts for every run that starts from now.</source>
+        <translation>Vale per ogni esecuzione che parte da ora.</translation>
+    </message>
+</context>
+<context>
+    <name>ConfusionMatrix</name>
+    <message>
+        <source>Expected and answered labels</source>
+        <translation>Etichette attese e risposte</translation>
+    </message>
+    <message>
+        <source>other</source>
+        <translation>altro</translation>
     </message>
 </context>
 <context>
@@ -602,6 +741,21 @@
     </message>
 </context>
 <context>
+    <name>DataPage</name>
+    <message>
+        <source>This run trains nothing.</source>
+        <translation>Questa esecuzione non addestra nulla.</translation>
+    </message>
+    <message>
+        <source>Rows, if there are any, only measure the model and calibrate its weights.</source>
+        <translation>Le righe, se ci sono, servono solo a misurare il modello e a calibrarne i pesi.</translation>
+    </message>
+    <message>
+        <source>Train after all</source>
+        <translation>Addestra comunque</translation>
+    </message>
+</context>
+<context>
     <name>DoctorPage</name>
     <message>
         <source>Doctor</source>
@@ -669,46 +823,6 @@
     <message>
         <source>Folder</source>
         <translation>Cartella</translation>
-    </message>
-    <message>
-        <source>Several flavours of ONNX Runtime are installed: {names}</source>
-        <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
-    </message>
-    <message>
-        <source>They overwrite each other&apos;s files. Keep one flavour only.</source>
-        <translation>Si sovrascrivono i file a vicenda. Tienine una sola.</translation>
-    </message>
-    <message>
-        <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
-        <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
-    </message>
-    <message>
-        <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
-        <translation>Installa una variante di Phi-3 Studio: cpu, cuda o directml.</translation>
-    </message>
-    <message>
-        <source>{gpu} is there, but PyTorch is a CPU build.</source>
-        <translation>{gpu} è presente, ma PyTorch è compilato per la sola CPU.</translation>
-    </message>
-    <message>
-        <source>Install the cuda flavour to train on the GPU.</source>
-        <translation>Installa la variante cuda per addestrare sulla GPU.</translation>
-    </message>
-    <message>
-        <source>The disk is nearly full: {free} are free.</source>
-        <translation>Il disco è quasi pieno: restano {free}.</translation>
-    </message>
-    <message>
-        <source>A run takes 2 GB and more while it works.</source>
-        <translation>Un’esecuzione occupa 2 GB o più mentre lavora.</translation>
-    </message>
-    <message>
-        <source>Little memory is free: {free}.</source>
-        <translation>La memoria libera è poca: {free}.</translation>
-    </message>
-    <message>
-        <source>Close other programs before a run.</source>
-        <translation>Chiudi altri programmi prima di iniziare.</translation>
     </message>
     <message>
         <source>Everything that a run needs is here.</source>
@@ -889,14 +1003,6 @@
         <translation>Scegli un file al suo interno.</translation>
     </message>
     <message>
-        <source>The file holds no rows.</source>
-        <translation>Il file non contiene righe.</translation>
-    </message>
-    <message>
-        <source>Choose a file with at least two rows.</source>
-        <translation>Scegli un file con almeno due righe.</translation>
-    </message>
-    <message>
         <source>The format of the file was not recognised.</source>
         <translation>Il formato del file non è stato riconosciuto.</translation>
     </message>
@@ -1038,7 +1144,1019 @@
     </message>
     <message>
         <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
+        <translation>Scegli un batch o una sequenza più piccoli, o un modello più piccolo.</translation>
+    </message>
+    <message>
+        <source>A model in {kind} does not run on {device}.</source>
+        <translation>Un modello in {kind} non gira su {device}.</translation>
+    </message>
+    <message>
+        <source>Choose {kinds} for it.</source>
+        <translation>Scegli {kinds}.</translation>
+    </message>
+    <message>
+        <source>A model in this number format does not run on the chosen device.</source>
+        <translation>Un modello in questo formato non gira sul dispositivo scelto.</translation>
+    </message>
+    <message>
+        <source>Choose another quantisation or another device.</source>
+        <translation>Scegli un&apos;altra quantizzazione o un altro dispositivo.</translation>
+    </message>
+    <message>
+        <source>The compressed file expands to far more than a data set holds.</source>
+        <translation>Il file compresso si espande ben oltre quanto contiene un insieme di dati.</translation>
+    </message>
+    <message>
+        <source>Write it anew without compression, if it is meant to be so.</source>
+        <translation>Se deve essere così, riscrivilo senza compressione.</translation>
+    </message>
+    <message>
+        <source>The compressed file is damaged.</source>
+        <translation>Il file compresso è danneggiato.</translation>
+    </message>
+    <message>
+        <source>Copy or download the file again.</source>
+        <translation>Copialo o scaricalo di nuovo.</translation>
+    </message>
+    <message>
+        <source>The JSON of the file is broken.</source>
+        <translation>Il JSON del file è rotto.</translation>
+    </message>
+    <message>
+        <source>Correct the file at that line.</source>
+        <translation>Correggi il file a quella riga.</translation>
+    </message>
+    <message>
+        <source>The Parquet file cannot be read.</source>
+        <translation>Il file Parquet non si può leggere.</translation>
+    </message>
+    <message>
+        <source>Write the file anew, or choose another.</source>
+        <translation>Riscrivi il file o scegline un altro.</translation>
+    </message>
+    <message>
+        <source>The Arrow file cannot be read.</source>
+        <translation>Il file Arrow non si può leggere.</translation>
+    </message>
+    <message>
+        <source>The file was changed while it was read.</source>
+        <translation>Il file è cambiato durante la lettura.</translation>
+    </message>
+    <message>
+        <source>Wait until nothing writes to it, then try again.</source>
+        <translation>Aspetta che nessuno ci scriva, poi riprova.</translation>
+    </message>
+    <message>
+        <source>The table is compressed as a whole, so it cannot be read in pieces.</source>
+        <translation>La tabella è compressa per intero e non si può leggere a pezzi.</translation>
+    </message>
+    <message>
+        <source>Unpack the file first.</source>
+        <translation>Prima decomprimi il file.</translation>
+    </message>
+    <message>
+        <source>The model&apos;s chat template refuses a conversation.</source>
+        <translation>Il modello di chat rifiuta una conversazione.</translation>
+    </message>
+    <message>
+        <source>Check the order of the roles: user and assistant in turn.</source>
+        <translation>Controlla l&apos;ordine dei ruoli: user e assistant a turno.</translation>
+    </message>
+    <message>
+        <source>There is no text encoding of that name.</source>
+        <translation>Non esiste una codifica di testo con questo nome.</translation>
+    </message>
+    <message>
+        <source>Choose a name such as utf-8 or cp1252.</source>
+        <translation>Scegli un nome come utf-8 o cp1252.</translation>
+    </message>
+    <message>
+        <source>The data set of the hub cannot be read so.</source>
+        <translation>L&apos;insieme di dati dell&apos;hub non si può leggere così.</translation>
+    </message>
+    <message>
+        <source>Choose a configuration and a split that it has.</source>
+        <translation>Scegli una configurazione e una parte che esistono.</translation>
+    </message>
+    <message>
+        <source>The hub has no such data set that you may read.</source>
+        <translation>L&apos;hub non ha un insieme di dati simile che tu possa leggere.</translation>
+    </message>
+    <message>
+        <source>Check the id (owner/name); accept its terms and sign in if it is gated.</source>
+        <translation>Controlla il nome (proprietario/nome); se è riservato, accetta le condizioni e accedi.</translation>
+    </message>
+    <message>
+        <source>The data set of the hub cannot be loaded.</source>
+        <translation>L&apos;insieme di dati dell&apos;hub non si può caricare.</translation>
+    </message>
+    <message>
+        <source>Check the network and the id.</source>
+        <translation>Controlla la rete e il nome.</translation>
+    </message>
+    <message>
+        <source>The JSON is not a list of objects.</source>
+        <translation>Il JSON non è un elenco di oggetti.</translation>
+    </message>
+    <message>
+        <source>Write a list of objects, or one object a line.</source>
+        <translation>Scrivi un elenco di oggetti, oppure un oggetto per riga.</translation>
+    </message>
+    <message>
+        <source>The column does not hold lists of messages.</source>
+        <translation>La colonna non contiene elenchi di messaggi.</translation>
+    </message>
+    <message>
+        <source>Write lists of messages with role and content.</source>
+        <translation>Scrivi elenchi di messaggi con role e content.</translation>
+    </message>
+    <message>
+        <source>A conversation has no answer of the assistant to learn from.</source>
+        <translation>Una conversazione non ha risposte dell&apos;assistente da imparare.</translation>
+    </message>
+    <message>
+        <source>Add the answer, or remove the row.</source>
+        <translation>Aggiungi la risposta o togli la riga.</translation>
+    </message>
+    <message>
+        <source>There is no such row.</source>
+        <translation>Questa riga non esiste.</translation>
+    </message>
+    <message>
+        <source>Choose a row that exists.</source>
+        <translation>Scegli una riga che esiste.</translation>
+    </message>
+    <message>
+        <source>No row is held out, so the result could not be measured.</source>
+        <translation>Nessuna riga è tenuta da parte: il risultato non si potrebbe misurare.</translation>
+    </message>
+    <message>
+        <source>Add rows, or hold out a larger share.</source>
+        <translation>Aggiungi righe o tieni da parte una quota maggiore.</translation>
+    </message>
+    <message>
+        <source>No line of the file can be read.</source>
+        <translation>Nessuna riga del file si può leggere.</translation>
+    </message>
+    <message>
+        <source>Check the format of the file.</source>
+        <translation>Controlla il formato del file.</translation>
+    </message>
+    <message>
+        <source>A row is too long to be read.</source>
+        <translation>Una riga è troppo lunga per essere letta.</translation>
+    </message>
+    <message>
+        <source>Divide it, or remove it.</source>
+        <translation>Dividila o toglila.</translation>
+    </message>
+    <message>
+        <source>The data source is not valid.</source>
+        <translation>La fonte dei dati non è valida.</translation>
+    </message>
+    <message>
+        <source>Correct what is named in the details.</source>
+        <translation>Correggi ciò che indicano i dettagli.</translation>
+    </message>
+    <message>
+        <source>Too few rows are left for training.</source>
+        <translation>Restano troppo poche righe per l&apos;addestramento.</translation>
+    </message>
+    <message>
+        <source>Add rows, choose a smaller batch, or hold out fewer.</source>
+        <translation>Aggiungi righe, riduci il batch o tienine da parte di meno.</translation>
+    </message>
+    <message>
+        <source>The table has too many columns.</source>
+        <translation>La tabella ha troppe colonne.</translation>
+    </message>
+    <message>
+        <source>Check the delimiter, or leave columns out.</source>
+        <translation>Controlla il separatore o togli delle colonne.</translation>
+    </message>
+    <message>
+        <source>The file cannot be read.</source>
+        <translation>Il file non si può leggere.</translation>
+    </message>
+    <message>
+        <source>Check that it is there and that you may read it.</source>
+        <translation>Controlla che esista e che tu possa leggerlo.</translation>
+    </message>
+    <message>
+        <source>The draft is not complete yet.</source>
+        <translation>La bozza non è ancora completa.</translation>
+    </message>
+    <message>
+        <source>Complete the page Data.</source>
+        <translation>Completa la pagina Dati.</translation>
+    </message>
+    <message>
+        <source>An optional part of the template is not closed.</source>
+        <translation>Una parte facoltativa del modello di testo non è chiusa.</translation>
+    </message>
+    <message>
+        <source>Close each optional part with its own end.</source>
+        <translation>Chiudi ogni parte facoltativa con la sua fine.</translation>
+    </message>
+    <message>
+        <source>The recipe names both a file and a column of held-out rows.</source>
+        <translation>La ricetta indica sia un file sia una colonna di righe tenute da parte.</translation>
+    </message>
+    <message>
+        <source>Keep one of them.</source>
+        <translation>Tienine uno solo.</translation>
+    </message>
+    <message>
+        <source>The recipe has no data, so there is nothing to train on.</source>
+        <translation>La ricetta non ha dati: non c&apos;è nulla su cui addestrare.</translation>
+    </message>
+    <message>
+        <source>Choose data, or leave the step Train out.</source>
+        <translation>Scegli i dati, oppure lascia fuori il passo Addestra.</translation>
+    </message>
+    <message>
+        <source>The recipe merges an adapter, but it neither trains nor names one.</source>
+        <translation>La ricetta fonde un adattatore, ma non ne addestra né ne indica uno.</translation>
+    </message>
+    <message>
+        <source>Start from an adapter on the page Model, or leave the step Merge out.</source>
+        <translation>Parti da un adattatore nella pagina Modello, oppure lascia fuori il passo Fondi.</translation>
+    </message>
+    <message>
+        <source>The recipe only verifies, but makes nothing to be verified.</source>
+        <translation>La ricetta si limita a verificare, ma non produce nulla da verificare.</translation>
+    </message>
+    <message>
+        <source>Add the step Quantise.</source>
+        <translation>Aggiungi il passo Quantizza.</translation>
+    </message>
+    <message>
+        <source>The adapter has another rank or other layers than the recipe, so it cannot be trained further.</source>
+        <translation>L&apos;adattatore ha un altro rango o altri strati rispetto alla ricetta: non si può addestrare oltre.</translation>
+    </message>
+    <message>
+        <source>Set rank and target modules as the details say.</source>
+        <translation>Imposta rango e moduli come dicono i dettagli.</translation>
+    </message>
+    <message>
+        <source>A processor cannot train in float16.</source>
+        <translation>Un processore non può addestrare in float16.</translation>
+    </message>
+    <message>
+        <source>Set the number format to auto.</source>
+        <translation>Imposta il formato dei numeri su auto.</translation>
+    </message>
+    <message>
+        <source>The sequence length is longer than the model&apos;s context.</source>
+        <translation>La lunghezza della sequenza supera il contesto del modello.</translation>
+    </message>
+    <message>
+        <source>Set a shorter one.</source>
+        <translation>Impostane una più corta.</translation>
+    </message>
+    <message>
+        <source>A value of the recipe is not valid.</source>
+        <translation>Un valore della ricetta non è valido.</translation>
+    </message>
+    <message>
+        <source>Correct it as the details say.</source>
+        <translation>Correggilo come dicono i dettagli.</translation>
+    </message>
+    <message>
+        <source>The recipe has an unknown key.</source>
+        <translation>La ricetta ha una chiave sconosciuta.</translation>
+    </message>
+    <message>
+        <source>Correct or remove it.</source>
+        <translation>Correggila o toglila.</translation>
+    </message>
+    <message>
+        <source>The recipe lacks a key.</source>
+        <translation>Alla ricetta manca una chiave.</translation>
+    </message>
+    <message>
+        <source>Add it.</source>
+        <translation>Aggiungila.</translation>
+    </message>
+    <message>
+        <source>The recipe was written by a newer version of Phi-3 Studio.</source>
+        <translation>La ricetta è stata scritta da una versione più recente di Phi-3 Studio.</translation>
+    </message>
+    <message>
+        <source>Update Phi-3 Studio.</source>
+        <translation>Aggiorna Phi-3 Studio.</translation>
+    </message>
+    <message>
+        <source>The recipe has to name either a template or a column of messages.</source>
+        <translation>La ricetta deve indicare un modello di testo oppure una colonna di messaggi.</translation>
+    </message>
+    <message>
+        <source>This cannot be the number of threads.</source>
+        <translation>Questo non può essere il numero di thread.</translation>
+    </message>
+    <message>
+        <source>Choose a number from 1 on, or automatic.</source>
+        <translation>Scegli un numero da 1 in su, oppure automatico.</translation>
+    </message>
+    <message>
+        <source>This is the app home already.</source>
+        <translation>Questa è già la cartella dell&apos;app.</translation>
+    </message>
+    <message>
+        <source>Choose another folder.</source>
+        <translation>Scegli un&apos;altra cartella.</translation>
+    </message>
+    <message>
+        <source>The new folder and the present one lie inside each other.</source>
+        <translation>La nuova cartella e quella attuale sono una dentro l&apos;altra.</translation>
+    </message>
+    <message>
+        <source>Choose a folder beside it, or on another disk.</source>
+        <translation>Scegli una cartella accanto, o su un altro disco.</translation>
+    </message>
+    <message>
+        <source>The folder is not empty.</source>
+        <translation>La cartella non è vuota.</translation>
+    </message>
+    <message>
+        <source>Choose an empty folder to move to, or use the folder as it is.</source>
+        <translation>Scegli una cartella vuota in cui spostare, oppure usa la cartella così com&apos;è.</translation>
+    </message>
+    <message>
+        <source>A run is still going on, so the app home cannot be moved.</source>
+        <translation>Un&apos;esecuzione è ancora in corso: la cartella dell&apos;app non si può spostare.</translation>
+    </message>
+    <message>
+        <source>Wait for it, or pause it; then start the window again.</source>
+        <translation>Aspetta che finisca o mettila in pausa, poi riavvia la finestra.</translation>
+    </message>
+    <message>
+        <source>The app home could not be moved.</source>
+        <translation>La cartella dell&apos;app non si è potuta spostare.</translation>
+    </message>
+    <message>
+        <source>Everything is still where it was. Choose another folder.</source>
+        <translation>Tutto è ancora dov&apos;era. Scegli un&apos;altra cartella.</translation>
+    </message>
+    <message>
+        <source>The app home is not there.</source>
+        <translation>La cartella dell&apos;app non c&apos;è.</translation>
+    </message>
+    <message>
+        <source>Connect its disk, or use another folder.</source>
+        <translation>Collega il suo disco, o usa un&apos;altra cartella.</translation>
+    </message>
+    <message>
+        <source>The folder holds no whole LoRA adapter.</source>
+        <translation>La cartella non contiene un adattatore LoRA completo.</translation>
+    </message>
+    <message>
+        <source>Choose the folder of a PEFT adapter; a run keeps its own in adapter/.</source>
+        <translation>Scegli la cartella di un adattatore PEFT; un&apos;esecuzione tiene il proprio in adapter/.</translation>
+    </message>
+    <message>
+        <source>Only LoRA adapters can be used.</source>
+        <translation>Si possono usare solo adattatori LoRA.</translation>
+    </message>
+    <message>
+        <source>Merge this one with the program that made it, and start from the merged model.</source>
+        <translation>Fondi questo con il programma che l&apos;ha creato e parti dal modello fuso.</translation>
+    </message>
+    <message>
+        <source>The adapter does not fit this base model.</source>
+        <translation>L&apos;adattatore non è adatto a questo modello di base.</translation>
+    </message>
+    <message>
+        <source>Choose the base model that it was trained on.</source>
+        <translation>Scegli il modello di base su cui è stato addestrato.</translation>
+    </message>
+    <message>
+        <source>The adapter has no weights in safetensors.</source>
+        <translation>L&apos;adattatore non ha pesi in safetensors.</translation>
+    </message>
+    <message>
+        <source>Save it as safetensors with the program that made it.</source>
+        <translation>Salvalo come safetensors con il programma che l&apos;ha creato.</translation>
+    </message>
+    <message>
+        <source>The address does not answer as a model hub does.</source>
+        <translation>L&apos;indirizzo non risponde come un hub di modelli.</translation>
+    </message>
+    <message>
+        <source>Check HF_ENDPOINT, or whether a sign-in page of the network answers.</source>
+        <translation>Controlla HF_ENDPOINT, o se risponde una pagina di accesso della rete.</translation>
+    </message>
+    <message>
+        <source>HF_ENDPOINT is no web address.</source>
+        <translation>HF_ENDPOINT non è un indirizzo web.</translation>
+    </message>
+    <message>
+        <source>Write it with its scheme, or unset it.</source>
+        <translation>Scrivilo con lo schema, o toglilo.</translation>
+    </message>
+    <message>
+        <source>This cannot be the name of a model.</source>
+        <translation>Questo non può essere il nome di un modello.</translation>
+    </message>
+    <message>
+        <source>Choose letters, digits, dots and dashes.</source>
+        <translation>Usa lettere, cifre, punti e trattini.</translation>
+    </message>
+    <message>
+        <source>The model&apos;s chat template rewrites earlier turns.</source>
+        <translation>Il modello di chat riscrive i turni precedenti.</translation>
+    </message>
+    <message>
+        <source>Choose another model, or rows with a template.</source>
+        <translation>Scegli un altro modello, o righe con un modello di testo.</translation>
+    </message>
+    <message>
+        <source>The conversion of the model ended unexpectedly.</source>
+        <translation>La conversione del modello è terminata in modo inatteso.</translation>
+    </message>
+    <message>
+        <source>The memory may have been too small, or the file is damaged.</source>
+        <translation>La memoria era forse troppo poca, o il file è danneggiato.</translation>
+    </message>
+    <message>
+        <source>A file arrived twice with wrong content.</source>
+        <translation>Un file è arrivato due volte con un contenuto sbagliato.</translation>
+    </message>
+    <message>
+        <source>Something on the way changes the data, such as a proxy. Try again without it.</source>
+        <translation>Qualcosa lungo la strada cambia i dati, per esempio un proxy. Riprova senza.</translation>
+    </message>
+    <message>
+        <source>The starter model could not be fetched.</source>
+        <translation>Il modello iniziale non si è potuto scaricare.</translation>
+    </message>
+    <message>
+        <source>Check the connection and try again.</source>
+        <translation>Controlla il collegamento e riprova.</translation>
+    </message>
+    <message>
+        <source>The model is gated, and your account has no access to it.</source>
+        <translation>Il modello è riservato e il tuo account non vi ha accesso.</translation>
+    </message>
+    <message>
+        <source>Accept its licence on the hub with that account, then sign in under Settings.</source>
+        <translation>Accetta la licenza sull&apos;hub con quell&apos;account, poi accedi nelle impostazioni.</translation>
+    </message>
+    <message>
+        <source>A GGUF file has to be converted before it can be trained.</source>
+        <translation>Un file GGUF va convertito prima di poter essere addestrato.</translation>
+    </message>
+    <message>
+        <source>Add it under Models.</source>
+        <translation>Aggiungilo in Modelli.</translation>
+    </message>
+    <message>
+        <source>The hub asks to wait: too many requests came from here.</source>
+        <translation>L&apos;hub chiede di aspettare: troppe richieste da qui.</translation>
+    </message>
+    <message>
+        <source>Wait some minutes, then go on. What arrived is kept.</source>
+        <translation>Aspetta qualche minuto, poi continua. Ciò che è arrivato resta.</translation>
+    </message>
+    <message>
+        <source>The hub answered with an error.</source>
+        <translation>L&apos;hub ha risposto con un errore.</translation>
+    </message>
+    <message>
+        <source>Try again later. What arrived is kept.</source>
+        <translation>Riprova più tardi. Ciò che è arrivato resta.</translation>
+    </message>
+    <message>
+        <source>The MLflow folder holds no Hugging Face model.</source>
+        <translation>La cartella MLflow non contiene un modello Hugging Face.</translation>
+    </message>
+    <message>
+        <source>Choose a folder with config.json.</source>
+        <translation>Scegli una cartella con config.json.</translation>
+    </message>
+    <message>
+        <source>There is a model of that name already.</source>
+        <translation>Esiste già un modello con questo nome.</translation>
+    </message>
+    <message>
+        <source>Choose another name, or remove that one first.</source>
+        <translation>Scegli un altro nome, o prima togli quello.</translation>
+    </message>
+    <message>
+        <source>The model has no chat template for conversations.</source>
+        <translation>Il modello non ha un modello di chat per le conversazioni.</translation>
+    </message>
+    <message>
+        <source>Choose an instruct model, or rows with a template.</source>
+        <translation>Scegli un modello instruct, o righe con un modello di testo.</translation>
+    </message>
+    <message>
+        <source>The hub cannot be reached, or the connection broke.</source>
+        <translation>L&apos;hub non è raggiungibile, o il collegamento si è interrotto.</translation>
+    </message>
+    <message>
+        <source>Check the connection, then resume. What arrived is kept.</source>
+        <translation>Controlla il collegamento, poi riprendi. Ciò che è arrivato resta.</translation>
+    </message>
+    <message>
+        <source>The model has no such revision.</source>
+        <translation>Il modello non ha questa revisione.</translation>
+    </message>
+    <message>
+        <source>Choose another one, or leave it out.</source>
+        <translation>Scegline un&apos;altra, o lasciala vuota.</translation>
+    </message>
+    <message>
+        <source>The model has no end token, so its answers could not stop.</source>
+        <translation>Il modello non ha un token di fine: le risposte non si fermerebbero.</translation>
+    </message>
+    <message>
+        <source>Choose an instruct model.</source>
+        <translation>Scegli un modello instruct.</translation>
+    </message>
+    <message>
+        <source>The model has no module of that name.</source>
+        <translation>Il modello non ha un modulo con questo nome.</translation>
+    </message>
+    <message>
+        <source>Choose among those that the details list.</source>
+        <translation>Scegli fra quelli elencati nei dettagli.</translation>
+    </message>
+    <message>
+        <source>The hub has no such model that you may see.</source>
+        <translation>L&apos;hub non ha un modello simile che tu possa vedere.</translation>
+    </message>
+    <message>
+        <source>Check the spelling; sign in under Settings for a private one.</source>
+        <translation>Controlla il nome; per uno privato accedi nelle impostazioni.</translation>
+    </message>
+    <message>
+        <source>The model is not on this computer.</source>
+        <translation>Il modello non è su questo computer.</translation>
+    </message>
+    <message>
+        <source>Fetch it first.</source>
+        <translation>Prima scaricalo.</translation>
+    </message>
+    <message>
+        <source>Offline mode is on, so nothing is fetched.</source>
+        <translation>La modalità offline è attiva: non si scarica nulla.</translation>
+    </message>
+    <message>
+        <source>Unset HF_HUB_OFFLINE, or add the model from a folder.</source>
+        <translation>Togli HF_HUB_OFFLINE, o aggiungi il modello da una cartella.</translation>
+    </message>
+    <message>
+        <source>The model has its weights only as pickle files, which could run code.</source>
+        <translation>I pesi del modello sono solo file pickle, che potrebbero eseguire codice.</translation>
+    </message>
+    <message>
+        <source>Choose a model with safetensors.</source>
+        <translation>Scegli un modello con safetensors.</translation>
+    </message>
+    <message>
+        <source>The model&apos;s tokenizer cannot be loaded.</source>
+        <translation>Il tokenizer del modello non si può caricare.</translation>
+    </message>
+    <message>
+        <source>Choose a whole model folder.</source>
+        <translation>Scegli una cartella di modello completa.</translation>
+    </message>
+    <message>
+        <source>The catalogue has no such model.</source>
+        <translation>Il catalogo non ha un modello simile.</translation>
+    </message>
+    <message>
+        <source>Choose one of the list.</source>
+        <translation>Scegline uno dell&apos;elenco.</translation>
+    </message>
+    <message>
+        <source>The model folder names a file outside of itself.</source>
+        <translation>La cartella del modello indica un file fuori da sé.</translation>
+    </message>
+    <message>
+        <source>Do not use this model; get it again from where it was published.</source>
+        <translation>Non usarlo; scaricalo di nuovo da dove è stato pubblicato.</translation>
+    </message>
+    <message>
+        <source>This kind of model cannot be exported for chat.</source>
+        <translation>Questo tipo di modello non si può esportare per la chat.</translation>
+    </message>
+    <message>
+        <source>Choose a text model of the Phi, Llama, Mistral, Qwen, Gemma, Granite or SmolLM family.</source>
+        <translation>Scegli un modello di testo delle famiglie Phi, Llama, Mistral, Qwen, Gemma, Granite o SmolLM.</translation>
+    </message>
+    <message>
+        <source>The catalogue of base models is damaged.</source>
+        <translation>Il catalogo dei modelli di base è danneggiato.</translation>
+    </message>
+    <message>
+        <source>Install Phi-3 Studio again.</source>
+        <translation>Reinstalla Phi-3 Studio.</translation>
+    </message>
+    <message>
+        <source>The hub does not accept your token.</source>
+        <translation>L&apos;hub non accetta il tuo token.</translation>
+    </message>
+    <message>
+        <source>Make a new one and store it under Settings.</source>
+        <translation>Creane uno nuovo e salvalo nelle impostazioni.</translation>
+    </message>
+    <message>
+        <source>The recipe trains in Azure ML, but does not say where.</source>
+        <translation>La ricetta addestra in Azure ML, ma non dice dove.</translation>
+    </message>
+    <message>
+        <source>Add the section azure to the recipe.</source>
+        <translation>Aggiungi la sezione azure alla ricetta.</translation>
+    </message>
+    <message>
+        <source>The rows of a step cannot be shared evenly by the nodes and GPUs.</source>
+        <translation>Le righe di un passo non si possono dividere fra nodi e GPU.</translation>
+    </message>
+    <message>
+        <source>Choose a multiple of them as batch size.</source>
+        <translation>Scegli come batch un loro multiplo.</translation>
+    </message>
+    <message>
+        <source>The text is longer than what the model can hold.</source>
+        <translation>Il testo è più lungo di quanto il modello possa contenere.</translation>
+    </message>
+    <message>
+        <source>Shorten it, or start a new conversation.</source>
+        <translation>Accorcialo o inizia una nuova conversazione.</translation>
+    </message>
+    <message>
+        <source>The folder holds no exported model.</source>
+        <translation>La cartella non contiene un modello esportato.</translation>
+    </message>
+    <message>
+        <source>Choose a completed run, or a folder with genai_config.json.</source>
+        <translation>Scegli un&apos;esecuzione completata, o una cartella con genai_config.json.</translation>
+    </message>
+    <message>
+        <source>This model was trained on conversations, not on a template.</source>
+        <translation>Questo modello è stato addestrato su conversazioni, non su un modello di testo.</translation>
+    </message>
+    <message>
+        <source>Write a message instead.</source>
+        <translation>Scrivi un messaggio.</translation>
+    </message>
+    <message>
+        <source>The memory is not enough for a text of this length.</source>
+        <translation>La memoria non basta per un testo di questa lunghezza.</translation>
+    </message>
+    <message>
+        <source>Close other programs, or ask for a shorter answer.</source>
+        <translation>Chiudi altri programmi, o chiedi una risposta più breve.</translation>
+    </message>
+    <message>
+        <source>The model could not keep to the labels or the schema.</source>
+        <translation>Il modello non è riuscito ad attenersi alle etichette o allo schema.</translation>
+    </message>
+    <message>
+        <source>Ask again, or without them.</source>
+        <translation>Chiedi di nuovo, o senza di essi.</translation>
+    </message>
+    <message>
+        <source>The model could not go on with the answer.</source>
+        <translation>Il modello non ha potuto continuare la risposta.</translation>
+    </message>
+    <message>
+        <source>Ask again; if it happens again, start a new conversation.</source>
+        <translation>Chiedi di nuovo; se si ripete, inizia una nuova conversazione.</translation>
+    </message>
+    <message>
+        <source>The model has no adapter of that name.</source>
+        <translation>Il modello non ha un adattatore con questo nome.</translation>
+    </message>
+    <message>
+        <source>Choose one that it has.</source>
+        <translation>Scegline uno che ha.</translation>
+    </message>
+    <message>
+        <source>The model has no place for adapters: its own was merged in.</source>
+        <translation>Il modello non ha posto per adattatori: il suo è stato fuso.</translation>
+    </message>
+    <message>
+        <source>Export the base once, without the step Merge.</source>
+        <translation>Esporta la base una volta, senza il passo Fondi.</translation>
+    </message>
+    <message>
+        <source>The recipe trains on CUDA, but no CUDA device can be used.</source>
+        <translation>La ricetta addestra su CUDA, ma nessun dispositivo CUDA è utilizzabile.</translation>
+    </message>
+    <message>
+        <source>Train on the processor, or install the driver and the cuda flavour.</source>
+        <translation>Addestra sul processore, oppure installa il driver e la variante cuda.</translation>
+    </message>
+    <message>
+        <source>Something else uses the machine, so nothing was measured.</source>
+        <translation>Qualcos&apos;altro usa il computer: non è stato misurato nulla.</translation>
+    </message>
+    <message>
+        <source>Try again when it is done.</source>
+        <translation>Riprova quando ha finito.</translation>
+    </message>
+    <message>
+        <source>This run was written by another version of Phi-3 Studio.</source>
+        <translation>Questa esecuzione è stata scritta da un&apos;altra versione di Phi-3 Studio.</translation>
+    </message>
+    <message>
+        <source>Open it with that version, or update this one.</source>
+        <translation>Aprila con quella versione, o aggiorna questa.</translation>
+    </message>
+    <message>
+        <source>An adapter of this kind cannot be kept apart from its base model.</source>
+        <translation>Un adattatore di questo tipo non può restare separato dal modello di base.</translation>
+    </message>
+    <message>
+        <source>Add the step Merge, or train with LoRA.</source>
+        <translation>Aggiungi il passo Fondi, oppure addestra con LoRA.</translation>
+    </message>
+    <message>
+        <source>DirectML cannot switch adapters while it runs.</source>
+        <translation>DirectML non può cambiare adattatore durante l&apos;uso.</translation>
+    </message>
+    <message>
+        <source>Add the step Merge, or run on the processor.</source>
+        <translation>Aggiungi il passo Fondi, oppure usa il processore.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime GenAI ended without a word while it used the model.</source>
+        <translation>ONNX Runtime GenAI è terminato senza dire nulla mentre usava il modello.</translation>
+    </message>
+    <message>
+        <source>Another target or quantisation may help; the log holds its last lines.</source>
+        <translation>Un&apos;altra destinazione o quantizzazione può aiutare; il registro contiene le ultime righe.</translation>
+    </message>
+    <message>
+        <source>The exported model cannot be loaded.</source>
+        <translation>Il modello esportato non si può caricare.</translation>
+    </message>
+    <message>
+        <source>Another quantisation may help; the run&apos;s log says more.</source>
+        <translation>Un&apos;altra quantizzazione può aiutare; il registro dice di più.</translation>
+    </message>
+    <message>
+        <source>The target folder exists already.</source>
+        <translation>La cartella di destinazione esiste già.</translation>
+    </message>
+    <message>
+        <source>Choose another folder, or remove that one first.</source>
+        <translation>Scegli un&apos;altra cartella, o prima togli quella.</translation>
+    </message>
+    <message>
+        <source>The model could not be copied.</source>
+        <translation>Il modello non si è potuto copiare.</translation>
+    </message>
+    <message>
+        <source>Choose a folder with enough room that you may write to.</source>
+        <translation>Scegli una cartella con spazio a sufficienza in cui puoi scrivere.</translation>
+    </message>
+    <message>
+        <source>The exported model loses more of the task score than is allowed.</source>
+        <translation>Il modello esportato perde più punteggio di quanto sia ammesso.</translation>
+    </message>
+    <message>
+        <source>Try the next thing that the details name.</source>
+        <translation>Prova il rimedio indicato nei dettagli.</translation>
+    </message>
+    <message>
+        <source>The stop token is missing in the exported model, so answers run on.</source>
+        <translation>Nel modello esportato manca il token di fine: le risposte non si fermano.</translation>
+    </message>
+    <message>
+        <source>Export the model again.</source>
+        <translation>Esporta di nuovo il modello.</translation>
+    </message>
+    <message>
+        <source>Too few answers end by themselves.</source>
+        <translation>Troppo poche risposte terminano da sole.</translation>
+    </message>
+    <message>
+        <source>Some prompts become other tokens than in training.</source>
+        <translation>Alcuni prompt diventano token diversi da quelli dell&apos;addestramento.</translation>
+    </message>
+    <message>
+        <source>Take what is special there out of the template.</source>
+        <translation>Togli dal modello di testo ciò che è insolito in quei punti.</translation>
+    </message>
+    <message>
+        <source>The exported model is much more surprised by the text than the one before the export.</source>
+        <translation>Il modello esportato è molto più sorpreso dal testo di quello prima dell&apos;esportazione.</translation>
+    </message>
+    <message>
+        <source>Without data there is no task score: general text was used.</source>
+        <translation>Senza dati non c&apos;è un punteggio del compito: è stato usato un testo generico.</translation>
+    </message>
+    <message>
+        <source>Add data to have the task measured.</source>
+        <translation>Aggiungi dati per misurare il compito.</translation>
+    </message>
+    <message>
+        <source>The held-out rows are too few to be sure of so small a loss.</source>
+        <translation>Le righe tenute da parte sono troppo poche per essere sicuri di una perdita così piccola.</translation>
+    </message>
+    <message>
+        <source>Hold out more rows.</source>
+        <translation>Tieni da parte più righe.</translation>
+    </message>
+    <message>
+        <source>Some answers end by another stop token than the trained one.</source>
+        <translation>Alcune risposte finiscono con un token diverso da quello addestrato.</translation>
+    </message>
+    <message>
+        <source>Nothing to do here; other programs have to know both tokens.</source>
+        <translation>Qui non c&apos;è nulla da fare; gli altri programmi devono conoscere entrambi.</translation>
+    </message>
+    <message>
+        <source>The exported model could not be measured on this computer.</source>
+        <translation>Il modello esportato non si è potuto misurare su questo computer.</translation>
+    </message>
+    <message>
+        <source>Measure it where it is to run.</source>
+        <translation>Misuralo dove dovrà girare.</translation>
+    </message>
+    <message>
+        <source>The model was measured on the processor instead of its target.</source>
+        <translation>Il modello è stato misurato sul processore invece che sulla sua destinazione.</translation>
+    </message>
+    <message>
+        <source>Its speed and memory there are unknown.</source>
+        <translation>Velocità e memoria su quella non sono note.</translation>
+    </message>
+    <message>
+        <source>Several flavours of ONNX Runtime are installed: {names}</source>
+        <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
+    </message>
+    <message>
+        <source>They overwrite each other&apos;s files. Set the environment up anew with one flavour.</source>
+        <translation>Si sovrascrivono a vicenda. Ricrea l&apos;ambiente con una sola variante.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
+        <translation>Manca ONNX Runtime o ONNX Runtime GenAI.</translation>
+    </message>
+    <message>
+        <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
+        <translation>Installa una variante di Phi-3 Studio: cpu, cuda o directml.</translation>
+    </message>
+    <message>
+        <source>{name} is not installed.</source>
+        <translation>{name} non è installato.</translation>
+    </message>
+    <message>
+        <source>Set the environment up anew.</source>
+        <translation>Ricrea l&apos;ambiente.</translation>
+    </message>
+    <message>
+        <source>ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build.</source>
+        <translation>ONNX Runtime è nella variante CUDA, ma PyTorch è una versione per CPU.</translation>
+    </message>
+    <message>
+        <source>Install the CUDA build of the same PyTorch version.</source>
+        <translation>Installa la versione CUDA dello stesso PyTorch.</translation>
+    </message>
+    <message>
+        <source>{gpu} is there, but the CPU flavour is installed.</source>
+        <translation>C&apos;è {gpu}, ma è installata la variante per CPU.</translation>
+    </message>
+    <message>
+        <source>Install the cuda flavour to train on the GPU.</source>
+        <translation>Installa la variante cuda per addestrare sulla GPU.</translation>
+    </message>
+    <message>
+        <source>The disk is nearly full: {free} are free.</source>
+        <translation>Il disco è quasi pieno: restano {free}.</translation>
+    </message>
+    <message>
+        <source>A run takes 2 GB and more while it works.</source>
+        <translation>Un&apos;esecuzione occupa 2 GB e più mentre lavora.</translation>
+    </message>
+    <message>
+        <source>Little memory is free: {free}.</source>
+        <translation>C&apos;è poca memoria libera: {free}.</translation>
+    </message>
+    <message>
+        <source>Close other programs before a run.</source>
+        <translation>Chiudi altri programmi prima di un&apos;esecuzione.</translation>
+    </message>
+    <message>
+        <source>The number of threads follows the cores that are free.</source>
+        <translation>Il numero di thread segue i core liberi.</translation>
+    </message>
+    <message>
+        <source>Memory is getting short.</source>
+        <translation>La memoria sta per finire.</translation>
+    </message>
+    <message>
+        <source>The memory was not enough: the run goes on with safer settings.</source>
+        <translation>La memoria non bastava: l&apos;esecuzione continua con impostazioni più prudenti.</translation>
+    </message>
+    <message>
+        <source>What a step made is not usable.</source>
+        <translation>Il risultato di un passo non è utilizzabile.</translation>
+    </message>
+    <message>
+        <source>Resume the run to try the step again; its log says more.</source>
+        <translation>Riprendi l&apos;esecuzione per riprovare il passo; il registro dice di più.</translation>
+    </message>
+    <message>
+        <source>The run cannot be resumed in its present state.</source>
+        <translation>L&apos;esecuzione non si può riprendere nello stato attuale.</translation>
+    </message>
+    <message>
+        <source>Start it again with changes.</source>
+        <translation>Avviala di nuovo con modifiche.</translation>
+    </message>
+    <message>
+        <source>No free folder name was found for the run.</source>
+        <translation>Non si è trovato un nome di cartella libero per l&apos;esecuzione.</translation>
+    </message>
+    <message>
+        <source>Give the run another name.</source>
+        <translation>Dai all&apos;esecuzione un altro nome.</translation>
+    </message>
+    <message>
+        <source>The held-out rows of the run are gone or were changed.</source>
+        <translation>Le righe tenute da parte non ci sono più o sono cambiate.</translation>
+    </message>
+    <message>
+        <source>Verify with rows of a file.</source>
+        <translation>Verifica con le righe di un file.</translation>
+    </message>
+    <message>
+        <source>Olive ignored a setting.</source>
+        <translation>Olive ha ignorato un&apos;impostazione.</translation>
+    </message>
+    <message>
+        <source>This is a fault of Phi-3 Studio: report it with the run&apos;s log.</source>
+        <translation>È un difetto di Phi-3 Studio: segnalalo con il registro.</translation>
+    </message>
+    <message>
+        <source>Olive ended without a model and without an error.</source>
+        <translation>Olive è terminato senza un modello e senza un errore.</translation>
+    </message>
+    <message>
+        <source>The last lines of the run&apos;s log may say why.</source>
+        <translation>Le ultime righe del registro possono dire perché.</translation>
+    </message>
+    <message>
+        <source>A library tried to connect to another computer; the connection was refused.</source>
+        <translation>Una libreria ha tentato di collegarsi a un altro computer; il collegamento è stato rifiutato.</translation>
+    </message>
+    <message>
+        <source>Nothing was sent.</source>
+        <translation>Non è stato inviato nulla.</translation>
+    </message>
+    <message>
+        <source>The loss grew without bounds, so the training was stopped.</source>
+        <translation>La perdita è cresciuta senza limiti e l&apos;addestramento è stato fermato.</translation>
+    </message>
+    <message>
+        <source>Lower the learning rate (a tenth is a good next try) and start again.</source>
+        <translation>Riduci il tasso di apprendimento (un decimo è un buon tentativo) e riparti.</translation>
+    </message>
+    <message>
+        <source>A checkpoint was saved.</source>
+        <translation>È stato salvato un punto di ripresa.</translation>
+    </message>
+    <message>
+        <source>A helper process was closed.</source>
+        <translation>Un processo di supporto è stato chiuso.</translation>
+    </message>
+    <message>
+        <source>Start the program again.</source>
+        <translation>Riavvia il programma.</translation>
+    </message>
+    <message>
+        <source>The parts of Phi-3 Studio are of different versions.</source>
+        <translation>Le parti di Phi-3 Studio sono di versioni diverse.</translation>
+    </message>
+    <message>
+        <source>The answer is too large to be shown.</source>
+        <translation>La risposta è troppo grande per essere mostrata.</translation>
+    </message>
+    <message>
+        <source>Ask for less at a time.</source>
+        <translation>Chiedi meno cose alla volta.</translation>
+    </message>
+    <message>
+        <source>The request was withdrawn.</source>
+        <translation>La richiesta è stata ritirata.</translation>
+    </message>
+    <message>
+        <source>Ask again.</source>
+        <translation>Chiedi di nuovo.</translation>
+    </message>
+    <message>
+        <source>An unexpected error occurred.</source>
+        <translation>Si è verificato un errore inatteso.</translation>
+    </message>
+    <message>
+        <source>Report it; the details and the log say more.</source>
+        <translation>Segnalalo; i dettagli e il registro dicono di più.</translation>
     </message>
 </context>
 <context>
@@ -1081,7 +2199,7 @@
     </message>
     <message>
         <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
+        <translation>Scegli un batch o una sequenza più piccoli, o un modello più piccolo.</translation>
     </message>
     <message>
         <source>The disk has too little room.</source>
@@ -1090,6 +2208,243 @@
     <message>
         <source>Free some space, or choose another folder in the settings.</source>
         <translation>Libera spazio, oppure scegli un’altra cartella nelle impostazioni.</translation>
+    </message>
+</context>
+<context>
+    <name>ExportArea</name>
+    <message>
+        <source>Export…</source>
+        <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>Esporta</translation>
+    </message>
+    <message>
+        <source>Preparing the bundle…</source>
+        <translation>Preparazione del pacchetto…</translation>
+    </message>
+    <message>
+        <source>Progress of the export</source>
+        <translation>Avanzamento dell&apos;esportazione</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>The export was cancelled; nothing is left of it.</source>
+        <translation>L&apos;esportazione è stata annullata; non ne resta nulla.</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln file(s)</source>
+        <translation>
+            <numerusform>%Ln file</numerusform>
+            <numerusform>%Ln file</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Exported to {path}</source>
+        <translation>Esportato in {path}</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Apri cartella</translation>
+    </message>
+</context>
+<context>
+    <name>ExportQuestion</name>
+    <message>
+        <source>Export</source>
+        <translation>Esporta</translation>
+    </message>
+    <message>
+        <source>A bundle that runs elsewhere: with prompt, samples in Python and C#, model card, licence and checksums. What is private in paths is left out.</source>
+        <translation>Un pacchetto che gira altrove: con prompt, esempi in Python e C#, scheda del modello, licenza e somme di controllo. Ciò che è privato nei percorsi resta fuori.</translation>
+    </message>
+    <message>
+        <source>The exported model (ONNX)</source>
+        <translation>Il modello esportato (ONNX)</translation>
+    </message>
+    <message>
+        <source>The merged model (Hugging Face)</source>
+        <translation>Il modello fuso (Hugging Face)</translation>
+    </message>
+    <message>
+        <source>Only the adapter (LoRA)</source>
+        <translation>Solo l&apos;adattatore (LoRA)</translation>
+    </message>
+    <message>
+        <source>As a folder</source>
+        <translation>Come cartella</translation>
+    </message>
+    <message>
+        <source>As one zip file</source>
+        <translation>Come un unico file zip</translation>
+    </message>
+    <message>
+        <source>With the Olive config of its recipe</source>
+        <translation>Con la configurazione Olive della ricetta</translation>
+    </message>
+    <message>
+        <source>Choose the place…</source>
+        <translation>Scegli dove…</translation>
+    </message>
+</context>
+<context>
+    <name>FetchButtons</name>
+    <message>
+        <source>Discard</source>
+        <translation>Scarta</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Pausa</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Discard what is here of {name}</source>
+        <translation>Scarta ciò che c&apos;è di {name}</translation>
+    </message>
+    <message>
+        <source>Pause fetching {name}</source>
+        <translation>Metti in pausa lo scaricamento di {name}</translation>
+    </message>
+    <message>
+        <source>Cancel fetching {name}</source>
+        <translation>Annulla lo scaricamento di {name}</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Fetch {size}</source>
+        <translation>Scarica {size}</translation>
+    </message>
+</context>
+<context>
+    <name>FetchProgress</name>
+    <message>
+        <source>Progress of {name}</source>
+        <translation>Avanzamento di {name}</translation>
+    </message>
+    <message>
+        <source>paused: {done} of {total} are here</source>
+        <translation>in pausa: ci sono {done} di {total}</translation>
+    </message>
+    <message>
+        <source>asking for the files…</source>
+        <translation>richiesta dei file…</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>{size} / s</source>
+        <translation>{size} / s</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>ancora {time}</translation>
+    </message>
+</context>
+<context>
+    <name>FoldedSettings</name>
+    <message>
+        <source>Show</source>
+        <translation>Mostra</translation>
+    </message>
+    <message>
+        <source>Show: {title}</source>
+        <translation>Mostra: {title}</translation>
+    </message>
+    <message>
+        <source>Hide</source>
+        <translation>Nascondi</translation>
+    </message>
+</context>
+<context>
+    <name>FoldersCard</name>
+    <message>
+        <source>Folders</source>
+        <translation>Cartelle</translation>
+    </message>
+    <message>
+        <source>App home</source>
+        <translation>Cartella dell&apos;app</translation>
+    </message>
+    <message>
+        <source>Runs</source>
+        <translation>Esecuzioni</translation>
+    </message>
+    <message>
+        <source>Own models</source>
+        <translation>Modelli propri</translation>
+    </message>
+    <message>
+        <source>Cache</source>
+        <translation>Cache</translation>
+    </message>
+    <message>
+        <source>Hub models</source>
+        <translation>Modelli dell&apos;hub</translation>
+    </message>
+    <message>
+        <source>Open {folder}</source>
+        <translation>Apri {folder}</translation>
+    </message>
+    <message>
+        <source>Change the app home…</source>
+        <translation>Cambia la cartella dell&apos;app…</translation>
+    </message>
+    <message>
+        <source>The environment variable PHI3STUDIO_HOME decides where the app home is.</source>
+        <translation>La variabile d&apos;ambiente PHI3STUDIO_HOME decide dov&apos;è la cartella dell&apos;app.</translation>
+    </message>
+    <message>
+        <source>Choose the new app home</source>
+        <translation>Scegli la nuova cartella dell&apos;app</translation>
+    </message>
+    <message>
+        <source>Keep everything in {folder}?</source>
+        <translation>Tenere tutto in {folder}?</translation>
+    </message>
+    <message>
+        <source>It counts from the next start of the window. “Move” takes all runs, models, transcripts and settings along ({size}); the old folder is then gone. “Begin there” uses the folder as it is: what you have now stays in the old one and is not shown until you choose that one again.</source>
+        <translation>Vale dal prossimo avvio della finestra. “Sposta” porta con sé esecuzioni, modelli, trascrizioni e impostazioni ({size}); la vecchia cartella poi non c&apos;è più. “Inizia lì” usa la cartella così com&apos;è: ciò che hai ora resta nella vecchia e non si vede finché non scegli di nuovo quella.</translation>
+    </message>
+    <message>
+        <source>Begin there</source>
+        <translation>Inizia lì</translation>
+    </message>
+    <message>
+        <source>Move</source>
+        <translation>Sposta</translation>
+    </message>
+    <message>
+        <source>At the next start everything moves to {folder}.</source>
+        <translation>Al prossimo avvio tutto si sposta in {folder}.</translation>
+    </message>
+    <message>
+        <source>The next start uses {folder}.</source>
+        <translation>Il prossimo avvio usa {folder}.</translation>
+    </message>
+    <message>
+        <source>Close the window and start it again; runs must have ended by then.</source>
+        <translation>Chiudi la finestra e riaprila; le esecuzioni devono essere finite.</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
     </message>
 </context>
 <context>
@@ -1295,10 +2650,6 @@
         <translation>Modelli</translation>
     </message>
     <message>
-        <source>Cancel</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
         <source>Fine-tune a model folder…</source>
         <translation>Addestra da una cartella…</translation>
     </message>
@@ -1339,16 +2690,8 @@
         <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
     </message>
     <message>
-        <source>Fetch {size}</source>
-        <translation>Scarica {size}</translation>
-    </message>
-    <message>
         <source>Fine-tune</source>
         <translation>Addestra</translation>
-    </message>
-    <message>
-        <source>Fetching {name}</source>
-        <translation>Scaricamento di {name}</translation>
     </message>
     <message>
         <source>Choose a model folder</source>
@@ -1384,7 +2727,7 @@
     </message>
     <message>
         <source>Open folder</source>
-        <translation>Apri la cartella</translation>
+        <translation>Apri cartella</translation>
     </message>
     <message>
         <source>Delete {name}</source>
@@ -1393,6 +2736,25 @@
     <message>
         <source>The folder {path} is removed for good. Figures and adapter of its run stay.</source>
         <translation>La cartella {path} viene cancellata per sempre. Restano i risultati e l’adattatore dell’esecuzione.</translation>
+    </message>
+</context>
+<context>
+    <name>MoveDialog</name>
+    <message>
+        <source>Moving everything to {folder}</source>
+        <translation>Sposto tutto in {folder}</translation>
+    </message>
+    <message>
+        <source>Runs, models and settings are copied whole before the old ones are removed.</source>
+        <translation>Esecuzioni, modelli e impostazioni si copiano per intero prima di togliere i vecchi.</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Go on with the present folder</source>
+        <translation>Continua con la cartella attuale</translation>
     </message>
 </context>
 <context>
@@ -1449,6 +2811,56 @@
     <message>
         <source>Try again</source>
         <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>PrivacyCard</name>
+    <message>
+        <source>Privacy</source>
+        <translation>Riservatezza</translation>
+    </message>
+    <message>
+        <source>Nothing leaves this computer: no telemetry, no account, no cloud.</source>
+        <translation>Nulla lascia questo computer: niente telemetria, niente account, niente cloud.</translation>
+    </message>
+    <message>
+        <source>Data, models, chats and logs are files in your own folder.</source>
+        <translation>Dati, modelli, chat e registri sono file nella tua cartella.</translation>
+    </message>
+    <message>
+        <source>Only what you ask for is downloaded: a base model that is not here yet, or a data set that you name.</source>
+        <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, o un insieme di dati che indichi.</translation>
+    </message>
+    <message>
+        <source>Open the whole list</source>
+        <translation>Apri l&apos;elenco completo</translation>
+    </message>
+    <message>
+        <source>Downloads</source>
+        <translation>Scaricamenti</translation>
+    </message>
+    <message>
+        <source>Nothing has been downloaded.</source>
+        <translation>Non è stato scaricato nulla.</translation>
+    </message>
+    <message>
+        <source>from {host}</source>
+        <translation>da {host}</translation>
+    </message>
+    <message>
+        <source>stopped before its end</source>
+        <translation>fermato prima della fine</translation>
+    </message>
+    <message>
+        <source>broke off</source>
+        <translation>interrotto</translation>
+    </message>
+    <message numerus="yes">
+        <source>and %Ln earlier one(s)</source>
+        <translation>
+            <numerusform>e %Ln precedente</numerusform>
+            <numerusform>e %Ln precedenti</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -1567,18 +2979,25 @@
         <translation>File</translation>
     </message>
     <message>
-        <source>Export…</source>
-        <translation>Esporta…</translation>
+        <source>Expected and answered labels</source>
+        <translation>Etichette attese e risposte</translation>
     </message>
     <message>
         <source>Open folder</source>
-        <translation>Apri la cartella</translation>
+        <translation>Apri cartella</translation>
     </message>
     <message numerus="yes">
         <source>on %Ln row(s) it has not seen</source>
         <translation>
             <numerusform>su %Ln riga mai vista</numerusform>
             <numerusform>su %Ln righe mai viste</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln rarer label(s) left out</source>
+        <translation>
+            <numerusform>%Ln etichetta più rara omessa</numerusform>
+            <numerusform>%Ln etichette più rare omesse</numerusform>
         </translation>
     </message>
     <message>
@@ -1588,6 +3007,14 @@
     <message>
         <source>Right answers (accuracy)</source>
         <translation>Risposte giuste (accuratezza)</translation>
+    </message>
+    <message>
+        <source>Right over all labels alike (macro F1)</source>
+        <translation>Giuste su tutte le etichette alla pari (macro F1)</translation>
+    </message>
+    <message>
+        <source>Words in common (F1)</source>
+        <translation>Parole in comune (F1)</translation>
     </message>
     <message>
         <source>Ends by itself (stop token)</source>
@@ -1600,6 +3027,14 @@
     <message>
         <source>Speed</source>
         <translation>Velocità</translation>
+    </message>
+    <message>
+        <source>First token after</source>
+        <translation>Primo token dopo</translation>
+    </message>
+    <message>
+        <source>Memory while answering</source>
+        <translation>Memoria durante le risposte</translation>
     </message>
     <message>
         <source>Loads in</source>
@@ -1648,18 +3083,6 @@
     <message>
         <source>Report</source>
         <translation>Rapporto</translation>
-    </message>
-    <message>
-        <source>Export the model into a folder</source>
-        <translation>Esporta il modello in una cartella</translation>
-    </message>
-    <message>
-        <source>Copying the model…</source>
-        <translation>Copia del modello…</translation>
-    </message>
-    <message>
-        <source>The model was copied to {path}</source>
-        <translation>Il modello è stato copiato in {path}</translation>
     </message>
 </context>
 <context>
@@ -1718,77 +3141,54 @@
     </message>
     <message>
         <source>Choose another folder.</source>
-        <translation>Scegli un’altra cartella.</translation>
+        <translation>Scegli un&apos;altra cartella.</translation>
     </message>
     <message>
         <source>Asking Olive; this takes a few seconds…</source>
         <translation>Si chiede a Olive; ci vuole qualche secondo…</translation>
     </message>
+</context>
+<context>
+    <name>RowsPager</name>
     <message>
-        <source>Data</source>
-        <translation>Dati</translation>
-    </message>
-    <message>
-        <source>Rows</source>
-        <translation>Righe</translation>
-    </message>
-    <message>
-        <source>{train} for training, {held} held out</source>
-        <translation>{train} per l’addestramento, {held} tenute da parte</translation>
+        <source>Rows of the data</source>
+        <translation>Righe dei dati</translation>
     </message>
     <message>
-        <source>Repairs</source>
-        <translation>Correzioni</translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln chosen</source>
-        <translation>
-            <numerusform>%Ln scelta</numerusform>
-            <numerusform>%Ln scelte</numerusform>
-        </translation>
+        <source>Stop reading</source>
+        <translation>Smetti di leggere</translation>
     </message>
     <message>
-        <source>{epochs} epochs</source>
-        <translation>{epochs} epoche</translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln step(s)</source>
-        <translation>
-            <numerusform>%Ln passo</numerusform>
-            <numerusform>%Ln passi</numerusform>
-        </translation>
+        <source>Previous page</source>
+        <translation>Pagina precedente</translation>
     </message>
     <message>
-        <source>the GPU, or else the processor</source>
-        <translation>la GPU, altrimenti il processore</translation>
+        <source>Next page</source>
+        <translation>Pagina successiva</translation>
     </message>
     <message>
-        <source>Base model</source>
-        <translation>Modello di base</translation>
+        <source>Go to row</source>
+        <translation>Vai alla riga</translation>
     </message>
     <message>
-        <source>Method</source>
-        <translation>Metodo</translation>
+        <source>row</source>
+        <translation>riga</translation>
     </message>
     <message>
-        <source>{kind}, rank {rank}, alpha {alpha}</source>
-        <translation>{kind}, rango {rank}, alfa {alpha}</translation>
+        <source>reading…</source>
+        <translation>lettura…</translation>
     </message>
     <message>
-        <source>Course</source>
-        <translation>Durata</translation>
+        <source>rows {first} to {last}</source>
+        <translation>righe da {first} a {last}</translation>
     </message>
     <message>
-        <source>Trains on</source>
-        <translation>Addestra su</translation>
+        <source>no row {first}</source>
+        <translation>nessuna riga {first}</translation>
     </message>
     <message>
-        <source>Becomes</source>
-        <translation>Diventa</translation>
-    </message>
-    <message>
-        <source>ONNX, {kind}, for {device}</source>
-        <translation>ONNX, {kind}, per {device}</translation>
+        <source>of {rows}</source>
+        <translation>di {rows}</translation>
     </message>
 </context>
 <context>
@@ -1856,6 +3256,10 @@
     <message>
         <source>{kind} for {device}</source>
         <translation>{kind} per {device}</translation>
+    </message>
+    <message>
+        <source>adapter merged</source>
+        <translation>adattatore fuso</translation>
     </message>
 </context>
 <context>
@@ -2084,6 +3488,13 @@
     </message>
 </context>
 <context>
+    <name>SearchField</name>
+    <message>
+        <source>Clear</source>
+        <translation>Cancella</translation>
+    </message>
+</context>
+<context>
     <name>Settings</name>
     <message>
         <source>Epochs</source>
@@ -2238,6 +3649,78 @@
         <translation>Lo stesso seme ridà lo stesso modello.</translation>
     </message>
     <message>
+        <source>Keep the best</source>
+        <translation>Tieni il migliore</translation>
+    </message>
+    <message>
+        <source>Exports the adapter of the evaluation with the lowest loss, not the last one.</source>
+        <translation>Esporta l&apos;adattatore della valutazione con la perdita più bassa, non l&apos;ultimo.</translation>
+    </message>
+    <message>
+        <source>Stop early</source>
+        <translation>Fermati prima</translation>
+    </message>
+    <message>
+        <source>After so many evaluations in a row that were no better; 0 never stops.</source>
+        <translation>Dopo tante valutazioni di fila senza miglioramento; con 0 mai.</translation>
+    </message>
+    <message>
+        <source>Recover when memory is short</source>
+        <translation>Rimedia se manca memoria</translation>
+    </message>
+    <message>
+        <source>Goes on from the last checkpoint with smaller batches, then with gradient checkpointing, then with shorter rows.</source>
+        <translation>Riparte dall&apos;ultimo punto di ripresa con batch più piccoli, poi con il gradient checkpointing, poi con righe più corte.</translation>
+    </message>
+    <message>
+        <source>Rank-stabilised</source>
+        <translation>Rango stabilizzato</translation>
+    </message>
+    <message>
+        <source>Scales by the root of the rank (rsLoRA), for high ranks.</source>
+        <translation>Scala con la radice del rango (rsLoRA), per ranghi alti.</translation>
+    </message>
+    <message>
+        <source>Double quantisation</source>
+        <translation>Doppia quantizzazione</translation>
+    </message>
+    <message>
+        <source>QLoRA: the constants of the 4 bits are quantised too.</source>
+        <translation>QLoRA: si quantizzano anche le costanti dei 4 bit.</translation>
+    </message>
+    <message>
+        <source>Block size</source>
+        <translation>Dimensione del blocco</translation>
+    </message>
+    <message>
+        <source>So many weights share one scale; smaller is more exact.</source>
+        <translation>Tanti pesi condividono una scala; più piccolo è più esatto.</translation>
+    </message>
+    <message>
+        <source>Accuracy level</source>
+        <translation>Livello di precisione</translation>
+    </message>
+    <message>
+        <source>Number format of the products: 0 as the model, 1 float32, 2 float16, 3 bfloat16, 4 int8; 4 is the fastest on a processor.</source>
+        <translation>Formato dei prodotti: 0 come il modello, 1 float32, 2 float16, 3 bfloat16, 4 int8; su un processore 4 è il più veloce.</translation>
+    </message>
+    <message>
+        <source>Points lost</source>
+        <translation>Punti persi</translation>
+    </message>
+    <message>
+        <source>At most so many points (percent) of the task score.</source>
+        <translation>Al massimo tanti punti (percentuali) del punteggio del compito.</translation>
+    </message>
+    <message>
+        <source>Answers that end</source>
+        <translation>Risposte che terminano</translation>
+    </message>
+    <message>
+        <source>At least this share of the answers ends by itself.</source>
+        <translation>Almeno questa quota delle risposte termina da sola.</translation>
+    </message>
+    <message>
         <source>This is not a number.</source>
         <translation>Questo non è un numero.</translation>
     </message>
@@ -2283,38 +3766,6 @@
     <message>
         <source>The language changes at the next start.</source>
         <translation>La lingua cambia al prossimo avvio.</translation>
-    </message>
-    <message>
-        <source>Folders</source>
-        <translation>Cartelle</translation>
-    </message>
-    <message>
-        <source>Runs, models and the cache are in</source>
-        <translation>Esecuzioni, modelli e cache si trovano in</translation>
-    </message>
-    <message>
-        <source>Open folder</source>
-        <translation>Apri la cartella</translation>
-    </message>
-    <message>
-        <source>The environment variable PHI3STUDIO_HOME moves it elsewhere.</source>
-        <translation>La variabile d’ambiente PHI3STUDIO_HOME la sposta altrove.</translation>
-    </message>
-    <message>
-        <source>Privacy</source>
-        <translation>Riservatezza</translation>
-    </message>
-    <message>
-        <source>Nothing leaves this computer: no telemetry, no account, no cloud.</source>
-        <translation>Nulla lascia questo computer: niente telemetria, niente account, niente cloud.</translation>
-    </message>
-    <message>
-        <source>Data, models, chats and logs are files in your own folder.</source>
-        <translation>Dati, modelli, chat e registri sono file nella tua cartella.</translation>
-    </message>
-    <message>
-        <source>Only what you ask for is downloaded: a base model that is not here yet, or a data set that you name.</source>
-        <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, o un insieme di dati che indichi.</translation>
     </message>
     <message>
         <source>About</source>
@@ -2387,12 +3838,12 @@
         <translation>Cerca</translation>
     </message>
     <message>
-        <source>Change file…</source>
-        <translation>Cambia file…</translation>
+        <source>Without data: export or merge a model…</source>
+        <translation>Senza dati: esporta o fondi un modello…</translation>
     </message>
     <message>
-        <source>First rows</source>
-        <translation>Prime righe</translation>
+        <source>Change file…</source>
+        <translation>Cambia file…</translation>
     </message>
     <message>
         <source>Shape of the rows</source>
@@ -2478,6 +3929,21 @@
     </message>
 </context>
 <context>
+    <name>StartDialog</name>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>The app home is not there</source>
+        <translation>La cartella dell&apos;app non c&apos;è</translation>
+    </message>
+    <message>
+        <source>Perhaps its disk is not connected. Nothing is changed by waiting.</source>
+        <translation>Forse il suo disco non è collegato. Aspettando non cambia nulla.</translation>
+    </message>
+</context>
+<context>
     <name>StatisticsCard</name>
     <message>
         <source>Statistics</source>
@@ -2504,6 +3970,142 @@
     </message>
 </context>
 <context>
+    <name>StepsCard</name>
+    <message>
+        <source>Steps</source>
+        <translation>Passi</translation>
+    </message>
+    <message>
+        <source>the adapter learns from your rows</source>
+        <translation>l&apos;adattatore impara dalle tue righe</translation>
+    </message>
+    <message>
+        <source>the adapter is put into the base model; without it, it stays beside</source>
+        <translation>l&apos;adattatore entra nel modello di base; senza, gli resta accanto</translation>
+    </message>
+    <message>
+        <source>the ONNX model is built, which the chat and other programs run</source>
+        <translation>si costruisce il modello ONNX, usato dalla chat e da altri programmi</translation>
+    </message>
+    <message>
+        <source>the models are measured and compared on the held-out rows</source>
+        <translation>i modelli si misurano e si confrontano sulle righe tenute da parte</translation>
+    </message>
+    <message>
+        <source>all</source>
+        <translation>tutti</translation>
+    </message>
+    <message>
+        <source>needs data: choose them on the first page</source>
+        <translation>servono dati: sceglili nella prima pagina</translation>
+    </message>
+    <message>
+        <source>needs an adapter: train one, or start from one under Model</source>
+        <translation>serve un adattatore: addestrane uno, o parti da uno in Modello</translation>
+    </message>
+    <message>
+        <source>the only step</source>
+        <translation>l&apos;unico passo</translation>
+    </message>
+    <message>
+        <source>there would be nothing new to measure</source>
+        <translation>non ci sarebbe nulla di nuovo da misurare</translation>
+    </message>
+</context>
+<context>
+    <name>Summary</name>
+    <message>
+        <source>Base model</source>
+        <translation>Modello di base</translation>
+    </message>
+    <message>
+        <source>Starts from</source>
+        <translation>Parte da</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Passi</translation>
+    </message>
+    <message>
+        <source>Becomes</source>
+        <translation>Diventa</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Dati</translation>
+    </message>
+    <message>
+        <source>none</source>
+        <translation>nessuno</translation>
+    </message>
+    <message>
+        <source>Rows</source>
+        <translation>Righe</translation>
+    </message>
+    <message>
+        <source>{train} for training, {held} held out</source>
+        <translation>{train} per l’addestramento, {held} tenute da parte</translation>
+    </message>
+    <message>
+        <source>Repairs</source>
+        <translation>Correzioni</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln chosen</source>
+        <translation>
+            <numerusform>%Ln scelta</numerusform>
+            <numerusform>%Ln scelte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{epochs} epochs</source>
+        <translation>{epochs} epoche</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln step(s)</source>
+        <translation>
+            <numerusform>%Ln passo</numerusform>
+            <numerusform>%Ln passi</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>the GPU, or else the processor</source>
+        <translation>la GPU, altrimenti il processore</translation>
+    </message>
+    <message>
+        <source>Method</source>
+        <translation>Metodo</translation>
+    </message>
+    <message>
+        <source>{kind}, rank {rank}, alpha {alpha}</source>
+        <translation>{kind}, rango {rank}, alfa {alpha}</translation>
+    </message>
+    <message>
+        <source>Course</source>
+        <translation>Durata</translation>
+    </message>
+    <message>
+        <source>Trains on</source>
+        <translation>Addestra su</translation>
+    </message>
+    <message>
+        <source>a merged model in the Hugging Face format</source>
+        <translation>un modello fuso nel formato Hugging Face</translation>
+    </message>
+    <message>
+        <source>an adapter in the PEFT format</source>
+        <translation>un adattatore nel formato PEFT</translation>
+    </message>
+    <message>
+        <source>ONNX, {kind}, for {device}</source>
+        <translation>ONNX, {kind}, per {device}</translation>
+    </message>
+    <message>
+        <source>with the adapter beside it</source>
+        <translation>con l&apos;adattatore accanto</translation>
+    </message>
+</context>
+<context>
     <name>TargetPage</name>
     <message>
         <source>Automatic</source>
@@ -2522,6 +4124,10 @@
         <translation>GPU NVIDIA (CUDA)</translation>
     </message>
     <message>
+        <source>the whole run is a job in the workspace of the recipe</source>
+        <translation>l&apos;intera esecuzione è un lavoro nell&apos;area indicata dalla ricetta</translation>
+    </message>
+    <message>
         <source>runs on every computer, without a driver</source>
         <translation>gira su ogni computer, senza driver</translation>
     </message>
@@ -2536,6 +4142,14 @@
     <message>
         <source>any GPU of Windows 10 and 11</source>
         <translation>qualsiasi GPU con Windows 10 e 11</translation>
+    </message>
+    <message>
+        <source>Automatic (int4)</source>
+        <translation>Automatica (int4)</translation>
+    </message>
+    <message>
+        <source>tries the three below and keeps the smallest that is faithful</source>
+        <translation>prova le tre qui sotto e tiene la più piccola che è fedele</translation>
     </message>
     <message>
         <source>Quality (int4, k_quant_mixed)</source>
@@ -2598,8 +4212,24 @@
         <translation>Quantizzazione</translation>
     </message>
     <message>
-        <source>not on a processor: choose int4 or fp32 for it</source>
-        <translation>non su un processore: per quello scegli int4 o fp32</translation>
+        <source>4 bits in detail</source>
+        <translation>I 4 bit in dettaglio</translation>
+    </message>
+    <message>
+        <source>Faithful enough</source>
+        <translation>Fedeltà richiesta</translation>
+    </message>
+    <message>
+        <source>not on a processor</source>
+        <translation>non su un processore</translation>
+    </message>
+    <message>
+        <source>not on CUDA</source>
+        <translation>non su CUDA</translation>
+    </message>
+    <message>
+        <source>not on DirectML</source>
+        <translation>non su DirectML</translation>
     </message>
     <message numerus="yes">
         <source>%Ln core(s)</source>
@@ -2803,6 +4433,138 @@
     </message>
 </context>
 <context>
+    <name>VerdictCard</name>
+    <message>
+        <source>Is the exported model the trained one?</source>
+        <translation>Il modello esportato è quello addestrato?</translation>
+    </message>
+    <message>
+        <source>What automatic has tried</source>
+        <translation>Che cosa è stato provato</translation>
+    </message>
+    <message>
+        <source>Yes: it is faithful</source>
+        <translation>Sì: è fedele</translation>
+    </message>
+    <message>
+        <source>No: it is not faithful</source>
+        <translation>No: non è fedele</translation>
+    </message>
+    <message>
+        <source>Not proven: it could not be measured here</source>
+        <translation>Non dimostrato: qui non si è potuto misurare</translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %Ln row(s) of general text</source>
+        <translation>
+            <numerusform>misurato su %Ln riga di testo generico</numerusform>
+            <numerusform>misurato su %Ln righe di testo generico</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>measured on %Ln held-out row(s)</source>
+        <translation>
+            <numerusform>misurato su %Ln riga tenuta da parte</numerusform>
+            <numerusform>misurato su %Ln righe tenute da parte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{limit} are allowed</source>
+        <translation>ne sono ammessi {limit}</translation>
+    </message>
+    <message>
+        <source>95 % sure: {low} to {high}</source>
+        <translation>al 95 %: da {low} a {high}</translation>
+    </message>
+    <message>
+        <source>Points of accuracy lost</source>
+        <translation>Punti di accuratezza persi</translation>
+    </message>
+    <message>
+        <source>Points of word F1 lost</source>
+        <translation>Punti di F1 persi</translation>
+    </message>
+    <message>
+        <source>Points lost</source>
+        <translation>Punti persi</translation>
+    </message>
+    <message>
+        <source>Divergence (KL)</source>
+        <translation>Divergenza (KL)</translation>
+    </message>
+    <message>
+        <source>nats a token against the model “{name}”; 0 is the same model</source>
+        <translation>nat per token rispetto al modello “{name}”; 0 è lo stesso modello</translation>
+    </message>
+    <message>
+        <source>Same likeliest token</source>
+        <translation>Stesso token più probabile</translation>
+    </message>
+    <message numerus="yes">
+        <source>at %Ln place(s)</source>
+        <translation>
+            <numerusform>in %Ln punto</numerusform>
+            <numerusform>in %Ln punti</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Answers that end</source>
+        <translation>Risposte che terminano</translation>
+    </message>
+    <message>
+        <source>at least {limit} have to</source>
+        <translation>ne serve almeno il {limit}</translation>
+    </message>
+    <message>
+        <source>Same tokens (parity)</source>
+        <translation>Stessi token (parità)</translation>
+    </message>
+    <message>
+        <source>of the prompts, in training and in the exported model</source>
+        <translation>dei prompt, nell&apos;addestramento e nel modello esportato</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>sì</translation>
+    </message>
+    <message>
+        <source>no</source>
+        <translation>no</translation>
+    </message>
+    <message>
+        <source>Stop token is listed</source>
+        <translation>Il token di fine è indicato</translation>
+    </message>
+    <message>
+        <source>Kind</source>
+        <translation>Tipo</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>Perplexity</source>
+        <translation>Perplessità</translation>
+    </message>
+    <message>
+        <source>Verdict</source>
+        <translation>Giudizio</translation>
+    </message>
+    <message>
+        <source>faithful</source>
+        <translation>fedele</translation>
+    </message>
+    <message>
+        <source>not faithful</source>
+        <translation>non fedele</translation>
+    </message>
+    <message>
+        <source>kept</source>
+        <translation>tenuto</translation>
+    </message>
+</context>
+<context>
     <name>Welcome</name>
     <message>
         <source>Teach a small model your own task</source>
@@ -2994,22 +4756,6 @@
         <translation>licenza {name}</translation>
     </message>
     <message>
-        <source>Progress</source>
-        <translation>Avanzamento</translation>
-    </message>
-    <message>
-        <source>Fetch {size}</source>
-        <translation>Scarica {size}</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
-        <source>fetching…</source>
-        <translation>scaricamento…</translation>
-    </message>
-    <message>
         <source>on this computer</source>
         <translation>su questo computer</translation>
     </message>
@@ -3113,6 +4859,17 @@
     <message>
         <source>failed</source>
         <translation>fallito</translation>
+    </message>
+</context>
+<context>
+    <name>dialog</name>
+    <message>
+        <source>Quit</source>
+        <translation>Esci</translation>
+    </message>
+    <message>
+        <source>Use the standard folder</source>
+        <translation>Usa la cartella predefinita</translation>
     </message>
 </context>
 </TS>

@@ -79,8 +79,11 @@ def step_timer(times: Times) -> Any:
     return Timer
 
 
-def our_steps(setting: Setting, times: Times, turn: int) -> None:
-    """The train stage's own workflow: Olive, our pass, our callback, with one evaluation less."""
+def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
+    """The train stage's own workflow: Olive, our pass, our callback, with one evaluation less.
+
+    Returns the adapter.
+    """
     from phi3studio.runs.store import RunFolder
     from phi3studio.worker import olive_config as oc
     from phi3studio.worker import passes, train
@@ -100,7 +103,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> None:
         output=folder / "output",
         cache=folder / "cache",
         total_steps=setting.steps + 1,
-        precision="float32",
+        precision=setting.recipe.training.precision,
         target_modules=setting.modules,
     )
 
@@ -125,7 +128,8 @@ def our_steps(setting: Setting, times: Times, turn: int) -> None:
             callbacks=[callback, step_timer(times)()], on_tokens=callback.count_tokens
         )
         with passes.pass_hooks(hooks):
-            run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
+            made = run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
+        return made.adapter
     finally:
         passes.collate_packed = collate
 
@@ -140,7 +144,8 @@ def plain_steps(
 
     method, training = setting.recipe.method, setting.recipe.training
     set_seed(training.seed)
-    base = AutoModelForCausalLM.from_pretrained(setting.model, dtype=torch.float32)
+    dtype = getattr(torch, training.precision)
+    base = AutoModelForCausalLM.from_pretrained(setting.model, dtype=dtype)
     model = get_peft_model(
         base,
         LoraConfig(
@@ -186,8 +191,13 @@ def padded(batch: Sequence[dict[str, list[int]]]) -> dict[str, Any]:
     }
 
 
-def olive_steps(setting: Setting, times: Times, steps: int, batch: int) -> None:
-    """Olive's own LoRA pass on the same rows, with everything that it does by default."""
+def olive_steps(
+    setting: Setting, times: Times, steps: int, batch: int, pad: bool = True
+) -> Path | None:
+    """Olive's own LoRA pass on the same rows, with everything that it does by default.
+
+    Without *pad* rows are padded to the longest of their batch only. Returns the adapter.
+    """
     from olive.workflows import run
     from transformers import trainer
 
@@ -195,7 +205,7 @@ def olive_steps(setting: Setting, times: Times, steps: int, batch: int) -> None:
 
     silence_olive()
     training, method = setting.recipe.training, setting.recipe.method
-    folder = setting.scratch / "olive"
+    folder = setting.scratch / f"olive-{pad}"
     config = {
         "input_model": {
             "type": "HfModel",
@@ -214,6 +224,7 @@ def olive_steps(setting: Setting, times: Times, steps: int, batch: int) -> None:
                 "pre_process_data_config": {
                     "text_template": "### Text: {phrase}\n### The tone is:\n{tone}",
                     "strategy": "line-by-line",
+                    "pad_to_max_len": pad,
                 },
             }
         ],
@@ -232,7 +243,7 @@ def olive_steps(setting: Setting, times: Times, steps: int, batch: int) -> None:
                 "alpha": method.alpha,
                 "lora_dropout": method.dropout,
                 "target_modules": list(setting.modules),
-                "torch_dtype": "float32",
+                "torch_dtype": training.precision,
                 "device_map": None,
                 "train_data_config": "rows",
                 "training_args": {
@@ -264,6 +275,8 @@ def olive_steps(setting: Setting, times: Times, steps: int, batch: int) -> None:
     finally:
         trainer.DEFAULT_CALLBACKS.remove(timer)
     times.seconds = [seconds * training.batch_size / batch for seconds in times.seconds]
+    found = sorted((folder / "output").rglob("adapter_model.safetensors"))
+    return found[0].parent if found else None
 
 
 @dataclass(frozen=True)
@@ -302,7 +315,9 @@ def prepare_setting(arguments: argparse.Namespace, scratch: Path) -> Setting:
         ),
         model=Model(source=str(model)),
         method=Method(rank=16, alpha=32),
-        training=Training(batch_size=arguments.batch, learning_rate=5e-4, precision="float32"),
+        training=Training(
+            batch_size=arguments.batch, learning_rate=5e-4, precision=arguments.precision
+        ),
     )
     tokenizer = AutoTokenizer.from_pretrained(model)
     prepared = prepare(recipe, tokenizer, scratch / "data", lambda step, total: None)
@@ -318,14 +333,14 @@ def prepare_setting(arguments: argparse.Namespace, scratch: Path) -> Setting:
     )
 
 
-def quietly(work: Callable[[], None]) -> None:
+def quietly(work: Callable[[], Any]) -> Any:
     """Libraries print a lot; what they print is of no interest here."""
     sys.stdout.flush()
     kept = os.dup(1)
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         try:
-            work()
+            return work()
         finally:
             sys.stdout.flush()
             os.dup2(kept, 1)
@@ -337,6 +352,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=8, help="measured steps of each turn")
     parser.add_argument("--turns", type=int, default=4, help="turns of ours and of the plain loop")
     parser.add_argument("--batch", type=int, default=8, help="rows of one step")
+    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--model", default="starter", help="catalogue name or model folder")
     parser.add_argument("--olive-steps", type=int, default=2, help="0 leaves Olive's pass out")
     parser.add_argument("--olive-batch", type=int, default=2, help="rows of its forward pass")
@@ -374,7 +390,7 @@ def report(ours: Times, plain: Times, olive: Times, batch: int, threads: int) ->
     lengths = [len(row["input_ids"]) for rows_ in ours.batches for row in rows_]
     print(
         f"{ROWS} rows, {batch} a step, {statistics.mean(lengths):.0f} tokens a row "
-        f"(longest {max(lengths)}), float32, {threads} threads\n"
+        f"(longest {max(lengths)}), {threads} threads\n"
     )
     print(
         f"{'':<28}{'median':>9}{'from–to':>15}{'steps':>7}{'ours / this':>13}{'bar':>8}"

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -185,8 +184,8 @@ def test_a_dead_worker_is_said_and_can_be_resumed(
     assert button(page, "Resume").isEnabled()
 
 
-def test_the_result_shows_figures_samples_and_files_and_exports(
-    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder], folder: Path
+def test_the_result_shows_figures_samples_and_files(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
 ) -> None:
     window = make_window()
     window.show_run(showcase["done"])
@@ -199,14 +198,6 @@ def test_the_result_shows_figures_samples_and_files_and_exports(
         "adapter",
         "model",
     ]
-    page._result.export_to(folder)
-    copy = folder / showcase["done"].name
-    qtbot.waitUntil(lambda: (copy / "file").exists(), timeout=5000)
-    page._result.export_to(folder)
-    qtbot.waitUntil(
-        lambda: any("exists already" in f.text.text() for f in page.findChildren(Finding)),
-        timeout=5000,
-    )
 
 
 def test_a_damaged_run_says_so(make_window: Make, qtbot: QtBot, home: Home) -> None:

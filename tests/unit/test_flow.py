@@ -258,8 +258,8 @@ def test_an_incomplete_draft_is_no_recipe() -> None:
 def test_names_and_neighbours(draft: Draft) -> None:
     assert display_name(draft) == "emotions"
     assert display_name(Draft()) == "fine-tune"
-    assert (previous_page("data"), next_page("data")) == (None, "model")
-    assert (previous_page("review"), next_page("review")) == ("target", None)
+    assert (previous_page("data", draft), next_page("data", draft)) == (None, "model")
+    assert (previous_page("review", draft), next_page("review", draft)) == ("target", None)
 
 
 def test_what_a_model_needs_is_compared_with_what_is_free() -> None:

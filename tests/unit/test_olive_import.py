@@ -98,7 +98,8 @@ def test_a_misspelt_key_is_never_taken_for_unset(file) -> None:
         assert_every_leaf_is_decided_once(mutant, imported)
         path = leaf.path[: -len(key)] + f"{key}_x"
         assert decision(imported, path).kind == "refused", path
-        if not decision(imported, path).needs_azure:
+        unused = decision(imported, path).text.startswith("No step uses the system")
+        if not decision(imported, path).needs_azure and not unused:
             assert imported.problem is not None, path
 
 
@@ -203,11 +204,86 @@ def test_keys_of_the_engine_may_stand_at_the_top() -> None:
     assert imported.recipe == read(config).recipe
 
 
-def test_what_speaks_of_azure_is_kept_and_needs_that_target() -> None:
-    config = fixture("azure")
+def here(config: Any) -> Any:
+    """The same config with its work done on this computer."""
+    config["systems"]["here"] = {"type": "LocalSystem"}
+    config["engine"] |= {"host": "here", "target": "here"}
+    return config
+
+
+def test_the_azure_example_is_a_job_in_azure() -> None:
+    imported = read(fixture("azure"))
+    assert imported.problem is None
+    assert imported.recipe is not None
+    recipe = imported.recipe
+    assert recipe.target.train_on == "azureml"
+    assert recipe.azure is not None
+    assert recipe.azure.model_dump(exclude_defaults=True) == {
+        "subscription": "00000000-0000-0000-0000-000000000000",
+        "resource_group": "my-group",
+        "workspace": "my-workspace",
+        "compute": "my-compute",
+        "image": "my-image",
+        "data": "azureml://datastores/workspaceblobstore/paths/folder/train_data.json",
+        "model": "azureml://registries/azureml-msr/models/Phi-3-mini-4k-instruct/versions/11",
+    }
+    assert not [item for item in imported.decisions if item.needs_azure]
+    assert "azure.hub_token" in decision(imported, "systems.aml.config.hf_token").text
+    assert decision(imported, "systems.azure_arc.config.aml_compute").kind == "refused"
+
+
+def test_the_arc_cluster_of_the_azure_example() -> None:
+    config = changed("azure", **{"engine.host": "azure_arc", "engine.target": "azure_arc"})
+    config["systems"]["azure_arc"]["config"] |= {
+        "instance_type": "gpu-small",
+        "resources": {"instance_count": 2},
+        "accelerators": [{"device": "GPU"}],
+    }
     imported = read(config)
+    assert imported.problem is None
+    assert imported.recipe is not None
+    azure = imported.recipe.azure
+    assert azure is not None
+    assert (azure.compute, azure.instance_type, azure.nodes, azure.gpus) == (
+        "my-arc-compute",
+        "gpu-small",
+        2,
+        1,
+    )
+
+
+def test_a_registry_model_without_a_version_is_refused() -> None:
+    config = fixture("azure")
+    del config["input_model"]["config"]["model_path"]["config"]["version"]
+    problem = read(config).problem
+    assert problem is not None
+    assert problem.code == "azure.model_version"
+
+
+def test_two_workspaces_are_refused() -> None:
+    path = f"{PARAMS}.data_files.config.azureml_client.workspace_name"
+    imported = read(changed("azure", **{path: "another"}))
+    assert imported.problem is not None
+    assert decision(imported, path).kind == "refused"
+
+
+def test_an_id_that_is_none_is_named_with_its_key() -> None:
+    path = "azureml_client.subscription_id"
+    config = changed("azure", **{path: "Your Azure Subscription ID"})
+    files = config["data_configs"][0]["load_dataset_config"]["params"]["data_files"]
+    del files["config"]["azureml_client"]
+    problem = read(config).problem
+    assert problem is not None
+    assert problem.code == "olive.invalid_value"
+    assert path in problem.message
+
+
+def test_what_speaks_of_azure_needs_that_target_where_the_work_is_done_here() -> None:
+    config = here(fixture("azure"))
+    imported = read(config)
+    assert_every_leaf_is_decided_once(config, imported)
     kept = {item.path: item.value for item in imported.decisions if item.needs_azure}
-    speaking = ("azureml_client", "systems", "engine.host", "engine.target")
+    speaking = ("azureml_client", "systems.aml", "systems.azure_arc")
     expected = {
         leaf.path: leaf.value
         for leaf in leaves(config)
@@ -223,7 +299,7 @@ def test_what_speaks_of_azure_is_kept_and_needs_that_target() -> None:
 
 
 def test_a_registry_model_without_a_name_on_the_hub_cannot_be_had_here() -> None:
-    config = fixture("azure")
+    config = here(fixture("azure"))
     del config["input_model"]["config"]["hf_config"]
     config["data_configs"] = fixture("qlora-questions")["data_configs"]
     imported = read(config)
@@ -365,36 +441,62 @@ def without(*passes: str) -> Imported:
     return read(config)
 
 
-def test_without_a_merge_the_run_merges_and_says_so() -> None:
-    imported = without("merge_adapter_weights")
-    assert imported.problem is None
-    assert imported.steps == ("train", "quantise")
-    assert any("no step merge" in note for note in imported.defaults)
-
-
-def test_a_fine_tuning_alone_says_that_the_run_also_builds() -> None:
-    imported = without("merge_adapter_weights", "builder")
-    assert imported.problem is None
-    assert imported.steps == ("train",)
-    assert any("no step quantise" in note for note in imported.defaults)
-
-
 @pytest.mark.parametrize(
     ("left_out", "steps"),
     [
-        (("lora", "builder"), ("merge",)),
-        (("lora", "merge_adapter_weights"), ("quantise",)),
-        (("lora",), ("merge", "quantise")),
+        ((), ["train", "merge", "quantise", "verify"]),
+        (("merge_adapter_weights",), ["train", "quantise", "verify"]),
+        (("builder",), ["train", "merge", "verify"]),
+        (("merge_adapter_weights", "builder"), ["train", "verify"]),
+        (("lora", "merge_adapter_weights"), ["quantise"]),
     ],
 )
-def test_a_chain_that_does_not_train_is_refused_by_that_step(left_out, steps) -> None:
+def test_a_chain_with_passes_left_out_is_a_recipe_of_the_others(left_out, steps) -> None:
     imported = without(*left_out)
-    assert imported.steps == steps
+    assert imported.problem is None
+    assert imported.recipe is not None
+    assert imported.recipe.steps == steps
+    assert [step for step in steps if step != "verify"] == list(imported.steps)
+    assert (imported.recipe.data is not None) == ("train" in steps)
+    said = " ".join(imported.defaults)
+    assert ("held-out rows" in said) == ("train" in steps)
+    assert ("leaves out" in said) == bool(left_out)
+
+
+@pytest.mark.parametrize("left_out", [("lora",), ("lora", "builder")])
+def test_a_merge_needs_an_adapter(left_out) -> None:
+    imported = without(*left_out)
     assert imported.problem is not None
-    assert imported.problem.code == "olive.no_training"
-    assert "train" in imported.problem.message
-    for step in steps:
-        assert step in imported.problem.message
+    assert imported.problem.code == "olive.no_adapter"
+    assert "adapter_path" in imported.problem.hint
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_adapter_over_the_model_is_carried_over(nested) -> None:
+    config = fixture("lora-phrases")
+    del config["passes"]["lora"]
+    config["input_model"]["config"]["adapter_path"] = (
+        {"type": "local_folder", "config": {"path": "adapters/mine"}} if nested else "adapters/mine"
+    )
+    imported = read(config)
+    assert imported.problem is None
+    assert imported.recipe is not None
+    assert imported.recipe.steps == ["merge", "quantise"]
+    assert imported.recipe.model.adapter == "adapters/mine"
+    assert_every_leaf_is_decided_once(config, imported)
+
+
+def test_data_that_no_pass_reads_is_refused_and_told() -> None:
+    imported = without("lora", "merge_adapter_weights")
+    told = decision(imported, f"{PARAMS}.data_files")
+    assert told.kind == "refused"
+    assert "No pass of the chain trains" in told.text
+
+
+def test_a_config_without_passes_is_refused() -> None:
+    imported = without("lora", "merge_adapter_weights", "builder")
+    assert imported.problem is not None
+    assert imported.problem.code == "olive.no_passes"
 
 
 def test_passes_in_another_order_are_refused() -> None:

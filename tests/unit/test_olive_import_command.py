@@ -100,6 +100,10 @@ def test_a_config_of_the_cloud_is_imported_in_part_only_when_asked(
     olive: Olive, tmp_path: Path
 ) -> None:
     config = config_in(tmp_path / "config", "azure")
+    values = json.loads(config.read_text("utf-8"))
+    values["systems"]["here"] = {"type": "LocalSystem"}
+    values["engine"] |= {"host": "here", "target": "here"}
+    config.write_text(json.dumps(values), "utf-8")
     said = olive("import", config, "--out", "recipe.yaml")
     assert (said.code, said.out) == (2, "")
     assert "[olive.needs_azure]" in said.err

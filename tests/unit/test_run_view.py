@@ -85,6 +85,7 @@ def test_a_whole_run() -> None:
         last_event_at=110.0,
         last_seq=10,
         device="cpu",
+        stage_memory={"prepare": 10, "train": 40},
         versions={"torch": "2"},
         stage="train",
         stage_index=2,

@@ -16,23 +16,36 @@ import pytest
 from safetensors.numpy import load_file
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.events import StageDone
 from phi3studio.domain.olive import import_config
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.runs import launch
+from phi3studio.runs.paths import Home
 from phi3studio.runs.recipes import absolute
-from phi3studio.runs.store import RunFolder
+from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker import olive_config as oc
 from phi3studio.worker.data.prepare import prepare
 from phi3studio.worker.olive_export import (
     CONFIG,
     README,
     SCRIPT,
+    Written,
     export_olive,
     handlers,
     olive_config,
 )
+from tests.conftest import Pair
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.data_fixtures import make_byte_level, write_jsonl
-from tests.worker.running import completed, losses, tiny_recipe, write_rows
+from tests.worker.running import (
+    SAMPLES,
+    completed,
+    losses,
+    story,
+    tiny_recipe,
+    wait_for_end,
+    write_rows,
+)
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "olive"
 StartRun = Callable[[Recipe], RunFolder]
@@ -55,12 +68,13 @@ def child(arguments: list[str | Path], folder: Path, timeout: float = 240) -> st
     return done.stdout + done.stderr
 
 
-def olive_run(folder: Path) -> str:
+def olive_run(folder: Path, makes: str = "model/genai_config.json") -> str:
     """``olive run`` as a user has it; its log, in which nothing may be ignored."""
     program = Path(sys.executable).with_name("olive")
     log = child([program, "run", "--config", CONFIG, "--disable_telemetry"], folder)
     assert "ignor" not in log.lower(), log[-3000:]
-    assert (folder / "model" / "genai_config.json").is_file(), log[-3000:]
+    assert (folder / makes).is_file(), log[-3000:]
+    assert f"succeeded when {makes} exists" in (folder / README).read_text("utf-8")
     return log
 
 
@@ -81,7 +95,7 @@ def test_the_config_of_an_export_as_a_whole() -> None:
     )
     training = oc.train_config(recipe, plan)["passes"]["lora"]["training_args"]
     assert training["max_steps"] == 8
-    config = olive_config(recipe, plan, "../base", "<|end|>", "float32")
+    config = olive_config(recipe, Written("../base", None, "<|end|>", "float32"), plan)
     assert config == {
         "input_model": {
             "type": "HfModel",
@@ -420,3 +434,143 @@ def test_the_tutorials_questions_train(tiny_phi3, tmp_path, start_run: StartRun)
             for n in range(30)]  # fmt: skip
     (tmp_path / "questions.json").write_text(json.dumps(rows), "utf-8")
     _trained("qlora-questions", "questions.json", tmp_path, tiny_phi3, start_run)
+
+
+# --- chains with steps left out -----------------------------------------------------------------
+
+CHAINS: list[tuple[str, ...]] = [
+    ("train",),
+    ("train", "merge"),
+    ("train", "quantise"),
+    ("merge",),
+    ("merge", "quantise"),
+    ("quantise",),
+]
+PASSES = {"train": "lora", "merge": "merge_adapter_weights", "quantise": "builder"}
+
+
+def chain(steps: tuple[str, ...], folder: Path, tiny: Path, adapter: Path) -> Recipe:
+    """The recipe of the tutorial's config with only the passes of *steps*."""
+    config = json.loads((FIXTURES / "lora-phrases.json").read_text("utf-8"))
+    config["input_model"] = {"type": "HfModel", "model_path": str(tiny)}
+    config["passes"] = {PASSES[step]: config["passes"][PASSES[step]] for step in steps}
+    if "train" in steps:
+        config["passes"]["lora"]["config"]["training_args"]["max_steps"] = 2
+        (folder / "dataset").mkdir()
+        write_rows(folder / "dataset" / "dataset-classification.json", 40)
+    elif "merge" in steps:
+        config["input_model"]["adapter_path"] = str(adapter)
+    imported = import_config(config, "-".join(steps))
+    assert imported.problem is None
+    assert imported.recipe is not None
+    data = imported.recipe.data
+    target = imported.recipe.target.model_copy(update={"train_on": "cpu"})
+    training = imported.recipe.training.model_copy(update={"sequence_length": 256})
+    if data is not None:
+        data = data.model_copy(update={"split": data.split.model_copy(update={"limit": 4})})
+    recipe = imported.recipe.model_copy(
+        update={"data": data, "target": target, "training": training}
+    )
+    return absolute(recipe, folder)
+
+
+@pytest.fixture(scope="module")
+def trained_adapter(pair: Pair) -> Path:
+    """The adapter of a finished run over the tiny Phi-3."""
+    return pair.first.adapter
+
+
+@pytest.mark.parametrize("steps", CHAINS, ids="-".join)
+def test_a_chain_with_steps_left_out_runs(
+    steps, tiny_phi3, trained_adapter, tmp_path, start_run: StartRun
+) -> None:
+    recipe = chain(steps, tmp_path, tiny_phi3, trained_adapter)
+    run = completed(start_run(recipe))
+    done = [e.payload.name for e in run.events() if isinstance(e.payload, StageDone)]
+    assert done == ["prepare", *steps, *(["verify"] if "train" in steps else [])]
+    assert run.adapter.is_dir() == ("train" in steps)
+    assert (run.merged / "config.json").is_file() == (steps[-1] == "merge")
+    assert (run.model / "genai_config.json").is_file() == ("quantise" in steps)
+
+
+@pytest.mark.parametrize("steps", CHAINS, ids="-".join)
+def test_olive_alone_runs_an_exported_chain(steps, tiny_phi3, trained_adapter, tmp_path) -> None:
+    recipe = chain(steps, tmp_path, tiny_phi3, trained_adapter)
+    out = tmp_path / "out"
+    done = export_olive(recipe, out)
+    assert (SCRIPT in done.files) == ("train" in steps)
+    makes = {
+        "train": "adapter/adapter_model.safetensors",
+        "merge": "model/model/config.json",
+        "quantise": "model/genai_config.json",
+    }
+    olive_run(out, makes[steps[-1]])
+    again = import_config(json.loads((out / CONFIG).read_text("utf-8")))
+    assert again.problem is None
+    assert again.recipe is not None
+    assert again.recipe.steps == recipe.steps
+
+
+def test_the_merged_model_of_a_chain_is_base_plus_adapter(
+    tiny_phi3, trained_adapter, tmp_path, start_run: StartRun
+) -> None:
+    run = completed(start_run(chain(("merge",), tmp_path, tiny_phi3, trained_adapter)))
+    name = "model.layers.0.self_attn.o_proj.weight"
+    base = load_file(tiny_phi3 / "model.safetensors")[name]
+    adapter = load_file(trained_adapter / "adapter_model.safetensors")
+    config = json.loads((trained_adapter / "adapter_config.json").read_text("utf-8"))
+    a, b = (
+        next(value for key, value in adapter.items() if f"layers.0.self_attn.o_proj.{part}" in key)
+        for part in ("lora_A", "lora_B")
+    )
+    expected = base + config["lora_alpha"] / config["r"] * (b @ a)
+    found = load_file(run.merged / "model.safetensors")[name]
+    assert float(np.abs(expected - base).max()) > 1e-3
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("steps", "code"),
+    [
+        (["train", "merge"], "olive.adapter_training"),
+        (["quantise"], "olive.adapter_unused"),
+    ],
+)
+def test_what_olive_cannot_do_with_an_adapter_is_refused(
+    steps, code, tiny_phi3, trained_adapter, phrases, tmp_path
+) -> None:
+    recipe = tiny_recipe(tiny_phi3, phrases, adapter=str(trained_adapter))
+    with pytest.raises(InputError) as caught:
+        export_olive(recipe.model_copy(update={"steps": steps}), tmp_path / "out")
+    assert caught.value.code == code
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_the_tutorials_classifier_becomes_good_on_the_starter(
+    starter: Home, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("PHI3STUDIO_HOME", str(starter.root))
+    config = json.loads((FIXTURES / "lora-phrases.json").read_text("utf-8"))
+    config["input_model"] = {"type": "HfModel", "model_path": "starter"}
+    (tmp_path / "dataset").mkdir()
+    shutil.copyfile(
+        SAMPLES / "emotions.jsonl", tmp_path / "dataset" / "dataset-classification.json"
+    )
+    text = config["data_configs"][0]["pre_process_data_config"]["params"]
+    text["source_max_len"] = 128
+    lora = config["passes"]["lora"]["config"]
+    # SmolLM2's names of what Phi-3 calls qkv_proj; ten steps teach nothing.
+    lora["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
+    arguments = lora["training_args"]
+    arguments |= {"max_steps": -1, "num_train_epochs": 2, "learning_rate": 5e-4}
+    arguments |= {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}
+    del arguments["evaluation_strategy"], arguments["eval_steps"]
+    imported = import_config(config, "tones")
+    assert imported.problem is None
+    assert imported.recipe is not None
+    run = RunStore(starter).create(absolute(imported.recipe, tmp_path))
+    launch.start(run)
+    assert wait_for_end(run, 1200) == "completed", story(run)
+    assert run.view().metrics["merged"].accuracy >= 0.8
+    assert run.view().metrics["base"].accuracy < 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from phi3studio.domain.olive import cloud
 from phi3studio.domain.olive.decisions import Draft, Entry, Section
 from phi3studio.domain.olive.rules import (
     Rule,
@@ -81,6 +82,10 @@ def _read_source(
     if chosen is None or not chosen.value:
         if chosen is not None:
             draft.translate(chosen, "Not set.")
+        if "azure.model" in draft.values or any(
+            lack.code in ("azure.model_version", "olive.no_model") for lack in draft.lacking
+        ):
+            return
         if not any(d.needs_azure and d.blocks for d in draft.decisions):
             draft.lack(
                 "olive.no_model",
@@ -99,7 +104,9 @@ def _read_source(
         draft.carry(chosen, "model.source")
 
 
-def _read_resource(path: Entry, draft: Draft, *, replaced: bool) -> Entry | None:
+def _read_resource(
+    path: Entry, draft: Draft, *, replaced: bool, what: str = "model"
+) -> Entry | None:
     """A path with a type of its own. What is on this computer is returned as a plain one."""
     resource = Section(path, draft)
     kind = resource.take("type")
@@ -108,8 +115,10 @@ def _read_resource(path: Entry, draft: Draft, *, replaced: bool) -> Entry | None
     if kind is not None and local:
         draft.translate(kind, "A recipe tells a folder from a name by itself.")
         found = resource.take("path", "name")
+    elif kind is not None and draft.cloud and what == "model" and kind.value in cloud.MODELS:
+        cloud.read_model(resource, kind)
     elif kind is not None and kind.value in _AZURE:
-        draft.azure(kind, f"The model is an {kind.value}")
+        draft.azure(kind, f"The {what} is an {kind.value}")
         for part in resource.take_all():
             key = part.path.rpartition(".")[2]
             draft.azure(
@@ -117,17 +126,17 @@ def _read_resource(path: Entry, draft: Draft, *, replaced: bool) -> Entry | None
                 f"{key} of the {kind.value}",
                 "The recipe takes the model of the name in hf_config instead."
                 if replaced
-                else "Download the model and write its folder as model_path.",
+                else f"Download the {what} and write its folder as {what}_path.",
                 blocks=key in ("name", "relative_path") and not replaced,
             )
     elif kind is not None:
         draft.refuse(
             kind,
-            f"Models of the kind {kind.value} are not known.",
-            "Write the model's folder as model_path.",
+            f"{what.capitalize()}s of the kind {kind.value} are not known.",
+            f"Write the {what}'s folder as {what}_path.",
             blocks=True,
         )
-    resource.refuse_rest(("type", "path", "name"), "model_path")
+    resource.refuse_rest(("type", "path", "name"), f"{what}_path")
     return found
 
 
@@ -177,6 +186,20 @@ def _revision(draft: Draft, entry: Entry) -> None:
         wrong_kind(draft, entry, (str,))
 
 
+def _adapter(draft: Draft, entry: Entry) -> None:
+    """The folder of a PEFT adapter over the model: as text, or as a local path with its type."""
+    found: Entry | None = entry
+    if isinstance(entry.value, Mapping):
+        found = _read_resource(entry, draft, replaced=False, what="adapter")
+    if found is None or found.value is None:
+        if found is not None:
+            draft.translate(found, "Not set.")
+    elif is_a(found.value, (str,)) and found.value:
+        draft.carry(found, "model.adapter")
+    else:
+        wrong_kind(draft, found, (str,))
+
+
 _LOAD: dict[str, Rule] = {
     "trust_remote_code": _trust,
     "torch_dtype": precision,
@@ -218,11 +241,7 @@ _HANDLER: dict[str, Rule] = {
         "Give a folder in Hugging Face format.",
         blocks=True,
     ),
-    "adapter_path": refused(
-        "Training that starts from an adapter is not done.",
-        "Merge the adapter first, or leave it out.",
-        blocks=True,
-    ),
+    "adapter_path": _adapter,
     "model_loader": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
     "model_script": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
     "script_dir": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from phi3studio.domain.olive import cloud
 from phi3studio.domain.olive.decisions import Draft, Entry, Section, leaves
 from phi3studio.domain.olive.held_out import DataConfig, held_out_share, read_held_out
 from phi3studio.domain.olive.rules import Rule, apply, is_a, refused, same_if, told, wrong_kind
@@ -242,6 +243,9 @@ def _read_files(files: Entry, draft: Draft) -> None:
 
 
 def _read_datastore(files: Entry, draft: Draft) -> None:
+    if draft.cloud:
+        cloud.read_datastore(files, draft)
+        return
     for leaf in leaves(files.value, files.path):
         key = leaf.path.rpartition(".")[2]
         path = key == "relative_path"

@@ -88,6 +88,8 @@ class Draft:
     defaults: list[str] = field(default_factory=list)
     """Sentences on settings that the config leaves to Olive."""
     lacking: list[Lack] = field(default_factory=list)
+    cloud: bool = False
+    """Whether the config's host is in Azure ML: what speaks of it is taken over then."""
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""

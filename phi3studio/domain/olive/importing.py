@@ -9,6 +9,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.olive.base_model import read_model
+from phi3studio.domain.olive.cloud import host_in_azure, read_client
 from phi3studio.domain.olive.data import read_data
 from phi3studio.domain.olive.decisions import Decision, Draft, Entry, Lack, Section, leaves
 from phi3studio.domain.olive.passes import read_passes
@@ -28,7 +29,7 @@ class Imported:
 
     There is one decision for every leaf of the config, in its order. ``defaults`` are sentences
     on what the config leaves open, ``steps`` the steps that its chain has, of train, merge and
-    quantise.
+    quantise; the recipe has them too.
     """
 
     recipe: Recipe | None
@@ -68,8 +69,11 @@ def import_config(
             "This is not an Olive config: it has none of the keys " + ", ".join(_SECTIONS) + ".",
             "Choose the file that “olive run --config” would be given.",
         )
-    draft = Draft(values={"name": name[:80] or "fine-tune"})
+    draft = Draft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
     top = Section(Entry("", values), draft, nested=())
+    client = top.take("azureml_client")
+    if client is not None:
+        read_client(client, draft)
     entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes", "systems")}
     steps, adapter = read_passes(entries["passes"], draft)
     if entries["input_model"] is not None:
@@ -81,10 +85,19 @@ def import_config(
         read_data(entries["data_configs"], *named, draft)
     elif entries["data_configs"] is not None:
         draft.refuse(
-            entries["data_configs"], "No pass trains on data.", "Write a LoRA pass that names it."
+            entries["data_configs"],
+            "No pass of the chain trains, so no data is read.",
+            "Write a LoRA pass that names it, or add data to the recipe to measure the result on.",
         )
     _read_engine(top, entries["systems"], draft)
-    _tell_of_held_out(draft)
+    if adapter is not None:
+        _tell_of_held_out(draft)
+    elif "merge" in steps and "model.adapter" not in draft.values:
+        draft.lack(
+            "olive.no_adapter",
+            "The chain merges an adapter, but no pass trains one and the model has none.",
+            "Write the adapter's folder as input_model.adapter_path, or add a LoRA pass.",
+        )
     return _finish(values, draft, steps)
 
 
@@ -105,7 +118,9 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
         read_systems(systems, top, draft)
     apply(top, TOP)
     _read_flows(top, draft)
-    top.refuse_rest((*_SECTIONS, *_PLACES, *ENGINE, *TOP, "pass_flows"), "An Olive config")
+    top.refuse_rest(
+        (*_SECTIONS, *_PLACES, *ENGINE, *TOP, "pass_flows", "azureml_client"), "An Olive config"
+    )
 
 
 def _read_flows(top: Section, draft: Draft) -> None:

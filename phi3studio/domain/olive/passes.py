@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from phi3studio.domain.olive.builder import read_builder
 from phi3studio.domain.olive.decisions import Draft, Entry, Section
@@ -62,7 +62,7 @@ def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Sec
             f"The passes are in the order {', '.join(steps)}.",
             "Write them as LoRA, MergeAdapterWeights, ModelBuilder.",
         )
-    _tell_of_steps(steps, draft)
+    _read_steps(steps, entry, draft)
     return steps, found.get("train")
 
 
@@ -97,10 +97,10 @@ def _read_pass(entry: Entry, draft: Draft, found: dict[str, Section]) -> None:
         read_adapter(section, name)
         section.put_back(train, held_out)
     elif step == "merge":
-        draft.translate(kind, "Every run merges the adapter into the base model.")
+        draft.translate(kind, "The step merge of the recipe.")
         section.refuse_rest((), "MergeAdapterWeights")
     else:
-        draft.translate(kind, "Every run builds the ONNX model: the section target.")
+        draft.translate(kind, "The step quantise of the recipe, by its section target.")
         read_builder(section)
 
 
@@ -139,29 +139,31 @@ def _refuse_all(
         draft.refuse(part, text, instead)
 
 
-def _tell_of_steps(steps: tuple[str, ...], draft: Draft) -> None:
-    """What a recipe does beyond the chain, and what of the chain it cannot do."""
-    if "train" not in steps:
-        given = " and ".join(steps)
-        draft.lack(
-            "olive.no_training",
-            f"The chain has no step train; it would only {given or 'do nothing'}."
-            if given
-            else "The config has no pass that trains.",
-            "Add a LoRA, QLoRA or DoRA pass: a recipe always trains. To convert a model without "
-            "training, run Olive itself.",
-        )
+def _read_steps(steps: tuple[str, ...], entry: Entry | None, draft: Draft) -> None:
+    """The steps of the chain become the recipe's, and verify where there are rows to measure on."""
+    if not steps:
+        if entry is None or not any(item.blocks for item in draft.decisions):
+            draft.lack(
+                "olive.no_passes",
+                "The config has no pass that is run here.",
+                f"Write one of {', '.join(_WRITTEN)} into passes.",
+            )
         return
-    if "merge" not in steps:
+    measured = "train" in steps
+    draft.values["steps"] = [*steps, *(["verify"] if measured else [])]
+    left_out = [step for step in STEPS if step not in steps]
+    if left_out:
         draft.defaults.append(
-            "The chain has no step merge: the run merges all the same; the adapter alone is in its "
-            "folder adapter/."
+            f"The chain does {_and(steps)} alone: steps leaves out {_and(left_out)}."
         )
-    if "quantise" not in steps:
+    if measured:
         draft.defaults.append(
-            "The chain has no step quantise: the run also builds the ONNX model that it measures "
-            "and chats with, by the section target."
+            "A recipe that trains also measures the result on held-out rows: the step verify."
         )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 _FRAME: dict[str, Rule] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from phi3studio.domain.olive import cloud
+from phi3studio.domain.olive.cloud import read_client
 from phi3studio.domain.olive.decisions import Draft, Entry, Section, leaves
 from phi3studio.domain.olive.rules import Rule, apply, refused, same_if, told
 from phi3studio.domain.template import nearest
@@ -15,7 +17,6 @@ _PROVIDERS = {
 }
 _TO = "target.provider"
 _LOCAL = ("localsystem", "local", "none")  # none: the type is missing
-_AZURE = ("azureml", "azure_arc", "azurearc")
 _RESULTS = told("Each run keeps all it makes in a folder of its own, the model in model/.")
 _CACHE = told("Each run has its own cache, so that no old training is taken for a new one.")
 _LOGS = told("Everything that the libraries print is in the run's log.txt.")
@@ -60,7 +61,9 @@ def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> se
             f"Write “{near}”." if near else "Remove it, or write that system under systems.",
         )
         return set()
-    if _kind(system) in _AZURE:
+    if _kind(system) in cloud.SYSTEMS and draft.cloud:
+        draft.translate(entry, f"The work is done on “{name}” of Azure ML.")
+    elif _kind(system) in cloud.SYSTEMS:
         draft.azure(entry, f"The work is done on “{name}” of Azure ML")
     else:
         draft.translate(entry, "The work is done on this computer.")
@@ -89,7 +92,10 @@ def _kind(system: Section) -> str:
 
 def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> None:
     kind = _kind(system)
-    if kind in _AZURE:
+    if kind in cloud.SYSTEMS and draft.cloud and used:
+        cloud.read_system(system)
+        return
+    if kind in cloud.SYSTEMS and not draft.cloud:
         for part in system.take_all():
             for leaf in leaves(part.value, part.path):
                 draft.azure(
@@ -100,7 +106,7 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
         reason = (
             f"Systems of the type {system.peek('type')} are not used; the work is done on this "
             "computer, in the program's own environment."
-            if kind not in _LOCAL
+            if kind not in _LOCAL and kind not in cloud.SYSTEMS
             else f"No step uses the system “{name}”."
         )
         for part in system.take_all():
@@ -206,7 +212,7 @@ ENGINE: dict[str, Rule] = {
     "packaging_config": refused("The model is not packed.", "Copy the run's model folder."),
     "plot_pareto_frontier": told("Nothing is searched, so there is nothing to plot."),
     "no_artifacts": _ARTIFACTS,
-    "azureml_client_config": lambda draft, entry: draft.azure(entry, "The workspace"),
+    "azureml_client_config": lambda draft, entry: read_client(entry, draft),
     "auto_optimizer_config": refused("Passes are not chosen by themselves.", "Name the passes."),
 }
 """Keys of the engine beside its host, target and providers; also found at the top."""
@@ -217,7 +223,6 @@ TOP: dict[str, Rule] = {
         "The result is measured on the held-out rows, before and after the training.",
         "Leave it out.",
     ),
-    "azureml_client": lambda draft, entry: draft.azure(entry, "The workspace"),
     "auto_optimizer_config": ENGINE["auto_optimizer_config"],
     "workflow_host": same_if((None,), "The work is done on this computer.", "Leave it out."),
 }

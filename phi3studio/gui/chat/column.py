@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.template import parse_template
 from phi3studio.gui import words
 from phi3studio.gui.chat.engine import AnswerStream, ChatEngine
 from phi3studio.gui.chat.sampling import ChatSettings
@@ -50,6 +51,9 @@ class ModelColumn(Card):
         self._views: list[TurnView] = []
         self._settings = ChatSettings()
         self._named = detail
+        self.untuned = False
+        self.borrowed: str | None = None
+        """The template of the tuned model beside it, by which a base model is asked."""
         self.detail.setText(detail)
         close = Button(context.theme, self.tr("Remove this model"), kind="icon", icon="close")
         close.clicked.connect(self.removed)
@@ -151,7 +155,15 @@ class ModelColumn(Card):
         settings, ask = self._settings, view.turn.ask
         try:
             values = self._values(ask)
-            if values:
+            if self.borrowed and ask.values:
+                prompt = parse_template(self.borrowed, "prompt").render(dict(ask.values))
+                self._stream = self._engine.answer(
+                    self.folder,
+                    prompt=prompt,
+                    sampling=settings.sampling,
+                    max_tokens=settings.max_tokens,
+                )
+            elif values:
                 self._stream = self._engine.answer(
                     self.folder,
                     values=values,

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
 
+from phi3studio.gui.chat.base_model import Base, BaseColumn, Begin
 from phi3studio.gui.chat.column import ModelColumn
 from phi3studio.gui.chat.engine import ChatEngine
 from phi3studio.gui.chat.prompt import PromptBar
@@ -29,13 +30,15 @@ _MOST = 3
 class ChatPage(Page):
     """Wires prompt, settings and model columns."""
 
-    def __init__(self, context: Context, engine: ChatEngine, runs: RunsModel) -> None:
+    def __init__(self, context: Context, engine: ChatEngine, runs: RunsModel, begin: Begin) -> None:
         super().__init__(self.tr("Chat"), scroll=False)
         self._context = context
         self._engine = engine
         self._runs = runs
         self._columns: list[ModelColumn] = []
         self._run_of: dict[ModelColumn, RunFolder] = {}
+        self._begin = begin
+        self._waiting: BaseColumn | None = None
         theme = context.theme
         self._add = Button(theme, self.tr("Add model"), icon="plus")
         self._add_menu = QMenu(self._add)
@@ -61,6 +64,7 @@ class ChatPage(Page):
         self._panel_area = QScrollArea()
         self._panel_area.setWidgetResizable(True)
         self._panel_area.setFixedWidth(310)
+        self._panel_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._panel_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._panel_area.setWidget(self._panel)
         self._panel_area.hide()
@@ -100,6 +104,56 @@ class ChatPage(Page):
         column = self.add_model(run.model, entry.title if entry else run.name, detail)
         self._run_of[column] = run
 
+    def add_base(self, base: Base) -> None:
+        """Talk to a base model beside the tuned ones; offers to export it if it never was."""
+        found = base.find(self._runs.entries())
+        if found is not None and not found.live:
+            self._add_exported_base(base, found.run)
+            return
+        self._drop_waiting()
+        while len(self._columns) >= _MOST:
+            self._remove(self._columns[-1])
+        waiting = self._waiting = BaseColumn(self._context, base, self._begin)
+        waiting.ready.connect(lambda run: self._add_exported_base(base, run))
+        waiting.removed.connect(self._drop_waiting)
+        self._sides.addWidget(waiting, 1)
+        if found is not None:
+            waiting.follow(found.run)
+        self._draw()
+
+    def _add_exported_base(self, base: Base, run: RunFolder) -> None:
+        self._drop_waiting()
+        if any(column.folder == run.model for column in self._columns):
+            return
+        target = base.recipe.target
+        title = self.tr("Base: {name}").format(name=base.title)
+        kind = f"{target.quantisation} · {target.provider.upper()}"
+        column = self.add_model(run.model, title, self.tr("untuned") + f" · {kind}")
+        column.untuned = True
+        self._run_of[column] = run
+        # So that it is found when it is asked for again.
+        self._runs.refresh()
+
+    def _drop_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.let_go()
+            self._sides.removeWidget(waiting)
+            waiting.hide()
+            waiting.deleteLater()
+            self._draw()
+
+    def _bases(self) -> list[Base]:
+        """The base models of the tuned ones that take part, each once."""
+        bases: dict[str, Base] = {}
+        for column in self._columns:
+            run = self._run_of.get(column)
+            entry = self._runs.entry(run) if run is not None else None
+            if entry is not None and entry.recipe is not None and not column.untuned:
+                base = Base.of(entry.recipe)
+                bases.setdefault(base.title, base)
+        return list(bases.values())
+
     def add_model(self, folder: Path, title: str, detail: str = "") -> ModelColumn:
         """Talk to the model in *folder*."""
         while len(self._columns) >= _MOST:
@@ -118,6 +172,12 @@ class ChatPage(Page):
     def entered(self) -> None:
         self._runs.refresh()
         self._prompt.focus()
+        if self._waiting is not None:
+            self._waiting.wake()
+
+    def left(self) -> None:
+        if self._waiting is not None:
+            self._waiting.let_go()
 
     def show_settings(self, shown: bool) -> None:
         """Open or close the panel."""
@@ -157,6 +217,10 @@ class ChatPage(Page):
                     lambda _=False, run=entry.run: self.add_run(run)
                 )
         self._add_menu.addSeparator()
+        for base in self._bases():
+            self._add_menu.addAction(
+                self.tr("Base model, untuned: {name}").format(name=base.title)
+            ).triggered.connect(lambda _=False, b=base: self.add_base(b))
         self._add_menu.addAction(self.tr("Model folder…")).triggered.connect(self._choose_folder)
 
     def _choose_folder(self) -> None:
@@ -216,19 +280,24 @@ class ChatPage(Page):
         self._context.tasks.run(_quietly(write))
 
     def _draw(self) -> None:
-        self._empty.setVisible(not self._columns)
+        self._empty.setVisible(not self._columns and self._waiting is None)
         self._prompt.setVisible(bool(self._columns))
         self._add.setVisible(bool(self._columns))
         self._settings_button.setVisible(bool(self._columns))
         self._add.setEnabled(len(self._columns) < _MOST)
         self._save.setVisible(any(column.transcript.turns for column in self._columns))
         ready = [column for column in self._columns if column.model is not None]
-        form = [c.model for c in ready if c.model is not None and not c.model.is_conversation]
-        if form and len(form) == len(ready) and len({m.columns for m in form}) == 1:
+        tuned = [column for column in ready if not column.untuned]
+        form = [c.model for c in tuned if c.model is not None and not c.model.is_conversation]
+        template = ""
+        if form and len(form) == len(tuned) and len({m.columns for m in form}) == 1:
             template = (form[0].template or {}).get("prompt", "")
             self._prompt.show_form(form[0].columns, template)
         else:
             self._prompt.show_form((), "")
+        for column in ready:
+            # Asked as the tuned model is, or the comparison would say nothing.
+            column.borrowed = template if column.untuned and template else None
         self._prompt.set_state(
             ready=bool(ready),
             busy=any(column.busy for column in self._columns),

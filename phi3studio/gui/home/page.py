@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
@@ -14,6 +14,7 @@ from phi3studio.gui.home.model import RunsFilter, RunsModel
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.store import RunFolder
 
@@ -32,14 +33,7 @@ class HomePage(Page):
         self._context = context
         self._runs = runs
         theme = context.theme
-        self._search = QLineEdit()
-        self._search.setPlaceholderText(self.tr("Search runs"))
-        self._search.setAccessibleName(self.tr("Search runs"))
-        self._search.setClearButtonEnabled(True)
-        self._search.setFixedWidth(230)
-        self._search.addAction(
-            theme.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition
-        )
+        self._search = SearchField(theme, self.tr("Search runs"), 230)
         self._new = Button(theme, self.tr("New fine-tune"), kind="primary", icon="plus")
         self._new.clicked.connect(self.new_wanted)
         self.buttons.addWidget(self._search)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor, QTextDocument
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
+from PySide6.QtWidgets import QPlainTextEdit
 
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card
+from phi3studio.gui.widgets.search import SearchField
 
 _POLL_MS = 1000
 _FIRST_BYTES = 256 * 1024
@@ -29,11 +30,7 @@ class LogCard(Card):
         self._file: Path | None = None
         self._offset = 0
         self._reading = False
-        self._search = QLineEdit()
-        self._search.setPlaceholderText(self.tr("Find in the log"))
-        self._search.setAccessibleName(self.tr("Find in the log"))
-        self._search.setClearButtonEnabled(True)
-        self._search.setFixedWidth(200)
+        self._search = SearchField(theme, self.tr("Find in the log"), 200)
         self._search.returnPressed.connect(self.find_next)
         self._search.textChanged.connect(self._find_first)
         up = Button(theme, self.tr("Previous match"), kind="icon", icon="up")

@@ -9,14 +9,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import STAGES
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES
 from phi3studio.domain.watchdog import Stall
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.messages import explain
 from phi3studio.gui.run.curve_card import CurveCard
+from phi3studio.gui.run.export import WriteOlive
 from phi3studio.gui.run.figures import RunFigures
 from phi3studio.gui.run.log import LogCard
 from phi3studio.gui.run.result import ResultView
@@ -41,7 +40,7 @@ class RunPage(Page):
     repeat_wanted = Signal(object)
     closed = Signal()
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
         super().__init__("")
         self._context = context
         self._watch: RunWatch | None = None
@@ -63,7 +62,7 @@ class RunPage(Page):
         self._progress = _ProgressCard()
         self._figures = RunFigures(psutil.virtual_memory().total)
         self._curves = CurveCard(theme)
-        self._result = ResultView(context)
+        self._result = ResultView(context, write_olive)
         self._log = LogCard(theme, context.tasks)
         for widget in (self._progress, self._result, self._figures, self._curves, self._log):
             body.addWidget(widget)
@@ -170,7 +169,7 @@ class RunPage(Page):
             self._result.show_run(run, view)
         trained = bool(snapshot.curves.loss.points)
         for card in (self._figures, self._curves):
-            card.setVisible(live or trained)
+            card.setVisible((live and "train" in view.stages) or trained)
         self._figures.show_run(view, snapshot.curves)
         # Thousands of points are not drawn anew five times a second.
         if not live or snapshot.now - self._curves_drawn >= _CURVES_S:
@@ -186,9 +185,12 @@ class RunPage(Page):
 
     def _draw_steps(self, snapshot: Snapshot) -> None:
         view, state = snapshot.view, snapshot.state
-        at = STAGES.index(view.stage) if view.stage else 0
+        stages = view.stages
+        if not view.attempt and self._recipe is not None:
+            stages = self._recipe.stages
+        at = stages.index(view.stage) if view.stage in stages else 0
         steps = []
-        for index, name in enumerate(STAGES):
+        for index, name in enumerate(stages):
             look: StepState = "todo"
             if state == "completed" or (view.stage and index < at):
                 look = "done"
@@ -222,9 +224,9 @@ class RunPage(Page):
             text, hint = self._stall_words(why)
             self._notes.addWidget(Finding(theme, level, text, hint))
         for notice in notices:
-            said = explain(notice.code, notice.text, "")
             level = "error" if notice.level == "error" else "warning"
-            self._notes.addWidget(Finding(theme, level, said.message))
+            said = UserFacingError(notice.code, notice.text, "")
+            self._notes.addWidget(ErrorState(theme, said, level))
         if snapshot.state == "paused":
             self._notes.addWidget(
                 Finding(

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
-from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.domain.events import Answer, Metrics, ModelRole
 from phi3studio.domain.run import RunView
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.run.confusion import ConfusionMatrix
+from phi3studio.gui.run.export import ExportArea, WriteOlive
+from phi3studio.gui.run.verdict import VerdictCard
 from phi3studio.gui.run_words import role_title
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
-from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.gui.widgets.basic import Button, Card, clear, label, line
+from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 
 _ROLES: tuple[ModelRole, ...] = ("base", "merged", "exported")
@@ -38,7 +34,7 @@ _SAMPLES = 6
 class ResultView(QWidget):
     """The end of a run that has something to show."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
         super().__init__()
         self._context = context
         self._run: RunFolder | None = None
@@ -49,25 +45,32 @@ class ResultView(QWidget):
         self._figures = Card(self.tr("What it has learned"))
         self._samples = Card(self.tr("Sample answers"))
         self._files = Card(self.tr("Files"))
-        self._note = QVBoxLayout()
+        self._verdict = VerdictCard(context.theme)
+        self._labels = Card(self.tr("Expected and answered labels"))
+        self._matrix = ConfusionMatrix(context.theme)
+        self._labels.body.addWidget(self._matrix)
         layout.addWidget(self._figures)
+        layout.addWidget(self._verdict)
+        layout.addWidget(self._labels)
         layout.addWidget(self._samples)
         layout.addWidget(self._files)
         theme = context.theme
-        self._export = Button(theme, self.tr("Export…"), icon="save")
-        self._export.clicked.connect(self._choose_folder)
+        self.export = ExportArea(context, write_olive)
+        layout.addWidget(self.export)
         opened = Button(theme, self.tr("Open folder"), icon="folder")
         opened.clicked.connect(self._open_folder)
         self._files.header.addWidget(opened)
-        self._files.header.addWidget(self._export)
+        self._files.header.addWidget(self.export.button)
 
     def show_run(self, run: RunFolder, view: RunView) -> None:
         """Draw the result; cheap when nothing changed."""
-        key = (run, len(view.metrics), len(view.artifacts), view.finished)
+        key = (run, len(view.metrics), len(view.artifacts), view.finished, view.verdict)
         if key == self._shown:
             return
         self._shown, self._run = key, run
         self._show_figures(view)
+        self._verdict.show_verdict(view.verdict)
+        self._show_labels(view)
         self._show_samples(view)
         self._show_files(view)
 
@@ -96,6 +99,18 @@ class ResultView(QWidget):
                 grid.addWidget(label(text or "–", "figure" if index == 1 else ""), index, column)
         self._figures.body.addLayout(grid)
 
+    def _show_labels(self, view: RunView) -> None:
+        tuned = view.metrics.get("exported") or view.metrics.get("merged")
+        confusion = tuned.confusion if tuned else None
+        self._labels.setVisible(confusion is not None and bool(confusion.labels))
+        if tuned is None or confusion is None:
+            return
+        said = role_title(tuned.model)
+        if confusion.left_out:
+            said += " · " + self.tr("%Ln rarer label(s) left out", None, confusion.left_out)
+        self._labels.detail.setText(said)
+        self._matrix.show_confusion(confusion)
+
     def _lines(self) -> list[tuple[str, Callable[[Metrics], str]]]:
         def speed(metrics: Metrics) -> str:
             value = metrics.tokens_per_s
@@ -104,12 +119,28 @@ class ResultView(QWidget):
 
         return [
             (self.tr("Right answers (accuracy)"), lambda m: words.percent(m.accuracy)),
+            (
+                self.tr("Right over all labels alike (macro F1)"),
+                lambda m: "" if m.macro_f1 is None else words.percent(m.macro_f1),
+            ),
+            (
+                self.tr("Words in common (F1)"),
+                lambda m: "" if m.token_f1 is None else words.percent(m.token_f1),
+            ),
             (self.tr("Ends by itself (stop token)"), lambda m: words.percent(m.stops)),
             (
                 self.tr("Surprise at the right answer (perplexity)"),
                 lambda m: words.number(m.perplexity),
             ),
             (self.tr("Speed"), speed),
+            (
+                self.tr("First token after"),
+                lambda m: "" if m.first_token_s is None else words.duration(m.first_token_s),
+            ),
+            (
+                self.tr("Memory while answering"),
+                lambda m: "" if m.peak_memory is None else words.size(m.peak_memory),
+            ),
             (self.tr("Loads in"), lambda m: "" if m.load_s is None else words.duration(m.load_s)),
             (self.tr("Size"), lambda m: "" if m.bytes is None else words.size(m.bytes)),
         ]
@@ -158,7 +189,7 @@ class ResultView(QWidget):
         assert self._run is not None
         artifacts = [a for a in view.artifacts.values() if (self._run.path / a.path).exists()]
         self._files.setVisible(bool(artifacts))
-        self._export.setVisible(self._run.model.is_dir())
+        self.export.show_run(self._run)
         self._files.detail.setText(words.path(self._run.path))
         table = QTableWidget(len(artifacts), 3)
         table.setHorizontalHeaderLabels([self.tr("What"), self.tr("File"), self.tr("Size")])
@@ -170,8 +201,6 @@ class ResultView(QWidget):
         style_table(table)
         table.setAccessibleName(self.tr("Files"))
         self._files.body.addWidget(table)
-        self._note = QVBoxLayout()
-        self._files.body.addLayout(self._note)
 
     def _kind(self, kind: str) -> str:
         return {
@@ -185,85 +214,6 @@ class ResultView(QWidget):
     def _open_folder(self) -> None:
         if self._run is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._run.path)))
-
-    def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Export the model into a folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda folder: self.export_to(Path(folder)))
-        dialog.open()
-
-    def export_to(self, folder: Path) -> None:
-        """Copy the exported model into *folder*, under the run's name."""
-        if self._run is None:
-            return
-        target = folder / self._run.name
-        self._export.setEnabled(False)
-        self._say(Finding(self._context.theme, "info", self.tr("Copying the model…")))
-        self._context.tasks.run(
-            asyncio.to_thread(_copy, self._run.model, target), self._exported, self._not_exported
-        )
-
-    def _exported(self, target: Path) -> None:
-        self._export.setEnabled(True)
-        note = Finding(
-            self._context.theme,
-            "good",
-            self.tr("The model was copied to {path}").format(path=target),
-        )
-        opened = Button(self._context.theme, self.tr("Open folder"), kind="link")
-        opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(target))))
-        note.buttons.addWidget(opened)
-        self._say(note)
-
-    def _not_exported(self, error: UserFacingError) -> None:
-        self._export.setEnabled(True)
-        self._say(ErrorState(self._context.theme, error))
-
-    def _say(self, widget: QWidget) -> None:
-        clear(self._note)
-        self._note.addWidget(widget)
-
-
-def style_table(table: QTableWidget) -> None:
-    """A read-only table as tall as its rows."""
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    table.setShowGrid(False)
-    table.verticalHeader().hide()
-    header = table.horizontalHeader()
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    header.setHighlightSections(False)
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    if table.columnCount():
-        header.setSectionResizeMode(min(1, table.columnCount() - 1), QHeaderView.ResizeMode.Stretch)
-    table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    table.verticalHeader().setDefaultSectionSize(30)
-    table.setFixedHeight(32 + 30 * table.rowCount())
-
-
-def _copy(source: Path, target: Path) -> Path:
-    half = target.with_name(f".{target.name}.part")
-    try:
-        if target.exists():
-            raise RunError(
-                "export.exists",
-                f"{target} exists already.",
-                "Choose another folder, or remove that one first.",
-            )
-        shutil.rmtree(half, ignore_errors=True)
-        shutil.copytree(source, half)
-        half.rename(target)
-    except OSError as exc:
-        shutil.rmtree(half, ignore_errors=True)
-        raise RunError(
-            "export.failed",
-            f"The model could not be copied to {target}: {exc.strerror or exc}.",
-            "Choose a folder with enough room that you may write to.",
-        ) from exc
-    return target
 
 
 def _short(text: str, limit: int = 160) -> str:

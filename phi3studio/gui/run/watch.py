@@ -15,6 +15,7 @@ from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
 from phi3studio.domain.watchdog import ProcessFacts, Stall, stall
 from phi3studio.gui.tasks import Tasks
 from phi3studio.runs.follow import Follower
+from phi3studio.runs.launch import process_tree
 from phi3studio.runs.store import RunFolder
 
 _POLL_MS = 200
@@ -152,9 +153,12 @@ class _Probe:
             self._last = None
             return state, ProcessFacts(alive=False)
         now = time.monotonic()
+        spent = 0.0
         try:
-            times = worker.cpu_times()
-            spent = times.user + times.system
+            # The worker itself only supervises; its child computes.
+            for process in process_tree(worker):
+                times = process.cpu_times()
+                spent += times.user + times.system
         except psutil.Error:
             return state, ProcessFacts(alive=False)
         swap = psutil.swap_memory()

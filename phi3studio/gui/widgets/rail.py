@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
     QSizePolicy,
@@ -110,7 +109,7 @@ class Rail(QFrame):
         self._brand = label(brand, "brand")
         head.addWidget(self._brand, 1)
         layout.addLayout(head)
-        self._group = QButtonGroup(self)
+        # No exclusive group: of such a one Tab reaches only the button that is checked.
         self._buttons: dict[str, _RoomButton] = {}
         for room in (r for r in rooms if not r.below):
             layout.addWidget(self._add(theme, room))
@@ -122,7 +121,8 @@ class Rail(QFrame):
     def set_current(self, key: str) -> None:
         """Mark a room as the present one, without reporting it."""
         if key in self._buttons:
-            self._buttons[key].setChecked(True)
+            for name, button in self._buttons.items():
+                button.setChecked(name == key)
 
     def set_dot(self, key: str, level: Level | None, words: str) -> None:
         """Show a status beside a room; *words* say the same for those who do not see it."""
@@ -141,6 +141,5 @@ class Rail(QFrame):
     def _add(self, theme: Theme, room: Room) -> _RoomButton:
         button = _RoomButton(theme, room)
         button.clicked.connect(lambda _=False, key=room.key: self.room_chosen.emit(key))
-        self._group.addButton(button)
         self._buttons[room.key] = button
         return button

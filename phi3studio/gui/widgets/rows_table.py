@@ -21,11 +21,15 @@ class RowsModel(QAbstractTableModel):
         super().__init__()
         self._columns: tuple[str, ...] = ()
         self._rows: tuple[Mapping[str, Any], ...] = ()
+        self.first = 0
+        """The number of the first row, from 0."""
 
-    def show_rows(self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    def show_rows(
+        self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], first: int
+    ) -> None:
         """Show these rows."""
         self.beginResetModel()
-        self._columns, self._rows = tuple(columns), tuple(rows)
+        self._columns, self._rows, self.first = tuple(columns), tuple(rows), first
         self.endResetModel()
 
     def rowCount(self, parent: _Index | None = None) -> int:
@@ -52,7 +56,7 @@ class RowsModel(QAbstractTableModel):
     ) -> Any:
         if role == Qt.ItemDataRole.DisplayRole:
             horizontal = orientation == Qt.Orientation.Horizontal
-            return self._columns[section] if horizontal else str(section + 1)
+            return self._columns[section] if horizontal else str(self.first + section + 1)
         return None
 
 
@@ -85,13 +89,21 @@ class RowsTable(QTableView):
         )
         self.verticalHeader().setHighlightSections(False)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.selectionModel().currentRowChanged.connect(
-            lambda now, _: self.row_chosen.emit(now.row())
-        )
+        self.selectionModel().currentRowChanged.connect(self._report)
 
-    def show_rows(self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Show these rows; the widths follow the texts within limits."""
-        self._rows.show_rows(columns, rows)
+    def _report(self, now: QModelIndex) -> None:
+        if now.isValid():
+            self.row_chosen.emit(self._rows.first + now.row())
+
+    def show_rows(
+        self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], first: int = 0
+    ) -> None:
+        """Show these rows, the first of them row *first* (from 0) of the whole.
+
+        The widths follow the texts within limits.
+        """
+        self._rows.show_rows(columns, rows, first)
+        self.scrollToTop()
         self.setFixedHeight(34 + 30 * min(self._shown, max(1, len(rows))))
         self._share_widths()
 

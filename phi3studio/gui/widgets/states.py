@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.messages import explain
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Finding, Icon, label, row
+from phi3studio.gui.widgets.basic import Button, Finding, Icon, Level, label, row
 
 
 class EmptyState(QWidget):
@@ -44,12 +44,12 @@ class EmptyState(QWidget):
 class ErrorState(QWidget):
     """What happened, what to do, and the details on request."""
 
-    def __init__(self, theme: Theme, error: UserFacingError) -> None:
+    def __init__(self, theme: Theme, error: UserFacingError, level: Level = "error") -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         words = explain(error.code, error.message, error.hint)
-        self.finding = Finding(theme, "error", words.message, words.hint)
+        self.finding = Finding(theme, level, words.message, words.hint)
         layout.addWidget(self.finding)
         self._details = label(words.detail, "small", wrap=True)
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

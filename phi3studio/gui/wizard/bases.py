@@ -6,11 +6,13 @@ import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.estimate import ModelSize
-from phi3studio.domain.fit import model_size
+from phi3studio.domain.fit import size_of_config
 from phi3studio.domain.models import CatalogueEntry
+from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.models import KnownModel, ModelStore, Place, check_model_folder
 from phi3studio.runs.paths import Home
 
@@ -20,7 +22,7 @@ class BaseModel:
     """One base model.
 
     ``problem`` is why its folder cannot be used. ``fetch_first`` says that a run does not bring
-    it by itself: it has to be fetched before.
+    it by itself: it has to be fetched before. ``kept_bytes``: what a paused download has left.
     """
 
     source: str
@@ -35,6 +37,7 @@ class BaseModel:
     folder: Path | None = None
     fetch_first: bool = False
     problem: UserFacingError | None = None
+    kept_bytes: int = 0
 
     @property
     def parameters(self) -> int | None:
@@ -49,7 +52,8 @@ class BaseModel:
 
 def all_models(home: Home) -> list[BaseModel]:
     """The catalogue first, then what else is there; blocking."""
-    return [_of_known(known) for known in ModelStore(home).all()]
+    store = ModelStore(home)
+    return [_of_known(known, store) for known in store.all()]
 
 
 def known_model(source: str, home: Home) -> BaseModel:
@@ -68,17 +72,20 @@ def folder_model(folder: Path) -> BaseModel:
     except UserFacingError as error:
         return BaseModel(str(folder), title, problem=error)
     context = size = None
+    config: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         config = json.loads((folder / "config.json").read_text("utf-8"))
         context = int(config["max_position_embeddings"])
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        size = model_size(_parameters(folder))
+        parameters = _parameters(folder)
+        size = size_of_config(config, parameters, weight_bytes(folder))
     return BaseModel(str(folder), title, size, context, place="folder", folder=folder)
 
 
-def _of_known(known: KnownModel) -> BaseModel:
+def _of_known(known: KnownModel, store: ModelStore) -> BaseModel:
     if known.entry is not None:
-        return _of_entry(known.entry, known)
+        kept = 0 if known.folder is not None else store.unfinished_bytes(known.name)
+        return _of_entry(known.entry, known, kept)
     if known.folder is None:
         return BaseModel(known.name, known.name, fetch_first=True)
     found = folder_model(known.folder)
@@ -93,12 +100,20 @@ def _of_known(known: KnownModel) -> BaseModel:
     )
 
 
-def _of_entry(entry: CatalogueEntry, known: KnownModel) -> BaseModel:
+def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
     shape = entry.shape
     return BaseModel(
         entry.name,
         entry.title,
-        ModelSize(entry.parameters, shape.hidden, shape.layers, shape.vocabulary, entry.disk_bytes),
+        ModelSize(
+            entry.parameters,
+            shape.hidden,
+            shape.layers,
+            shape.vocabulary,
+            entry.disk_bytes,
+            shape.intermediate,
+            shape.tied_embeddings,
+        ),
         entry.context,
         entry.licence,
         entry.licence_forbids,
@@ -107,6 +122,7 @@ def _of_entry(entry: CatalogueEntry, known: KnownModel) -> BaseModel:
         known.place,
         known.folder,
         fetch_first=known.place is None and entry.origin == "hub",
+        kept_bytes=kept,
     )
 
 

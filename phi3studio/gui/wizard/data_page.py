@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from phi3studio.domain.flow_steps import with_training
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
-from phi3studio.gui.widgets.basic import Finding, clear
+from phi3studio.gui.widgets.basic import Button, Finding, clear
 from phi3studio.gui.widgets.page import Columns
 from phi3studio.gui.wizard.check_card import CheckCard, StatisticsCard
 from phi3studio.gui.wizard.inspection import Inspection
@@ -65,6 +66,8 @@ class DataPage(QWidget):
             self._columns.left.insertWidget(0, self.source)
         self._columns.setVisible(not empty)
         clear(self._notes)
+        if not self._session.draft.trains:
+            self._notes.addWidget(self._untrained())
         for problem in self._session.problems("data"):
             if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
                 said = explain(problem.code, problem.message, problem.hint, problem.values)
@@ -72,3 +75,15 @@ class DataPage(QWidget):
                 self._notes.addWidget(
                     Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
                 )
+
+    def _untrained(self) -> Finding:
+        note = Finding(
+            self._context.theme,
+            "info",
+            self.tr("This run trains nothing."),
+            self.tr("Rows, if there are any, only measure the model and calibrate its weights."),
+        )
+        train = Button(self._context.theme, self.tr("Train after all"), kind="link")
+        train.clicked.connect(lambda: self._session.take(with_training(self._session.draft)))
+        note.buttons.addWidget(train)
+        return note

@@ -24,6 +24,8 @@ class EstimateCard(Card):
 
     def _draw(self) -> None:
         clear(self.body)
+        # What is not trained takes little, and was never measured.
+        self.setVisible(self._session.draft.trains)
         found = estimate_draft(self._session.draft, self._session.facts)
         machine = self._session.facts.machine
         if found is None or machine is None:
@@ -39,7 +41,9 @@ class EstimateCard(Card):
             (
                 self.tr("Time"),
                 words.about(found.total_seconds),
-                self.tr("training {time}").format(time=words.about(found.seconds["train"])),
+                self.tr("training {time}").format(
+                    time=words.about(found.seconds.get("train", 0.0))
+                ),
             ),
             (
                 self.tr("Memory"),

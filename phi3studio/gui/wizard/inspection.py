@@ -8,7 +8,14 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from phi3studio.domain.dataset import CheckProgress, Preset, Preview, Report, SourceReport
+from phi3studio.domain.dataset import (
+    CheckProgress,
+    Preset,
+    Preview,
+    Report,
+    RowPage,
+    SourceReport,
+)
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.flow import DataFacts, Draft, to_recipe, with_shape
 from phi3studio.domain.recipe import Recipe
@@ -18,6 +25,8 @@ from phi3studio.gui.wizard.session import WizardSession
 
 _PREVIEW_MS = 150
 _CHECK_MS = 500
+PAGE_ROWS = 100
+"""Rows of the source that are shown at a time."""
 
 
 class Inspection(QObject):
@@ -28,6 +37,7 @@ class Inspection(QObject):
     """
 
     looked = Signal()
+    paged = Signal()
     previewed = Signal()
     check_moved = Signal()
     failed = Signal(str, object)
@@ -38,6 +48,7 @@ class Inspection(QObject):
         self._inspector = inspector
         self._tasks = tasks
         self.source: SourceReport | None = None
+        self.page: RowPage | None = None
         self.presets: tuple[Preset, ...] = ()
         self.preview: Preview | None = None
         self.report: Report | None = None
@@ -60,6 +71,33 @@ class Inspection(QObject):
         """Preview another row."""
         self.row = max(0, row)
         self._preview_timer.start()
+
+    @property
+    def row_count(self) -> int | None:
+        """The number of rows, once it is known exactly."""
+        if self.report is not None:
+            return self.report.statistics.rows
+        return self.source.rows if self.source is not None and self.source.rows_exact else None
+
+    def go_to_page(self, offset: int) -> None:
+        """Show the rows from *offset* on; a page that is still being read is dropped."""
+        source = self._session.draft.source
+        if source is None:
+            return
+        self._ask(
+            "rows",
+            lambda: self._inspector.rows(source, offset, PAGE_ROWS),
+            self._on_page,
+            lambda error: self.failed.emit("rows", error),
+        )
+        self.paged.emit()
+
+    def stop_rows(self) -> None:
+        """Wait no longer for a page."""
+        task = self._asked.pop("rows", None)
+        if task is not None:
+            task.cancel()
+        self.paged.emit()
 
     def again(self) -> None:
         """Ask everything once more: the service died, or the file was changed."""
@@ -84,6 +122,7 @@ class Inspection(QObject):
     def _look(self) -> None:
         self.stop()
         self.source = self.preview = self.report = self.progress = self._recipe = None
+        self.page = None
         self.row = 0
         source = self._session.draft.source
         self.looked.emit()
@@ -108,13 +147,19 @@ class Inspection(QObject):
         draft = self._session.draft
         if draft.shape is None and report.shapes:
             self._session.take(with_shape(draft, report.shapes[0]))
+        self.page = RowPage(offset=0, rows=report.first[:PAGE_ROWS], end=False)
         self.looked.emit()
+        self.go_to_page(0)
         self._ask("presets", lambda: self._inspector.presets(names), self._on_presets, None)
 
     def _on_no_look(self, error: UserFacingError) -> None:
         self._session.learn(data=DataFacts(error=error))
         self.looked.emit()
         self.failed.emit("look", error)
+
+    def _on_page(self, page: RowPage) -> None:
+        self.page = page
+        self.paged.emit()
 
     def _on_presets(self, presets: tuple[Preset, ...]) -> None:
         self.presets = presets

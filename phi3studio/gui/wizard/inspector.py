@@ -10,6 +10,7 @@ from phi3studio.domain.dataset import (
     Preset,
     Preview,
     Report,
+    RowPage,
     Source,
     SourceReport,
 )
@@ -24,6 +25,9 @@ class Inspector(Protocol):
 
     async def look(self, source: Source) -> SourceReport:
         """What is known of the source after a look at its beginning."""
+
+    async def rows(self, source: Source, offset: int, limit: int = 100) -> RowPage:
+        """Rows from *offset* on, long values shortened."""
 
     async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
         """Templates that can be chosen for these columns."""

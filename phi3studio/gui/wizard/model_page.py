@@ -11,8 +11,6 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLineEdit,
-    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
@@ -22,11 +20,14 @@ from phi3studio.domain.fit import Fit, fit
 from phi3studio.domain.flow import MachineFacts, with_model
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch import Fetch, Fetcher
+from phi3studio.gui.fetch import Fetcher
+from phi3studio.gui.fetch_bar import FetchButtons, FetchProgress
 from phi3studio.gui.messages import explain
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.gui.wizard.adapter_line import AdapterLine
 from phi3studio.gui.wizard.bases import BaseModel, all_models, folder_model
 from phi3studio.gui.wizard.session import WizardSession
 
@@ -56,10 +57,9 @@ class ChoiceCard(Card):
 class _ModelCard(ChoiceCard):
     """One base model: what it is, where it is, whether it fits; fetched from here."""
 
-    fetch_wanted = Signal()
-    cancel_wanted = Signal()
-
-    def __init__(self, theme: Theme, model: BaseModel, machine: MachineFacts | None) -> None:
+    def __init__(
+        self, theme: Theme, model: BaseModel, machine: MachineFacts | None, fetcher: Fetcher
+    ) -> None:
         super().__init__()
         self.model = model
         line = QHBoxLayout()
@@ -79,26 +79,15 @@ class _ModelCard(ChoiceCard):
         text.addWidget(label(" · ".join(facts) or model.source, "muted", wrap=True))
         self._place = label(self._availability(model), "small", wrap=True)
         text.addWidget(self._place)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(self.tr("Progress"))
-        self._bar.hide()
-        text.addWidget(self._bar)
+        text.addWidget(FetchProgress(model, fetcher))
         line.addLayout(text, 1)
         verdict = QVBoxLayout()
         verdict.setSpacing(3)
         said, why, role = self._fit(model, machine)
         verdict.addWidget(label(said, role), 0, Qt.AlignmentFlag.AlignRight)
         verdict.addWidget(label(why, "small"), 0, Qt.AlignmentFlag.AlignRight)
-        size = words.size(model.download_bytes) if model.download_bytes else ""
-        self._fetch = Button(theme, self.tr("Fetch {size}").format(size=size), icon="save")
-        self._fetch.clicked.connect(self.fetch_wanted)
-        self._fetch.setVisible(not model.installed and bool(model.download_bytes))
-        self._stop = Button(theme, self.tr("Cancel"))
-        self._stop.clicked.connect(self.cancel_wanted)
-        self._stop.hide()
-        for button in (self._fetch, self._stop):
-            verdict.addWidget(button, 0, Qt.AlignmentFlag.AlignRight)
+        self.fetching = FetchButtons(theme, model, fetcher)
+        verdict.addWidget(self.fetching, 0, Qt.AlignmentFlag.AlignRight)
         verdict.addStretch(1)
         line.addLayout(verdict)
         self.body.addLayout(line)
@@ -107,20 +96,6 @@ class _ModelCard(ChoiceCard):
     def set_chosen(self, chosen: bool) -> None:
         super().set_chosen(chosen)
         self._mark.show_icon("check" if chosen else "models", "accent_text" if chosen else "muted")
-
-    def show_fetch(self, busy: bool, mine: bool, activity: str, share: float) -> None:
-        """Show how far the fetch is, if it is this card's."""
-        self._bar.setVisible(busy and mine)
-        self._stop.setVisible(busy and mine)
-        waits = not self.model.installed and bool(self.model.download_bytes)
-        self._fetch.setVisible(waits and not (busy and mine))
-        self._fetch.setEnabled(not busy)
-        if busy and mine:
-            self._bar.setRange(0, 0 if share < 0 else 1000)
-            self._bar.setValue(round(1000 * max(0.0, share)))
-            self._place.setText(activity or self.tr("fetching…"))
-        else:
-            self._place.setText(self._availability(self.model))
 
     def _availability(self, model: BaseModel) -> str:
         if model.problem is not None:
@@ -156,30 +131,28 @@ class _ModelCard(ChoiceCard):
 class ModelPage(QWidget):
     """Choose the base model."""
 
-    def __init__(self, context: Context, session: WizardSession, fetch: Fetch) -> None:
+    def __init__(self, context: Context, session: WizardSession, fetcher: Fetcher) -> None:
         super().__init__()
         self._context = context
         self._session = session
         self._cards: list[_ModelCard] = []
         self._catalogue: list[BaseModel] = []
-        self._fetcher = Fetcher(fetch, context.tasks, self)
-        self._fetcher.moved.connect(self._on_moved)
-        self._fetcher.finished.connect(self._on_fetched)
-        self._fetcher.failed.connect(self._on_not_fetched)
+        self._fetcher = fetcher
+        fetcher.moved.connect(self._forget_trouble)
+        fetcher.ended.connect(self._on_fetched)
+        fetcher.failed.connect(self._on_not_fetched)
         self._folder: BaseModel | None = None
         theme = context.theme
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
-        self._search = QLineEdit()
-        self._search.setPlaceholderText(self.tr("Search models"))
-        self._search.setAccessibleName(self.tr("Search models"))
-        self._search.setClearButtonEnabled(True)
-        self._search.setFixedWidth(280)
+        self._search = SearchField(theme, self.tr("Search models"), 280)
         self._search.textChanged.connect(self._filter)
         folder = Button(theme, self.tr("Use a model folder…"), icon="folder")
         folder.clicked.connect(self._choose_folder)
-        layout.addLayout(row(self._search, 1, folder))
+        self.adapter = AdapterLine(context, session)
+        layout.addLayout(row(self._search, 1, self.adapter.button, folder))
+        layout.addWidget(self.adapter)
         self._trouble = QVBoxLayout()
         layout.addLayout(self._trouble)
         self._notes = QVBoxLayout()
@@ -200,10 +173,9 @@ class ModelPage(QWidget):
             asyncio.to_thread(all_models, self._context.home), self._listed, self._on_not_fetched
         )
 
-    def _on_moved(self, activity: str, share: float) -> None:
-        for card in self._cards:
-            mine = card.model.source == self._fetcher.source
-            card.show_fetch(self._fetcher.busy, mine, activity, share)
+    def _forget_trouble(self) -> None:
+        if self._trouble.count():
+            clear(self._trouble)
 
     def _on_fetched(self) -> None:
         self._session.ask_model()
@@ -246,23 +218,22 @@ class ModelPage(QWidget):
         clear(self._list)
         machine = self._session.facts.machine
         models = ([self._folder] if self._folder else []) + self._catalogue
-        self._cards = [_ModelCard(self._context.theme, model, machine) for model in models]
+        self._cards = [
+            _ModelCard(self._context.theme, model, machine, self._fetcher) for model in models
+        ]
         for card in self._cards:
             card.chosen.connect(
                 lambda source=card.model.source: self._session.take(
                     with_model(self._session.draft, source)
                 )
             )
-            card.fetch_wanted.connect(partial(self._fetch, card.model.source))
-            card.cancel_wanted.connect(self._fetcher.cancel)
+            card.fetching.begin.clicked.connect(partial(self._choose, card.model.source))
             self._list.addWidget(card)
         self._filter()
         self._draw()
 
-    def _fetch(self, source: str) -> None:
-        clear(self._trouble)
+    def _choose(self, source: str) -> None:
         self._session.take(with_model(self._session.draft, source))
-        self._fetcher.start(source)
 
     def _filter(self) -> None:
         text = self._search.text().casefold().split()

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.flow import (
-    PAGES,
     Draft,
     PageName,
     next_page,
+    pages_of,
     previous_page,
     to_recipe,
 )
@@ -20,7 +20,7 @@ from phi3studio.domain.presets import total_steps
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch import Fetch
+from phi3studio.gui.fetch import Fetcher
 from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, clear, label
@@ -44,14 +44,16 @@ class WizardPage(Page):
     started = Signal(object)
 
     def __init__(
-        self, context: Context, inspector: Inspector, fetch: Fetch, olive_config: OliveConfig
+        self, context: Context, inspector: Inspector, fetcher: Fetcher, olive_config: OliveConfig
     ) -> None:
         super().__init__(self.tr("New fine-tune"))
         self._context = context
         self.session = WizardSession(context, self)
         self.inspection = Inspection(self.session, inspector, context.tasks)
         self._stepper = Stepper(context.theme, clickable=True)
-        self._stepper.step_chosen.connect(lambda index: self.session.visit(PAGES[index]))
+        self._stepper.step_chosen.connect(
+            lambda index: self.session.visit(pages_of(self.session.draft)[index])
+        )
         self.below_title.addWidget(self._stepper)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
@@ -59,7 +61,7 @@ class WizardPage(Page):
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
             "data": lambda: DataPage(context, self.session, self.inspection),
-            "model": lambda: ModelPage(context, self.session, fetch),
+            "model": lambda: ModelPage(context, self.session, fetcher),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session),
             "review": lambda: ReviewPage(context, self.session, olive_config),
@@ -122,13 +124,13 @@ class WizardPage(Page):
             self._deck.show_only(view)
             if self.scroll_area is not None:
                 self.scroll_area.verticalScrollBar().setValue(0)
-        self._stepper.show_steps([self._step(name) for name in PAGES])
-        self._back.setVisible(previous_page(page) is not None)
-        last = next_page(page) is None
+        self._stepper.show_steps([self._step(name) for name in pages_of(draft)])
+        self._back.setVisible(previous_page(page, draft) is not None)
+        last = next_page(page, draft) is None
         self._continue.rename(self.tr("Start") if last else self.tr("Continue"))
         allowed = self.session.can_continue(page)
         self._continue.setEnabled(allowed)
-        self._over.setVisible(draft.source is not None)
+        self._over.setVisible(draft.source is not None or not draft.trains)
         self._summary.setText(self._said(page, allowed))
 
     def _step(self, name: PageName) -> Step:
@@ -147,7 +149,7 @@ class WizardPage(Page):
             state = "touched"
         elif name in draft.visited and name != "review":
             state = "done" if self.session.can_continue(name) else "failed"
-            if name == "data" and self.session.facts.data is None:
+            if name == "data" and self.session.facts.data is None and draft.source is not None:
                 state = "done"
         reachable = self.session.reachable(name) or name in draft.visited
         return Step(title, state, reachable)
@@ -164,17 +166,17 @@ class WizardPage(Page):
         if data is not None and data.tokens:
             parts.append(self.tr("%Ln token(s)", None, data.tokens))
         steps = total_steps(self.session.draft, self.session.facts)
-        if steps:
+        if steps and self.session.draft.trains:
             parts.append(self.tr("about {n} steps").format(n=words.count(steps)))
         return " · ".join(parts)
 
     def _go_back(self) -> None:
-        before = previous_page(self.session.draft.page)
+        before = previous_page(self.session.draft.page, self.session.draft)
         if before is not None:
             self.session.visit(before)
 
     def _go_on(self) -> None:
-        after = next_page(self.session.draft.page)
+        after = next_page(self.session.draft.page, self.session.draft)
         if after is not None:
             self.session.visit(after)
             return

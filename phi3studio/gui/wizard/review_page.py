@@ -20,17 +20,15 @@ from PySide6.QtWidgets import (
 
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.flow import Draft, display_name, to_recipe
-from phi3studio.domain.presets import total_steps
 from phi3studio.domain.recipe import Recipe
-from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
-from phi3studio.gui.run_words import model_title
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page import Columns
 from phi3studio.gui.wizard.estimate_card import EstimateCard
 from phi3studio.gui.wizard.inspector import OliveConfig
 from phi3studio.gui.wizard.session import WizardSession
+from phi3studio.gui.wizard.summary import summary_lines
 from phi3studio.runs.files import write_atomically
 
 
@@ -169,61 +167,7 @@ class ReviewPage(QWidget):
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(9)
         grid.setColumnStretch(1, 1)
-        for index, (title, text) in enumerate(self._lines(draft)):
+        for index, (title, text) in enumerate(summary_lines(draft, self._session.facts)):
             grid.addWidget(label(title, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(text, wrap=True), index, 1)
         self._summary.body.addLayout(grid)
-
-    def _lines(self, draft: Draft) -> list[tuple[str, str]]:
-        facts = self._session.facts
-        data = facts.data
-        source = Path(draft.source.source).name if draft.source else "–"
-        lines = [(self.tr("Data"), source)]
-        if data is not None:
-            lines.append(
-                (
-                    self.tr("Rows"),
-                    self.tr("{train} for training, {held} held out").format(
-                        train=words.count(data.train_rows), held=words.count(data.held_out_rows)
-                    ),
-                )
-            )
-        if draft.repairs:
-            lines.append((self.tr("Repairs"), self.tr("%Ln chosen", None, len(draft.repairs))))
-        title = facts.model.title if facts.model else model_title(draft.model)
-        training, method = draft.training, draft.method
-        steps = total_steps(draft, facts)
-        course = self.tr("{epochs} epochs").format(epochs=words.number(training.epochs))
-        if training.max_steps:
-            course = ""
-        parts = [course, self.tr("%Ln step(s)", None, steps) if steps else ""]
-        target = draft.target
-        kind = target.quantisation + (f" ({target.int4})" if target.quantisation == "int4" else "")
-        device = {
-            "auto": self.tr("the GPU, or else the processor"),
-            "cpu": "CPU",
-            "cuda": "CUDA",
-        }[target.train_on]
-        return [
-            *lines,
-            (self.tr("Base model"), title),
-            (
-                self.tr("Method"),
-                self.tr("{kind}, rank {rank}, alpha {alpha}").format(
-                    kind={"lora": "LoRA", "qlora": "QLoRA", "dora": "DoRA"}.get(
-                        method.kind, method.kind
-                    ),
-                    rank=method.rank,
-                    alpha=f"{method.alpha:g}",
-                ),
-            ),
-            (self.tr("Course"), ", ".join(part for part in parts if part)),
-            (self.tr("Trains on"), device),
-            (
-                self.tr("Becomes"),
-                self.tr("ONNX, {kind}, for {device}").format(
-                    kind=kind,
-                    device={"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[target.provider],
-                ),
-            ),
-        ]

@@ -20,8 +20,8 @@ from phi3studio.domain.flow import (
 from phi3studio.domain.flow_problems import Problem, can_continue, problems, reachable
 from phi3studio.domain.presets import follow_preset
 from phi3studio.gui.context import Context
-from phi3studio.gui.machine import MachineReport, look_at_machine
 from phi3studio.gui.wizard.bases import BaseModel, known_model
+from phi3studio.runs.doctor import Report, examine
 from phi3studio.runs.files import write_atomically
 
 _SAVE_MS = 400
@@ -42,7 +42,7 @@ class WizardSession(QObject):
         self._context = context
         self._draft = Draft()
         self.facts = Facts()
-        self.machine: MachineReport | None = None
+        self.machine: Report | None = None
         self.base: BaseModel | None = None
         self._asked_model = ""
         self._save_timer = QTimer(self)
@@ -138,12 +138,15 @@ class WizardSession(QObject):
             return
 
     def _look_at_machine(self) -> None:
-        def seen(report: MachineReport) -> None:
+        def seen(report: Report) -> None:
             self.machine = report
             self.learn(machine=report.facts)
             self.machine_seen.emit(report)
 
-        self._context.tasks.run(asyncio.to_thread(look_at_machine, self._context.home.root), seen)
+        # A home that cannot be written is said where something is to be written there.
+        self._context.tasks.run(
+            asyncio.to_thread(examine, self._context.home), seen, lambda _: None
+        )
 
     def ask_model(self) -> None:
         """Look at the chosen base model (again)."""

@@ -1,173 +1,19 @@
-"""All settings of a training: title, explanation, range and editor of each."""
+"""One setting of a recipe: title, explanation, range and editor."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.recipe import Method, Training
 from phi3studio.gui.widgets.basic import label, restyle
+from phi3studio.gui.wizard.setting_list import Setting
 
 translate = QCoreApplication.translate
-Section = Literal["method", "training"]
-_SECTIONS: dict[Section, type[Method] | type[Training]] = {"method": Method, "training": Training}
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One field of the recipe, in words."""
-
-    section: Section
-    name: str
-    title: str
-    about: str
-
-    @property
-    def kind(self) -> Any:
-        """The field's type."""
-        return _SECTIONS[self.section].model_fields[self.name].annotation
-
-    def limits(self) -> str:
-        """The range in words, from the recipe's own constraints."""
-        low = high = ""
-        for rule in _SECTIONS[self.section].model_fields[self.name].metadata:
-            for key, sign in (("ge", "≥ "), ("gt", "> ")):
-                if (value := getattr(rule, key, None)) is not None:
-                    low = f"{sign}{value:g}"
-            for key, sign in (("le", "≤ "), ("lt", "< ")):
-                if (value := getattr(rule, key, None)) is not None:
-                    high = f"{sign}{value:g}"
-        return ", ".join(part for part in (low, high) if part)
-
-
-def settings() -> list[Setting]:
-    """Every setting, the ones that matter most first."""
-
-    def one(section: Section, name: str, title: str, about: str) -> Setting:
-        return Setting(section, name, title, about)
-
-    return [
-        one(
-            "training",
-            "epochs",
-            translate("Settings", "Epochs"),
-            translate("Settings", "How often every row is seen."),
-        ),
-        one(
-            "training",
-            "max_steps",
-            translate("Settings", "Most steps"),
-            translate("Settings", "Stops after so many steps, whatever the epochs say."),
-        ),
-        one(
-            "training",
-            "learning_rate",
-            translate("Settings", "Learning rate"),
-            translate("Settings", "How large each correction is; too large and it forgets."),
-        ),
-        one(
-            "training",
-            "batch_size",
-            translate("Settings", "Batch size"),
-            translate("Settings", "Rows in one pass; more need more memory."),
-        ),
-        one(
-            "training",
-            "accumulation",
-            translate("Settings", "Accumulation"),
-            translate("Settings", "Passes that make one step: a larger batch in less memory."),
-        ),
-        one(
-            "training",
-            "sequence_length",
-            translate("Settings", "Sequence length"),
-            translate("Settings", "Longest row in tokens; what is longer is cut off."),
-        ),
-        one(
-            "method",
-            "rank",
-            translate("Settings", "Rank (r)"),
-            translate("Settings", "Size of the learned matrices: room for what is new."),
-        ),
-        one(
-            "method",
-            "alpha",
-            translate("Settings", "Alpha"),
-            translate("Settings", "Weight of what was learned; twice the rank is usual."),
-        ),
-        one(
-            "method",
-            "dropout",
-            translate("Settings", "Dropout"),
-            translate("Settings", "Share left out at random, against learning by heart."),
-        ),
-        one(
-            "method",
-            "target_modules",
-            translate("Settings", "Target modules"),
-            translate("Settings", "Which layers get a matrix."),
-        ),
-        one(
-            "training",
-            "schedule",
-            translate("Settings", "Schedule"),
-            translate("Settings", "How the learning rate falls towards the end."),
-        ),
-        one(
-            "training",
-            "warmup",
-            translate("Settings", "Warm-up"),
-            translate("Settings", "Share of the steps in which the learning rate rises."),
-        ),
-        one(
-            "training",
-            "weight_decay",
-            translate("Settings", "Weight decay"),
-            translate("Settings", "Pulls the learned weights towards zero."),
-        ),
-        one(
-            "training",
-            "max_grad_norm",
-            translate("Settings", "Gradient limit"),
-            translate("Settings", "Corrections are clipped to this size."),
-        ),
-        one(
-            "training",
-            "precision",
-            translate("Settings", "Number format"),
-            translate("Settings", "Of the base weights; auto takes the fastest sound one."),
-        ),
-        one(
-            "training",
-            "gradient_checkpointing",
-            translate("Settings", "Gradient checkpointing"),
-            translate("Settings", "Saves memory by computing twice; about a third slower."),
-        ),
-        one(
-            "training",
-            "evaluations",
-            translate("Settings", "Evaluations"),
-            translate("Settings", "How often the held-out rows are measured on the way."),
-        ),
-        one(
-            "training",
-            "checkpoint_minutes",
-            translate("Settings", "Minutes between checkpoints"),
-            translate("Settings", "How much work a power cut may cost."),
-        ),
-        one(
-            "training",
-            "seed",
-            translate("Settings", "Seed"),
-            translate("Settings", "The same seed gives the same model again."),
-        ),
-    ]
 
 
 class SettingField(QWidget):
@@ -211,7 +57,7 @@ class SettingField(QWidget):
         elif isinstance(editor, QComboBox):
             text = ", ".join(value) if isinstance(value, list) else str(value)
             if editor.findText(text) < 0:
-                editor.addItem(text)
+                editor.addItem(text, value)
             editor.setCurrentText(text)
         elif isinstance(editor, QLineEdit) and not editor.hasFocus():
             editor.setText(shown(value))
@@ -225,8 +71,9 @@ class SettingField(QWidget):
             return check
         if choices:
             box = QComboBox()
-            box.addItems(choices)
-            box.activated.connect(lambda i: self._take(box.itemText(i)))
+            for value in choices:
+                box.addItem(str(value), value)
+            box.activated.connect(lambda i: self._take(box.itemData(i)))
             return box
         edit = QLineEdit()
         edit.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -290,11 +137,11 @@ def shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _choices(kind: Any) -> list[str]:
-    """The allowed words of a field, if it has such."""
+def _choices(kind: Any) -> list[object]:
+    """The allowed values of a field, if it has only a few."""
     if get_origin(kind) is Literal:
-        return [str(value) for value in get_args(kind)]
+        return list(get_args(kind))
     for inner in get_args(kind):
         if get_origin(inner) is Literal:
-            return [str(value) for value in get_args(inner)]
+            return list(get_args(inner))
     return []

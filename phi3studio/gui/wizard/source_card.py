@@ -14,16 +14,17 @@ from PySide6.QtWidgets import (
 )
 
 from phi3studio.domain.dataset import ShapeProposal, SourceReport
-from phi3studio.domain.flow import Draft, with_shape, with_source
+from phi3studio.domain.flow import Draft, visit, with_shape, with_source
+from phi3studio.domain.flow_steps import without_data
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.editors import DropZone
-from phi3studio.gui.widgets.rows_table import RowsTable
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.wizard.inspection import Inspection
+from phi3studio.gui.wizard.rows_pager import RowsPager
 from phi3studio.gui.wizard.session import WizardSession
 
 _FILTER = "*.json *.jsonl *.ndjson *.csv *.tsv *.parquet *.arrow *.txt *.gz *.zst *.bz2 *.xz"
@@ -105,7 +106,16 @@ class SourceCard(QWidget):
         look.clicked.connect(self._take_hub)
         self._hub.returnPressed.connect(look.click)
         layout.addLayout(row(1, self._hub, look, 1))
+        layout.addSpacing(12)
+        self._no_data = Button(
+            theme, self.tr("Without data: export or merge a model…"), kind="link"
+        )
+        self._no_data.clicked.connect(self._go_without)
+        layout.addWidget(self._no_data, 0, center)
         return zone
+
+    def _go_without(self) -> None:
+        self._session.take(visit(without_data(self._session.draft), "model"))
 
     def _take_hub(self) -> None:
         self._session.take(with_source(self._session.draft, self._hub.text().strip(), hub=True))
@@ -120,9 +130,9 @@ class SourceCard(QWidget):
         self._card.body.addLayout(self._trouble)
         self._skeleton = Skeleton(theme, 5)
         self._card.body.addWidget(self._skeleton)
-        self._table = RowsTable(self.tr("First rows"))
-        self._table.row_chosen.connect(self.row_chosen)
-        self._card.body.addWidget(self._table)
+        self.rows = RowsPager(self._context, self._inspection)
+        self.rows.row_chosen.connect(self.row_chosen)
+        self._card.body.addWidget(self.rows)
         self._reason = label("", "muted", wrap=True)
         self._shape = QComboBox()
         self._shape.setAccessibleName(self.tr("Shape of the rows"))
@@ -143,7 +153,7 @@ class SourceCard(QWidget):
         facts = self._session.facts.data
         error = facts.error if facts else None
         self._skeleton.setVisible(report is None and error is None)
-        self._table.setVisible(report is not None and bool(report.first))
+        self.rows.setVisible(report is not None and bool(report.first))
         clear(self._trouble)
         self._card.detail.setText("")
         if error is not None:
@@ -175,7 +185,6 @@ class SourceCard(QWidget):
         if report.bytes:
             parts.append(words.size(report.bytes))
         self._card.detail.setText(" · ".join(parts))
-        self._table.show_rows([column.name for column in report.columns], report.first)
         for note in report.notes:
             self._trouble.addWidget(Finding(self._context.theme, "info", note))
         if report is not self._shown:

@@ -7,12 +7,18 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayo
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import exported_bytes
 from phi3studio.domain.flow import edit, to_recipe
+from phi3studio.domain.targets import ALLOWED
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.basic import Card, Finding, clear, label
 from phi3studio.gui.widgets.page import Columns
+from phi3studio.gui.wizard.folded_settings import FoldedSettings
 from phi3studio.gui.wizard.session import WizardSession
+from phi3studio.gui.wizard.setting_list import fidelity_settings, target_settings
+from phi3studio.gui.wizard.steps_card import StepsCard
+
+_INT4 = frozenset({"auto", "quality", "fast", "small"})
 
 
 class _Choice(QWidget):
@@ -73,6 +79,9 @@ class TargetPage(QWidget):
             ),
             "cpu": _Choice(self.tr("Processor (CPU)"), ""),
             "cuda": _Choice(self.tr("NVIDIA GPU (CUDA)"), ""),
+            "azureml": _Choice(
+                "Azure ML", self.tr("the whole run is a job in the workspace of the recipe")
+            ),
         }
         self._run = {
             "cpu": _Choice(
@@ -86,6 +95,10 @@ class TargetPage(QWidget):
             ),
         }
         self._kind = {
+            "auto": _Choice(
+                self.tr("Automatic (int4)"),
+                self.tr("tries the three below and keeps the smallest that is faithful"),
+            ),
             "quality": _Choice(
                 self.tr("Quality (int4, k_quant_mixed)"),
                 self.tr("4 bits, with 8 where it matters: nearly as good as the original"),
@@ -104,8 +117,20 @@ class TargetPage(QWidget):
         }
         columns.left.addWidget(self._card(self.tr("Train on"), self._train, self._take_train))
         columns.left.addWidget(self._card(self.tr("Run on"), self._run, self._take_run))
+        self.steps = StepsCard(session)
+        columns.left.addWidget(self.steps)
         columns.left.addStretch(1)
-        columns.right.addWidget(self._card(self.tr("Quantisation"), self._kind, self._take_kind))
+        theme = context.theme
+        self._kinds = self._card(self.tr("Quantisation"), self._kind, self._take_kind)
+        columns.right.addWidget(self._kinds)
+        self.int4 = FoldedSettings(
+            theme, session, "target", self.tr("4 bits in detail"), target_settings()
+        )
+        self.fidelity = FoldedSettings(
+            theme, session, "target", self.tr("Faithful enough"), fidelity_settings()
+        )
+        columns.right.addWidget(self.int4)
+        columns.right.addWidget(self.fidelity)
         columns.right.addStretch(1)
         session.changed.connect(self._draw)
 
@@ -125,25 +150,29 @@ class TargetPage(QWidget):
         self._session.edit("target", target={"provider": key})
 
     def _take_kind(self, key: str) -> None:
-        changes = (
-            {"quantisation": "int4", "int4": key}
-            if key in {"quality", "fast", "small"}
-            else {"quantisation": key}
-        )
+        changes = {"quantisation": "int4", "int4": key} if key in _INT4 else {"quantisation": key}
         self._session.edit("target", target=changes)
 
     def _draw(self) -> None:
-        target = self._session.draft.target
+        draft = self._session.draft
+        target = draft.target
+        self._kinds.setEnabled("quantise" in draft.steps)
+        self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
+        self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))
+        self._train["azureml"].setVisible(draft.azure is not None)
         self._train[target.train_on].radio.setChecked(True)
         self._run[target.provider].radio.setChecked(True)
         chosen = target.int4 if target.quantisation == "int4" else target.quantisation
         self._kind[chosen].radio.setChecked(True)
         self._draw_machine()
-        on_cpu = target.provider == "cpu"
-        for key in ("fp16", "bf16"):
-            self._kind[key].set_reason(
-                self.tr("not on a processor: choose int4 or fp32 for it") if on_cpu else ""
-            )
+        allowed = ALLOWED[target.provider]
+        device = {
+            "cpu": self.tr("not on a processor"),
+            "cuda": self.tr("not on CUDA"),
+            "dml": self.tr("not on DirectML"),
+        }[target.provider]
+        for key in ("fp32", "fp16", "bf16"):
+            self._kind[key].set_reason("" if key in allowed else device)
         self._draw_sizes()
         clear(self._notes)
         for problem in self._session.problems("target"):
@@ -180,11 +209,7 @@ class TargetPage(QWidget):
                 if machine.directml_reason == "not_windows"
                 else self.tr("needs the directml flavour of Phi-3 Studio")
             )
-        flavours = machine.runtimes + machine.genais
-        if (
-            not any("gpu" in name or "cuda" in name for name in flavours)
-            and self._session.draft.target.provider != "cuda"
-        ):
+        if "cuda" not in machine.flavours and self._session.draft.target.provider != "cuda":
             self._run["cuda"].set_reason(self.tr("needs the cuda flavour of Phi-3 Studio"))
 
     def _draw_sizes(self) -> None:
@@ -193,9 +218,7 @@ class TargetPage(QWidget):
             return
         for key, choice in self._kind.items():
             changes = (
-                {"quantisation": "int4", "int4": key}
-                if key in {"quality", "fast", "small"}
-                else {"quantisation": key}
+                {"quantisation": "int4", "int4": key} if key in _INT4 else {"quantisation": key}
             )
             try:
                 recipe = to_recipe(edit(self._session.draft, "target", target=changes))

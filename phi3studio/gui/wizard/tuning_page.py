@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from PySide6.QtWidgets import QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.fit import estimate_draft
@@ -15,12 +15,13 @@ from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line, row
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
 from phi3studio.gui.widgets.page import Columns
 from phi3studio.gui.wizard.estimate_card import EstimateCard
 from phi3studio.gui.wizard.model_page import ChoiceCard
 from phi3studio.gui.wizard.session import WizardSession
-from phi3studio.gui.wizard.setting_fields import Setting, SettingField, settings
+from phi3studio.gui.wizard.setting_fields import SettingField
+from phi3studio.gui.wizard.setting_list import Setting, training_settings
 
 
 class _PresetCard(ChoiceCard):
@@ -102,7 +103,7 @@ class TuningPage(QWidget):
         fields.setContentsMargins(0, 0, 0, 0)
         fields.setSpacing(4)
         self.fields: list[SettingField] = []
-        for index, setting in enumerate(settings()):
+        for index, setting in enumerate(training_settings()):
             if index:
                 fields.addWidget(line())
             field = SettingField(setting, self._apply)
@@ -118,6 +119,11 @@ class TuningPage(QWidget):
         card = Card(self.tr("Method"))
         known = set(get_args(Method.model_fields["kind"].annotation))
         self._methods: dict[str, QRadioButton] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        card.body.addLayout(grid)
         for kind, title, about in (
             ("lora", "LoRA", self.tr("small matrices beside the frozen weights")),
             ("qlora", "QLoRA", self.tr("the same over weights in 4 bits: a third of the memory")),
@@ -131,7 +137,8 @@ class TuningPage(QWidget):
             if kind not in known:
                 radio.setEnabled(False)
                 text = self.tr("not available: this version trains with LoRA")
-            card.body.addLayout(row(radio, label(text, "small", wrap=True)))
+            grid.addWidget(radio, grid.rowCount(), 0)
+            grid.addWidget(label(text, "small", wrap=True), grid.rowCount() - 1, 1)
         return card
 
     def show_all(self, shown: bool) -> None:

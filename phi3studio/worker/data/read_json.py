@@ -210,7 +210,7 @@ class _Pieces:
         self.line += part.count(b"\n")
         if self.given - self.row_start > LINE_BYTES:
             raise InputError(
-                "data.rowtoo_long",
+                "data.row_too_long",
                 f"{self._file.path}: the row at line {self.line} is longer than "
                 f"{LINE_BYTES // CHUNK} MiB.",
                 "Divide it, or remove it.",

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.models import is_hub_id
+from phi3studio.runs.downloads import DownloadLog, Outcome
 from phi3studio.runs.files import write_atomically
 from phi3studio.runs.hub_cache import HubCache
 from phi3studio.runs.model_folder import check_model_folder, is_whole, remote_code_files
@@ -63,7 +65,18 @@ def get_model(
     hub = Hub.of_user()
     tell({"activity": f"asking for {hub_id}"})
     download = Download(hub, store.cache, tell, check, patience or Patience())
-    folder, fetched = download.run(hub_id, wanted, with_code)
+    outcome: Outcome = "failed"
+    try:
+        folder, fetched = download.run(hub_id, wanted, with_code)
+        outcome = "done"
+    except Cancelled:
+        outcome = "stopped"
+        raise
+    finally:
+        traffic = download.traffic
+        DownloadLog(store.home.root).record(
+            hub_id, "model", traffic.hosts(hub.endpoint), traffic.bytes, outcome
+        )
     return _got(source, folder, fetched)
 
 
@@ -77,6 +90,26 @@ def _got(source: str, folder: Path, fetched: int) -> dict[str, Any]:
     }
 
 
+class Traffic:
+    """Where the bytes came from, and how many. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self._hosts: set[str] = set()
+        self._lock = threading.Lock()
+
+    def came(self, host: str, count: int) -> None:
+        """Bytes have arrived from *host*."""
+        with self._lock:
+            self._hosts.add(host)
+            self.bytes += count
+
+    def hosts(self, endpoint: str) -> tuple[str, ...]:
+        """The hub that was asked, then the hosts that it sent us on to."""
+        first = urlsplit(endpoint).hostname or endpoint
+        return (first, *sorted(self._hosts - {first}))
+
+
 @dataclass(frozen=True)
 class Download:
     """One way to fetch: from *hub* into *cache*, telling progress, stopping when *check* raises."""
@@ -86,6 +119,7 @@ class Download:
     tell: Tell
     check: Check
     patience: Patience
+    traffic: Traffic = field(default_factory=Traffic)
 
     def run(self, hub_id: str, revision: str | None, with_code: bool = False) -> tuple[Path, int]:
         """The whole snapshot's folder, and how many bytes were fetched for it."""
@@ -159,6 +193,7 @@ class Download:
                     meter.of(file),
                     check,
                     self.patience,
+                    self.traffic.came,
                 )
                 partial.replace(blob)
             _point(self._snapshot(model) / file.path, blob)

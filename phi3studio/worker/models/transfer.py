@@ -75,15 +75,17 @@ def fetch(
     on_bytes: Callable[[int], None],
     check: Check,
     patience: Patience,
+    came: Callable[[str, int], None] = lambda host, count: None,
 ) -> None:
     """Bring *partial* to the whole, verified content of *file*.
 
-    What *partial* holds already is not fetched again. *on_bytes* hears how many bytes are there.
+    What *partial* holds already is not fetched again. *on_bytes* hears how many bytes are there,
+    *came* from which host how many arrived.
     Raises what *check* raises, the library's error when it does not pass, and
     :class:`RunError` when the content is wrong twice.
     """
     for _ in range(2):
-        transfer = _Transfer(url, headers, file, partial, on_bytes)
+        transfer = _Transfer(url, headers, file, partial, on_bytes, came)
         _complete(transfer, check, patience)
         if transfer.is_right():
             return
@@ -131,6 +133,7 @@ class _Transfer:
         file: RemoteFile,
         partial: Path,
         on_bytes: Callable[[int], None],
+        came: Callable[[str, int], None],
     ) -> None:
         self.file = file
         self.received = 0
@@ -139,6 +142,7 @@ class _Transfer:
         self._headers = headers
         self._partial = partial
         self._on_bytes = on_bytes
+        self._came = came
         self._size = partial.stat().st_size if partial.is_file() else 0
         if self._size > file.bytes:
             partial.unlink()
@@ -179,6 +183,7 @@ class _Transfer:
                 for block in blocks(response, timeout_s):
                     check()
                     self.received += len(block)
+                    self._came(response.url.host, len(block))
                     # More than was promised is not this file; the rest of it is not wanted.
                     data = block[: self.file.bytes - self._size]
                     target.write(data)

@@ -83,6 +83,11 @@ class Attempt:
         return Path(named) if named is not None else None
 
     @property
+    def keeps_adapter_apart(self) -> bool:
+        """Whether the export is the base model with the adapter beside it."""
+        return self.adapter is not None and "merge" not in self.recipe.steps
+
+    @property
     def merged(self) -> Path:
         """Where the merged model goes: a result if nothing is made of it, else a half-product."""
         return self.run.work / "merged" if "quantise" in self.recipe.steps else self.run.merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from phi3studio.runs.model_folder import is_whole
 from phi3studio.worker import olive_config as oc
 from phi3studio.worker.stages.attempt import Attempt
 
@@ -11,7 +12,7 @@ from phi3studio.worker.stages.attempt import Attempt
 def is_done(attempt: Attempt) -> bool:
     """Whether the merged model is there, or what was to be made of it."""
     built = "quantise" in attempt.recipe.steps and attempt.run.model.is_dir()
-    return built or attempt.merged.is_dir()
+    return built or is_whole(attempt.merged)
 
 
 def do(attempt: Attempt) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.estimate import ModelSize
+from phi3studio.domain.targets import check_target
 from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.preflight import check_disk
 from phi3studio.worker.data.prepare import Prepared, load_prepared, prepare
@@ -24,6 +25,7 @@ def is_done(attempt: Attempt) -> bool:
 def do(attempt: Attempt) -> None:
     """Open the model and prepare the data. After this nothing may reach the network."""
     recipe = attempt.recipe
+    check_target(recipe)
     attempt.say("opening the model")
     trusted = recipe.model.trust_remote_code
     model = resolve_model(recipe.model.source, attempt.say, revision=recipe.model.revision)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from phi3studio.domain.events import Verified
+from phi3studio.domain.recipe import Int4Preset, Recipe
 from phi3studio.worker import olive_config as oc
 from phi3studio.worker.stages.attempt import Attempt
+
+CALIBRATING = "calibrating the int4 weights"
+"""The activity that is reported for every linear layer."""
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -17,7 +23,24 @@ def is_done(attempt: Attempt) -> bool:
 
 
 def do(attempt: Attempt) -> None:
-    """Build the ONNX model of the recipe's target and see that it loads and answers."""
+    """Build the ONNX model of the recipe's target and see that it loads and answers.
+
+    For ``target.int4: auto`` the smallest faithful one of several.
+    """
+    from phi3studio.worker.export import failed_folder
+
+    target = attempt.recipe.target
+    if target.quantisation == "int4" and target.int4 == "auto":
+        _build_smallest(attempt)
+    else:
+        _build(attempt, attempt.recipe, attempt.run.model)
+    # What an earlier attempt could not use.
+    shutil.rmtree(failed_folder(attempt.run.model), ignore_errors=True)
+    attempt.artifact("model", attempt.run.model)
+
+
+def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
+    """Build what *recipe* says into the folder *model*."""
     attempt.say("building the ONNX model")
     from phi3studio.worker import passes
     from phi3studio.worker.export import place_exported
@@ -25,30 +48,86 @@ def do(attempt: Attempt) -> None:
 
     opened = attempt.opened
     scratch = attempt.scratch("quantise")
+    if attempt.keeps_adapter_apart:
+        made = _build_apart(attempt, recipe, scratch)
+        attempt.say("checking that it loads and answers")
+        place_exported(made, model, recipe, opened.stop, _probe(attempt), attempt.governor.threads)
+        shutil.rmtree(scratch, ignore_errors=True)
+        return
     config = oc.build_config(
-        attempt.recipe,
+        recipe,
         source(attempt),
         scratch / "output",
         scratch / "cache",
         calibration=_calibration(attempt, scratch),
     )
-    tell = attempt.on_row("calibrating the int4 weights")
+    tell = attempt.on_row(CALIBRATING)
     done = itertools.count(1)
     total = opened.facts.linear_layers
     hooks = passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
     with passes.pass_hooks(hooks):
         made = run_workflow(config, scratch / "tmp").model
     attempt.say("checking that it loads and answers")
-    place_exported(
-        made,
-        attempt.run.model,
-        attempt.recipe,
-        opened.stop,
-        _probe(attempt),
-        attempt.governor.threads,
-    )
-    attempt.artifact("model", attempt.run.model)
+    place_exported(made, model, recipe, opened.stop, _probe(attempt), attempt.governor.threads)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _build_apart(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
+    """Build the base model with the adapter beside it; returns the folder of both."""
+    from phi3studio.worker.apart import attach_adapter, check_can_be_apart, float_nodes
+    from phi3studio.worker.olive_run import run_workflow
+
+    adapter = attempt.adapter
+    assert adapter is not None
+    check_can_be_apart(adapter, recipe.target.provider)
+    nodes = float_nodes(attempt.opened.model)
+    config = oc.apart_config(
+        recipe, attempt.opened.model, adapter, nodes, scratch / "output", scratch / "cache"
+    )
+    made = run_workflow(config, scratch / "tmp").model
+    folder = made if made.is_dir() else made.parent
+    # Olive's own file would be the same, but other adapters are converted here too.
+    for file in folder.glob("*.onnx_adapter"):
+        file.unlink()
+    attach_adapter(adapter, folder, recipe.slug)
+    return folder
+
+
+def _build_smallest(attempt: Attempt) -> None:
+    from phi3studio.worker import auto
+    from phi3studio.worker.stages import verify
+
+    def build(preset: Int4Preset, model: Path) -> None:
+        target = attempt.recipe.target.model_copy(update={"int4": preset})
+        _build(attempt, attempt.recipe.model_copy(update={"target": target}), model)
+
+    def judge(model: Path) -> Verified:
+        compared = dataclasses.replace(verify.comparison(attempt), exported=model)
+        for role in (compared.reference, "exported"):
+            activity = f"measuring the {role} model"
+            if not compared.is_kept(role):
+                attempt.say(activity)
+            compared.measure(role, attempt.on_row(activity))
+        verdict = compared.verdict()
+        assert verdict is not None  # There is an exported model.
+        return verdict
+
+    chosen = auto.choose(attempt.run, build, judge, attempt.say)
+    sizes = ", ".join(
+        f"{item.preset} ({item.bytes / 1e6:.0f} MB): {'' if item.faithful else 'not '}faithful"
+        for item in auto.tried(attempt.run)
+    )
+    if chosen.faithful:
+        attempt.notice(
+            "export.auto",
+            f"The smallest faithful int4 preset is {chosen.preset}. Tried: {sizes}.",
+        )
+    else:
+        attempt.notice(
+            "export.auto_none",
+            f"No int4 preset is faithful; {chosen.preset}, the best, is kept. Tried: {sizes}.",
+            "warning",
+        )
 
 
 def source(attempt: Attempt) -> Path:
@@ -71,7 +150,7 @@ def _calibration(attempt: Attempt, folder: Path) -> Path | None:
 
 def _probe(attempt: Attempt) -> Sequence[int]:
     """Ids of one prompt: of a held-out row, or of a few words where there is no data."""
-    from phi3studio.worker.evaluate import load_held_out
+    from phi3studio.worker.held_out import load_held_out
 
     if attempt.opened.prepared is not None:
         return load_held_out(attempt.prepared.held_out).rows[0].prompt_ids

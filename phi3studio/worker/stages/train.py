@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phi3studio.domain.estimate import total_steps
 from phi3studio.worker import olive_config as oc
+from phi3studio.worker.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
+
+if TYPE_CHECKING:
+    from phi3studio.worker.best import BestAdapter
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -19,6 +24,7 @@ def do(attempt: Attempt) -> None:
     """Train the adapter and place it in the run's folder."""
     attempt.say("starting the training")
     from phi3studio.worker import passes, train
+    from phi3studio.worker.best import BestAdapter, best_callback, stopped_at
     from phi3studio.worker.export import place_adapter
     from phi3studio.worker.olive_run import run_workflow
 
@@ -38,8 +44,10 @@ def do(attempt: Attempt) -> None:
         device=attempt.device,
         precision=attempt.precision,
         target_modules=attempt.opened.facts.target_modules(recipe.method.target_modules),
-        eval_steps=max(1, steps // evaluations) if evaluations else None,
+        eval_steps=-(-steps // evaluations) if evaluations else None,
+        extra=shared_batch(recipe.training),
     )
+    best = BestAdapter(run.checkpoints)
     callback = train.RunCallback(
         attempt.emit,
         attempt.control,
@@ -47,17 +55,35 @@ def do(attempt: Attempt) -> None:
         attempt.governor,
         interval_s=60 * recipe.training.checkpoint_minutes,
     )
+    patience = recipe.training.early_stopping
+    watch = best_callback(best, patience, attempt.notice, keep=recipe.training.keep_best)
     hooks = passes.PassHooks(
-        callbacks=[callback],
+        callbacks=[callback, watch] if evaluations else [callback],
         on_tokens=callback.count_tokens,
         checkpoint=checkpoint,
+        trained=checkpoint is not None and stopped_at(checkpoint, patience) is not None,
         start_from=Path(recipe.model.adapter) if recipe.model.adapter else None,
+        max_tokens=recipe.training.sequence_length,
+        choose=lambda: _best(attempt, best) if evaluations else None,
     )
     with passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
+    """The adapter of the best evaluation, where that is not the last one."""
+    found = best.read() if attempt.recipe.training.keep_best else None
+    if found is None or found.last:
+        return None
+    attempt.notice(
+        "train.best",
+        f"The adapter of step {found.step} is kept, whose evaluation loss was the lowest "
+        f"({found.loss:.4g}); the last one had {found.last_loss:.4g}.",
+    )
+    return best.folder
 
 
 def _last_checkpoint(attempt: Attempt) -> Path | None:

@@ -1,10 +1,14 @@
-"""Verify: base, merged and exported model on the same held-out rows."""
+"""Verify: base, merged and exported model on the same held-out rows, and the verdict."""
 
 from __future__ import annotations
 
-import gc
+import shutil
 
+from phi3studio.domain.events import Notice, Verified
+from phi3studio.worker.compare import Comparison, contained_adapter
 from phi3studio.worker.stages.attempt import Attempt
+
+SCRATCH = "fidelity"
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -13,26 +17,69 @@ def is_done(attempt: Attempt) -> bool:
 
 
 def do(attempt: Attempt) -> None:
-    """Measure the models that the run has and tell what a user has to know."""
-    from phi3studio.worker.compare import Comparison
-    from phi3studio.worker.evaluate import load_held_out
+    """Measure the models that the run has, judge the exported one and write the model card."""
+    from phi3studio.worker.auto import tried
 
-    opened = attempt.opened
-    comparison = Comparison(
-        base=opened.model,
-        adapter=attempt.adapter,
-        merged=attempt.merged if attempt.merged.is_dir() else None,
-        exported=attempt.run.model if attempt.run.model.is_dir() else None,
-        tokenizer=opened.tokenizer,
-        stop=opened.stop,
-        data=load_held_out(attempt.prepared.held_out),
-        threads=attempt.governor.look(),
-        trust_remote_code=attempt.recipe.model.trust_remote_code,
-    )
-    for role in comparison.roles:
+    candidates = tried(attempt.run)
+    if not candidates:
+        shutil.rmtree(attempt.run.work / SCRATCH, ignore_errors=True)
+    compared = comparison(attempt)
+    for role in compared.roles:
         activity = f"measuring the {role} model"
         attempt.say(activity)
-        attempt.emit(comparison.measure(role, attempt.on_row(activity)))
-        gc.collect()
-    for notice in comparison.findings():
-        attempt.emit(notice)
+        metrics = compared.measure(role, attempt.on_row(activity))
+        if metrics is not None:
+            attempt.emit(metrics)
+    verdict = compared.verdict(candidates)
+    compared.forget()
+    if verdict is not None:
+        attempt.emit(verdict)
+        for notice in notices(verdict):
+            attempt.emit(notice)
+    _write_card(attempt)
+
+
+def comparison(attempt: Attempt) -> Comparison:
+    """The run's models and rows; general text where the recipe has no data."""
+    from phi3studio.worker.calibration import general_rows
+    from phi3studio.worker.held_out import load_held_out
+
+    opened, recipe, run = attempt.opened, attempt.recipe, attempt.run
+    prepared = opened.prepared
+    return Comparison(
+        recipe=recipe,
+        base=opened.model,
+        adapter=contained_adapter(recipe, attempt.adapter, run.model)
+        if "quantise" in recipe.steps
+        else attempt.adapter,
+        merged=attempt.merged if attempt.merged.is_dir() else None,
+        exported=run.model if run.model.is_dir() else None,
+        tokenizer=opened.tokenizer,
+        stop=opened.stop,
+        data=general_rows(opened.tokenizer)
+        if prepared is None
+        else load_held_out(
+            prepared.held_out, prepared.labels, conversation=recipe.rows.messages is not None
+        ),
+        threads=attempt.governor.look(),
+        scratch=run.work / SCRATCH,
+    )
+
+
+def notices(verdict: Verified) -> list[Notice]:
+    """What a user has to know about a verdict, for lists of notices."""
+    return [
+        Notice(level="warning", code=found.code, text=f"{found.text} {found.next}".strip())
+        for found in (*verdict.reasons, *verdict.remarks)
+        if found.code != "fidelity.no_task"
+    ]
+
+
+def _write_card(attempt: Attempt) -> None:
+    from phi3studio.runs.card import write_card
+    from phi3studio.worker.lengths import write_lengths
+
+    if attempt.opened.prepared is not None:
+        write_lengths(attempt.run, attempt.opened.prepared)
+    attempt.say("writing the model card")
+    attempt.artifact("card", write_card(attempt.run))

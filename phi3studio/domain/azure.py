@@ -1,0 +1,261 @@
+"""Where a recipe's job runs in Azure Machine Learning: workspace, compute, data, model, login.
+
+Pure values; the SDK is in ``worker/azure``. Everything that can be said against a section without
+asking the service is said here.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from phi3studio.domain.errors import InputError
+
+Login = Literal["cli", "browser", "managed_identity"]
+JobIdentity = Literal["none", "managed", "user"]
+
+GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04:latest"
+CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
+"""Base images; Python, PyTorch and CUDA's libraries come with the packages of the job."""
+
+_PATTERNS = {
+    "resource_group": (r"[\w.()-]{1,89}[\w()-]", "letters, digits and _ - . ( )"),
+    "workspace": (r"[A-Za-z0-9][\w-]{1,32}", "3 to 33 letters, digits, _ and -"),
+    "compute": (r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?", "letters, digits and -"),
+    "datastore": (r"\w{1,255}", "letters, digits and _"),
+    "experiment": (r"[A-Za-z0-9][\w-]{0,254}", "letters, digits, _ and -"),
+}
+_DATA = (
+    (r"azureml://datastores/[\w-]+/paths/.+", "azureml://datastores/STORE/paths/FOLDER/FILE"),
+    (
+        r"azureml://(?:subscriptions/[^/]+/resource[gG]roups/[^/]+/workspaces/[^/]+/)"
+        r"datastores/[\w-]+/paths/.+",
+        "",
+    ),
+    (r"azureml:[\w.-]+:[\w.-]+", "azureml:NAME:VERSION"),
+    (r"azureml:[\w.-]+@latest", ""),
+)
+_REGISTRY = re.compile(
+    r"azureml://registries/(?P<registry>[\w.-]+)/models/(?P<model>[\w.-]+)"
+    r"(?:/(?:versions/(?P<version>[\w.-]+)|labels/(?P<label>[\w.-]+)))?/?"
+)
+_WORKSPACE_MODEL = re.compile(r"azureml:(?P<model>[\w.-]+)(?::(?P<version>[\w.-]+))?")
+_MAX_GPUS = 16
+
+
+class RegisteredModel(NamedTuple):
+    """A model that Azure ML keeps; ``registry`` is ``None`` for one of the workspace."""
+
+    registry: str | None
+    name: str
+    version: str
+
+
+class HubToken(BaseModel):
+    """Where the job finds the hub's token: a secret of a Key Vault, or a workspace connection.
+
+    The token itself is in no file of ours: the job reads it there with its own identity.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key_vault: str | None = Field(
+        None, description="https://NAME.vault.azure.net; with the secret's name in secret."
+    )
+    secret: str = Field("hf-token", min_length=1, description="Name of the secret in the vault.")
+    connection: str | None = Field(
+        None, description="Name of a connection of the workspace that holds the token."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HubToken:
+        if (self.key_vault is None) == (self.connection is None):
+            raise InputError(
+                "azure.hub_token",
+                "azure.hub_token names "
+                + ("neither a key vault nor a connection." if self.key_vault is None else "two."),
+                "Write azure.hub_token.key_vault: https://NAME.vault.azure.net, or the name of a "
+                "workspace connection as azure.hub_token.connection.",
+            )
+        if self.key_vault is not None and not re.fullmatch(
+            r"https://[A-Za-z0-9-]{3,24}\.vault\.[a-z.]+/?", self.key_vault
+        ):
+            raise InputError(
+                "azure.hub_token",
+                f"azure.hub_token.key_vault is no vault's address: {self.key_vault}",
+                "Write it like https://NAME.vault.azure.net.",
+            )
+        return self
+
+
+class Azure(BaseModel):
+    """The workspace and what the job uses there; needed with ``target.train_on: azureml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    subscription: str = Field(description="Id of the subscription.")
+    resource_group: str = Field(description="Resource group of the workspace.")
+    workspace: str = Field(description="Name of the workspace.")
+    compute: str = Field(
+        description="Name of an AmlCompute cluster, or of an attached Kubernetes cluster (Arc)."
+    )
+    instance_type: str | None = Field(
+        None, description="Kubernetes only: the instance type that the job's pods get."
+    )
+    nodes: int = Field(1, ge=1, le=64, description="Machines that train together.")
+    gpus: int = Field(1, ge=0, le=_MAX_GPUS, description="GPUs of each machine; 0 trains on CPUs.")
+    image: str | None = Field(
+        None, description="Base image of the environment; one of Azure ML's own when absent."
+    )
+    data: str | None = Field(
+        None,
+        description="The rows, where they are in the cloud already: a data asset "
+        "(azureml:NAME:VERSION) or a path of a datastore "
+        "(azureml://datastores/STORE/paths/FILE). Without it data.source is uploaded.",
+    )
+    data_type: Literal["file", "folder"] = Field(
+        "file", description="Whether azure.data is one file or a folder of them."
+    )
+    model: str | None = Field(
+        None,
+        description="The base model of a registry (azureml://registries/R/models/M/versions/V) or "
+        "of the workspace (azureml:NAME:VERSION). Without it model.source counts.",
+    )
+    model_format: Literal["mlflow", "custom"] = Field(
+        "mlflow", description="How that model is stored: an MLflow folder, or plain files."
+    )
+    datastore: str = Field(
+        "workspaceblobstore", description="The datastore that the results are written to."
+    )
+    experiment: str = Field("phi3studio", description="The experiment that holds the job.")
+    login: Login = Field(
+        "cli", description="How this computer signs in: az login, a browser, a managed identity."
+    )
+    job_identity: JobIdentity = Field(
+        "none", description="What the job acts as: the compute's managed identity, or you."
+    )
+    hub_token: HubToken | None = Field(
+        None, description="Where the job finds the hub's token, for models that need one."
+    )
+    hours: float = Field(24.0, gt=0, le=24 * 30, description="The job is ended after so long.")
+
+    @field_validator("subscription")
+    @classmethod
+    def _is_id(cls, value: str) -> str:
+        try:
+            return str(uuid.UUID(value))
+        except ValueError as exc:
+            raise InputError(
+                "azure.subscription",
+                f"azure.subscription is no subscription's id: {value}",
+                "Write the id that “az account show --query id” prints.",
+            ) from exc
+
+    @field_validator("resource_group", "workspace", "compute", "datastore", "experiment")
+    @classmethod
+    def _is_name(cls, value: str, info: object) -> str:
+        name = getattr(info, "field_name", "")
+        pattern, allowed = _PATTERNS[name]
+        if not re.fullmatch(pattern, value):
+            raise InputError(
+                "azure.name",
+                f"azure.{name} cannot be a name in Azure ML: “{value}”.",
+                f"Allowed are {allowed}.",
+            )
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _is_data(cls, value: str | None) -> str | None:
+        if value is not None and not any(re.fullmatch(pattern, value) for pattern, _ in _DATA):
+            ways = " or ".join(way for _, way in _DATA if way)
+            raise InputError(
+                "azure.data",
+                f"azure.data is neither a data asset nor a path of a datastore: {value}",
+                f"Write {ways}.",
+            )
+        return value
+
+    @field_validator("model")
+    @classmethod
+    def _is_model(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_model(value)
+        return value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Azure:
+        if self.hub_token is not None and self.job_identity == "none":
+            raise InputError(
+                "azure.hub_token",
+                "The job is to read the hub's token, but it has no identity to do so.",
+                "Set azure.job_identity: managed, and let the compute's identity read the secret.",
+            )
+        return self
+
+    @property
+    def processes(self) -> int:
+        """Training processes of the job: one per GPU, one per machine without GPUs."""
+        return self.nodes * max(1, self.gpus)
+
+    @property
+    def base_image(self) -> str:
+        """The environment's image."""
+        return self.image or (GPU_IMAGE if self.gpus else CPU_IMAGE)
+
+    @property
+    def where(self) -> str:
+        """The compute, for people."""
+        return f"{self.compute} of the workspace {self.workspace}"
+
+
+def parse_model(text: str) -> RegisteredModel:
+    """A model's address; raises :class:`InputError` for one without a version."""
+    found = _REGISTRY.fullmatch(text)
+    if found is not None and found["version"]:
+        return RegisteredModel(found["registry"], found["model"], found["version"])
+    if found is not None:
+        raise InputError(
+            "azure.model_version",
+            f"The registry model {found['model']} is named without a version, so another run "
+            "could train another model.",
+            f"Write azureml://registries/{found['registry']}/models/{found['model']}/versions/N; "
+            "the model's page in the studio lists the versions.",
+        )
+    own = _WORKSPACE_MODEL.fullmatch(text)
+    if own is not None and own["version"]:
+        return RegisteredModel(None, own["model"], own["version"])
+    if own is not None:
+        raise InputError(
+            "azure.model_version",
+            f"The workspace's model {own['model']} is named without a version.",
+            f"Write azureml:{own['model']}:N.",
+        )
+    raise InputError(
+        "azure.model",
+        f"azure.model is no model of Azure ML: {text}",
+        "Write azureml://registries/REGISTRY/models/MODEL/versions/N or azureml:MODEL:N; a model "
+        "of the hub or of this computer belongs into model.source.",
+    )
+
+
+def share_of_batch(batch_size: int, accumulation: int, processes: int) -> tuple[int, int]:
+    """Batch size and accumulation of one of *processes*, their product together as before.
+
+    So a training takes the same steps on one GPU and on eight. Raises :class:`InputError` where
+    the rows of a step cannot be shared evenly.
+    """
+    rows = batch_size * accumulation
+    if rows % processes:
+        raise InputError(
+            "azure.batch",
+            f"{rows} rows a step (training.batch_size × training.accumulation) cannot be shared "
+            f"by {processes} processes (azure.nodes × azure.gpus).",
+            f"Choose a multiple of {processes} rows a step, or fewer nodes and GPUs.",
+        )
+    share = rows // processes
+    size = next(size for size in range(min(batch_size, share), 0, -1) if share % size == 0)
+    return size, share // size

@@ -1,0 +1,1 @@
+"""Settings: look, computing, folders, sign-in, privacy, about."""

@@ -1,0 +1,31 @@
+"""The field to search with."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QLineEdit, QToolButton
+
+from phi3studio.gui.theme import Theme
+
+
+class SearchField(QLineEdit):
+    """One line with a magnifier and a button that clears it; *name* is said and shown."""
+
+    def __init__(self, theme: Theme, name: str, width: int) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setPlaceholderText(name)
+        self.setAccessibleName(name)
+        self.setFixedWidth(width)
+        self._glass = self.addAction(
+            theme.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition
+        )
+        self._glass.setToolTip(name)
+        self.setClearButtonEnabled(True)
+        theme.changed.connect(self._retint)
+        for button in self.findChildren(QToolButton):
+            if button.defaultAction() is not self._glass:
+                button.setAccessibleName(self.tr("Clear"))
+                button.setToolTip(self.tr("Clear"))
+
+    def _retint(self) -> None:
+        self._glass.setIcon(self._theme.icon("search", "muted"))

@@ -1,0 +1,289 @@
+"""What belongs into a bundle."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from phi3studio import __version__
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Provider, Recipe
+from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
+from phi3studio.domain.template import parse_template
+from phi3studio.runs.bundle.privacy import Scrubber
+from phi3studio.runs.card import FOLDER as CARD
+from phi3studio.runs.card import write_card
+from phi3studio.runs.card.facts import BaseModel, base_model
+from phi3studio.runs.models import ModelStore
+from phi3studio.runs.paths import Home, resources
+from phi3studio.runs.store import RunFolder
+
+What = Literal["model", "adapter", "merged"]
+WHATS: tuple[What, ...] = ("model", "adapter", "merged")
+
+SUMS = "SHA256SUMS"
+LICENCE = "LICENCE-base-model.txt"
+PROMPT = "prompt.json"
+GENERATION = "generation.json"
+
+GENAI: dict[Provider, tuple[str, str]] = {
+    "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.14.1"),
+    "cuda": ("Microsoft.ML.OnnxRuntimeGenAI.Cuda", "0.14.1"),
+    "dml": ("Microsoft.ML.OnnxRuntimeGenAI.DirectML", "0.13.1"),
+}
+"""The .NET package of each flavour, and the release that the models are made for; the Python
+wheels (``domain.targets.FLAVOURS``) have the same releases."""
+
+_TEXTS = {".json", ".jinja", ".md", ".html", ".svg", ".txt", ".py", ".cs", ".csproj"}
+_LARGEST_TEXT = 1024 * 1024
+_LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE", "NOTICE.txt")
+_NEW_TOKENS = 256
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of the bundle: its name with forward slashes, and its content or where it is."""
+
+    name: str
+    content: bytes | Path
+
+    @classmethod
+    def of_text(cls, name: str, text: str) -> Entry:
+        return cls(name, text.encode("utf-8", "replace"))
+
+    @classmethod
+    def of_json(cls, name: str, value: Any) -> Entry:
+        return cls.of_text(name, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    @property
+    def size(self) -> int:
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return self.content.stat().st_size
+
+    @property
+    def is_text(self) -> bool:
+        return isinstance(self.content, bytes) or self.content.suffix in _TEXTS
+
+    def open(self) -> IO[bytes]:
+        if isinstance(self.content, bytes):
+            return io.BytesIO(self.content)
+        return self.content.open("rb")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All files, and what a user has to know of them."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...]
+
+
+def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
+    """Everything that the bundle of *run* holds.
+
+    Raises :class:`InputError` when the run has no such result.
+    """
+    source = _result(run, what)
+    recipe = run.recipe()
+    store = ModelStore(Home(run.path.parent.parent))
+    base_folder = store.folder(recipe.model.source, recipe.model.revision)
+    scrubber = Scrubber.for_run(run, recipe, base_folder)
+    base = base_model(recipe, store)
+    entries = list(_tree(source, what, scrubber))
+    notes: list[str] = []
+    if _add_card(run, scrubber, entries):
+        card = True
+    else:
+        card = False
+        notes.append("The run was not measured, so there is no model card.")
+    entries += _licence(base, base_folder)
+    entries.append(Entry.of_json("recipe.json", scrubber.values(recipe.to_json())))
+    if olive is not None:
+        entries += (
+            entry for entry in _tree(olive, "olive", scrubber) if "/data/" not in entry.name
+        )
+        notes.append(
+            "olive/ lacks the rows of the data: its config names the files, in olive/data, in "
+            "which phi3studio olive export writes them."
+        )
+    prompt: dict[str, Any] | None = None
+    if what == "model":
+        prompt = _prompt(source)
+        entries.append(Entry.of_json(PROMPT, prompt))
+        entries.append(Entry.of_json(GENERATION, _generation(source)))
+        entries += _samples(recipe)
+    notes += scrubber.notes()
+    if what == "model" and prompt is not None:
+        readme = _readme(recipe, base, prompt, card, olive is not None, notes)
+    else:
+        readme = _short_readme(recipe, base, what, notes)
+    return Contents((Entry.of_text("README.md", readme), *entries), tuple(notes))
+
+
+def _result(run: RunFolder, what: What) -> Path:
+    folder = {"model": run.model, "adapter": run.adapter, "merged": run.merged}[what]
+    if folder.is_dir():
+        return folder
+    state = run.state()
+    if state not in ("completed", "failed"):
+        raise InputError(
+            "run.not_completed",
+            f"The run {run.name} is {state}, and has no {what} yet.",
+            f"Wait for it, or go on with phi3studio resume {run.name}.",
+        )
+    step = {"model": "quantise", "adapter": "train", "merged": "merge (without quantise)"}[what]
+    there = [name for name in WHATS if getattr(run, name).is_dir()]
+    raise InputError(
+        "export.nothing_there",
+        f"The run {run.name} has no {what}: that takes the step {step}.",
+        f"It has: {', '.join(there)}; choose with --what." if there else "Run the recipe again.",
+    )
+
+
+def _tree(folder: Path, name: str, scrubber: Scrubber) -> Iterator[Entry]:
+    """The files of a folder, below *name*; paths of this computer taken out of small texts."""
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or file.name.startswith("."):
+            continue
+        inside = f"{name}/{file.relative_to(folder).as_posix()}"
+        if file.suffix in _TEXTS and file.stat().st_size <= _LARGEST_TEXT:
+            text = file.read_text("utf-8", errors="surrogateescape")
+            clean = scrubber.text(text)
+            yield Entry(inside, clean.encode("utf-8", "surrogateescape"))
+        else:
+            yield Entry(inside, file)
+
+
+def _add_card(run: RunFolder, scrubber: Scrubber, entries: list[Entry]) -> bool:
+    folder = run.path / CARD
+    if not folder.is_dir():
+        if not run.view().metrics:
+            return False
+        folder = write_card(run)
+    entries += _tree(folder, CARD, scrubber)
+    return True
+
+
+def _licence(base: BaseModel, folder: Path) -> Iterator[Entry]:
+    lines = [f"The base model of this fine-tune is {base.title}."]
+    if base.hub_id:
+        lines.append(f"Published as {base.hub_id}.")
+    lines.append(
+        f"Its licence: {base.licence}."
+        if base.licence
+        else "Its licence is not known to Phi-3 Studio: ask whoever published it."
+    )
+    if base.licence_link:
+        lines.append(f"The text: {base.licence_link}")
+    if base.licence_asks:
+        lines += ["", base.licence_asks]
+    lines += ["", "A fine-tune is a derivative of its base model: the same terms bind it."]
+    texts = [folder / name for name in _LICENCES if (folder / name).is_file()]
+    for file in texts:
+        lines += ["", f"--- {file.name} ---", "", file.read_text("utf-8", errors="replace")]
+    yield Entry.of_text(LICENCE, "\n".join(lines).rstrip() + "\n")
+
+
+def _prompt(model: Path) -> dict[str, Any]:
+    """How a request becomes the text that the model was trained on."""
+    facts = json.loads((model / "studio.json").read_text("utf-8"))
+    config = json.loads((model / "genai_config.json").read_text("utf-8"))
+    stops = config["model"]["eos_token_id"]
+    value: dict[str, Any] = {"version": 1, "kind": "conversation"}
+    template = facts.get("template")
+    if template is not None:
+        parsed = parse_template(template["prompt"], "prompt")
+        value |= {
+            "kind": "template",
+            "prompt": template["prompt"],
+            "completion": template["completion"],
+            "columns": list(parsed.columns),
+            "required": list(parsed.required),
+        }
+    return value | {
+        "stop": facts["stop"]["text"],
+        "stop_ids": stops if isinstance(stops, list) else [stops],
+        "adapter": facts.get("adapter"),
+    }
+
+
+def _generation(model: Path) -> dict[str, Any]:
+    """The likeliest answer, as it was measured."""
+    config = json.loads((model / "genai_config.json").read_text("utf-8"))
+    return {
+        "version": 1,
+        "max_new_tokens": _NEW_TOKENS,
+        "context": config["model"]["context_length"],
+        "search": {"do_sample": False, "repetition_penalty": 1.0},
+    }
+
+
+def _samples(recipe: Recipe) -> Iterator[Entry]:
+    provider = recipe.target.provider
+    nuget, version = GENAI[provider]
+    folder = resources() / "bundle"
+    yield Entry("samples/python/answer.py", (folder / "python" / "answer.py").read_bytes())
+    wheel = FLAVOURS[provider][0]
+    yield Entry.of_text("samples/python/requirements.txt", f"{wheel}=={version}\n")
+    yield Entry("samples/csharp/Program.cs", (folder / "csharp" / "Program.cs").read_bytes())
+    project = _page("csharp/Answer.csproj.j2", nuget=nuget, version=version)
+    yield Entry.of_text("samples/csharp/Answer.csproj", project)
+
+
+def _readme(
+    recipe: Recipe,
+    base: BaseModel,
+    prompt: dict[str, Any],
+    card: bool,
+    olive: bool,
+    notes: list[str],
+) -> str:
+    columns = prompt.get("columns", [])
+    required = prompt.get("required") or columns
+    usage = (
+        " ".join(f'{name}="…"' for name in required) if len(required) > 1 else '"your text here"'
+    )
+    return _page(
+        "README.md.j2",
+        name=recipe.name,
+        base=base,
+        program=__version__,
+        provider=PROVIDER_TITLES[recipe.target.provider],
+        genai=GENAI[recipe.target.provider][1],
+        template=prompt["kind"] == "template",
+        columns=[f"`{name}`" for name in columns],
+        usage=usage,
+        card=card,
+        olive=olive,
+        notes=notes,
+    )
+
+
+def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[str]) -> str:
+    about = {
+        "adapter": f"A LoRA adapter (PEFT format) over {base.title}, in `adapter/`.",
+        "merged": f"{base.title} with a LoRA adapter merged in, in Hugging Face format in "
+        "`merged/`.",
+        "model": "",
+    }[what]
+    lines = [f"# {recipe.name}", "", f"{about} Made with Phi-3 Studio {__version__}.", ""]
+    lines += [f"- {note}" for note in notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _page(page: str, **values: Any) -> str:
+    environment = Environment(  # noqa: S701 - Markdown and XML of our own values
+        loader=FileSystemLoader(resources() / "bundle"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(page).render(**values)

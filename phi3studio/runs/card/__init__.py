@@ -1,0 +1,66 @@
+"""The model card of a run: what the model is, how good it is, and what it must not be used for.
+
+``card/README.md`` is Markdown with the front matter of the Hugging Face hub and pictures beside
+it; ``card/card.html`` is one page that needs nothing else. Neither holds rows of the data but for
+the sample answers, nor paths of this computer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from phi3studio.runs.card import charts
+from phi3studio.runs.card.facts import CardFacts, gather
+from phi3studio.runs.card.words import FILTERS
+from phi3studio.runs.files import write_atomically
+from phi3studio.runs.paths import resources
+from phi3studio.runs.store import RunFolder
+
+FOLDER = "card"
+MARKDOWN = "README.md"
+HTML = "card.html"
+
+
+def write_card(run: RunFolder) -> Path:
+    """Write the card of *run* from its recipe, manifest and events; returns its folder."""
+    facts = gather(run)
+    pictures = draw(facts)
+    folder = run.path / FOLDER
+    folder.mkdir(exist_ok=True)
+    for name, picture in pictures.items():
+        write_atomically(folder / f"{name}.svg", picture + "\n")
+    for old in folder.glob("*.svg"):
+        if old.stem not in pictures:
+            old.unlink()
+    for file, template, escape in ((MARKDOWN, "card.md.j2", False), (HTML, "card.html.j2", True)):
+        page = _environment(escape).get_template(template)
+        text = page.render(facts=facts, pictures=pictures, colours=charts.colours())
+        write_atomically(folder / file, text.encode("utf-8", "replace").decode("utf-8"))
+    return folder
+
+
+def draw(facts: CardFacts) -> dict[str, str]:
+    """The card's pictures by name, each a whole SVG document."""
+    found = {
+        "loss": charts.loss(facts.curves.loss.points, facts.curves.eval_loss.points),
+        "scores": charts.scores(facts.scores),
+        "confusion": charts.confusion(facts.confusion),
+        "lengths": charts.lengths(facts.lengths),
+    }
+    return {name: picture for name, picture in found.items() if picture is not None}
+
+
+def _environment(escape: bool) -> Environment:
+    # Markdown is not HTML: there the filters ``plain`` and ``fenced`` do what escaping does here.
+    environment = Environment(
+        loader=FileSystemLoader(resources() / "card"),
+        autoescape=escape,  # noqa: S701
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= FILTERS
+    return environment

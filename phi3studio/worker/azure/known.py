@@ -1,0 +1,52 @@
+"""What a run folder remembers of its job, so that a later attempt finds it again."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, replace
+
+from phi3studio.runs.files import write_json
+from phi3studio.runs.store import RunFolder
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class KnownJob:
+    """The job of a run: its name (chosen here, before it is submitted), and what was read of it."""
+
+    name: str
+    submitted: bool = False
+    studio: str | None = None
+    log_bytes: int = 0
+    """So many bytes of the job's log are in the run's."""
+    cancel_sent: bool = False
+
+    def having(self, **changes: object) -> KnownJob:
+        """The same with other values."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def save(self, run: RunFolder) -> None:
+        """Write it into the run's folder."""
+        write_json(run.job_file, {"version": _VERSION, **asdict(self)})
+
+
+def new_job(run: RunFolder) -> KnownJob:
+    """A job that was not submitted; its name is nobody else's."""
+    return KnownJob(f"phi3studio-{run.name}-{secrets.token_hex(3)}")
+
+
+def known_job(run: RunFolder) -> KnownJob | None:
+    """The job that an earlier attempt wrote down; ``None`` without one."""
+    try:
+        values = json.loads(run.job_file.read_text("utf-8"))
+        return KnownJob(
+            str(values["name"]),
+            bool(values.get("submitted")),
+            values.get("studio"),
+            int(values.get("log_bytes", 0)),
+            bool(values.get("cancel_sent")),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,90 @@
+"""From the job's files in the cloud into the run's own: events, and the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from phi3studio.domain.events import (
+    AnyPayload,
+    Artifact,
+    Event,
+    Finished,
+    Notice,
+    Paused,
+    Started,
+    Waiting,
+    parse_event,
+)
+from phi3studio.runs.store import RunFolder
+
+Emit = Callable[[AnyPayload, float | None], None]
+
+
+def read_from(blob: Any, offset: int) -> bytes:
+    """What a growing file has after *offset* bytes; one request. Nothing if it is not there yet."""
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+    try:
+        return bytes(blob.download_blob(offset=offset, max_concurrency=1).readall())
+    except ResourceNotFoundError:
+        return b""
+    except HttpResponseError as exc:
+        if exc.status_code == 416:  # nothing after the offset
+            return b""
+        raise
+
+
+class Relay:
+    """Passes the job's events on, each once, with the time that the job gave it.
+
+    The job's last word and its results are kept back: the run is finished when the results are
+    here and verified.
+    """
+
+    def __init__(self, run: RunFolder, emit: Emit) -> None:
+        self._emit = emit
+        # An earlier attempt passed some on already.
+        self._passed = {_mark(event) for event in run.events()}
+        self._buffer = b""
+        self.offset = 0
+        self.finished: Finished | None = None
+        self.started = False
+        self.artifacts: list[Artifact] = []
+
+    def take(self, data: bytes) -> int:
+        """Pass on the whole lines of *data*, which follows what came before; returns how many."""
+        self.offset += len(data)
+        lines = (self._buffer + data).split(b"\n")
+        self._buffer = lines.pop()
+        events = [event for line in lines if (event := parse_event(line)) is not None]
+        for event in events:
+            self._take(event)
+        return len(events)
+
+    def _take(self, event: Event) -> None:
+        match event.payload:
+            case Finished() as last:
+                self.finished = last
+            case Artifact() as made:
+                self.artifacts.append(made)
+            case Waiting() | Paused():
+                pass
+            case Started() as begun:
+                self.started = True
+                text = f"The job computes on {begun.device} with {begun.threads} threads."
+                self._pass(Event(seq=0, t=event.t, payload=Notice(code="azure.begun", text=text)))
+            case _:
+                self._pass(event)
+
+    def _pass(self, event: Event) -> None:
+        mark = _mark(event)
+        if mark not in self._passed:
+            self._passed.add(mark)
+            self._emit(event.payload, event.t)
+
+
+def _mark(event: Event) -> str:
+    """The same for the same event of the job, whoever numbered it."""
+    return json.dumps([round(event.t, 3), event.payload.model_dump(mode="json")], sort_keys=True)

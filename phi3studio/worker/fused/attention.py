@@ -1,0 +1,80 @@
+"""Attention over packed rows without a mask: each row attends to itself through flash attention.
+
+A dense block-diagonal mask of n tokens has n² elements and forces the slow kernels; told where
+the rows begin, flash attention does only the work inside the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+NAME = "phi3studio_packed"
+
+
+def register() -> bool:
+    """Make :data:`NAME` known to transformers; ``False`` where PyTorch has no such attention."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn  # noqa: F401
+    except ImportError:
+        return False
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, packed_attention)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _no_mask)
+    return True
+
+
+def row_arguments(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
+    """What the model has to hand on to :func:`packed_attention` for rows of these *lengths*."""
+    bounds = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    bounds = bounds.to(device, non_blocking=True)
+    longest = max(lengths)
+    return {
+        "cu_seq_lens_q": bounds,
+        "cu_seq_lens_k": bounds,
+        "max_length_q": longest,
+        "max_length_k": longest,
+    }
+
+
+def packed_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention interface. Shapes: (1, heads, tokens, size) in, (1, tokens, heads,
+    size) out. Takes ``cu_seq_lens_q`` and ``max_length_q`` from :func:`row_arguments`."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    bounds, longest = kwargs["cu_seq_lens_q"], kwargs["max_length_q"]
+    # Flash attention wants (tokens, heads, size), and its own layout of the same memory will do.
+    q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+    left = -1 if sliding_window is None or sliding_window > longest else sliding_window - 1
+    more: dict[str, Any] = {"enable_gqa": True} if q.shape[1] != k.shape[1] else {}
+    out: Any = varlen_attn(
+        q,
+        k,
+        v,
+        bounds,
+        bounds,
+        longest,
+        longest,
+        scale=scaling,
+        window_size=(left, 0),
+        **more,
+    )
+    return out[None], None
+
+
+def _no_mask(*args: Any, **kwargs: Any) -> None:
+    """transformers asks for a mask; the rows' bounds are one already."""
