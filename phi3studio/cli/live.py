@@ -46,7 +46,8 @@ class LiveView:
                 self._status(f"  waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead")
             case Started() as p:
                 again = f", attempt {p.attempt}" if p.attempt > 1 else ""
-                self._line(f"  on {p.device}, {p.threads} threads{again}")
+                threads = f", {p.threads} threads" if p.threads else ""
+                self._line(f"  on {p.device}{threads}{again}")
             case Stage() as p:
                 note = " (kept from the earlier attempt)" if p.resumed else ""
                 self._last_activity = ""

@@ -70,6 +70,19 @@ class HubToken(BaseModel):
         None, description="Name of a connection of the workspace that holds the token."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_token(cls, value: object) -> object:
+        """A text here may be the token itself: it must reach no error message."""
+        if isinstance(value, str):
+            raise InputError(
+                "azure.hub_token",
+                "azure.hub_token holds a text. A token never stands in a recipe.",
+                "Put the token into a Key Vault and write its place: azure.hub_token.key_vault "
+                "and azure.hub_token.secret. If the text was a token, revoke it.",
+            )
+        return value
+
     @model_validator(mode="after")
     def _one_place(self) -> HubToken:
         if (self.key_vault is None) == (self.connection is None):

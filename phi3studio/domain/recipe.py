@@ -262,6 +262,16 @@ class Training(_Section):
         "settings (smaller batches, then gradient checkpointing, then shorter rows).",
     )
 
+    @model_validator(mode="after")
+    def _can_stop_early(self) -> Training:
+        if self.early_stopping and not self.evaluations:
+            raise InputError(
+                "recipe.no_evaluations",
+                "training.early_stopping needs evaluations, but training.evaluations is 0.",
+                "Set training.evaluations to 8 or so, or training.early_stopping to 0.",
+            )
+        return self
+
 
 class Target(_Section):
     """Where the model is trained and where it will run."""

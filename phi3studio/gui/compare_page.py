@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
-    QLineEdit,
     QScrollArea,
     QTableWidget,
     QTableWidgetItem,
@@ -31,6 +30,7 @@ from phi3studio.gui.run.curves import CurvePlot, Series
 from phi3studio.gui.widgets.basic import Card, clear, label
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState
 from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
@@ -59,9 +59,7 @@ class ComparePage(Page):
         self._list_card = Card(self.tr("Runs"))
         self._list_card.setFixedWidth(270)
         self._list_card.detail.setText(self.tr("two to five"))
-        self._search = QLineEdit()
-        self._search.setPlaceholderText(self.tr("Search runs"))
-        self._search.setAccessibleName(self.tr("Search runs"))
+        self._search = SearchField(context.theme, self.tr("Search runs"))
         self._search.textChanged.connect(self._list_runs)
         self._list_card.body.addWidget(self._search)
         area = QScrollArea()

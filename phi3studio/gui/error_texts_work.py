@@ -5,6 +5,17 @@ from __future__ import annotations
 from phi3studio.gui.i18n import QT_TRANSLATE_NOOP
 
 WORK_ERRORS: dict[str, tuple[str, str]] = {
+    "export.not_written": (
+        QT_TRANSLATE_NOOP("Errors", "The bundle could not be written."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "Make room on the disk or choose another place; nothing of it was left behind.",
+        ),
+    ),
+    "export.not_a_bundle": (
+        QT_TRANSLATE_NOOP("Errors", "The folder is no bundle of ours, so it is not replaced."),
+        QT_TRANSLATE_NOOP("Errors", "Choose another place."),
+    ),
     "chat.too_long": (
         QT_TRANSLATE_NOOP("Errors", "The text is longer than what the model can hold."),
         QT_TRANSLATE_NOOP("Errors", "Shorten it, or start a new conversation."),
@@ -76,10 +87,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     "export.exists": (
         QT_TRANSLATE_NOOP("Errors", "The target folder exists already."),
         QT_TRANSLATE_NOOP("Errors", "Choose another folder, or remove that one first."),
-    ),
-    "export.failed": (
-        QT_TRANSLATE_NOOP("Errors", "The model could not be copied."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a folder with enough room that you may write to."),
     ),
     "fidelity.score": (
         QT_TRANSLATE_NOOP(
@@ -244,5 +251,21 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     "bug": (
         QT_TRANSLATE_NOOP("Errors", "An unexpected error occurred."),
         QT_TRANSLATE_NOOP("Errors", "Report it; the details and the log say more."),
+    ),
+    "export.auto": (
+        QT_TRANSLATE_NOOP("Errors", "The smallest faithful int4 preset was chosen."),
+        "",
+    ),
+    "export.auto_none": (
+        QT_TRANSLATE_NOOP("Errors", "No int4 preset is faithful; the best one was kept."),
+        "",
+    ),
+    "export.does_not_run": (
+        QT_TRANSLATE_NOOP("Errors", "The exported model does not run here."),
+        QT_TRANSLATE_NOOP("Errors", "The log says more; another target may help."),
+    ),
+    "export.nothing_there": (
+        QT_TRANSLATE_NOOP("Errors", "The run has nothing of this kind to export."),
+        QT_TRANSLATE_NOOP("Errors", "Choose something that it has."),
     ),
 }

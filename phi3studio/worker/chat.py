@@ -104,6 +104,9 @@ class ChatService:
             name = ""  # its state is unknown: not kept
             raise _stuck(exc, voice) from exc
         finally:
+            if cancel.requested:
+                # Withdrawn at any moment, perhaps between two computations.
+                talk.revive()
             model.conversations.keep(name, talk)
 
     def _write(

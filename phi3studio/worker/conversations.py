@@ -83,19 +83,23 @@ class Conversation:
         self.ids.append(token)
         return token
 
+    def revive(self) -> None:
+        """Make it usable again after its request was withdrawn, wherever it was then."""
+        # The token that was written last may not have been computed yet.
+        del self.ids[-1:]
+        self.generator.revive(len(self.ids))
+
     @contextlib.contextmanager
     def _stopping(self, cancel: Cancel) -> Iterator[None]:
         """A withdrawal ends what is computed inside; raises :class:`Cancelled` then."""
-        cancel.check()
         try:
+            cancel.check()
             with cancel.calling(self.generator.terminate):
                 yield
         except (GenaiError, Cancelled) as exc:
             if not cancel.requested:
                 raise
-            # The token that was written last may not have been computed yet.
-            del self.ids[-1:]
-            self.generator.revive(len(self.ids))
+            self.revive()
             raise Cancelled from exc
 
 

@@ -106,8 +106,13 @@ class _Native:
 def _native() -> _Native:
     import onnxruntime_genai  # it loads ONNX Runtime, which the library needs
 
-    folder = Path(onnxruntime_genai.__file__).parent
-    return _Native(next(folder / name for name in _LIBRARIES if (folder / name).is_file()))
+    package = Path(onnxruntime_genai.__file__).parent
+    # In a frozen app libraries may lie beside the packages.
+    for folder in (package, package.parent):
+        for name in _LIBRARIES:
+            if (folder / name).is_file():
+                return _Native(folder / name)
+    raise GenaiError(f"there is no library of onnxruntime-genai in {package}")
 
 
 class _Owned:

@@ -26,7 +26,7 @@ def choose_device(recipe: Recipe) -> str:
         return "cpu"
     if torch.cuda.is_available():
         return "cuda"
-    if wanted == "auto":
+    if wanted in ("auto", "azureml"):  # a job's machine is not this one
         return "cpu"
     built = torch.version.cuda is not None
     raise InputError(

@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -39,6 +40,7 @@ SERVICES = {
 _TOKEN_VARIABLE = "PHI3STUDIO_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 _CONNECT_TIMEOUT_S = 60.0
 _HELLO_TIMEOUT_S = 10.0
+_WIND_UP_S = 1.0
 _MESSAGE_BYTES = 32 * 1024 * 1024
 
 
@@ -110,8 +112,10 @@ def serve(handlers: Mapping[str, Handler], warm_up: Callable[[], None] | None = 
     connection = _accept(listener, token)
     listener.close()
     if connection is not None:
+        conversation = _Conversation(connection, handlers)
         with contextlib.suppress(OSError):
-            _Conversation(connection, handlers).run()
+            conversation.run()
+        conversation.wind_up(_WIND_UP_S)
     sys.stderr.flush()
     os._exit(0)
 
@@ -174,6 +178,14 @@ class _Conversation:
                     args=(number, str(message.get("method")), dict(message.get("params") or {})),
                     daemon=True,
                 ).start()
+
+    def wind_up(self, limit_s: float) -> None:
+        """The client is gone: withdraw what it asked, and give that time to tidy up."""
+        for cancel in list(self._running.values()):
+            cancel.request()
+        end = time.monotonic() + limit_s
+        while self._running and time.monotonic() < end:
+            time.sleep(0.02)
 
     def _answer(self, number: int, method: str, params: dict[str, Any]) -> None:
         cancel = self._running[number]

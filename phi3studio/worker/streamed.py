@@ -8,6 +8,7 @@ from threading import Thread
 from typing import Any
 
 Item = dict[str, Any]
+_TIDY_S = 1.0
 Tell = Callable[[Item], None]
 
 
@@ -30,9 +31,12 @@ def streamed(work: Callable[[Tell], Item]) -> Generator[Item, None, Item]:
 
     thread = Thread(target=run, daemon=True)
     thread.start()
-    while (item := told.get()) is not None:
-        yield item
-    thread.join()
+    try:
+        while (item := told.get()) is not None:
+            yield item
+    finally:
+        # Nobody listens any more: *work* hears of it itself, and may still have to tidy up.
+        thread.join(_TIDY_S)
     if errors:
         raise errors[0]
     return results[0]

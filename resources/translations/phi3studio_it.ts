@@ -21,7 +21,7 @@
     </message>
     <message>
         <source>Starts from the adapter in {folder}</source>
-        <translation>Parte dall&apos;adattatore in {folder}</translation>
+        <translation>Parte dall’adattatore in {folder}</translation>
     </message>
     <message>
         <source>It is trained further. It has to belong to the base model that is chosen.</source>
@@ -29,7 +29,7 @@
     </message>
     <message>
         <source>It is merged as it is into the base model that is chosen.</source>
-        <translation>Viene fuso così com&apos;è al modello di base scelto.</translation>
+        <translation>Viene fuso così com’è al modello di base scelto.</translation>
     </message>
     <message>
         <source>Start afresh</source>
@@ -64,7 +64,7 @@
     </message>
     <message>
         <source>Progress of the export</source>
-        <translation>Avanzamento dell&apos;esportazione</translation>
+        <translation>Avanzamento dell’esportazione</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -157,7 +157,7 @@
     </message>
     <message>
         <source>Choose another folder.</source>
-        <translation>Scegli un&apos;altra cartella.</translation>
+        <translation>Scegli un’altra cartella.</translation>
     </message>
     <message>
         <source>Base model, untuned: {name}</source>
@@ -406,7 +406,7 @@
     </message>
     <message>
         <source>The environment variable {name} decides.</source>
-        <translation>Decide la variabile d&apos;ambiente {name}.</translation>
+        <translation>Decide la variabile d’ambiente {name}.</translation>
     </message>
     <message>
         <source>Counts for every run that starts from now.</source>
@@ -1144,7 +1144,7 @@
     </message>
     <message>
         <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-        <translation>Scegli un batch o una sequenza più piccoli, o un modello più piccolo.</translation>
+        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
     </message>
     <message>
         <source>A model in {kind} does not run on {device}.</source>
@@ -1160,7 +1160,7 @@
     </message>
     <message>
         <source>Choose another quantisation or another device.</source>
-        <translation>Scegli un&apos;altra quantizzazione o un altro dispositivo.</translation>
+        <translation>Scegli un’altra quantizzazione o un altro dispositivo.</translation>
     </message>
     <message>
         <source>The compressed file expands to far more than a data set holds.</source>
@@ -1220,7 +1220,7 @@
     </message>
     <message>
         <source>Check the order of the roles: user and assistant in turn.</source>
-        <translation>Controlla l&apos;ordine dei ruoli: user e assistant a turno.</translation>
+        <translation>Controlla l’ordine dei ruoli: user e assistant a turno.</translation>
     </message>
     <message>
         <source>There is no text encoding of that name.</source>
@@ -1232,7 +1232,7 @@
     </message>
     <message>
         <source>The data set of the hub cannot be read so.</source>
-        <translation>L&apos;insieme di dati dell&apos;hub non si può leggere così.</translation>
+        <translation>L’insieme di dati dell’hub non si può leggere così.</translation>
     </message>
     <message>
         <source>Choose a configuration and a split that it has.</source>
@@ -1240,7 +1240,7 @@
     </message>
     <message>
         <source>The hub has no such data set that you may read.</source>
-        <translation>L&apos;hub non ha un insieme di dati simile che tu possa leggere.</translation>
+        <translation>L’hub non ha un insieme di dati simile che tu possa leggere.</translation>
     </message>
     <message>
         <source>Check the id (owner/name); accept its terms and sign in if it is gated.</source>
@@ -1248,7 +1248,7 @@
     </message>
     <message>
         <source>The data set of the hub cannot be loaded.</source>
-        <translation>L&apos;insieme di dati dell&apos;hub non si può caricare.</translation>
+        <translation>L’insieme di dati dell’hub non si può caricare.</translation>
     </message>
     <message>
         <source>Check the network and the id.</source>
@@ -1272,7 +1272,7 @@
     </message>
     <message>
         <source>A conversation has no answer of the assistant to learn from.</source>
-        <translation>Una conversazione non ha risposte dell&apos;assistente da imparare.</translation>
+        <translation>Una conversazione non ha risposte dell’assistente da imparare.</translation>
     </message>
     <message>
         <source>Add the answer, or remove the row.</source>
@@ -1320,7 +1320,7 @@
     </message>
     <message>
         <source>Too few rows are left for training.</source>
-        <translation>Restano troppo poche righe per l&apos;addestramento.</translation>
+        <translation>Restano troppo poche righe per l’addestramento.</translation>
     </message>
     <message>
         <source>Add rows, choose a smaller batch, or hold out fewer.</source>
@@ -1368,7 +1368,7 @@
     </message>
     <message>
         <source>The recipe has no data, so there is nothing to train on.</source>
-        <translation>La ricetta non ha dati: non c&apos;è nulla su cui addestrare.</translation>
+        <translation>La ricetta non ha dati: non c’è nulla su cui addestrare.</translation>
     </message>
     <message>
         <source>Choose data, or leave the step Train out.</source>
@@ -1392,7 +1392,7 @@
     </message>
     <message>
         <source>The adapter has another rank or other layers than the recipe, so it cannot be trained further.</source>
-        <translation>L&apos;adattatore ha un altro rango o altri strati rispetto alla ricetta: non si può addestrare oltre.</translation>
+        <translation>L’adattatore ha un altro rango o altri strati rispetto alla ricetta: non si può addestrare oltre.</translation>
     </message>
     <message>
         <source>Set rank and target modules as the details say.</source>
@@ -1460,15 +1460,15 @@
     </message>
     <message>
         <source>This is the app home already.</source>
-        <translation>Questa è già la cartella dell&apos;app.</translation>
+        <translation>Questa è già la cartella dell’app.</translation>
     </message>
     <message>
         <source>Choose another folder.</source>
-        <translation>Scegli un&apos;altra cartella.</translation>
+        <translation>Scegli un’altra cartella.</translation>
     </message>
     <message>
         <source>The new folder and the present one lie inside each other.</source>
-        <translation>La nuova cartella e quella attuale sono una dentro l&apos;altra.</translation>
+        <translation>La nuova cartella e quella attuale sono una dentro l’altra.</translation>
     </message>
     <message>
         <source>Choose a folder beside it, or on another disk.</source>
@@ -1480,11 +1480,11 @@
     </message>
     <message>
         <source>Choose an empty folder to move to, or use the folder as it is.</source>
-        <translation>Scegli una cartella vuota in cui spostare, oppure usa la cartella così com&apos;è.</translation>
+        <translation>Scegli una cartella vuota in cui spostare, oppure usa la cartella così com’è.</translation>
     </message>
     <message>
         <source>A run is still going on, so the app home cannot be moved.</source>
-        <translation>Un&apos;esecuzione è ancora in corso: la cartella dell&apos;app non si può spostare.</translation>
+        <translation>Un’esecuzione è ancora in corso: la cartella dell’app non si può spostare.</translation>
     </message>
     <message>
         <source>Wait for it, or pause it; then start the window again.</source>
@@ -1492,19 +1492,19 @@
     </message>
     <message>
         <source>The app home could not be moved.</source>
-        <translation>La cartella dell&apos;app non si è potuta spostare.</translation>
+        <translation>La cartella dell’app non si è potuta spostare.</translation>
     </message>
     <message>
         <source>Everything is still where it was. Choose another folder.</source>
-        <translation>Tutto è ancora dov&apos;era. Scegli un&apos;altra cartella.</translation>
+        <translation>Tutto è ancora dov’era. Scegli un’altra cartella.</translation>
     </message>
     <message>
         <source>The app home is not there.</source>
-        <translation>La cartella dell&apos;app non c&apos;è.</translation>
+        <translation>La cartella dell’app non c’è.</translation>
     </message>
     <message>
         <source>Connect its disk, or use another folder.</source>
-        <translation>Collega il suo disco, o usa un&apos;altra cartella.</translation>
+        <translation>Collega il suo disco, o usa un’altra cartella.</translation>
     </message>
     <message>
         <source>The folder holds no whole LoRA adapter.</source>
@@ -1512,7 +1512,7 @@
     </message>
     <message>
         <source>Choose the folder of a PEFT adapter; a run keeps its own in adapter/.</source>
-        <translation>Scegli la cartella di un adattatore PEFT; un&apos;esecuzione tiene il proprio in adapter/.</translation>
+        <translation>Scegli la cartella di un adattatore PEFT; un’esecuzione tiene il proprio in adapter/.</translation>
     </message>
     <message>
         <source>Only LoRA adapters can be used.</source>
@@ -1520,11 +1520,11 @@
     </message>
     <message>
         <source>Merge this one with the program that made it, and start from the merged model.</source>
-        <translation>Fondi questo con il programma che l&apos;ha creato e parti dal modello fuso.</translation>
+        <translation>Fondi questo con il programma che l’ha creato e parti dal modello fuso.</translation>
     </message>
     <message>
         <source>The adapter does not fit this base model.</source>
-        <translation>L&apos;adattatore non è adatto a questo modello di base.</translation>
+        <translation>L’adattatore non è adatto a questo modello di base.</translation>
     </message>
     <message>
         <source>Choose the base model that it was trained on.</source>
@@ -1532,15 +1532,15 @@
     </message>
     <message>
         <source>The adapter has no weights in safetensors.</source>
-        <translation>L&apos;adattatore non ha pesi in safetensors.</translation>
+        <translation>L’adattatore non ha pesi in safetensors.</translation>
     </message>
     <message>
         <source>Save it as safetensors with the program that made it.</source>
-        <translation>Salvalo come safetensors con il programma che l&apos;ha creato.</translation>
+        <translation>Salvalo come safetensors con il programma che l’ha creato.</translation>
     </message>
     <message>
         <source>The address does not answer as a model hub does.</source>
-        <translation>L&apos;indirizzo non risponde come un hub di modelli.</translation>
+        <translation>L’indirizzo non risponde come un hub di modelli.</translation>
     </message>
     <message>
         <source>Check HF_ENDPOINT, or whether a sign-in page of the network answers.</source>
@@ -1600,7 +1600,7 @@
     </message>
     <message>
         <source>Accept its licence on the hub with that account, then sign in under Settings.</source>
-        <translation>Accetta la licenza sull&apos;hub con quell&apos;account, poi accedi nelle impostazioni.</translation>
+        <translation>Accetta la licenza sull’hub con quell’account, poi accedi nelle impostazioni.</translation>
     </message>
     <message>
         <source>A GGUF file has to be converted before it can be trained.</source>
@@ -1612,7 +1612,7 @@
     </message>
     <message>
         <source>The hub asks to wait: too many requests came from here.</source>
-        <translation>L&apos;hub chiede di aspettare: troppe richieste da qui.</translation>
+        <translation>L’hub chiede di aspettare: troppe richieste da qui.</translation>
     </message>
     <message>
         <source>Wait some minutes, then go on. What arrived is kept.</source>
@@ -1620,7 +1620,7 @@
     </message>
     <message>
         <source>The hub answered with an error.</source>
-        <translation>L&apos;hub ha risposto con un errore.</translation>
+        <translation>L’hub ha risposto con un errore.</translation>
     </message>
     <message>
         <source>Try again later. What arrived is kept.</source>
@@ -1652,7 +1652,7 @@
     </message>
     <message>
         <source>The hub cannot be reached, or the connection broke.</source>
-        <translation>L&apos;hub non è raggiungibile, o il collegamento si è interrotto.</translation>
+        <translation>L’hub non è raggiungibile, o il collegamento si è interrotto.</translation>
     </message>
     <message>
         <source>Check the connection, then resume. What arrived is kept.</source>
@@ -1664,7 +1664,7 @@
     </message>
     <message>
         <source>Choose another one, or leave it out.</source>
-        <translation>Scegline un&apos;altra, o lasciala vuota.</translation>
+        <translation>Scegline un’altra, o lasciala vuota.</translation>
     </message>
     <message>
         <source>The model has no end token, so its answers could not stop.</source>
@@ -1684,7 +1684,7 @@
     </message>
     <message>
         <source>The hub has no such model that you may see.</source>
-        <translation>L&apos;hub non ha un modello simile che tu possa vedere.</translation>
+        <translation>L’hub non ha un modello simile che tu possa vedere.</translation>
     </message>
     <message>
         <source>Check the spelling; sign in under Settings for a private one.</source>
@@ -1728,7 +1728,7 @@
     </message>
     <message>
         <source>Choose one of the list.</source>
-        <translation>Scegline uno dell&apos;elenco.</translation>
+        <translation>Scegline uno dell’elenco.</translation>
     </message>
     <message>
         <source>The model folder names a file outside of itself.</source>
@@ -1756,7 +1756,7 @@
     </message>
     <message>
         <source>The hub does not accept your token.</source>
-        <translation>L&apos;hub non accetta il tuo token.</translation>
+        <translation>L’hub non accetta il tuo token.</translation>
     </message>
     <message>
         <source>Make a new one and store it under Settings.</source>
@@ -1792,7 +1792,7 @@
     </message>
     <message>
         <source>Choose a completed run, or a folder with genai_config.json.</source>
-        <translation>Scegli un&apos;esecuzione completata, o una cartella con genai_config.json.</translation>
+        <translation>Scegli un’esecuzione completata, o una cartella con genai_config.json.</translation>
     </message>
     <message>
         <source>This model was trained on conversations, not on a template.</source>
@@ -1852,7 +1852,7 @@
     </message>
     <message>
         <source>Something else uses the machine, so nothing was measured.</source>
-        <translation>Qualcos&apos;altro usa il computer: non è stato misurato nulla.</translation>
+        <translation>Qualcos’altro usa il computer: non è stato misurato nulla.</translation>
     </message>
     <message>
         <source>Try again when it is done.</source>
@@ -1860,7 +1860,7 @@
     </message>
     <message>
         <source>This run was written by another version of Phi-3 Studio.</source>
-        <translation>Questa esecuzione è stata scritta da un&apos;altra versione di Phi-3 Studio.</translation>
+        <translation>Questa esecuzione è stata scritta da un’altra versione di Phi-3 Studio.</translation>
     </message>
     <message>
         <source>Open it with that version, or update this one.</source>
@@ -1876,7 +1876,7 @@
     </message>
     <message>
         <source>DirectML cannot switch adapters while it runs.</source>
-        <translation>DirectML non può cambiare adattatore durante l&apos;uso.</translation>
+        <translation>DirectML non può cambiare adattatore durante l’uso.</translation>
     </message>
     <message>
         <source>Add the step Merge, or run on the processor.</source>
@@ -1888,7 +1888,7 @@
     </message>
     <message>
         <source>Another target or quantisation may help; the log holds its last lines.</source>
-        <translation>Un&apos;altra destinazione o quantizzazione può aiutare; il registro contiene le ultime righe.</translation>
+        <translation>Un’altra destinazione o quantizzazione può aiutare; il registro contiene le ultime righe.</translation>
     </message>
     <message>
         <source>The exported model cannot be loaded.</source>
@@ -1896,7 +1896,7 @@
     </message>
     <message>
         <source>Another quantisation may help; the run&apos;s log says more.</source>
-        <translation>Un&apos;altra quantizzazione può aiutare; il registro dice di più.</translation>
+        <translation>Un’altra quantizzazione può aiutare; il registro dice di più.</translation>
     </message>
     <message>
         <source>The target folder exists already.</source>
@@ -1904,15 +1904,23 @@
     </message>
     <message>
         <source>Choose another folder, or remove that one first.</source>
-        <translation>Scegli un&apos;altra cartella, o prima togli quella.</translation>
+        <translation>Scegli un’altra cartella, o prima togli quella.</translation>
     </message>
     <message>
-        <source>The model could not be copied.</source>
-        <translation>Il modello non si è potuto copiare.</translation>
+        <source>The bundle could not be written.</source>
+        <translation>Il pacchetto non si è potuto scrivere.</translation>
     </message>
     <message>
-        <source>Choose a folder with enough room that you may write to.</source>
-        <translation>Scegli una cartella con spazio a sufficienza in cui puoi scrivere.</translation>
+        <source>Make room on the disk or choose another place; nothing of it was left behind.</source>
+        <translation>Libera spazio sul disco o scegli un altro posto; non ne è rimasto nulla.</translation>
+    </message>
+    <message>
+        <source>The folder is no bundle of ours, so it is not replaced.</source>
+        <translation>La cartella non è un nostro pacchetto: non viene sostituita.</translation>
+    </message>
+    <message>
+        <source>Choose another place.</source>
+        <translation>Scegli un altro posto.</translation>
     </message>
     <message>
         <source>The exported model loses more of the task score than is allowed.</source>
@@ -1936,7 +1944,7 @@
     </message>
     <message>
         <source>Some prompts become other tokens than in training.</source>
-        <translation>Alcuni prompt diventano token diversi da quelli dell&apos;addestramento.</translation>
+        <translation>Alcuni prompt diventano token diversi da quelli dell’addestramento.</translation>
     </message>
     <message>
         <source>Take what is special there out of the template.</source>
@@ -1944,11 +1952,11 @@
     </message>
     <message>
         <source>The exported model is much more surprised by the text than the one before the export.</source>
-        <translation>Il modello esportato è molto più sorpreso dal testo di quello prima dell&apos;esportazione.</translation>
+        <translation>Il modello esportato è molto più sorpreso dal testo di quello prima dell’esportazione.</translation>
     </message>
     <message>
         <source>Without data there is no task score: general text was used.</source>
-        <translation>Senza dati non c&apos;è un punteggio del compito: è stato usato un testo generico.</translation>
+        <translation>Senza dati non c’è un punteggio del compito: è stato usato un testo generico.</translation>
     </message>
     <message>
         <source>Add data to have the task measured.</source>
@@ -1968,7 +1976,7 @@
     </message>
     <message>
         <source>Nothing to do here; other programs have to know both tokens.</source>
-        <translation>Qui non c&apos;è nulla da fare; gli altri programmi devono conoscere entrambi.</translation>
+        <translation>Qui non c’è nulla da fare; gli altri programmi devono conoscere entrambi.</translation>
     </message>
     <message>
         <source>The exported model could not be measured on this computer.</source>
@@ -1992,11 +2000,11 @@
     </message>
     <message>
         <source>They overwrite each other&apos;s files. Set the environment up anew with one flavour.</source>
-        <translation>Si sovrascrivono a vicenda. Ricrea l&apos;ambiente con una sola variante.</translation>
+        <translation>Si sovrascrivono a vicenda. Ricrea l’ambiente con una sola variante.</translation>
     </message>
     <message>
         <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
-        <translation>Manca ONNX Runtime o ONNX Runtime GenAI.</translation>
+        <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
     </message>
     <message>
         <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
@@ -2008,7 +2016,7 @@
     </message>
     <message>
         <source>Set the environment up anew.</source>
-        <translation>Ricrea l&apos;ambiente.</translation>
+        <translation>Ricrea l’ambiente.</translation>
     </message>
     <message>
         <source>ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build.</source>
@@ -2020,7 +2028,7 @@
     </message>
     <message>
         <source>{gpu} is there, but the CPU flavour is installed.</source>
-        <translation>C&apos;è {gpu}, ma è installata la variante per CPU.</translation>
+        <translation>C’è {gpu}, ma è installata la variante per CPU.</translation>
     </message>
     <message>
         <source>Install the cuda flavour to train on the GPU.</source>
@@ -2032,15 +2040,15 @@
     </message>
     <message>
         <source>A run takes 2 GB and more while it works.</source>
-        <translation>Un&apos;esecuzione occupa 2 GB e più mentre lavora.</translation>
+        <translation>Un’esecuzione occupa 2 GB o più mentre lavora.</translation>
     </message>
     <message>
         <source>Little memory is free: {free}.</source>
-        <translation>C&apos;è poca memoria libera: {free}.</translation>
+        <translation>La memoria libera è poca: {free}.</translation>
     </message>
     <message>
         <source>Close other programs before a run.</source>
-        <translation>Chiudi altri programmi prima di un&apos;esecuzione.</translation>
+        <translation>Chiudi altri programmi prima di iniziare.</translation>
     </message>
     <message>
         <source>The number of threads follows the cores that are free.</source>
@@ -2052,7 +2060,7 @@
     </message>
     <message>
         <source>The memory was not enough: the run goes on with safer settings.</source>
-        <translation>La memoria non bastava: l&apos;esecuzione continua con impostazioni più prudenti.</translation>
+        <translation>La memoria non bastava: l’esecuzione continua con impostazioni più prudenti.</translation>
     </message>
     <message>
         <source>What a step made is not usable.</source>
@@ -2060,11 +2068,11 @@
     </message>
     <message>
         <source>Resume the run to try the step again; its log says more.</source>
-        <translation>Riprendi l&apos;esecuzione per riprovare il passo; il registro dice di più.</translation>
+        <translation>Riprendi l’esecuzione per riprovare il passo; il registro dice di più.</translation>
     </message>
     <message>
         <source>The run cannot be resumed in its present state.</source>
-        <translation>L&apos;esecuzione non si può riprendere nello stato attuale.</translation>
+        <translation>L’esecuzione non si può riprendere nello stato attuale.</translation>
     </message>
     <message>
         <source>Start it again with changes.</source>
@@ -2072,11 +2080,11 @@
     </message>
     <message>
         <source>No free folder name was found for the run.</source>
-        <translation>Non si è trovato un nome di cartella libero per l&apos;esecuzione.</translation>
+        <translation>Non si è trovato un nome di cartella libero per l’esecuzione.</translation>
     </message>
     <message>
         <source>Give the run another name.</source>
-        <translation>Dai all&apos;esecuzione un altro nome.</translation>
+        <translation>Dai all’esecuzione un altro nome.</translation>
     </message>
     <message>
         <source>The held-out rows of the run are gone or were changed.</source>
@@ -2088,7 +2096,7 @@
     </message>
     <message>
         <source>Olive ignored a setting.</source>
-        <translation>Olive ha ignorato un&apos;impostazione.</translation>
+        <translation>Olive ha ignorato un’impostazione.</translation>
     </message>
     <message>
         <source>This is a fault of Phi-3 Studio: report it with the run&apos;s log.</source>
@@ -2112,7 +2120,7 @@
     </message>
     <message>
         <source>The loss grew without bounds, so the training was stopped.</source>
-        <translation>La perdita è cresciuta senza limiti e l&apos;addestramento è stato fermato.</translation>
+        <translation>La perdita è cresciuta senza limiti e l’addestramento è stato fermato.</translation>
     </message>
     <message>
         <source>Lower the learning rate (a tenth is a good next try) and start again.</source>
@@ -2158,6 +2166,30 @@
         <source>Report it; the details and the log say more.</source>
         <translation>Segnalalo; i dettagli e il registro dicono di più.</translation>
     </message>
+    <message>
+        <source>The smallest faithful int4 preset was chosen.</source>
+        <translation>È stata scelta la più piccola variante int4 fedele.</translation>
+    </message>
+    <message>
+        <source>No int4 preset is faithful; the best one was kept.</source>
+        <translation>Nessuna variante int4 è fedele; è stata tenuta la migliore.</translation>
+    </message>
+    <message>
+        <source>The exported model does not run here.</source>
+        <translation>Il modello esportato qui non funziona.</translation>
+    </message>
+    <message>
+        <source>The log says more; another target may help.</source>
+        <translation>Il registro dice di più; un’altra destinazione può aiutare.</translation>
+    </message>
+    <message>
+        <source>The run has nothing of this kind to export.</source>
+        <translation>L’esecuzione non ha nulla di questo tipo da esportare.</translation>
+    </message>
+    <message>
+        <source>Choose something that it has.</source>
+        <translation>Scegli qualcosa che ha.</translation>
+    </message>
 </context>
 <context>
     <name>EstimateCard</name>
@@ -2199,7 +2231,7 @@
     </message>
     <message>
         <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-        <translation>Scegli un batch o una sequenza più piccoli, o un modello più piccolo.</translation>
+        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
     </message>
     <message>
         <source>The disk has too little room.</source>
@@ -2226,7 +2258,7 @@
     </message>
     <message>
         <source>Progress of the export</source>
-        <translation>Avanzamento dell&apos;esportazione</translation>
+        <translation>Avanzamento dell’esportazione</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -2238,7 +2270,7 @@
     </message>
     <message>
         <source>The export was cancelled; nothing is left of it.</source>
-        <translation>L&apos;esportazione è stata annullata; non ne resta nulla.</translation>
+        <translation>L’esportazione è stata annullata; non ne resta nulla.</translation>
     </message>
     <message numerus="yes">
         <source>%Ln file(s)</source>
@@ -2253,7 +2285,7 @@
     </message>
     <message>
         <source>Open folder</source>
-        <translation>Apri cartella</translation>
+        <translation>Apri la cartella</translation>
     </message>
 </context>
 <context>
@@ -2276,7 +2308,7 @@
     </message>
     <message>
         <source>Only the adapter (LoRA)</source>
-        <translation>Solo l&apos;adattatore (LoRA)</translation>
+        <translation>Solo l’adattatore (LoRA)</translation>
     </message>
     <message>
         <source>As a folder</source>
@@ -2311,7 +2343,7 @@
     </message>
     <message>
         <source>Discard what is here of {name}</source>
-        <translation>Scarta ciò che c&apos;è di {name}</translation>
+        <translation>Scarta ciò che c’è di {name}</translation>
     </message>
     <message>
         <source>Pause fetching {name}</source>
@@ -2380,7 +2412,7 @@
     </message>
     <message>
         <source>App home</source>
-        <translation>Cartella dell&apos;app</translation>
+        <translation>Cartella dell’app</translation>
     </message>
     <message>
         <source>Runs</source>
@@ -2396,7 +2428,7 @@
     </message>
     <message>
         <source>Hub models</source>
-        <translation>Modelli dell&apos;hub</translation>
+        <translation>Modelli dell’hub</translation>
     </message>
     <message>
         <source>Open {folder}</source>
@@ -2404,15 +2436,15 @@
     </message>
     <message>
         <source>Change the app home…</source>
-        <translation>Cambia la cartella dell&apos;app…</translation>
+        <translation>Cambia la cartella dell’app…</translation>
     </message>
     <message>
         <source>The environment variable PHI3STUDIO_HOME decides where the app home is.</source>
-        <translation>La variabile d&apos;ambiente PHI3STUDIO_HOME decide dov&apos;è la cartella dell&apos;app.</translation>
+        <translation>La variabile d’ambiente PHI3STUDIO_HOME decide dov’è la cartella dell’app.</translation>
     </message>
     <message>
         <source>Choose the new app home</source>
-        <translation>Scegli la nuova cartella dell&apos;app</translation>
+        <translation>Scegli la nuova cartella dell’app</translation>
     </message>
     <message>
         <source>Keep everything in {folder}?</source>
@@ -2420,7 +2452,7 @@
     </message>
     <message>
         <source>It counts from the next start of the window. “Move” takes all runs, models, transcripts and settings along ({size}); the old folder is then gone. “Begin there” uses the folder as it is: what you have now stays in the old one and is not shown until you choose that one again.</source>
-        <translation>Vale dal prossimo avvio della finestra. “Sposta” porta con sé esecuzioni, modelli, trascrizioni e impostazioni ({size}); la vecchia cartella poi non c&apos;è più. “Inizia lì” usa la cartella così com&apos;è: ciò che hai ora resta nella vecchia e non si vede finché non scegli di nuovo quella.</translation>
+        <translation>Vale dal prossimo avvio della finestra. «Sposta» porta con sé esecuzioni, modelli, trascrizioni e impostazioni ({size}); la vecchia cartella poi non c’è più. «Inizia lì» usa la cartella così com’è: ciò che hai ora resta nella vecchia e non si vede finché non scegli di nuovo quella.</translation>
     </message>
     <message>
         <source>Begin there</source>
@@ -2727,7 +2759,7 @@
     </message>
     <message>
         <source>Open folder</source>
-        <translation>Apri cartella</translation>
+        <translation>Apri la cartella</translation>
     </message>
     <message>
         <source>Delete {name}</source>
@@ -2833,7 +2865,7 @@
     </message>
     <message>
         <source>Open the whole list</source>
-        <translation>Apri l&apos;elenco completo</translation>
+        <translation>Apri l’elenco completo</translation>
     </message>
     <message>
         <source>Downloads</source>
@@ -2984,7 +3016,7 @@
     </message>
     <message>
         <source>Open folder</source>
-        <translation>Apri cartella</translation>
+        <translation>Apri la cartella</translation>
     </message>
     <message numerus="yes">
         <source>on %Ln row(s) it has not seen</source>
@@ -3141,7 +3173,7 @@
     </message>
     <message>
         <source>Choose another folder.</source>
-        <translation>Scegli un&apos;altra cartella.</translation>
+        <translation>Scegli un’altra cartella.</translation>
     </message>
     <message>
         <source>Asking Olive; this takes a few seconds…</source>
@@ -3654,7 +3686,7 @@
     </message>
     <message>
         <source>Exports the adapter of the evaluation with the lowest loss, not the last one.</source>
-        <translation>Esporta l&apos;adattatore della valutazione con la perdita più bassa, non l&apos;ultimo.</translation>
+        <translation>Esporta l’adattatore della valutazione con la perdita più bassa, non l’ultimo.</translation>
     </message>
     <message>
         <source>Stop early</source>
@@ -3670,7 +3702,7 @@
     </message>
     <message>
         <source>Goes on from the last checkpoint with smaller batches, then with gradient checkpointing, then with shorter rows.</source>
-        <translation>Riparte dall&apos;ultimo punto di ripresa con batch più piccoli, poi con il gradient checkpointing, poi con righe più corte.</translation>
+        <translation>Riparte dall’ultimo punto di ripresa con batch più piccoli, poi con il gradient checkpointing, poi con righe più corte.</translation>
     </message>
     <message>
         <source>Rank-stabilised</source>
@@ -3936,7 +3968,7 @@
     </message>
     <message>
         <source>The app home is not there</source>
-        <translation>La cartella dell&apos;app non c&apos;è</translation>
+        <translation>La cartella dell’app non c’è</translation>
     </message>
     <message>
         <source>Perhaps its disk is not connected. Nothing is changed by waiting.</source>
@@ -3977,11 +4009,11 @@
     </message>
     <message>
         <source>the adapter learns from your rows</source>
-        <translation>l&apos;adattatore impara dalle tue righe</translation>
+        <translation>l’adattatore impara dalle tue righe</translation>
     </message>
     <message>
         <source>the adapter is put into the base model; without it, it stays beside</source>
-        <translation>l&apos;adattatore entra nel modello di base; senza, gli resta accanto</translation>
+        <translation>l’adattatore entra nel modello di base; senza, gli resta accanto</translation>
     </message>
     <message>
         <source>the ONNX model is built, which the chat and other programs run</source>
@@ -4005,7 +4037,7 @@
     </message>
     <message>
         <source>the only step</source>
-        <translation>l&apos;unico passo</translation>
+        <translation>l’unico passo</translation>
     </message>
     <message>
         <source>there would be nothing new to measure</source>
@@ -4102,7 +4134,7 @@
     </message>
     <message>
         <source>with the adapter beside it</source>
-        <translation>con l&apos;adattatore accanto</translation>
+        <translation>con l’adattatore accanto</translation>
     </message>
 </context>
 <context>
@@ -4125,7 +4157,7 @@
     </message>
     <message>
         <source>the whole run is a job in the workspace of the recipe</source>
-        <translation>l&apos;intera esecuzione è un lavoro nell&apos;area indicata dalla ricetta</translation>
+        <translation>l’intera esecuzione è un lavoro nell’area indicata dalla ricetta</translation>
     </message>
     <message>
         <source>runs on every computer, without a driver</source>
@@ -4494,7 +4526,7 @@
     </message>
     <message>
         <source>nats a token against the model “{name}”; 0 is the same model</source>
-        <translation>nat per token rispetto al modello “{name}”; 0 è lo stesso modello</translation>
+        <translation>nat per token rispetto al modello «{name}»; 0 è lo stesso modello</translation>
     </message>
     <message>
         <source>Same likeliest token</source>
@@ -4521,7 +4553,7 @@
     </message>
     <message>
         <source>of the prompts, in training and in the exported model</source>
-        <translation>dei prompt, nell&apos;addestramento e nel modello esportato</translation>
+        <translation>dei prompt, nell’addestramento e nel modello esportato</translation>
     </message>
     <message>
         <source>yes</source>

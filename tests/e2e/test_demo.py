@@ -69,7 +69,7 @@ def test_the_quick_demo_completes_with_all_its_documents(quick, run) -> None:
     assert quick["state"] == "completed"
     assert set(quick["metrics"]) == {"base", "merged", "exported"}
     assert set(quick["timings"]) == {"prepare", "train", "merge", "quantise", "verify"}
-    assert set(quick["artifacts"]) == {"data", "adapter", "model"}
+    assert set(quick["artifacts"]) == {"data", "adapter", "model", "card"}
     for artifact in quick["artifacts"].values():
         assert Path(artifact["path"]).is_dir()
         assert artifact["bytes"] > 0

@@ -83,7 +83,7 @@ def test_a_code_without_a_sentence_shows_the_original(italian: None) -> None:
 def test_the_original_stays_as_the_detail(italian: None) -> None:
     said = explain("train.diverged", "The loss became 9e9 at step 7.", "Lower it.")
     assert said.message == (
-        "La perdita è cresciuta senza limiti e l'addestramento è stato fermato."
+        "La perdita è cresciuta senza limiti e l’addestramento è stato fermato."
     )
     assert said.detail == "The loss became 9e9 at step 7."
 

@@ -78,7 +78,7 @@ COMPLETE: dict[str, Any] = {
         "seed": 5,
         "precision": "float32",
         "gradient_checkpointing": True,
-        "evaluations": 0,
+        "evaluations": 2,
         "checkpoint_minutes": 0.5,
         "keep_best": False,
         "early_stopping": 2,

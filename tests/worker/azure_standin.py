@@ -89,6 +89,8 @@ class AzureStandIn:
         self.clock = clock
         self.lock = threading.RLock()
         self.requests: list[Request] = []
+        self.hosts: set[str] = set()
+        """Whatever a client wanted to reach, answered or not."""
         self.bodies: list[bytes] = []
         """All that was sent to ARM, for the search for secrets."""
         self.blobs: dict[tuple[str, str], bytes] = {}
@@ -267,7 +269,7 @@ class AzureStandIn:
             return self._blob(method, path, values, headers, body), path
         if body:
             self.bodies.append(body)
-        if headers.get("Authorization") != f"Bearer {self.token}":
+        if headers.get("Authorization") not in (f"Bearer {self.token}", f"Bearer {JOB_TOKEN}"):
             reply = error(401, "AuthenticationFailed", "The access token is expired.")
             reply.headers["WWW-Authenticate"] = 'Bearer authorization_uri="https://x", error="x"'
             return reply, path
@@ -429,6 +431,19 @@ class AzureStandIn:
         properties = {"modelUri": "azureml://x", "modelType": "mlflow_model", "flavors": {}}
         return Reply(body={"id": place, "name": version, "properties": properties})
 
+    def _connection(self, method: str, path: str, body: Any, name: str) -> Reply:
+        if name not in self.secrets:
+            return error(404, "UserError", f"The connection {name} was not found.")
+        properties = {
+            "authType": "ApiKey",
+            "category": "ApiKey",
+            "target": "https://huggingface.co",
+            "metadata": {},
+        }
+        if method == "POST":
+            properties["credentials"] = {"key": self.secrets[name]}
+        return Reply(body={"id": path, "name": name, "type": "x", "properties": properties})
+
     def _registry(self, method: str, path: str, body: Any, name: str) -> Reply:
         """Where a registry's own services are."""
         if name != "azureml":
@@ -457,6 +472,9 @@ class AzureStandIn:
             "MSI_ENDPOINT": f"http://127.0.0.1:{self._server.server_address[1]}/identity",
             "MSI_SECRET": "the-secret-of-the-identity-endpoint",
             "DEFAULT_IDENTITY_CLIENT_ID": "00000000-0000-0000-0000-0000000000cc",
+            "AZUREML_ARM_SUBSCRIPTION": SUBSCRIPTION,
+            "AZUREML_ARM_RESOURCEGROUP": GROUP,
+            "AZUREML_ARM_WORKSPACE_NAME": WORKSPACE,
         }
 
     def _identity(self, headers: Any) -> Reply:
@@ -557,6 +575,7 @@ _ROUTES: list[tuple[str, Callable[..., Reply]]] = [
     (rf"{_BELOW}/(codes|environments|data)/([^/]+)/versions", _S._versions),
     (rf"{_BELOW}/codes/([^/]+)/versions/([^/]+)/startPendingUpload", _S._pending),
     (rf"{_BELOW}/models/([^/]+)/versions/([^/]+)", _S._model),
+    (rf"{_BELOW}/connections/([^/]+?)(?:/listsecrets)?", _S._connection),
     (r"/registrymanagement/v1\.0/registries/([^/]+)/discovery", _S._registry),
     (r".*/registries/([^/]+)/models/([^/]+)/versions/([^/]+)", _S._registry_model),
     (rf"{_BELOW}/jobs/([^/]+)", _S._job),
@@ -676,6 +695,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
             return
         self.host = self.path.partition(":")[0]
+        self.server.standin.hosts.add(self.host)
         self.send_response(200)
         self.end_headers()
         self.connection = self.server.context.wrap_socket(self.connection, server_side=True)

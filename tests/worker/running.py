@@ -92,9 +92,9 @@ def wait_for_end(run: RunFolder, timeout: float = 150) -> RunState:
     return run.state()
 
 
-def completed(run: RunFolder) -> RunFolder:
+def completed(run: RunFolder, timeout: float = 150) -> RunFolder:
     """Wait for the end, which must be a good one."""
-    assert wait_for_end(run) == "completed", story(run)
+    assert wait_for_end(run, timeout) == "completed", story(run)
     return run
 
 

@@ -21,6 +21,9 @@ from tests.worker.test_azure_runs import cloud_recipe, program, section
 
 REGISTRY = "azureml://registries/azureml/models/Phi-3-mini-4k-instruct/versions"
 
+# The SDK uses marshmallow as it was before its release 4.
+pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
+
 
 @pytest.fixture
 def standin(tmp_path: Path, home: Home, monkeypatch) -> Iterator[AzureStandIn]:

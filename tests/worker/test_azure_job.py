@@ -49,6 +49,9 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "an image of my own": {"image": "mine.azurecr.io/train:1", "hours": 0.5},
 }
 
+# The SDK uses marshmallow as it was before its release 4.
+pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
+
 
 @pytest.fixture
 def standin(tmp_path: Path, home: Home, monkeypatch) -> Iterator[AzureStandIn]:
@@ -285,6 +288,27 @@ def test_the_hubs_token_comes_from_the_vault_and_stays_nowhere(
         if file.is_file() and not file.is_relative_to(tmp_path / "azure"):
             data = file.read_bytes()
             assert not [secret for secret in secrets if secret.encode() in data], file
+
+
+@pytest.mark.parametrize(
+    ("place", "arguments"),
+    [
+        ("hf-token", ["--key-vault", "https://keys.vault.azure.net", "--secret", "hf-token"]),
+        ("hub", ["--connection", "hub"]),
+    ],
+)
+def test_the_token_is_read_with_the_jobs_identity(
+    standin, place, arguments, monkeypatch, capfd
+) -> None:
+    from phi3studio.worker.azure.job import hub_token, read_order
+
+    for name, value in standin.job_environment().items():
+        monkeypatch.setenv(name, value)
+    standin.secrets[place] = TOKEN
+    order = read_order(["recipe.json", "--output", "out", *arguments, "--identity", "managed"])
+    assert hub_token(order) == TOKEN
+    said = capfd.readouterr()
+    assert TOKEN not in said.out + said.err
 
 
 def test_a_model_that_the_hub_does_not_give_is_the_jobs_error(

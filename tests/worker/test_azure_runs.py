@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("azure.ai.ml")
@@ -45,6 +48,9 @@ from tests.worker.running import story, tiny_recipe, wait_for_end, wait_for_even
 
 EVENTS = "logs/phi3studio/events.jsonl"
 LOG = "user_logs/std_log.txt"
+
+# The SDK uses marshmallow as it was before its release 4.
+pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
 
 
 class FastClock(Clock):
@@ -149,6 +155,7 @@ def training(steps: int) -> list[Any]:
     ]
     told += [Progress(step=n, total=steps, loss=3.0 - n / steps) for n in range(1, steps + 1)]
     told += [StageDone(name="train", seconds=9.0), Artifact(kind="adapter", path="adapter")]
+    told += [Artifact(kind="model", path="model")]
     told += [Metrics(model="exported", rows=6, accuracy=0.5, perplexity=2.0, stops=1.0)]
     return told
 
@@ -197,10 +204,13 @@ class Script:
 def results(tmp_path: Path) -> Path:
     """A job's output folder: a few files with their checksums."""
     made = RunFolder(tmp_path / "made")
+    made.path.mkdir()
+    emit = Emitter(made)
     for name, size in (("adapter/adapter_model.safetensors", 5000), ("model/model.onnx", 90_000)):
         file = made.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(os.urandom(size))
+        emit(Artifact(kind=name.partition("/")[0], path=name.partition("/")[0]))
     write_results(made, tmp_path / "output")
     return tmp_path / "output"
 
@@ -443,10 +453,48 @@ def test_a_pause_leaves_the_job_alone_and_a_resume_finds_it(
     assert standin.job.status == "Running"
     clock.on_sleep = lambda now: None
     run.pause_marker.unlink()
+    assert codes(run)[-1] == "azure.left"
     attempt()
     assert len(standin.jobs) == 1
     assert the_steps(run) == list(range(1, 61))  # each once
     assert "azure.found" in codes(run)
+
+
+def test_a_submission_that_is_throttled_is_tried_again(standin, run, attempt, results) -> None:
+    standin.life = Script(results, training(3))
+    refused: list[str] = []
+
+    def fault(method: str, host: str, path: str) -> az.Reply | None:
+        if method == "PUT" and "/jobs/" in path and not refused:
+            refused.append(path)
+            return az.error(429, "TooManyRequests", "Too many requests.", Retry_After="1")
+        return None
+
+    standin.faults.append(fault)
+    attempt()
+    assert len(refused) == 1
+    assert len(standin.jobs) == 1
+
+
+def test_a_submission_that_azure_refuses_says_why(standin, run, attempt) -> None:
+    def fault(method: str, host: str, path: str) -> az.Reply | None:
+        if method == "PUT" and "/jobs/" in path:
+            return az.error(400, "UserError", "The specified instance type was not found.")
+        return None
+
+    standin.faults.append(fault)
+    with pytest.raises(RunError) as caught:
+        attempt()
+    assert caught.value.code == "azure.refused"
+    assert "instance type was not found" in caught.value.message
+
+
+def test_no_network_at_all_is_told(standin, run, attempt) -> None:
+    standin.down = True
+    with pytest.raises(RunError) as caught:
+        attempt()
+    assert caught.value.code == "azure.unreachable"
+    assert standin.jobs == {}
 
 
 # --- results -----------------------------------------------------------------------------------
@@ -481,7 +529,9 @@ def damage(standin: AzureStandIn, name: str) -> Callable[[str, str, str], az.Rep
     return fault
 
 
-@pytest.mark.parametrize("name", ["../../outside", "recipe.json", "model/../../x", "C:/x"])
+@pytest.mark.parametrize(
+    "name", ["../../outside", "recipe.json", "model/../../x", "C:/x", "work/x", "/etc/x"]
+)
 def test_results_outside_of_a_run_are_refused(standin, run, attempt, results, name) -> None:
     listed = json.loads((results / "checksums.json").read_text())
     listed["files"][name] = {"bytes": 1, "sha256": "0" * 64}
@@ -582,8 +632,6 @@ class Machine:
     """A compute that does the first job it sees, in a thread."""
 
     def __init__(self, folder: Path) -> None:
-        import threading
-
         self.folder = folder
         self.thread: threading.Thread | None = None
         self._start = lambda standin, job: threading.Thread(
@@ -599,6 +647,38 @@ class Machine:
     def wait(self) -> None:
         if self.thread is not None:
             self.thread.join(60)
+
+
+class Watched:
+    """Looks again and again whether a secret stands in the process list."""
+
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = secrets
+        self._end = threading.Event()
+        self._seen: set[int] = set()
+        self.found: list[str] = []
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def processes(self) -> int:
+        """How many processes were seen."""
+        return len(self._seen)
+
+    def _look(self) -> None:
+        while not self._end.wait(0.05):
+            for process in psutil.process_iter(["pid"]):
+                with contextlib.suppress(psutil.Error):
+                    said = " ".join([*process.cmdline(), *process.environ().values()])
+                    self._seen.add(process.pid)
+                    self.found += [secret for secret in self._secrets if secret in said]
 
 
 def program(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -627,14 +707,21 @@ def test_the_program_trains_in_the_cloud_and_the_model_answers_here(
         update={"target": recipe.target.model_copy(update={"quantisation": "int4"})}
     )
     write_recipe(changed, tmp_path / "recipe.yaml")
-    done = program("run", "recipe.yaml", "--json", folder=tmp_path)
+    with Watched(az.ACCOUNT_KEY, "secretsignature", "the-signature-of-the") as watched:
+        done = program("run", "recipe.yaml", "--json", folder=tmp_path)
     machine.wait()
+    assert watched.processes > 3
+    assert watched.found == []
     (run,) = RunStore(home).all()
     assert done.returncode == 0, story(run)
     assert json.loads(done.stdout)["state"] == "completed"
     assert the_steps(run) == list(range(1, 9))
     assert set(run.view().metrics) == {"base", "merged", "exported"}
     assert (run.model / "genai_config.json").is_file()
+    # Nothing is reported to anybody else.
+    assert standin.hosts == {"management.azure.com", "studiostorage.blob.core.windows.net"}
+    assert (run.path / "card" / "README.md").is_file()
+    assert set(run.view().artifacts) == {"data", "adapter", "model", "card"}
     # The job's log is the run's, and neither knows a secret.
     assert "Running pass" in run.log_file.read_text("utf-8", "replace")
     answer = program("chat", run.name, "--prompt", "Hello", "--json", folder=tmp_path)

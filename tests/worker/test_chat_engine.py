@@ -316,6 +316,27 @@ def test_a_waiting_request_can_be_withdrawn(long_model, home, tmp_path) -> None:
     asyncio.run(talk())
 
 
+def test_a_conversation_goes_on_whenever_it_was_stopped(long_model, shelf_of) -> None:
+    """Also between two computations: at the piece that the client was given last."""
+    service = shelf_of(2**40)
+    request = {
+        "folder": str(long_model),
+        "prompt": PHRASE * 8,
+        "max_tokens": 20,
+        "conversation": "a",
+        "sampling": {"repetition_penalty": 1.3},
+    }
+    expected, _ = run(service, request | {"conversation": ""})
+    for pieces in (0, 1, 2, 3):
+        cancel = Cancel()
+        answer = service.answer(request, cancel)
+        for _ in range(pieces):
+            next(answer)
+        cancel.request()
+        answer.close()
+        assert run(service, request)[0] == expected
+
+
 def test_turns_are_taken_in_their_order() -> None:
     turns = Turns()
     order: list[int] = []
@@ -352,7 +373,7 @@ def test_memory_is_taken_for_the_length_that_is_asked(long_model) -> None:
 
     held(256)
     short, long = held(256), held(4096)
-    assert short < 0.5 * long or long < 1024**2
+    assert short < 4e6 < 10e6 < long
     assert model.memory_per_token * 4096 == pytest.approx(2 * 4 * 2 * 64 * 4 * 4096)
 
 

@@ -493,7 +493,16 @@ def test_a_chain_with_steps_left_out_runs(
     assert (run.model / "genai_config.json").is_file() == ("quantise" in steps)
 
 
-@pytest.mark.parametrize("steps", CHAINS, ids="-".join)
+OFTEN = {("train", "quantise"), ("merge", "quantise")}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(steps, id="-".join(steps), marks=[] if steps in OFTEN else [pytest.mark.slow])
+        for steps in CHAINS
+    ],
+)
 def test_olive_alone_runs_an_exported_chain(steps, tiny_phi3, trained_adapter, tmp_path) -> None:
     recipe = chain(steps, tmp_path, tiny_phi3, trained_adapter)
     out = tmp_path / "out"

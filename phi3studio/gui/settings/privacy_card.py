@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
@@ -55,7 +55,10 @@ class PrivacyCard(Card):
             return
         for entry in downloads[:_SHOWN]:
             self._list.addWidget(line())
-            self._list.addLayout(row(Elided(entry.what), label(words.size(entry.bytes), "muted")))
+            head = QHBoxLayout()
+            head.addWidget(Elided(entry.what), 1)
+            head.addWidget(label(words.size(entry.bytes), "muted"))
+            self._list.addLayout(head)
             said = [words.moment(entry.t), self._from(entry), self._ending(entry)]
             self._list.addWidget(label(" · ".join(part for part in said if part), "small"))
         if len(downloads) > _SHOWN:

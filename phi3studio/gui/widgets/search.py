@@ -10,12 +10,13 @@ from phi3studio.gui.theme import Theme
 class SearchField(QLineEdit):
     """One line with a magnifier and a button that clears it; *name* is said and shown."""
 
-    def __init__(self, theme: Theme, name: str, width: int) -> None:
+    def __init__(self, theme: Theme, name: str, width: int | None = None) -> None:
         super().__init__()
         self._theme = theme
         self.setPlaceholderText(name)
         self.setAccessibleName(name)
-        self.setFixedWidth(width)
+        if width is not None:
+            self.setFixedWidth(width)
         self._glass = self.addAction(
             theme.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition
         )

@@ -254,6 +254,7 @@ def _readme(
         "README.md.j2",
         name=recipe.name,
         base=base,
+        tuned="train" in recipe.steps or recipe.model.adapter is not None,
         program=__version__,
         provider=PROVIDER_TITLES[recipe.target.provider],
         genai=GENAI[recipe.target.provider][1],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +124,8 @@ def no_sdk() -> RunError:
     return RunError(
         "azure.no_sdk",
         "Azure's packages are not installed.",
-        "Install the extra azure: pip install 'phi3studio[azure]'.",
+        f"Install them: {sys.executable} -m pip install azure-ai-ml azure-identity "
+        "azure-keyvault-secrets (in the source tree: pip install -e '.[azure]').",
     )
 
 

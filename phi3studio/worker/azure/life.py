@@ -80,6 +80,10 @@ def run_job(
     except Cancelled:
         cancel_job(run, emit, life.workspace)
         raise
+    except PauseRequested:
+        text = "The job goes on in Azure ML; phi3studio resume follows it again."
+        emit(Notice(code="azure.left", text=text))
+        raise
 
 
 def cancel_job(
@@ -227,8 +231,15 @@ class Life:
             lambda: workspace.folder(self.azure.datastore, output_path(self.azure, job.name))
         )
         placed = Results(folder, self.patience, self._on_bytes).fetch(self.run)
-        for name in placed:
-            self.emit(Artifact(kind=name, path=name, bytes=folder_bytes(self.run.path / name)))
+        for made in {made.kind: made for made in relay.artifacts}.values():
+            if made.path.partition("/")[0] in placed:
+                size = folder_bytes(self.run.path / made.path)
+                self.emit(Artifact(kind=made.kind, path=made.path, bytes=size))
+        if any(made.kind == "card" for made in relay.artifacts):
+            from phi3studio.runs.card import write_card
+
+            card = write_card(self.run)
+            self.emit(Artifact(kind="card", path=card.name, bytes=folder_bytes(card)))
         shutil.rmtree(self.run.work, ignore_errors=True)
 
     # --- small ones --------------------------------------------------------------------------

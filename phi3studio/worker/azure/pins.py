@@ -54,7 +54,7 @@ def job_requirements(flavour: str, extras: tuple[str, ...] = ()) -> list[str]:
             raise RunError(
                 "azure.no_pin",
                 f"No version of the package {requirement.name} is known for the job.",
-                "Install the extra azure again: pip install 'phi3studio[azure]'.",
+                "Install the program again, through installers/bootstrap.py or pip.",
             )
         extras_of = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         found[name] = f"{extras_of}=={version}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -16,8 +17,8 @@ from phi3studio.worker.azure.patience import Patience
 
 CHECKSUMS = "checksums.json"
 """Written last: a folder without it is not complete."""
-FOLDERS = ("data", "adapter", "merged", "model")
-"""The parts of a run folder that are a job's results."""
+# Folders of a run that are none of its results; its card is written anew here.
+_NOT_RESULTS = frozenset({"work", "checkpoints", "card"})
 
 _VERSION = 1
 _BLOCK = 16 * 1024 * 1024
@@ -28,9 +29,9 @@ def write_results(run: RunFolder, output: Path) -> None:
     """Copy the run's results to *output* (a mounted folder) and write their checksums."""
     output.mkdir(parents=True, exist_ok=True)
     files: dict[str, dict[str, Any]] = {}
-    for name in FOLDERS:
+    for name in sorted({Path(made.path).parts[0] for made in run.view().artifacts.values()}):
         folder = run.path / name
-        for file in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        for file in sorted(folder.rglob("*")) if name not in _NOT_RESULTS else []:
             if file.is_file():
                 path = file.relative_to(run.path).as_posix()
                 digest = _copy(file, output / path)
@@ -79,7 +80,7 @@ class Results:
             self._file(path, int(file["bytes"]), str(file["sha256"]), scratch / path, done, total)
             done += int(file["bytes"])
         self._tell(total, total)
-        placed = [name for name in FOLDERS if (scratch / name).is_dir()]
+        placed = sorted(folder.name for folder in scratch.iterdir())
         for name in placed:
             shutil.rmtree(run.path / name, ignore_errors=True)
             (scratch / name).rename(run.path / name)
@@ -162,7 +163,8 @@ def _block(blob: Any, offset: int, length: int) -> bytes:
 def _check_path(path: str) -> None:
     """Refuse a name that leads out of the run's folder."""
     parts = PurePosixPath(path).parts
-    if not parts or parts[0] not in FOLDERS or ".." in parts or "\\" in path or ":" in path:
+    plain = len(parts) > 1 and re.fullmatch(r"[a-z][a-z0-9_-]*", parts[0]) is not None
+    if not plain or parts[0] in _NOT_RESULTS or ".." in parts or "\\" in path or ":" in path:
         raise RunError(
             "azure.damaged",
             f"The list of the job's results names a file that is none of a run: {path}",

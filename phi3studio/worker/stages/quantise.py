@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import shutil
 from collections.abc import Sequence
@@ -102,7 +101,7 @@ def _build_smallest(attempt: Attempt) -> None:
         _build(attempt, attempt.recipe.model_copy(update={"target": target}), model)
 
     def judge(model: Path) -> Verified:
-        compared = dataclasses.replace(verify.comparison(attempt), exported=model)
+        compared = verify.comparison(attempt, model)
         for role in (compared.reference, "exported"):
             activity = f"measuring the {role} model"
             if not compared.is_kept(role):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from phi3studio.domain.events import Notice, Verified
 from phi3studio.worker.compare import Comparison, contained_adapter
@@ -39,21 +40,25 @@ def do(attempt: Attempt) -> None:
     _write_card(attempt)
 
 
-def comparison(attempt: Attempt) -> Comparison:
-    """The run's models and rows; general text where the recipe has no data."""
+def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
+    """The run's models and rows; general text where the recipe has no data.
+
+    *candidate* is judged instead of the run's exported model.
+    """
     from phi3studio.worker.calibration import general_rows
     from phi3studio.worker.held_out import load_held_out
 
     opened, recipe, run = attempt.opened, attempt.recipe, attempt.run
     prepared = opened.prepared
+    exported = candidate or run.model
     return Comparison(
         recipe=recipe,
         base=opened.model,
-        adapter=contained_adapter(recipe, attempt.adapter, run.model)
+        adapter=contained_adapter(recipe, attempt.adapter, exported)
         if "quantise" in recipe.steps
         else attempt.adapter,
         merged=attempt.merged if attempt.merged.is_dir() else None,
-        exported=run.model if run.model.is_dir() else None,
+        exported=exported if exported.is_dir() else None,
         tokenizer=opened.tokenizer,
         stop=opened.stop,
         data=general_rows(opened.tokenizer)

@@ -97,15 +97,18 @@ internal static class Program
                 generator.SetActiveAdapter(adapters, adapter);
             }
             generator.AppendTokenSequences(sequences);
+            int length = sequences[0].Length;
             while (!generator.IsDone())
             {
                 generator.GenerateNextToken();
                 ReadOnlySpan<int> sequence = generator.GetSequence(0);
-                int token = sequence[sequence.Length - 1];
-                if (stops.Contains(token))
+                // The token that ends the answer may be left out of the sequence.
+                if (sequence.Length == length || stops.Contains(sequence[sequence.Length - 1]))
                 {
                     break;
                 }
+                length = sequence.Length;
+                int token = sequence[length - 1];
                 Console.Write(pieces.Decode(token));
                 Console.Out.Flush();
             }

@@ -1,0 +1,112 @@
+"""The section azure of a recipe: what is right, and what is wrong with a clear word."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from phi3studio.domain.azure import RegisteredModel, parse_model, share_of_batch
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe, parse_recipe
+
+AZURE = {
+    "subscription": "00000000-0000-0000-0000-000000000001",
+    "resource_group": "tuning",
+    "workspace": "studio",
+    "compute": "gpu-cluster",
+}
+VAULT = {"key_vault": "https://keys.vault.azure.net"}
+
+
+def recipe(azure: dict[str, Any] | None = None, **training: Any) -> Recipe:
+    values: dict[str, Any] = {
+        "data": {"source": "a.jsonl", "template": {"prompt": "{a}", "completion": "{b}"}},
+        "target": {"train_on": "azureml"},
+        "training": training,
+    }
+    return parse_recipe(values | ({} if azure is None else {"azure": AZURE | azure}))
+
+
+def test_a_section_with_its_defaults() -> None:
+    azure = recipe({}).azure
+    assert azure is not None
+    assert azure.processes == 1
+    assert "cuda" in azure.base_image
+    assert azure.model_copy(update={"gpus": 0}).base_image.find("cuda") < 0
+    assert azure.model_copy(update={"gpus": 4, "nodes": 2}).processes == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "hint"),
+    [
+        ({"subscription": "mine"}, "azure.subscription", "az account show"),
+        ({"resource_group": "a/b"}, "azure.name", "letters"),
+        ({"workspace": "x y"}, "azure.name", "letters"),
+        ({"compute": "gpu_cluster"}, "azure.name", "letters"),
+        ({"data": "train.json"}, "azure.data", "azureml://datastores/"),
+        ({"model": "microsoft/phi"}, "azure.model", "model.source"),
+        ({"model": "azureml://registries/azureml/models/Phi"}, "azure.model_version", "versions/N"),
+        (
+            {"model": "azureml://registries/azureml/models/Phi/labels/latest"},
+            "azure.model_version",
+            "versions/N",
+        ),
+        ({"model": "azureml:mine"}, "azure.model_version", "azureml:mine:N"),
+        ({"hub_token": VAULT}, "azure.hub_token", "job_identity"),
+        (
+            {"hub_token": {**VAULT, "connection": "x"}, "job_identity": "managed"},
+            "azure.hub_token",
+            "key_vault",
+        ),
+        (
+            {"hub_token": {"key_vault": "http://keys"}, "job_identity": "managed"},
+            "azure.hub_token",
+            "vault.azure.net",
+        ),
+        ({"computee": "x"}, "recipe.unknown_key", "compute"),
+        ({"gpus": 99}, "recipe.invalid_value", "azure.gpus"),
+        ({"login": "password"}, "recipe.invalid_value", "azure.login"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_to_do(changes, code, hint) -> None:
+    with pytest.raises(InputError) as caught:
+        recipe(changes)
+    assert caught.value.code == code
+    assert hint in caught.value.hint
+
+
+def test_a_token_has_no_place_in_a_recipe() -> None:
+    with pytest.raises(InputError) as caught:
+        recipe({"hub_token": "hf_secret"})
+    assert "hf_secret" not in caught.value.message + caught.value.hint
+
+
+def test_the_section_is_needed_for_the_target() -> None:
+    with pytest.raises(InputError) as caught:
+        recipe(None)
+    assert caught.value.code == "azure.no_section"
+
+
+def test_models_of_azure() -> None:
+    address = "azureml://registries/azureml/models/Phi-3-mini-4k-instruct/versions/11"
+    assert parse_model(address) == RegisteredModel("azureml", "Phi-3-mini-4k-instruct", "11")
+    assert parse_model("azureml:mine:2") == RegisteredModel(None, "mine", "2")
+
+
+def test_the_rows_of_a_step_are_shared() -> None:
+    assert share_of_batch(8, 1, 1) == (8, 1)
+    assert share_of_batch(8, 1, 2) == (4, 1)
+    assert share_of_batch(8, 4, 4) == (8, 1)
+    assert share_of_batch(2, 6, 4) == (1, 3)
+    for size in (1, 2, 3, 8):
+        for steps in (1, 4, 6):
+            for processes in (1, 2, 3, 4, 8):
+                if size * steps % processes == 0:
+                    share, times = share_of_batch(size, steps, processes)
+                    assert share * times * processes == size * steps
+                    assert share <= size
+    with pytest.raises(InputError) as caught:
+        recipe({"gpus": 3}, batch_size=8)
+    assert caught.value.code == "azure.batch"
+    assert "a multiple of 3" in caught.value.hint
