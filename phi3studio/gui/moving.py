@@ -43,6 +43,7 @@ class StartDialog(QDialog):
         self._body.addWidget(self.bar)
         self.said = label("", "small")
         self._body.addWidget(self.said)
+        self._body.addStretch(1)
         self.buttons = QHBoxLayout()
         self.buttons.addStretch(1)
         self._body.addLayout(self.buttons)

@@ -120,7 +120,9 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     """
     worker = run.worker()
     state = run.state()
-    if worker is None and state not in {"interrupted", "paused"}:
+    # Following a job can fail while the job itself goes on.
+    followed = state == "failed" and run.job_file.is_file()
+    if worker is None and state not in {"interrupted", "paused"} and not followed:
         raise InputError(
             "run.not_running",
             f"The run {run.name} is not running: it is {state}.",

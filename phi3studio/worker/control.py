@@ -38,7 +38,7 @@ class Control:
     def __init__(self, run: RunFolder, last_words: Callable[[], None]) -> None:
         self._run = run
         self._last_words = last_words
-        self.hard_stop_s = _HARD_STOP_S
+        self.hard_stop_s = JOB_STOP_S if run.job_file.is_file() else _HARD_STOP_S
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cancel-watch", daemon=True)
 

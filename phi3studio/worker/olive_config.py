@@ -18,11 +18,13 @@ METHOD_PASSES: dict[MethodKind, str] = {
     "dora": "StudioDoRA",
 }
 GPTQ_PASS = "StudioGptq"  # noqa: S105 - no password
+KQUANT_PASS = "StudioKQuant"  # noqa: S105 - no password
 OWN_PASSES = {
     "StudioLoRA": "LoRA",
     "StudioQLoRA": "QLoRA",
     "StudioDoRA": "DoRA",
     GPTQ_PASS: "Gptq",
+    KQUANT_PASS: "KQuant",
 }
 """Our pass → the pass of Olive's that it extends."""
 PRE_PROCESS = "phi3studio_examples"
@@ -136,14 +138,23 @@ def merge_config(
 
 
 def build_config(
-    recipe: Recipe, model: Path, output: Path, cache: Path, calibration: Path | None = None
+    recipe: Recipe,
+    model: Path,
+    output: Path,
+    cache: Path,
+    calibration: Path | None = None,
+    large: bool = False,
 ) -> dict[str, Any]:
     """The workflow of the quantise stage for the recipe's target.
 
-    With *calibration*, a Parquet file of token rows, int4 weights are fitted to them by GPTQ.
+    With *calibration*, a Parquet file of token rows, int4 weights are fitted to them by GPTQ. The
+    weights of a *large* model are made int4 before ModelBuilder sees them: it would hold all of
+    them in float32.
     """
     target = recipe.target
-    if calibration is not None and target.quantisation == "int4" and target.int4 == "quality":
+    if large and target.quantisation == "int4":
+        passes, data = early_passes(target), []
+    elif calibration is not None and target.quantisation == "int4" and target.int4 == "quality":
         passes = calibrated_passes(target)
         data = [_data_config(CALIBRATION_DATA, calibration, CALIBRATION)]
     else:
@@ -207,6 +218,28 @@ def calibrated_passes(target: Target) -> dict[str, Any]:
             "extra_options": {"hf_remote": False, "shared_embeddings": False},
         },
     }
+
+
+def early_passes(target: Target) -> dict[str, Any]:
+    """int4 layer by layer in PyTorch, which ModelBuilder takes over as it is.
+
+    Measured on the shape of Phi-3-mini, see ``tests/benchmarks/large_model.py``.
+    """
+    block = {"bits": 4, "group_size": target.block_size, "lm_head": True}
+    passes: dict[str, Any] = {}
+    if target.int4 == "quality":
+        passes["mixed"] = {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"}
+        head = {"overrides": {"lm_head": {"bits": 8}}}
+        passes["int4"] = {"type": KQUANT_PASS, **block, "sym": False, **head}
+    else:
+        passes["int4"] = {"type": "Rtn", **block, "sym": True, "embeds": target.int4 == "small"}
+    passes["builder"] = {
+        "type": "ModelBuilder",
+        "precision": "int4",
+        "int4_accuracy_level": target.accuracy_level,
+        "extra_options": {"hf_remote": False, "shared_embeddings": False},
+    }
+    return passes
 
 
 def _workflow(

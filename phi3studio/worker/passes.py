@@ -19,6 +19,7 @@ import torch
 from olive.data.registry import Registry
 from olive.passes.olive_pass import PassConfigParam
 from olive.passes.pytorch.gptq import Gptq
+from olive.passes.pytorch.kquant import KQuant
 from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 
 from phi3studio.domain.errors import InputError
@@ -228,3 +229,14 @@ class StudioGptq(Gptq):  # type: ignore[misc]
         hooks = _HOOKS.get()
         if hooks is not None:
             hooks.on_module()
+
+
+class StudioKQuant(KQuant):  # type: ignore[misc]
+    """k-quant that tells of every quantised module, and works on a few rows at a time."""
+
+    def _run_for_config(self, model: Any, config: Any, output_model_path: str) -> Any:
+        from phi3studio.worker.kquant import in_small_parts
+
+        hooks = _HOOKS.get() or PassHooks()
+        with in_small_parts(hooks.on_module):
+            return super()._run_for_config(model, config, output_model_path)

@@ -40,7 +40,7 @@ SERVICES = {
 _TOKEN_VARIABLE = "PHI3STUDIO_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 _CONNECT_TIMEOUT_S = 60.0
 _HELLO_TIMEOUT_S = 10.0
-_WIND_UP_S = 1.0
+_WIND_UP_S = 0.7
 _MESSAGE_BYTES = 32 * 1024 * 1024
 
 

@@ -91,7 +91,8 @@ def theirs(program: Path, model: Path, folder: Path, steps: int) -> float:
         "bf16": True,
         "disable_gradient_checkpointing": True,
     }
-    file = folder / "train.json"
+    # YAML, which JSON is a part of: this version cannot read a file named .json.
+    file = folder / "train.yaml"
     file.write_text(json.dumps(settings))
     done = subprocess.run(
         [program, "train", str(file)],

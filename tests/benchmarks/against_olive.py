@@ -62,11 +62,13 @@ def held_out_loss(setting: Setting, adapter: Path) -> float:
         rendered.append(Rendered(prompt, row["tone"], segments, bos=False))
     total, count = 0.0, 0
     with torch.inference_mode():
-        for example in encoder.examples(rendered, 1024):
-            # The answer alone: how it ends is written differently by the two.
-            ids, labels = list(example.input_ids[:-1]), list(example.labels[:-1])
-            batch = collate_packed([{"input_ids": ids, "labels": labels}])
-            loss, learned, _ = packed_loss(model, batch)
+        # The answer alone: how it ends is written differently by the two.
+        found = [
+            {"input_ids": list(e.input_ids[:-1]), "labels": list(e.labels[:-1])}
+            for e in encoder.examples(rendered, 1024)
+        ]
+        for at in range(0, len(found), 16):
+            loss, learned, _ = packed_loss(model, collate_packed(found[at : at + 16]))
             total, count = total + float(loss), count + learned
     return total / count
 
@@ -118,9 +120,9 @@ def main() -> int:
         quietly(
             lambda: olive_steps(setting, padded, arguments.padded_steps, arguments.padded_batch)
         )
-        losses = held_out_loss(setting, own), held_out_loss(setting, theirs)
         share = matrix_share(setting, ours)
-    report(ours, dynamic, padded, losses, share, arguments)
+        report(ours, dynamic, padded, share, arguments)
+        compare(held_out_loss(setting, own), held_out_loss(setting, theirs), arguments.steps)
     return 0
 
 
@@ -128,7 +130,6 @@ def report(
     ours: Times,
     dynamic: Times,
     padded: Times,
-    losses: tuple[float, float],
     share: float,
     arguments: argparse.Namespace,
 ) -> None:
@@ -146,12 +147,16 @@ def report(
         print(
             f"{name:<34}{batch / times.median:>11.2f}{times.median:>9.2f}{ratio:>9.2f}{judged:>10}"
         )
-    apart = losses[0] / losses[1] - 1
+    goal = f"{arguments.precision}; goal {MATRIX_GOAL:.0%}"
+    print(f"matrix work: {share:.0%} of torch.matmul ({goal})", flush=True)
+
+
+def compare(own: float, theirs: float, steps: int) -> None:
+    apart = own / theirs - 1
     judged = "no worse than 2 %" if apart <= LOSS_BAR else "over 2 %"
     print(
-        f"\nheld-out loss after {arguments.steps} steps: ours {losses[0]:.4f}, "
-        f"Olive's {losses[1]:.4f} ({apart:+.1%}; {judged})\n"
-        f"matrix work: {share:.0%} of torch.matmul ({arguments.precision}; goal {MATRIX_GOAL:.0%})"
+        f"held-out loss after {steps} steps: ours {own:.4f}, Olive's {theirs:.4f} "
+        f"({apart:+.1%}; {judged})"
     )
 
 

