@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         check_python(sys.version_info[:2])
         check_flavour(options.flavour, platform.system(), platform.machine())
         wants_tests = bool(rest) and rest[0] == "test"
-        set_up(options.flavour, dev=wants_tests, fresh=options.fresh)
+        set_up(options.flavour, wants_tests, options.fresh, options.azure)
     except SetupError as exc:
         print(f"Error: {exc}", file=sys.stderr)
         return 2
@@ -68,6 +68,9 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument(
         "--flavour", choices=FLAVOURS, default=None, help="ONNX Runtime flavour (default: cpu)"
+    )
+    parser.add_argument(
+        "--azure", action="store_true", help="also install what jobs in Azure ML need"
     )
     parser.add_argument("--fresh", action="store_true", help="make the environment anew")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
@@ -106,13 +109,16 @@ def check_flavour(flavour: str, system: str, machine: str) -> None:
         )
 
 
-def set_up(flavour: str, dev: bool, fresh: bool) -> None:
+def set_up(flavour: str, dev: bool, fresh: bool, azure: bool = False) -> None:
     """Make the environment, unless it is there and nothing it was made from has changed."""
     constraints = CONSTRAINTS / f"{flavour}.txt"
     wanted = {"flavour": flavour, "inputs": fingerprint(constraints)}
     have = read_stamp()
     same = have.get("flavour") == flavour and have.get("inputs") == wanted["inputs"]
-    if same and not fresh and (have.get("dev") or not dev):
+    # The tests need both; what was once asked for stays.
+    dev = dev or bool(have.get("dev"))
+    azure = azure or dev or bool(have.get("azure"))
+    if same and not fresh and have.get("dev", False) == dev and have.get("azure", False) == azure:
         return
     other_flavour = bool(have) and have.get("flavour") != flavour
     if fresh or other_flavour:
@@ -123,8 +129,7 @@ def set_up(flavour: str, dev: bool, fresh: bool) -> None:
         print(f"Making the environment {VENV} …", file=sys.stderr, flush=True)
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(VENV)
     STAMP.unlink(missing_ok=True)
-    dev = dev or bool(have.get("dev"))
-    extras = f"{flavour},dev" if dev else flavour
+    extras = ",".join([flavour, *(["azure"] if azure else []), *(["dev"] if dev else [])])
     print(
         f"Installing ({extras}; about 2 GB, some minutes the first time) …",
         file=sys.stderr,
@@ -138,7 +143,7 @@ def set_up(flavour: str, dev: bool, fresh: bool) -> None:
         cwd=ROOT,
         check=True,
     )  # fmt: skip
-    STAMP.write_text(json.dumps(wanted | {"dev": dev}), encoding="utf-8")
+    STAMP.write_text(json.dumps(wanted | {"dev": dev, "azure": azure}), encoding="utf-8")
 
 
 def fingerprint(constraints: Path) -> str:

@@ -169,7 +169,7 @@ def test_wrong_and_huge_files_are_explained(
     )
     qtbot.waitUntil(
         lambda: not page.inspection.busy("check") and not page.inspection.busy("preview"),
-        timeout=LONG,
+        timeout=2 * LONG,
     )
     assert not page._continue.isEnabled()
     assert any(f.isVisible() for f in data.findChildren(Finding))

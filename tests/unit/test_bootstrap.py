@@ -204,14 +204,14 @@ def test_without_a_flavour_the_present_one_stays(bootstrap, commands) -> None:
 def test_tests_need_the_tools_once_and_keep_them(bootstrap, commands) -> None:
     bootstrap.main(["demo"])
     bootstrap.main(["test", "-x"])
-    assert ".[cpu,dev]" in installs(commands)[1]
+    assert ".[cpu,azure,dev]" in installs(commands)[1]
     commands.clear()
     bootstrap.main(["demo"])
     bootstrap.main(["test"])
     assert installs(commands) == []
     (bootstrap.ROOT / "pyproject.toml").write_text("# changed\n")
     bootstrap.main(["demo"])
-    assert ".[cpu,dev]" in installs(commands)[0]
+    assert ".[cpu,azure,dev]" in installs(commands)[0]
 
 
 def test_a_set_up_that_failed_is_done_again(bootstrap, commands, monkeypatch, capsys) -> None:

@@ -116,7 +116,7 @@ def _compute(azure: Azure, workspace: Workspace) -> str:
     size = _size(azure, workspace, compute)
     gpus = int(getattr(size, "gpus", 0) or 0)
     if gpus < azure.gpus:
-        has = f"has {gpus} GPUs" if gpus else "has no GPU"
+        has = "has no GPU" if not gpus else "has 1 GPU" if gpus == 1 else f"has {gpus} GPUs"
         raise InputError(
             "azure.no_gpu",
             f"A machine of {azure.compute} ({compute.size}) {has}, and the recipe wants "
@@ -131,7 +131,8 @@ def _compute(azure: Azure, workspace: Workspace) -> str:
             f"{azure.nodes}.",
             f"Set azure.nodes: {most}, or let the cluster grow.",
         )
-    return f"{azure.compute}: {compute.size}, {gpus} GPUs each"
+    each = "no GPU" if not gpus else "1 GPU each" if gpus == 1 else f"{gpus} GPUs each"
+    return f"{azure.compute}: {compute.size}, {each}"
 
 
 def _attribute(thing: Any, *names: str) -> Any:

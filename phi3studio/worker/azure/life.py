@@ -175,6 +175,7 @@ class Life:
         studio = getattr((made.services or {}).get("Studio"), "endpoint", None)
         job = job.having(submitted=True, studio=studio)
         job.save(self.run)
+        self.say(f"submitted as {job.name}")
         at = f" Its page: {studio}" if studio else ""
         text = f"The job {job.name} was submitted to {self.azure.where}.{at}"
         self.emit(Notice(code="azure.submitted", text=text))
