@@ -275,7 +275,7 @@ def _exit_code(code: str | None) -> int:
     """2 where the user's input was at fault: bad data, recipe or model."""
     if code is None:
         return 1
-    input_areas = {"data", "template", "recipe", "model", "device"}
+    input_areas = {"data", "template", "recipe", "model", "device", "azure"}
     input_codes = {"disk.too_little", "disk.not_writable"}
     return 2 if code.split(".")[0] in input_areas or code in input_codes else 1
 

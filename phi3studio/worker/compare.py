@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import RunError
+from phi3studio.domain.estimate import LARGE_MODEL
 from phi3studio.domain.events import (
     Candidate,
     Finding,
@@ -31,8 +32,6 @@ from phi3studio.worker.parity import template_parity
 from phi3studio.worker.providers import not_measured, runnable
 from phi3studio.worker.reference import Reference
 
-# Above this size a model is measured in its own number format instead of float32.
-_FULL_PRECISION_PARAMETERS = 10**9
 _REFERENCE = "reference.f32"
 
 
@@ -178,7 +177,8 @@ class Comparison:
 
         folder = self.merged if role == "merged" and self.merged is not None else self.base
         check_model_folder(folder)
-        small = weight_bytes(folder) < 2 * _FULL_PRECISION_PARAMETERS
+        # A large model is measured in its own number format instead of float32.
+        small = weight_bytes(folder) < 2 * LARGE_MODEL
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32 if small else "auto",
