@@ -47,11 +47,11 @@ def _screenshots(arguments: list[str]) -> int:
 
 def _worker(arguments: list[str]) -> int:
     if len(arguments) == 2 and arguments[0] == "run":
-        from phi3studio.worker.supervise import supervise
+        from phi3studio.worker.process.supervise import supervise
 
         return supervise(Path(arguments[1]))
     if len(arguments) in (2, 3) and arguments[0] == "attempt":
-        from phi3studio.worker.main import run_worker
+        from phi3studio.worker.process.main import run_worker
 
         code = run_worker(Path(arguments[1]), killed=arguments[2:] == ["--killed"])
         sys.stdout.flush()
@@ -60,7 +60,7 @@ def _worker(arguments: list[str]) -> int:
         # longer, in which the run's last words are there and its worker still seems to live.
         os._exit(code)
     if arguments == ["exported"]:
-        from phi3studio.worker import exported_process
+        from phi3studio.worker.fidelity import exported_process
 
         return exported_process.main()
     print("usage: phi3studio worker run FOLDER", file=sys.stderr)

@@ -264,11 +264,11 @@ def doctor(as_json: Json = False) -> None:
     report = examine(user_home())
     devices = asyncio.run(_devices())
     problems = [*(asdict(f) for f in report.findings)]
+    remedy = "Set the environment up anew: python3 installers/bootstrap.py --fresh doctor."
     problems += [
-        {"code": "install.broken", "level": "error", "message": text, "hint": "Set the environment up anew: "
-         "python3 installers/bootstrap.py --fresh doctor."}
+        {"code": "install.broken", "level": "error", "message": text, "hint": remedy}
         for text in devices["problems"]
-    ]  # fmt: skip
+    ]
     if as_json:
         print_json(asdict(report) | {"devices": devices, "findings": problems})
     else:

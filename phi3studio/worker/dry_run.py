@@ -40,7 +40,7 @@ from phi3studio.runs.files import write_json
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.estimates import Known
-from phi3studio.worker.olive_config import EVALUATION_ROWS
+from phi3studio.worker.olive.config import EVALUATION_ROWS
 from phi3studio.worker.stages.quantise import CALIBRATING
 
 _STEPS = 4

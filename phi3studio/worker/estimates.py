@@ -55,9 +55,9 @@ def know(
     *lenient*: not for settings that can be mended."""
     from transformers import AutoTokenizer
 
-    from phi3studio.worker import hardware, privacy
     from phi3studio.worker.data.prepare import prepare
     from phi3studio.worker.models import check_against_model, model_facts, resolve_model
+    from phi3studio.worker.process import hardware, privacy
 
     privacy.disable_telemetry()
     on_activity("opening the model")
@@ -113,7 +113,7 @@ def machine_now(home: Home, device: str, precision: str) -> Machine:
     """This machine: what is free of it, and its measured rate."""
     import torch
 
-    from phi3studio.worker import hardware
+    from phi3studio.worker.process import hardware
 
     disk = psutil.disk_usage(str(home.made(home.root)))
     available = psutil.virtual_memory().available

@@ -12,8 +12,8 @@ import shutil
 from types import ModuleType
 
 from phi3studio.domain.events import Stage, StageDone, StageName
-from phi3studio.worker.control import stopwatch
 from phi3studio.worker.estimates import estimate_attempt
+from phi3studio.worker.process.control import stopwatch
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify
 from phi3studio.worker.stages.attempt import Attempt
 

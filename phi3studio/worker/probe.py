@@ -16,8 +16,8 @@ def devices(params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
     try:
         import torch
 
-        from phi3studio.worker.hardware import cpu_has_bfloat16
-        from phi3studio.worker.threads import usable_cores
+        from phi3studio.worker.process.hardware import cpu_has_bfloat16
+        from phi3studio.worker.process.threads import usable_cores
 
         found["threads"] = usable_cores()
         found["cpu_bfloat16"] = cpu_has_bfloat16()

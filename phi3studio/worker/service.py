@@ -27,9 +27,9 @@ Handler = Callable[[dict[str, Any], "Cancel"], Any]
 
 SERVICES = {
     "inspector": "phi3studio.worker.inspect",
-    "chat": "phi3studio.worker.chat",
-    "evaluator": "phi3studio.worker.evaluator",
-    "olive": "phi3studio.worker.olive_export",
+    "chat": "phi3studio.worker.chat.service",
+    "evaluator": "phi3studio.worker.fidelity.evaluator",
+    "olive": "phi3studio.worker.olive.export",
     "azure": "phi3studio.worker.azure.service",
     "models": "phi3studio.worker.models",
     "probe": "phi3studio.worker.probe",

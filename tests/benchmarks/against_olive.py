@@ -45,8 +45,8 @@ def held_out_loss(setting: Setting, adapter: Path) -> float:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from phi3studio.worker.data.tokenise import Encoder, Rendered, Segment
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
     from tests.benchmarks.training import SAMPLES
 
     base = AutoModelForCausalLM.from_pretrained(setting.model, dtype=torch.float32)
@@ -81,8 +81,8 @@ def matrix_share(setting: Setting, times: Times) -> float:
 
     from phi3studio.domain.estimate import training_flops
     from phi3studio.worker.estimates import model_size
-    from phi3studio.worker.hardware import _matmul_flops
     from phi3studio.worker.models import model_facts
+    from phi3studio.worker.process.hardware import _matmul_flops
 
     tokens = statistics.mean(sum(len(row["input_ids"]) for row in batch) for batch in times.batches)
     size = model_size(setting.model, model_facts(setting.model))
@@ -101,13 +101,13 @@ def main() -> int:
     parser.add_argument("--model", default="starter")
     arguments = parser.parse_args()
 
-    from phi3studio.worker import privacy
+    from phi3studio.worker.process import privacy
 
     privacy.disable_telemetry()
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import torch
 
-    from phi3studio.worker.threads import usable_cores
+    from phi3studio.worker.process.threads import usable_cores
 
     torch.set_num_threads(usable_cores())
     ours, dynamic, padded = Times(), Times(), Times()

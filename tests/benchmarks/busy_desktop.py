@@ -18,7 +18,7 @@ from phi3studio.domain.recipe import Data, Model, Recipe, Split, Template, Train
 from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker.threads import usable_cores
+from phi3studio.worker.process.threads import usable_cores
 from tests.benchmarks.training import rows, write
 from tests.worker.running import completed
 

@@ -128,7 +128,7 @@ def batches(packed: bool, seed: int) -> Iterator[dict[str, Any]]:
     """Endless batches of TOKENS tokens; two thirds of every row's tokens are learned."""
     import random
 
-    from phi3studio.worker.fused import collate_fused
+    from phi3studio.worker.training.fused import collate_fused
 
     draw = random.Random(seed)
     while True:
@@ -146,7 +146,7 @@ def measure(name: str, steps: int, profile: bool) -> dict[str, Any]:
     """One variant in this process."""
     import torch
 
-    from phi3studio.worker.fused import fuse
+    from phi3studio.worker.training.fused import fuse
 
     ours, packed, checkpointing, four_bits = VARIANTS[name]
     model = make_model(checkpointing, four_bits)
@@ -209,8 +209,8 @@ def measure_trainer(steps: int, profile: bool) -> dict[str, Any]:
     import torch
     from transformers import TrainerCallback, TrainingArguments
 
-    from phi3studio.worker.fused import collate_fused, fuse
-    from phi3studio.worker.train import PackedTrainer
+    from phi3studio.worker.training.fused import collate_fused, fuse
+    from phi3studio.worker.training.train import PackedTrainer
 
     class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __init__(self, count: int) -> None:
@@ -286,8 +286,8 @@ def check() -> dict[str, float]:
     """Relative error of the adapter's gradients in bfloat16, plain and fused, against float32."""
     import torch
 
-    from phi3studio.worker.fused import fuse
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.fused import fuse
+    from phi3studio.worker.training.train import packed_loss
 
     inputs = next(batches(packed=True, seed=2))
 

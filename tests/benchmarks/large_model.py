@@ -126,7 +126,7 @@ def run_all(model: Path, home: Path, steps: int) -> Any:
 
 def answer(folder: Path) -> None:
     """Stream one answer; prints tokens, seconds and peak memory as JSON."""
-    from phi3studio.worker.genai import GenaiModel
+    from phi3studio.worker.chat.genai import GenaiModel
 
     began = time.monotonic()
     model = GenaiModel(folder, threads=os.cpu_count() or 1)
@@ -143,9 +143,9 @@ def answer(folder: Path) -> None:
 def plain(folder: Path) -> None:
     """Seconds of the plain path (ModelBuilder alone, k_quant_mixed) on a small model, as JSON."""
     from phi3studio.domain.recipe import Recipe
-    from phi3studio.worker import olive_config as oc
     from phi3studio.worker.models import model_facts
-    from phi3studio.worker.olive_run import run_workflow
+    from phi3studio.worker.olive import config as oc
+    from phi3studio.worker.olive.run import run_workflow
 
     recipe = Recipe.model_validate({"steps": ["quantise"], "model": {"source": str(folder)}})
     parameters = model_facts(folder).parameters

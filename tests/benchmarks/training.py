@@ -85,12 +85,13 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     Returns the adapter.
     """
     from phi3studio.runs.store import RunFolder
-    from phi3studio.worker import olive_config as oc
-    from phi3studio.worker import passes, train
-    from phi3studio.worker.control import Control, MemoryMeter
-    from phi3studio.worker.emit import Emitter
-    from phi3studio.worker.olive_run import run_workflow
-    from phi3studio.worker.threads import ThreadGovernor
+    from phi3studio.worker.olive import config as oc
+    from phi3studio.worker.olive import passes
+    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.process.control import Control, MemoryMeter
+    from phi3studio.worker.process.emit import Emitter
+    from phi3studio.worker.process.threads import ThreadGovernor
+    from phi3studio.worker.training import train
 
     folder = setting.scratch / f"ours-{turn}"
     folder.mkdir()
@@ -201,7 +202,7 @@ def olive_steps(
     from olive.workflows import run
     from transformers import trainer
 
-    from phi3studio.worker.privacy import silence_olive
+    from phi3studio.worker.process.privacy import silence_olive
 
     silence_olive()
     training, method = setting.recipe.training, setting.recipe.method
@@ -360,14 +361,14 @@ def main() -> int:
     if arguments.olive_steps and arguments.batch % arguments.olive_batch:
         parser.error("--olive-batch has to divide --batch")
 
-    from phi3studio.worker import privacy
+    from phi3studio.worker.process import privacy
 
     privacy.disable_telemetry()
     # OpenMP reads its settings when torch is loaded: those of a run's worker.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import torch
 
-    from phi3studio.worker.threads import usable_cores
+    from phi3studio.worker.process.threads import usable_cores
 
     torch.set_num_threads(usable_cores())
     ours, plain, olive = Times(), Times(), Times()

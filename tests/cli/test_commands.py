@@ -293,7 +293,14 @@ def test_run_shows_its_course_and_ends_with_the_figures(
     for text in ("[1/5] Prepare", "[2/5] Train", "step 8/8", "loss", "tokens/s", "[5/5] Verify"):
         assert text in err
     assert "\x1b" not in out + err
-    for text in ("base", "merged", "answers", "Verdict", str(run.model), f"phi3studio chat {run.name}"):
+    for text in (
+        "base",
+        "merged",
+        "answers",
+        "Verdict",
+        str(run.model),
+        f"phi3studio chat {run.name}",
+    ):
         assert text in out
     assert "Traceback" not in err
 

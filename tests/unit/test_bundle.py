@@ -279,7 +279,7 @@ def answer(python: Path, bundle: Path, *arguments: str) -> subprocess.CompletedP
 
 
 def test_the_python_sample_streams_the_models_answer(run, bare_python, tmp_path) -> None:
-    from phi3studio.worker.genai import GenaiModel
+    from phi3studio.worker.chat.genai import GenaiModel
 
     refused = subprocess.run([str(bare_python), "-c", "import transformers"], capture_output=True)
     assert refused.returncode != 0, "the environment is not bare"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from phi3studio.domain.events import Event, Notice, Paused, Progress, Started
 from phi3studio.runs.follow import Follower
 from phi3studio.runs.store import RunFolder
-from phi3studio.worker.emit import Emitter
+from phi3studio.worker.process.emit import Emitter
 
 EVENTS = [
     Event(seq=n, t=float(n), payload=payload)

@@ -82,7 +82,7 @@ def test_the_environment_comes_first(home: Home, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_process_that_computes_keeps_to_it(home: Home) -> None:
-    code = "from phi3studio.worker.threads import usable_cores; print(usable_cores())"
+    code = "from phi3studio.worker.process.threads import usable_cores; print(usable_cores())"
 
     def cores() -> int:
         done = subprocess.run(

@@ -17,8 +17,8 @@ from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.services.chat import Chat, Sampling
 from phi3studio.services.client import Service
-from phi3studio.worker.apart import attach_adapter
-from phi3studio.worker.genai import BASE, GenaiModel
+from phi3studio.worker.chat.genai import BASE, GenaiModel
+from phi3studio.worker.exporting.apart import attach_adapter
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.running import completed, tiny_recipe, write_rows
 

@@ -40,8 +40,8 @@ from phi3studio.worker.azure.known import known_job
 from phi3studio.worker.azure.life import run_job
 from phi3studio.worker.azure.patience import Clock
 from phi3studio.worker.azure.results import write_results
-from phi3studio.worker.control import Control, PauseRequested
-from phi3studio.worker.emit import Emitter
+from phi3studio.worker.process.control import Control, PauseRequested
+from phi3studio.worker.process.emit import Emitter
 from tests.worker import azure_standin as az
 from tests.worker.azure_standin import AzureStandIn, Job
 from tests.worker.running import story, tiny_recipe, wait_for_end, wait_for_event

@@ -58,9 +58,9 @@ def measured_loss(run: RunFolder, model: Path) -> float:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.evaluate import load_held_out
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.fidelity.evaluate import load_held_out
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     tuned = PeftModel.from_pretrained(base, run.adapter).eval()

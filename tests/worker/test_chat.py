@@ -109,7 +109,7 @@ def test_two_models_answer_side_by_side_and_are_unloaded(talk, pair) -> None:
 
 
 def test_values_fill_the_template_as_training_did(talk, pair, model) -> None:
-    from phi3studio.worker.evaluate import load_held_out
+    from phi3studio.worker.fidelity.evaluate import load_held_out
 
     row = load_held_out(next(pair.second.data.glob("held-out*.parquet"))).rows[0]
     phrase = row.prompt.removeprefix("### Text: ").removesuffix("\n### The tone is:\n")

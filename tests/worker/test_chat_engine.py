@@ -20,13 +20,13 @@ from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 from phi3studio.services.chat import Chat, Sampling
 from phi3studio.services.client import Service
-from phi3studio.worker.chat import ChatService, StopTexts
-from phi3studio.worker.conversations import Voice
-from phi3studio.worker.genai import GenaiModel
-from phi3studio.worker.genai import Sampling as EngineSampling
+from phi3studio.worker.chat.conversations import Voice
+from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.chat.genai import Sampling as EngineSampling
+from phi3studio.worker.chat.service import ChatService, StopTexts
+from phi3studio.worker.chat.shelf import Shelf
+from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.service import Cancel
-from phi3studio.worker.shelf import Shelf
-from phi3studio.worker.turns import Turns
 from tests import tiny_models
 from tests.worker.running import completed
 
@@ -252,7 +252,7 @@ def test_a_request_ends_at_once_also_while_its_prompt_is_read(long_model) -> Non
 
 
 def _talk(model: GenaiModel, length: int) -> Any:
-    from phi3studio.worker.conversations import Conversation
+    from phi3studio.worker.chat.conversations import Conversation
 
     voice = Voice(EngineSampling())
     return Conversation(model.generator(length), length, voice)

@@ -71,8 +71,8 @@ def test_the_first_loss_is_the_given_adapters(home, first, start_run, tiny_phi3,
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     recipe = train_only(
         tiny_phi3, phrases, adapter=str(first.adapter), batch_size=32, max_steps=1, seed=1

@@ -224,7 +224,7 @@ def test_a_graph_that_computes_nothing_for_an_output_is_refused(tmp_path) -> Non
     from onnx import TensorProto, helper, save
 
     from phi3studio.domain.errors import RunError
-    from phi3studio.worker.export import _check_graph
+    from phi3studio.worker.exporting.export import _check_graph
 
     def value(name: str) -> object:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])

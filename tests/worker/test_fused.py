@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from phi3studio.worker.fused import collate_fused, fuse
-from phi3studio.worker.train import packed_loss
+from phi3studio.worker.training.fused import collate_fused, fuse
+from phi3studio.worker.training.train import packed_loss
 from tests.tiny_families import SHAPES, make
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.worker.hardware import choose_device, choose_precision
 from phi3studio.worker.models import check_against_model, model_facts, resolve_model, starter
+from phi3studio.worker.process.hardware import choose_device, choose_precision
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.running import tiny_recipe
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from phi3studio.runs.model_folder import check_model_folder
-from phi3studio.worker import olive_config as oc
-from phi3studio.worker.export import place_merged
-from phi3studio.worker.genai import GenaiModel
+from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.exporting.export import place_merged
 from phi3studio.worker.models import model_facts
 from phi3studio.worker.models.builder import mend_builder
-from phi3studio.worker.olive_run import run_workflow
+from phi3studio.worker.olive import config as oc
+from phi3studio.worker.olive.run import run_workflow
 from tests.tiny_families import SHAPES, make
 from tests.worker.running import tiny_recipe
 

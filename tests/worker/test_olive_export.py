@@ -23,9 +23,9 @@ from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.recipes import absolute
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker import olive_config as oc
 from phi3studio.worker.data.prepare import prepare
-from phi3studio.worker.olive_export import (
+from phi3studio.worker.olive import config as oc
+from phi3studio.worker.olive.export import (
     CONFIG,
     README,
     SCRIPT,

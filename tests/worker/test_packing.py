@@ -53,8 +53,8 @@ def single_loss(model: Any, row: dict[str, list[int]]) -> float:
 
 
 def test_the_packed_loss_is_the_sum_of_the_single_rows_losses(model, examples) -> None:
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     assert len({len(row["input_ids"]) for row in examples}) > 5
     singles = [single_loss(model, row) for row in examples]
@@ -66,8 +66,8 @@ def test_the_packed_loss_is_the_sum_of_the_single_rows_losses(model, examples) -
 
 
 def test_no_row_sees_another(model, examples) -> None:
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     target, quiet = examples[3], {"labels": [IGNORED] * 60}
     losses = set()
@@ -84,8 +84,8 @@ def test_gradients_are_those_of_the_single_rows(tiny_phi3, examples) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
@@ -107,7 +107,7 @@ def test_gradients_are_those_of_the_single_rows(tiny_phi3, examples) -> None:
 
 
 def test_no_padding_is_sent(examples) -> None:
-    from phi3studio.worker.examples import collate_packed
+    from phi3studio.worker.training.examples import collate_packed
 
     batch = collate_packed(examples)
     tokens = sum(len(row["input_ids"]) for row in examples)
@@ -126,8 +126,8 @@ def test_no_padding_is_sent(examples) -> None:
 
 
 def test_only_learned_tokens_reach_the_head(model, examples) -> None:
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     batch = collate_packed(examples)
     with torch.inference_mode():
@@ -137,8 +137,8 @@ def test_only_learned_tokens_reach_the_head(model, examples) -> None:
 
 
 def test_a_batch_without_a_learned_token_has_no_loss(model, examples) -> None:
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     row = examples[0] | {"labels": [IGNORED] * len(examples[0]["labels"])}
     with torch.inference_mode():

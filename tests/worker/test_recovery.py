@@ -18,7 +18,7 @@ from phi3studio.domain.events import Recovery, Started
 from phi3studio.domain.recovery import in_force
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
-from phi3studio.worker.pressure import PressureWatch
+from phi3studio.worker.process.pressure import PressureWatch
 from tests.worker.running import (
     completed,
     is_notice,
@@ -64,7 +64,7 @@ if "attempt" in sys.orig_argv:
 
     class Watch(importlib.abc.MetaPathFinder):
         def find_spec(self, name, path, target=None):
-            if name != "phi3studio.worker.train":
+            if name != "phi3studio.worker.training.train":
                 return None
             sys.meta_path.remove(self)
             spec = importlib.util.find_spec(name)
@@ -227,7 +227,7 @@ def test_killed_while_a_kill_for_memory_was_counted_it_goes_on_safer(
         "import sys\n"
         "if 'worker' in sys.orig_argv and 'run' in sys.orig_argv:\n"
         "    from pathlib import Path\n"
-        "    import phi3studio.worker.pressure as pressure\n"
+        "    import phi3studio.worker.process.pressure as pressure\n"
         f"    pressure.PressureWatch.__init__.__defaults__ = (Path({str(proc)!r}), None)\n"
     )
     monkeypatch.setenv(

@@ -183,9 +183,9 @@ def test_the_adapter_loads_and_gives_the_merged_model(pair, tiny_phi3) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.evaluate import load_held_out
-    from phi3studio.worker.examples import collate_packed
-    from phi3studio.worker.train import packed_loss
+    from phi3studio.worker.fidelity.evaluate import load_held_out
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
 
     run = pair.second
     model = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
@@ -307,7 +307,7 @@ def test_the_guard_refuses_connections_with_our_error(code) -> None:
     program = (
         "import socket\n"
         "from phi3studio.domain.errors import RunError\n"
-        "from phi3studio.worker.privacy import refuse_network\n"
+        "from phi3studio.worker.process.privacy import refuse_network\n"
         "refuse_network()\n"
         "with socket.create_server(('127.0.0.1', 0)) as server:\n"
         "    socket.create_connection(server.getsockname()).close()\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from phi3studio.worker.held_out import HeldOut, HeldOutRow
-from phi3studio.worker.scores import score_answers, words_of
+from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
+from phi3studio.worker.fidelity.scores import score_answers, words_of
 
 
 def test_labels_are_right_or_wrong_whatever_the_space_around_them() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from phi3studio.worker.threads import ThreadGovernor, threads_for, usable_cores
+from phi3studio.worker.process.threads import ThreadGovernor, threads_for, usable_cores
 
 
 @pytest.mark.parametrize(

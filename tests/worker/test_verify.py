@@ -139,8 +139,8 @@ def test_the_divergence_is_that_of_the_two_models_distributions(finished, tiny_p
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.genai import GenaiModel
-    from phi3studio.worker.held_out import load_held_out
+    from phi3studio.worker.chat.genai import GenaiModel
+    from phi3studio.worker.fidelity.held_out import load_held_out
 
     base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
     merged = PeftModel.from_pretrained(base, finished.adapter).merge_and_unload().eval()
@@ -382,7 +382,7 @@ def test_ctrl_c_ends_it_and_writes_nothing(run) -> None:
 
 def test_a_model_that_takes_its_process_down_is_an_error_here(finished) -> None:
     from phi3studio.domain.errors import RunError
-    from phi3studio.worker.exported import ExportedModel
+    from phi3studio.worker.fidelity.exported import ExportedModel
 
     with ExportedModel(finished.model, 1) as model:
         assert model.stop_ids
@@ -397,7 +397,7 @@ def test_the_process_ends_with_its_parent(finished) -> None:
 
     code = (
         "import sys; from pathlib import Path\n"
-        "from phi3studio.worker.exported import ExportedModel\n"
+        "from phi3studio.worker.fidelity.exported import ExportedModel\n"
         f"with ExportedModel(Path({str(finished.model)!r}), 1) as m:\n"
         "    print(m._process.pid, flush=True); sys.stdin.read()\n"
     )
@@ -412,8 +412,8 @@ def test_the_process_ends_with_its_parent(finished) -> None:
 
 
 def test_a_long_text_is_scored_as_in_one_piece(finished) -> None:
-    from phi3studio.worker.exported import ExportedModel
-    from phi3studio.worker.genai import GenaiModel
+    from phi3studio.worker.chat.genai import GenaiModel
+    from phi3studio.worker.fidelity.exported import ExportedModel
 
     ids = [5 + n % 400 for n in range(300)]
     at = list(range(1, 300))
@@ -435,7 +435,7 @@ def test_a_long_text_is_scored_as_in_one_piece(finished) -> None:
 def test_the_reference_keeps_a_bounded_number_of_positions_from_all_rows(
     tmp_path, most, kept
 ) -> None:
-    from phi3studio.worker.reference import Reference
+    from phi3studio.worker.fidelity.reference import Reference
 
     learned = [7, 0, 13, 25, 15]
     reference = Reference(tmp_path / "r", learned, most)

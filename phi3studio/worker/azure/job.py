@@ -29,8 +29,8 @@ from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.azure.results import write_results
 from phi3studio.worker.azure.spec import EVENTS
-from phi3studio.worker.emit import Emitter
 from phi3studio.worker.failures import translate
+from phi3studio.worker.process.emit import Emitter
 
 _MODEL_WAIT_S = 3600.0
 

@@ -31,7 +31,7 @@ from phi3studio.worker.azure.known import KnownJob, known_job, new_job
 from phi3studio.worker.azure.patience import Clock, Patience
 from phi3studio.worker.azure.relay import Relay, read_from
 from phi3studio.worker.azure.spec import EVENTS, JOB, output_path, write_job
-from phi3studio.worker.control import Control, PauseRequested
+from phi3studio.worker.process.control import Control, PauseRequested
 
 ENDED = frozenset({"Completed", "Failed", "Canceled"})
 _WORKING = frozenset({"Running", "Finalizing", "CancelRequested", *ENDED})

@@ -64,7 +64,7 @@ def convert(kind: Kind, source: Path, target: Path, check: Check = lambda: None)
 
 
 def _child(kind: Kind, source: str, target: str, report: Connection) -> None:
-    from phi3studio.worker import privacy
+    from phi3studio.worker.process import privacy
 
     privacy.disable_telemetry()
     privacy.refuse_network()

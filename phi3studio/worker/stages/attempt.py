@@ -14,11 +14,11 @@ from phi3studio.domain.events import AnyPayload, Artifact, Notice, NoticeLevel, 
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.files import folder_bytes
 from phi3studio.runs.store import RunFolder
-from phi3studio.worker.control import Control, MemoryMeter
 from phi3studio.worker.data.prepare import Prepared
 from phi3studio.worker.data.tokenise import Stop
 from phi3studio.worker.models import ModelFacts
-from phi3studio.worker.threads import ThreadGovernor
+from phi3studio.worker.process.control import Control, MemoryMeter
+from phi3studio.worker.process.threads import ThreadGovernor
 
 _TELL_EVERY_S = 0.25
 

@@ -13,7 +13,7 @@ from phi3studio.worker.data.prepare import Prepared, load_prepared, prepare
 from phi3studio.worker.data.tokenise import find_stop
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
 from phi3studio.worker.models.adapter import check_adapter
-from phi3studio.worker.privacy import refuse_network
+from phi3studio.worker.process.privacy import refuse_network
 from phi3studio.worker.stages.attempt import Attempt, Opened
 
 

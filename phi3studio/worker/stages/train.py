@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phi3studio.domain.estimate import total_steps
-from phi3studio.worker import olive_config as oc
-from phi3studio.worker.processes import shared_batch
+from phi3studio.worker.olive import config as oc
+from phi3studio.worker.process.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
 
 if TYPE_CHECKING:
-    from phi3studio.worker.best import BestAdapter
+    from phi3studio.worker.training.best import BestAdapter
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -23,10 +23,11 @@ def is_done(attempt: Attempt) -> bool:
 def do(attempt: Attempt) -> None:
     """Train the adapter and place it in the run's folder."""
     attempt.say("starting the training")
-    from phi3studio.worker import passes, train
-    from phi3studio.worker.best import BestAdapter, best_callback, stopped_at
-    from phi3studio.worker.export import place_adapter
-    from phi3studio.worker.olive_run import run_workflow
+    from phi3studio.worker.exporting.export import place_adapter
+    from phi3studio.worker.olive import passes
+    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.training import train
+    from phi3studio.worker.training.best import BestAdapter, best_callback, stopped_at
 
     recipe, run = attempt.recipe, attempt.run
     checkpoint = _last_checkpoint(attempt)
@@ -87,7 +88,7 @@ def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
 
 
 def _last_checkpoint(attempt: Attempt) -> Path | None:
-    from phi3studio.worker.train import last_checkpoint
+    from phi3studio.worker.training.train import last_checkpoint
 
     checkpoint, damaged = last_checkpoint(attempt.run.checkpoints)
     for name in damaged:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from phi3studio.domain.events import Notice, Verified
-from phi3studio.worker.compare import Comparison, contained_adapter
+from phi3studio.worker.fidelity.compare import Comparison, contained_adapter
 from phi3studio.worker.stages.attempt import Attempt
 
 SCRATCH = "fidelity"
@@ -19,7 +19,7 @@ def is_done(attempt: Attempt) -> bool:
 
 def do(attempt: Attempt) -> None:
     """Measure the models that the run has, judge the exported one and write the model card."""
-    from phi3studio.worker.auto import tried
+    from phi3studio.worker.exporting.auto import tried
 
     candidates = tried(attempt.run)
     if not candidates:
@@ -45,8 +45,8 @@ def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
 
     *candidate* is judged instead of the run's exported model.
     """
-    from phi3studio.worker.calibration import general_rows
-    from phi3studio.worker.held_out import load_held_out
+    from phi3studio.worker.exporting.calibration import general_rows
+    from phi3studio.worker.fidelity.held_out import load_held_out
 
     opened, recipe, run = attempt.opened, attempt.recipe, attempt.run
     prepared = opened.prepared
@@ -82,7 +82,7 @@ def notices(verdict: Verified) -> list[Notice]:
 
 def _write_card(attempt: Attempt) -> None:
     from phi3studio.runs.card import write_card
-    from phi3studio.worker.lengths import write_lengths
+    from phi3studio.worker.fidelity.lengths import write_lengths
 
     if attempt.opened.prepared is not None:
         write_lengths(attempt.run, attempt.opened.prepared)

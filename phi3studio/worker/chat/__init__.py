@@ -1,0 +1,1 @@
+"""The chat: exported models in memory, their conversations, and onnxruntime-genai."""

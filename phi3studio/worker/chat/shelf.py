@@ -1,0 +1,167 @@
+"""The models in memory: loaded when asked for, the least used unloaded when memory is short."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.template import parse_template
+from phi3studio.runs.files import folder_bytes
+from phi3studio.worker.chat.conversations import Conversations
+from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.chat.turns import Turns
+from phi3studio.worker.process.threads import usable_cores
+from phi3studio.worker.service import Cancel
+
+# What a loaded model takes, as a multiple of its files, and what has to stay free beside it.
+_TIMES_FILES = 1.25
+_SPARE_BYTES = 256 * 1024**2
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take without the system's swapping."""
+    return int(psutil.virtual_memory().available)
+
+
+class LoadedModel:
+    """One model and its conversations. Its requests take turns."""
+
+    def __init__(self, folder: Path) -> None:
+        began = time.monotonic()
+        self.model = GenaiModel(folder, threads=usable_cores())
+        self.load_s = time.monotonic() - began
+        self.folder = folder
+        self.turns = Turns()
+        self.users = 0
+        self.conversations = Conversations(self.model)
+        self.facts = self.model.facts
+
+    @property
+    def name(self) -> str:
+        return str(self.facts.get("name") or self.folder.name)
+
+    def describe(self) -> dict[str, Any]:
+        """What ``services.chat.LoadedModel`` holds."""
+        template = self.facts.get("template")
+        columns = parse_template(template["prompt"], "prompt").columns if template else ()
+        return {
+            "folder": str(self.folder),
+            "name": self.name,
+            "context": self.model.context,
+            "template": template,
+            "columns": list(columns),
+            "is_conversation": template is None,
+            "load_s": self.load_s,
+            "bytes": folder_bytes(self.folder),
+            "adapters": list(self.model.adapters),
+        }
+
+    def prompt_ids(self, params: dict[str, Any]) -> list[int]:
+        """The ids of a request: ``messages``, ``values`` for the template, or plain ``prompt``."""
+        if "messages" in params:
+            return self.model.encode(self.model.apply_chat_template(params["messages"]))
+        if "values" in params:
+            template = self.facts.get("template")
+            if template is None:
+                raise InputError(
+                    "chat.no_template",
+                    "This model was trained on conversations, not on a template with columns.",
+                    "Write a message instead.",
+                )
+            return self.model.encode(
+                parse_template(template["prompt"], "prompt").render(params["values"])
+            )
+        return self.model.encode(str(params["prompt"]))
+
+
+class Shelf:
+    """All loaded models. *free* says how much memory there is; thread-safe."""
+
+    def __init__(self, free: Callable[[], int] = free_memory) -> None:
+        self._free = free
+        self._models: dict[str, LoadedModel] = {}  # the least recently used first
+        self._loading = Turns()
+        self._guard = threading.Lock()
+
+    def take(self, folder: Path, cancel: Cancel) -> tuple[LoadedModel, list[str]]:
+        """The model of *folder*, loaded if need be, and the names of those that had to go for it.
+
+        It stays until :meth:`give_back`. Raises :class:`InputError` when there is no model, and
+        :class:`RunError` when it does not load or the memory is too short for it.
+        """
+        key = str(folder)
+        with self._loading.mine(cancel):
+            gone: list[str] = []
+            with self._guard:
+                found = self._models.pop(key, None)
+            if found is None:
+                found, gone = self._load(folder)
+            with self._guard:
+                self._models[key] = found
+                found.users += 1
+            return found, gone
+
+    def give_back(self, model: LoadedModel) -> None:
+        """The request that took *model* is done with it."""
+        with self._guard:
+            model.users -= 1
+
+    def unload(self, folder: Path) -> None:
+        """Forget the model of *folder*; its memory is free when its last answer has ended."""
+        with self._guard:
+            self._models.pop(str(folder), None)
+
+    def make_room(self, model: LoadedModel, length: int) -> None:
+        """See that *model* has the memory for *length* tokens more; forgets old conversations.
+
+        Raises :class:`RunError` when there is not enough all the same.
+        """
+        need = model.conversations.memory_for(length)
+        while self._free() < need + _SPARE_BYTES and model.conversations.forget_oldest():
+            pass
+        free = self._free()
+        if free < need + _SPARE_BYTES:
+            raise RunError(
+                "chat.memory",
+                f"A text of {length} tokens takes {need / 1e9:.2g} GB of memory with this model, "
+                f"and only {free / 1e9:.2g} GB are free.",
+                "Close other programs, or ask for a shorter answer.",
+            )
+
+    def _load(self, folder: Path) -> tuple[LoadedModel, list[str]]:
+        if not (folder / "genai_config.json").is_file():
+            raise InputError(
+                "chat.no_model",
+                f"{folder} holds no exported model.",
+                "Choose a completed run, or a folder with genai_config.json.",
+            )
+        need = int(_TIMES_FILES * folder_bytes(folder)) + _SPARE_BYTES
+        gone = []
+        while self._free() < need and (other := self._least_used()) is not None:
+            gone.append(other.name)
+            other.conversations.close()
+            del other
+        free = self._free()
+        if free < need:
+            raise RunError(
+                "chat.memory",
+                f"The model in {folder} needs about {need / 1e9:.2g} GB of memory, and only "
+                f"{free / 1e9:.2g} GB are free.",
+                "Close other programs or unload other models, or export a smaller one "
+                "(target.int4: small).",
+            )
+        return LoadedModel(folder), gone
+
+    def _least_used(self) -> LoadedModel | None:
+        """Take the model away that was not used longest and is not answering."""
+        with self._guard:
+            for key, model in self._models.items():
+                if model.users == 0:
+                    return self._models.pop(key)
+        return None

@@ -1,0 +1,1 @@
+"""Measuring base, merged and exported model, and comparing them."""

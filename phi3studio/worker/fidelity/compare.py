@@ -1,0 +1,233 @@
+"""Base, merged and exported model on the same rows, and the verdict on the export."""
+
+from __future__ import annotations
+
+import gc
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.errors import RunError
+from phi3studio.domain.estimate import LARGE_MODEL
+from phi3studio.domain.events import (
+    Candidate,
+    Finding,
+    Metrics,
+    ModelFigures,
+    ModelRole,
+    ParityExample,
+    Verified,
+)
+from phi3studio.domain.fidelity import Evidence, judge
+from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.files import write_json
+from phi3studio.runs.model_folder import check_model_folder, weight_bytes
+from phi3studio.worker.chat.genai import ADAPTERS
+from phi3studio.worker.data.tokenise import Stop
+from phi3studio.worker.exporting.providers import not_measured, runnable
+from phi3studio.worker.fidelity.evaluate import (
+    Measured,
+    OnRow,
+    Stops,
+    measure_exported,
+    measure_torch,
+)
+from phi3studio.worker.fidelity.exported import ExportedModel
+from phi3studio.worker.fidelity.held_out import HeldOut
+from phi3studio.worker.fidelity.parity import template_parity
+from phi3studio.worker.fidelity.reference import Reference
+
+_REFERENCE = "reference.f32"
+
+
+@dataclass
+class Comparison:
+    """Measures the models of a run on *data* and judges the exported one.
+
+    The merged model is read from *merged* where that folder still exists, else it is made again
+    in memory from *base* and *adapter*, which is the same sum. What was measured is kept in
+    *scratch* and not measured again there, so that a run that was interrupted, or that tries
+    several exports, does not repeat it.
+    """
+
+    recipe: Recipe
+    base: Path
+    adapter: Path | None
+    merged: Path | None
+    exported: Path | None
+    tokenizer: Any
+    stop: Stop
+    data: HeldOut
+    threads: int
+    scratch: Path
+    file: str | None = None
+    """The name of another file that *data* was read from, if it is not the run's own."""
+    results: dict[ModelRole, Measured] = field(default_factory=dict)
+    _parity: float | None = None
+    _example: ParityExample | None = None
+    _stop_listed: bool | None = None
+    _unmeasured: Finding | None = None
+    _on_cpu: Finding | None = None
+
+    def __post_init__(self) -> None:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        learned = [len(row.learned) for row in self.data.rows]
+        self._reference = Reference(self.scratch / _REFERENCE, learned)
+
+    @property
+    def roles(self) -> tuple[ModelRole, ...]:
+        """The models that there are: base, merged where there is an adapter, exported."""
+        found: list[ModelRole] = ["base"]
+        if self.adapter is not None:
+            found.append("merged")
+        if self.exported is not None:
+            found.append("exported")
+        return tuple(found)
+
+    @property
+    def reference(self) -> ModelRole:
+        """What the exported model has to be like: merged, or base where there is no adapter."""
+        return "merged" if self.adapter is not None else "base"
+
+    def is_kept(self, role: ModelRole) -> bool:
+        """Whether *role* was measured before, so that it need not be again."""
+        return self._file(role).is_file()
+
+    def measure(self, role: ModelRole, on_row: OnRow) -> Metrics | None:
+        """Measure one model; *on_row* hears the rows done and their number.
+
+        ``None`` for rows that are no task, and where this machine cannot run the exported model.
+        """
+        if role == "exported":
+            result = self._measure_exported(on_row)
+        else:
+            result = self._load_result(role) or self._measure_torch(role, on_row)
+        gc.collect()
+        if result is None:
+            return None
+        self.results[role] = result
+        return result.metrics
+
+    def verdict(self, candidates: tuple[Candidate, ...] = ()) -> Verified | None:
+        """The verdict on the exported model; ``None`` if there is none or nothing to compare."""
+        if self.exported is None:
+            return None
+        exported = self.results.get("exported")
+        before = self.results.get(self.reference)
+        task = exported.metrics if exported is not None else None
+        evidence = Evidence(
+            models={role: result.figures for role, result in self.results.items()},
+            rows=len(self.data.rows),
+            stop=self.stop.text,
+            stop_listed=self._stop_listed,
+            reference=self.reference,
+            score_name=task.score_name if task is not None else None,
+            scores=(before.scores, exported.scores)
+            if before is not None and exported is not None
+            else ((), ()),
+            kl=exported.kl if exported is not None else None,
+            agreement=exported.agreement if exported is not None else None,
+            positions=self._reference.positions if exported is not None else 0,
+            parity=self._parity,
+            parity_example=self._example,
+            data=self.file,
+            general=self.data.general,
+            unmeasured=self._unmeasured,
+            on_cpu=self._on_cpu,
+        )
+        return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
+
+    def forget(self) -> None:
+        """Remove what was kept in *scratch*."""
+        self._reference.close()
+        for file in self.scratch.glob("*.measured.json"):
+            file.unlink()
+
+    # --- the exported model ------------------------------------------------------------------
+
+    def _measure_exported(self, on_row: OnRow) -> Measured | None:
+        assert self.exported is not None
+        provider = self.recipe.target.provider
+        with runnable(self.exported, provider, self.scratch) as (folder, self._on_cpu):
+            try:
+                with ExportedModel(folder, self.threads) as model:
+                    self._stop_listed = self.stop.id in model.stop_ids
+                    self._parity, self._example = template_parity(model, self.tokenizer, self.data)
+                    measured = measure_exported(
+                        model, self.tokenizer, self.data, self.stop.id, on_row, self._reference
+                    )
+            except RunError as exc:
+                if provider == "cpu":
+                    raise
+                # Made for another device; that it does not run here says nothing against it.
+                self._on_cpu = None
+                self._unmeasured = not_measured(provider, exc)
+                return None
+        return measured
+
+    # --- the PyTorch models ------------------------------------------------------------------
+
+    def _measure_torch(self, role: ModelRole, on_row: OnRow) -> Measured:
+        model = self._load(role)
+        kept = self._reference if role == self.reference and self.exported is not None else None
+        result = measure_torch(
+            role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
+        )
+        self._keep_result(result)
+        return result
+
+    def _load(self, role: ModelRole) -> Any:
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        folder = self.merged if role == "merged" and self.merged is not None else self.base
+        check_model_folder(folder)
+        # A large model is measured in its own number format instead of float32.
+        small = weight_bytes(folder) < 2 * LARGE_MODEL
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32 if small else "auto",
+            trust_remote_code=self.recipe.model.trust_remote_code,
+        )
+        if role == "merged" and self.merged is None and self.adapter is not None:
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(model, self.adapter).merge_and_unload()
+        return model
+
+    def _stops(self, model: Any) -> Stops:
+        own = getattr(getattr(model, "generation_config", None), "eos_token_id", None) or []
+        return Stops(self.stop.id, tuple(own) if isinstance(own, list) else (own,))
+
+    # --- what was measured before ------------------------------------------------------------
+
+    def _file(self, role: ModelRole) -> Path:
+        return self.scratch / f"{role}.measured.json"
+
+    def _keep_result(self, result: Measured) -> None:
+        kept = {
+            "figures": result.figures.model_dump(mode="json"),
+            "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
+            "scores": list(result.scores),
+            "vocabulary": self._reference.vocabulary if result.role == self.reference else 0,
+        }
+        write_json(self._file(result.role), kept)
+
+    def _load_result(self, role: ModelRole) -> Measured | None:
+        try:
+            kept = json.loads(self._file(role).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        needed = role == self.reference and self.exported is not None
+        if needed and not self._reference.reopen(int(kept["vocabulary"])):
+            return None
+        metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
+        figures = ModelFigures.model_validate(kept["figures"])
+        return Measured(role, figures, metrics, tuple(kept["scores"]))
+
+
+def contained_adapter(recipe: Recipe, adapter: Path | None, exported: Path) -> Path | None:
+    """*adapter*, if the exported model has it inside or keeps it apart; else it is the base's."""
+    apart = any((exported / ADAPTERS).glob("*"))
+    return adapter if "merge" in recipe.steps or apart else None

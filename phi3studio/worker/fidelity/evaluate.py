@@ -1,0 +1,293 @@
+"""Figures of a model on held-out rows: exact answers, scores, perplexity, and whether it stops.
+
+Base and merged models run in PyTorch, the exported one in onnxruntime-genai, on the same rows,
+the same prompt ids and the same rules, so that the three can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from phi3studio.domain.errors import RunError
+from phi3studio.domain.events import Answer, Metrics, ModelFigures, ModelRole
+from phi3studio.runs.files import folder_bytes
+from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.fidelity.exported import ExportedModel
+from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
+from phi3studio.worker.fidelity.held_out import load_held_out as load_held_out
+from phi3studio.worker.fidelity.reference import Reference
+from phi3studio.worker.fidelity.scores import score_answers
+
+_SAMPLES = 3
+_TIMED_ROWS = 3
+# Tokens of one forward pass: bounds the memory of the logits.
+_TOKENS_A_BATCH = 1024
+
+OnRow = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Stops:
+    """The ids that end an answer: the trained one, and others that the model knows."""
+
+    trained: int
+    others: tuple[int, ...] = ()
+
+    @property
+    def all(self) -> list[int]:
+        """The trained one first."""
+        return [self.trained, *(token for token in self.others if token != self.trained)]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model's figures, and its score row by row (empty without a task)."""
+
+    role: ModelRole
+    figures: ModelFigures
+    metrics: Metrics | None = None
+    """``None`` where the rows are no task, so that answers cannot be judged."""
+    scores: tuple[float, ...] = ()
+    kl: float | None = None
+    agreement: float | None = None
+
+
+@dataclass
+class _Sums:
+    """Running sums over the rows."""
+
+    data: HeldOut
+    stops: Stops
+    tokenizer: Any
+    loss: float = 0.0
+    learned: int = 0
+    trained_stops: int = 0
+    other_stops: int = 0
+    judged: int = 0
+    texts: list[str] = field(default_factory=list)
+    samples: list[Answer] = field(default_factory=list)
+
+    def add_answer(self, row: HeldOutRow, ids: Sequence[int]) -> None:
+        ends = self.stops.all
+        at = next((place for place, token in enumerate(ids) if token in ends), None)
+        text = self.tokenizer.decode(ids[:at], skip_special_tokens=True)
+        if at is not None:
+            self.trained_stops += ids[at] == self.stops.trained
+            self.other_stops += ids[at] != self.stops.trained
+        # A long answer that was cut off here says nothing about whether it would have stopped.
+        self.judged += at is not None or self.data.may_end(row)
+        self.texts.append(text)
+        if len(self.samples) < _SAMPLES:
+            self.samples.append(
+                Answer(prompt=row.prompt, expected=row.expected, text=text, stopped=at is not None)
+            )
+
+    def measured(self, role: ModelRole, **more: Any) -> Measured:
+        perplexity = math.exp(min(self.loss / max(1, self.learned), 50.0))
+        divergence = {key: more.pop(key, None) for key in ("kl", "agreement")}
+        if self.data.general:
+            figures = ModelFigures(perplexity=perplexity, **more)
+            return Measured(role, figures, **divergence)
+        rows = self.data.rows
+        expected = [row.expected for row in rows]
+        task = score_answers(expected, self.texts, self.data.task_labels)
+        right = sum(a.strip() == b.strip() for a, b in zip(expected, self.texts, strict=True))
+        shares = {
+            "perplexity": perplexity,
+            "score": task.mean,
+            "stops": (self.trained_stops + self.other_stops) / max(1, self.judged),
+            "other_stops": self.other_stops / max(1, self.judged),
+            **more,
+        }
+        metrics = Metrics(
+            model=role,
+            rows=len(rows),
+            accuracy=right / len(rows),
+            score_name=task.name,
+            samples=tuple(self.samples),
+            **task.figures,
+            **shares,
+        )
+        return Measured(role, ModelFigures(**shares), metrics, task.rows, **divergence)
+
+
+def measure_torch(
+    role: ModelRole,
+    model: Any,
+    tokenizer: Any,
+    data: HeldOut,
+    stops: Stops,
+    on_row: OnRow,
+    reference: Reference | None = None,
+) -> Measured:
+    """Measure a PyTorch model; its distributions are kept in *reference*, if given."""
+    import torch
+
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.train import packed_loss
+
+    sums = _Sums(data, stops, tokenizer)
+    tokens, seconds, done = 0, 0.0, 0
+    model.eval()
+    with torch.inference_mode():
+        for batch in _batches(data.rows):
+            inputs = collate_packed([{"input_ids": r.input_ids, "labels": r.labels} for r in batch])
+            inputs = {name: value.to(model.device) for name, value in inputs.items()}
+            loss, learned, outputs = packed_loss(model, inputs)
+            sums.loss += float(loss)
+            sums.learned += learned
+            if reference is not None:
+                _keep(reference, done, batch, outputs.logits[0])
+            if not data.general:
+                likeliest = _likeliest(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
+                right = _rows_answered_rightly(batch, likeliest, stops)
+                others = [row for row, is_right in zip(batch, right, strict=True) if not is_right]
+                began = time.monotonic()
+                answers = iter(_generate(model, others, data.answer_tokens, stops.all))
+                seconds += time.monotonic() - began
+                for row, is_right in zip(batch, right, strict=True):
+                    answer = row.answer_ids if is_right else next(answers)
+                    tokens += 0 if is_right else len(answer)
+                    sums.add_answer(row, answer)
+            done += len(batch)
+            on_row(done, len(data.rows))
+    return sums.measured(role, tokens_per_s=tokens / seconds if tokens else None)
+
+
+def _keep(reference: Reference, first_row: int, batch: Sequence[HeldOutRow], logits: Any) -> None:
+    """Put the distributions of a batch's learned positions, one row behind the other, away."""
+    if not reference.positions:
+        reference.begin(int(logits.shape[-1]))
+    at = 0
+    for row, number in zip(batch, range(first_row, first_row + len(batch)), strict=True):
+        learned = len(row.learned)
+        held = reference.held(number)
+        if held:
+            values = logits[at : at + learned][held].float().log_softmax(-1)
+            reference.put(number, values.cpu().numpy())
+        at += learned
+
+
+def _likeliest(choices: Sequence[int], labels: Any) -> dict[int, int]:
+    """Position → the likeliest next token there, for the positions whose next one is learned."""
+    at = [i for i, label in enumerate(labels[1:].tolist()) if label != IGNORED]
+    return dict(zip(at, choices, strict=True))
+
+
+def _rows_answered_rightly(
+    rows: Sequence[HeldOutRow], likeliest: dict[int, int], stops: Stops
+) -> list[bool]:
+    """Which rows of a packed batch a greedy generation would answer exactly as expected.
+
+    If the likeliest token is the expected one at every position of the answer and of its stop
+    token, generating would choose just these, so it need not be done.
+    """
+    ends = stops.all
+    right: list[bool] = []
+    offset = 0
+    for row in rows:
+        answer = range(row.prompt_tokens, len(row.input_ids))
+        right.append(
+            bool(answer)
+            and row.prompt_tokens > 0
+            and row.input_ids[-1] in ends
+            and all(likeliest.get(offset + i - 1) == row.input_ids[i] for i in answer)
+        )
+        offset += len(row.input_ids)
+    return right
+
+
+def _generate(
+    model: Any, rows: Sequence[HeldOutRow], longest: int, stops: Sequence[int]
+) -> list[list[int]]:
+    """Greedy answers' ids for a batch of prompts of any lengths (padded at the left)."""
+    import torch
+    from transformers import GenerationConfig
+
+    if not rows:
+        return []
+    width = max(row.prompt_tokens for row in rows)
+    ids = torch.full((len(rows), width), stops[0], dtype=torch.long)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, width - row.prompt_tokens :] = torch.tensor(row.prompt_ids)
+        mask[index, width - row.prompt_tokens :] = 1
+    output = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        generation_config=GenerationConfig(
+            max_new_tokens=longest,
+            do_sample=False,
+            eos_token_id=list(stops),
+            pad_token_id=stops[0],
+        ),
+    )
+    answers: list[list[int]] = output[:, width:].tolist()
+    return answers
+
+
+def measure_exported(
+    model: ExportedModel,
+    tokenizer: Any,
+    data: HeldOut,
+    stop: int,
+    on_row: OnRow,
+    reference: Reference | None = None,
+) -> Measured:
+    """Measure an exported model through onnxruntime-genai, row by row as it will be used, and
+    compare it with *reference* at the positions that this holds."""
+    stops = Stops(stop, tuple(model.stop_ids))
+    timed = [row.prompt_ids for row in data.rows[:_TIMED_ROWS] if row.prompt_tokens]
+    # First of all: the process's memory is still that of answering alone.
+    speed = model.speed(timed) if timed else None
+    sums = _Sums(data, stops, tokenizer)
+    kl, agree = 0.0, 0
+    for index, row in enumerate(data.rows):
+        learned = row.learned
+        part = reference.part(index) if reference is not None else None
+        scored = model.score(row.input_ids, learned, part)
+        if not scored.finite:
+            raise RunError(
+                "run.bad_result",
+                "The exported model is not usable: its output holds values that are no numbers.",
+                "Choose another number format in target.quantisation, for example fp32.",
+            )
+        sums.loss += scored.loss
+        sums.learned += len(learned)
+        kl += scored.kl
+        agree += scored.agree
+        if not data.general:
+            likeliest = dict(zip([i - 1 for i in learned], scored.likeliest, strict=True))
+            (right,) = _rows_answered_rightly([row], likeliest, stops)
+            answer = row.answer_ids if right else model.generate(row.prompt_ids, data.answer_tokens)
+            sums.add_answer(row, answer)
+        on_row(index + 1, len(data.rows))
+    positions = reference.positions if reference is not None else 0
+    return sums.measured(
+        "exported",
+        tokens_per_s=speed.tokens_per_s if speed else None,
+        first_token_s=speed.first_token_s if speed else None,
+        peak_memory=speed.peak_memory if speed else None,
+        load_s=model.load_s,
+        bytes=folder_bytes(model.folder),
+        kl=kl / positions if positions else None,
+        agreement=agree / positions if positions else None,
+    )
+
+
+def _batches(rows: Sequence[HeldOutRow]) -> Iterator[list[HeldOutRow]]:
+    """Rows in their order, about :data:`_TOKENS_A_BATCH` tokens together."""
+    batch: list[HeldOutRow] = []
+    tokens = 0
+    for row in rows:
+        if batch and tokens + len(row.input_ids) > _TOKENS_A_BATCH:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(row)
+        tokens += len(row.input_ids)
+    if batch:
+        yield batch

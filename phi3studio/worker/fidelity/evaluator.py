@@ -1,0 +1,239 @@
+"""The evaluator service: a finished run's models measured again, on its own rows or on a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import Cancelled, InputError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.store import RunFolder
+from phi3studio.runs.verification import scratch_folder
+from phi3studio.worker.process import privacy
+from phi3studio.worker.service import Cancel, Handler
+from phi3studio.worker.streamed import Tell, streamed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from phi3studio.worker.fidelity.compare import Comparison
+    from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
+
+
+def evaluate(
+    params: dict[str, Any], cancel: Cancel
+) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """Measure base, merged and exported model of ``run`` (a folder) on every row of ``data``.
+
+    Yields ``{"activity", "step", "total"}``; returns the metrics by model.
+    """
+    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=False)["metrics"]))
+
+
+def verify(
+    params: dict[str, Any], cancel: Cancel
+) -> Generator[dict[str, Any], None, dict[str, Any]]:
+    """The same on ``data``, or without it on the run's own held-out rows, and judged.
+
+    Returns ``{"metrics", "verdict"}`` and appends both to the run's events; the model card is
+    written anew. Nothing is written when it is cancelled.
+    """
+    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=True)))
+
+
+def _alone(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
+    """Measure while no worker and no other measuring uses the run."""
+    run = RunFolder(Path(params["run"]))
+    lock = FileLock(run.path / ".worker.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as exc:
+        raise InputError(
+            "run.busy",
+            f"The run {run.name} is being worked on.",
+            f"Wait for it: phi3studio show {run.name}.",
+        ) from exc
+    try:
+        return _measure(run, params, cancel, tell, keep=keep)
+    finally:
+        lock.release()
+
+
+def _measure(
+    run: RunFolder, params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool
+) -> dict[str, Any]:
+    file = Path(params["data"]) if params.get("data") else None
+
+    def on_row(role: str) -> Callable[[int, int], None]:
+        def told(step: int, total: int) -> None:
+            if cancel.requested:
+                raise Cancelled
+            tell({"activity": f"measuring the {role} model", "step": step, "total": total})
+
+        return told
+
+    with _comparison(run, file) as compared:
+        events: list[Any] = []
+        for role in compared.roles:
+            metrics = compared.measure(role, on_row(role))
+            if metrics is not None:
+                events.append(metrics)
+        cancel.check()
+        verdict = compared.verdict(_candidates(run))
+        if keep:
+            _append(run, ([] if file is not None else events), verdict)
+    return {
+        "metrics": {
+            item.model: item.model_dump(mode="json", exclude={"type", "model"}, exclude_none=True)
+            for item in events
+        },
+        "verdict": verdict.model_dump(mode="json", exclude_none=True) if verdict else None,
+    }
+
+
+def _candidates(run: RunFolder) -> Any:
+    """What an auto export tried stays a part of the verdict."""
+    verdict = run.view().verdict
+    return verdict.candidates if verdict is not None else ()
+
+
+def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
+    from phi3studio.runs.card import write_card
+    from phi3studio.worker.data.prepare import load_prepared
+    from phi3studio.worker.fidelity.lengths import write_lengths
+    from phi3studio.worker.process.emit import Emitter
+
+    emit = Emitter(run)
+    for payload in metrics:
+        emit(payload)
+    if verdict is not None:
+        emit(verdict)
+    prepared = load_prepared(run.data)
+    if prepared is not None:
+        write_lengths(run, prepared)
+    write_card(run)
+
+
+@contextmanager
+def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
+    """The run's models and the rows of *file*, else its own; scratch files are removed."""
+    from transformers import AutoTokenizer
+
+    from phi3studio.worker.data.tokenise import find_stop
+    from phi3studio.worker.fidelity.compare import Comparison
+    from phi3studio.worker.models import resolve_model
+    from phi3studio.worker.process.threads import usable_cores
+
+    recipe = run.recipe()
+    adapter = _adapter(run, recipe)
+    if not run.model.is_dir() or (adapter is not None and not adapter.is_dir()):
+        raise InputError(
+            "run.not_completed",
+            f"The run {run.name} has no exported model yet.",
+            f"Finish it first: phi3studio resume {run.name}.",
+        )
+    base = resolve_model(recipe.model.source, revision=recipe.model.revision)
+    privacy.refuse_network()
+    tokenizer = AutoTokenizer.from_pretrained(
+        base, trust_remote_code=recipe.model.trust_remote_code
+    )
+    with scratch_folder(run) as scratch:
+        yield Comparison(
+            recipe=recipe,
+            base=base,
+            adapter=adapter,
+            merged=run.merged if run.merged.is_dir() else None,
+            exported=run.model,
+            tokenizer=tokenizer,
+            stop=find_stop(tokenizer),
+            data=_held_out(run, recipe, tokenizer, file),
+            threads=usable_cores(),
+            scratch=scratch,
+            file=str(file) if file is not None else None,
+        )
+
+
+def _adapter(run: RunFolder, recipe: Recipe) -> Path | None:
+    """The adapter that the exported model contains, if any."""
+    from phi3studio.worker.fidelity.compare import contained_adapter
+
+    named = Path(recipe.model.adapter) if recipe.model.adapter is not None else None
+    return contained_adapter(recipe, run.adapter if "train" in recipe.steps else named, run.model)
+
+
+def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None) -> HeldOut:
+    from phi3studio.domain.fidelity import labels_of
+    from phi3studio.worker.data.prepare import load_prepared
+    from phi3studio.worker.exporting.calibration import general_rows
+    from phi3studio.worker.fidelity.held_out import HeldOut, load_held_out
+
+    if file is None and recipe.data is None:
+        return general_rows(tokenizer)
+    prepared = load_prepared(run.data)
+    labels = prepared.labels if prepared is not None else ()
+    conversation = recipe.rows.messages is not None
+    if file is None:
+        if prepared is None:
+            raise InputError(
+                "run.no_held_out",
+                f"The held-out rows of {run.name} are gone or were changed.",
+                "Verify with rows of a file: phi3studio verify RUN --data FILE.",
+            )
+        return load_held_out(prepared.held_out, labels, conversation=conversation)
+    rows = _rows(recipe, tokenizer, file)
+    if not rows:
+        raise InputError(
+            "data.empty", f"{file} holds no usable row.", "Choose a file with rows in it."
+        )
+    return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
+
+
+def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
+    """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows."""
+    from phi3studio.worker.data.process import Process, columns_of
+    from phi3studio.worker.data.render import check_columns
+    from phi3studio.worker.data.rows import RowSource
+    from phi3studio.worker.data.tokenise import example_of
+    from phi3studio.worker.fidelity.held_out import HeldOutRow
+
+    # How the recipe's own file is written says nothing about this one.
+    plain = Source(source=str(file)).model_dump()
+    data = recipe.rows.model_copy(update=plain)
+    longest = recipe.training.sequence_length
+    process: Process | None = None
+    rows: list[HeldOutRow] = []
+    for batch in RowSource(data).batches():
+        if process is None:
+            columns = columns_of(batch.rows)
+            check_columns(data, columns)
+            process = Process(data, tokenizer, longest, columns)
+        for at, passed in enumerate(process.encode(process.render(batch.rows))):
+            if passed.error is not None:
+                row = batch.first + at + 1
+                message = f"{file.name}, row {row}: {passed.error.message}"
+                raise InputError(passed.error.code, message, passed.error.hint)
+            if passed.rendered is None or passed.encoded is None or passed.dropped is not None:
+                continue
+            example = example_of(passed.rendered, passed.encoded, longest)
+            if example.learned:
+                rows.append(
+                    HeldOutRow(
+                        prompt=example.prompt,
+                        expected=example.completion,
+                        input_ids=example.input_ids,
+                        labels=example.labels,
+                        prompt_tokens=example.prompt_tokens,
+                    )
+                )
+    return tuple(rows)
+
+
+def handlers() -> dict[str, Handler]:
+    """The service's methods."""
+    privacy.disable_telemetry()
+    return {"evaluate": evaluate, "verify": verify}

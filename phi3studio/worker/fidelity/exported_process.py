@@ -1,0 +1,209 @@
+"""The other side of :mod:`phi3studio.worker.fidelity.exported`: a process with one model.
+
+It imports numpy and onnxruntime-genai and nothing else of weight, so its memory is what answering
+takes. Requests and answers are JSON lines on standard input and output; it ends when its input
+does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.chat.genai_native import GenaiError, Generator
+
+_DECODED = 48
+_CHUNK_BYTES = 64 * 1024 * 1024
+
+Json = dict[str, Any]
+Floats = npt.NDArray[np.float32]
+
+
+def main() -> int:
+    """Answer requests until the input ends; returns the exit code."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    # What libraries print goes to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    model: _Model | None = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if request["do"] == "load":
+                model = _Model(Path(request["folder"]), int(request["threads"]))
+                answer = model.facts()
+            else:
+                assert model is not None
+                answer = getattr(model, request.pop("do"))(**request)
+        except GenaiError as exc:
+            answer = {
+                "error": {
+                    "code": "export.does_not_run",
+                    "message": f"onnxruntime-genai cannot run the exported model: {exc}",
+                    "hint": "Look at the run's log; another target or quantisation may help.",
+                }
+            }
+        except UserFacingError as exc:
+            answer = {"error": {"code": exc.code, "message": exc.message, "hint": exc.hint}}
+        answers.write(json.dumps(answer) + "\n")
+    return 0
+
+
+class _Model:
+    """The requests, by name."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        began = time.monotonic()
+        self._model = GenaiModel(folder, threads=threads)
+        self._load_s = time.monotonic() - began
+        self._reference: Floats | None = None
+        # An export that keeps its adapters apart is measured with the first of them.
+        self._adapter = next(iter(self._model.adapters), None)
+
+    def facts(self) -> Json:
+        return {
+            "load_s": self._load_s,
+            "stop_ids": self._model.stop_ids,
+            "context": self._model.context,
+        }
+
+    def encode(self, texts: list[str]) -> Json:
+        """Ids of texts, as genai's own tokenizer reads them."""
+        return {"ids": [self._model.encode(text) for text in texts]}
+
+    def generate(self, ids: list[int], longest: int) -> Json:
+        """A greedy answer's ids."""
+        generator = self._generator(len(ids) + longest)
+        generator.append_tokens(ids)
+        answer: list[int] = []
+        while not generator.is_done():
+            answer.append(generator.generate_next_token())
+        return {"ids": answer}
+
+    def _generator(self, length: int) -> Generator:
+        return self._model.generator(min(length, self._model.context), adapter=self._adapter)
+
+    def speed(self, prompts: list[list[int]]) -> Json:
+        """Median time to the first token (s), decoding speed (tokens/s), memory so far (bytes)."""
+        firsts: list[float] = []
+        steps: list[float] = []
+        for prompt in prompts:
+            generator = self._generator(len(prompt) + _DECODED)
+            began = time.monotonic()
+            generator.append_tokens(prompt)
+            last = generator.generate_next_token()
+            firsts.append(time.monotonic() - began)
+            left = min(_DECODED, self._model.context - len(prompt)) - 2
+            began = time.monotonic()
+            for _ in range(max(1, left)):
+                if generator.is_done():
+                    # Past its end the answer goes on with anything: the time is the same.
+                    generator.append_tokens([last])
+                generator.generate_next_token()
+            steps.append((time.monotonic() - began) / max(1, left))
+        return {
+            "first_token_s": statistics.median(firsts),
+            "tokens_per_s": 1 / statistics.median(steps),
+            "peak_memory": peak_memory(),
+        }
+
+    def score(
+        self,
+        ids: list[int],
+        at: list[int],
+        reference: Json | None = None,
+    ) -> Json:
+        """How likely a text is, at the positions *at* (of the tokens to be predicted).
+
+        ``loss`` (nats) and ``likeliest`` have one value a position. With *reference* (the file of
+        log-probabilities, its shape, the first row of this text and the numbers among *at* that
+        it holds) also ``kl`` in nats and the number of positions that ``agree``.
+        """
+        logits = self._logits(ids, at)
+        log_probabilities = log_softmax(logits)
+        answer: Json = {
+            "loss": float(-log_probabilities[np.arange(len(at)), [ids[i] for i in at]].sum()),
+            "likeliest": logits.argmax(-1).tolist(),
+            "finite": bool(np.isfinite(logits).all()),
+        }
+        if reference is not None and reference["held"]:
+            first, held = reference["first"], reference["held"]
+            before = self._opened(reference)[first : first + len(held)]
+            answer |= divergence(before, log_probabilities[held])
+        return answer
+
+    def _opened(self, reference: Json) -> Floats:
+        if self._reference is None:
+            self._reference = np.memmap(
+                reference["file"], np.float32, "r", shape=tuple(reference["shape"])
+            )
+        return self._reference
+
+    def _logits(self, ids: list[int], at: Sequence[int]) -> Floats:
+        """Logits (positions, vocabulary) that predict the tokens *at*, computed piece by piece:
+        those of a whole long text would take gigabytes."""
+        needed = np.array(at, dtype=int) - 1
+        if not len(needed):
+            return np.zeros((0, 1), np.float32)
+        generator = self._generator(len(ids) + 1)
+        found: list[Floats] = []
+        start, size = 0, 64
+        while start <= needed[-1]:
+            piece = ids[start : start + size]
+            generator.append_tokens(piece)
+            values = generator.get_output("logits")[0]
+            here = needed[(needed >= start) & (needed < start + len(piece))] - start
+            found.append(values[here].astype(np.float32))
+            start += len(piece)
+            size = max(64, _CHUNK_BYTES // (4 * values.shape[-1]))
+        return np.concatenate(found)
+
+
+def log_softmax(logits: Floats) -> Floats:
+    """Log-probabilities of the last axis."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    values: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True, dtype=np.float64))
+    return values.astype(np.float32)
+
+
+def divergence(before: Floats, after: Floats) -> Json:
+    """Sum of KL(before ‖ after) in nats and number of equal likeliest tokens; log-probabilities
+    of shape (positions, vocabulary), where one vocabulary may be padded further."""
+    width = min(before.shape[-1], after.shape[-1])
+    before, after = before[:, :width], after[:, :width]
+    parts = np.exp(before) * (before - after)
+    kl = np.where(np.isneginf(before), 0.0, parts).sum(axis=-1, dtype=np.float64)
+    return {
+        "kl": float(np.maximum(kl, 0.0).sum()),
+        "agree": int((before.argmax(-1) == after.argmax(-1)).sum()),
+    }
+
+
+def peak_memory() -> int:
+    """The highest resident memory of this process, in bytes.
+
+    Linux's own mark of the process; ``getrusage`` would count what its parent had before.
+    """
+    try:
+        for line in Path("/proc/self/status").read_text("ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    import psutil
+
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # macOS: bytes

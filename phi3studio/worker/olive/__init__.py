@@ -1,0 +1,1 @@
+"""Microsoft Olive: its configurations, its workflows, and our passes on its own."""

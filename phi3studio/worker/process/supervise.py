@@ -1,0 +1,76 @@
+"""The parent of a run's attempts: starts one, sees how it ends, starts the next if it must.
+
+The system's killer leaves no time for a last word, so a process that imports nothing heavy (some
+20 MB) stays beside the one that works. It writes no events: the attempt that follows tells what
+happened. An attempt ends with its supervisor, and the supervisor with its attempt.
+
+Exit code :data:`AGAIN` of an attempt asks for another one. A death by SIGKILL is answered by
+another one only if the memory was full; otherwise the run is *interrupted*, as the user who sent
+the signal would expect.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from filelock import FileLock, Timeout
+
+from phi3studio.runs.files import write_json
+from phi3studio.runs.program import program
+from phi3studio.worker.process.pressure import PressureWatch
+
+AGAIN = 75
+KILLED = "--killed"
+"""Argument of an attempt: the one before was ended by the system for want of memory."""
+
+_SIGKILL = -9
+
+
+def supervise(folder: Path) -> int:
+    """See the run in *folder* through; returns the exit code of its last attempt."""
+    lock = FileLock(folder / ".supervisor.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"another worker has the run {folder.name}", file=sys.stderr)
+        return 2
+    cancel = folder / "cancel"
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        cancel.touch()
+
+    signal.signal(signal.SIGINT, ask_to_stop)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    me = psutil.Process()
+    # The launcher writes the same; here it is certain before an attempt looks for it.
+    write_json(folder / "worker.json", {"pid": me.pid, "started": me.create_time()})
+    try:
+        again: list[str] = []
+        while True:
+            code, for_memory = _attempt(folder, again)
+            if code == AGAIN:
+                again = []
+            elif for_memory:
+                again = [KILLED]
+            else:
+                return code if code >= 0 else 128 - code
+    finally:
+        lock.release()
+
+
+def _attempt(folder: Path, arguments: list[str]) -> tuple[int, bool]:
+    """One attempt: its exit code, and whether the system ended it for want of memory."""
+    # The pipe is the attempt's line to this process: it closes when either ends.
+    with (
+        subprocess.Popen(
+            program("worker", "attempt", str(folder), *arguments), stdin=subprocess.PIPE
+        ) as child,
+        PressureWatch(child.pid) as pressure,
+    ):
+        code = child.wait()
+        return code, code == _SIGKILL and pressure.was_killed_for_memory()

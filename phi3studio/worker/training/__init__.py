@@ -1,0 +1,1 @@
+"""The training itself: trainer, batches, checkpoints, recovery, and faster layers."""

@@ -1,0 +1,156 @@
+"""Norms, gated activations and rotary positions in one pass over the memory each.
+
+Norms use PyTorch's own kernel. The others are Triton's: where Triton or a C compiler is missing
+(Windows, say), these parts stay as they are, which is slower and gives the same values.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from types import MethodType
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+
+_log = logging.getLogger(__name__)
+
+_NORMS = frozenset(
+    {"Phi3RMSNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"}
+)
+"""Norms that multiply by the weight after rounding to the input's format; Gemma's adds one."""
+
+
+@functools.cache
+def has_kernels() -> bool:
+    """Whether Triton's kernels can be made and run on this machine's GPU."""
+    if not torch.cuda.is_available():
+        return False
+    try:
+        from phi3studio.worker.training.fused.kernels import JoinedSiluProduct
+
+        ones = torch.ones(1, 2, device="cuda")
+        value = float(JoinedSiluProduct.apply(ones))  # type: ignore[no-untyped-call]
+        return abs(value - 0.7310586) < 1e-4
+    except Exception as exc:
+        reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+        _log.warning("Triton's kernels cannot be made here (%s); training is slower", reason)
+        return False
+
+
+def fuse_norm(norm: Any) -> bool:
+    """Use PyTorch's own fused RMS norm in one of the model's norms."""
+    if type(norm).__name__ not in _NORMS:
+        return False
+
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(x, (x.shape[-1],), self.weight, self.variance_epsilon)
+
+    norm.forward = MethodType(forward, norm)
+    return True
+
+
+def fuse_mlp(mlp: Any) -> bool:
+    """Fuse the product of a SiLU-gated MLP, with the projections joined (as Phi-3's) or apart."""
+    activation = getattr(mlp, "activation_fn", None) or getattr(mlp, "act_fn", None)
+    if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
+        return False
+    from phi3studio.worker.training.fused.kernels import JoinedSiluProduct, SiluProduct
+
+    if hasattr(mlp, "gate_up_proj"):
+
+        def joined(self: Any, x: torch.Tensor) -> Any:
+            both = self.gate_up_proj(x)
+            flat = JoinedSiluProduct.apply(both.view(-1, both.shape[-1]))  # type: ignore[no-untyped-call]
+            return self.down_proj(flat.view(*both.shape[:-1], -1))
+
+        mlp.forward = MethodType(joined, mlp)
+        return True
+    if all(hasattr(mlp, name) for name in ("gate_proj", "up_proj", "down_proj")):
+
+        def apart(self: Any, x: torch.Tensor) -> Any:
+            gate, up = self.gate_proj(x), self.up_proj(x)
+            width = gate.shape[-1]
+            flat = SiluProduct.apply(gate.view(-1, width), up.view(-1, width))  # type: ignore[no-untyped-call]
+            return self.down_proj(flat.view(gate.shape))
+
+        mlp.forward = MethodType(apart, mlp)
+        return True
+    return False
+
+
+def fuse_attention(attention: Any) -> bool:
+    """Split and rotate queries, keys and values in one function where they come as one tensor."""
+    if type(attention).__name__ != "Phi3Attention":
+        return False
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    from phi3studio.worker.training.fused.kernels import SplitAndRotate
+
+    def forward(
+        self: Any,
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None = None,
+        past_key_values: Any = None,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        if past_key_values is not None or hidden_states.shape[0] != 1:
+            result: tuple[torch.Tensor, torch.Tensor | None] = type(self).forward(
+                self, hidden_states, position_embeddings, attention_mask, past_key_values, **kwargs
+            )
+            return result
+        cos, sin = position_embeddings
+        qkv = self.qkv_proj(hidden_states)[0]
+        q, k, v = SplitAndRotate.apply(  # type: ignore[no-untyped-call]
+            qkv, cos[0], sin[0], self.config.num_attention_heads, self.num_key_value_heads
+        )
+        attend = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+        out, weights = attend(
+            self,
+            q.transpose(0, 1)[None],
+            k.transpose(0, 1)[None],
+            v.transpose(0, 1)[None],
+            attention_mask,
+            dropout=self.attention_dropout if self.training else 0.0,
+            scaling=self.scaling,
+            sliding_window=getattr(self.config, "sliding_window", None),
+            **kwargs,
+        )
+        return self.o_proj(out.reshape(*hidden_states.shape[:-1], -1)), weights
+
+    attention.forward = MethodType(forward, attention)
+    return True
+
+
+def fuse_rotary(model: Any) -> bool:
+    """Use the kernel for the rotary positions of the model's module, once for all its models."""
+    module = sys.modules[type(model).__module__]
+    plain = getattr(module, "apply_rotary_pos_emb", None)
+    if plain is None or getattr(plain, "is_fused", False):
+        return False
+    from phi3studio.worker.training.fused.kernels import Rotate
+
+    @functools.wraps(plain)
+    def apply(
+        q: torch.Tensor,
+        k: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        *more: Any,
+        **kw: Any,
+    ) -> Any:
+        if more or kw or not q.is_cuda or q.shape[0] != 1:
+            return plain(q, k, cos, sin, *more, **kw)
+        # (1, heads, tokens, size) in the memory order (tokens, heads, size), and back.
+        q, k = (
+            Rotate.apply(x[0].transpose(0, 1), cos[0], sin[0])  # type: ignore[no-untyped-call]
+            for x in (q, k)
+        )
+        return q.transpose(0, 1)[None], k.transpose(0, 1)[None]
+
+    apply.is_fused = True  # type: ignore[attr-defined]
+    module.apply_rotary_pos_emb = apply  # type: ignore[attr-defined]
+    return True
