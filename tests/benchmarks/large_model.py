@@ -1,12 +1,13 @@
-"""A model of Phi-3-mini's shape all the way on this machine: memory and time of every stage.
+"""A full-size shape all the way on this machine: memory and time of every stage.
 
-    python -m tests.benchmarks.large_model [--layers 32] [--steps 3] [--keep FOLDER]
+    python -m tests.benchmarks.large_model [--shape phi-3-mini-4k] [--layers N] [--steps 3]
+                                           [--keep FOLDER] [--plain FOLDER]
 
-The model has the published configuration of Phi-3-mini-4k, random bfloat16 weights and the tests'
-tokenizer; with fewer layers the run is shorter. A real run trains three LoRA steps, merges,
-quantises and verifies; then the exported model streams one answer in a process of its own. Bars:
-14 GB of resident memory in any process, and at most 1.5 times the plain path's time per parameter
-on the starter, which is printed by ``--plain FOLDER`` with the folder of the starter.
+The model has the published configuration of one of ``tests/full_size.py``, random bfloat16 weights
+and the tests' tokenizer; with fewer layers the run is shorter. A real run trains three LoRA steps,
+merges, quantises and verifies; then the exported model streams one answer in a process of its own.
+Bars: 14 GB of resident memory in any process, and at most 1.5 times the plain path's time per
+parameter on the starter, which ``--plain FOLDER`` measures with the folder of the starter.
 """
 
 from __future__ import annotations
@@ -25,40 +26,9 @@ from typing import Any
 
 import psutil
 
-SHAPE = {
-    "vocab_size": 32064,
-    "hidden_size": 3072,
-    "intermediate_size": 8192,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "rms_norm_eps": 1e-5,
-    "max_position_embeddings": 4096,
-    "original_max_position_embeddings": 4096,
-    "sliding_window": 2047,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "tie_word_embeddings": False,
-    "architectures": ["Phi3ForCausalLM"],
-    "dtype": "bfloat16",
-}
+from tests.full_size import SHAPES, make_full_size
+
 BAR = 14e9
-
-
-def make_model(folder: Path, layers: int) -> int:
-    """Write the model; returns its parameters. In a process of its own: it takes much memory."""
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
-
-    from tests.tiny_models import make_tokenizer
-
-    make_tokenizer(folder)
-    torch.manual_seed(0)
-    config = AutoConfig.for_model("phi3", **SHAPE, num_hidden_layers=layers)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    model.generation_config = GenerationConfig(bos_token_id=1, eos_token_id=[2], pad_token_id=0)
-    model.save_pretrained(folder, max_shard_size="2GB")
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 class Watch:
@@ -165,7 +135,8 @@ def child(*arguments: str) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--layers", type=int, default=32)
+    parser.add_argument("--shape", choices=SHAPES, default="phi-3-mini-4k")
+    parser.add_argument("--layers", type=int)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--plain", type=Path)
@@ -174,7 +145,7 @@ def main() -> None:
     if options.child:
         kind, path = options.child
         if kind == "make":
-            print(make_model(Path(path), options.layers))
+            print(make_full_size(options.shape, Path(path), options.layers))
         elif kind == "answer":
             answer(Path(path))
         else:
@@ -182,11 +153,12 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.keep) as scratch:
         home = Path(scratch)
-        model = (options.keep or home) / f"shape-{options.layers}"
+        model = (options.keep or home) / f"{options.shape}-{options.layers or 'whole'}"
         if not (model / "config.json").is_file():
-            child("--child", "make", str(model), "--layers", str(options.layers))
+            fewer = ("--layers", str(options.layers)) if options.layers else ()
+            child("--child", "make", str(model), "--shape", options.shape, *fewer)
         weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
-        print(f"{options.layers} layers, {weights / 2e9:.2f} billion parameters", flush=True)
+        print(f"{model.name}: {weights / 2e9:.2f} billion parameters", flush=True)
         with Watch() as watch:
             run = run_all(model, home, options.steps)
         view = run.view()
