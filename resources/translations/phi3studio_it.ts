@@ -2241,6 +2241,30 @@
         <source>Free some space, or choose another folder in the settings.</source>
         <translation>Libera spazio, oppure scegli un’altra cartella nelle impostazioni.</translation>
     </message>
+    <message>
+        <source>Training three steps to measure …</source>
+        <translation>Addestro tre passi per misurare …</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Measured by three real steps.</source>
+        <translation>Misurato con tre passi veri.</translation>
+    </message>
+    <message>
+        <source>Computed.</source>
+        <translation>Calcolato.</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>Misura</translation>
+    </message>
+    <message>
+        <source>Trains three real steps first; takes a minute or more.</source>
+        <translation>Prima addestra tre passi veri; ci vuole un minuto o più.</translation>
+    </message>
 </context>
 <context>
     <name>ExportArea</name>

@@ -25,22 +25,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.full_size import SHAPES
+
 TOKENS = 4096
 WARM_UP = 4
 OPERATIONS = 4
 
-# Published values of Phi-3-mini-4k-instruct.
-SHAPE = {
-    "vocab_size": 32064,
-    "hidden_size": 3072,
-    "intermediate_size": 8192,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 32,
-    "rms_norm_eps": 1e-5,
-    "max_position_embeddings": 4096,
-    "original_max_position_embeddings": 4096,
-    "sliding_window": 2047,
+SHAPE = SHAPES["phi-3-mini-4k"][1] | {
     "pad_token_id": 32000,
     "bos_token_id": 1,
     "eos_token_id": 32000,

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.flow import PAGES, with_model
@@ -19,6 +20,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.run.page import RunPage
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.wizard.data_page import DataPage
+from phi3studio.gui.wizard.estimate_card import EstimateCard
 from phi3studio.gui.wizard.page import WizardPage
 from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.runs import launch
@@ -207,3 +209,25 @@ def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot
     review._which.setCurrentIndex(1)
     qtbot.waitUntil(lambda: "Asking" not in review._text.toPlainText(), timeout=LONG)
     assert json.loads(review._text.toPlainText())["passes"]
+
+
+def test_the_estimate_is_measured_by_a_dry_run(wizard: WizardPage, qtbot: QtBot) -> None:
+    wizard.session.edit("data", split={"limit": 8})
+    wizard.session.edit("tuning", training={"max_steps": 6, "evaluations": 0})
+    review = wizard.view("review")
+    assert isinstance(review, ReviewPage)
+    card = review.findChild(EstimateCard)
+    assert card is not None
+    assert wizard.session.measured is None
+    # Cancelled first: nothing is left of it, and it can be asked again.
+    qtbot.mouseClick(button(card, "Measure"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(card, "Cancel"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(card, "Measure"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: wizard.session.measured is not None, timeout=LONG)
+    measured = wizard.session.measured
+    assert measured is not None
+    assert measured[1].measured
+    assert any("Measured" in said.text() for said in card.findChildren(QLabel))
+    # Another setting makes it another run, which was not measured.
+    wizard.session.edit("tuning", training={"max_steps": 7})
+    assert not any("Measured" in said.text() for said in card.findChildren(QLabel))

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout
+import asyncio
+from functools import partial
 
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout
+
+from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.estimate import Estimate
 from phi3studio.domain.fit import estimate_draft, judge
+from phi3studio.domain.flow import to_recipe
+from phi3studio.domain.recipe import Recipe
 from phi3studio.gui import words
-from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Card, Finding, clear, label
+from phi3studio.gui.context import Context
+from phi3studio.gui.messages import explain
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.wizard.session import WizardSession
+from phi3studio.services.estimator import measure
 
 
 class EstimateCard(Card):
-    """Follows the draft; says so while too little is known."""
+    """Follows the draft; says so while too little is known. On request three real steps are
+    trained first, and the figures are what they took."""
 
-    def __init__(self, theme: Theme, session: WizardSession) -> None:
+    def __init__(self, context: Context, session: WizardSession) -> None:
         super().__init__(" ")
         self.title.setText(self.tr("What it will take"))
         self.setAccessibleName(self.tr("What it will take"))
-        self._theme = theme
+        self._context = context
+        self._theme = context.theme
         self._session = session
+        self._measuring: asyncio.Task[Estimate] | None = None
+        self._error: UserFacingError | None = None
         session.changed.connect(self._draw)
 
     def _draw(self) -> None:
@@ -27,6 +40,10 @@ class EstimateCard(Card):
         # What is not trained takes little, and was never measured.
         self.setVisible(self._session.draft.trains)
         found = estimate_draft(self._session.draft, self._session.facts)
+        recipe = self._recipe()
+        measured = self._session.measured
+        if measured is not None and measured[0] == recipe:
+            found = measured[1]
         machine = self._session.facts.machine
         if found is None or machine is None:
             self.body.addWidget(
@@ -72,6 +89,7 @@ class EstimateCard(Card):
             self.body.addWidget(
                 Finding(self._theme, "warning" if memory.level == "tight" else "error", text, hint)
             )
+        self._draw_measuring(recipe, found.measured)
         if found.disk_bytes > machine.free_disk:
             self.body.addWidget(
                 Finding(
@@ -81,3 +99,57 @@ class EstimateCard(Card):
                     self.tr("Free some space, or choose another folder in the settings."),
                 )
             )
+
+    def _recipe(self) -> Recipe | None:
+        """The draft as a recipe without its name, which takes nothing."""
+        try:
+            recipe = to_recipe(self._session.draft.model_copy(update={"name": "estimate"}))
+        except InputError:
+            return None
+        return recipe if self._session.draft.trains else None
+
+    def _draw_measuring(self, recipe: Recipe | None, measured: bool) -> None:
+        row = QHBoxLayout()
+        if self._measuring is not None:
+            text = self.tr("Training three steps to measure …")
+            button = Button(self._theme, self.tr("Cancel"), kind="link")
+            button.clicked.connect(self._cancel)
+        elif measured:
+            text, button = self.tr("Measured by three real steps."), None
+        else:
+            text = self.tr("Computed.")
+            button = Button(self._theme, self.tr("Measure"), kind="link")
+            button.setToolTip(self.tr("Trains three real steps first; takes a minute or more."))
+            button.setEnabled(recipe is not None)
+            if recipe is not None:
+                button.clicked.connect(partial(self._measure, recipe))
+        row.addWidget(label(text, "small", wrap=True), 1)
+        if button is not None:
+            row.addWidget(button)
+        self.body.addLayout(row)
+        if self._error is not None:
+            error = self._error
+            said = explain(error.code, error.message, error.hint)
+            self.body.addWidget(Finding(self._theme, "error", said.message, said.hint))
+
+    def _measure(self, recipe: Recipe) -> None:
+        self._error = None
+
+        def done(found: Estimate) -> None:
+            self._measuring = None
+            self._session.measured = (recipe, found)
+            self._session.changed.emit()
+
+        def failed(error: UserFacingError) -> None:
+            self._measuring = None
+            self._error = error
+            self._draw()
+
+        self._measuring = self._context.tasks.run(measure(recipe), done, failed)
+        self._draw()
+
+    def _cancel(self) -> None:
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = None
+        self._draw()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.estimate import Estimate
 from phi3studio.domain.flow import (
     Draft,
     Facts,
@@ -19,6 +20,7 @@ from phi3studio.domain.flow import (
 )
 from phi3studio.domain.flow_problems import Problem, can_continue, problems, reachable
 from phi3studio.domain.presets import follow_preset
+from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.wizard.bases import BaseModel, known_model
 from phi3studio.runs.doctor import Report, examine
@@ -44,6 +46,8 @@ class WizardSession(QObject):
         self.facts = Facts()
         self.machine: Report | None = None
         self.base: BaseModel | None = None
+        self.measured: tuple[Recipe, Estimate] | None = None
+        """What a dry run found, and of which recipe."""
         self._asked_model = ""
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
