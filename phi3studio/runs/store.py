@@ -45,6 +45,7 @@ class RunFolder:
     ``merged/``         the merged model, where the recipe makes no ONNX model of it
     ``model/``          the exported ONNX model
     ``azure.json``      the job in Azure ML, of a run that is done there
+    ``card/``           the model card
     ``work/``           intermediate files, removed at the end
     ==================  ===================================================================
     """
@@ -102,6 +103,10 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "card"
 
     @property
     def work(self) -> Path:

@@ -3039,6 +3039,10 @@
         <translation>Etichette attese e risposte</translation>
     </message>
     <message>
+        <source>Model card</source>
+        <translation>Scheda del modello</translation>
+    </message>
+    <message>
         <source>Open folder</source>
         <translation>Apri la cartella</translation>
     </message>
@@ -3135,10 +3139,6 @@
     <message>
         <source>Merged model</source>
         <translation>Modello fuso</translation>
-    </message>
-    <message>
-        <source>Report</source>
-        <translation>Rapporto</translation>
     </message>
 </context>
 <context>
@@ -4159,6 +4159,33 @@
     <message>
         <source>with the adapter beside it</source>
         <translation>con l’adattatore accanto</translation>
+    </message>
+</context>
+<context>
+    <name>TakenCard</name>
+    <message>
+        <source>What it took</source>
+        <translation>Quanto è servito</translation>
+    </message>
+    <message>
+        <source>beside what three measured steps foretold</source>
+        <translation>accanto a quanto previsto da tre passi misurati</translation>
+    </message>
+    <message>
+        <source>beside what was computed before the start</source>
+        <translation>accanto a quanto calcolato prima dell&apos;inizio</translation>
+    </message>
+    <message>
+        <source>In all</source>
+        <translation>In tutto</translation>
+    </message>
+    <message>
+        <source>Memory at most</source>
+        <translation>Memoria al massimo</translation>
+    </message>
+    <message>
+        <source>expected: {figure}</source>
+        <translation>previsto: {figure}</translation>
     </message>
 </context>
 <context>

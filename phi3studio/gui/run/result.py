@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
@@ -21,6 +22,7 @@ from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.run.confusion import ConfusionMatrix
 from phi3studio.gui.run.export import ExportArea, WriteOlive
+from phi3studio.gui.run.taken import TakenCard
 from phi3studio.gui.run.verdict import VerdictCard
 from phi3studio.gui.run_words import role_title
 from phi3studio.gui.widgets.basic import Button, Card, clear, label, line
@@ -46,6 +48,7 @@ class ResultView(QWidget):
         self._samples = Card(self.tr("Sample answers"))
         self._files = Card(self.tr("Files"))
         self._verdict = VerdictCard(context.theme)
+        self._taken = TakenCard()
         self._labels = Card(self.tr("Expected and answered labels"))
         self._matrix = ConfusionMatrix(context.theme)
         self._labels.body.addWidget(self._matrix)
@@ -53,10 +56,14 @@ class ResultView(QWidget):
         layout.addWidget(self._verdict)
         layout.addWidget(self._labels)
         layout.addWidget(self._samples)
+        layout.addWidget(self._taken)
         layout.addWidget(self._files)
         theme = context.theme
         self.export = ExportArea(context, write_olive)
         layout.addWidget(self.export)
+        self._card = Button(theme, self.tr("Model card"), icon="file")
+        self._card.clicked.connect(self._open_card)
+        self._files.header.addWidget(self._card)
         opened = Button(theme, self.tr("Open folder"), icon="folder")
         opened.clicked.connect(self._open_folder)
         self._files.header.addWidget(opened)
@@ -72,6 +79,7 @@ class ResultView(QWidget):
         self._verdict.show_verdict(view.verdict)
         self._show_labels(view)
         self._show_samples(view)
+        self._taken.show_run(view)
         self._show_files(view)
 
     def _show_figures(self, view: RunView) -> None:
@@ -189,6 +197,7 @@ class ResultView(QWidget):
         assert self._run is not None
         artifacts = [a for a in view.artifacts.values() if (self._run.path / a.path).exists()]
         self._files.setVisible(bool(artifacts))
+        self._card.setVisible(self._card_file(self._run).is_file())
         self.export.show_run(self._run)
         self._files.detail.setText(words.path(self._run.path))
         table = QTableWidget(len(artifacts), 3)
@@ -208,8 +217,16 @@ class ResultView(QWidget):
             "adapter": self.tr("Adapter (LoRA)"),
             "model": self.tr("Exported model (ONNX)"),
             "merged": self.tr("Merged model"),
-            "report": self.tr("Report"),
+            "card": self.tr("Model card"),
         }.get(kind, kind)
+
+    @staticmethod
+    def _card_file(run: RunFolder) -> Path:
+        return run.card / "card.html"
+
+    def _open_card(self) -> None:
+        if self._run is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._card_file(self._run))))
 
     def _open_folder(self) -> None:
         if self._run is not None:

@@ -17,7 +17,6 @@ from phi3studio.domain.recipe import Provider, Recipe
 from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 from phi3studio.domain.template import parse_template
 from phi3studio.runs.bundle.privacy import Scrubber
-from phi3studio.runs.card import FOLDER as CARD
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
 from phi3studio.runs.models import ModelStore
@@ -162,12 +161,12 @@ def _tree(folder: Path, name: str, scrubber: Scrubber) -> Iterator[Entry]:
 
 
 def _add_card(run: RunFolder, scrubber: Scrubber, entries: list[Entry]) -> bool:
-    folder = run.path / CARD
+    folder = run.card
     if not folder.is_dir():
         if not run.view().metrics:
             return False
         folder = write_card(run)
-    entries += _tree(folder, CARD, scrubber)
+    entries += _tree(folder, folder.name, scrubber)
     return True
 
 

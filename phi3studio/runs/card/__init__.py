@@ -18,7 +18,6 @@ from phi3studio.runs.files import write_atomically
 from phi3studio.runs.paths import resources
 from phi3studio.runs.store import RunFolder
 
-FOLDER = "card"
 MARKDOWN = "README.md"
 HTML = "card.html"
 
@@ -27,7 +26,7 @@ def write_card(run: RunFolder) -> Path:
     """Write the card of *run* from its recipe, manifest and events; returns its folder."""
     facts = gather(run)
     pictures = draw(facts)
-    folder = run.path / FOLDER
+    folder = run.card
     folder.mkdir(exist_ok=True)
     for name, picture in pictures.items():
         write_atomically(folder / f"{name}.svg", picture + "\n")
