@@ -16,6 +16,7 @@ from phi3studio.domain.events import (
     AnyPayload,
     Artifact,
     Confusion,
+    Estimated,
     Event,
     Finished,
     Metrics,
@@ -53,6 +54,9 @@ def course(
     yield 0.5, Stage(name="prepare", index=0, count=len(STAGES))
     yield 3.1, StageDone(name="prepare", seconds=2.6, peak_memory=900_000_000)
     yield 3.2, Artifact(kind="data", path="data", bytes=182_000)
+    expected = {"prepare": 3.0, "train": 160.0, "merge": 6.0, "quantise": 24.0, "verify": 15.0}
+    memory = {"prepare": 880_000_000, "train": 2_200_000_000, "quantise": 2_500_000_000}
+    yield 3.2, Estimated(memory=memory, seconds=expected, measured=True)
     yield 3.3, Stage(name="train", index=1, count=len(STAGES))
     moment = 6.0
     for step in range(1, steps + 1):
