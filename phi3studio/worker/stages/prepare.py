@@ -19,7 +19,7 @@ from phi3studio.worker.stages.attempt import Attempt, Opened
 
 def is_done(attempt: Attempt) -> bool:
     """Whether the examples were written. The model is opened again in any case."""
-    return attempt.recipe.data is None or load_prepared(attempt.run.data) is not None
+    return attempt.recipe.data is not None and load_prepared(attempt.run.data) is not None
 
 
 def do(attempt: Attempt) -> None:
