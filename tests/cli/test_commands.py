@@ -359,6 +359,7 @@ def test_control_c_cancels_the_run(home, followed, recipe_file, wait_for) -> Non
     assert run.worker() is None
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_with_1_and_resume_completes_it(
     home, studio, followed, recipe_file, wait_for
 ) -> None:
@@ -377,6 +378,7 @@ def test_a_killed_run_ends_with_1_and_resume_completes_it(
     assert sorted(losses(run)) == list(range(1, 31))
 
 
+@pytest.mark.slow
 def test_pause_and_resume(home, studio, recipe_file) -> None:
     name = studio("run", recipe_file(max_steps=2000), "--detach", "--json").document["name"]
     run = RunStore(home).find(name)

@@ -239,6 +239,7 @@ def the_losses(folder: Path, rank: int = 0) -> dict[int, float]:
     return {p.step: p.loss for p in told if isinstance(p, Progress) and p.loss is not None}
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(home, tiny_phi3, phrases, tmp_path) -> None:
     """Each takes its half of every step's rows; gloo carries the gradients."""
     results = {}

@@ -100,6 +100,7 @@ def test_the_adapter_of_the_best_evaluation_is_exported(overfitted, tiny_phi3) -
     assert abs(measured - found[40]) > 2e-3 * found[40]
 
 
+@pytest.mark.slow
 def test_killed_after_the_best_evaluation_the_same_adapter_is_exported(
     overfitted, start_run
 ) -> None:
@@ -117,6 +118,7 @@ def test_killed_after_the_best_evaluation_the_same_adapter_is_exported(
     assert notices(run, "train.best") == notices(overfitted, "train.best")
 
 
+@pytest.mark.slow
 def test_without_keep_best_the_last_adapter_is_exported(overfitted, start_run, tiny_phi3) -> None:
     recipe = overfitted.recipe()
     training = recipe.training.model_copy(update={"keep_best": False})
@@ -155,6 +157,7 @@ def test_training_stops_when_evaluations_are_no_better(start_run, overfitted) ->
     assert f"step {5 * (len(seen) - 1)} is kept" in notices(run, "train.best")[0]
 
 
+@pytest.mark.slow
 def test_killed_between_the_early_stop_and_its_adapter_it_is_not_trained_further(
     start_run, overfitted, tmp_path
 ) -> None:
@@ -176,6 +179,7 @@ def test_killed_between_the_early_stop_and_its_adapter_it_is_not_trained_further
     assert len(notices(run, "train.stopped_early")) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_best_adapter_is_not_exported(start_run, overfitted) -> None:
     run = start_run(overfitted.recipe())
     wait_for_event(run, is_notice("train.checkpoint"))

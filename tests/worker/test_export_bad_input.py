@@ -183,6 +183,7 @@ def test_a_merged_folder_with_a_missing_shard_is_refused_before_the_run_begins(
     assert missing.name in message
 
 
+@pytest.mark.slow
 def test_a_merged_model_that_lost_its_weights_is_merged_again(
     start_run, tiny_phi3, phrases
 ) -> None:

@@ -198,6 +198,7 @@ if "attempt" in sys.orig_argv:
 """
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_changes_nothing(start_run, tiny_phi3, phrases, tmp_path, monkeypatch):
     recipe = train_only(tiny_phi3, phrases, max_steps=12, checkpoint_minutes=1e-6)
     whole = completed(start_run(recipe))
@@ -220,6 +221,7 @@ def test_a_clock_set_back_changes_nothing(start_run, tiny_phi3, phrases, tmp_pat
     assert len(notices(run, "train.checkpoint")) >= 2
 
 
+@pytest.mark.slow
 def test_two_workers_never_work_in_one_folder(start_run, tiny_phi3, phrases) -> None:
     run = start_run(train_only(tiny_phi3, phrases, max_steps=2000))
     wait_for_event(run, is_step(1))

@@ -493,7 +493,7 @@ def test_a_chain_with_steps_left_out_runs(
     assert (run.model / "genai_config.json").is_file() == ("quantise" in steps)
 
 
-OFTEN = {("train", "quantise"), ("merge", "quantise")}
+OFTEN = {("merge", "quantise")}
 
 
 @pytest.mark.parametrize(

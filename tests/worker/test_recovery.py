@@ -142,6 +142,7 @@ def test_a_user_can_forbid_it(limited, start_run, tiny_phi3, phrases) -> None:
     assert recoveries(run) == []
 
 
+@pytest.mark.slow
 def test_where_no_setting_helps_it_fails_after_the_last_one(
     limited, start_run, tiny_phi3, phrases
 ) -> None:
@@ -159,6 +160,7 @@ def test_where_no_setting_helps_it_fails_after_the_last_one(
     ]
 
 
+@pytest.mark.slow
 def test_rows_are_cut_shorter_when_nothing_else_is_left(
     limited, start_run, tiny_phi3, tmp_path
 ) -> None:
@@ -214,6 +216,7 @@ def test_the_supervisor_is_small(start_run, tiny_phi3, phrases) -> None:
     assert run.state() == "cancelled"
 
 
+@pytest.mark.slow
 def test_killed_while_a_kill_for_memory_was_counted_it_goes_on_safer(
     start_run, tiny_phi3, phrases, tmp_path, monkeypatch
 ) -> None:

@@ -486,6 +486,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     assert {step: loss for step, loss in losses(run).items() if step in before} == before
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_checkpoint_it_starts_the_training_again(pair, start_run) -> None:
     recipe = pair.second.recipe()
     run = start_run(recipe)

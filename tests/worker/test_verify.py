@@ -294,6 +294,7 @@ def test_a_tokenizer_that_reads_otherwise_is_found_with_an_example(run) -> None:
     assert example["text"]
 
 
+@pytest.mark.slow
 def test_an_export_of_other_weights_is_found(finished, run, tiny_phi3, start_run) -> None:
     """The base model's export in the place of the tuned one's: what a lost merge would give."""
     base = completed(start_run(only_quantise(tiny_phi3, quantisation="fp32")))
@@ -473,6 +474,7 @@ def test_auto_keeps_the_smallest_preset_that_is_faithful(tiny_phi3, tmp_path, st
     assert not run.work.exists()
 
 
+@pytest.mark.slow
 def test_auto_tells_when_none_is_faithful_and_goes_on_after_a_kill(
     tiny_phi3, phrases, start_run
 ) -> None:
