@@ -99,7 +99,7 @@ class _Ask:
         as_json: bool,
         options: dict[str, Any],
     ) -> None:
-        from phi3studio.services.chat import Sampling
+        from phi3studio.domain.sampling import Sampling
 
         self._folder = folder
         self._prompt = prompt

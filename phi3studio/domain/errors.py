@@ -50,6 +50,11 @@ class RunError(UserFacingError):
     exit_code = 1
 
 
+def first_line(exc: BaseException) -> str:
+    """What an exception of another library says, shortly; its type's name if it says nothing."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
 class Cancelled(BaseException):
     """The user asked to stop.
 

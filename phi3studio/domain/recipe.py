@@ -19,7 +19,8 @@ from phi3studio.domain.dataset import DataFormat as DataFormat
 from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import STAGES, StageName
-from phi3studio.domain.template import nearest, parse_template
+from phi3studio.domain.recipe_errors import explain
+from phi3studio.domain.template import parse_template
 
 RECIPE_VERSION = 1
 
@@ -32,28 +33,6 @@ MethodKind = Literal["lora", "qlora", "dora"]
 TargetModules = Literal["auto", "attention", "all_linear"]
 Step = Literal["train", "merge", "quantise", "verify"]
 ALL_STEPS: tuple[Step, ...] = ("train", "merge", "quantise", "verify")
-
-
-# What other tools call our keys.
-_OTHER_NAMES = {
-    "r": "method.rank",
-    "lora_r": "method.rank",
-    "lora_rank": "method.rank",
-    "lora_alpha": "method.alpha",
-    "lora_dropout": "method.dropout",
-    "lr": "training.learning_rate",
-    "num_train_epochs": "training.epochs",
-    "num_epochs": "training.epochs",
-    "per_device_train_batch_size": "training.batch_size",
-    "gradient_accumulation_steps": "training.accumulation",
-    "max_seq_len": "training.sequence_length",
-    "max_length": "training.sequence_length",
-    "source_max_len": "training.sequence_length",
-    "text_template": "data.template",
-    "data_files": "data.source",
-    "model_name_or_path": "model.source",
-    "model_path": "model.source",
-}
 
 
 class _Section(BaseModel):
@@ -422,72 +401,7 @@ def parse_recipe(values: object) -> Recipe:
     try:
         return Recipe.model_validate(dict(values))
     except ValidationError as exc:
-        raise _explain(exc) from exc
-
-
-def _explain(exc: ValidationError) -> InputError:
-    """Turn pydantic's report into one sentence a person can act on."""
-    errors = exc.errors()
-    unknown = next((e for e in errors if e["type"] == "extra_forbidden"), None)
-    first = unknown or errors[0]
-    path = [str(part) for part in first["loc"] if not str(part).startswith(("literal[", "list["))]
-    name = ".".join(path)
-    more = f" ({len(errors) - 1} more problems after this one.)" if len(errors) > 1 else ""
-    if unknown is not None:
-        keys = _keys_at(tuple(path[:-1]))
-        near = nearest(path[-1], keys) or _anywhere(path[-1])
-        hint = f"Write “{near}” instead, or remove the key." if near else "Remove the key."
-        return InputError(
-            "recipe.unknown_key", f"The recipe has an unknown key: {name}.{more}", hint
-        )
-    if first["type"] == "missing":
-        return InputError(
-            "recipe.missing_key",
-            f"The recipe lacks the key {name}.{more}",
-            "Add it; phi3studio recipe new --data FILE writes a complete recipe to compare with.",
-        )
-    given = first.get("input")
-    shown = "" if isinstance(given, (dict, list)) else f" (given: {given!r})"
-    return InputError(
-        "recipe.invalid_value",
-        f"{name or 'The recipe'} is not valid: {_lower_first(first['msg'])}{shown}.{more}",
-        f"Correct {name or 'it'} in the recipe; phi3studio recipe schema lists what is allowed.",
-    )
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _keys_at(path: tuple[str, ...]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for part in path:
-        field = model.model_fields.get(part)
-        inner = _section_of(field.annotation) if field else None
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """The section class inside ``Section`` or ``Section | None``."""
-    candidates = [annotation, *getattr(annotation, "__args__", ())]
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _anywhere(key: str) -> str | None:
-    """A key of another section that has this name (or nearly), with its path."""
-    paths = {
-        field: f"{section}.{field}"
-        for section, info in Recipe.model_fields.items()
-        for field in (_keys_at((section,)) if _section_of(info.annotation) else [])
-    }
-    near = nearest(key, list(paths))
-    return _OTHER_NAMES.get(key) or (paths[near] if near else None)
+        raise explain(exc, Recipe) from exc
 
 
 def json_schema() -> dict[str, Any]:

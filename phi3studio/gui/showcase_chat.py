@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
-from phi3studio.services.chat import Figures, LoadedModel, Sampling
+from phi3studio.domain.sampling import Sampling
+from phi3studio.services.chat import Figures, LoadedModel
 
 
 class RecordedAnswer:

@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.errors import InputError
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace *path* by *text* (UTF-8), wholly or not at all."""
@@ -30,6 +32,21 @@ def write_json(path: Path, value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
     # Lone surrogates (file names in another encoding) become JSON's own escapes.
     write_atomically(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def new_folder(path: Path) -> bool:
+    """Make the folder of an ``--out`` option if it is not there; returns whether it was made."""
+    if path.is_dir():
+        return False
+    try:
+        path.mkdir(parents=True)
+    except OSError as exc:
+        raise InputError(
+            "disk.not_writable",
+            f"The folder {path} cannot be made: {exc.strerror or exc}.",
+            "Name another folder with --out.",
+        ) from exc
+    return True
 
 
 def folder_bytes(path: Path) -> int:

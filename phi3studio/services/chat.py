@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from phi3studio.domain.sampling import Sampling
 from phi3studio.services.client import Service
 
 
@@ -28,17 +29,6 @@ class LoadedModel:
     bytes: int
     adapters: tuple[str, ...] = ()
     unloaded: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen. Temperature 0 is greedy."""
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 50
-    repetition_penalty: float = 1.0
-    seed: int | None = None
 
 
 @dataclass(frozen=True)

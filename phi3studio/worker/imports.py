@@ -23,7 +23,6 @@ def datasets_library() -> Any:
     It looks into transformers wherever that is already in ``sys.modules``, whole or not, so a
     thread that is importing it is waited for.
     """
-    auto_tokenizer()
     with _importing:
         import datasets
         import transformers

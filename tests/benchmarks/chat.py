@@ -35,10 +35,11 @@ from typing import Any
 import numpy as np
 
 from phi3studio.domain.errors import Cancelled
+from phi3studio.domain.sampling import Sampling
 from phi3studio.services.chat import Chat
 from phi3studio.services.client import Service
 from phi3studio.worker.chat.conversations import Conversation, Voice
-from phi3studio.worker.chat.genai import GenaiModel, Sampling
+from phi3studio.worker.chat.genai import GenaiModel
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.process.threads import usable_cores
 from phi3studio.worker.service import Cancel

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.sampling import Sampling
 from phi3studio.gui.chat.page import ChatPage
 from phi3studio.gui.chat.transcript import Ask, Transcript, Turn, to_json_lines, to_markdown
 from phi3studio.gui.main_window import MainWindow
@@ -20,7 +21,7 @@ from phi3studio.gui.showcase_chat import RecordedChat
 from phi3studio.gui.showcase_inspector import RecordedInspector
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs.store import RunFolder
-from phi3studio.services.chat import Figures, LoadedModel, Sampling
+from phi3studio.services.chat import Figures, LoadedModel
 from tests.gui.conftest import no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
 

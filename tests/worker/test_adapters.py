@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.sampling import Sampling
 from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.services.chat import Chat, Sampling
+from phi3studio.services.chat import Chat
 from phi3studio.services.client import Service
 from phi3studio.worker.chat.genai import BASE, GenaiModel
 from phi3studio.worker.exporting.apart import attach_adapter

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.services.chat import Answer, Chat, Figures, Sampling
+from phi3studio.domain.sampling import Sampling
+from phi3studio.services.chat import Answer, Chat, Figures
 from phi3studio.services.client import Service
 
 PHRASE = "Nobody answered when I called."

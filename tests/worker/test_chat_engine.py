@@ -15,14 +15,14 @@ import pytest
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.recipe import Model, Recipe, Target
+from phi3studio.domain.sampling import Sampling
 from phi3studio.runs import launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
-from phi3studio.services.chat import Chat, Sampling
+from phi3studio.services.chat import Chat
 from phi3studio.services.client import Service
 from phi3studio.worker.chat.conversations import Voice
 from phi3studio.worker.chat.genai import GenaiModel
-from phi3studio.worker.chat.genai import Sampling as EngineSampling
 from phi3studio.worker.chat.service import ChatService, StopTexts
 from phi3studio.worker.chat.shelf import Shelf
 from phi3studio.worker.chat.turns import Turns
@@ -254,7 +254,7 @@ def test_a_request_ends_at_once_also_while_its_prompt_is_read(long_model) -> Non
 def _talk(model: GenaiModel, length: int) -> Any:
     from phi3studio.worker.chat.conversations import Conversation
 
-    voice = Voice(EngineSampling())
+    voice = Voice(Sampling())
     return Conversation(model.generator(length), length, voice)
 
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from phi3studio.services.chat import Figures, LoadedModel, Sampling
+from phi3studio.domain.sampling import Sampling
+from phi3studio.services.chat import Figures, LoadedModel
 
 
 class AnswerStream(Protocol):

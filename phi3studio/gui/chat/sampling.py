@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
+from phi3studio.domain.sampling import Sampling
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Card, label, restyle
 from phi3studio.gui.widgets.editors import GrowingEdit
-from phi3studio.services.chat import Sampling
 
 
 @dataclass(frozen=True)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout
 
-from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.domain.estimate import Estimate
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.fit import estimate_draft, judge
 from phi3studio.domain.flow import to_recipe
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui import words
-from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
+from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.wizard.session import WizardSession
-from phi3studio.services.estimator import measure
 
 
 class EstimateCard(Card):
     """Follows the draft; says so while too little is known. On request three real steps are
     trained first, and the figures are what they took."""
 
-    def __init__(self, context: Context, session: WizardSession) -> None:
+    def __init__(self, theme: Theme, session: WizardSession) -> None:
         super().__init__(" ")
         self.title.setText(self.tr("What it will take"))
         self.setAccessibleName(self.tr("What it will take"))
-        self._context = context
-        self._theme = context.theme
+        self._theme = theme
         self._session = session
-        self._measuring: asyncio.Task[Estimate] | None = None
-        self._error: UserFacingError | None = None
         session.changed.connect(self._draw)
 
     def _draw(self) -> None:
@@ -110,10 +104,10 @@ class EstimateCard(Card):
 
     def _draw_measuring(self, recipe: Recipe | None, measured: bool) -> None:
         row = QHBoxLayout()
-        if self._measuring is not None:
+        if self._session.is_measuring:
             text = self.tr("Training three steps to measure …")
             button = Button(self._theme, self.tr("Cancel"), kind="link")
-            button.clicked.connect(self._cancel)
+            button.clicked.connect(self._session.stop_measuring)
         elif measured:
             text, button = self.tr("Measured by three real steps."), None
         else:
@@ -122,34 +116,12 @@ class EstimateCard(Card):
             button.setToolTip(self.tr("Trains three real steps first; takes a minute or more."))
             button.setEnabled(recipe is not None)
             if recipe is not None:
-                button.clicked.connect(partial(self._measure, recipe))
+                button.clicked.connect(partial(self._session.measure, recipe))
         row.addWidget(label(text, "small", wrap=True), 1)
         if button is not None:
             row.addWidget(button)
         self.body.addLayout(row)
-        if self._error is not None:
-            error = self._error
+        error = self._session.measure_error
+        if error is not None:
             said = explain(error.code, error.message, error.hint)
             self.body.addWidget(Finding(self._theme, "error", said.message, said.hint))
-
-    def _measure(self, recipe: Recipe) -> None:
-        self._error = None
-
-        def done(found: Estimate) -> None:
-            self._measuring = None
-            self._session.measured = (recipe, found)
-            self._session.changed.emit()
-
-        def failed(error: UserFacingError) -> None:
-            self._measuring = None
-            self._error = error
-            self._draw()
-
-        self._measuring = self._context.tasks.run(measure(recipe), done, failed)
-        self._draw()
-
-    def _cancel(self) -> None:
-        if self._measuring is not None:
-            self._measuring.cancel()
-            self._measuring = None
-        self._draw()

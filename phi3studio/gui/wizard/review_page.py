@@ -59,7 +59,7 @@ class ReviewPage(QWidget):
         columns.left.addWidget(name)
         self._summary = Card(self.tr("Summary"))
         columns.left.addWidget(self._summary)
-        columns.left.addWidget(EstimateCard(context, session))
+        columns.left.addWidget(EstimateCard(theme, session))
         columns.left.addStretch(1)
         self._text = QPlainTextEdit()
         self._olive_config = olive_config

@@ -25,6 +25,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.wizard.bases import BaseModel, known_model
 from phi3studio.runs.doctor import Report, examine
 from phi3studio.runs.files import write_atomically
+from phi3studio.services.estimator import measure
 
 _SAVE_MS = 400
 
@@ -48,6 +49,8 @@ class WizardSession(QObject):
         self.base: BaseModel | None = None
         self.measured: tuple[Recipe, Estimate] | None = None
         """What a dry run found, and of which recipe."""
+        self.measure_error: UserFacingError | None = None
+        self._measuring: asyncio.Task[Estimate] | None = None
         self._asked_model = ""
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
@@ -78,6 +81,37 @@ class WizardSession(QObject):
         except UserFacingError as error:
             return error
         return None
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether a dry run is on its way."""
+        return self._measuring is not None
+
+    def measure(self, recipe: Recipe) -> None:
+        """Find out by a dry run what *recipe* takes; one at a time, for it fills the machine."""
+        if self._measuring is not None:
+            return
+        self.measure_error = None
+
+        def done(found: Estimate) -> None:
+            self._measuring = None
+            self.measured = (recipe, found)
+            self.changed.emit()
+
+        def failed(error: UserFacingError) -> None:
+            self._measuring = None
+            self.measure_error = error
+            self.changed.emit()
+
+        self._measuring = self._context.tasks.run(measure(recipe), done, failed)
+        self.changed.emit()
+
+    def stop_measuring(self) -> None:
+        """End the dry run."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = None
+        self.changed.emit()
 
     def visit(self, page: PageName) -> None:
         """Go to a page."""

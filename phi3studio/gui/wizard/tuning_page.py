@@ -84,7 +84,7 @@ class TuningPage(QWidget):
         layout.addWidget(columns)
         columns.left.addWidget(self._build_settings(theme))
         columns.left.addStretch(1)
-        columns.right.addWidget(EstimateCard(context, session))
+        columns.right.addWidget(EstimateCard(theme, session))
         columns.right.addWidget(self._build_method())
         columns.right.addStretch(1)
         layout.addStretch(1)

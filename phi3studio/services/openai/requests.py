@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from phi3studio.services.chat import LoadedModel, Sampling
+from phi3studio.domain.sampling import Sampling
+from phi3studio.services.chat import LoadedModel
 from phi3studio.services.openai.errors import ApiError, bad_request
 
 DEFAULT_TOKENS = 1024

@@ -10,7 +10,7 @@ from typing import Any
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.runs.files import write_atomically
+from phi3studio.runs.files import new_folder, write_atomically
 from phi3studio.worker.streamed import streamed
 
 README = "README.txt"
@@ -55,15 +55,7 @@ def export_job(recipe: Recipe, out: Path) -> list[str]:
             f"{out} exists already and is not an empty folder.",
             "Name a new folder with --out.",
         )
-    made = not out.exists()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise InputError(
-            "disk.not_writable",
-            f"The folder {out} cannot be made: {exc.strerror or exc}.",
-            "Name another folder with --out.",
-        ) from exc
+    made = new_folder(out)
     from phi3studio.worker.azure.spec import write_job
 
     try:

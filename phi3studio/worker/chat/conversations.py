@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phi3studio.domain.errors import Cancelled
-from phi3studio.worker.chat.genai import Constraint, GenaiModel, Sampling
+from phi3studio.domain.sampling import Sampling
+from phi3studio.worker.chat.genai import Constraint, GenaiModel
 from phi3studio.worker.chat.genai_native import GenaiError, Generator
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.service import Cancel

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.genai_native import (
     Adapters,
     GenaiError,
@@ -28,17 +29,6 @@ ADAPTERS = "adapters"
 BASE = ""
 """In place of an adapter's name: the base model without any."""
 ADAPTER_ENDING = ".onnx_adapter"
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen. Temperature 0 is greedy."""
-
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 50
-    repetition_penalty: float = 1.0
-    seed: int | None = None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
+from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.conversations import Conversation, Voice
-from phi3studio.worker.chat.genai import Constraint, Sampling, adapter_names
+from phi3studio.worker.chat.genai import Constraint, adapter_names
 from phi3studio.worker.chat.genai_native import GenaiError
 from phi3studio.worker.chat.shelf import LoadedModel, Shelf
 from phi3studio.worker.chat.turns import Turns

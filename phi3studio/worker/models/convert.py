@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
-from phi3studio.domain.errors import InputError, RunError, UserFacingError
+from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
 from phi3studio.runs.files import write_json
 from phi3studio.runs.model_folder import INDEX, PICKLES, is_plain_name, pickle_files
 
@@ -78,7 +78,7 @@ def _child(kind: Kind, source: str, target: str, report: Connection) -> None:
     except UserFacingError as exc:
         error = {"code": exc.code, "message": exc.message, "hint": exc.hint}
     except Exception as exc:
-        reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+        reason = first_line(exc)
         error = {
             "code": "model.convert_failed",
             "message": f"{source} cannot be converted: {reason}",

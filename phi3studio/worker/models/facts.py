@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.model_folder import remote_code_files
 
@@ -62,7 +62,7 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         kind = raw.get("model_type", "unknown")
         raise InputError(
             "model.unsupported",
-            f"The model in {folder} (type “{kind}”) cannot be opened: {_first_line(exc)}",
+            f"The model in {folder} (type “{kind}”) cannot be opened: {first_line(exc)}",
             _code_hint(code)
             if code and not trust_remote_code
             else "Choose a text model of the Phi-3, Phi-4-mini, Llama, Qwen or Gemma family.",
@@ -142,10 +142,6 @@ def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
         )
     if "train" in recipe.steps:
         facts.target_modules(recipe.method.target_modules)
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
 def _code_hint(files: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from phi3studio.domain.errors import InputError, RunError, UserFacingError
+from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
 from phi3studio.runs import secrets
 from phi3studio.runs.model_folder import INDEX, is_plain_name
 from phi3studio.worker.failures import translate
@@ -314,4 +314,4 @@ def _bad_answer(endpoint: str, reason: str) -> RunError:
 
 
 def _short(exc: BaseException) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:200]
+    return first_line(exc)[:200]

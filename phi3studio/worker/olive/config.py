@@ -211,17 +211,12 @@ def calibrated_passes(target: Target) -> dict[str, Any]:
         "mixed": {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"},
         "gptq": {"type": GPTQ_PASS, "bits": 4, **block, "data_config": CALIBRATION_DATA},
         "head": {"type": "Rtn", "bits": 8, **block, "lm_head": True},
-        "builder": {
-            "type": "ModelBuilder",
-            "precision": "int4",
-            "int4_accuracy_level": target.accuracy_level,
-            "extra_options": {"hf_remote": False, "shared_embeddings": False},
-        },
+        "builder": _builder_of_int4(target),
     }
 
 
 def early_passes(target: Target) -> dict[str, Any]:
-    """int4 layer by layer in PyTorch, which ModelBuilder takes over as it is.
+    """int4 layer by layer in PyTorch, before ModelBuilder.
 
     Measured on the shape of Phi-3-mini, see ``tests/benchmarks/large_model.py``.
     """
@@ -233,13 +228,18 @@ def early_passes(target: Target) -> dict[str, Any]:
         passes["int4"] = {"type": KQUANT_PASS, **block, "sym": False, **head}
     else:
         passes["int4"] = {"type": "Rtn", **block, "sym": True, "embeds": target.int4 == "small"}
-    passes["builder"] = {
+    passes["builder"] = _builder_of_int4(target)
+    return passes
+
+
+def _builder_of_int4(target: Target) -> dict[str, Any]:
+    """ModelBuilder where the weights are int4 already: it takes them over as they are."""
+    return {
         "type": "ModelBuilder",
         "precision": "int4",
         "int4_accuracy_level": target.accuracy_level,
         "extra_options": {"hf_remote": False, "shared_embeddings": False},
     }
-    return passes
 
 
 def _workflow(

@@ -18,7 +18,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import total_steps
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.runs.files import write_atomically, write_json
+from phi3studio.runs.files import new_folder, write_atomically, write_json
 from phi3studio.runs.paths import resources
 from phi3studio.worker.data.prepare import prepare
 from phi3studio.worker.data.tokenise import Encoder
@@ -99,7 +99,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
     written = Written(_relative(model, out), beside)
     if facts.parameters < oc.LARGE_MODEL:
         written = replace(written, merge_dtype="float32")
-    made = _new_folder(out)
+    made = new_folder(out)
     try:
         if "train" in recipe.steps:
             plan, stop, train_rows = _plan(recipe, model, facts, out, say)
@@ -232,21 +232,6 @@ def _eval_steps(recipe: Recipe, train_rows: int) -> int | None:
 
 
 # --- files ----------------------------------------------------------------------------------------
-
-
-def _new_folder(out: Path) -> bool:
-    """Make the folder if it is not there; returns whether it was made."""
-    if out.is_dir():
-        return False
-    try:
-        out.mkdir(parents=True)
-    except OSError as exc:
-        raise InputError(
-            "disk.not_writable",
-            f"The folder {out} cannot be made: {exc.strerror or exc}.",
-            "Name another folder with --out.",
-        ) from exc
-    return True
 
 
 def _clear(out: Path, made: bool) -> None:

@@ -42,17 +42,23 @@ def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
     """Build what *recipe* says into the folder *model*."""
     attempt.say("building the ONNX model")
     from phi3studio.worker.exporting.export import place_exported
+
+    scratch = attempt.scratch("quantise")
+    build = _build_apart if attempt.keeps_adapter_apart else _build_whole
+    made = build(attempt, recipe, scratch)
+    attempt.say("checking that it loads and answers")
+    place_exported(
+        made, model, recipe, attempt.opened.stop, _probe(attempt), attempt.governor.threads
+    )
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _build_whole(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
+    """Build the merged model, or the base where there is no adapter; returns what was made."""
     from phi3studio.worker.olive import passes
     from phi3studio.worker.olive.run import run_workflow
 
     opened = attempt.opened
-    scratch = attempt.scratch("quantise")
-    if attempt.keeps_adapter_apart:
-        made = _build_apart(attempt, recipe, scratch)
-        attempt.say("checking that it loads and answers")
-        place_exported(made, model, recipe, opened.stop, _probe(attempt), attempt.governor.threads)
-        shutil.rmtree(scratch, ignore_errors=True)
-        return
     config = oc.build_config(
         recipe,
         source(attempt),
@@ -66,10 +72,7 @@ def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
     total = opened.facts.linear_layers
     hooks = passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
     with passes.pass_hooks(hooks):
-        made = run_workflow(config, scratch / "tmp").model
-    attempt.say("checking that it loads and answers")
-    place_exported(made, model, recipe, opened.stop, _probe(attempt), attempt.governor.threads)
-    shutil.rmtree(scratch, ignore_errors=True)
+        return run_workflow(config, scratch / "tmp").model
 
 
 def _build_apart(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
+from phi3studio.domain.errors import first_line
+
 _log = logging.getLogger(__name__)
 
 _NORMS = frozenset(
@@ -35,8 +37,8 @@ def has_kernels() -> bool:
         value = float(JoinedSiluProduct.apply(ones))  # type: ignore[no-untyped-call]
         return abs(value - 0.7310586) < 1e-4
     except Exception as exc:
-        reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-        _log.warning("Triton's kernels cannot be made here (%s); training is slower", reason)
+        said = first_line(exc)
+        _log.warning("Triton's kernels cannot be made here (%s); training is slower", said)
         return False
 
 
