@@ -39,7 +39,7 @@ def export(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write an edge bundle: model, prompt, samples in Python and C#, card, licence, checksums."""
-    from phi3studio.runs.bundle import export_bundle
+    from phi3studio.runs.bundle import check_export, export_bundle
     from phi3studio.runs.bundle.contents import WHATS
     from phi3studio.runs.paths import user_home
     from phi3studio.runs.store import RunStore
@@ -50,6 +50,8 @@ def export(
             "export.what", f"There is no --what {what}.", f"Choose one of {', '.join(WHATS)}."
         )
     found = RunStore(user_home()).find(run)
+    # Before the Olive config, which takes a process and some seconds.
+    check_export(found, out.expanduser().absolute(), chosen, replace=replace)
     with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as scratch:
         folder: Path | None = None
         missing: str | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.runs.bundle.contents import SUMS, What, collect
+from phi3studio.runs.bundle.contents import SUMS, What, collect, result_folder
 from phi3studio.runs.bundle.writers import open_writer
 from phi3studio.runs.store import RunFolder
 
@@ -51,7 +51,7 @@ def export_bundle(
     when the disk does not take it; then, and when *on_progress* raises, nothing is left.
     """
     out = out.expanduser().absolute()
-    _check_target(out, replace)
+    check_export(run, out, what, replace=replace)
     contents = collect(run, what, olive)
     total = sum(entry.size for entry in contents.entries)
     _check_room(out, total)
@@ -79,6 +79,12 @@ def export_bundle(
             "Make room on the disk or choose another place; nothing of it was left behind.",
         ) from exc
     return Bundle(out, (*names, SUMS), done, contents.notes)
+
+
+def check_export(run: RunFolder, out: Path, what: What, *, replace: bool) -> None:
+    """Raise :class:`InputError` for a run or target that will not do; reads no contents."""
+    _check_target(out, replace)
+    result_folder(run, what)
 
 
 def _check_target(out: Path, replace: bool) -> None:

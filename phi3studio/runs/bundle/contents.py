@@ -89,7 +89,7 @@ def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
 
     Raises :class:`InputError` when the run has no such result.
     """
-    source = _result(run, what)
+    source = result_folder(run, what)
     recipe = run.recipe()
     store = ModelStore(Home(run.path.parent.parent))
     base_folder = store.folder(recipe.model.source, recipe.model.revision)
@@ -126,7 +126,8 @@ def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
     return Contents((Entry.of_text("README.md", readme), *entries), tuple(notes))
 
 
-def _result(run: RunFolder, what: What) -> Path:
+def result_folder(run: RunFolder, what: What) -> Path:
+    """What of *run* is exported; raises :class:`InputError` when it has no such result."""
     folder = {"model": run.model, "adapter": run.adapter, "merged": run.merged}[what]
     if folder.is_dir():
         return folder
