@@ -365,7 +365,8 @@ def test_memory_is_taken_for_the_length_that_is_asked(long_model) -> None:
 
     def held(length: int) -> int:
         before = psutil.Process().memory_info().rss
-        generators = [model.generator(length) for _ in range(4)]
+        # Many of them: what the process had freed before is used again and is not seen in the rss.
+        generators = [model.generator(length) for _ in range(12)]
         for generator in generators:
             generator.append_tokens([5, 6, 7])
             generator.generate_next_token()
