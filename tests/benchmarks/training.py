@@ -92,6 +92,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     from phi3studio.worker.process.emit import Emitter
     from phi3studio.worker.process.threads import ThreadGovernor
     from phi3studio.worker.training import train
+    from phi3studio.worker.training.fused import attach
 
     folder = setting.scratch / f"ours-{turn}"
     folder.mkdir()
@@ -117,13 +118,13 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     callback = train.RunCallback(
         Emitter(run), Control(run, lambda: None), MemoryMeter(), Fixed(), interval_s=1e9
     )
-    collate = passes.collate_packed
+    collate = attach.collate_rows
 
     def recording(batch: Any) -> Any:
         times.batches.append([dict(row) for row in batch])
         return collate(batch)
 
-    passes.collate_packed = recording
+    attach.collate_rows = recording
     try:
         hooks = passes.PassHooks(
             callbacks=[callback, step_timer(times)()], on_tokens=callback.count_tokens
@@ -132,7 +133,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
             made = run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
         return made.adapter
     finally:
-        passes.collate_packed = collate
+        attach.collate_rows = collate
 
 
 def plain_steps(

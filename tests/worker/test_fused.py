@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from phi3studio.worker.training.fused import collate_fused, fuse
+from phi3studio.worker.training.examples import collate_packed
+from phi3studio.worker.training.fused import fuse, row_attention
+from phi3studio.worker.training.fused.dropout import keep_mask
+from phi3studio.worker.training.fused.rows import shared_tokens
 from phi3studio.worker.training.train import packed_loss
 from tests.tiny_families import SHAPES, make
+
+Row = dict[str, list[int]]
 
 
 def peft_model(folder: Path, **settings: Any) -> Any:
@@ -27,14 +33,26 @@ def peft_model(folder: Path, **settings: Any) -> Any:
     return adapted.train()
 
 
-def batch(vocabulary: int) -> dict[str, Any]:
+def batch(vocabulary: int, lengths: Sequence[int] = (9, 17, 5), common: int = 0) -> list[Row]:
+    """Rows of these *lengths* that begin with *common* equal tokens; the later half is learned."""
     torch.manual_seed(1)
     rows = []
-    for length in (9, 17, 5):
-        ids = torch.randint(5, vocabulary, (length,)).tolist()
+    beginning = torch.randint(5, vocabulary, (common,)).tolist()
+    for length in lengths:
+        ids = beginning + torch.randint(5, vocabulary, (length - common,)).tolist()
         labels = [-100] * (length // 2) + ids[length // 2 :]
         rows.append({"input_ids": ids, "labels": labels})
-    return collate_fused(rows)
+    return rows
+
+
+# Rows of about one length, without and with a common beginning; a long one beside short ones, and
+# longer ones than the window of the families that have one.
+BATCHES = {
+    "even": {},
+    "shared": {"lengths": (9, 12, 10), "common": 3},
+    "uneven": {"lengths": (90, 8, 6), "common": 3},
+    "long": {"lengths": (140, 9), "common": 2},
+}
 
 
 def gradients(model: Any) -> dict[str, torch.Tensor]:
@@ -42,12 +60,15 @@ def gradients(model: Any) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("family", SHAPES)
-def test_losses_and_gradients_are_those_of_the_plain_model(family: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", BATCHES)
+def test_losses_and_gradients_are_those_of_the_plain_model(
+    rows: str, family: str, tmp_path: Path
+) -> None:
     folder = make(SHAPES[family], tmp_path / family)
     plain, fused = peft_model(folder), fuse(peft_model(folder))
-    inputs = batch(plain.config.vocab_size)
-    expected, count, _ = packed_loss(plain, inputs)
-    loss, learned = fused.loss(inputs)
+    given = batch(plain.config.vocab_size, **BATCHES[rows])
+    expected, count, _ = packed_loss(plain, collate_packed(given))
+    loss, learned = fused.loss(fused.collate(given))
     assert learned == count
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     expected.backward()
@@ -63,13 +84,45 @@ def test_losses_and_gradients_are_those_of_the_plain_model(family: str, tmp_path
 def test_a_family_with_the_usual_parts_has_all_of_them_fused(tiny_phi3: Path) -> None:
     fused = fuse(peft_model(tiny_phi3))
     assert (fused.linear, fused.norms, fused.mlps, fused.head) == (8, 5, 0, True)
-    # These take a GPU.
-    assert not fused.packed_attention
+    assert fused.attention == row_attention.NAME
 
 
-@pytest.mark.parametrize("settings", [{"lora_dropout": 0.5}, {"use_dora": True}])
-def test_adapters_of_other_kinds_stay_as_they_are(tiny_phi3: Path, settings) -> None:
-    assert fuse(peft_model(tiny_phi3, **settings)).linear == 0
+def test_adapters_of_other_kinds_stay_as_they_are(tiny_phi3: Path) -> None:
+    assert fuse(peft_model(tiny_phi3, use_dora=True)).linear == 0
+
+
+def test_a_beginning_that_is_learned_is_not_shared() -> None:
+    rows = [{"input_ids": [1, 2, 3, n], "labels": [-100, -100, 3, n]} for n in (7, 8)]
+    assert shared_tokens(rows) == 1
+    rows = [{"input_ids": [1, 2, 3, n], "labels": [-100, -100, -100, n]} for n in (7, 8)]
+    assert shared_tokens(rows) == 2
+    assert shared_tokens(rows[:1]) == 0
+
+
+def test_dropout_drops_as_many_values_as_it_says_each_by_itself() -> None:
+    torch.manual_seed(3)
+    kept = keep_mask(torch.empty(1000, 333), 0.1)
+    assert float(kept.float().mean()) == pytest.approx(0.9, abs=0.002)
+    # Neighbours, which come from one drawn number, know nothing of one another.
+    both = (kept[:, 1:] & kept[:, :-1]).float().mean()
+    assert float(both) == pytest.approx(0.81, abs=0.003)
+    assert bool(keep_mask(torch.empty(64), 0.0).all())
+
+
+@pytest.mark.parametrize("family", ["phi-3-4k", "llama-3.2"])
+def test_the_mean_over_many_dropouts_is_the_loss_without(family: str, tmp_path: Path) -> None:
+    folder = make(SHAPES[family], tmp_path / family)
+    without = fuse(peft_model(folder))
+    rows = batch(without.model.config.vocab_size)
+    expected = float(without.loss(without.collate(rows))[0].detach())
+    dropping = fuse(peft_model(folder, lora_dropout=0.2))
+    found = torch.tensor([float(dropping.loss(dropping.collate(rows))[0]) for _ in range(60)])
+    assert float(found.std()) > 0
+    assert float(found.mean()) == pytest.approx(
+        expected, abs=6 * float(found.std()) / 60**0.5 + 0.02
+    )
+    dropping.model.eval()
+    assert float(dropping.loss(dropping.collate(rows))[0]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_the_adapter_the_fused_model_is_the_base(tiny_phi3: Path) -> None:

@@ -26,7 +26,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.worker.olive.config import CALIBRATION, PRE_PROCESS
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.training.examples import CalibrationDataset, ExampleDataset, collate_packed
-from phi3studio.worker.training.fused import collate_fused, fuse
+from phi3studio.worker.training.fused import fuse
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -138,7 +138,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
         if hooks.start_from is not None:
             load_adapter(model, hooks.start_from)
-        fused = fuse(model) if model.device.type == "cuda" and world_size() == 1 else None
+        fused = fuse(model) if world_size() == 1 else None
         trainer = PackedTrainer(
             on_tokens=hooks.on_tokens,
             fused=fused,
@@ -146,7 +146,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             args=arguments.create_training_args(),
             train_dataset=train_data,
             eval_dataset=eval_data,
-            data_collator=collate_fused if fused else collate_packed,
+            data_collator=fused.collate if fused else collate_packed,
             callbacks=list(hooks.callbacks),
         )
         if hooks.trained and hooks.checkpoint is not None:

@@ -53,7 +53,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     def compute_loss(
         self,
         model: Any,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
@@ -64,7 +64,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         else:
             total, count, outputs = packed_loss(model, inputs)
         if model.training:
-            self._on_tokens(inputs["input_ids"].numel())
+            rows = inputs.get("rows")
+            self._on_tokens(sum(rows.lengths) if rows else inputs["input_ids"].numel())
         learned: torch.Tensor | int = count if num_items_in_batch is None else num_items_in_batch
         if isinstance(learned, torch.Tensor):
             loss = total / learned.to(total.device).clamp(min=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +10,22 @@ import torch
 
 from phi3studio.worker.data.tokenise import IGNORED
 from phi3studio.worker.training.examples import collate_packed
-from phi3studio.worker.training.fused import attention
+from phi3studio.worker.training.fused import attention, row_attention
 from phi3studio.worker.training.fused.elementwise import (
     fuse_attention,
+    fuse_frozen_mlp,
     fuse_mlp,
     fuse_norm,
     fuse_rotary,
     has_kernels,
 )
+from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.lora import AdapterCopies, fuse_linear
 from phi3studio.worker.training.fused.loss import head_loss
+from phi3studio.worker.training.fused.rows import collate_rows
 
+# Families whose rotary positions turn the halves of each head by equal angles.
+_USUAL_ROTARY = frozenset({"phi3", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma"})
 # Settings of a config that change the logits after the head.
 _LOGIT_SETTINGS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
@@ -34,13 +39,18 @@ class Fused:
     linear: int
     norms: int
     mlps: int
-    packed_attention: bool
+    attention: str | None
     head: bool
+
+    @property
+    def collate(self) -> Callable[[Sequence[Mapping[str, Sequence[int]]]], dict[str, Any]]:
+        """What makes the inputs of :meth:`loss` from a batch's rows."""
+        return collate_rows if self.attention == row_attention.NAME else collate_fused
 
     def loss(self, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, int]:
         """Sum of the learned tokens' negative log likelihoods (nats), and their number.
 
-        *inputs* come from :func:`collate_fused`; the tensors may still be on the CPU.
+        *inputs* come from :attr:`collate`; the tensors may still be on the CPU.
         """
         self.copies.refresh()
         device = self.model.device
@@ -52,8 +62,10 @@ class Fused:
         ids, positions, where = moved["input_ids"], moved["position_ids"], moved["learned"]
         targets = moved["labels"][0].index_select(0, where + 1)
         more: dict[str, Any] = {}
-        if self.packed_attention:
+        if self.attention == attention.NAME:
             more = attention.row_arguments(inputs["row_lengths"], device)
+        elif self.attention == row_attention.NAME:
+            more = {"rows": inputs["rows"]}
         base = self.model.get_base_model()
         if self.head:
             body = base.get_decoder()
@@ -87,18 +99,22 @@ def fuse(model: Any) -> Fused:
 
     base = model.get_base_model()
     copies = AdapterCopies()
-    kernels = base.device.type == "cuda" and has_kernels()
+    on_gpu = base.device.type == "cuda"
+    kernels = on_gpu and has_kernels()
     linear = norms = mlps = 0
+    joined: set[Any] = set()
     for name, module in base.named_modules():
+        if not on_gpu:
+            joined.update(fuse_groups(module, copies))
         if isinstance(module, LoraLayer):
-            linear += fuse_linear(module, copies)
+            linear += module in joined or fuse_linear(module, copies)
         elif name.endswith(".mlp"):
-            mlps += kernels and fuse_mlp(module)
+            mlps += (kernels and fuse_mlp(module)) if on_gpu else fuse_frozen_mlp(module)
         elif name.endswith(".self_attn"):
             _ = kernels and fuse_attention(module)
         else:
             norms += fuse_norm(module)
-    if kernels:
+    if (kernels or not on_gpu) and base.config.model_type in _USUAL_ROTARY:
         fuse_rotary(base)
     return Fused(
         model=model,
@@ -106,23 +122,35 @@ def fuse(model: Any) -> Fused:
         linear=linear,
         norms=norms,
         mlps=mlps,
-        packed_attention=_use_packed_attention(base),
+        attention=_use_packed_attention(base) if on_gpu else _use_row_attention(base),
         head=_is_plain_head(base),
     )
 
 
-def _use_packed_attention(base: Any) -> bool:
+def _use_packed_attention(base: Any) -> str | None:
     """Switch the attention over, on a GPU that can do it in the model's number format."""
-    config = base.config
-    if base.device.type != "cuda" or base.dtype not in (torch.bfloat16, torch.float16):
-        return False
-    if getattr(config, "attention_dropout", 0.0) or getattr(config, "attn_logit_softcapping", None):
-        return False
+    if base.dtype not in (torch.bfloat16, torch.float16) or not _is_plain_attention(base):
+        return None
     # Flash attention needs an Ampere card or a newer one.
     if torch.cuda.get_device_capability(base.device) < (8, 0) or not attention.register():
-        return False
-    config._attn_implementation = attention.NAME
-    return True
+        return None
+    base.config._attn_implementation = attention.NAME
+    return attention.NAME
+
+
+def _use_row_attention(base: Any) -> str | None:
+    """Switch the attention over to rows on a CPU."""
+    if not _is_plain_attention(base):
+        return None
+    row_attention.register()
+    base.config._attn_implementation = row_attention.NAME
+    return row_attention.NAME
+
+
+def _is_plain_attention(base: Any) -> bool:
+    """Whether the attention is a softmax over scaled products and nothing more."""
+    dropped = getattr(base.config, "attention_dropout", 0.0)
+    return not dropped and not getattr(base.config, "attn_logit_softcapping", None)
 
 
 def _is_plain_head(base: Any) -> bool:

@@ -1,7 +1,8 @@
-"""Norms, gated activations and rotary positions in one pass over the memory each.
+"""Norms, gated activations and rotary positions in fewer passes over the memory.
 
-Norms use PyTorch's own kernel. The others are Triton's: where Triton or a C compiler is missing
-(Windows, say), these parts stay as they are, which is slower and gives the same values.
+On a GPU norms use PyTorch's own kernel and the others are Triton's: where Triton or a C compiler
+is missing (Windows, say), these parts stay as they are, which is slower and gives the same values.
+On a CPU all are those of :mod:`on_cpu`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as functional
 
 from phi3studio.domain.errors import first_line
+from phi3studio.worker.training.fused import on_cpu
 
 _log = logging.getLogger(__name__)
 
@@ -43,9 +45,16 @@ def has_kernels() -> bool:
 
 
 def fuse_norm(norm: Any) -> bool:
-    """Use PyTorch's own fused RMS norm in one of the model's norms."""
+    """Use one function for one of the model's norms."""
     if type(norm).__name__ not in _NORMS:
         return False
+    if not norm.weight.is_cuda and not norm.weight.requires_grad:
+
+        def frozen(self: Any, x: torch.Tensor) -> Any:
+            return on_cpu.RmsNorm.apply(x, self.weight, self.variance_epsilon)  # type: ignore[no-untyped-call]
+
+        norm.forward = MethodType(frozen, norm)
+        return True
 
     def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
         return functional.rms_norm(x, (x.shape[-1],), self.weight, self.variance_epsilon)
@@ -81,6 +90,27 @@ def fuse_mlp(mlp: Any) -> bool:
         mlp.forward = MethodType(apart, mlp)
         return True
     return False
+
+
+def fuse_frozen_mlp(mlp: Any) -> bool:
+    """One function for a SiLU-gated MLP whose three matrices are frozen and have no adapters."""
+    activation = getattr(mlp, "act_fn", None)
+    if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
+        return False
+    parts = [getattr(mlp, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    if not all(
+        type(part) is torch.nn.Linear and part.bias is None and not part.weight.requires_grad
+        for part in parts
+    ):
+        return False
+
+    def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
+        weights = (self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight)
+        y: torch.Tensor = on_cpu.GatedMlp.apply(x.reshape(-1, x.shape[-1]), *weights)  # type: ignore[no-untyped-call]
+        return y.view(x.shape)
+
+    mlp.forward = MethodType(forward, mlp)
+    return True
 
 
 def fuse_attention(attention: Any) -> bool:
@@ -128,12 +158,16 @@ def fuse_attention(attention: Any) -> bool:
 
 
 def fuse_rotary(model: Any) -> bool:
-    """Use the kernel for the rotary positions of the model's module, once for all its models."""
+    """Use one function for the rotary positions of the model's module, once for all its models."""
     module = sys.modules[type(model).__module__]
     plain = getattr(module, "apply_rotary_pos_emb", None)
     if plain is None or getattr(plain, "is_fused", False):
         return False
-    from phi3studio.worker.training.fused.kernels import Rotate
+    rotate: dict[bool, Any] = {False: on_cpu.Rotate}
+    if has_kernels():
+        from phi3studio.worker.training.fused.kernels import Rotate
+
+        rotate[True] = Rotate
 
     @functools.wraps(plain)
     def apply(
@@ -144,13 +178,11 @@ def fuse_rotary(model: Any) -> bool:
         *more: Any,
         **kw: Any,
     ) -> Any:
-        if more or kw or not q.is_cuda or q.shape[0] != 1:
+        function = rotate.get(q.is_cuda)
+        if more or kw or function is None or q.shape[0] != 1:
             return plain(q, k, cos, sin, *more, **kw)
         # (1, heads, tokens, size) in the memory order (tokens, heads, size), and back.
-        q, k = (
-            Rotate.apply(x[0].transpose(0, 1), cos[0], sin[0])  # type: ignore[no-untyped-call]
-            for x in (q, k)
-        )
+        q, k = (function.apply(x[0].transpose(0, 1), cos[0], sin[0]) for x in (q, k))
         return q.transpose(0, 1)[None], k.transpose(0, 1)[None]
 
     apply.is_fused = True  # type: ignore[attr-defined]

@@ -9,19 +9,22 @@ neighbouring layers share.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
 import torch
 import torch.nn.functional as functional
 
+from phi3studio.worker.training.fused.dropout import keep_mask
+
 
 class _LoraLinear(torch.autograd.Function):
-    """``y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ``.
+    """``y = x Wᵀ + b + scale · (drop(x) Aᵀ) Bᵀ``.
 
     Shapes: x (tokens, in), W (out, in), A (rank, in), B (out, rank). W and b are frozen. A and B
     are the float32 parameters, of which the sums use the copies in x's format; their gradients
-    are float32.
+    are float32. *keep* is the dropout's mask of x's shape, or ``None``; *scale* makes up for it.
     """
 
     @staticmethod
@@ -35,29 +38,42 @@ class _LoraLinear(torch.autograd.Function):
         a_copy: torch.Tensor,
         b_copy: torch.Tensor,
         scale: float,
+        keep: torch.Tensor | None,
     ) -> torch.Tensor:
         y = functional.linear(x, weight, bias)
+        if keep is not None:
+            x = torch.where(keep, x, 0.0)
         inner = x @ a_copy.T
         y.addmm_(inner, b_copy.T, alpha=scale)
-        ctx.save_for_backward(x, weight, inner, a_copy, b_copy)
+        ctx.save_for_backward(x, weight, inner, a_copy, b_copy, keep)
         ctx.scale = scale
         return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x, weight, inner, a_copy, b_copy = ctx.saved_tensors
+        x, weight, inner, a_copy, b_copy, keep = ctx.saved_tensors
         (dy,) = gradients
         d_inner = (dy @ b_copy).mul_(ctx.scale)
-        dx = None
-        if ctx.needs_input_grad[0]:
-            dx = dy @ weight
-            dx.addmm_(d_inner, a_copy)
-        da = _product(d_inner.T, x)
-        db = _product(dy.T, inner).mul_(ctx.scale)
-        return dx, None, None, da, db, None, None, None
+        dx = input_gradient(dy, weight, d_inner, a_copy, keep) if ctx.needs_input_grad[0] else None
+        da = product(d_inner.T, x)
+        db = product(dy.T, inner).mul_(ctx.scale)
+        return dx, None, None, da, db, None, None, None, None
 
 
-def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def input_gradient(
+    dy: torch.Tensor,
+    weight: torch.Tensor,
+    d_inner: torch.Tensor,
+    a: torch.Tensor,
+    keep: torch.Tensor | None,
+) -> torch.Tensor:
+    dx = dy @ weight
+    if keep is None:
+        return dx.addmm_(d_inner, a)
+    return dx.add_(torch.where(keep, d_inner @ a, 0.0))
+
+
+def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """A matrix product whose result is float32, without rounding in between where possible."""
     if left.is_cuda and left.dtype != torch.float32:
         return torch.mm(left, right, out_dtype=torch.float32)
@@ -74,9 +90,8 @@ class AdapterCopies:
         self._parameters: list[torch.Tensor] = []
         self._copies: list[torch.Tensor] = []
 
-    def add(self, parameter: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """A copy of *parameter* that :meth:`refresh` keeps up to date."""
-        copy = parameter.detach().to(dtype, copy=True)
+    def keep(self, parameter: torch.Tensor, copy: torch.Tensor) -> torch.Tensor:
+        """*copy*, which :meth:`refresh` keeps equal to *parameter*."""
         self._parameters.append(parameter)
         self._copies.append(copy)
         return copy
@@ -88,28 +103,50 @@ class AdapterCopies:
                 torch._foreach_copy_(self._copies, self._parameters)
 
 
-def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
-    """Replace the forward of one PEFT layer; ``False`` where it does something else as well."""
+@dataclass(frozen=True)
+class Adapter:
+    """A plain LoRA adapter: its parameters A (rank, in) and B (out, rank)."""
+
+    a: torch.Tensor
+    b: torch.Tensor
+    scale: float
+    dropout: float
+
+
+def adapter_of(layer: Any) -> Adapter | None:
+    """The adapter of a PEFT *layer*; ``None`` where the layer does something else as well."""
     from peft.tuners.lora.layer import Linear
 
     if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear:
-        return False
+        return None
     names: Sequence[str] = list(layer.lora_A)
     if len(names) != 1 or layer.lora_variant or layer.active_adapters != names:
+        return None
+    a, b = layer.lora_A[names[0]], layer.lora_B[names[0]]
+    if a.bias is not None or b.bias is not None:
+        return None
+    dropout = float(getattr(layer.lora_dropout[names[0]], "p", 0.0))
+    return Adapter(a.weight, b.weight, layer.scaling[names[0]], dropout)
+
+
+def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
+    """Replace the forward of one PEFT layer; ``False`` where it does something else as well."""
+    adapter = adapter_of(layer)
+    if adapter is None:
         return False
-    name = names[0]
-    if getattr(layer.lora_dropout[name], "p", 0.0) or layer.lora_A[name].bias is not None:
-        return False
-    plain, base, scale = layer.forward, layer.base_layer, layer.scaling[name]
-    a, b = layer.lora_A[name].weight, layer.lora_B[name].weight
-    a_copy, b_copy = (copies.add(parameter, base.weight.dtype) for parameter in (a, b))
+    plain, base = layer.forward, layer.base_layer
+    kind = base.weight.dtype
+    a, b = (copies.keep(p, p.detach().to(kind, copy=True)) for p in (adapter.a, adapter.b))
 
     def forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         if args or kwargs or self.disable_adapters or self.merged or not torch.is_grad_enabled():
             result: torch.Tensor = plain(x, *args, **kwargs)
             return result
+        flat, keep, scale = x.reshape(-1, x.shape[-1]), None, adapter.scale
+        if adapter.dropout and self.training:
+            keep, scale = keep_mask(flat, adapter.dropout), scale / (1.0 - adapter.dropout)
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            x.reshape(-1, x.shape[-1]), base.weight, base.bias, a, b, a_copy, b_copy, scale
+            flat, base.weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
         )
         return y.view(*x.shape[:-1], -1)
 

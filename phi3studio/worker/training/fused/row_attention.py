@@ -1,0 +1,186 @@
+"""Attention on a CPU over packed rows: each row attends to itself and to what all share.
+
+PyTorch's flash attention on a CPU takes milliseconds for the backward pass of a few short rows
+and computes a dense mask in full. Short rows are laid beside one another here, and all heads of
+all rows are a handful of small float32 products; long rows go through flash attention one by one.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+
+from phi3studio.worker.training.fused.rows import Rows, rows_of
+
+NAME = "phi3studio_rows"
+
+
+def register() -> None:
+    """Make :data:`NAME` known to transformers."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, row_attention)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _no_mask)
+
+
+def row_attention(
+    module: Any,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    sliding_window: int | None = None,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention interface. Shapes: (1, heads, tokens, size) in, (1, tokens, heads,
+    size) out. Takes ``rows``, a :class:`Rows`; without them all tokens are one row."""
+    rows: Rows = kwargs.get("rows") or rows_of([query.shape[2]])
+    q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+    scale = q.shape[-1] ** -0.5 if scaling is None else scaling
+    window = sliding_window or 0
+    if rows.is_even:
+        out: torch.Tensor = _EvenRows.apply(q, k, v, rows, scale, window)  # type: ignore[no-untyped-call]
+    else:
+        out = _row_by_row(q, k, v, rows, scale, window)
+    return out[None], None
+
+
+def _no_mask(*args: Any, **kwargs: Any) -> None:
+    """transformers asks for a mask; the rows say it all."""
+
+
+class _EvenRows(torch.autograd.Function):
+    """Rows of about the same length, padded to the longest. Shapes: q (tokens, heads, size), k and
+    v (tokens, fewer heads, size); the heads that share a key are rows of one product."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        rows: Rows,
+        scale: float,
+        window: int,
+    ) -> torch.Tensor:
+        kept = k.shape[1]
+        group = q.shape[1] // kept
+        queries = _padded(q, rows, kept, group)
+        keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
+        bias = _causal(rows.places.shape[1], group, window)
+        scores = torch.baddbmm(bias, queries, keys.mT, alpha=scale)
+        weights = torch.softmax(scores, dim=-1)
+        out = _packed(weights @ values, rows, q, group)
+        ctx.save_for_backward(q, k, v, weights)
+        ctx.rows, ctx.scale = rows, scale
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        q, k, v, weights = ctx.saved_tensors
+        rows: Rows = ctx.rows
+        kept = k.shape[1]
+        group = q.shape[1] // kept
+        dout = _spread(gradients[0], rows, kept, group)
+        queries = _padded(q, rows, kept, group)
+        keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
+        dvalues = weights.mT @ dout
+        dweights = dout @ values.mT
+        # The softmax's own backward; the scale is that of the scores.
+        dscores = torch._softmax_backward_data(dweights, weights, -1, torch.float32)
+        dscores.mul_(ctx.scale)
+        dq = _gathered(dscores @ keys, rows, q, group)
+        dk = _gathered(dscores.mT @ queries, rows, k, 1)
+        dv = _gathered(dvalues, rows, v, 1)
+        return dq, dk, dv, None, None, None
+
+
+def _padded(x: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
+    """(tokens, heads, size) → float32 (rows · kept heads, group · longest, size)."""
+    count, longest = rows.places.shape
+    size = x.shape[-1]
+    spread = x.index_select(0, rows.places.view(-1)).view(count, longest, kept, group, size)
+    out = torch.empty(count, kept, group, longest, size)
+    out.copy_(spread.permute(0, 2, 3, 1, 4))
+    return out.view(count * kept, group * longest, size)
+
+
+def _spread(gradient: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
+    """As :func:`_padded` for the output's gradient: a place that gave nothing to it gets none."""
+    count, longest = rows.places.shape
+    size = gradient.shape[-1]
+    spread = gradient.new_zeros(count * longest, *gradient.shape[1:])
+    spread.index_copy_(0, rows.place_of, gradient)
+    out = torch.empty(count, kept, group, longest, size)
+    out.copy_(spread.view(count, longest, kept, group, size).permute(0, 2, 3, 1, 4))
+    return out.view(count * kept, group * longest, size)
+
+
+def _by_place(x: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
+    """(rows · kept heads, group · longest, size) as (rows, longest, heads, size), a view."""
+    count, longest = rows.places.shape
+    heads = x.view(count, -1, group, longest, x.shape[-1])
+    return heads.permute(0, 3, 1, 2, 4)
+
+
+def _packed(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torch.Tensor:
+    """The outputs in the packed order; a shared token's is the same in every row."""
+    count, longest = rows.places.shape
+    places = like.new_empty(count, longest, *like.shape[1:])
+    ordered = _by_place(x, rows, group)
+    places.view(ordered.shape).copy_(ordered)
+    return places.view(count * longest, *like.shape[1:]).index_select(0, rows.place_of)
+
+
+def _gathered(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torch.Tensor:
+    """Gradients in the packed order; a shared token's is the sum over the rows."""
+    out = _packed(x, rows, like, group)
+    if rows.shared:
+        ordered = _by_place(x, rows, group)[:, : rows.shared]
+        out[: rows.shared] = ordered.sum(0).reshape(rows.shared, *like.shape[1:])
+    return out
+
+
+@functools.lru_cache(maxsize=64)
+def _causal(longest: int, group: int, window: int) -> torch.Tensor:
+    """0 where a token is seen and −inf elsewhere; shape (group · longest, longest)."""
+    at = torch.arange(longest)
+    seen = at[:, None] >= at
+    if window:
+        seen &= at[:, None] - at < window
+    bias = torch.zeros(longest, longest).masked_fill_(~seen, float("-inf"))
+    return bias.repeat(group, 1)
+
+
+def _row_by_row(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, scale: float, window: int
+) -> torch.Tensor:
+    """Rows of very different lengths, or long ones: flash attention for each."""
+    outs = []
+    begin = rows.shared
+    for number, length in enumerate(rows.lengths):
+        end = begin + length - rows.shared
+        parts = [
+            torch.cat((x[: rows.shared], x[begin:end])) if rows.shared else x[begin:end]
+            for x in (q, k, v)
+        ]
+        query, key, value = (part.transpose(0, 1)[None] for part in parts)
+        banded = window and length > window
+        out = functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=_causal(length, 1, window) == 0 if banded else None,
+            is_causal=not banded,
+            scale=scale,
+            enable_gqa=q.shape[1] != k.shape[1],
+        )[0].transpose(0, 1)
+        outs.append(out if number == 0 else out[rows.shared :])
+        begin = end
+    return torch.cat(outs)

@@ -1,0 +1,103 @@
+"""The rows of a packed batch: which tokens they share, and where each would lie in a padded one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from phi3studio.worker.data.tokenise import IGNORED
+
+_PADDED = 128
+"""Rows up to this length attend through padded matrices, longer ones through flash attention."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that begin with the same *shared* tokens, which are in the batch only once.
+
+    Every row sees the shared tokens and its own. The packed order is: shared tokens, then each
+    row's own ones. *places* (rows, longest): for every place of the padded batch its token's
+    number in the packed order (0 where a row has ended). *place_of* (tokens,): the other way; a
+    shared token has the place of the first row.
+    """
+
+    lengths: tuple[int, ...]
+    shared: int
+    places: torch.Tensor
+    place_of: torch.Tensor
+
+    @property
+    def is_even(self) -> bool:
+        """Whether padding to the longest row is cheap beside what the rows need themselves."""
+        longest = max(self.lengths)
+        if longest > _PADDED:
+            return False
+        return len(self.lengths) * longest**2 <= 3 * sum(length**2 for length in self.lengths)
+
+
+def rows_of(lengths: Sequence[int], shared: int = 0) -> Rows:
+    """The rows of these *lengths* (shared tokens included), of which the first *shared* are one."""
+    longest = max(lengths)
+    places = torch.zeros(len(lengths), longest, dtype=torch.int64)
+    beginning = torch.arange(shared)
+    parts = [beginning]
+    next_token = shared
+    for number, length in enumerate(lengths):
+        places[number, :shared] = beginning
+        own = length - shared
+        places[number, shared:length] = torch.arange(next_token, next_token + own)
+        begin = number * longest + shared
+        parts.append(torch.arange(begin, begin + own))
+        next_token += own
+    return Rows(tuple(lengths), shared, places, torch.cat(parts))
+
+
+def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:
+    """How many tokens all rows begin with, of which none and no direct successor is learned.
+
+    Their hidden states depend on nothing but themselves, so computing them once gives the same
+    loss and, summed over the rows, the same gradients.
+    """
+    if len(batch) < 2:
+        return 0
+    first = batch[0]["input_ids"]
+    # At least one token of each row is its own.
+    count = min(len(row["input_ids"]) for row in batch) - 1
+    for row in batch:
+        ids, labels = row["input_ids"], row["labels"]
+        at = 0
+        while at < count and ids[at] == first[at] and labels[at + 1] == IGNORED:
+            at += 1
+        count = at
+    return count
+
+
+def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
+    """A batch's rows one behind the other, what they begin with in common only once.
+
+    ``input_ids``, ``labels`` and ``position_ids`` have the shape (1, tokens); ``learned`` are the
+    positions whose next token is learned; ``rows`` says which tokens see which.
+    """
+    shared = shared_tokens(batch)
+    first = batch[0]["input_ids"]
+    ids = list(first[:shared])
+    labels = [IGNORED] * shared
+    positions = list(range(shared))
+    for row in batch:
+        own = row["input_ids"][shared:]
+        ids.extend(own)
+        # The first token of a row has nothing before it here that would predict it.
+        labels.append(IGNORED)
+        labels.extend(row["labels"][shared + 1 :])
+        positions.extend(range(shared, shared + len(own)))
+    inputs: dict[str, Any] = {
+        "input_ids": torch.tensor([ids]),
+        "labels": torch.tensor([labels]),
+        "position_ids": torch.tensor([positions]),
+    }
+    inputs["learned"] = torch.nonzero(inputs["labels"][0, 1:] != IGNORED).flatten()
+    inputs["rows"] = rows_of([len(row["input_ids"]) for row in batch], shared)
+    return inputs
