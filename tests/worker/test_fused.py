@@ -132,3 +132,22 @@ def test_without_the_adapter_the_fused_model_is_the_base(tiny_phi3: Path) -> Non
         base = fused(ids).logits
     with torch.inference_mode():
         assert not torch.allclose(base, fused(ids).logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["phi-3-4k", "llama-3.2"])
+def test_the_number_of_threads_changes_no_bit(family: str, tmp_path: Path) -> None:
+    folder = make(SHAPES[family], tmp_path / family)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            fused = fuse(peft_model(folder, lora_dropout=0.1))
+            rows = batch(fused.model.config.vocab_size, (30, 33, 28, 35, 31, 36), common=3)
+            torch.manual_seed(7)
+            fused.loss(fused.collate(rows))[0].backward()
+            found.append(gradients(fused.model))
+    finally:
+        torch.set_num_threads(before)
+    for name, gradient in found[0].items():
+        assert torch.equal(gradient, found[1][name]), name

@@ -53,13 +53,14 @@ def get_model(
     """
     entry = store.entry(source)
     if entry is not None and entry.origin == "wheel":
-        folder = resolve_model(source, lambda activity: tell({"activity": activity}))
+        folder = resolve_model(source, lambda activity: tell({"activity": activity}), check=check)
         return _got(source, folder, 0)
     if entry is None and not is_hub_id(source):
         raise _unknown(source)
     hub_id = entry.hub_id if entry else source
     wanted = revision or (entry.revision if entry else None)
-    here = store.folder(source, wanted)
+    # What the user has is good enough, also where the catalogue names another commit.
+    here = store.folder(source, revision)
     if not update and not with_code and is_whole(here):
         return _got(source, here, 0)
     hub = Hub.of_user()

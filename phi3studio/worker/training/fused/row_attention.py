@@ -92,9 +92,9 @@ class _EvenRows(torch.autograd.Function):
         keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
         dvalues = weights.mT @ dout
         dweights = dout @ values.mT
-        # The softmax's own backward; the scale is that of the scores.
-        dscores = torch._softmax_backward_data(dweights, weights, -1, torch.float32)
-        dscores.mul_(ctx.scale)
+        # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
+        along = torch.linalg.vecdot(dweights, weights).unsqueeze_(-1)
+        dscores = dweights.sub_(along).mul_(weights).mul_(ctx.scale)
         dq = _gathered(dscores @ keys, rows, q, group)
         dk = _gathered(dscores.mT @ queries, rows, k, 1)
         dv = _gathered(dvalues, rows, v, 1)
@@ -113,6 +113,7 @@ def _padded(x: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
 
 def _spread(gradient: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
     """As :func:`_padded` for the output's gradient: a place that gave nothing to it gets none."""
+    gradient = gradient[: len(rows.place_of)]
     count, longest = rows.places.shape
     size = gradient.shape[-1]
     spread = gradient.new_zeros(count * longest, *gradient.shape[1:])
@@ -135,7 +136,13 @@ def _packed(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torc
     places = like.new_empty(count, longest, *like.shape[1:])
     ordered = _by_place(x, rows, group)
     places.view(ordered.shape).copy_(ordered)
-    return places.view(count * longest, *like.shape[1:]).index_select(0, rows.place_of)
+    found = places.view(count * longest, *like.shape[1:]).index_select(0, rows.place_of)
+    return _filled(found, like.shape[0])
+
+
+def _filled(x: torch.Tensor, tokens: int) -> torch.Tensor:
+    """*x* with zeros for the tokens that fill the batch up: nothing sees them."""
+    return functional.pad(x, (0, 0, 0, 0, 0, tokens - x.shape[0]))
 
 
 def _gathered(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torch.Tensor:
@@ -183,4 +190,4 @@ def _row_by_row(
         )[0].transpose(0, 1)
         outs.append(out if number == 0 else out[rows.shared :])
         begin = end
-    return torch.cat(outs)
+    return _filled(torch.cat(outs), q.shape[0])

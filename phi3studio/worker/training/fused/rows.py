@@ -10,6 +10,10 @@ import torch
 
 from phi3studio.worker.data.tokenise import IGNORED
 
+_ROUNDED = 8
+"""Tokens of a packed batch are a multiple of this. Products of every new size are compiled anew by
+PyTorch's library and kept, which made the memory grow by a third in a hundred steps."""
+
 _PADDED = 128
 """Rows up to this length attend through padded matrices, longer ones through flash attention."""
 
@@ -19,9 +23,9 @@ class Rows:
     """Rows that begin with the same *shared* tokens, which are in the batch only once.
 
     Every row sees the shared tokens and its own. The packed order is: shared tokens, then each
-    row's own ones. *places* (rows, longest): for every place of the padded batch its token's
-    number in the packed order (0 where a row has ended). *place_of* (tokens,): the other way; a
-    shared token has the place of the first row.
+    row's own ones, then what fills it up. *places* (rows, longest): for every place of the padded batch its token's
+    number in the packed order (0 where a row has ended). *place_of* (tokens without filling,): the
+    other way; a shared token has the place of the first row.
     """
 
     lengths: tuple[int, ...]
@@ -93,6 +97,10 @@ def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]
         labels.append(IGNORED)
         labels.extend(row["labels"][shared + 1 :])
         positions.extend(range(shared, shared + len(own)))
+    filling = -len(ids) % _ROUNDED
+    ids.extend([0] * filling)
+    labels.extend([IGNORED] * filling)
+    positions.extend([0] * filling)
     inputs: dict[str, Any] = {
         "input_ids": torch.tensor([ids]),
         "labels": torch.tensor([labels]),
