@@ -84,6 +84,7 @@ def test_losses_and_gradients_are_those_of_the_plain_model(
 def test_a_family_with_the_usual_parts_has_all_of_them_fused(tiny_phi3: Path) -> None:
     fused = fuse(peft_model(tiny_phi3))
     assert (fused.linear, fused.norms, fused.mlps, fused.head) == (8, 5, 0, True)
+    assert fused.trimmed
     assert fused.attention == row_attention.NAME
 
 
@@ -151,3 +152,11 @@ def test_the_number_of_threads_changes_no_bit(family: str, tmp_path: Path) -> No
         torch.set_num_threads(before)
     for name, gradient in found[0].items():
         assert torch.equal(gradient, found[1][name]), name
+
+
+def test_a_batch_of_which_nothing_is_learned_has_no_loss(tiny_phi3: Path) -> None:
+    fused = fuse(peft_model(tiny_phi3))
+    rows = [row | {"labels": [-100] * len(row["labels"])} for row in batch(300)]
+    loss, learned = fused.loss(fused.collate(rows))
+    loss.backward()
+    assert (float(loss.detach()), learned) == (0.0, 0)

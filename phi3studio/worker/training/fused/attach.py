@@ -20,6 +20,7 @@ from phi3studio.worker.training.fused.elementwise import (
     has_kernels,
 )
 from phi3studio.worker.training.fused.joined import fuse_groups
+from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdapterCopies, fuse_linear
 from phi3studio.worker.training.fused.loss import head_loss
 from phi3studio.worker.training.fused.rows import collate_rows
@@ -41,6 +42,7 @@ class Fused:
     mlps: int
     attention: str | None
     head: bool
+    trimmed: bool
 
     @property
     def collate(self) -> Callable[[Sequence[Mapping[str, Sequence[int]]]], dict[str, Any]]:
@@ -69,8 +71,12 @@ class Fused:
         base = self.model.get_base_model()
         if self.head:
             body = base.get_decoder()
+            if self.trimmed:
+                more["learned"] = where
             output = body(input_ids=ids, position_ids=positions, use_cache=False, **more)
-            hidden = output.last_hidden_state[0].index_select(0, where)
+            hidden = output.last_hidden_state[0]
+            if not self.trimmed:
+                hidden = hidden.index_select(0, where)
             weight = base.get_output_embeddings().weight
             return head_loss(hidden, weight, targets), where.numel()
         output = base(
@@ -116,6 +122,7 @@ def fuse(model: Any) -> Fused:
             norms += fuse_norm(module)
     if (kernels or not on_gpu) and base.config.model_type in _USUAL_ROTARY:
         fuse_rotary(base)
+    head = _is_plain_head(base)
     return Fused(
         model=model,
         copies=copies,
@@ -123,7 +130,8 @@ def fuse(model: Any) -> Fused:
         norms=norms,
         mlps=mlps,
         attention=_use_packed_attention(base) if on_gpu else _use_row_attention(base),
-        head=_is_plain_head(base),
+        head=head,
+        trimmed=head and not on_gpu and trim_last_layer(base),
     )
 
 
