@@ -148,7 +148,7 @@ def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
             flat, base.weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
         )
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], y.shape[-1])
 
     layer.forward = MethodType(forward, layer)
     return True
