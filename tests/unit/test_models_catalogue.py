@@ -48,6 +48,11 @@ def test_a_damaged_entry_is_found_by_schema_and_program(change) -> None:
     assert caught.value.code == "models.catalogue"
 
 
+@each
+def test_what_comes_from_the_hub_is_pinned_to_a_commit(entry: CatalogueEntry) -> None:
+    assert (entry.revision is not None) == (entry.origin == "hub")
+
+
 def test_the_families_of_the_pipeline_are_there_and_nothing_twice() -> None:
     names = [entry.name for entry in catalogue()]
     assert names[0] == "starter"

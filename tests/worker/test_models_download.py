@@ -185,7 +185,8 @@ def test_our_cache_folder_is_the_librarys(monkeypatch, tmp_path) -> None:
 
 
 def test_a_catalogue_name_is_fetched_and_resolved(hub, store) -> None:
-    hub.repos["Qwen/Qwen3-0.6B"] = Repo(model_files(1, 1000))
+    commit = store.entry("qwen3-0.6b").revision
+    hub.repos["Qwen/Qwen3-0.6B"] = Repo(model_files(1, 1000), commit=commit, revisions=())
     with pytest.raises(InputError) as caught:
         resolve_model("qwen3-0.6b")
     assert caught.value.code == "model.not_on_disk"
@@ -193,6 +194,14 @@ def test_a_catalogue_name_is_fetched_and_resolved(hub, store) -> None:
     got = fetch(store, "qwen3-0.6b")
     assert resolve_model("qwen3-0.6b") == resolve_model("Qwen/Qwen3-0.6B") == Path(got["folder"])
     assert store.is_installed("qwen3-0.6b")
+
+
+def test_a_catalogue_model_that_is_there_at_another_commit_is_good_enough(hub, store) -> None:
+    hub.repos["Qwen/Qwen3-0.6B"] = Repo(model_files(1, 1000))
+    mine = fetch(store, "Qwen/Qwen3-0.6B", revision="main")
+    asked = len(hub.requests)
+    assert fetch(store, "qwen3-0.6b") == {**mine, "name": "qwen3-0.6b", "fetched": 0}
+    assert len(hub.requests) == asked
 
 
 def test_half_a_model_is_not_used_and_completed(hub, store) -> None:

@@ -59,7 +59,6 @@ def get_model(
         raise _unknown(source)
     hub_id = entry.hub_id if entry else source
     wanted = revision or (entry.revision if entry else None)
-    # What the user has is good enough, also where the catalogue names another commit.
     here = store.folder(source, revision)
     if not update and not with_code and is_whole(here):
         return _got(source, here, 0)
