@@ -13,6 +13,7 @@ import typer
 from phi3studio.cli.output import print_json, size
 
 if TYPE_CHECKING:
+    from phi3studio.domain.models import CatalogueEntry
     from phi3studio.runs.models import KnownModel
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -23,7 +24,7 @@ models_app = typer.Typer(help="Base models: known, installed, fetched.", no_args
 @models_app.command("list")
 def list_models(as_json: Json = False) -> None:
     """List the catalogue, the added models and those in the hub's cache."""
-    from phi3studio.runs.models import ModelStore
+    from phi3studio.runs.models import ModelStore, bytes_to_fetch
     from phi3studio.runs.paths import user_home
 
     known = list(ModelStore(user_home()).all())
@@ -37,18 +38,32 @@ def list_models(as_json: Json = False) -> None:
         elif entry is None:
             where = "no longer whole"
         else:
-            where = f"{size(entry.download_bytes)} to fetch"
+            fetch = bytes_to_fetch(entry)
+            where = f"{size(fetch)} to fetch" if fetch else "comes with the program"
             where += ", licence to accept first" if entry.gated else ""
         title, licence = (entry.title, entry.licence) if entry else (str(model.folder or ""), "")
-        typer.echo(f"{model.name:<16} {title:<31} {licence:<27} {where}")
+        memory = f"{size(_training_memory(entry)):>8}" if entry else " " * 8
+        typer.echo(f"{model.name:<16} {title:<31} {licence:<27} {memory}  {where}")
+    typer.echo("The memory is what training with LoRA takes on the CPU, one short row at a time.")
     typer.echo(
         "Any other model of the hub: phi3studio models get owner/name. "
         "A model folder can be used by its path."
     )
 
 
+def _training_memory(entry: CatalogueEntry) -> int:
+    from phi3studio.domain.fit import memory_by_method, size_of_entry
+
+    return memory_by_method(size_of_entry(entry))["lora"]
+
+
 def _row(model: KnownModel) -> dict[str, Any]:
-    facts = model.entry.model_dump(mode="json") if model.entry else {"name": model.name}
+    facts: dict[str, Any] = {"name": model.name}
+    if model.entry:
+        facts = model.entry.model_dump(mode="json")
+        from phi3studio.domain.fit import memory_by_method, size_of_entry
+
+        facts["training_memory_bytes"] = memory_by_method(size_of_entry(model.entry))
     return facts | {
         "installed": model.folder is not None,
         "place": model.place,
@@ -289,7 +304,7 @@ def _print_report(report: Any, devices: dict[str, Any], problems: list[dict[str,
         *(f"  {gpu['name']}, {size(gpu['memory'])}" for gpu in devices["cuda"]),
         f"run on    {', '.join(devices['providers']) or 'nothing'}",
         "models    "
-        + ", ".join(f"{name} ({'on disk' if on else 'not fetched'})"
+        + ", ".join(f"{name} ({'on disk' if on else 'not on disk'})"
                     for name, on in report.models.items()),
         "versions  " + ", ".join(f"{name} {value}" for name, value in report.versions.items()),
     ]  # fmt: skip

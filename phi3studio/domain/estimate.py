@@ -39,14 +39,13 @@ _ADAPTER_BYTES = 16
 # many times the size of the feed-forward part.
 _KEPT_HIDDEN = 10
 _KEPT_INNER = 4
-# In 16 bits the norms and the loss still keep 32.
-_KEPT_BYTES = {"float32": 4.0, "bfloat16": 3.0, "float16": 3.0}
-# The processor's allocator keeps more and more of what batches of ever new lengths gave back;
-# measured on runs of 130 to 200 steps. The GPU's keeps whole blocks from the beginning.
-_GROWTH = 0.3
-_SETTLED = 4
-_MOST_GROWTH = 2.0
-_DEVICE_GROWTH = 1.15
+# In 16 bits the loss and some norms still keep 32.
+_KEPT_BYTES = {
+    "cpu": {"float32": 4.0, "bfloat16": 2.3, "float16": 2.3},
+    "cuda": {"float32": 4.0, "bfloat16": 3.0, "float16": 3.0},
+}
+# What allocators keep of the memory that was given back.
+_GROWTH = 1.15
 # Logits of the learned tokens: in the model's format, in float32, and their gradient.
 _LOGIT_BYTES = 12
 _ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
@@ -232,22 +231,19 @@ def step_bytes(
     batches = steps * training.accumulation
     tokens = data.fullest_batch(training.batch_size, batches, training.sequence_length)
     layers = 1.5 if training.gradient_checkpointing else model.layers
-    kept = layers * activation_bytes(model, precision)
+    kept = layers * activation_bytes(model, precision, device)
     if training.gradient_checkpointing:
         kept += model.layers * model.hidden * _ELEMENT_BYTES[precision]
-    # Which token sees which: one value per pair.
-    mask = 2 * min(tokens, 8192) ** 2
+    # Which token sees which, one value per pair, where rows do not attend one by one.
+    mask = 2 * min(tokens, 8192) ** 2 if device == "cuda" else 0
     logits = tokens * data.learned * model.vocabulary * _LOGIT_BYTES
-    growth = _DEVICE_GROWTH
-    if device == "cpu":
-        growth = min(_MOST_GROWTH, 1 + _GROWTH * math.log(max(1.0, batches / _SETTLED)))
-    return (tokens * kept + mask + logits) * growth
+    return (tokens * kept + mask + logits) * _GROWTH
 
 
-def activation_bytes(model: ModelSize, precision: str) -> float:
+def activation_bytes(model: ModelSize, precision: str, device: str = "cpu") -> float:
     """Bytes that one layer keeps of one token for the backward pass."""
     inner = model.inner or 2.7 * model.hidden
-    return (_KEPT_HIDDEN * model.hidden + _KEPT_INNER * inner) * _KEPT_BYTES[precision]
+    return (_KEPT_HIDDEN * model.hidden + _KEPT_INNER * inner) * _KEPT_BYTES[device][precision]
 
 
 def estimate(

@@ -18,7 +18,8 @@ from phi3studio.domain.estimate import (
     usual_precision,
 )
 from phi3studio.domain.flow import DataFacts, Draft, Facts, MachineFacts, to_recipe
-from phi3studio.domain.recipe import Data, Recipe, Template
+from phi3studio.domain.models import CatalogueEntry
+from phi3studio.domain.recipe import Data, MethodKind, Recipe, Template
 
 FitLevel = Literal["fits", "tight", "too_large"]
 
@@ -66,24 +67,44 @@ def size_of_config(config: Mapping[str, Any], parameters: int, file_bytes: int) 
     )
 
 
+def size_of_entry(entry: CatalogueEntry) -> ModelSize:
+    """The proportions of a model of the catalogue."""
+    shape = entry.shape
+    return ModelSize(
+        parameters=entry.parameters,
+        hidden=shape.hidden,
+        layers=shape.layers,
+        vocabulary=shape.vocabulary,
+        file_bytes=entry.disk_bytes,
+        inner=shape.intermediate,
+        tied=shape.tied_embeddings,
+    )
+
+
 def fit(size: ModelSize, machine: MachineFacts) -> Fit:
     """Whether a model of that size can be tuned here with modest settings."""
-    recipe = Recipe(
-        data=Data(source="-", template=Template(prompt="", completion="-")),
+    return judge(_modest(size, "lora").memory_bytes, machine.free_memory)
+
+
+def memory_by_method(size: ModelSize) -> dict[str, int]:
+    """Memory in bytes that a training on the CPU takes by each method, with modest settings:
+    one row of at most 256 tokens at a time."""
+    methods: tuple[MethodKind, ...] = ("lora", "dora", "qlora")
+    return {kind: _modest(size, kind).memory["train"] for kind in methods}
+
+
+def _modest(size: ModelSize, kind: MethodKind) -> Estimate:
+    plain = Recipe(data=Data(source="-", template=Template(prompt="", completion="-")))
+    recipe = plain.model_copy(
+        update={
+            "method": plain.method.model_copy(update={"kind": kind}),
+            "training": plain.training.model_copy(update={"batch_size": 1}),
+            "target": plain.target.model_copy(update={"int4": "fast"}),
+        }
     )
-    need = estimate(
-        recipe.model_copy(
-            update={
-                "training": recipe.training.model_copy(update={"batch_size": 1}),
-                "target": recipe.target.model_copy(update={"int4": "fast"}),
-            }
-        ),
-        size,
-        DataSize(500, 50_000, 100, 10_000, 256),
-        machine_of(machine),
-        usual_precision(size),
-    ).memory_bytes
-    return judge(need, machine.free_memory)
+    rows = DataSize(500, 50_000, 100, 10_000, 256)
+    machine = Machine(0, 0, _CORE_FLOPS)
+    return estimate(recipe, size, rows, machine, usual_precision(size))
 
 
 def judge(need: int, free: int) -> Fit:

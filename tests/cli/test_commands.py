@@ -129,6 +129,7 @@ def test_no_runs_yet(studio) -> None:
 
 def test_the_catalogue_says_what_is_on_disk(studio) -> None:
     (starter,) = (m for m in studio("models", "list", "--json").document if m["name"] == "starter")
+    assert starter["training_memory_bytes"]["qlora"] < starter["training_memory_bytes"]["lora"]
     assert starter["installed"] is False
     assert "starter" in studio("models", "list").out
 
