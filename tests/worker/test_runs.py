@@ -528,6 +528,7 @@ def test_cancelling_a_training_takes_effect_within_two_seconds(
     assert not run.adapter.exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_run_goes_on_when_it_is_resumed(start_run, tiny_phi3, phrases) -> None:
     recipe = tiny_recipe(tiny_phi3, phrases, max_steps=30, checkpoint_minutes=0.0001)
     run = start_run(recipe)

@@ -68,6 +68,7 @@ def test_a_base_model_is_exported_without_training(start_run, tiny_phi3) -> None
     assert facts["template"] is None
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_an_adapter(start_run, tiny_phi3, phrases, trained) -> None:
     def first_loss(recipe: Recipe) -> float:
         run = start_run(recipe.model_copy(update={"steps": ["train"]}))

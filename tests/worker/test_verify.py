@@ -212,6 +212,7 @@ def test_free_text_is_scored_by_its_words(home, tiny_phi3, tmp_path, start_run) 
     assert verdict_of(run).score_name == "token_f1"
 
 
+@pytest.mark.slow
 def test_an_export_without_data_is_compared_on_general_text(tiny_phi3, start_run) -> None:
     recipe = only_quantise(tiny_phi3, quantisation="fp32")
     run = completed(start_run(recipe))
