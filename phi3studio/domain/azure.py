@@ -27,6 +27,8 @@ _PATTERNS = {
     "compute": (r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?", "letters, digits and -"),
     "datastore": (r"\w{1,255}", "letters, digits and _"),
     "experiment": (r"[A-Za-z0-9][\w-]{0,254}", "letters, digits, _ and -"),
+    "instance_type": (r"[A-Za-z0-9][\w.-]{0,252}", "letters, digits and _ - ."),
+    "image": (r"[\w.:/@-]{1,400}", "letters, digits and _ - . : / @"),
 }
 _DATA = (
     (r"azureml://datastores/[\w-]+/paths/.+", "azureml://datastores/STORE/paths/FOLDER/FILE"),
@@ -37,6 +39,17 @@ _DATA = (
     ),
     (r"azureml:[\w.-]+:[\w.-]+", "azureml:NAME:VERSION"),
     (r"azureml:[\w.-]+@latest", ""),
+    (
+        r"abfss://[a-z0-9$][a-z0-9-]{2,62}@[a-z0-9]{3,24}\.dfs\.[a-z.]+/.+",
+        "abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/FOLDER/FILE",
+    ),
+    (
+        r"azureml://registries/[\w.-]+/data/[\w.-]+/versions/[\w.-]+",
+        "azureml://registries/REGISTRY/data/NAME/versions/N",
+    ),
+)
+_REGISTRY_DATA = re.compile(
+    r"azureml://registries/(?P<registry>[\w.-]+)/data/(?P<name>[\w.-]+)/versions/(?P<version>[\w.-]+)"
 )
 _REGISTRY = re.compile(
     r"azureml://registries/(?P<registry>[\w.-]+)/models/(?P<model>[\w.-]+)"
@@ -47,7 +60,7 @@ _MAX_GPUS = 16
 
 
 class RegisteredModel(NamedTuple):
-    """A model that Azure ML keeps; ``registry`` is ``None`` for one of the workspace."""
+    """A model (or data) that Azure ML keeps; ``registry`` is ``None`` for the workspace's own."""
 
     registry: str | None
     name: str
@@ -126,8 +139,10 @@ class Azure(BaseModel):
     data: str | None = Field(
         None,
         description="The rows, where they are in the cloud already: a data asset "
-        "(azureml:NAME:VERSION) or a path of a datastore "
-        "(azureml://datastores/STORE/paths/FILE). Without it data.source is uploaded.",
+        "(azureml:NAME:VERSION, or a registry's, azureml://registries/R/data/NAME/versions/V), a "
+        "path of a datastore (azureml://datastores/STORE/paths/FILE) or of a Data Lake "
+        "(abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/FILE). Without it data.source is "
+        "uploaded.",
     )
     data_type: Literal["file", "folder"] = Field(
         "file", description="Whether azure.data is one file or a folder of them."
@@ -167,12 +182,12 @@ class Azure(BaseModel):
                 "Write the id that “az account show --query id” prints.",
             ) from exc
 
-    @field_validator("resource_group", "workspace", "compute", "datastore", "experiment")
+    @field_validator(*_PATTERNS)
     @classmethod
-    def _is_name(cls, value: str, info: object) -> str:
+    def _is_name(cls, value: str | None, info: object) -> str | None:
         name = getattr(info, "field_name", "")
         pattern, allowed = _PATTERNS[name]
-        if not re.fullmatch(pattern, value):
+        if value is not None and not re.fullmatch(pattern, value):
             raise InputError(
                 "azure.name",
                 f"azure.{name} cannot be a name in Azure ML: “{value}”.",
@@ -187,7 +202,8 @@ class Azure(BaseModel):
             ways = " or ".join(way for _, way in _DATA if way)
             raise InputError(
                 "azure.data",
-                f"azure.data is neither a data asset nor a path of a datastore: {value}",
+                "azure.data is neither a data asset nor a path of a datastore or a Data Lake: "
+                f"{value}",
                 f"Write {ways}.",
             )
         return value
@@ -253,6 +269,12 @@ def parse_model(text: str) -> RegisteredModel:
         "Write azureml://registries/REGISTRY/models/MODEL/versions/N or azureml:MODEL:N; a model "
         "of the hub or of this computer belongs into model.source.",
     )
+
+
+def registry_data(text: str) -> RegisteredModel | None:
+    """The data asset of a registry that *text* is the address of, if it is one."""
+    found = _REGISTRY_DATA.fullmatch(text)
+    return RegisteredModel(*found.groups()) if found is not None else None
 
 
 def share_of_batch(batch_size: int, accumulation: int, processes: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from phi3studio.domain.azure import Azure
+from phi3studio.domain.azure_form import AzureForm, form_of, to_azure
 from phi3studio.domain.dataset import DataFormat, Repair, ShapeProposal, Source
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.estimate import ModelSize
@@ -76,7 +76,7 @@ class Draft(BaseModel):
     training: Training = Training()
     target: Target = Target()
     fidelity: Fidelity = Fidelity()
-    azure: Azure | None = None
+    azure: AzureForm | None = None
     page: PageName = "data"
     visited: frozenset[PageName] = frozenset({"data"})
     touched: frozenset[PageName] = frozenset()
@@ -85,6 +85,16 @@ class Draft(BaseModel):
     def trains(self) -> bool:
         """Whether the model learns something, so that there must be data."""
         return "train" in self.steps
+
+    @property
+    def in_cloud(self) -> bool:
+        """Whether the run is a job in Azure ML."""
+        return self.target.train_on == "azureml"
+
+    @property
+    def brings_model(self) -> bool:
+        """Whether the base model comes from this computer or the hub, not from Azure."""
+        return not (self.in_cloud and self.azure is not None and self.azure.model_in_cloud)
 
     def to_json(self) -> str:
         """The draft as the text of a file."""
@@ -167,8 +177,8 @@ class Facts:
 def edit(draft: Draft, page: PageName, **changes: Any) -> Draft:
     """Apply what the user changed on *page* and mark the finished pages that it touches.
 
-    Sections (``training``, ``method``, ``target``, ``split``) may be given as mappings of the
-    fields to change. Raises :class:`InputError` for a value out of its range.
+    Sections (``training``, ``method``, ``target``, ``split``, ``azure``) may be given as mappings
+    of the fields to change. Raises :class:`InputError` for a value out of its range.
     """
     values: dict[str, Any] = {}
     for key, value in changes.items():
@@ -270,7 +280,11 @@ def previous_page(page: PageName, draft: Draft) -> PageName | None:
 
 
 def to_recipe(draft: Draft) -> Recipe:
-    """The recipe of a draft without errors; raises :class:`InputError` otherwise."""
+    """The recipe of a draft without errors; raises :class:`InputError` otherwise.
+
+    The section azure is in it only where the run is a job there: what was typed and not used is
+    nobody else's business.
+    """
     return Recipe(
         name=display_name(draft)[:80],
         steps=list(draft.steps),
@@ -285,7 +299,7 @@ def to_recipe(draft: Draft) -> Recipe:
         training=draft.training,
         target=draft.target,
         fidelity=draft.fidelity,
-        azure=draft.azure,
+        azure=to_azure(draft.azure or AzureForm()) if draft.in_cloud else None,
     )
 
 
@@ -342,7 +356,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
         training=recipe.training,
         target=recipe.target,
         fidelity=recipe.fidelity,
-        azure=recipe.azure,
+        azure=form_of(recipe.azure) if recipe.azure is not None else None,
         visited=frozenset(PAGES),
     )
 

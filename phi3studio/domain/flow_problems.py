@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from phi3studio.domain.azure import share_of_batch
+from phi3studio.domain.azure_form import AzureForm, form_problems
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.flow import (
     PAGES,
@@ -155,6 +157,8 @@ def _missing(part: str, name: str, columns: tuple[str, ...]) -> Problem:
 
 
 def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
+    if not draft.brings_model:
+        return []
     if not draft.model.strip():
         return [
             Problem(
@@ -169,7 +173,8 @@ def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
     if model is not None and model.problem is not None:
         e = model.problem
         return [Problem(e.code, "model", "model", "error", e.message, e.hint)]
-    if model is not None and model.fetch_first:
+    # A job fetches the hub's models by itself.
+    if model is not None and model.fetch_first and not draft.in_cloud:
         return [
             Problem(
                 "draft.model_missing",
@@ -231,7 +236,7 @@ def _tuning_problems(draft: Draft, facts: Facts) -> list[Problem]:
 
 def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem]:
     target = draft.target
-    found: list[Problem] = []
+    found: list[Problem] = _azure_problems(draft) if draft.in_cloud else []
     if machine is not None and target.train_on == "cuda" and machine.cuda is None:
         found.append(
             Problem(
@@ -270,3 +275,19 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
             )
         )
     return found
+
+
+def _azure_problems(draft: Draft) -> list[Problem]:
+    """What the job lacks: said beside the fields, and where the page is left."""
+    form = draft.azure or AzureForm()
+    wrong = list(form_problems(form))
+    if not wrong:
+        training, processes = draft.training, form.nodes * max(1, form.gpus)
+        try:
+            share_of_batch(training.batch_size, training.accumulation, processes)
+        except InputError as exc:
+            wrong.append(("gpus", exc))
+    return [
+        Problem(exc.code, "target", f"azure.{name}", "error", exc.message, exc.hint)
+        for name, exc in wrong
+    ]

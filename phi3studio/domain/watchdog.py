@@ -37,6 +37,9 @@ class Stall:
 
 def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> Stall | None:
     """The reason why *view* has not changed, or ``None`` while it moves or rests."""
+    if view.device == "azureml":
+        # The work is done elsewhere, and following it is mostly waiting.
+        return None
     if state == "interrupted":
         return Stall("dead", max(0.0, now - (view.last_event_at or now)))
     if state == "queued" and view.waiting:

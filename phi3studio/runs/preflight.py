@@ -10,6 +10,7 @@ from phi3studio.domain.estimate import ModelSize, disk_needed
 from phi3studio.domain.models import is_hub_id
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.targets import check_target
+from phi3studio.runs.azure_sdk import has_azure, no_azure
 from phi3studio.runs.model_folder import weight_bytes
 from phi3studio.runs.models import ModelStore, check_model_folder
 from phi3studio.runs.paths import Home
@@ -23,6 +24,8 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     check_target(recipe)
     data = recipe.data
     job = recipe.azure if recipe.target.train_on == "azureml" else None
+    if job is not None and not has_azure():
+        raise no_azure()
     if data is not None and data.format != "hub":
         main = None if job is not None and job.data is not None else data.source
         for name in (main, *data.also, data.split.file):

@@ -15,7 +15,8 @@ from phi3studio.services.client import Service
 class LoadedModel:
     """What the chat has to know of a model. ``columns`` fill the template's prompt.
 
-    ``adapters`` are the names of those that the export keeps apart from its base model;
+    ``adapters`` are the names of those that the export keeps apart from its base model, and
+    ``adapter`` is the one that is used where none is chosen, ``""`` without any;
     ``unloaded`` the models that were taken out of memory to load this one.
     """
 
@@ -29,6 +30,7 @@ class LoadedModel:
     bytes: int
     adapters: tuple[str, ...] = ()
     unloaded: tuple[str, ...] = ()
+    adapter: str = ""
 
 
 @dataclass(frozen=True)

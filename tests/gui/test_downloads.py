@@ -21,7 +21,7 @@ from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.wizard.model_page import ModelPage
 from phi3studio.gui.wizard.page import WizardPage
 from phi3studio.runs.downloads import DownloadLog
-from phi3studio.runs.models import ModelStore
+from phi3studio.runs.models import ModelStore, catalogue
 from tests.gui.conftest import spin
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.test_models_download import model_files
@@ -34,7 +34,10 @@ SIZE = 3_000_000
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
     """A slow hub with one model; the helper processes inherit its address and an empty cache."""
-    with HubStandIn({HUB_ID: Repo(model_files(shards=1, size=SIZE))}) as standin:
+    commit = next(entry.revision for entry in catalogue() if entry.name == NAME)
+    assert commit is not None
+    repo = Repo(model_files(shards=1, size=SIZE), commit=commit)
+    with HubStandIn({HUB_ID: repo}) as standin:
         standin.plan = lambda request, size: Fault(bytes_per_s=500_000) if size > 10**5 else None
         monkeypatch.setenv("HF_ENDPOINT", standin.endpoint)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))

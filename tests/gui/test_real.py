@@ -142,7 +142,12 @@ def test_a_killed_inspector_is_started_again(
         ("empty.jsonl", b"", "empty"),
         ("broken.jsonl", b'{"a": 1}\n{"a": \n', "line"),
         ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(2000), ""),
-        ("huge.jsonl", b'{"a": "' + b"x " * 2_000_000 + b'", "b": "y"}\n', ""),
+        pytest.param(
+            "huge.jsonl",
+            b'{"a": "' + b"x " * 2_000_000 + b'", "b": "y"}\n',
+            "",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_wrong_and_huge_files_are_explained(

@@ -21,8 +21,8 @@ LAYERS = ("domain", "runs", "services", "worker")
 ERROR_CLASSES = {"InputError", "RunError", "UserFacingError", "Problem"}
 # What only the command line, a recipe file or another program's job can run into.
 ELSEWHERE = (
-    "azure.", "bundle.", "card.", "olive.", "recipe.", "run.", "serve.", "service.", "verify.",
-    "chat.adapter_name", "chat.labels", "chat.schema", "data.empty", "export.", "usage",
+    "bundle.", "card.", "olive.", "recipe.", "run.", "serve.", "service.", "verify.",
+    "chat.adapter_name", "data.empty", "export.", "usage",
 )  # fmt: skip
 
 

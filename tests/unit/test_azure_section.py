@@ -76,6 +76,36 @@ def test_what_is_wrong_is_named_with_what_to_do(changes, code, hint) -> None:
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "abfss://rows@lake0001.dfs.core.windows.net/tuning/train.jsonl",
+        "abfss://rows@lake0001.dfs.core.chinacloudapi.cn/train",
+        "azureml://registries/shared/data/phrases/versions/3",
+    ],
+)
+def test_data_lakes_and_registries_hold_data_too(address) -> None:
+    assert recipe({"data": address}).azure.data == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "abfss://rows@lake0001.blob.core.windows.net/a",
+        "abfss://rows@lake0001.dfs.core.windows.net/",
+        "abfss://Rows@lake0001.dfs.core.windows.net/a",
+        "abfs://rows@lake0001.dfs.core.windows.net/a",
+        "azureml://registries/shared/data/phrases",
+        "azureml://registries/shared/models/phrases/versions/3",
+    ],
+)
+def test_an_address_that_is_nearly_right_is_refused(address) -> None:
+    with pytest.raises(InputError) as caught:
+        recipe({"data": address})
+    assert caught.value.code == "azure.data"
+    assert "abfss://" in caught.value.hint
+
+
 def test_a_token_has_no_place_in_a_recipe() -> None:
     with pytest.raises(InputError) as caught:
         recipe({"hub_token": "hf_secret"})

@@ -55,6 +55,13 @@ def test_a_run_at_rest_is_not_doubted(state: RunState) -> None:
     assert stall(view(9999), state, ProcessFacts(alive=False), NOW) is None
 
 
+@pytest.mark.parametrize("state", ["running", "interrupted"])
+def test_a_job_elsewhere_is_not_doubted(state: RunState) -> None:
+    """Following it is mostly waiting."""
+    followed = RunView(attempt=1, last_event_at=NOW - 9999, device="azureml")
+    assert stall(followed, state, IDLE, NOW) is None
+
+
 def test_a_dead_worker_is_named_at_once() -> None:
     found = stall(view(1.0), "interrupted", ProcessFacts(alive=False), NOW)
     assert found == Stall("dead", pytest.approx(1.0))

@@ -458,6 +458,16 @@ class AzureStandIn:
             }
         )
 
+    def _registry_data(
+        self, method: str, path: str, body: Any, registry: str, name: str, version: str
+    ) -> Reply:
+        """A data asset that a registry shares."""
+        key = f"{registry}/data/{name}/versions/{version}"
+        found = self.assets.get(key)
+        if found is None:
+            return error(404, "UserError", f"The data {name}:{version} was not found.")
+        return Reply(body=found)
+
     def _registry_model(
         self, method: str, path: str, body: Any, registry: str, name: str, version: str
     ) -> Reply:
@@ -578,6 +588,7 @@ _ROUTES: list[tuple[str, Callable[..., Reply]]] = [
     (rf"{_BELOW}/connections/([^/]+?)(?:/listsecrets)?", _S._connection),
     (r"/registrymanagement/v1\.0/registries/([^/]+)/discovery", _S._registry),
     (r".*/registries/([^/]+)/models/([^/]+)/versions/([^/]+)", _S._registry_model),
+    (r".*/registries/([^/]+)/data/([^/]+)/versions/([^/]+)", _S._registry_data),
     (rf"{_BELOW}/jobs/([^/]+)", _S._job),
     (rf"{_BELOW}/jobs/([^/]+)/cancel", _S._cancel),
     (rf"{re.escape(PROVIDER)}/locations/[^/]+/vmSizes", _S._sizes),

@@ -20,6 +20,7 @@ from tests.worker.azure_standin import AzureStandIn
 from tests.worker.test_azure_runs import cloud_recipe, program, section
 
 REGISTRY = "azureml://registries/azureml/models/Phi-3-mini-4k-instruct/versions"
+SHARED = "azureml://registries/azureml/data/phrases/versions"
 
 # The SDK uses marshmallow as it was before its release 4.
 pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
@@ -34,6 +35,12 @@ def standin(tmp_path: Path, home: Home, monkeypatch) -> Iterator[AzureStandIn]:
         made.computes["arc"] = az.kubernetes("arc", "gpu-small", "gpu-large")
         made.assets[f"{az.ROOT}/data/phrases/versions/3"] = {
             "id": f"{az.ROOT}/data/phrases/versions/3",
+            "name": "3",
+            "properties": {"dataType": "uri_file", "dataUri": "azureml://datastores/x/paths/y"},
+        }
+        shared = "azureml/data/phrases/versions/3"
+        made.assets[shared] = {
+            "id": f"azureml://registries/{shared}",
             "name": "3",
             "properties": {"dataType": "uri_file", "dataUri": "azureml://datastores/x/paths/y"},
         }
@@ -85,6 +92,8 @@ def test_nothing_is_missing(standin) -> None:
         ({"compute": "gpu-cluster", "gpus": 1, "nodes": 4}, "quota", "azure.quota"),
         ({"data": "azureml:phrases:4"}, "data", "azure.no_data"),
         ({"data": "azureml:phrases:3", "data_type": "folder"}, "data", "azure.data_type"),
+        ({"data": f"{SHARED}/4"}, "data", "azure.no_data"),
+        ({"data": f"{SHARED}/3", "data_type": "folder"}, "data", "azure.data_type"),
         ({"model": f"{REGISTRY}/12"}, "model", "azure.no_model"),
         ({"model": "azureml:mine:1"}, "model", "azure.no_model"),
         ({"image": "mcr.microsoft.com/azureml/absent:1"}, "image", "azure.no_image"),
@@ -95,6 +104,17 @@ def test_what_is_missing_is_named(standin, changes, name, expected) -> None:
     assert code(found[name]) == expected, found[name].text
     others = {other: code(finding) for other, finding in found.items() if other != name}
     assert set(others.values()) == {None}, others
+
+
+def test_data_of_a_registry_is_found(standin) -> None:
+    assert findings(data=f"{SHARED}/3")["data"].text == "phrases:3"
+
+
+def test_a_data_lake_is_not_looked_at_and_that_is_said(standin) -> None:
+    found = findings(data="abfss://rows@lake0001.dfs.core.windows.net/train.jsonl")
+    assert code(found["data"]) is None
+    assert "not looked at" in found["data"].text
+    assert not any("dfs.core" in host for host in standin.hosts)
 
 
 def test_kubernetes_has_what_its_instance_type_has(standin) -> None:

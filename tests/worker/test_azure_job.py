@@ -42,6 +42,12 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "Kubernetes": {"compute": "arc", "gpus": 1, "instance_type": "gpu-small"},
     "data of a datastore": {"data": "azureml://datastores/workspaceblobstore/paths/a/b.jsonl"},
     "a data asset": {"data": "azureml:phrases:3", "data_type": "folder"},
+    "a Data Lake": {
+        "data": "abfss://rows@lake0001.dfs.core.windows.net/tuning",
+        "data_type": "folder",
+        "job_identity": "managed",
+    },
+    "a registry's data": {"data": "azureml://registries/shared/data/phrases/versions/3"},
     "a registry's model": {"model": REGISTRY},
     "a model of the workspace": {"model": "azureml:mine:2", "model_format": "custom"},
     "a token": {"hub_token": VAULT, "job_identity": "managed"},

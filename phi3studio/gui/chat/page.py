@@ -10,6 +10,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
 
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.chat.adapter_menu import AdapterMenu, fitting
 from phi3studio.gui.chat.base_model import Base, BaseColumn, Begin
 from phi3studio.gui.chat.column import ModelColumn
 from phi3studio.gui.chat.engine import ChatEngine
@@ -17,11 +19,13 @@ from phi3studio.gui.chat.prompt import PromptBar
 from phi3studio.gui.chat.sampling import SamplingPanel
 from phi3studio.gui.chat.transcript import Ask, to_json_lines, to_markdown
 from phi3studio.gui.context import Context
+from phi3studio.gui.home.entries import RunEntry
 from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.widgets.basic import Button, Finding, clear
 from phi3studio.gui.widgets.page import Page
-from phi3studio.gui.widgets.states import EmptyState
+from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.files import write_atomically
+from phi3studio.runs.run_labels import run_labels
 from phi3studio.runs.store import RunFolder
 
 _MOST = 3
@@ -61,6 +65,7 @@ class ChatPage(Page):
         self._sides.setSpacing(14)
         self._middle.addLayout(self._sides, 1)
         self._panel = SamplingPanel(theme)
+        self._panel.answer.changed.connect(self._draw)
         self._panel_area = QScrollArea()
         self._panel_area.setWidgetResizable(True)
         self._panel_area.setFixedWidth(310)
@@ -88,6 +93,11 @@ class ChatPage(Page):
         self._draw()
 
     @property
+    def settings_panel(self) -> SamplingPanel:
+        """The panel beside the models."""
+        return self._panel
+
+    @property
     def columns(self) -> list[ModelColumn]:
         """The models that take part."""
         return list(self._columns)
@@ -103,6 +113,14 @@ class ChatPage(Page):
             detail = f"{target.quantisation} · {target.provider.upper()}"
         column = self.add_model(run.model, entry.title if entry else run.name, detail)
         self._run_of[column] = run
+        self._offer_labels(run)
+
+    def _offer_labels(self, run: RunFolder) -> None:
+        """Let the answers be held to the labels that the run was trained on."""
+        self._context.tasks.run(
+            asyncio.to_thread(run_labels, run),
+            lambda labels: self._panel.answer.offer(labels) if labels else None,
+        )
 
     def add_base(self, base: Base) -> None:
         """Talk to a base model beside the tuned ones; offers to export it if it never was."""
@@ -164,6 +182,9 @@ class ChatPage(Page):
         column.removed.connect(lambda: self._remove(column))
         column.edit_wanted.connect(self._edit)
         column.answered.connect(lambda: self._keep(column))
+        column.not_held.connect(self._panel.answer.refuse)
+        column.adapters.add_wanted.connect(lambda: self._offer_adapters(column))
+        column.not_attached.connect(self._show_trouble)
         self._columns.append(column)
         self._sides.addWidget(column, 1)
         self._draw()
@@ -222,6 +243,20 @@ class ChatPage(Page):
                 self.tr("Base model, untuned: {name}").format(name=base.title)
             ).triggered.connect(lambda _=False, b=base: self.add_base(b))
         self._add_menu.addAction(self.tr("Model folder…")).triggered.connect(self._choose_folder)
+
+    def adapters_for(self, column: ModelColumn) -> list[RunEntry]:
+        """The runs whose adapter fits the model of *column*, as far as their recipes tell."""
+        run = self._run_of.get(column)
+        own = self._runs.entry(run) if run is not None else None
+        return fitting(own, self._runs.entries()) if own is not None else []
+
+    def _offer_adapters(self, column: ModelColumn) -> None:
+        menu = AdapterMenu(column, self.adapters_for(column))
+        menu.popup(column.adapters.add.mapToGlobal(column.adapters.add.rect().bottomLeft()))
+
+    def _show_trouble(self, error: UserFacingError) -> None:
+        clear(self._notes)
+        self._notes.addWidget(ErrorState(self._context.theme, error))
 
     def _choose_folder(self) -> None:
         dialog = QFileDialog(self, self.tr("Choose a folder with an exported model"))
@@ -298,8 +333,14 @@ class ChatPage(Page):
         for column in ready:
             # Asked as the tuned model is, or the comparison would say nothing.
             column.borrowed = template if column.untuned and template else None
+        held = self._panel.answer.held
+        self._prompt.say_held(
+            self._panel.answer.said
+            if held is not None
+            else self.tr("What the answer shall be held to is not right yet: see Settings.")
+        )
         self._prompt.set_state(
-            ready=bool(ready),
+            ready=bool(ready) and held is not None,
             busy=any(column.busy for column in self._columns),
             models=len(ready),
         )

@@ -53,6 +53,9 @@ class PromptBar(Card):
         line.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignBottom)
         self.body.addLayout(line)
+        self._held = label("", "small", wrap=True)
+        self._held.hide()
+        self.body.addWidget(self._held)
         self.show_form((), "")
 
     def show_form(self, columns: tuple[str, ...], template: str) -> None:
@@ -87,6 +90,11 @@ class PromptBar(Card):
         for name, field in self._fields.items():
             field.setPlainText(ask.values.get(name, "") if name else ask.shown)
         self.focus()
+
+    def say_held(self, text: str) -> None:
+        """What the answers are held to; the settings that say it may be closed."""
+        self._held.setText(text)
+        self._held.setVisible(bool(text))
 
     def focus(self) -> None:
         """Put the cursor into the first field."""

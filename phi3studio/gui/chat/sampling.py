@@ -1,4 +1,4 @@
-"""How answers are drawn: the panel with its seven settings."""
+"""How answers are drawn, and what they are held to: the panel beside the chat."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
 from phi3studio.domain.sampling import Sampling
+from phi3studio.gui.chat.answer_form import AnswerForm, Held
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Card, label, restyle
 from phi3studio.gui.widgets.editors import GrowingEdit
@@ -20,6 +21,7 @@ class ChatSettings:
     system: str = ""
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int = 256
+    held: Held = field(default_factory=Held)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class SamplingPanel(Card):
         caption = label(self.tr("System prompt"), "muted")
         self.body.addWidget(caption)
         self.body.addWidget(self.system)
+        self.answer = AnswerForm(theme)
+        self.body.addWidget(self.answer)
         grid = QGridLayout()
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(8)
@@ -92,6 +96,7 @@ class SamplingPanel(Card):
                 seed=None if seed is None else int(seed),
             ),
             max_tokens=int(v["max_tokens"] or 256),
+            held=self.answer.held or Held(),
         )
 
     def _fields(self) -> list[_Field]:

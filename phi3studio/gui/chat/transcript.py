@@ -35,6 +35,8 @@ class Turn:
     answer: str = ""
     figures: Figures | None = None
     stopped_by_user: bool = False
+    adapter: str = ""
+    """The one that answered, of a model that keeps several."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def to_json_lines(transcripts: list[Transcript]) -> str:
                 entry["system"] = transcript.system
             entry["question"] = turn.ask.text or dict(turn.ask.values)
             entry["answer"] = turn.answer
+            if turn.adapter:
+                entry["adapter"] = turn.adapter
             if turn.figures is not None:
                 entry["figures"] = asdict(turn.figures)
             lines.append(json.dumps(entry, ensure_ascii=False))

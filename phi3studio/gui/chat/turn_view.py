@@ -103,6 +103,7 @@ class TurnView(QWidget):
         }[figures.reason]
         return " · ".join(
             (
+                *((self.turn.adapter,) if self.turn.adapter else ()),
                 self.tr("%Ln token(s)", None, figures.tokens),
                 self.tr("{time} to the first").format(time=words.duration(figures.first_token_s)),
                 self.tr("{speed} tokens / s").format(speed=words.number(figures.tokens_per_s)),

@@ -77,7 +77,12 @@ class RunFigures(QWidget):
         else:
             self.speed.show_figure("–", self.tr("tokens / s"))
         memory = (view.progress.memory if view.progress else None) or view.peak_memory
-        of = self.tr("of {size}").format(size=words.size(self._memory_of))
+        # A job's memory is not this computer's.
+        of = (
+            self.tr("on the job's machine")
+            if view.device == "azureml"
+            else self.tr("of {size}").format(size=words.size(self._memory_of))
+        )
         if view.peak_memory and memory != view.peak_memory:
             of += " · " + self.tr("highest {size}").format(size=words.size(view.peak_memory))
         self.memory.show_figure(words.size(memory) if memory else "–", of)

@@ -6,7 +6,7 @@ import asyncio
 
 import psutil
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -14,15 +14,17 @@ from phi3studio.domain.run import LIVE_STATES
 from phi3studio.domain.watchdog import Stall
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.run.cloud import CloudCard, is_cloud
 from phi3studio.gui.run.curve_card import CurveCard
 from phi3studio.gui.run.export import WriteOlive
 from phi3studio.gui.run.figures import RunFigures
 from phi3studio.gui.run.log import LogCard
+from phi3studio.gui.run.progress_card import ProgressCard
 from phi3studio.gui.run.result import ResultView
 from phi3studio.gui.run.watch import RunWatch, Snapshot
 from phi3studio.gui.run_words import recipe_line, stage_title, state_words
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
+from phi3studio.gui.widgets.basic import Button, Finding, Level, clear
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
@@ -59,12 +61,20 @@ class RunPage(Page):
         body = QVBoxLayout(self._body)
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(14)
-        self._progress = _ProgressCard()
+        self._progress = ProgressCard()
+        self.cloud = CloudCard(theme)
         self._figures = RunFigures(psutil.virtual_memory().total)
         self._curves = CurveCard(theme)
         self._result = ResultView(context, write_olive)
         self._log = LogCard(theme, context.tasks)
-        for widget in (self._progress, self._result, self._figures, self._curves, self._log):
+        for widget in (
+            self.cloud,
+            self._progress,
+            self._result,
+            self._figures,
+            self._curves,
+            self._log,
+        ):
             body.addWidget(widget)
         body.addStretch(1)
         self._body.hide()
@@ -141,18 +151,24 @@ class RunPage(Page):
         live = state in LIVE_STATES
         if self._asked and not live:
             self._asked = None
+        run = self.run
+        if run is not None:
+            self.cloud.show_run(run, self._recipe, snapshot)
+        cloud = is_cloud(self._recipe)
         resumable = state in launch.RESUMABLE and self._recipe is not None
         self._pause.setVisible(live and self._asked != "cancel")
         self._pause.setEnabled(self._asked is None)
-        self._pause.rename(self.tr("Pausing…") if self._asked == "pause" else self.tr("Pause"))
-        self._cancel.setVisible(live or state in {"paused", "interrupted"})
+        pause = self.tr("Stop following") if cloud else self.tr("Pause")
+        self._pause.rename(self.tr("Pausing…") if self._asked == "pause" else pause)
+        # A job may go on although following it has failed.
+        left_alone = cloud and state == "failed" and self.cloud.may_go_on
+        self._cancel.setVisible(live or left_alone or state in {"paused", "interrupted"})
         self._cancel.setEnabled(self._asked != "cancel")
         self._cancel.rename(
             self.tr("Cancelling…") if self._asked == "cancel" else self.tr("Cancel")
         )
         self._resume.setVisible(resumable)
         self._repeat.setVisible(not live and self._recipe is not None)
-        run = self.run
         self._chat.setVisible(state == "completed" and run is not None and run.model.is_dir())
         started = view.started_at
         parts = [recipe_line(self._recipe)] if self._recipe else []
@@ -227,7 +243,7 @@ class RunPage(Page):
             level = "error" if notice.level == "error" else "warning"
             said = UserFacingError(notice.code, notice.text, "")
             self._notes.addWidget(ErrorState(theme, said, level))
-        if snapshot.state == "paused":
+        if snapshot.state == "paused" and not is_cloud(self._recipe):
             self._notes.addWidget(
                 Finding(
                     theme, "info", self.tr("Paused: its work is kept. Resume goes on from there.")
@@ -282,7 +298,9 @@ class RunPage(Page):
             self,
             self._context.theme,
             self.tr("Cancel this run?"),
-            self.tr("The training stops. What it has reached is kept, and it can be resumed."),
+            self.tr("Its job in Azure ML is cancelled as well, and costs no more.")
+            if is_cloud(self._recipe)
+            else self.tr("The training stops. What it has reached is kept, and it can be resumed."),
         )
         question.cancel.rename(self.tr("Keep running"))
         question.add(self.tr("Cancel the run"), self.cancel_run, kind="danger")
@@ -309,43 +327,3 @@ class RunPage(Page):
         self._asked = None
         self._notes.addWidget(ErrorState(self._context.theme, error))
         self._skeleton.hide()
-
-
-class _ProgressCard(Card):
-    def __init__(self) -> None:
-        super().__init__(" ")
-        self._left = label("", "muted")
-        self.header.addWidget(self._left)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setRange(0, 1000)
-        self._bar.setAccessibleName(self.tr("Progress"))
-        self.body.addWidget(self._bar)
-
-    def show_run(self, snapshot: Snapshot) -> None:
-        view = snapshot.view
-        progress = view.progress
-        if snapshot.state == "queued":
-            self.title.setText(self.tr("Waiting for its turn"))
-            self._bar.setValue(0)
-            self._left.setText("")
-            return
-        stage = stage_title(view.stage) if view.stage else self.tr("Starting")
-        if progress is None or not progress.total:
-            self.title.setText(stage)
-            self.detail.setText("")
-            self._left.setText("")
-            self._bar.setRange(0, 0)
-            return
-        self._bar.setRange(0, 1000)
-        self._bar.setValue(round(1000 * min(1.0, progress.step / progress.total)))
-        self.title.setText(
-            self.tr("Step {step} of {total}").format(
-                step=words.count(progress.step), total=words.count(progress.total)
-            )
-        )
-        self.detail.setText(stage)
-        eta = progress.eta_s
-        self._left.setText(
-            self.tr("{time} left").format(time=words.about(eta)) if eta is not None else ""
-        )

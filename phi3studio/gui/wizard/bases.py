@@ -13,7 +13,13 @@ from phi3studio.domain.estimate import ModelSize
 from phi3studio.domain.fit import size_of_config
 from phi3studio.domain.models import CatalogueEntry
 from phi3studio.runs.model_folder import weight_bytes
-from phi3studio.runs.models import KnownModel, ModelStore, Place, check_model_folder
+from phi3studio.runs.models import (
+    KnownModel,
+    ModelStore,
+    Place,
+    bytes_to_fetch,
+    check_model_folder,
+)
 from phi3studio.runs.paths import Home
 
 
@@ -118,7 +124,7 @@ def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
         entry.licence,
         entry.licence_forbids,
         entry.gated,
-        entry.download_bytes,
+        bytes_to_fetch(entry),
         known.place,
         known.folder,
         fetch_first=known.place is None and entry.origin == "hub",

@@ -33,6 +33,13 @@ class EstimateCard(Card):
         clear(self.body)
         # What is not trained takes little, and was never measured.
         self.setVisible(self._session.draft.trains)
+        if self._session.draft.in_cloud:
+            text = self.tr(
+                "The job runs on machines of Azure ML: this computer's memory and speed say "
+                "nothing of it. It is ended after the time limit of the page Target."
+            )
+            self.body.addWidget(label(text, "muted", wrap=True))
+            return
         found = estimate_draft(self._session.draft, self._session.facts)
         recipe = self._recipe()
         measured = self._session.measured

@@ -251,6 +251,10 @@ class ModelPage(QWidget):
         clear(self._notes)
         for problem in self._session.problems("model"):
             said = explain(problem.code, problem.message, problem.hint, problem.values)
-            self._notes.addWidget(
-                Finding(self._context.theme, problem.level, said.message, said.hint)
-            )
+            note = Finding(self._context.theme, problem.level, said.message, said.hint)
+            if problem.code == "draft.model_missing":
+                cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")
+                cloud.setToolTip(self.tr("The job there fetches the model by itself."))
+                cloud.clicked.connect(self._session.use_azure)
+                note.buttons.addWidget(cloud)
+            self._notes.addWidget(note)

@@ -28,6 +28,7 @@ from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page import Page
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
+from phi3studio.gui.wizard.azure_desk import AzureDesk
 from phi3studio.gui.wizard.data_page import DataPage
 from phi3studio.gui.wizard.inspection import Inspection
 from phi3studio.gui.wizard.inspector import Inspector, OliveConfig
@@ -44,7 +45,12 @@ class WizardPage(Page):
     started = Signal(object)
 
     def __init__(
-        self, context: Context, inspector: Inspector, fetcher: Fetcher, olive_config: OliveConfig
+        self,
+        context: Context,
+        inspector: Inspector,
+        fetcher: Fetcher,
+        olive_config: OliveConfig,
+        azure: AzureDesk,
     ) -> None:
         super().__init__(self.tr("New fine-tune"))
         self._context = context
@@ -63,7 +69,7 @@ class WizardPage(Page):
             "data": lambda: DataPage(context, self.session, self.inspection),
             "model": lambda: ModelPage(context, self.session, fetcher),
             "tuning": lambda: TuningPage(context, self.session),
-            "target": lambda: TargetPage(context, self.session),
+            "target": lambda: TargetPage(context, self.session, azure),
             "review": lambda: ReviewPage(context, self.session, olive_config),
         }
         self.content.addWidget(self._deck)

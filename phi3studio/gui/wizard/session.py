@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from phi3studio.domain.azure_form import AzureForm, parse_form
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.estimate import Estimate
 from phi3studio.domain.flow import (
@@ -30,6 +32,13 @@ from phi3studio.services.estimator import measure
 _SAVE_MS = 400
 
 
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
 class WizardSession(QObject):
     """Holds one draft, saves it a moment after each change, and reports every change.
 
@@ -50,6 +59,7 @@ class WizardSession(QObject):
         self.measured: tuple[Recipe, Estimate] | None = None
         """What a dry run found, and of which recipe."""
         self.measure_error: UserFacingError | None = None
+        self._azure = AzureForm()
         self._measuring: asyncio.Task[Estimate] | None = None
         self._asked_model = ""
         self._save_timer = QTimer(self)
@@ -64,11 +74,8 @@ class WizardSession(QObject):
 
     def load(self) -> None:
         """Take up the saved draft and look at the machine."""
-        try:
-            text = self._context.draft_file.read_text("utf-8")
-        except OSError:
-            text = ""
-        self._draft = parse_draft(text)
+        self._draft = parse_draft(_text_of(self._context.draft_file))
+        self._azure = parse_form(_text_of(self._context.azure_file))
         self._look_at_machine()
         self.ask_model()
         self.changed.emit()
@@ -81,6 +88,11 @@ class WizardSession(QObject):
         except UserFacingError as error:
             return error
         return None
+
+    def use_azure(self) -> None:
+        """Train in Azure ML: in the workspace that was named last, if any."""
+        form = self._draft.azure or self._azure
+        self.edit("target", target={"train_on": "azureml"}, azure=form)
 
     @property
     def is_measuring(self) -> bool:
@@ -125,6 +137,8 @@ class WizardSession(QObject):
         other_source = draft.source != self._draft.source
         other_model = draft.model != self._draft.model
         self._draft = draft
+        if draft.azure is not None:
+            self._azure = draft.azure.without_addresses()
         self._save_timer.start()
         if other_source:
             self.facts = replace(self.facts, data=None)
@@ -160,16 +174,18 @@ class WizardSession(QObject):
         """Write the draft without waiting: the window closes."""
         if self._save_timer.isActive():
             self._save_timer.stop()
-            self._write(self._draft.to_json())
+            self._write(self._draft, self._azure)
 
     def _save(self) -> None:
-        self._context.tasks.run(asyncio.to_thread(self._write, self._draft.to_json()))
+        self._context.tasks.run(asyncio.to_thread(self._write, self._draft, self._azure))
 
-    def _write(self, text: str) -> None:
+    def _write(self, draft: Draft, azure: AzureForm) -> None:
         file = self._context.draft_file
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, text)
+            write_atomically(file, draft.to_json())
+            if azure != AzureForm():
+                write_atomically(self._context.azure_file, azure.to_json())
         except OSError:
             # Losing a draft is bad, losing the window over it is worse; the disk problem shows
             # itself when the run is made.

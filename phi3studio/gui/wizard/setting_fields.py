@@ -84,7 +84,7 @@ class SettingField(QWidget):
     def _take(self, value: object) -> None:
         if isinstance(value, str) and isinstance(self.editor, QLineEdit):
             number = parse(value, optional=type(None) in get_args(self.setting.kind))
-            if number is _NOTHING:
+            if number is NOTHING:
                 self._complain(translate("Settings", "This is not a number."))
                 return
             value = number
@@ -113,7 +113,8 @@ class SettingField(QWidget):
             restyle(self.editor)
 
 
-_NOTHING = object()
+NOTHING = object()
+"""What was typed is no number."""
 
 
 def parse(text: str, *, optional: bool) -> object:
@@ -124,9 +125,9 @@ def parse(text: str, *, optional: bool) -> object:
     try:
         value = float(text.replace(",", "."))
     except ValueError:
-        return _NOTHING
+        return NOTHING
     if not math.isfinite(value):
-        return _NOTHING
+        return NOTHING
     return int(value) if value == int(value) and abs(value) < 1e15 else value
 
 

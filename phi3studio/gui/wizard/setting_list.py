@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -36,15 +37,20 @@ class Setting:
 
     def limits(self) -> str:
         """The range in words, from the recipe's own constraints."""
-        low = high = ""
-        for rule in _SECTIONS[self.section].model_fields[self.name].metadata:
-            for key, sign in (("ge", "≥ "), ("gt", "> ")):
-                if (value := getattr(rule, key, None)) is not None:
-                    low = f"{sign}{value:g}"
-            for key, sign in (("le", "≤ "), ("lt", "< ")):
-                if (value := getattr(rule, key, None)) is not None:
-                    high = f"{sign}{value:g}"
-        return ", ".join(part for part in (low, high) if part)
+        return limits_of(_SECTIONS[self.section].model_fields[self.name].metadata)
+
+
+def limits_of(rules: Iterable[Any]) -> str:
+    """The range that a pydantic field's constraints allow, in signs."""
+    low = high = ""
+    for rule in rules:
+        for key, sign in (("ge", "≥ "), ("gt", "> ")):
+            if (value := getattr(rule, key, None)) is not None:
+                low = f"{sign}{value:g}"
+        for key, sign in (("le", "≤ "), ("lt", "< ")):
+            if (value := getattr(rule, key, None)) is not None:
+                high = f"{sign}{value:g}"
+    return ", ".join(part for part in (low, high) if part)
 
 
 def training_settings() -> list[Setting]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from phi3studio.domain.azure_form import AzureForm
 from phi3studio.domain.flow import Draft, Facts
 from phi3studio.domain.presets import total_steps
 from phi3studio.domain.recipe import ALL_STEPS
@@ -25,7 +26,9 @@ class Summary:
     def lines(self, draft: Draft, facts: Facts) -> list[Line]:
         """Title and text of each line."""
         title = facts.model.title if facts.model else model_title(draft.model)
-        lines = [*self._data(draft, facts), (self.tr("Base model"), title)]
+        lines = self._data(draft, facts)
+        if draft.brings_model:
+            lines.append((self.tr("Base model"), title))
         if draft.adapter is not None:
             lines.append((self.tr("Starts from"), words.path(Path(draft.adapter))))
         if draft.steps != ALL_STEPS:
@@ -33,7 +36,23 @@ class Summary:
         if draft.trains:
             lines += self._training(draft, facts)
         lines.append((self.tr("Becomes"), self._result(draft)))
+        if draft.in_cloud and draft.azure is not None:
+            lines += self._cloud(draft.azure)
         return lines
+
+    def _cloud(self, form: AzureForm) -> list[Line]:
+        machines = self.tr("%Ln machine(s)", None, form.nodes)
+        gpus = self.tr("%Ln GPU(s) each", None, form.gpus) if form.gpus else self.tr("without GPUs")
+        lines = [
+            (self.tr("Workspace"), form.workspace),
+            (self.tr("Compute"), f"{form.compute}: {machines}, {gpus}"),
+        ]
+        if form.data_in_cloud:
+            lines.append((self.tr("Data in Azure"), form.data))
+        if form.model_in_cloud:
+            lines.append((self.tr("Model in Azure"), form.model))
+        hours = self.tr("{hours} hours").format(hours=words.number(form.hours))
+        return [*lines, (self.tr("Time limit"), hours)]
 
     def _data(self, draft: Draft, facts: Facts) -> list[Line]:
         if draft.source is None:

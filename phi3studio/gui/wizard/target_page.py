@@ -13,6 +13,8 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.basic import Card, Finding, clear, label
 from phi3studio.gui.widgets.page import Columns
+from phi3studio.gui.wizard.azure_card import AzureCard
+from phi3studio.gui.wizard.azure_desk import AzureDesk
 from phi3studio.gui.wizard.folded_settings import FoldedSettings
 from phi3studio.gui.wizard.session import WizardSession
 from phi3studio.gui.wizard.setting_list import fidelity_settings, target_settings
@@ -59,9 +61,9 @@ class _Choice(QWidget):
 
 
 class TargetPage(QWidget):
-    """Three questions, one card each."""
+    """Where to train, where to run, how small: one card each; and the job in Azure ML, if any."""
 
-    def __init__(self, context: Context, session: WizardSession) -> None:
+    def __init__(self, context: Context, session: WizardSession, desk: AzureDesk) -> None:
         super().__init__()
         self._context = context
         self._session = session
@@ -70,6 +72,10 @@ class TargetPage(QWidget):
         layout.setSpacing(14)
         self._notes = QVBoxLayout()
         layout.addLayout(self._notes)
+        where = Columns()
+        layout.addWidget(where)
+        self.azure = AzureCard(context, session, desk)
+        layout.addWidget(self.azure)
         columns = Columns()
         layout.addWidget(columns)
         layout.addStretch(1)
@@ -80,7 +86,7 @@ class TargetPage(QWidget):
             "cpu": _Choice(self.tr("Processor (CPU)"), ""),
             "cuda": _Choice(self.tr("NVIDIA GPU (CUDA)"), ""),
             "azureml": _Choice(
-                "Azure ML", self.tr("the whole run is a job in the workspace of the recipe")
+                "Azure ML", self.tr("machines in the cloud, for what this computer cannot do")
             ),
         }
         self._run = {
@@ -115,8 +121,8 @@ class TargetPage(QWidget):
             "fp16": _Choice(self.tr("Half precision (fp16)"), self.tr("no visible loss, for GPUs")),
             "bf16": _Choice(self.tr("Half precision (bf16)"), self.tr("as fp16, for new GPUs")),
         }
-        columns.left.addWidget(self._card(self.tr("Train on"), self._train, self._take_train))
-        columns.left.addWidget(self._card(self.tr("Run on"), self._run, self._take_run))
+        where.left.addWidget(self._card(self.tr("Train on"), self._train, self._take_train))
+        where.right.addWidget(self._card(self.tr("Run on"), self._run, self._take_run))
         self.steps = StepsCard(session)
         columns.left.addWidget(self.steps)
         columns.left.addStretch(1)
@@ -141,10 +147,14 @@ class TargetPage(QWidget):
             group.addButton(choice.radio)
             choice.radio.clicked.connect(lambda _=False, k=key: take(k))  # type: ignore[operator]
             card.body.addWidget(choice)
+        card.body.addStretch(1)
         return card
 
     def _take_train(self, key: str) -> None:
-        self._session.edit("target", target={"train_on": key})
+        if key == "azureml":
+            self._session.use_azure()
+        else:
+            self._session.edit("target", target={"train_on": key})
 
     def _take_run(self, key: str) -> None:
         self._session.edit("target", target={"provider": key})
@@ -159,7 +169,6 @@ class TargetPage(QWidget):
         self._kinds.setEnabled("quantise" in draft.steps)
         self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
         self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))
-        self._train["azureml"].setVisible(draft.azure is not None)
         self._train[target.train_on].radio.setChecked(True)
         self._run[target.provider].radio.setChecked(True)
         chosen = target.int4 if target.quantisation == "int4" else target.quantisation
@@ -176,6 +185,8 @@ class TargetPage(QWidget):
         self._draw_sizes()
         clear(self._notes)
         for problem in self._session.problems("target"):
+            if problem.where.startswith("azure."):
+                continue  # said beside its field
             said = explain(problem.code, problem.message, problem.hint, problem.values)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from phi3studio.domain.azure import Azure, parse_model
+from phi3studio.domain.azure import Azure, parse_model, registry_data
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.worker.azure.connect import Workspace
 from phi3studio.worker.azure.failures import translated
@@ -44,7 +44,7 @@ def check(azure: Azure, workspace: Workspace) -> Iterator[Finding]:
     yield found
     if found.error is None:
         yield _finding("quota", _quota, azure, workspace)
-    if azure.data is not None and not azure.data.startswith("azureml://"):
+    if azure.data is not None and "/datastores/" not in azure.data:
         yield _finding("data", _data, azure, workspace)
     if azure.model is not None:
         yield _finding("model", _model, azure, workspace)
@@ -239,19 +239,32 @@ def _enough(azure: Azure, size: Any, name: str, free: int) -> str:
 
 
 def _data(azure: Azure, workspace: Workspace) -> str:
-    name, _, version = str(azure.data).removeprefix("azureml:").partition(":")
-    if name.endswith("@latest"):
-        name, version = name.removesuffix("@latest"), ""
+    """The data asset is there and is what the recipe says; a path can only be read by the job."""
+    assert azure.data is not None
+    if azure.data.startswith("abfss:"):
+        return f"{azure.data} (not looked at: only the job's identity may read it)"
+    shared = registry_data(azure.data)
+    if shared is not None:
+        name, version = shared.name, shared.version
+    else:
+        name, _, version = azure.data.removeprefix("azureml:").partition(":")
+        name = name.removesuffix("@latest")
+    where = f"The registry {shared.registry}" if shared is not None else "The workspace"
     try:
         with translated(azure):
-            data = workspace.client.data
+            client = (
+                workspace.registry(shared.registry)
+                if shared is not None and shared.registry is not None
+                else workspace.client
+            )
+            data = client.data
             found = data.get(name, version=version) if version else data.get(name, label="latest")
     except InputError as exc:
         if exc.code != "azure.not_found":
             raise
         raise InputError(
             "azure.no_data",
-            f"The workspace has no data asset {name}{f' of version {version}' if version else ''}.",
+            f"{where} has no data asset {name}{f' of version {version}' if version else ''}.",
             "Correct azure.data; “az ml data list” shows which there are.",
         ) from exc
     if found.type != f"uri_{azure.data_type}":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from phi3studio.domain.azure import Azure, Login
 from phi3studio.domain.errors import RunError
+from phi3studio.runs.azure_sdk import no_azure
 
 ARTIFACTS = "workspaceartifactstore"
 """The datastore of every workspace that holds what jobs write to ``logs`` and ``outputs``."""
@@ -94,7 +94,7 @@ class Workspace:
 
 
 def connect(azure: Azure, retries: int = 3, credential: Any = None) -> Workspace:
-    """The clients for the workspace of *azure*; raises :class:`RunError` without the extra.
+    """The clients for the workspace of *azure*; raises :class:`InputError` without the extra.
 
     A request that fails is repeated *retries* times, after a second or what the service asks
     for. Whoever follows a job waits by its own, longer measure, and wants none. *credential*:
@@ -104,7 +104,7 @@ def connect(azure: Azure, retries: int = 3, credential: Any = None) -> Workspace
         _be_quiet()
         from azure.ai.ml import MLClient
     except ImportError as exc:
-        raise no_sdk() from exc
+        raise no_azure() from exc
     credential = credential or _credential(azure.login)
     client = MLClient(
         credential,
@@ -116,16 +116,6 @@ def connect(azure: Azure, retries: int = 3, credential: Any = None) -> Workspace
         **_http_options(retries),
     )
     return Workspace(azure, credential, client, retries)
-
-
-def no_sdk() -> RunError:
-    """Azure's packages are not installed."""
-    return RunError(
-        "azure.no_sdk",
-        "Azure's packages are not installed.",
-        f"Install them: {sys.executable} -m pip install azure-ai-ml azure-identity "
-        "azure-keyvault-secrets (in the source tree: pip install -e '.[azure]').",
-    )
 
 
 def _credential(login: Login) -> Any:

@@ -27,6 +27,7 @@ from phi3studio.runs.launch import worker_environment
 from phi3studio.runs.models import ModelStore
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.worker.azure.keep import Keeper, drop_kept, restore
 from phi3studio.worker.azure.results import write_results
 from phi3studio.worker.azure.spec import EVENTS
 from phi3studio.worker.failures import translate
@@ -106,9 +107,15 @@ def do_job(order: Order, place: Place) -> int:
     except Exception as exc:
         _report(run, translate(exc))
         raise
-    code = _work(run)
-    if place.rank == 0 and code == 0:
+    if "checkpoints" in order.inputs:
+        restore(order.inputs["checkpoints"], run.checkpoints)
+    if place.rank > 0:
+        return _work(run)
+    with Keeper(run.checkpoints, order.output):
+        code = _work(run)
+    if code == 0:
         write_results(run, order.output)
+        drop_kept(order.output)
     return code
 
 

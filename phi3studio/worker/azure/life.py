@@ -14,23 +14,23 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from phi3studio import __version__
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
 from phi3studio.domain.events import Artifact, Finished, Notice, Progress, Started
 from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.azure_job import KnownJob, known_job, new_job
 from phi3studio.runs.files import folder_bytes
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.azure import results
 from phi3studio.worker.azure.check import check_before_submit
-from phi3studio.worker.azure.connect import ARTIFACTS, Workspace, connect
+from phi3studio.worker.azure.connect import Workspace, connect
 from phi3studio.worker.azure.failures import translate
-from phi3studio.worker.azure.known import KnownJob, known_job, new_job
+from phi3studio.worker.azure.keep import Kept, read_kept
 from phi3studio.worker.azure.patience import Clock, Patience
-from phi3studio.worker.azure.relay import Relay, read_from
-from phi3studio.worker.azure.spec import EVENTS, JOB, output_path, write_job
+from phi3studio.worker.azure.relay import Reader, Relay, read_from
+from phi3studio.worker.azure.spec import JOB, output_path, write_job
 from phi3studio.worker.process.control import Control, PauseRequested
 
 ENDED = frozenset({"Completed", "Failed", "Canceled"})
@@ -137,29 +137,60 @@ class Life:
             workspace.sign_in()
         self.patience = Patience(self.azure, self.clock, self.wait, self.emit)
         job = self._job
-        if job is None or self._is_over(job):
-            job = self._submit(connect(self.azure, credential=workspace.credential))
+        if job is None:
+            job = self._submit(workspace)
+        elif (end := self._end_of(job)) is not None:
+            job = self._submit_anew(workspace, job, end)
         else:
             self.emit(Notice(code="azure.found", text=f"Going on with the job {job.name}."))
         self._job = job
         relay = self._follow(workspace, job)
         self._conclude(workspace, job, relay)
 
-    def _is_over(self, job: KnownJob) -> bool:
-        """Whether a new job is needed: the old one failed, was cancelled, or is not there."""
+    def _end_of(self, job: KnownJob) -> str | None:
+        """Why a new job is needed in place of *job*; ``None`` while it goes on or has results."""
+        if job.cancel_sent:
+            return "was cancelled"
         try:
             self._status = self._ask_status(job)
         except RunError as exc:
             if exc.code != "azure.no_job":
                 raise
-            return True
-        return self._status in ("Failed", "Canceled")
+            return "is not there any more"
+        return {"Failed": "failed", "Canceled": "was cancelled"}.get(self._status)
 
-    def _submit(self, workspace: Workspace) -> KnownJob:
+    def _submit_anew(self, workspace: Workspace, old: KnownJob, end: str) -> KnownJob:
+        """Submit another job, which goes on from the checkpoints of *old* where it left any."""
+        self._status = ""
+        if not old.submitted:  # it was stopped in between: nobody has heard of that job
+            return self._submit(workspace)
+        kept = self._find_kept(workspace, old) if "train" in self.recipe.steps else None
+        then = (
+            f"it goes on from the checkpoint of step {kept.step} that {kept.job} left."
+            if kept is not None
+            else "it begins from the start, for there is no checkpoint to go on from."
+        )
+        text = f"The job {old.name} {end}. A new one takes its place: {then}"
+        self.emit(Notice(code="azure.anew", text=text))
+        return self._submit(workspace, kept)
+
+    def _find_kept(self, workspace: Workspace, old: KnownJob) -> Kept | None:
+        """The checkpoints that *old* left, or those that it had begun from itself."""
+        self.say("looking for checkpoints of the job before")
+        for name in filter(None, (old.name, old.continues)):
+            path = output_path(name)
+            folder = self.patience(lambda p=path: workspace.folder(self.azure.datastore, p))  # type: ignore[misc]
+            kept = self.patience(lambda n=name, f=folder: read_kept(f, n))  # type: ignore[misc]
+            if kept is not None:
+                return kept
+        return None
+
+    def _submit(self, signed_in: Workspace, kept: Kept | None = None) -> KnownJob:
         """Make a job of the recipe and submit it."""
         from azure.ai.ml import load_job
 
-        job = new_job(self.run)
+        workspace = connect(self.azure, credential=signed_in.credential)
+        job = new_job(self.run).having(continues=kept.job if kept is not None else None)
         job.save(self.run)
         self._job = job
         folder = self.run.work / "azure"
@@ -167,7 +198,7 @@ class Life:
         self.say("looking at the workspace")
         check_before_submit(self.azure, workspace)
         self.say("packing the job")
-        write_job(self.recipe, folder, job.name)
+        write_job(self.recipe, folder, job.name, kept.address(self.azure) if kept else None)
         self.say("uploading what the job needs")
         with self._told(job), no_git():
             entity = load_job(folder / JOB)
@@ -184,7 +215,7 @@ class Life:
     def _follow(self, workspace: Workspace, job: KnownJob) -> Relay:
         """Pass on what the job writes until it has ended and its last word was read."""
         relay = Relay(self.run, lambda payload, t: self.emit(payload, t))
-        reader: _Reader | None = None
+        reader: Reader | None = None
         looks, left = 0, _LAST_LOOKS
         while True:
             requests = 0
@@ -196,7 +227,8 @@ class Life:
                 requests += 1
                 self._tell_status(self._ask_status(job))
             if reader is None and self._status in _WORKING:
-                reader = _Reader(self, workspace, job, relay)
+                many = self.azure.processes > 1
+                reader = Reader(self.run, workspace, job, relay, self.log, many=many)
                 requests += 2
                 self.patience(reader.open)
                 self.patience(reader.read_events)
@@ -287,38 +319,6 @@ class Life:
             if error is exc:
                 raise
             raise error from exc
-
-
-class _Reader:
-    """Reads the files that the job writes while it runs. One request a read."""
-
-    def __init__(self, life: Life, workspace: Workspace, job: KnownJob, relay: Relay) -> None:
-        self._life = life
-        self._workspace = workspace
-        self._job = job
-        self._relay = relay
-        self._folder: Any = None
-        many = life.azure.processes > 1
-        self._log = "user_logs/std_log_process_0.txt" if many else "user_logs/std_log.txt"
-
-    def open(self) -> None:
-        """Find the store of what jobs write."""
-        path = f"ExperimentRun/dcid.{self._job.name}"
-        self._folder = self._workspace.folder(ARTIFACTS, path)
-
-    def read_events(self) -> int:
-        """Pass on the new events; returns how many."""
-        data = read_from(self._folder.blob(EVENTS), self._relay.offset)
-        return self._relay.take(data) if data else 0
-
-    def read_log(self) -> int:
-        """Append what is new of the job's log to the run's; returns the requests made."""
-        data = read_from(self._folder.blob(self._log), self._job.log_bytes)
-        if data:
-            self._life.log(data)
-            self._job = self._job.having(log_bytes=self._job.log_bytes + len(data))
-            self._job.save(self._life.run)
-        return 1
 
 
 @contextlib.contextmanager

@@ -17,7 +17,10 @@ from phi3studio.domain.events import (
     Waiting,
     parse_event,
 )
+from phi3studio.runs.azure_job import KnownJob
 from phi3studio.runs.store import RunFolder
+from phi3studio.worker.azure.connect import ARTIFACTS, Workspace
+from phi3studio.worker.azure.spec import EVENTS
 
 Emit = Callable[[AnyPayload, float | None], None]
 
@@ -83,6 +86,50 @@ class Relay:
         if mark not in self._passed:
             self._passed.add(mark)
             self._emit(event.payload, event.t)
+
+
+class Reader:
+    """Reads the files that the job writes while it runs. One request a read.
+
+    *log* takes what is new of the job's log; *many*: the job has several processes.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        workspace: Workspace,
+        job: KnownJob,
+        relay: Relay,
+        log: Callable[[bytes], object],
+        *,
+        many: bool,
+    ) -> None:
+        self._run = run
+        self._workspace = workspace
+        self._job = job
+        self._relay = relay
+        self._log = log
+        self._folder: Any = None
+        self._log_name = "user_logs/std_log_process_0.txt" if many else "user_logs/std_log.txt"
+
+    def open(self) -> None:
+        """Find the store of what jobs write."""
+        path = f"ExperimentRun/dcid.{self._job.name}"
+        self._folder = self._workspace.folder(ARTIFACTS, path)
+
+    def read_events(self) -> int:
+        """Pass on the new events; returns how many."""
+        data = read_from(self._folder.blob(EVENTS), self._relay.offset)
+        return self._relay.take(data) if data else 0
+
+    def read_log(self) -> int:
+        """Append what is new of the job's log to the run's; returns the requests made."""
+        data = read_from(self._folder.blob(self._log_name), self._job.log_bytes)
+        if data:
+            self._log(data)
+            self._job = self._job.having(log_bytes=self._job.log_bytes + len(data))
+            self._job.save(self._run)
+        return 1
 
 
 def _mark(event: Event) -> str:

@@ -36,13 +36,13 @@ def write_results(run: RunFolder, output: Path) -> None:
         for file in sorted(folder.rglob("*")) if name not in _NOT_RESULTS else []:
             if file.is_file():
                 path = file.relative_to(run.path).as_posix()
-                digest = _copy(file, output / path)
+                digest = copy(file, output / path)
                 files[path] = {"bytes": file.stat().st_size, "sha256": digest}
-    _copy(run.events_file, output / EVENTS)
+    copy(run.events_file, output / EVENTS)
     write_json(output / CHECKSUMS, {"version": _VERSION, "files": files})
 
 
-def _copy(file: Path, to: Path) -> str:
+def copy(file: Path, to: Path) -> str:
     """Copy from beginning to end, which is all that a mounted store can do; returns the SHA-256."""
     to.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()

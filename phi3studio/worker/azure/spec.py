@@ -36,15 +36,16 @@ def output_path(job: str) -> str:
     return f"phi3studio/{job}"
 
 
-def write_job(recipe: Recipe, folder: Path, job: str) -> list[str]:
+def write_job(recipe: Recipe, folder: Path, job: str, checkpoints: str | None = None) -> list[str]:
     """Write ``job.yml``, ``conda.yml`` and the code folder into *folder*; returns their names.
 
-    *job* becomes the job's name. Raises :class:`InputError` for inputs that cannot be given to a
+    *job* becomes the job's name; *checkpoints* is the address of those of an earlier job, to go on
+    from. Raises :class:`InputError` for inputs that cannot be given to a
     job.
     """
     azure = recipe.azure
     assert azure is not None  # The recipe refuses azureml without the section.
-    values = job_values(recipe, azure, job)
+    values = job_values(recipe, azure, job, checkpoints)
     (folder / CODE).mkdir(parents=True)
     write_code(recipe, folder / CODE)
     write_atomically(folder / CONDA, _yaml(conda(recipe, azure)))
@@ -52,9 +53,13 @@ def write_job(recipe: Recipe, folder: Path, job: str) -> list[str]:
     return [JOB, CONDA, CODE]
 
 
-def job_values(recipe: Recipe, azure: Azure, job: str) -> dict[str, Any]:
+def job_values(
+    recipe: Recipe, azure: Azure, job: str, checkpoints: str | None = None
+) -> dict[str, Any]:
     """The content of ``job.yml``."""
     inputs = job_inputs(recipe, azure)
+    if checkpoints is not None:
+        inputs["checkpoints"] = _mounted("uri_folder", checkpoints)
     given = "".join(f" --input {name}=${{{{inputs.{name}}}}}" for name in inputs)
     values: dict[str, Any] = {
         "$schema": _SCHEMA,

@@ -60,6 +60,7 @@ class LoadedModel:
             "load_s": self.load_s,
             "bytes": folder_bytes(self.folder),
             "adapters": list(self.model.adapters),
+            "adapter": self.model.own_adapter,
         }
 
     def prompt_ids(self, params: dict[str, Any]) -> list[int]:

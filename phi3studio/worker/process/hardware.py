@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.machine_speed import MachineSpeed
+from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE
 from phi3studio.worker.process.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def choose_device(recipe: Recipe) -> str:
         return "cuda"
     if wanted in ("auto", "azureml"):  # a job's machine is not this one
         return "cpu"
+    if os.environ.get(BROKEN_VARIABLE):  # the run tells so
+        return "cpu"
     built = torch.version.cuda is not None
     raise InputError(
         "device.no_cuda",
@@ -37,7 +41,7 @@ def choose_device(recipe: Recipe) -> str:
         + (
             ", or install the NVIDIA driver."
             if built
-            else ", or set up the cuda flavour: python3 installers/bootstrap.py --flavour cuda."
+            else ", or install the runtime pack for NVIDIA GPUs: phi3studio runtime install cuda."
         ),
     )
 

@@ -22,6 +22,7 @@ from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
 from phi3studio.domain.recovery import in_force
 from phi3studio.runs.queue import MachineQueue
+from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.failures import memory_cause, translate
 from phi3studio.worker.process import privacy
@@ -109,6 +110,7 @@ def _attempt(
                     stages=recipe.stages,
                 )
             )
+            _tell_of_pack(emit)
             execute(Attempt(run, recipe, emit, control, memory, device, precision, governor))
     except Cancelled:
         if run.job_file.is_file():
@@ -163,6 +165,20 @@ def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[n
         yield
     finally:
         lock.release()
+
+
+def _tell_of_pack(emit: Emitter) -> None:
+    """Say that the run goes without the runtime pack that was meant for it."""
+    damage = os.environ.get(BROKEN_VARIABLE)
+    if damage:
+        emit(
+            Notice(
+                level="warning",
+                code="runtime.broken",
+                text="The runtime pack for the NVIDIA GPU is broken, so the CPU is used: "
+                f"{damage}. Repair it: phi3studio runtime install cuda.",
+            )
+        )
 
 
 def _start_libraries(emit: Emitter) -> ThreadGovernor:

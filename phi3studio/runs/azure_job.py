@@ -22,6 +22,8 @@ class KnownJob:
     log_bytes: int = 0
     """So many bytes of the job's log are in the run's."""
     cancel_sent: bool = False
+    continues: str | None = None
+    """The earlier job whose checkpoints it was given."""
 
     def having(self, **changes: object) -> KnownJob:
         """The same with other values."""
@@ -47,6 +49,7 @@ def known_job(run: RunFolder) -> KnownJob | None:
             values.get("studio"),
             int(values.get("log_bytes", 0)),
             bool(values.get("cancel_sent")),
+            values.get("continues"),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,0 +1,222 @@
+"""The section azure while it is being filled in: texts as they were typed, right or not yet.
+
+:class:`Azure` is valid as a whole or not at all; a form is neither. What is wrong with a field is
+said by the section's own validation, each field on its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from phi3studio.domain.azure import Azure, JobIdentity, Login
+from phi3studio.domain.errors import InputError
+
+REQUIRED = ("subscription", "resource_group", "workspace", "compute")
+"""What every job needs, in the order in which it is asked for."""
+
+# A section that nothing can be said against, in which one field is tried.
+_SOUND: Mapping[str, Any] = {
+    "subscription": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "group",
+    "workspace": "workspace",
+    "compute": "compute",
+    "job_identity": "managed",
+}
+_OPTIONAL = ("instance_type", "datastore", "experiment", "image")
+_TOKEN_PLACES = ("key_vault", "secret", "connection")
+_TOKEN = re.compile(r"hf_[A-Za-z0-9]{10,}")
+
+
+class AzureForm(BaseModel):
+    """What was typed so far. Empty texts are absent values. Immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: Literal[1] = 1
+    subscription: str = ""
+    resource_group: str = ""
+    workspace: str = ""
+    compute: str = ""
+    instance_type: str = ""
+    nodes: int = Field(1, ge=1, le=64)
+    gpus: int = Field(1, ge=0, le=16)
+    hours: float = Field(24.0, gt=0, le=24 * 30)
+    login: Login = "cli"
+    job_identity: JobIdentity = "none"
+    data_in_cloud: bool = False
+    data: str = ""
+    data_type: Literal["file", "folder"] = "file"
+    model_in_cloud: bool = False
+    model: str = ""
+    model_format: Literal["mlflow", "custom"] = "mlflow"
+    datastore: str = "workspaceblobstore"
+    experiment: str = "phi3studio"
+    image: str = ""
+    key_vault: str = ""
+    secret: str = "hf-token"  # noqa: S105 - the name of a secret
+    connection: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_section(cls, values: object) -> object:
+        """Take a section's values too: their absent ones, and the place of the hub's token."""
+        if not isinstance(values, Mapping):
+            return values
+        given = {key: value for key, value in values.items() if value is not None}
+        token = given.pop("hub_token", None)
+        if isinstance(token, Mapping):
+            given |= {key: token[key] for key in _TOKEN_PLACES if token.get(key) is not None}
+        for name in ("data", "model"):
+            given.setdefault(f"{name}_in_cloud", bool(given.get(name)))
+        return given
+
+    def to_json(self) -> str:
+        """The form as the text of a file."""
+        return self.model_dump_json(indent=2) + "\n"
+
+    def without_addresses(self) -> AzureForm:
+        """What another fine-tune in the same workspace begins with: not this one's data, model."""
+        fresh = AzureForm()
+        names = ("data_in_cloud", "data", "data_type", "model_in_cloud", "model", "model_format")
+        return self.model_copy(update={name: getattr(fresh, name) for name in names})
+
+
+def parse_form(text: str) -> AzureForm:
+    """A saved form; an empty one if the text is damaged or of another version."""
+    try:
+        return AzureForm.model_validate_json(text)
+    except ValidationError:
+        return AzureForm()
+
+
+def form_of(azure: Azure) -> AzureForm:
+    """The form that makes *azure*."""
+    return AzureForm.model_validate(azure.model_dump(mode="json"))
+
+
+def to_azure(form: AzureForm) -> Azure:
+    """The section of a complete form; raises :class:`InputError` for the first thing amiss."""
+    for _, error in form_problems(form):
+        raise error
+    return _section(_values(form))
+
+
+def form_problems(form: AzureForm) -> Iterator[tuple[str, InputError]]:
+    """What is wrong, as (field's name, error), in the order of the fields; the whole at last."""
+    found = False
+    for name in (*REQUIRED, *_OPTIONAL, "data", "model", *_TOKEN_PLACES):
+        error = field_problem(form, name)
+        if error is not None:
+            found = True
+            yield name, error
+    if found:
+        return
+    try:
+        _section(_values(form))
+    except InputError as exc:
+        yield ("job_identity" if exc.code == "azure.hub_token" else "compute"), exc
+
+
+def field_problem(form: AzureForm, name: str) -> InputError | None:
+    """What is wrong with one text of the form, looked at alone."""
+    text = str(getattr(form, name)).strip()
+    if name in ("data", "model") and not getattr(form, f"{name}_in_cloud"):
+        return None
+    if not text:
+        return _missing(name) if name in (*REQUIRED, "data", "model") else None
+    changes: dict[str, Any] = {name: text}
+    if name in _TOKEN_PLACES:
+        if not (form.key_vault.strip() or form.connection.strip()):
+            return None
+        changes = {"hub_token": _hub_token(form)}
+        if name == "connection" and form.key_vault.strip():
+            return None  # said beside the vault
+    try:
+        _section({**_SOUND, **changes})
+    except InputError as exc:
+        return exc
+    return None
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether somebody has typed the hub's token itself, which must not be kept anywhere."""
+    return _TOKEN.search(text) is not None
+
+
+def _values(form: AzureForm) -> dict[str, Any]:
+    values = form.model_dump(exclude={"version"})
+    texts = {key: value.strip() for key, value in values.items() if isinstance(value, str)}
+    values |= {key: text or None for key, text in texts.items()}
+    for name in ("data", "model"):
+        if not values.pop(f"{name}_in_cloud"):
+            values[name] = None
+            values.pop(f"{name}_type" if name == "data" else f"{name}_format")
+    for name in _TOKEN_PLACES:
+        del values[name]
+    values["hub_token"] = _hub_token(form)
+    # An emptied field is the default again.
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _hub_token(form: AzureForm) -> dict[str, str] | None:
+    places = {key: str(getattr(form, key)).strip() for key in _TOKEN_PLACES}
+    if not places["key_vault"] and not places["connection"]:
+        return None
+    return {key: text for key, text in places.items() if text}
+
+
+def _section(values: Mapping[str, Any]) -> Azure:
+    try:
+        return Azure.model_validate(dict(values))
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            "azure.invalid_value",
+            f"azure.{name} is not valid: {first['msg']}.",
+            "Choose a value in the range that is shown beside it.",
+        ) from exc
+
+
+def _missing(name: str) -> InputError:
+    match name:
+        case "subscription":
+            return InputError(
+                "azure.empty_subscription",
+                "The subscription of Azure is missing.",
+                "Write the id that “az account show --query id” prints.",
+            )
+        case "resource_group":
+            return InputError(
+                "azure.empty_resource_group",
+                "The resource group of the workspace is missing.",
+                "The studio shows it on the workspace's page.",
+            )
+        case "workspace":
+            return InputError(
+                "azure.empty_workspace",
+                "The name of the workspace is missing.",
+                "The studio shows it at its top.",
+            )
+        case "compute":
+            return InputError(
+                "azure.empty_compute",
+                "The compute is missing.",
+                "Write the name of a cluster; the studio lists them under Compute.",
+            )
+        case "data":
+            return InputError(
+                "azure.empty_data",
+                "The address of the data in Azure is missing.",
+                "Write it, or let the file of this computer be uploaded.",
+            )
+        case _:
+            return InputError(
+                "azure.empty_model",
+                "The address of the model in Azure is missing.",
+                "Write it, or take the model of the page Model.",
+            )

@@ -1,0 +1,41 @@
+"""What an answer may be held to, as a person types it: a list of labels, or a JSON schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from phi3studio.domain.errors import InputError
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """The labels, one a line; raises :class:`InputError` where there is none."""
+    lines = (line.strip() for line in text.splitlines())
+    labels = tuple(dict.fromkeys(line for line in lines if line))
+    if not labels:
+        raise InputError(
+            "chat.labels", "The labels are empty.", "Name at least one label, one on each line."
+        )
+    return labels
+
+
+def parse_schema(text: str) -> dict[str, Any]:
+    """The JSON schema; raises :class:`InputError` that names the place of a mistake."""
+    try:
+        schema = json.loads(text)
+    except json.JSONDecodeError as exc:
+        place = f"line {exc.lineno}, column {exc.colno}"
+        raise InputError(
+            "chat.schema",
+            f"The JSON schema is no valid JSON: {exc.msg} ({place})."
+            if text.strip()
+            else "The JSON schema is empty.",
+            'Write a schema such as {"type": "object", "properties": {…}}.',
+        ) from exc
+    if not isinstance(schema, dict):
+        raise InputError(
+            "chat.schema",
+            "The JSON schema is not an object.",
+            'Write a schema such as {"type": "object", "properties": {…}}.',
+        )
+    return schema
