@@ -10,11 +10,20 @@ import os
 import sys
 from pathlib import Path
 
+from phi3studio.runs import frozen
+
 
 def main() -> int:
     """Dispatch on the first argument; returns the exit code."""
     multiprocessing.freeze_support()
     arguments = sys.argv[1:]
+    folder = frozen.bundle()
+    if folder is not None:
+        frozen.give_streams()
+        child = frozen.python_child(arguments)
+        if child is not None:
+            return child
+        frozen.clean_environment(os.environ, folder)
     first = arguments[0] if arguments else "gui"
     if first == "worker":
         return _worker(arguments[1:])
@@ -24,9 +33,7 @@ def main() -> int:
         service.main(arguments[1])
         return 0
     if first == "gui":
-        from phi3studio.gui import app
-
-        return int(app.main(arguments[1:]))
+        return _gui(arguments[1:])
     if first == "screenshots":
         return _screenshots(arguments[1:])
     from phi3studio.cli import main as cli
@@ -34,7 +41,29 @@ def main() -> int:
     return cli(arguments)
 
 
+def _gui(arguments: list[str]) -> int:
+    from phi3studio.domain.errors import UserFacingError
+
+    try:
+        from phi3studio.gui import display
+
+        display.check()
+        from phi3studio.gui import app
+
+        return int(app.main(arguments))
+    except UserFacingError as exc:
+        from phi3studio.cli.output import print_error
+
+        print_error(exc, as_json=False)
+        return exc.exit_code
+
+
 def _screenshots(arguments: list[str]) -> int:
+    if len(arguments) == 3 and arguments[0] == "--draw":
+        from phi3studio.gui import screenshots
+
+        screenshots.draw(arguments[1], arguments[2])
+        return 0
     if len(arguments) != 2 or arguments[0] != "--out":
         print("usage: phi3studio screenshots --out DIR", file=sys.stderr)
         return 2

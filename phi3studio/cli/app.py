@@ -17,12 +17,14 @@ from phi3studio.cli import (
     try_commands,
     verify_commands,
 )
+from phi3studio.cli.about_commands import about
 from phi3studio.cli.adapter_commands import adapters_app
 from phi3studio.cli.azure_commands import azure_app
 from phi3studio.cli.data_commands import data_app
 from phi3studio.cli.export_commands import export
 from phi3studio.cli.olive_commands import olive_app
 from phi3studio.cli.output import print_error
+from phi3studio.cli.runtime_commands import runtime_app
 from phi3studio.cli.serve_commands import serve
 from phi3studio.cli.settings_commands import settings
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
@@ -64,12 +66,14 @@ app.command("export")(export)
 app.command("verify")(verify_commands.verify)
 app.command("doctor")(model_commands.doctor)
 app.command("settings")(settings)
+app.command("about")(about)
 app.add_typer(recipe_commands.recipe_app, name="recipe")
 app.add_typer(model_commands.models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(olive_app, name="olive")
 app.add_typer(azure_app, name="azure")
+app.add_typer(runtime_app, name="runtime")
 
 
 @app.command("gui")

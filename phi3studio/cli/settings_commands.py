@@ -24,23 +24,33 @@ def settings(
     move: Annotated[
         bool, typer.Option("--move", help="With --home: move there what is kept now.")
     ] = False,
+    update_check: Annotated[
+        str | None,
+        typer.Option(
+            "--update-check", metavar="on|off", help="Whether the window looks for newer versions."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show or change the number of threads and the folder where everything is kept."""
+    """Show or change the number of threads, the folder where everything is kept, the check for
+    newer versions."""
     if home is not None:
         _take_home(home, move)
     elif move:
         raise InputError("usage", "--move needs --home.", "Name the folder: --home FOLDER --move.")
     from phi3studio.runs.downloads import DownloadLog
     from phi3studio.runs.paths import user_home
-    from phi3studio.runs.settings import read_settings, set_threads
+    from phi3studio.runs.settings import read_settings, set_threads, set_update_check
 
     found = user_home()
     if threads is not None:
         set_threads(found, _number(threads))
+    if update_check is not None:
+        set_update_check(found, _switch(update_check))
     values: dict[str, Any] = {
         "home": str(found.root),
         "threads": read_settings(found).threads,
+        "update_check": read_settings(found).update_check,
         "downloads": str(DownloadLog(found.root).file),
     }
     if as_json:
@@ -48,6 +58,7 @@ def settings(
         return
     typer.echo(f"home       {values['home']}")
     typer.echo(f"threads    {values['threads'] or 'auto'}")
+    typer.echo(f"updates    {'looked for' if values['update_check'] else 'not looked for'}")
     typer.echo(f"downloads  {values['downloads']}")
 
 
@@ -62,6 +73,13 @@ def _number(text: str) -> int | None:
             f"“{text}” cannot be the number of threads.",
             "Give a number from 1 on, or auto.",
         ) from None
+
+
+def _switch(text: str) -> bool:
+    switch = {"on": True, "off": False}.get(text.strip().lower())
+    if switch is None:
+        raise InputError("settings.switch", f"“{text}” is neither on nor off.", "Write on or off.")
+    return switch
 
 
 def _take_home(folder: Path, move: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
@@ -29,10 +30,14 @@ from phi3studio.runs.paths import (
 def main(argv: Sequence[str]) -> int:
     """Show the window until it is closed; returns the exit code.
 
-    A second start for the same home folder brings the first window forward and ends. The empty
-    window comes first; what it is filled with is imported after it was shown.
+    *argv* may name a recipe, which the wizard then shows. A second start for the same home folder
+    brings the first window forward with its recipe, and ends. The empty window comes first; what
+    it is filled with is imported after it was shown.
     """
     app = QApplication([sys.argv[0], *argv])
+    # Qt has taken its own options out of them.
+    files = [str(Path(name).absolute()) for name in app.arguments()[1:]]
+    file = files[0] if files else ""
     app.setApplicationName("Phi-3 Studio")
     app.setApplicationVersion(__version__)
     app.setDesktopFileName("phi3studio")
@@ -45,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     except InputError as error:
         missing, home = error, Home(default_home())
     single = SingleInstance(home.root, app)
-    if not single.first():
+    if not single.first(file):
         return 0
     folder = resources()
     preferences = PreferencesFile(home.root / "window.json")
@@ -65,14 +70,16 @@ def main(argv: Sequence[str]) -> int:
             home = found
             single.close()
             single = SingleInstance(home.root, app)
-            if not single.first():
+            if not single.first(file):
                 return 0
             preferences = PreferencesFile(home.root / "window.json")
     # Its helpers and workers stay in this home, whatever is chosen for the next start.
     os.environ[HOME_VARIABLE] = str(home.root)
     window = MainWindow(theme, preferences)
-    single.called.connect(window.bring_forward)
+    single.called.connect(window.open_file)
     window.show()
+    if file:
+        window.open_file(file)
     from phi3studio.gui.life import live
 
     try:

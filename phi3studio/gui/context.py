@@ -29,3 +29,8 @@ class Context:
     def draft_file(self) -> Path:
         """Where the wizard's draft survives the closing of the window."""
         return self.home.root / "draft.json"
+
+    @property
+    def azure_file(self) -> Path:
+        """What the next wizard's section Azure ML begins with: names and ids, nothing secret."""
+        return self.home.root / "azure-section.json"

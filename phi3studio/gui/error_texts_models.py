@@ -40,6 +40,12 @@ MODEL_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "This cannot be the name of a model."),
         QT_TRANSLATE_NOOP("Errors", "Choose letters, digits, dots and dashes."),
     ),
+    "model.bundled_damaged": (
+        QT_TRANSLATE_NOOP("Errors", "The starter model that comes with the program is damaged."),
+        QT_TRANSLATE_NOOP(
+            "Errors", "Install Phi-3 Studio again; your runs, models and settings stay."
+        ),
+    ),
     "model.chat_template": (
         QT_TRANSLATE_NOOP("Errors", "The model's chat template rewrites earlier turns."),
         QT_TRANSLATE_NOOP("Errors", "Choose another model, or rows with a template."),
@@ -155,15 +161,5 @@ MODEL_ERRORS: dict[str, tuple[str, str]] = {
     "token.rejected": (
         QT_TRANSLATE_NOOP("Errors", "The hub does not accept your token."),
         QT_TRANSLATE_NOOP("Errors", "Make a new one and store it under Settings."),
-    ),
-    "azure.no_section": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe trains in Azure ML, but does not say where."),
-        QT_TRANSLATE_NOOP("Errors", "Add the section azure to the recipe."),
-    ),
-    "azure.batch": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "The rows of a step cannot be shared evenly by the nodes and GPUs."
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Choose a multiple of them as batch size."),
     ),
 }

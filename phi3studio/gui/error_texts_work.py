@@ -24,6 +24,14 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The folder holds no exported model."),
         QT_TRANSLATE_NOOP("Errors", "Choose a completed run, or a folder with genai_config.json."),
     ),
+    "chat.labels": (
+        QT_TRANSLATE_NOOP("Errors", "The labels are empty."),
+        QT_TRANSLATE_NOOP("Errors", "Name at least one label, one on each line."),
+    ),
+    "chat.schema": (
+        QT_TRANSLATE_NOOP("Errors", "The JSON schema cannot be used."),
+        QT_TRANSLATE_NOOP("Errors", "Correct it; not every keyword is supported."),
+    ),
     "chat.no_template": (
         QT_TRANSLATE_NOOP("Errors", "This model was trained on conversations, not on a template."),
         QT_TRANSLATE_NOOP("Errors", "Write a message instead."),
@@ -160,7 +168,9 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     ),
     "install.gpu_unused": (
         QT_TRANSLATE_NOOP("Errors", "{gpu} is there, but the CPU flavour is installed."),
-        QT_TRANSLATE_NOOP("Errors", "Install the cuda flavour to train on the GPU."),
+        QT_TRANSLATE_NOOP(
+            "Errors", "Install the runtime pack for NVIDIA GPUs under Settings to train on it."
+        ),
     ),
     "machine.low_disk": (
         QT_TRANSLATE_NOOP("Errors", "The disk is nearly full: {free} are free."),

@@ -151,6 +151,7 @@ async def _live(
         _show_crashes(crash, theme, window)
         if not closed.done():
             window.furnish(rooms)
+            _ask_for_newer(tasks, home, window)
         await closed
     finally:
         await tasks.close()
@@ -179,6 +180,20 @@ def _prepare(
         theme, tasks, home, RunStore(home), resources(), preferences, home_from_environment
     )
     return Rooms(context, helpers.services()), helpers, hold(home.root)
+
+
+def _ask_for_newer(tasks: Tasks, home: Home, window: MainWindow) -> None:
+    """Look for a newer version, where the user turned that on; a failure is for About to tell."""
+    from phi3studio import __version__
+    from phi3studio.domain.release import is_newer
+    from phi3studio.runs.update_check import Checked, check_if_due
+
+    def answered(checked: Checked | None) -> None:
+        release = checked.release if checked is not None else None
+        if release is not None and is_newer(release.version, __version__):
+            window.tell_of_newer(release.version)
+
+    tasks.run(asyncio.to_thread(check_if_due, home), answered)
 
 
 def _show_crashes(crash: CrashWatch, theme: Theme, window: MainWindow) -> None:

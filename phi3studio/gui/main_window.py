@@ -41,6 +41,7 @@ class MainWindow(QMainWindow):
         self._rooms: Rooms | None = None
         self._pages: dict[str, Page] = {}
         self._sure = False
+        self._file = ""
         self.setWindowTitle("Phi-3 Studio")
         self.setMinimumSize(QSize(760, 560))
         self._rail = Rail(
@@ -81,6 +82,8 @@ class MainWindow(QMainWindow):
         new = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
         new.activated.connect(lambda: self.go("new"))
         self.go("home")
+        if self._file:
+            rooms.open_recipe(self, self._file)
 
     @property
     def current(self) -> Page | None:
@@ -115,8 +118,16 @@ class MainWindow(QMainWindow):
         assert self._rooms is not None, "not furnished yet"
         self._rooms.show_run(self.page("run"), run)
 
+    def open_file(self, name: str) -> None:
+        """Come to the front, with the recipe *name* if one is named; waits for the rooms."""
+        self.bring_forward()
+        if name and self._rooms is not None:
+            self._rooms.open_recipe(self, name)
+        elif name:
+            self._file = name
+
     def bring_forward(self) -> None:
-        """Come to the front: someone started the program a second time."""
+        """Come to the front."""
         if self.isMinimized():
             self.showNormal()
         self.show()
@@ -126,6 +137,11 @@ class MainWindow(QMainWindow):
     def set_health(self, level: Level, words: str) -> None:
         """The dot beside Doctor."""
         self._rail.set_dot("doctor", level, words)
+
+    def tell_of_newer(self, version: str) -> None:
+        """A dot beside Settings: there is a newer version."""
+        text = self.tr("version {version} is there").format(version=version)
+        self._rail.set_dot("settings", "good", text)
 
     def close_for_good(self) -> None:
         """Close without asking: runs go on in the background."""

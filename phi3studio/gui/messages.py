@@ -14,12 +14,19 @@ from PySide6.QtCore import QCoreApplication, QLocale
 
 from phi3studio.gui.data_texts import DATA_TEXTS
 from phi3studio.gui.error_texts import KNOWN
+from phi3studio.gui.error_texts_azure import AZURE_ERRORS
 from phi3studio.gui.error_texts_data import DATA_ERRORS
 from phi3studio.gui.error_texts_models import MODEL_ERRORS
+from phi3studio.gui.error_texts_runtime import RUNTIME_ERRORS
 from phi3studio.gui.error_texts_work import WORK_ERRORS
 
-ERRORS = KNOWN | DATA_ERRORS | MODEL_ERRORS | WORK_ERRORS
+ERRORS = KNOWN | AZURE_ERRORS | DATA_ERRORS | MODEL_ERRORS | RUNTIME_ERRORS | WORK_ERRORS
 """All codes with sentences of their own."""
+# Said beside a field of the window, where the original would name the recipe's key.
+_BESIDE_FIELDS = frozenset(
+    f"azure.{name}"
+    for name in ("subscription", "name", "data", "model", "model_version", "hub_token", "batch")
+)
 
 
 @dataclass(frozen=True)
@@ -37,13 +44,15 @@ def explain(
     """The words for an error or a problem.
 
     In English the original text is the best one: it names file, row and field. In other languages
-    the code's sentence is shown and the original kept as the detail, unless *values* fill it.
+    the code's sentence is shown and the original kept as the detail, unless *values* fill it; so it
+    is in English for what is said beside a field.
     """
     code = code or ""
     known, context = ERRORS.get(code), "Errors"
     if known is None:
         known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
-    if known is None or QLocale().language() == QLocale.Language.English:
+    english = QLocale().language() == QLocale.Language.English
+    if known is None or (english and code not in _BESIDE_FIELDS):
         return Explanation(message, hint)
     said, advice = (QCoreApplication.translate(context, text) if text else "" for text in known)
     try:

@@ -112,8 +112,10 @@ class ModelsPage(Page):
             facts.append(words.size(size))
         elif model.fetch_first:
             facts.append(self.tr("not on this computer"))
-        else:
+        elif model.download_bytes:
             facts.append(self.tr("not on this computer yet: a run fetches it by itself"))
+        else:
+            facts.append(self.tr("comes with the program"))
         card, line = self._card("models", model.title, " · ".join(facts))
         theme = self._context.theme
         if not model.installed and model.download_bytes:

@@ -1,5 +1,7 @@
 """What the user set for the window: kept as one small file, versioned, written atomically.
 
+Keys that this version does not know are kept: another version may use the same home.
+
 Plain dataclasses: this is read before the first window is painted, and pydantic would cost more
 time than all the rest of it.
 """
@@ -63,13 +65,20 @@ class PreferencesFile:
             self._value = changed
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                write_json(self._path, {"version": VERSION, **asdict(changed)})
+                kept = self._values()
+                if kept.get("version", VERSION) != VERSION:
+                    kept = {}
+                write_json(self._path, kept | {"version": VERSION, **asdict(changed)})
             except OSError:
                 return changed
         return self._value
 
     def _read(self) -> Preferences:
+        return parse_preferences(self._values())
+
+    def _values(self) -> dict[str, Any]:
         try:
-            return parse_preferences(json.loads(self._path.read_text("utf-8")))
+            values = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError):
-            return Preferences()
+            return {}
+        return values if isinstance(values, dict) else {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QObject
@@ -17,6 +18,7 @@ from phi3studio.gui.home.model import RunsModel
 from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page import Page
+from phi3studio.gui.wizard.azure_desk import AzureDesk
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 
@@ -52,6 +54,7 @@ class Services:
     fetch: Fetch
     olive_config: OliveConfig
     write_olive: WriteOlive | None = None
+    azure: AzureDesk = field(default_factory=AzureDesk)
 
 
 class Rooms:
@@ -110,6 +113,7 @@ class Rooms:
             self._services.inspector,
             self.fetcher,
             self._services.olive_config,
+            self._services.azure,
         )
 
         def start(recipe: Recipe) -> None:
@@ -215,6 +219,21 @@ class Rooms:
         except UserFacingError:
             return
         window.go("new")
+
+    def open_recipe(self, window: Navigator, name: str) -> None:
+        """Take the recipe file *name* into the wizard, to be looked at before anything starts."""
+        from phi3studio.domain.flow import from_recipe
+        from phi3studio.gui.wizard.page import WizardPage
+        from phi3studio.runs.recipes import read_recipe
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        window.go("new")
+        self._context.tasks.run(
+            asyncio.to_thread(read_recipe, Path(name)),
+            lambda recipe: page.take_draft(from_recipe(recipe)),
+            page.show_error,
+        )
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
         """Try it now: the whole way on the sample."""

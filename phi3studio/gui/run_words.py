@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication
 
+from phi3studio.domain.azure import parse_model
 from phi3studio.domain.events import ModelRole, StageName
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState
@@ -80,7 +81,9 @@ def recipe_line(recipe: Recipe) -> str:
         route = ", ".join(stage_title(step) for step in recipe.steps)
     elif "train" not in recipe.steps:
         device = ""
-    parts = [model_title(recipe.model.source), method, f"{device} → {route}" if device else route]
+    cloud = recipe.azure.model if recipe.azure is not None else None
+    model = parse_model(cloud).name if cloud is not None else model_title(recipe.model.source)
+    parts = [model, method, f"{device} → {route}" if device else route]
     parts = [part for part in parts if part]
     return " · ".join(parts)
 

@@ -10,11 +10,12 @@ import asyncio
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from phi3studio.runs.program import program
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
@@ -43,12 +44,8 @@ def render(out: Path) -> list[Path]:
 
 def _render_languages(out: Path, environment: dict[str, str]) -> None:
     for language in LANGUAGES:
-        code = (
-            "import sys; from phi3studio.gui.screenshots import draw; "
-            "draw(sys.argv[1], sys.argv[2])"
-        )
         done = subprocess.run(
-            [sys.executable, "-c", code, str(out), language],
+            program("screenshots", "--draw", str(out), language),
             env=environment,
             capture_output=True,
             text=True,
@@ -79,6 +76,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     from phi3studio.gui.preferences import PreferencesFile
     from phi3studio.gui.rooms import Rooms, Services
     from phi3studio.gui.showcase import write_downloads, write_showcase
+    from phi3studio.gui.showcase_azure import recorded_desk
     from phi3studio.gui.showcase_chat import RecordedChat
     from phi3studio.gui.showcase_inspector import RecordedInspector
     from phi3studio.gui.tasks import Tasks
@@ -113,7 +111,9 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         context = Context(
             theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
         )
-        services = Services(RecordedInspector(), RecordedChat(), probe, fetch, olive_config)
+        services = Services(
+            RecordedInspector(), RecordedChat(), probe, fetch, olive_config, azure=recorded_desk()
+        )
         made = MainWindow(theme, context.preferences)
         made.resize(*SIZE)
         made.furnish(Rooms(context, services))
@@ -155,6 +155,7 @@ async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], s
     from phi3studio.gui.chat.page import ChatPage
     from phi3studio.gui.chat.transcript import Ask
     from phi3studio.gui.compare_page import ComparePage
+    from phi3studio.gui.screenshots_azure import walk_azure, walk_held
     from phi3studio.gui.wizard.data_page import DataPage
     from phi3studio.gui.wizard.page import WizardPage
     from phi3studio.gui.wizard.target_page import TargetPage
@@ -217,3 +218,6 @@ async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], s
         window.go(room)
         await asyncio.sleep(1.2)
         await shots.take(window, room)
+    root = runs["done"].path.parent
+    await walk_azure(window, shots.take, root, sample)
+    await walk_held(window, shots.take, runs["done"], root)

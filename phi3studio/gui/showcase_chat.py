@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from phi3studio.domain.sampling import Sampling
 from phi3studio.services.chat import Figures, LoadedModel
@@ -51,10 +52,16 @@ class RecordedChat:
             is_conversation=False,
             load_s=0.4,
             bytes=128_000_000,
+            adapters=("emotions", "support", "reviews") if "apart" in str(folder) else (),
+            adapter="emotions" if "apart" in str(folder) else "",
         )
 
     async def unload(self, folder: Path) -> None:
         """Nothing to free."""
+
+    async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
+        """As if it were there."""
+        return ("emotions", "support", "reviews", name)
 
     def answer(
         self,
@@ -66,6 +73,9 @@ class RecordedChat:
         sampling: Sampling | None = None,
         max_tokens: int = 512,
         conversation: str = "",
+        labels: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
     ) -> RecordedAnswer:
         """The same answer to everything."""
         if "rank-32" in str(folder):

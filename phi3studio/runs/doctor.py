@@ -15,9 +15,11 @@ import psutil
 
 from phi3studio import __version__
 from phi3studio.domain.flow import MachineFacts
+from phi3studio.domain.runtime_pack import PackState, PackStatus
 from phi3studio.runs.machine_speed import read_speed
 from phi3studio.runs.models import ModelStore, catalogue
 from phi3studio.runs.paths import Home
+from phi3studio.runs.runtime_pack import pack_status
 
 CudaReason = Literal["", "no_gpu", "cpu_torch"]
 """Why no CUDA device can train; empty: one can."""
@@ -63,6 +65,7 @@ class Report:
     """The machine and the installation. Sizes in bytes.
 
     ``gpu`` is the name that the driver gives, also where the installed torch cannot use it.
+    ``cuda_pack``: the state of the runtime pack, ``None`` where there is none for this system.
     """
 
     program: str
@@ -82,6 +85,7 @@ class Report:
     cuda_reason: CudaReason = "no_gpu"
     directml_reason: DirectMlReason = "not_windows"
     flops: float = 0.0
+    cuda_pack: PackState | None = None
     findings: list[Finding] = field(default_factory=list)
     devices: dict[str, Any] | None = None
 
@@ -113,6 +117,7 @@ def examine(home: Home) -> Report:
     memory = psutil.virtual_memory()
     disk = shutil.disk_usage(folder).free
     store = ModelStore(home)
+    pack = pack_status(home, "cuda")
     return Report(
         program=__version__,
         system=platform.platform(),
@@ -129,10 +134,11 @@ def examine(home: Home) -> Report:
         gpu=gpu,
         gpu_memory=gpu_memory,
         flops=speed.float32 if (speed := read_speed(home)) is not None else 0.0,
-        cuda_reason=_cuda_reason(gpu, versions),
+        cuda_reason=_cuda_reason(gpu, versions, pack),
+        cuda_pack=pack.state if pack is not None else None,
         directml_reason=_directml_reason(versions),
         findings=[
-            *_installation(versions, flavours, gpu),
+            *_installation(versions, flavours, gpu, pack),
             *_machine(memory.available, disk),
         ],
     )
@@ -175,9 +181,11 @@ def _gpu() -> tuple[str | None, int]:
         return None, 0
 
 
-def _cuda_reason(gpu: str | None, versions: dict[str, str]) -> CudaReason:
+def _cuda_reason(gpu: str | None, versions: dict[str, str], pack: PackStatus | None) -> CudaReason:
     if gpu is None:
         return "no_gpu"
+    if pack is not None and pack.usable:
+        return ""
     return "cpu_torch" if versions.get("torch", "").endswith("+cpu") else ""
 
 
@@ -187,7 +195,9 @@ def _directml_reason(versions: dict[str, str]) -> DirectMlReason:
     return "" if FLAVOURS["directml"] in versions else "not_installed"
 
 
-def _installation(versions: dict[str, str], flavours: list[str], gpu: str | None) -> list[Finding]:
+def _installation(
+    versions: dict[str, str], flavours: list[str], gpu: str | None, pack: PackStatus | None
+) -> list[Finding]:
     found: list[Finding] = []
     genais = [name for name in _GENAI if name in versions]
     if len(flavours) > 1 or len(genais) > 1:
@@ -229,12 +239,24 @@ def _installation(versions: dict[str, str], flavours: list[str], gpu: str | None
                 "Install the CUDA build of the same PyTorch version.",
             )
         )
-    elif cpu_torch and gpu is not None:
+    elif pack is not None and pack.state in ("broken", "unusable"):
+        found.append(
+            Finding(
+                "runtime.damaged",
+                "The runtime pack for the NVIDIA GPU is "
+                + ("broken" if pack.damage else "of another version of Phi-3 Studio")
+                + f", so the CPU is used{': ' if pack.damage else ''}{pack.damage}.",
+                "Repair it under Settings, or: phi3studio runtime install cuda.",
+                "warning",
+            )
+        )
+    elif cpu_torch and gpu is not None and (pack is None or not pack.usable):
         found.append(
             Finding(
                 "install.gpu_unused",
                 f"{gpu} is there, but the CPU flavour is installed.",
-                "Install the cuda flavour to train on the GPU.",
+                "Install the runtime pack for NVIDIA GPUs to train on it: under Settings, or "
+                "phi3studio runtime install cuda.",
                 "warning",
                 {"gpu": gpu},
             )

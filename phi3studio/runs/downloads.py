@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-Kind = Literal["model", "data"]
+Kind = Literal["model", "data", "runtime"]
 Outcome = Literal["done", "stopped", "failed"]
 """``stopped``: paused or cancelled by the user."""
 

@@ -19,7 +19,9 @@ import psutil
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.run import RunState
 from phi3studio.runs.files import write_json
+from phi3studio.runs.paths import user_home
 from phi3studio.runs.program import program as program
+from phi3studio.runs.runtime_pack_use import runtime_for
 from phi3studio.runs.store import RunFolder
 
 RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "cancelled"})
@@ -72,16 +74,17 @@ def start(run: RunFolder) -> int:
     run.work.mkdir(exist_ok=True)
     for marker in (run.cancel_marker, run.pause_marker):
         marker.unlink(missing_ok=True)
+    runtime = runtime_for(run.recipe(), user_home())
     creation: int = 0
     if sys.platform == "win32":
         creation = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
     with run.log_file.open("ab") as log:
         process = subprocess.Popen(
-            program("worker", "run", str(run.path)),
+            runtime.program("worker", "run", str(run.path)),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=worker_environment(run),
+            env=runtime.environment(worker_environment(run)),
             cwd=run.path,
             start_new_session=sys.platform != "win32",
             creationflags=creation,

@@ -15,6 +15,8 @@ from pathlib import Path
 from phi3studio.domain.errors import InputError
 
 HOME_VARIABLE = "PHI3STUDIO_HOME"
+RESOURCES_VARIABLE = "PHI3STUDIO_RESOURCES"
+"""Set for workers that run the program's code under a Python of a runtime pack."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def pointer_home() -> Path | None:
 
 def resources() -> Path:
     """The folder of bundled resources: in the frozen app, or in the source tree."""
+    named = os.environ.get(RESOURCES_VARIABLE)
+    if named:
+        return Path(named)
     bundled = getattr(sys, "_MEIPASS", None)
     if bundled:
         return Path(bundled) / "resources"

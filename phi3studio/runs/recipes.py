@@ -10,6 +10,10 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.files import write_atomically
 
+# What a double click opens: a recipe in YAML.
+SUFFIX = ".phi3studio"
+_YAML = (".yaml", ".yml", SUFFIX)
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe in JSON or YAML; relative paths in it start at its own folder."""
@@ -57,7 +61,7 @@ def _from(folder: Path, name: str) -> Path:
 
 
 def _parse(path: Path, text: str) -> Any:
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if path.suffix.lower() in _YAML:
         import yaml
 
         try:
@@ -92,7 +96,7 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     if data is not None:
         data["source"] = _relative(folder, data["source"])
         data["also"] = [_relative(folder, name) for name in data["also"]]
-    if path.suffix.lower() in (".yaml", ".yml"):
+    if path.suffix.lower() in _YAML:
         text = _yaml(values)
     else:
         text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"

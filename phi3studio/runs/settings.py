@@ -1,6 +1,7 @@
 """What the user set for all parts of the program: ``settings.json`` in the app home.
 
-The window's own preferences (look, language, place on the screen) are its own file.
+The window's own preferences (look, language, place on the screen) are its own file. Keys that
+this version does not know are kept when the file is written: another version may use the home.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.runs.files import write_json
@@ -21,20 +23,21 @@ _MOST_THREADS = 1024
 @dataclass(frozen=True)
 class Settings:
     """``threads``: at most so many threads for the matrix work of runs, chats and evaluations;
-    ``None`` leaves it to the program.
+    ``None`` leaves it to the program. ``update_check``: whether the window may ask once at its
+    start for a newer version.
     """
 
     threads: int | None = None
+    update_check: bool = False
 
 
 def read_settings(home: Home) -> Settings:
     """The settings; what is damaged, unknown or out of range counts as not set."""
-    try:
-        values = json.loads((home.root / "settings.json").read_text("utf-8"))
-        threads = values["threads"] if values["version"] == _VERSION else None
-    except (OSError, ValueError, KeyError, TypeError):
+    values = _values(home)
+    if values.get("version") != _VERSION:
         return Settings()
-    return Settings(threads if _is_count(threads) else None)
+    threads = values.get("threads")
+    return Settings(threads if _is_count(threads) else None, values.get("update_check") is True)
 
 
 def set_threads(home: Home, threads: int | None) -> Settings:
@@ -45,10 +48,32 @@ def set_threads(home: Home, threads: int | None) -> Settings:
             f"{threads} cannot be the number of threads.",
             "Give a number from 1 on, or auto.",
         )
-    changed = replace(read_settings(home), threads=threads)
+    return _change(home, threads=threads)
+
+
+def set_update_check(home: Home, wanted: bool) -> Settings:
+    """Keep whether the window may ask for a newer version; raises :class:`InputError`."""
+    return _change(home, update_check=wanted)
+
+
+def _change(home: Home, **changes: Any) -> Settings:
+    changed = replace(read_settings(home), **changes)
     file = home.made(home.root) / "settings.json"
-    write_json(file, {"version": _VERSION, **asdict(changed)})
+    before = _values(home)
+    if before.get("version", _VERSION) != _VERSION:
+        # Of a newer version of the program: kept aside, not lost.
+        write_json(file.with_name(f"settings-{before['version']}.json"), before)
+        before = {}
+    write_json(file, before | {"version": _VERSION, **asdict(changed)})
     return changed
+
+
+def _values(home: Home) -> dict[str, Any]:
+    try:
+        values = json.loads((home.root / "settings.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def thread_limit() -> int | None:

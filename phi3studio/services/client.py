@@ -22,14 +22,14 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.runs.launch import program
 from phi3studio.runs.paths import user_home
+from phi3studio.runs.runtime_pack_use import Runtime, runtime_for_service
 
 TOKEN_VARIABLE = "PHI3STUDIO_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 LINE_LIMIT = 64 * 1024 * 1024
@@ -51,7 +51,7 @@ class Service:
         self, name: str, command: Sequence[str] | None = None, log: Path | None = None
     ) -> None:
         self.name = name
-        self._command = list(command) if command is not None else program("service", name)
+        self._command = list(command) if command is not None else None
         self._log = log
         self._link: _Link | None = None
         self._starting = asyncio.Lock()
@@ -124,8 +124,25 @@ class Service:
                 dead, self._link = self._link, None
                 await dead.close()
             log = self._log or user_home().root / "logs" / f"{self.name}-service.log"
-            self._link = await _Link.open(self.name, self._command, log)
+            self._link = await self._open(log)
             return self._link
+
+    async def _open(self, log: Path) -> _Link:
+        if self._command is not None:
+            return await _Link.open(self.name, self._command, log)
+        runtime = await asyncio.get_running_loop().run_in_executor(
+            None, runtime_for_service, self.name, user_home()
+        )
+        own = Runtime().program("service", self.name)
+        if runtime.python is None:
+            return await _Link.open(self.name, own, log)
+        try:
+            return await _Link.open(
+                self.name, runtime.program("service", self.name), log, runtime.environment()
+            )
+        except UserFacingError:
+            # A pack that looks whole and is not: its reason is in the log.
+            return await _Link.open(self.name, own, log)
 
 
 class Stream:
@@ -214,10 +231,16 @@ class _Link:
         self._task = asyncio.ensure_future(self._read())
 
     @classmethod
-    async def open(cls, name: str, command: Sequence[str], log: Path) -> _Link:
+    async def open(
+        cls,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> _Link:
         loop = asyncio.get_running_loop()
         token = secrets.token_urlsafe(32)
-        process = await loop.run_in_executor(None, _spawn, command, token, log)
+        process = await loop.run_in_executor(None, _spawn, command, token, log, environment)
         try:
             port = await asyncio.wait_for(
                 loop.run_in_executor(None, _port, process), _START_TIMEOUT_S
@@ -299,8 +322,10 @@ class _Link:
         )
 
 
-def _spawn(command: Sequence[str], token: str, log: Path) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
+def _spawn(
+    command: Sequence[str], token: str, log: Path, base: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ if base is None else base)
     environment.update(
         {
             TOKEN_VARIABLE: token,

@@ -139,6 +139,20 @@
 <context>
     <name>Summary</name>
     <message numerus="yes">
+        <source>%Ln machine(s)</source>
+        <translation>
+            <numerusform>%Ln machine</numerusform>
+            <numerusform>%Ln machines</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln GPU(s) each</source>
+        <translation>
+            <numerusform>%Ln GPU each</numerusform>
+            <numerusform>%Ln GPUs each</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%Ln chosen</source>
         <translation>
             <numerusform>%Ln chosen</numerusform>

@@ -2,6 +2,135 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="it" sourcelanguage="en">
 <context>
+    <name>AboutCard</name>
+    <message>
+        <source>About</source>
+        <translation>Informazioni</translation>
+    </message>
+    <message>
+        <source>Fine-tunes small language models with Microsoft Olive, on your own computer. Free software under the MIT licence.</source>
+        <translation>Addestra piccoli modelli linguistici con Microsoft Olive, sul tuo computer. Software libero con licenza MIT.</translation>
+    </message>
+    <message>
+        <source>Qt {version} and PySide6 are used under the LGPL, version 3.</source>
+        <translation>Qt {version} e PySide6 sono usati secondo la LGPL, versione 3.</translation>
+    </message>
+    <message>
+        <source>Look for a newer version once a day</source>
+        <translation>Cerca una versione più recente una volta al giorno</translation>
+    </message>
+    <message>
+        <source>Asks GitHub for the newest release and sends nothing else. While this is off nothing is asked. Nothing is ever installed by itself.</source>
+        <translation>Chiede a GitHub l’ultima versione e non invia altro. Finché è spento non chiede nulla. Niente si installa mai da solo.</translation>
+    </message>
+    <message>
+        <source>Version and licences</source>
+        <translation>Versione e licenze</translation>
+    </message>
+    <message>
+        <source>Versions and devices</source>
+        <translation>Versioni e dispositivi</translation>
+    </message>
+    <message>
+        <source>Asking…</source>
+        <translation>Sto chiedendo…</translation>
+    </message>
+    <message>
+        <source>{when}: it could not be found out.</source>
+        <translation>{when}: non è stato possibile saperlo.</translation>
+    </message>
+    <message>
+        <source>Version {version} is there.</source>
+        <translation>È uscita la versione {version}.</translation>
+    </message>
+    <message>
+        <source>Show it</source>
+        <translation>Mostrala</translation>
+    </message>
+    <message>
+        <source>{when}: this is the newest version.</source>
+        <translation>{when}: questa è la versione più recente.</translation>
+    </message>
+</context>
+<context>
+    <name>AboutDialog</name>
+    <message>
+        <source>About Phi-3 Studio</source>
+        <translation>Informazioni su Phi-3 Studio</translation>
+    </message>
+    <message>
+        <source>Licences of what is inside</source>
+        <translation>Licenze di ciò che contiene</translation>
+    </message>
+    <message>
+        <source>Search the parts</source>
+        <translation>Cerca fra le parti</translation>
+    </message>
+    <message>
+        <source>Parts</source>
+        <translation>Parti</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>Licenza</translation>
+    </message>
+    <message>
+        <source>Open the data folder</source>
+        <translation>Apri la cartella dei dati</translation>
+    </message>
+    <message>
+        <source>Copy version</source>
+        <translation>Copia la versione</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Runs from its source code.</source>
+        <translation>È avviato dal codice sorgente.</translation>
+    </message>
+    <message>
+        <source>Build {commit} of {date}, flavour {flavour}</source>
+        <translation>Build {commit} del {date}, variante {flavour}</translation>
+    </message>
+    <message>
+        <source>licence not stated</source>
+        <translation>licenza non dichiarata</translation>
+    </message>
+    <message>
+        <source>The package brings no text of its licence.</source>
+        <translation>Il pacchetto non porta il testo della sua licenza.</translation>
+    </message>
+</context>
+<context>
+    <name>AdapterChoice</name>
+    <message>
+        <source>Adapter</source>
+        <translation>Adattatore</translation>
+    </message>
+    <message>
+        <source>The adapter that answers; it is switched at once.</source>
+        <translation>L’adattatore che risponde; il cambio è immediato.</translation>
+    </message>
+    <message>
+        <source>Add an adapter</source>
+        <translation>Aggiungi un adattatore</translation>
+    </message>
+    <message>
+        <source>base model</source>
+        <translation>modello base</translation>
+    </message>
+    <message>
+        <source>Adapter: {name}</source>
+        <translation>Adattatore: {name}</translation>
+    </message>
+    <message>
+        <source>Base model, no adapter</source>
+        <translation>Modello base, senza adattatore</translation>
+    </message>
+</context>
+<context>
     <name>AdapterLine</name>
     <message>
         <source>Start from an adapter</source>
@@ -34,6 +163,477 @@
     <message>
         <source>Start afresh</source>
         <translation>Riparti da zero</translation>
+    </message>
+</context>
+<context>
+    <name>AdapterMenu</name>
+    <message>
+        <source>Adapter folder…</source>
+        <translation>Cartella di un adattatore…</translation>
+    </message>
+    <message>
+        <source>Choose a folder with a LoRA adapter</source>
+        <translation>Scegli una cartella con un adattatore LoRA</translation>
+    </message>
+</context>
+<context>
+    <name>AnswerForm</name>
+    <message>
+        <source>The answer is</source>
+        <translation>La risposta è</translation>
+    </message>
+    <message>
+        <source>any text</source>
+        <translation>un testo qualsiasi</translation>
+    </message>
+    <message>
+        <source>one of some labels</source>
+        <translation>una di alcune etichette</translation>
+    </message>
+    <message>
+        <source>JSON by a schema</source>
+        <translation>JSON secondo uno schema</translation>
+    </message>
+    <message>
+        <source>Labels, one on each line</source>
+        <translation>Etichette, una per riga</translation>
+    </message>
+    <message>
+        <source>One label on each line</source>
+        <translation>Un’etichetta per riga</translation>
+    </message>
+    <message>
+        <source>As in the run&apos;s data</source>
+        <translation>Come nei dati dell’esecuzione</translation>
+    </message>
+    <message>
+        <source>JSON schema</source>
+        <translation>Schema JSON</translation>
+    </message>
+    <message>
+        <source>From a file…</source>
+        <translation>Da un file…</translation>
+    </message>
+    <message>
+        <source>The answer is one of: {labels}</source>
+        <translation>La risposta è una di: {labels}</translation>
+    </message>
+    <message>
+        <source>The answer is JSON that fits the schema.</source>
+        <translation>La risposta è JSON conforme allo schema.</translation>
+    </message>
+    <message>
+        <source>Choose a JSON schema</source>
+        <translation>Scegli uno schema JSON</translation>
+    </message>
+    <message>
+        <source>JSON files (*.json)</source>
+        <translation>File JSON (*.json)</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>Tutti i file (*)</translation>
+    </message>
+</context>
+<context>
+    <name>Azure</name>
+    <message>
+        <source>Signing in to Azure.</source>
+        <translation>Accesso ad Azure.</translation>
+    </message>
+    <message>
+        <source>Looking at the workspace.</source>
+        <translation>Controllo dell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>Looking for checkpoints of the job before.</source>
+        <translation>Ricerca dei checkpoint del processo precedente.</translation>
+    </message>
+    <message>
+        <source>Packing the job.</source>
+        <translation>Preparazione del processo.</translation>
+    </message>
+    <message>
+        <source>Uploading what the job needs.</source>
+        <translation>Caricamento di ciò che serve al processo.</translation>
+    </message>
+    <message>
+        <source>Waiting for Azure ML to take the job.</source>
+        <translation>In attesa che Azure ML accetti il processo.</translation>
+    </message>
+    <message>
+        <source>Azure ML starts the job.</source>
+        <translation>Azure ML avvia il processo.</translation>
+    </message>
+    <message>
+        <source>Azure ML starts the machines.</source>
+        <translation>Azure ML avvia le macchine.</translation>
+    </message>
+    <message>
+        <source>Azure ML builds the environment; the first time this takes a while.</source>
+        <translation>Azure ML costruisce l’ambiente; la prima volta richiede un po’ di tempo.</translation>
+    </message>
+    <message>
+        <source>Queued: the compute is busy, or its machines are starting.</source>
+        <translation>In coda: il calcolo è occupato o le sue macchine si stanno avviando.</translation>
+    </message>
+    <message>
+        <source>Azure ML stores the results.</source>
+        <translation>Azure ML salva i risultati.</translation>
+    </message>
+    <message>
+        <source>Fetching the results.</source>
+        <translation>Scaricamento dei risultati.</translation>
+    </message>
+    <message>
+        <source>Submitted.</source>
+        <translation>Inviato.</translation>
+    </message>
+    <message>
+        <source>Login</source>
+        <translation>Accesso</translation>
+    </message>
+    <message>
+        <source>Workspace</source>
+        <translation>Area di lavoro</translation>
+    </message>
+    <message>
+        <source>Datastores</source>
+        <translation>Archivi dati</translation>
+    </message>
+    <message>
+        <source>Compute</source>
+        <translation>Calcolo</translation>
+    </message>
+    <message>
+        <source>Quota</source>
+        <translation>Quota</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Dati</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modello</translation>
+    </message>
+    <message>
+        <source>Image</source>
+        <translation>Immagine</translation>
+    </message>
+    <message>
+        <source>Subscription</source>
+        <translation>Sottoscrizione</translation>
+    </message>
+    <message>
+        <source>Its id, as “az account show --query id” prints it.</source>
+        <translation>Il suo id, come lo stampa «az account show --query id».</translation>
+    </message>
+    <message>
+        <source>Resource group</source>
+        <translation>Gruppo di risorse</translation>
+    </message>
+    <message>
+        <source>The one that holds the workspace.</source>
+        <translation>Quello che contiene l’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>The name that the studio shows at its top.</source>
+        <translation>Il nome che lo studio mostra in alto.</translation>
+    </message>
+    <message>
+        <source>Sign in with</source>
+        <translation>Accedi con</translation>
+    </message>
+    <message>
+        <source>How this computer signs in; no password is kept here.</source>
+        <translation>Come accede questo computer; qui non si conserva alcuna password.</translation>
+    </message>
+    <message>
+        <source>az login (command line)</source>
+        <translation>az login (riga di comando)</translation>
+    </message>
+    <message>
+        <source>the browser</source>
+        <translation>il browser</translation>
+    </message>
+    <message>
+        <source>this machine&apos;s managed identity</source>
+        <translation>l’identità gestita di questa macchina</translation>
+    </message>
+    <message>
+        <source>A cluster, or a Kubernetes cluster attached through Azure Arc.</source>
+        <translation>Un cluster, o un cluster Kubernetes collegato con Azure Arc.</translation>
+    </message>
+    <message>
+        <source>Instance type</source>
+        <translation>Tipo di istanza</translation>
+    </message>
+    <message>
+        <source>Only for Kubernetes: what the job&apos;s pods get.</source>
+        <translation>Solo per Kubernetes: ciò che ricevono i pod del processo.</translation>
+    </message>
+    <message>
+        <source>Machines</source>
+        <translation>Macchine</translation>
+    </message>
+    <message>
+        <source>So many train together.</source>
+        <translation>Tante si addestrano insieme.</translation>
+    </message>
+    <message>
+        <source>GPUs of each machine</source>
+        <translation>GPU per macchina</translation>
+    </message>
+    <message>
+        <source>0 trains on processors.</source>
+        <translation>Con 0 si addestra sui processori.</translation>
+    </message>
+    <message>
+        <source>Time limit in hours</source>
+        <translation>Limite di tempo in ore</translation>
+    </message>
+    <message>
+        <source>The job is ended after so long.</source>
+        <translation>Dopo tanto tempo il processo viene terminato.</translation>
+    </message>
+    <message>
+        <source>Data from</source>
+        <translation>Dati da</translation>
+    </message>
+    <message>
+        <source>Where the data is in Azure already, the file of the page Data is a sample of it: it serves template and preview.</source>
+        <translation>Se i dati sono già in Azure, il file della pagina Dati ne è un campione: serve al modello di prompt e all’anteprima.</translation>
+    </message>
+    <message>
+        <source>this computer (uploaded)</source>
+        <translation>questo computer (caricati)</translation>
+    </message>
+    <message>
+        <source>a datastore or data asset</source>
+        <translation>un archivio o un asset di dati</translation>
+    </message>
+    <message>
+        <source>Address of the data</source>
+        <translation>Indirizzo dei dati</translation>
+    </message>
+    <message>
+        <source>A path of a datastore, a data asset (azureml:NAME:VERSION, or a registry&apos;s), or abfss:// of a Data Lake.</source>
+        <translation>Un percorso di un archivio, un asset di dati (azureml:NOME:VERSIONE, o di un registro), o abfss:// di un Data Lake.</translation>
+    </message>
+    <message>
+        <source>The address is</source>
+        <translation>L’indirizzo è</translation>
+    </message>
+    <message>
+        <source>One file, or a folder of them.</source>
+        <translation>Un solo file, o una cartella di file.</translation>
+    </message>
+    <message>
+        <source>a file</source>
+        <translation>un file</translation>
+    </message>
+    <message>
+        <source>a folder</source>
+        <translation>una cartella</translation>
+    </message>
+    <message>
+        <source>Model from</source>
+        <translation>Modello da</translation>
+    </message>
+    <message>
+        <source>A model of the hub is fetched by the job, one of this computer uploaded.</source>
+        <translation>Un modello dell’hub lo scarica il processo; uno di questo computer viene caricato.</translation>
+    </message>
+    <message>
+        <source>the page Model</source>
+        <translation>la pagina Modello</translation>
+    </message>
+    <message>
+        <source>a registry or workspace</source>
+        <translation>un registro o un’area di lavoro</translation>
+    </message>
+    <message>
+        <source>Address of the model</source>
+        <translation>Indirizzo del modello</translation>
+    </message>
+    <message>
+        <source>With its version, so that another run trains the same one.</source>
+        <translation>Con la versione, così un’altra esecuzione addestra lo stesso.</translation>
+    </message>
+    <message>
+        <source>It is stored as</source>
+        <translation>È conservato come</translation>
+    </message>
+    <message>
+        <source>As the model&apos;s page in the studio says.</source>
+        <translation>Come dice la pagina del modello nello studio.</translation>
+    </message>
+    <message>
+        <source>plain files (custom)</source>
+        <translation>file semplici (custom)</translation>
+    </message>
+    <message>
+        <source>Datastore for the results</source>
+        <translation>Archivio dei risultati</translation>
+    </message>
+    <message>
+        <source>They are written there and fetched from there.</source>
+        <translation>Si scrivono lì e da lì si scaricano.</translation>
+    </message>
+    <message>
+        <source>Experiment</source>
+        <translation>Esperimento</translation>
+    </message>
+    <message>
+        <source>Under this name the studio lists the job.</source>
+        <translation>Con questo nome lo studio elenca il processo.</translation>
+    </message>
+    <message>
+        <source>Base image</source>
+        <translation>Immagine di base</translation>
+    </message>
+    <message>
+        <source>Of the environment; empty: one of Azure ML&apos;s own.</source>
+        <translation>Dell’ambiente; vuoto: una di Azure ML.</translation>
+    </message>
+    <message>
+        <source>The job acts as</source>
+        <translation>Il processo agisce come</translation>
+    </message>
+    <message>
+        <source>Needed where it reads a vault, or data without a key.</source>
+        <translation>Serve se legge un key vault, o dati senza chiave.</translation>
+    </message>
+    <message>
+        <source>nobody in particular</source>
+        <translation>nessuno in particolare</translation>
+    </message>
+    <message>
+        <source>the compute&apos;s managed identity</source>
+        <translation>l’identità gestita del calcolo</translation>
+    </message>
+    <message>
+        <source>you</source>
+        <translation>te</translation>
+    </message>
+    <message>
+        <source>Key vault with the hub&apos;s token</source>
+        <translation>Key vault con il token dell’hub</translation>
+    </message>
+    <message>
+        <source>For models with a licence to accept. Never the token itself.</source>
+        <translation>Per i modelli con una licenza da accettare. Mai il token stesso.</translation>
+    </message>
+    <message>
+        <source>Name of the secret</source>
+        <translation>Nome del segreto</translation>
+    </message>
+    <message>
+        <source>Under this name the vault holds the token.</source>
+        <translation>Con questo nome il vault custodisce il token.</translation>
+    </message>
+    <message>
+        <source>Or a workspace connection</source>
+        <translation>O una connessione dell’area di lavoro</translation>
+    </message>
+    <message>
+        <source>The name of one that holds the token, instead of a vault.</source>
+        <translation>Il nome di una che custodisce il token, al posto di un vault.</translation>
+    </message>
+    <message>
+        <source>This is a token, and it was not taken over: it must stand in no file. Store it in a key vault, and name the vault.</source>
+        <translation>Questo è un token e non è stato accettato: non deve stare in alcun file. Mettilo in un key vault e indica il vault.</translation>
+    </message>
+</context>
+<context>
+    <name>AzureCard</name>
+    <message>
+        <source>the whole run is a job there; its curves, log and model come back here</source>
+        <translation>l’intera esecuzione è un processo lì; curve, registro e modello tornano qui</translation>
+    </message>
+    <message>
+        <source>Azure&apos;s packages are not installed, so no job can be started from here.</source>
+        <translation>I pacchetti di Azure non sono installati: da qui non si può avviare alcun processo.</translation>
+    </message>
+    <message>
+        <source>Install them and start Phi-3 Studio again: {command}</source>
+        <translation>Installali e riavvia Phi-3 Studio: {command}</translation>
+    </message>
+    <message>
+        <source>Copy the command</source>
+        <translation>Copia il comando</translation>
+    </message>
+    <message>
+        <source>More settings</source>
+        <translation>Altre impostazioni</translation>
+    </message>
+    <message>
+        <source>Nothing secret is kept here: the login stays with Azure&apos;s own tools, and a token in its vault.</source>
+        <translation>Qui non si conserva nulla di segreto: l’accesso resta agli strumenti di Azure, e un token nel suo vault.</translation>
+    </message>
+    <message>
+        <source>Fewer settings</source>
+        <translation>Meno impostazioni</translation>
+    </message>
+</context>
+<context>
+    <name>AzureCheck</name>
+    <message>
+        <source>Check</source>
+        <translation>Controlla</translation>
+    </message>
+    <message>
+        <source>Looks for what is missing: login, workspace, compute, …</source>
+        <translation>Cerca ciò che manca: accesso, area di lavoro, calcolo, …</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Cancel the check</source>
+        <translation>Annulla il controllo</translation>
+    </message>
+    <message>
+        <source>Export files for az ml…</source>
+        <translation>Esporta i file per az ml…</translation>
+    </message>
+    <message>
+        <source>job.yml, environment and code, for those who create the job by hand.</source>
+        <translation>job.yml, ambiente e codice, per chi crea il processo a mano.</translation>
+    </message>
+    <message>
+        <source>Writing the files…</source>
+        <translation>Scrittura dei file…</translation>
+    </message>
+    <message>
+        <source>The files are in {folder}.</source>
+        <translation>I file sono in {folder}.</translation>
+    </message>
+    <message>
+        <source>README.txt there says how to create the job.</source>
+        <translation>Lì, README.txt dice come creare il processo.</translation>
+    </message>
+    <message>
+        <source>Choose a folder for the job&apos;s files</source>
+        <translation>Scegli una cartella per i file del processo</translation>
+    </message>
+    <message>
+        <source>Asking Azure…</source>
+        <translation>Domando ad Azure…</translation>
+    </message>
+    <message>
+        <source>Nothing is missing.</source>
+        <translation>Non manca nulla.</translation>
+    </message>
+    <message>
+        <source>Something is missing.</source>
+        <translation>Manca qualcosa.</translation>
+    </message>
+    <message>
+        <source>The check was cancelled.</source>
+        <translation>Il controllo è stato annullato.</translation>
     </message>
 </context>
 <context>
@@ -171,6 +771,10 @@
         <source>Choose a folder with an exported model</source>
         <translation>Scegli una cartella con un modello esportato</translation>
     </message>
+    <message>
+        <source>What the answer shall be held to is not right yet: see Settings.</source>
+        <translation>Il vincolo della risposta non è ancora corretto: vedi Impostazioni.</translation>
+    </message>
 </context>
 <context>
     <name>CheckCard</name>
@@ -290,6 +894,65 @@
     <message>
         <source>Try again</source>
         <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>CloudCard</name>
+    <message>
+        <source>Job in Azure ML</source>
+        <translation>Processo in Azure ML</translation>
+    </message>
+    <message>
+        <source>Open in the studio</source>
+        <translation>Apri nello studio</translation>
+    </message>
+    <message>
+        <source>The job&apos;s page, in the browser.</source>
+        <translation>La pagina del processo, nel browser.</translation>
+    </message>
+    <message>
+        <source>Copy the job&apos;s name</source>
+        <translation>Copia il nome del processo</translation>
+    </message>
+    <message>
+        <source>Running on {where}.</source>
+        <translation>In esecuzione su {where}.</translation>
+    </message>
+    <message>
+        <source>Starting…</source>
+        <translation>Avvio…</translation>
+    </message>
+    <message>
+        <source>Done on {where}; the results are here.</source>
+        <translation>Concluso su {where}; i risultati sono qui.</translation>
+    </message>
+    <message>
+        <source>Not followed at the moment.</source>
+        <translation>Al momento non è seguito.</translation>
+    </message>
+    <message>
+        <source>Cancelled.</source>
+        <translation>Annullato.</translation>
+    </message>
+    <message>
+        <source>Ended with an error.</source>
+        <translation>Terminato con un errore.</translation>
+    </message>
+    <message>
+        <source>Keep this computer on until the job was submitted.</source>
+        <translation>Tieni acceso questo computer finché il processo non è stato inviato.</translation>
+    </message>
+    <message>
+        <source>This window may be closed and the computer switched off: the job goes on, and is taken up again from this page.</source>
+        <translation>Puoi chiudere la finestra e spegnere il computer: il processo continua, e si riprende da questa pagina.</translation>
+    </message>
+    <message>
+        <source>The job goes on in Azure ML and costs what it costs. Resume takes it up again; Cancel ends it there.</source>
+        <translation>Il processo continua in Azure ML e ha il suo costo. Riprendi torna a seguirlo; Annulla lo termina anche lì.</translation>
+    </message>
+    <message>
+        <source>Resume takes the job up again if it still goes on. Otherwise it submits a new one, which goes on from the last checkpoint that the old one left.</source>
+        <translation>Riprendi torna a seguire il processo, se continua ancora. Altrimenti ne invia uno nuovo, che prosegue dall’ultimo checkpoint lasciato dal vecchio.</translation>
     </message>
 </context>
 <context>
@@ -1563,6 +2226,14 @@
         <translation>Usa lettere, cifre, punti e trattini.</translation>
     </message>
     <message>
+        <source>The starter model that comes with the program is damaged.</source>
+        <translation>Il modello iniziale fornito con il programma è danneggiato.</translation>
+    </message>
+    <message>
+        <source>Install Phi-3 Studio again; your runs, models and settings stay.</source>
+        <translation>Installa di nuovo Phi-3 Studio; esecuzioni, modelli e impostazioni restano.</translation>
+    </message>
+    <message>
         <source>The model&apos;s chat template rewrites earlier turns.</source>
         <translation>Il modello di chat riscrive i turni precedenti.</translation>
     </message>
@@ -1775,8 +2446,384 @@
         <translation>Le righe di un passo non si possono dividere fra nodi e GPU.</translation>
     </message>
     <message>
+        <source>The subscription of Azure is missing.</source>
+        <translation>Manca la sottoscrizione di Azure.</translation>
+    </message>
+    <message>
+        <source>Write the id that “az account show --query id” prints.</source>
+        <translation>Scrivi l’id che stampa «az account show --query id».</translation>
+    </message>
+    <message>
+        <source>The resource group of the workspace is missing.</source>
+        <translation>Manca il gruppo di risorse dell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>The studio shows it on the workspace&apos;s page.</source>
+        <translation>Lo studio lo mostra nella pagina dell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>The name of the workspace is missing.</source>
+        <translation>Manca il nome dell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>The studio shows it at its top.</source>
+        <translation>Lo studio lo mostra in alto.</translation>
+    </message>
+    <message>
+        <source>The compute is missing.</source>
+        <translation>Manca il calcolo.</translation>
+    </message>
+    <message>
+        <source>Write the name of a cluster; the studio lists them under Compute.</source>
+        <translation>Scrivi il nome di un cluster; lo studio li elenca sotto Calcolo.</translation>
+    </message>
+    <message>
+        <source>The address of the data in Azure is missing.</source>
+        <translation>Manca l’indirizzo dei dati in Azure.</translation>
+    </message>
+    <message>
+        <source>Write it, or let the file of this computer be uploaded.</source>
+        <translation>Scrivilo, o lascia che si carichi il file di questo computer.</translation>
+    </message>
+    <message>
+        <source>The address of the model in Azure is missing.</source>
+        <translation>Manca l’indirizzo del modello in Azure.</translation>
+    </message>
+    <message>
+        <source>Write it, or take the model of the page Model.</source>
+        <translation>Scrivilo, o usa il modello della pagina Modello.</translation>
+    </message>
+    <message>
+        <source>This is no subscription&apos;s id.</source>
+        <translation>Questo non è l’id di una sottoscrizione.</translation>
+    </message>
+    <message>
+        <source>This cannot be a name in Azure ML.</source>
+        <translation>Questo non può essere un nome in Azure ML.</translation>
+    </message>
+    <message>
+        <source>Use letters, digits and dashes, as the studio shows the name.</source>
+        <translation>Usa lettere, cifre e trattini, come lo studio mostra il nome.</translation>
+    </message>
+    <message>
+        <source>This is neither a data asset nor a path of a datastore or a Data Lake.</source>
+        <translation>Questo non è né un asset di dati né un percorso di un archivio o di un Data Lake.</translation>
+    </message>
+    <message>
+        <source>Write azureml://datastores/STORE/paths/FILE, azureml:NAME:VERSION, or abfss:// and the path.</source>
+        <translation>Scrivi azureml://datastores/ARCHIVIO/paths/FILE, azureml:NOME:VERSIONE, o abfss:// e il percorso.</translation>
+    </message>
+    <message>
+        <source>This is no model of Azure ML.</source>
+        <translation>Questo non è un modello di Azure ML.</translation>
+    </message>
+    <message>
+        <source>Write azureml://registries/REGISTRY/models/MODEL/versions/N or azureml:MODEL:N.</source>
+        <translation>Scrivi azureml://registries/REGISTRO/models/MODELLO/versions/N o azureml:MODELLO:N.</translation>
+    </message>
+    <message>
+        <source>The model is named without a version.</source>
+        <translation>Il modello è indicato senza versione.</translation>
+    </message>
+    <message>
+        <source>Add /versions/N; the model&apos;s page in the studio lists them.</source>
+        <translation>Aggiungi /versions/N; la pagina del modello nello studio le elenca.</translation>
+    </message>
+    <message>
+        <source>The place of the hub&apos;s token is not right.</source>
+        <translation>Il luogo del token dell’hub non è corretto.</translation>
+    </message>
+    <message>
+        <source>Name a vault (https://NAME.vault.azure.net) or a connection, and let the job act as a managed identity.</source>
+        <translation>Indica un vault (https://NOME.vault.azure.net) o una connessione, e fai agire il processo come identità gestita.</translation>
+    </message>
+    <message>
         <source>Choose a multiple of them as batch size.</source>
         <translation>Scegli come batch un loro multiplo.</translation>
+    </message>
+    <message>
+        <source>Azure&apos;s packages are not installed.</source>
+        <translation>I pacchetti di Azure non sono installati.</translation>
+    </message>
+    <message>
+        <source>Install them; the page Target shows the command.</source>
+        <translation>Installali; la pagina Destinazione mostra il comando.</translation>
+    </message>
+    <message>
+        <source>A package that the job needs is not installed here.</source>
+        <translation>Un pacchetto che serve al processo non è installato qui.</translation>
+    </message>
+    <message>
+        <source>Install Phi-3 Studio again; the details name it.</source>
+        <translation>Reinstalla Phi-3 Studio; i dettagli lo indicano.</translation>
+    </message>
+    <message>
+        <source>The version of a package that the job needs is not known.</source>
+        <translation>La versione di un pacchetto che serve al processo non è nota.</translation>
+    </message>
+    <message>
+        <source>This copy of the program does not hold its own source, which the job needs.</source>
+        <translation>Questa copia del programma non contiene il proprio codice, che serve al processo.</translation>
+    </message>
+    <message>
+        <source>Start Phi-3 Studio from its source.</source>
+        <translation>Avvia Phi-3 Studio dal suo codice sorgente.</translation>
+    </message>
+    <message>
+        <source>The folder exists already and is not empty.</source>
+        <translation>La cartella esiste già e non è vuota.</translation>
+    </message>
+    <message>
+        <source>Choose a new folder.</source>
+        <translation>Scegli una cartella nuova.</translation>
+    </message>
+    <message>
+        <source>Files cannot be given to a job by a pattern.</source>
+        <translation>A un processo non si possono dare file con caratteri jolly.</translation>
+    </message>
+    <message>
+        <source>Name the folder or each file, or put them into a datastore.</source>
+        <translation>Indica la cartella o ogni file, o mettili in un archivio.</translation>
+    </message>
+    <message>
+        <source>You are not signed in to Azure, or the login has expired.</source>
+        <translation>Non hai effettuato l’accesso ad Azure, o l’accesso è scaduto.</translation>
+    </message>
+    <message>
+        <source>Sign in (az login) and try again; a job that was submitted goes on meanwhile.</source>
+        <translation>Accedi (az login) e riprova; un processo già inviato intanto continua.</translation>
+    </message>
+    <message>
+        <source>You may not do this in the workspace.</source>
+        <translation>Non hai il permesso di farlo nell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>Ask its owner for the role “AzureML Data Scientist”.</source>
+        <translation>Chiedi al proprietario il ruolo «AzureML Data Scientist».</translation>
+    </message>
+    <message>
+        <source>Azure did not find what is named here.</source>
+        <translation>Azure non ha trovato ciò che è indicato qui.</translation>
+    </message>
+    <message>
+        <source>Compare subscription, resource group and workspace with the studio.</source>
+        <translation>Confronta sottoscrizione, gruppo di risorse e area di lavoro con lo studio.</translation>
+    </message>
+    <message>
+        <source>The workspace has no such datastore.</source>
+        <translation>L’area di lavoro non ha un archivio con questo nome.</translation>
+    </message>
+    <message>
+        <source>Correct its name; workspaceblobstore is always one.</source>
+        <translation>Correggi il nome; workspaceblobstore c’è sempre.</translation>
+    </message>
+    <message>
+        <source>Files cannot be read from a datastore of this kind.</source>
+        <translation>Da un archivio di questo tipo non si possono leggere file.</translation>
+    </message>
+    <message>
+        <source>Name a blob datastore, such as workspaceblobstore.</source>
+        <translation>Indica un archivio blob, come workspaceblobstore.</translation>
+    </message>
+    <message>
+        <source>The workspace has no such compute.</source>
+        <translation>L’area di lavoro non ha un calcolo con questo nome.</translation>
+    </message>
+    <message>
+        <source>Correct its name; the studio lists them under Compute.</source>
+        <translation>Correggi il nome; lo studio li elenca sotto Calcolo.</translation>
+    </message>
+    <message>
+        <source>The compute is stopped.</source>
+        <translation>Il calcolo è fermo.</translation>
+    </message>
+    <message>
+        <source>Start it in the studio, or use a cluster, which starts by itself.</source>
+        <translation>Avvialo nello studio, o usa un cluster, che si avvia da solo.</translation>
+    </message>
+    <message>
+        <source>The compute is not usable.</source>
+        <translation>Il calcolo non è utilizzabile.</translation>
+    </message>
+    <message>
+        <source>Look at it in the studio, or choose another.</source>
+        <translation>Guardalo nello studio, o scegline un altro.</translation>
+    </message>
+    <message>
+        <source>The instance type does not fit the compute.</source>
+        <translation>Il tipo di istanza non è adatto al calcolo.</translation>
+    </message>
+    <message>
+        <source>Choose one that it has; only Kubernetes has any.</source>
+        <translation>Scegline uno che possiede; li ha solo Kubernetes.</translation>
+    </message>
+    <message>
+        <source>The machines of the compute have fewer GPUs than are wanted.</source>
+        <translation>Le macchine del calcolo hanno meno GPU di quelle richieste.</translation>
+    </message>
+    <message>
+        <source>Choose another compute, or lower the number of GPUs.</source>
+        <translation>Scegli un altro calcolo, o riduci il numero di GPU.</translation>
+    </message>
+    <message>
+        <source>The cluster has fewer machines than are wanted.</source>
+        <translation>Il cluster ha meno macchine di quelle richieste.</translation>
+    </message>
+    <message>
+        <source>Lower their number, or let the cluster grow.</source>
+        <translation>Riducine il numero, o fai crescere il cluster.</translation>
+    </message>
+    <message>
+        <source>The quota of the subscription does not suffice.</source>
+        <translation>La quota della sottoscrizione non basta.</translation>
+    </message>
+    <message>
+        <source>Ask for more under “Usage + quotas” in the portal, or use a smaller machine.</source>
+        <translation>Chiedine di più in «Utilizzo e quote» nel portale, o usa una macchina più piccola.</translation>
+    </message>
+    <message>
+        <source>There is no such data asset.</source>
+        <translation>Non c’è un asset di dati con questo nome.</translation>
+    </message>
+    <message>
+        <source>Correct its name and version.</source>
+        <translation>Correggi il nome e la versione.</translation>
+    </message>
+    <message>
+        <source>The data asset is of another type.</source>
+        <translation>L’asset di dati è di un altro tipo.</translation>
+    </message>
+    <message>
+        <source>Say whether it is a file or a folder.</source>
+        <translation>Indica se è un file o una cartella.</translation>
+    </message>
+    <message>
+        <source>There is no such model of that version.</source>
+        <translation>Non c’è un modello con questo nome e questa versione.</translation>
+    </message>
+    <message>
+        <source>Correct its address; the model&apos;s page in the studio shows it.</source>
+        <translation>Correggi l’indirizzo; la pagina del modello nello studio lo mostra.</translation>
+    </message>
+    <message>
+        <source>There is no such base image.</source>
+        <translation>Non c’è un’immagine di base con questo nome.</translation>
+    </message>
+    <message>
+        <source>Correct it, or leave it empty for the default.</source>
+        <translation>Correggila, o lascia vuoto per quella predefinita.</translation>
+    </message>
+    <message>
+        <source>The job was submitted.</source>
+        <translation>Il processo è stato inviato.</translation>
+    </message>
+    <message>
+        <source>The job has begun to compute.</source>
+        <translation>Il processo ha cominciato a calcolare.</translation>
+    </message>
+    <message>
+        <source>Going on with the job.</source>
+        <translation>Si continua con il processo.</translation>
+    </message>
+    <message>
+        <source>The job before has ended without a result: a new one takes its place.</source>
+        <translation>Il processo precedente è finito senza risultato: uno nuovo prende il suo posto.</translation>
+    </message>
+    <message>
+        <source>The job goes on in Azure ML; Resume follows it again.</source>
+        <translation>Il processo continua in Azure ML; Riprendi torna a seguirlo.</translation>
+    </message>
+    <message>
+        <source>Azure answers again.</source>
+        <translation>Azure risponde di nuovo.</translation>
+    </message>
+    <message>
+        <source>The job is cancelled.</source>
+        <translation>Il processo viene annullato.</translation>
+    </message>
+    <message>
+        <source>The job was cancelled in Azure ML.</source>
+        <translation>Il processo è stato annullato in Azure ML.</translation>
+    </message>
+    <message>
+        <source>The job could not be cancelled. It may go on and cost money.</source>
+        <translation>Non è stato possibile annullare il processo. Può continuare e costare denaro.</translation>
+    </message>
+    <message>
+        <source>Cancel it again, or in the studio.</source>
+        <translation>Annullalo di nuovo, o nello studio.</translation>
+    </message>
+    <message>
+        <source>Azure cannot be reached.</source>
+        <translation>Azure non è raggiungibile.</translation>
+    </message>
+    <message>
+        <source>Check the network. A job that was submitted goes on meanwhile.</source>
+        <translation>Controlla la rete. Un processo già inviato intanto continua.</translation>
+    </message>
+    <message>
+        <source>Azure asks to wait: too many requests were made.</source>
+        <translation>Azure chiede di aspettare: ci sono state troppe richieste.</translation>
+    </message>
+    <message>
+        <source>A job that was submitted goes on meanwhile.</source>
+        <translation>Un processo già inviato intanto continua.</translation>
+    </message>
+    <message>
+        <source>Azure has a fault of its own at the moment.</source>
+        <translation>Al momento Azure ha un guasto suo.</translation>
+    </message>
+    <message>
+        <source>Try again later; a job that was submitted goes on meanwhile.</source>
+        <translation>Riprova più tardi; un processo già inviato intanto continua.</translation>
+    </message>
+    <message>
+        <source>Azure refused the request.</source>
+        <translation>Azure ha rifiutato la richiesta.</translation>
+    </message>
+    <message>
+        <source>Correct what it names; Check on the page Target tells what is missing.</source>
+        <translation>Correggi ciò che indica; Controlla, nella pagina Destinazione, dice che cosa manca.</translation>
+    </message>
+    <message>
+        <source>Azure&apos;s packages failed.</source>
+        <translation>I pacchetti di Azure hanno fallito.</translation>
+    </message>
+    <message>
+        <source>Look at the workspace in the studio; Check on the page Target tells what is missing.</source>
+        <translation>Guarda l’area di lavoro nello studio; Controlla, nella pagina Destinazione, dice che cosa manca.</translation>
+    </message>
+    <message>
+        <source>The job is not in the workspace any more.</source>
+        <translation>Il processo non è più nell’area di lavoro.</translation>
+    </message>
+    <message>
+        <source>Start the run anew.</source>
+        <translation>Avvia di nuovo l’esecuzione.</translation>
+    </message>
+    <message>
+        <source>The job failed before the training could tell why.</source>
+        <translation>Il processo è fallito prima che l’addestramento potesse dire perché.</translation>
+    </message>
+    <message>
+        <source>Its log below may say why; often the environment could not be built or an input not be mounted.</source>
+        <translation>Il registro qui sotto può dire perché; spesso non si è potuto costruire l’ambiente o collegare un dato.</translation>
+    </message>
+    <message>
+        <source>The job left no results, or their list cannot be read.</source>
+        <translation>Il processo non ha lasciato risultati, o il loro elenco non è leggibile.</translation>
+    </message>
+    <message>
+        <source>Look at the job&apos;s outputs in the studio; if they are not there, start the run anew.</source>
+        <translation>Guarda gli output del processo nello studio; se non ci sono, avvia di nuovo l’esecuzione.</translation>
+    </message>
+    <message>
+        <source>The job&apos;s results are damaged.</source>
+        <translation>I risultati del processo sono danneggiati.</translation>
+    </message>
+    <message>
+        <source>Resume the run to fetch them again; if it stays so, start it anew.</source>
+        <translation>Riprendi l’esecuzione per scaricarli di nuovo; se resta così, avviala da capo.</translation>
     </message>
     <message>
         <source>The text is longer than what the model can hold.</source>
@@ -1793,6 +2840,22 @@
     <message>
         <source>Choose a completed run, or a folder with genai_config.json.</source>
         <translation>Scegli un’esecuzione completata, o una cartella con genai_config.json.</translation>
+    </message>
+    <message>
+        <source>The labels are empty.</source>
+        <translation>Le etichette sono vuote.</translation>
+    </message>
+    <message>
+        <source>Name at least one label, one on each line.</source>
+        <translation>Indica almeno un’etichetta, una per riga.</translation>
+    </message>
+    <message>
+        <source>The JSON schema cannot be used.</source>
+        <translation>Lo schema JSON non si può usare.</translation>
+    </message>
+    <message>
+        <source>Correct it; not every keyword is supported.</source>
+        <translation>Correggilo; non tutte le parole chiave sono supportate.</translation>
     </message>
     <message>
         <source>This model was trained on conversations, not on a template.</source>
@@ -2031,8 +3094,8 @@
         <translation>C’è {gpu}, ma è installata la variante per CPU.</translation>
     </message>
     <message>
-        <source>Install the cuda flavour to train on the GPU.</source>
-        <translation>Installa la variante cuda per addestrare sulla GPU.</translation>
+        <source>Install the runtime pack for NVIDIA GPUs under Settings to train on it.</source>
+        <translation>Per usarla installa il pacchetto per GPU NVIDIA nelle Impostazioni.</translation>
     </message>
     <message>
         <source>The disk is nearly full: {free} are free.</source>
@@ -2190,12 +3253,112 @@
         <source>Choose something that it has.</source>
         <translation>Scegli qualcosa che ha.</translation>
     </message>
+    <message>
+        <source>There is no runtime pack of this name.</source>
+        <translation>Non esiste un pacchetto con questo nome.</translation>
+    </message>
+    <message>
+        <source>The only pack is cuda.</source>
+        <translation>L’unico pacchetto è cuda.</translation>
+    </message>
+    <message>
+        <source>There is no runtime pack for this system.</source>
+        <translation>Per questo sistema non c’è un pacchetto.</translation>
+    </message>
+    <message>
+        <source>It exists for Linux and Windows on x86-64 processors.</source>
+        <translation>Esiste per Linux e Windows con processori x86-64.</translation>
+    </message>
+    <message>
+        <source>The runtime pack is being installed or removed already.</source>
+        <translation>Il pacchetto per la GPU è già in fase di installazione o rimozione.</translation>
+    </message>
+    <message>
+        <source>Wait for it, or cancel it in the other window.</source>
+        <translation>Attendi la fine, oppure annulla nell’altra finestra.</translation>
+    </message>
+    <message>
+        <source>The runtime pack is in use.</source>
+        <translation>Il pacchetto per la GPU è in uso.</translation>
+    </message>
+    <message>
+        <source>Wait for the run, close the chat, and try again.</source>
+        <translation>Attendi la fine dell’esecuzione, chiudi la chat e riprova.</translation>
+    </message>
+    <message>
+        <source>The program uv, which installs runtime packs, is missing.</source>
+        <translation>Manca il programma uv, che installa i pacchetti.</translation>
+    </message>
+    <message>
+        <source>The disk has too little room for the runtime pack.</source>
+        <translation>Sul disco non c’è abbastanza spazio per il pacchetto per la GPU.</translation>
+    </message>
+    <message>
+        <source>Free some space, or move the app home to a larger disk.</source>
+        <translation>Libera spazio, oppure sposta la cartella dell’app su un disco più grande.</translation>
+    </message>
+    <message>
+        <source>The disk became full.</source>
+        <translation>Il disco si è riempito.</translation>
+    </message>
+    <message>
+        <source>Free some space and install again: what has arrived is kept.</source>
+        <translation>Libera spazio e installa di nuovo: ciò che è arrivato è conservato.</translation>
+    </message>
+    <message>
+        <source>The server with the packages cannot be reached.</source>
+        <translation>Il server dei pacchetti non è raggiungibile.</translation>
+    </message>
+    <message>
+        <source>Look at the connection and install again: what has arrived is kept.</source>
+        <translation>Controlla la connessione e installa di nuovo: ciò che è arrivato è conservato.</translation>
+    </message>
+    <message>
+        <source>The runtime pack could not be installed.</source>
+        <translation>Non è stato possibile installare il pacchetto per la GPU.</translation>
+    </message>
+    <message>
+        <source>Install again: what has arrived is kept. A file whose hash is not the expected one was not used.</source>
+        <translation>Installa di nuovo: ciò che è arrivato è conservato. Un file con un hash diverso da quello atteso non è stato usato.</translation>
+    </message>
+    <message>
+        <source>Everything has arrived, but the libraries cannot be loaded.</source>
+        <translation>È arrivato tutto, ma le librerie non si caricano.</translation>
+    </message>
+    <message>
+        <source>Update the NVIDIA driver, or remove the pack and install it again. Until then the CPU is used.</source>
+        <translation>Aggiorna il driver NVIDIA, oppure togli il pacchetto e installalo di nuovo. Fino ad allora si usa la CPU.</translation>
+    </message>
+    <message>
+        <source>The runtime pack for the NVIDIA GPU is broken, so the CPU is used.</source>
+        <translation>Il pacchetto per la GPU NVIDIA è danneggiato: si usa la CPU.</translation>
+    </message>
+    <message>
+        <source>Repair it under Settings.</source>
+        <translation>Riparalo nelle Impostazioni.</translation>
+    </message>
+    <message>
+        <source>The runtime pack for the NVIDIA GPU cannot be used, so the CPU is used.</source>
+        <translation>Il pacchetto per la GPU NVIDIA non è utilizzabile: si usa la CPU.</translation>
+    </message>
+    <message>
+        <source>The list of releases cannot be read.</source>
+        <translation>L’elenco delle versioni non si può leggere.</translation>
+    </message>
+    <message>
+        <source>Look at the connection and ask again.</source>
+        <translation>Controlla la connessione e riprova.</translation>
+    </message>
 </context>
 <context>
     <name>EstimateCard</name>
     <message>
         <source>What it will take</source>
         <translation>Che cosa richiede</translation>
+    </message>
+    <message>
+        <source>The job runs on machines of Azure ML: this computer&apos;s memory and speed say nothing of it. It is ended after the time limit of the page Target.</source>
+        <translation>Il processo gira su macchine di Azure ML: memoria e velocità di questo computer non ne dicono nulla. Viene terminato dopo il limite di tempo della pagina Destinazione.</translation>
     </message>
     <message>
         <source>Known as soon as data, model and machine are.</source>
@@ -2645,6 +3808,10 @@
         <source>Settings</source>
         <translation>Impostazioni</translation>
     </message>
+    <message>
+        <source>version {version} is there</source>
+        <translation>è uscita la versione {version}</translation>
+    </message>
     <message numerus="yes">
         <source>%Ln run(s) still going on</source>
         <translation>
@@ -2698,6 +3865,14 @@
         <source>Choose a model folder</source>
         <translation>Scegli la cartella di un modello</translation>
     </message>
+    <message>
+        <source>Train in Azure ML</source>
+        <translation>Addestra in Azure ML</translation>
+    </message>
+    <message>
+        <source>The job there fetches the model by itself.</source>
+        <translation>Lì il processo scarica il modello da solo.</translation>
+    </message>
 </context>
 <context>
     <name>ModelsPage</name>
@@ -2744,6 +3919,10 @@
     <message>
         <source>not on this computer yet: a run fetches it by itself</source>
         <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
+    </message>
+    <message>
+        <source>comes with the program</source>
+        <translation>fornito con il programma</translation>
     </message>
     <message>
         <source>Fine-tune</source>
@@ -2884,8 +4063,8 @@
         <translation>Dati, modelli, chat e registri sono file nella tua cartella.</translation>
     </message>
     <message>
-        <source>Only what you ask for is downloaded: a base model that is not here yet, or a data set that you name.</source>
-        <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, o un insieme di dati che indichi.</translation>
+        <source>Only what you ask for is downloaded: a base model that is not here yet, a data set that you name, the libraries for an NVIDIA GPU.</source>
+        <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, un insieme di dati che indichi, le librerie per una GPU NVIDIA.</translation>
     </message>
     <message>
         <source>Open the whole list</source>
@@ -2917,6 +4096,33 @@
             <numerusform>e %Ln precedente</numerusform>
             <numerusform>e %Ln precedenti</numerusform>
         </translation>
+    </message>
+</context>
+<context>
+    <name>ProgressCard</name>
+    <message>
+        <source>Progress</source>
+        <translation>Avanzamento</translation>
+    </message>
+    <message>
+        <source>Waiting for its turn</source>
+        <translation>In attesa del suo turno</translation>
+    </message>
+    <message>
+        <source>Starting</source>
+        <translation>Avvio</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>Step {step} of {total}</source>
+        <translation>Passo {step} di {total}</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>ancora {time}</translation>
     </message>
 </context>
 <context>
@@ -3361,6 +4567,10 @@
         <translation>token al secondo</translation>
     </message>
     <message>
+        <source>on the job&apos;s machine</source>
+        <translation>sulla macchina del processo</translation>
+    </message>
+    <message>
         <source>of {size}</source>
         <translation>su {size}</translation>
     </message>
@@ -3394,6 +4604,10 @@
     <message>
         <source>Chat</source>
         <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Stop following</source>
+        <translation>Smetti di seguire</translation>
     </message>
     <message>
         <source>Pausing…</source>
@@ -3468,6 +4682,10 @@
         <translation>Annullare questa esecuzione?</translation>
     </message>
     <message>
+        <source>Its job in Azure ML is cancelled as well, and costs no more.</source>
+        <translation>Anche il suo processo in Azure ML viene annullato e non costa più.</translation>
+    </message>
+    <message>
         <source>The training stops. What it has reached is kept, and it can be resumed.</source>
         <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
     </message>
@@ -3478,6 +4696,109 @@
     <message>
         <source>Cancel the run</source>
         <translation>Annulla l’esecuzione</translation>
+    </message>
+</context>
+<context>
+    <name>RuntimeCard</name>
+    <message>
+        <source>NVIDIA GPU</source>
+        <translation>GPU NVIDIA</translation>
+    </message>
+    <message>
+        <source>Training and chat on an NVIDIA GPU need libraries that are not a part of the program. They are fetched once, each is compared with its known hash, and they are kept in the app home, also when the program is updated.</source>
+        <translation>Addestramento e chat su una GPU NVIDIA richiedono librerie che non fanno parte del programma. Si scaricano una volta, ognuna è confrontata con il suo hash noto, e restano nella cartella dell’app anche quando il programma si aggiorna.</translation>
+    </message>
+    <message>
+        <source>Progress of the installation</source>
+        <translation>Avanzamento dell’installazione</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Cancel the installation</source>
+        <translation>Annulla l’installazione</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Togli</translation>
+    </message>
+    <message>
+        <source>Remove the runtime pack</source>
+        <translation>Togli il pacchetto per la GPU</translation>
+    </message>
+    <message>
+        <source>ending…</source>
+        <translation>sto terminando…</translation>
+    </message>
+    <message>
+        <source>Remove the runtime pack?</source>
+        <translation>Togliere il pacchetto per la GPU?</translation>
+    </message>
+    <message>
+        <source>{size} are free again, and runs use the processor. It can be fetched anew at any time.</source>
+        <translation>Si liberano {size} e le esecuzioni usano il processore. Si può scaricare di nuovo in ogni momento.</translation>
+    </message>
+    <message>
+        <source>making the environment…</source>
+        <translation>sto preparando l’ambiente…</translation>
+    </message>
+    <message>
+        <source>trying the libraries…</source>
+        <translation>sto provando le librerie…</translation>
+    </message>
+    <message>
+        <source>{packages} of {all} packages · {done} of {total}</source>
+        <translation>{packages} di {all} pacchetti · {done} di {total}</translation>
+    </message>
+    <message>
+        <source>Installed. Every run that starts from now can use the GPU.</source>
+        <translation>Installato. Ogni esecuzione avviata da ora può usare la GPU.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Continua</translation>
+    </message>
+    <message>
+        <source>Renew</source>
+        <translation>Rinnova</translation>
+    </message>
+    <message>
+        <source>Repair</source>
+        <translation>Ripara</translation>
+    </message>
+    <message>
+        <source>Install {size}</source>
+        <translation>Installa {size}</translation>
+    </message>
+    <message>
+        <source>This installation has them itself.</source>
+        <translation>Questa installazione le contiene già.</translation>
+    </message>
+    <message>
+        <source>Not installed: {size} to fetch, {disk} on the disk afterwards.</source>
+        <translation>Non installato: {size} da scaricare, poi {disk} sul disco.</translation>
+    </message>
+    <message>
+        <source>Begun: {size} are here and are kept.</source>
+        <translation>Iniziato: {size} sono già qui e restano.</translation>
+    </message>
+    <message>
+        <source>Installed, {size}.</source>
+        <translation>Installato, {size}.</translation>
+    </message>
+    <message>
+        <source>Installed, {size}. It works; newer libraries are there.</source>
+        <translation>Installato, {size}. Funziona; ci sono librerie più recenti.</translation>
+    </message>
+    <message>
+        <source>Broken, so the processor is used: {damage}.</source>
+        <translation>Danneggiato, quindi si usa il processore: {damage}.</translation>
+    </message>
+    <message>
+        <source>Made for another version of the program, so the processor is used.</source>
+        <translation>Fatto per un’altra versione del programma, quindi si usa il processore.</translation>
     </message>
 </context>
 <context>
@@ -3823,22 +5144,6 @@
         <source>The language changes at the next start.</source>
         <translation>La lingua cambia al prossimo avvio.</translation>
     </message>
-    <message>
-        <source>About</source>
-        <translation>Informazioni</translation>
-    </message>
-    <message>
-        <source>Fine-tunes small language models with Microsoft Olive, on your own computer. Free software under the MIT licence.</source>
-        <translation>Addestra piccoli modelli linguistici con Microsoft Olive, sul tuo computer. Software libero con licenza MIT.</translation>
-    </message>
-    <message>
-        <source>Qt {version} and PySide6 are used under the LGPL, version 3.</source>
-        <translation>Qt {version} e PySide6 sono usati secondo la LGPL, versione 3.</translation>
-    </message>
-    <message>
-        <source>Versions and devices</source>
-        <translation>Versioni e dispositivi</translation>
-    </message>
 </context>
 <context>
     <name>Skeleton</name>
@@ -4086,6 +5391,48 @@
         <source>Becomes</source>
         <translation>Diventa</translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln machine(s)</source>
+        <translation>
+            <numerusform>%Ln macchina</numerusform>
+            <numerusform>%Ln macchine</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln GPU(s) each</source>
+        <translation>
+            <numerusform>%Ln GPU ciascuna</numerusform>
+            <numerusform>%Ln GPU ciascuna</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>without GPUs</source>
+        <translation>senza GPU</translation>
+    </message>
+    <message>
+        <source>Workspace</source>
+        <translation>Area di lavoro</translation>
+    </message>
+    <message>
+        <source>Compute</source>
+        <translation>Calcolo</translation>
+    </message>
+    <message>
+        <source>Data in Azure</source>
+        <translation>Dati in Azure</translation>
+    </message>
+    <message>
+        <source>Model in Azure</source>
+        <translation>Modello in Azure</translation>
+    </message>
+    <message>
+        <source>{hours} hours</source>
+        <translation>{hours} ore</translation>
+    </message>
+    <message>
+        <source>Time limit</source>
+        <translation>Limite di tempo</translation>
+    </message>
     <message>
         <source>Data</source>
         <translation>Dati</translation>
@@ -4207,8 +5554,8 @@
         <translation>GPU NVIDIA (CUDA)</translation>
     </message>
     <message>
-        <source>the whole run is a job in the workspace of the recipe</source>
-        <translation>l’intera esecuzione è un lavoro nell’area indicata dalla ricetta</translation>
+        <source>machines in the cloud, for what this computer cannot do</source>
+        <translation>macchine nel cloud, per ciò che questo computer non può fare</translation>
     </message>
     <message>
         <source>runs on every computer, without a driver</source>
@@ -4896,29 +6243,6 @@
     <message>
         <source>More passes and larger matrices, for the last few per cent.</source>
         <translation>Più passaggi e matrici più grandi, per gli ultimi punti.</translation>
-    </message>
-</context>
-<context>
-    <name>_ProgressCard</name>
-    <message>
-        <source>Progress</source>
-        <translation>Avanzamento</translation>
-    </message>
-    <message>
-        <source>Waiting for its turn</source>
-        <translation>In attesa del suo turno</translation>
-    </message>
-    <message>
-        <source>Starting</source>
-        <translation>Avvio</translation>
-    </message>
-    <message>
-        <source>Step {step} of {total}</source>
-        <translation>Passo {step} di {total}</translation>
-    </message>
-    <message>
-        <source>{time} left</source>
-        <translation>ancora {time}</translation>
     </message>
 </context>
 <context>

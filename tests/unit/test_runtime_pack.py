@@ -32,8 +32,9 @@ from phi3studio.domain.runtime_pack import (
 from phi3studio.runs import runtime_pack
 from phi3studio.runs.downloads import DownloadLog
 from phi3studio.runs.paths import Home
-from phi3studio.runs.runtime_pack import PackPlace, pack_source, pack_status, remove_pack
+from phi3studio.runs.runtime_pack import pack_status, remove_pack
 from phi3studio.runs.runtime_pack_install import find_uv, install_pack
+from phi3studio.runs.runtime_pack_place import PackPlace, pack_source
 from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE, runtime_for, runtime_for_service
 from tests.package_index import PackageIndex, library, write_lock
 

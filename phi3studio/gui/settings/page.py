@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal, qVersion
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout
 
-from phi3studio import __version__
+from phi3studio.gui.about.card import AboutCard
 from phi3studio.gui.context import Context
 from phi3studio.gui.settings.computing_card import ComputingCard
 from phi3studio.gui.settings.folders_card import FoldersCard
 from phi3studio.gui.settings.privacy_card import PrivacyCard
+from phi3studio.gui.settings.runtime_card import RuntimeCard
 from phi3studio.gui.settings.token_card import TokenCard
-from phi3studio.gui.widgets.basic import Button, Card, Finding, label, row
+from phi3studio.gui.widgets.basic import Card, Finding, label
 from phi3studio.gui.widgets.page import Columns, Page
 
 
@@ -30,16 +31,22 @@ class SettingsPage(Page):
         self.privacy = PrivacyCard(context)
         columns.left.addWidget(self._look())
         columns.left.addWidget(ComputingCard(context))
+        self.runtime = RuntimeCard(context)
+        columns.left.addWidget(self.runtime)
         columns.left.addWidget(self.folders)
         columns.left.addWidget(TokenCard(context))
         columns.left.addStretch(1)
         columns.right.addWidget(self.privacy)
-        columns.right.addWidget(self._about())
+        self.about = AboutCard(context)
+        self.about.doctor_wanted.connect(self.doctor_wanted)
+        columns.right.addWidget(self.about)
         columns.right.addStretch(1)
 
     def entered(self) -> None:
         self.folders.look()
         self.privacy.look()
+        self.runtime.look()
+        self.about.look()
 
     def _look(self) -> Card:
         card = Card(self.tr("Look and language"))
@@ -81,33 +88,6 @@ class SettingsPage(Page):
         )
         self._later.hide()
         card.body.addWidget(self._later)
-        return card
-
-    def _about(self) -> Card:
-        card = Card(self.tr("About"))
-        card.body.addWidget(label(f"Phi-3 Studio {__version__}", "strong"))
-        card.body.addWidget(
-            label(
-                self.tr(
-                    "Fine-tunes small language models with Microsoft Olive, on your own computer. "
-                    "Free software under the MIT licence."
-                ),
-                "muted",
-                wrap=True,
-            )
-        )
-        card.body.addWidget(
-            label(
-                self.tr("Qt {version} and PySide6 are used under the LGPL, version 3.").format(
-                    version=qVersion()
-                ),
-                "small",
-                wrap=True,
-            )
-        )
-        doctor = Button(self._context.theme, self.tr("Versions and devices"), icon="doctor")
-        doctor.clicked.connect(self.doctor_wanted)
-        card.body.addLayout(row(doctor, 1))
         return card
 
     def _take_theme(self, index: int) -> None:

@@ -30,8 +30,8 @@ class PrivacyCard(Card):
             self.tr("Nothing leaves this computer: no telemetry, no account, no cloud."),
             self.tr("Data, models, chats and logs are files in your own folder."),
             self.tr(
-                "Only what you ask for is downloaded: a base model that is not here yet, or a "
-                "data set that you name."
+                "Only what you ask for is downloaded: a base model that is not here yet, a data "
+                "set that you name, the libraries for an NVIDIA GPU."
             ),
         ):
             self.body.addWidget(Finding(context.theme, "good", text))

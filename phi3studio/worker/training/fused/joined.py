@@ -139,7 +139,8 @@ class _Group:
         )
         self._input = x
         self._outputs = {
-            number: output.view(*x.shape[:-1], output.shape[-1]) for number, output in enumerate(outputs)
+            number: output.view(*x.shape[:-1], output.shape[-1])
+            for number, output in enumerate(outputs)
         }
 
 

@@ -1,0 +1,1 @@
+"""What this program is: version, build, licences, the newest release."""

@@ -1,0 +1,91 @@
+"""A double click on a recipe: the wizard shows it, and nothing starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.rooms import Rooms, Services
+from phi3studio.gui.single import SingleInstance
+from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.gui.wizard.page import WizardPage
+from phi3studio.runs.recipes import SUFFIX, read_recipe, write_recipe
+from tests.gui.conftest import SAMPLE
+from tests.worker.running import tiny_recipe
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    """A recipe with its rows beside it, as a user gets it from someone else."""
+    folder = tmp_path / "da Müller"
+    folder.mkdir()
+    (folder / "rows.jsonl").write_bytes(SAMPLE.read_bytes())
+    file = folder / f"tone{SUFFIX}"
+    write_recipe(tiny_recipe(Path("starter"), folder / "rows.jsonl", name="tone"), file)
+    return file
+
+
+def wizard(window: MainWindow) -> WizardPage:
+    page = window.page("new")
+    assert isinstance(page, WizardPage)
+    return page
+
+
+def test_a_recipe_file_is_yaml_with_paths_beside_it(recipe: Path) -> None:
+    assert "source: rows.jsonl" in recipe.read_text("utf-8")
+    read = read_recipe(recipe)
+    assert isinstance(read, Recipe)
+    assert read.data is not None
+    assert read.data.source == str(recipe.parent / "rows.jsonl")
+
+
+def test_it_is_shown_in_the_wizard(
+    make_window: Callable[..., MainWindow], recipe: Path, qtbot: QtBot
+) -> None:
+    window = make_window()
+    window.open_file(str(recipe))
+    qtbot.waitUntil(lambda: wizard(window).session.draft.name == "tone", timeout=5000)
+    assert window.current is wizard(window)
+    assert wizard(window).session.draft.source.source == str(recipe.parent / "rows.jsonl")
+    assert window.runs.live_count() == 0
+
+
+def test_it_waits_for_a_window_that_is_not_furnished(
+    context, services: Services, make_window: Callable[..., MainWindow], recipe: Path, qtbot: QtBot
+) -> None:
+    window = MainWindow(context.theme, context.preferences)
+    qtbot.addWidget(window)
+    window.open_file(str(recipe))
+    window.furnish(Rooms(context, services))
+    qtbot.waitUntil(lambda: wizard(window).session.draft.name == "tone", timeout=5000)
+
+
+def test_a_file_that_is_no_recipe_is_said_to_be_none(
+    make_window: Callable[..., MainWindow], tmp_path: Path, qtbot: QtBot
+) -> None:
+    file = tmp_path / f"broken{SUFFIX}"
+    file.write_text("data: [")
+    window = make_window()
+    window.open_file(str(file))
+    qtbot.waitUntil(lambda: bool(wizard(window).findChildren(ErrorState)), timeout=5000)
+    assert window.current is wizard(window)
+    assert wizard(window).session.draft.name == ""
+
+
+def test_a_second_start_hands_its_file_to_the_first(
+    qapp, tmp_path: Path, recipe: Path, qtbot: QtBot
+) -> None:
+    first = SingleInstance(tmp_path)
+    assert first.first()
+    with qtbot.waitSignal(first.called, timeout=5000) as heard:
+        assert not SingleInstance(tmp_path).first(str(recipe))
+    assert heard.args == [str(recipe)]
+    with qtbot.waitSignal(first.called, timeout=5000) as heard:
+        assert not SingleInstance(tmp_path).first()
+    assert heard.args == [""]
+    first.close()
