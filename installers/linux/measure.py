@@ -34,7 +34,7 @@ data:
   template: {prompt: "### Text: {phrase}\\n### The tone is:\\n", completion: "{tone}"}
 model: {source: starter}
 method: {rank: 16, alpha: 32}
-training: {max_steps: 40, batch_size: 8, evaluations: 0, precision: float32}
+training: {max_steps: 12, batch_size: 8, evaluations: 0, precision: float32}
 """
 
 

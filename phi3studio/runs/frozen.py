@@ -50,6 +50,12 @@ def clean_environment(environment: MutableMapping[str, str], folder: Path) -> No
                 environment[name] = kept
             elif name != "PATH":
                 del environment[name]
+    if sys.platform == "win32":
+        import ctypes
+
+        # The bootloader's folder for libraries, which child processes inherit as well. Python adds
+        # ours by itself.
+        ctypes.windll.kernel32.SetDllDirectoryW(None)
 
 
 def _without(value: str, folder: Path) -> str:
