@@ -1,9 +1,12 @@
-"""Faster layers for training on a GPU: the same sums in fewer passes over the memory.
+"""Faster layers for training: the same sums in fewer passes over the memory.
 
 A plain PEFT model spends more than half of a step outside of its matrix products: adapters in
-float32, attention with a dense mask, norms and activations in many small kernels, logits of the
-whole vocabulary kept in float32. :func:`fuse` replaces these parts in place; the parameters, and
-so checkpoints and adapters, stay what they were.
+float32, attention with a dense mask, norms and activations in many small steps, logits of the
+whole vocabulary kept in float32, on a CPU also dropout. :func:`fuse` replaces these parts in place;
+the parameters, and so checkpoints and adapters, stay what they were.
+
+On both kinds of devices: ``lora``, ``elementwise`` and ``loss``. On a GPU: ``attention`` and Triton's
+``kernels``. On a CPU: ``rows`` and ``row_attention``, ``joined``, ``on_cpu`` and ``last_layer``.
 """
 
 from phi3studio.worker.training.fused.attach import Fused, collate_fused, fuse

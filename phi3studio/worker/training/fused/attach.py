@@ -120,7 +120,7 @@ def fuse(model: Any) -> Fused:
             _ = kernels and fuse_attention(module)
         else:
             norms += fuse_norm(module)
-    if (kernels or not on_gpu) and base.config.model_type in _USUAL_ROTARY:
+    if kernels or (not on_gpu and base.config.model_type in _USUAL_ROTARY):
         fuse_rotary(base)
     head = _is_plain_head(base)
     return Fused(
