@@ -5,8 +5,9 @@ float32, attention with a dense mask, norms and activations in many small steps,
 whole vocabulary kept in float32, on a CPU also dropout. :func:`fuse` replaces these parts in place;
 the parameters, and so checkpoints and adapters, stay what they were.
 
-On both kinds of devices: ``lora``, ``elementwise`` and ``loss``. On a GPU: ``attention`` and Triton's
-``kernels``. On a CPU: ``rows`` and ``row_attention``, ``joined``, ``on_cpu`` and ``last_layer``.
+On both kinds of devices: ``lora``, ``elementwise`` and ``loss``. On a GPU: ``attention`` and
+``kernels``, which are Triton's. On a CPU: ``rows``, ``row_attention``, ``joined``, ``on_cpu`` and
+``last_layer``.
 """
 
 from phi3studio.worker.training.fused.attach import Fused, collate_fused, fuse
