@@ -370,7 +370,8 @@ def test_olive_alone_trains_the_adapter_of_a_run(
 ) -> None:
     if changes.get("kind") == "qlora":
         pytest.importorskip("bitsandbytes")
-    recipe = tiny_recipe(tiny_phi3, phrases, warmup=0.1, **changes)
+    # Without dropout, whose random draws differ: the program draws several values from one number.
+    recipe = tiny_recipe(tiny_phi3, phrases, warmup=0.1, dropout=0, **changes)
     out = tmp_path / "out"
     export_olive(recipe, out)
     log = olive_run(out)

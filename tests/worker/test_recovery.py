@@ -73,8 +73,8 @@ if "attempt" in sys.orig_argv:
                 run(module)
                 original = module.PackedTrainer.compute_loss
                 def compute_loss(self, model, inputs, *args, **kwargs):
-                    rows = int((inputs["position_ids"] == 0).sum())
-                    tokens = inputs["input_ids"].numel()
+                    lengths = inputs["rows"].lengths
+                    rows, tokens = len(lengths), sum(lengths)
                     import resource
                     if model.training and (
                         self.state.global_step >= 3
