@@ -307,6 +307,7 @@ def test_run_shows_its_course_and_ends_with_the_figures(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_run_as_json_prints_one_document(home, studio, recipe_file) -> None:
     said = studio("run", recipe_file(max_steps=2), "--json")
     assert said.code == 0, said.out
@@ -315,6 +316,7 @@ def test_run_as_json_prints_one_document(home, studio, recipe_file) -> None:
     assert said.document["metrics"].keys() == {"base", "merged", "exported"}
 
 
+@pytest.mark.slow
 def test_a_detached_run_is_cancelled_from_another_command(
     home, studio: Studio, recipe_file
 ) -> None:

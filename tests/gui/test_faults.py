@@ -120,6 +120,7 @@ def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
     ended(run, qtbot)
 
 
+@pytest.mark.slow
 def test_the_program_is_killed_in_mid_run_and_started_again(
     make_window: Make, home: Home, tiny_phi3: Path, phrases: Path, qtbot: QtBot
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtb
     assert column.transcript.turns == ()
 
 
+@pytest.mark.slow
 def test_the_base_model_is_exported_once_and_answers_beside_the_tuned_one(
     chat: ChatPage, tuned: RunFolder, context: Context, qtbot: QtBot
 ) -> None:

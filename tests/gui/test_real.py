@@ -183,6 +183,7 @@ def test_wrong_and_huge_files_are_explained(
     assert page._summary.text()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     wizard: WizardPage, qtbot: QtBot, make_window: Make, context: Context
 ) -> None:
@@ -216,6 +217,7 @@ def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot
     assert json.loads(review._text.toPlainText())["passes"]
 
 
+@pytest.mark.slow
 def test_the_estimate_is_measured_by_a_dry_run(wizard: WizardPage, qtbot: QtBot) -> None:
     wizard.session.edit("data", split={"limit": 8})
     wizard.session.edit("tuning", training={"max_steps": 6, "evaluations": 0})

@@ -142,6 +142,7 @@ def test_a_step_count_that_the_evaluations_do_not_divide_ends_with_one(
     assert sorted(evaluated(run)) == [3, 6, 7]
 
 
+@pytest.mark.slow
 def test_training_stops_when_evaluations_are_no_better(start_run, overfitted) -> None:
     found = list(evaluated(overfitted).values())
     recipe = overfitted.recipe()

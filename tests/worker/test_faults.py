@@ -114,7 +114,7 @@ def test_a_learning_rate_that_explodes_keeps_the_last_good_checkpoint(
         accumulation=1,
         learning_rate=1.0,
         max_grad_norm=1e9,
-        alpha=1e4,
+        alpha=1e18,
         warmup=0.9,
         schedule="constant",
         checkpoint_minutes=1e-6,

@@ -106,6 +106,7 @@ def limited(tmp_path, monkeypatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
+@pytest.mark.slow
 def test_a_failed_allocation_halves_the_batch_and_goes_on_from_the_checkpoint(
     limited, start_run, tiny_phi3, phrases
 ) -> None:

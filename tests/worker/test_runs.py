@@ -589,7 +589,7 @@ def test_an_interrupted_terminal_counts_as_cancel(start_run, tiny_phi3, phrases)
 
 def test_a_training_that_diverges_fails_with_advice(start_run, tiny_phi3, phrases) -> None:
     recipe = tiny_recipe(
-        tiny_phi3, phrases, max_steps=60, learning_rate=1.0, max_grad_norm=1e9, alpha=1e6
+        tiny_phi3, phrases, max_steps=60, learning_rate=1.0, max_grad_norm=1e9, alpha=1e38
     )
     run = start_run(recipe)
     assert wait_for_end(run) == "failed"

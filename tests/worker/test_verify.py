@@ -240,7 +240,9 @@ def test_verify_measures_again_and_says_the_same(run) -> None:
     code, document = verify(run)
     assert code == 0
     after = verdict_of(run)
-    assert after.model_dump(exclude={"models"}) == before.model_dump(exclude={"models"})
+    assert after.model_dump(exclude={"models", "kl"}) == before.model_dump(exclude={"models", "kl"})
+    # Sums of float32 in another order, where the machine gives other threads.
+    assert after.kl == pytest.approx(before.kl, rel=1e-3)
     for role, figures in before.models.items():
         assert after.models[role].score == figures.score
         assert after.models[role].perplexity == pytest.approx(figures.perplexity, rel=1e-6)
@@ -461,6 +463,7 @@ def test_the_reference_keeps_a_bounded_number_of_positions_from_all_rows(
 # --- auto -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_auto_keeps_the_smallest_preset_that_is_faithful(tiny_phi3, tmp_path, start_run) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", 40)
     recipe = tiny_recipe(

@@ -164,9 +164,10 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         loss, held_out = logs.get("loss"), logs.get("eval_loss")
         if loss is None and held_out is None:
             return
-        for value in (loss, held_out):
+        # A gradient without a value spoils the adapter also where the loss still has one.
+        for value in (loss, held_out, logs.get("grad_norm")):
             if value is not None and not math.isfinite(value):
-                raise _diverged(value, state.global_step)
+                raise _diverged(value if loss is None else loss, state.global_step)
         if loss is not None:
             self._look_for_explosion(loss, state.global_step)
         done = state.global_step - self._first_step
