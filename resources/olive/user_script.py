@@ -7,8 +7,8 @@ user_script of its data. It needs Olive 0.13 and what Olive needs, nothing else.
   stop token are. Nothing is padded: the rows of a batch lie one behind the other, and position
   ids that restart keep them from seeing each other.
 - The adapter's first weights are seeded, so that the same files give the same adapter. The program
-  that wrote this draws its dropout otherwise: without dropout the two adapters are the same, with it
-  they differ as those of two seeds do.
+  that wrote this draws its dropout otherwise: without dropout the two adapters are the same, with
+  it they differ as those of two seeds do.
 - The adapter is kept in the folder "adapter" beside this file.
 """
 
