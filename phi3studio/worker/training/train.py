@@ -169,7 +169,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             if value is not None and not math.isfinite(value):
                 raise _diverged(value if loss is None else loss, state.global_step)
         if loss is not None:
-            self._look_for_explosion(loss, state.global_step)
+            self._look_for_explosion(loss, logs.get("grad_norm"), state.global_step)
         done = state.global_step - self._first_step
         spent = time.monotonic() - self._begun_at
         left = (state.max_steps - state.global_step) * spent / done if done else None
@@ -189,11 +189,13 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
             )
         )
 
-    def _look_for_explosion(self, loss: float, step: int) -> None:
-        """Raise where the loss has left all that a model could say by chance, for good."""
+    def _look_for_explosion(self, loss: float, gradient: float | None, step: int) -> None:
+        """Raise where the loss has left all that a model could say by chance, for good, or where
+        the weights have: then a loss is there, and its gradient is exactly zero."""
         if self._usual is None:
             self._usual = loss
-        self._exploded = self._exploded + 1 if loss > _EXPLODED * max(self._usual, 1.0) else 0
+        gone = loss > _EXPLODED * max(self._usual, 1.0) or (gradient == 0.0 and loss > 0.0)
+        self._exploded = self._exploded + 1 if gone else 0
         if self._exploded >= _IN_A_ROW:
             raise _diverged(loss, step)
 
