@@ -7,19 +7,18 @@ diagonal, and all of them drop the same values of the input.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import MethodType
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
 
-from phi3studio.worker.training.fused.dropout import keep_mask
 from phi3studio.worker.training.fused.lora import (
+    Adapter,
     AdapterCopies,
+    adapted,
+    adapted_backward,
     adapter_of,
-    input_gradient,
-    product,
 )
 
 GROUPS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
@@ -48,66 +47,58 @@ class _JoinedLora(torch.autograd.Function):
         ranks: tuple[int, ...],
         *parameters: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        y = functional.linear(x, weight, bias)
-        if keep is not None:
-            x = torch.where(keep, x, 0.0)
-        inner = x @ a.T
-        y.addmm_(inner, b.T, alpha=scale)
-        ctx.save_for_backward(x, weight, inner, a, b, keep)
-        ctx.scale, ctx.widths, ctx.ranks = scale, widths, ranks
+        ctx.widths, ctx.ranks = widths, ranks
+        y = adapted(ctx, x, weight, bias, a, b, scale, keep)
         return torch.split(y, list(widths), dim=1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x, weight, inner, a, b, keep = ctx.saved_tensors
-        dy = torch.cat(gradients, dim=1)
-        d_inner = (dy @ b).mul_(ctx.scale)
-        dx = input_gradient(dy, weight, d_inner, a, keep) if ctx.needs_input_grad[0] else None
-        das = torch.split(product(d_inner.T, x), ctx.ranks)
-        db = product(dy.T, inner).mul_(ctx.scale)
+        dx, joined, db = adapted_backward(ctx, torch.cat(gradients, dim=1))
+        das = torch.split(joined, list(ctx.ranks))
         found: list[torch.Tensor] = []
-        row = column = 0
-        for da, width, rank in zip(das, ctx.widths, ctx.ranks, strict=True):
-            found += (da, db[row : row + width, column : column + rank])
-            row, column = row + width, column + rank
+        for da, block in zip(das, _diagonal(ctx.widths, ctx.ranks), strict=True):
+            found += (da, db[block])
         return dx, *(None,) * 8, *found
+
+
+def _diagonal(widths: Sequence[int], ranks: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Where each layer's B stands in the joined one: its rows and columns."""
+    row = column = 0
+    for width, rank in zip(widths, ranks, strict=True):
+        yield slice(row, row + width), slice(column, column + rank)
+        row, column = row + width, column + rank
 
 
 class _Group:
     """The layers of one group; whichever is called first computes for all."""
 
-    def __init__(self, layers: Sequence[Any], copies: AdapterCopies) -> None:
+    def __init__(
+        self, layers: Sequence[Any], adapters: Sequence[Adapter], copies: AdapterCopies
+    ) -> None:
         self._plain = [layer.forward for layer in layers]
         self._layers = tuple(layers)
         self._input: torch.Tensor | None = None
         self._outputs: dict[int, torch.Tensor] = {}
         bases = [layer.base_layer for layer in layers]
-        adapters = [adapter_of(layer) for layer in layers]
-        first = adapters[0]
-        assert first is not None
-        self._scale, self._dropped = first.scale, first.dropout
+        self._first = adapters[0]
         self._widths = tuple(base.out_features for base in bases)
-        self._ranks = tuple(adapter.a.shape[0] for adapter in adapters if adapter)
+        self._ranks = tuple(adapter.a.shape[0] for adapter in adapters)
         self._parameters = tuple(
-            parameter for adapter in adapters if adapter for parameter in (adapter.a, adapter.b)
+            parameter for adapter in adapters for parameter in (adapter.a, adapter.b)
         )
         with torch.no_grad():
             self._weight = torch.cat([base.weight for base in bases])
             biased = bases[0].bias is not None
             self._bias = torch.cat([base.bias for base in bases]) if biased else None
-            for base, part in zip(
-                bases, torch.split(self._weight, list(self._widths)), strict=True
-            ):
-                base.weight.data = part
+        parts = torch.split(self._weight, list(self._widths))
+        for base, part in zip(bases, parts, strict=True):
+            base.weight.data = part
         kind = self._weight.dtype
         self._a = torch.zeros(sum(self._ranks), bases[0].in_features, dtype=kind)
         self._b = torch.zeros(sum(self._widths), sum(self._ranks), dtype=kind)
-        row = column = 0
-        for adapter, width, rank in zip(adapters, self._widths, self._ranks, strict=True):
-            assert adapter is not None
-            copies.keep(adapter.a, self._a[column : column + rank])
-            copies.keep(adapter.b, self._b[row : row + width, column : column + rank])
-            row, column = row + width, column + rank
+        for adapter, block in zip(adapters, _diagonal(self._widths, self._ranks), strict=True):
+            copies.keep(adapter.a, self._a[block[1]])
+            copies.keep(adapter.b, self._b[block])
 
     def __call__(self, number: int, x: torch.Tensor) -> torch.Tensor:
         layer = self._layers[number]
@@ -122,9 +113,8 @@ class _Group:
         return output
 
     def _compute(self, x: torch.Tensor, training: bool) -> None:
-        flat, keep, scale = x.reshape(-1, x.shape[-1]), None, self._scale
-        if self._dropped and training:
-            keep, scale = keep_mask(flat, self._dropped), scale / (1.0 - self._dropped)
+        flat = x.reshape(-1, x.shape[-1])
+        keep, scale = self._first.dropping(flat, training)
         outputs = _JoinedLora.apply(  # type: ignore[no-untyped-call]
             flat,
             self._weight,
@@ -149,9 +139,10 @@ def fuse_groups(module: Any, copies: AdapterCopies) -> list[Any]:
     joined: list[Any] = []
     for names in GROUPS:
         layers: list[Any] = [getattr(module, name, None) for name in names]
-        if not _go_together(layers):
+        adapters = _adapters(layers)
+        if adapters is None:
             continue
-        group = _Group(layers, copies)
+        group = _Group(layers, adapters, copies)
         for number, layer in enumerate(layers):
 
             def forward(self: Any, x: torch.Tensor, at: int = number, all_: Any = group) -> Any:
@@ -162,19 +153,16 @@ def fuse_groups(module: Any, copies: AdapterCopies) -> list[Any]:
     return joined
 
 
-def _go_together(layers: Sequence[Any]) -> bool:
-    adapters = [adapter_of(layer) for layer in layers if layer is not None]
-    if len(adapters) != len(layers) or None in adapters:
-        return False
+def _adapters(layers: Sequence[Any]) -> list[Adapter] | None:
+    """The adapters of *layers*; ``None`` where these cannot be computed as one."""
+    found = [adapter_of(layer) for layer in layers if layer is not None]
+    adapters = [adapter for adapter in found if adapter is not None]
+    if len(adapters) != len(layers):
+        return None
+    bases = [layer.base_layer for layer in layers]
     kinds = {
-        (
-            layer.base_layer.bias is None,
-            layer.base_layer.weight.dtype,
-            adapter.scale,
-            adapter.dropout,
-        )
-        for layer, adapter in zip(layers, adapters, strict=True)
-        if adapter
+        (base.bias is None, base.weight.dtype, adapter.scale, adapter.dropout)
+        for base, adapter in zip(bases, adapters, strict=True)
     }
-    total = sum(adapter.a.shape[0] for adapter in adapters if adapter)
-    return len(kinds) == 1 and total <= _MOST_RANK
+    total = sum(adapter.a.shape[0] for adapter in adapters)
+    return adapters if len(kinds) == 1 and total <= _MOST_RANK else None

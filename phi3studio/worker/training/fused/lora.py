@@ -40,27 +40,46 @@ class _LoraLinear(torch.autograd.Function):
         scale: float,
         keep: torch.Tensor | None,
     ) -> torch.Tensor:
-        y = functional.linear(x, weight, bias)
-        if keep is not None:
-            x = torch.where(keep, x, 0.0)
-        inner = x @ a_copy.T
-        y.addmm_(inner, b_copy.T, alpha=scale)
-        ctx.save_for_backward(x, weight, inner, a_copy, b_copy, keep)
-        ctx.scale = scale
-        return y
+        return adapted(ctx, x, weight, bias, a_copy, b_copy, scale, keep)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x, weight, inner, a_copy, b_copy, keep = ctx.saved_tensors
-        (dy,) = gradients
-        d_inner = (dy @ b_copy).mul_(ctx.scale)
-        dx = input_gradient(dy, weight, d_inner, a_copy, keep) if ctx.needs_input_grad[0] else None
-        da = product(d_inner.T, x)
-        db = product(dy.T, inner).mul_(ctx.scale)
+        dx, da, db = adapted_backward(ctx, gradients[0])
         return dx, None, None, da, db, None, None, None, None
 
 
-def input_gradient(
+def adapted(
+    ctx: Any,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    scale: float,
+    keep: torch.Tensor | None,
+) -> torch.Tensor:
+    """A frozen layer's output with its adapter's added; *ctx* keeps what the gradients take."""
+    y = functional.linear(x, weight, bias)
+    if keep is not None:
+        x = torch.where(keep, x, 0.0)
+    inner = x @ a.T
+    y.addmm_(inner, b.T, alpha=scale)
+    ctx.save_for_backward(x, weight, inner, a, b, keep)
+    ctx.scale = scale
+    return y
+
+
+def adapted_backward(
+    ctx: Any, dy: torch.Tensor
+) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`."""
+    x, weight, inner, a, b, keep = ctx.saved_tensors
+    d_inner = (dy @ b).mul_(ctx.scale)
+    dx = _input_gradient(dy, weight, d_inner, a, keep) if ctx.needs_input_grad[0] else None
+    return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(ctx.scale)
+
+
+def _input_gradient(
     dy: torch.Tensor,
     weight: torch.Tensor,
     d_inner: torch.Tensor,
@@ -73,7 +92,7 @@ def input_gradient(
     return dx.add_(torch.where(keep, d_inner @ a, 0.0))
 
 
-def product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """A matrix product whose result is float32, without rounding in between where possible."""
     if left.is_cuda and left.dtype != torch.float32:
         return torch.mm(left, right, out_dtype=torch.float32)
@@ -112,6 +131,12 @@ class Adapter:
     scale: float
     dropout: float
 
+    def dropping(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor | None, float]:
+        """Which values of the input *x* stay (``None``: all), and the scale to make up for it."""
+        if not self.dropout or not training:
+            return None, self.scale
+        return keep_mask(x, self.dropout), self.scale / (1.0 - self.dropout)
+
 
 def adapter_of(layer: Any) -> Adapter | None:
     """The adapter of a PEFT *layer*; ``None`` where the layer does something else as well."""
@@ -142,9 +167,8 @@ def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
         if args or kwargs or self.disable_adapters or self.merged or not torch.is_grad_enabled():
             result: torch.Tensor = plain(x, *args, **kwargs)
             return result
-        flat, keep, scale = x.reshape(-1, x.shape[-1]), None, adapter.scale
-        if adapter.dropout and self.training:
-            keep, scale = keep_mask(flat, adapter.dropout), scale / (1.0 - adapter.dropout)
+        flat = x.reshape(-1, x.shape[-1])
+        keep, scale = adapter.dropping(flat, self.training)
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
             flat, base.weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
         )
