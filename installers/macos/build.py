@@ -10,16 +10,12 @@ app here in the same layout.
 
 from __future__ import annotations
 
-import argparse
 import os
 import plistlib
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from installers.icons import ICNS
 from installers.macos.info import APP, info
@@ -119,22 +115,3 @@ def _is_code(file: Path) -> bool:
     """Whether the file is Mach-O."""
     with file.open("rb") as content:
         return content.read(4) in (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-
-
-def main(arguments: list[str]) -> int:
-    """``python3 installers/macos/build.py BUNDLE OUT FLAVOUR``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("flavour", choices=("cpu",))
-    options = parser.parse_args(arguments)
-    try:
-        print(build(options.bundle, options.out, options.flavour))
-    except BuildError as exc:
-        print(f"Error: {exc}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from installers.icons import ICO
 from installers.product import (
@@ -122,22 +118,3 @@ def homepage() -> str:
     from phi3studio.domain.release import REPOSITORY
 
     return REPOSITORY
-
-
-def main(arguments: list[str]) -> int:
-    """``python3 installers/windows/build.py BUNDLE OUT FLAVOUR``."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("flavour", choices=("cpu", "directml"))
-    options = parser.parse_args(arguments)
-    try:
-        print(build(options.bundle, options.out, options.flavour))
-    except BuildError as exc:
-        print(f"Error: {exc}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
