@@ -8,10 +8,11 @@ time than all the rest of it.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from phi3studio.runs.files import read_object, write_json
 
 VERSION = 1
 _ALLOWED: dict[str, tuple[str, ...]] = {
@@ -46,7 +47,7 @@ class PreferencesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._value = self._read()
+        self._value = parse_preferences(read_object(path))
 
     @property
     def value(self) -> Preferences:
@@ -58,27 +59,15 @@ class PreferencesFile:
 
         A file that cannot be written is passed over: the window works without it.
         """
-        from phi3studio.runs.files import write_json
-
         changed = replace(self._value, **changes)
         if changed != self._value:
             self._value = changed
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                kept = self._values()
+                kept = read_object(self._path)
                 if kept.get("version", VERSION) != VERSION:
                     kept = {}
                 write_json(self._path, kept | {"version": VERSION, **asdict(changed)})
             except OSError:
                 return changed
         return self._value
-
-    def _read(self) -> Preferences:
-        return parse_preferences(self._values())
-
-    def _values(self) -> dict[str, Any]:
-        try:
-            values = json.loads(self._path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return values if isinstance(values, dict) else {}

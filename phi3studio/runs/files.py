@@ -34,6 +34,15 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """A file's JSON object; empty where it is not there, damaged or something else."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
 def new_folder(path: Path) -> bool:
     """Make the folder of an ``--out`` option if it is not there; returns whether it was made."""
     if path.is_dir():

@@ -6,13 +6,12 @@ this version does not know are kept when the file is written: another version ma
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from phi3studio.domain.errors import InputError
-from phi3studio.runs.files import write_json
+from phi3studio.runs.files import read_object, write_json
 from phi3studio.runs.paths import Home, user_home
 
 THREADS_VARIABLE = "PHI3STUDIO_THREADS"
@@ -69,11 +68,7 @@ def _change(home: Home, **changes: Any) -> Settings:
 
 
 def _values(home: Home) -> dict[str, Any]:
-    try:
-        values = json.loads((home.root / "settings.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return values if isinstance(values, dict) else {}
+    return read_object(home.root / "settings.json")
 
 
 def thread_limit() -> int | None:
