@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +34,12 @@ from tests.worker.test_azure_runs import (
     the_steps,
     training,
 )
+from tests.worker.test_azure_runs import clock as clock
 from tests.worker.test_azure_runs import results as results
+from tests.worker.test_azure_runs import standin as standin
 
 # The SDK uses marshmallow as it was before its release 4.
 pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
-
-
-@pytest.fixture
-def clock() -> FastClock:
-    return FastClock()
-
-
-@pytest.fixture
-def standin(
-    tmp_path: Path, clock: FastClock, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AzureStandIn]:
-    with AzureStandIn(tmp_path / "azure", clock.now) as made:
-        for name, value in made.environment().items():
-            monkeypatch.setenv(name, value)
-        yield made
 
 
 @pytest.fixture
