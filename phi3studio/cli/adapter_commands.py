@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from phi3studio.cli.exported import exported_run
 from phi3studio.cli.output import print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import Recipe, slugify
+
+if TYPE_CHECKING:
+    from phi3studio.domain.recipe import Recipe
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RunName = Annotated[
@@ -36,7 +38,7 @@ def list_adapters(run: RunName = "latest", as_json: Json = False) -> None:
         async with Service.start("chat") as service:
             return (await Chat(service).load(found.model)).adapters
 
-    names = asyncio.run(ask())
+    names = wait_for(ask())
     if as_json:
         print_json({"run": found.name, "adapters": list(names)})
         return
@@ -71,7 +73,7 @@ def add(
         async with Service.start("chat") as service:
             return await Chat(service).attach(found.model, folder, name or proposed)
 
-    names = asyncio.run(attach())
+    names = wait_for(attach())
     if as_json:
         print_json({"run": found.name, "adapters": list(names)})
         return
@@ -80,6 +82,7 @@ def add(
 
 def _adapter(given: str, base: Recipe) -> tuple[Path, str]:
     """The folder of an adapter and a name for it."""
+    from phi3studio.domain.recipe import slugify
     from phi3studio.runs.paths import user_home
     from phi3studio.runs.store import RunStore
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phi3studio.cli.output import print_json
+from phi3studio.cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
@@ -27,7 +27,7 @@ def check(recipe: RecipeFile, as_json: AsJson = False) -> int:
     """Tell what is missing for the recipe's job: login, workspace, compute, quota, image."""
     from phi3studio.runs.recipes import read_recipe
 
-    findings, good = asyncio.run(_check(read_recipe(recipe), as_json))
+    findings, good = wait_for(_check(read_recipe(recipe), as_json))
     if as_json:
         print_json({"ok": good, "findings": findings})
     elif good:
@@ -44,7 +44,7 @@ def export(
     """Write job.yml, environment and code for “az ml job create”."""
     from phi3studio.runs.recipes import read_recipe
 
-    result = asyncio.run(_export(read_recipe(recipe), out.expanduser().absolute()))
+    result = wait_for(_export(read_recipe(recipe), out.expanduser().absolute()))
     if as_json:
         print_json(result)
         return

@@ -5,7 +5,6 @@ They ask the same inspector service as the window, so both say the same.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _asked(ask: Callable[[Inspector], Awaitable[T]]) -> T:
         async with Service.start("inspector") as service:
             return await ask(Inspector(service))
 
-    return asyncio.run(inside())
+    return wait_for(inside())
 
 
 def _source(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from phi3studio.cli.output import duration, print_json, size
+from phi3studio.cli.waiting import wait_for
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")]
@@ -26,7 +26,7 @@ def estimate(
     from phi3studio.runs.recipes import read_recipe
 
     plain = read_recipe(recipe).to_json()
-    answer = asyncio.run(_asked("estimate", {"recipe": plain, "dry_run": dry_run}, as_json))
+    answer = wait_for(_asked("estimate", {"recipe": plain, "dry_run": dry_run}, as_json))
     if as_json:
         print_json(answer)
         return
@@ -54,7 +54,7 @@ def fit(
             f"{out} exists already.",
             "Name another file with --out, or delete it first.",
         )
-    answer = asyncio.run(_asked("fit", {"recipe": given.to_json()}, as_json))
+    answer = wait_for(_asked("fit", {"recipe": given.to_json()}, as_json))
     if out is not None:
         write_recipe(parse_recipe(answer["recipe"]), out)
     if as_json:

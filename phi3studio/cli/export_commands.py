@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phi3studio.cli.output import print_json, size
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def export(
         missing: str | None = None
         if olive and "train" in found.recipe().steps:
             folder = Path(scratch) / "olive"
-            missing = asyncio.run(_write_olive(found, folder, as_json))
+            missing = wait_for(_write_olive(found, folder, as_json))
             folder = None if missing else folder
         progress = _Progress(quiet=as_json)
         try:

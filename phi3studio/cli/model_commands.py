@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phi3studio.cli.output import print_json, size
+from phi3studio.cli.waiting import wait_for
 
 if TYPE_CHECKING:
-    from phi3studio.domain.models import CatalogueEntry
     from phi3studio.runs.models import KnownModel
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -42,7 +41,7 @@ def list_models(as_json: Json = False) -> None:
             where = f"{size(fetch)} to fetch" if fetch else "comes with the program"
             where += ", licence to accept first" if entry.gated else ""
         title, licence = (entry.title, entry.licence) if entry else (str(model.folder or ""), "")
-        memory = f"{size(_training_memory(entry)):>8}" if entry else " " * 8
+        memory = f"{size(entry.training_memory_bytes.lora):>8}" if entry else " " * 8
         typer.echo(f"{model.name:<16} {title:<31} {licence:<27} {memory}  {where}")
     typer.echo("The memory is what training with LoRA takes on the CPU, one short row at a time.")
     typer.echo(
@@ -51,19 +50,10 @@ def list_models(as_json: Json = False) -> None:
     )
 
 
-def _training_memory(entry: CatalogueEntry) -> int:
-    from phi3studio.domain.fit import memory_by_method, size_of_entry
-
-    return memory_by_method(size_of_entry(entry))["lora"]
-
-
 def _row(model: KnownModel) -> dict[str, Any]:
     facts: dict[str, Any] = {"name": model.name}
     if model.entry:
-        facts = model.entry.model_dump(mode="json")
-        from phi3studio.domain.fit import memory_by_method, size_of_entry
-
-        facts["training_memory_bytes"] = memory_by_method(size_of_entry(model.entry))
+        facts |= model.entry.model_dump(mode="json")
     return facts | {
         "installed": model.folder is not None,
         "place": model.place,
@@ -88,7 +78,7 @@ def get(
     """Fetch a model into the hub's cache. Ctrl-C pauses it; the same command goes on."""
     params = {"source": name, "revision": revision, "update": update, "code": code}
     try:
-        result = asyncio.run(_served("get", params, as_json))
+        result = wait_for(_served("get", params, as_json))
     except KeyboardInterrupt:
         _say_paused(name)
         raise
@@ -119,7 +109,7 @@ def add(
 ) -> None:
     """Make a model that is on this computer usable by a name."""
     params = {"path": str(path.absolute()), "name": name, "convert_pickle": convert_pickle}
-    result = asyncio.run(_served("add", params, as_json))
+    result = wait_for(_served("add", params, as_json))
     if as_json:
         print_json(result)
     else:
@@ -277,7 +267,7 @@ def doctor(as_json: Json = False) -> None:
     from phi3studio.runs.paths import user_home
 
     report = examine(user_home())
-    devices = asyncio.run(_devices())
+    devices = wait_for(_devices())
     problems = [*(asdict(f) for f in report.findings)]
     remedy = "Set the environment up anew: python3 installers/bootstrap.py --fresh doctor."
     problems += [

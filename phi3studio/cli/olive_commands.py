@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phi3studio.cli.output import print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def import_(
         raise imported.problem
     assert imported.recipe is not None
     recipe = absolute(imported.recipe, config.resolve().parent)
-    notes = [*imported.defaults, *asyncio.run(_look_at_data(recipe, partial))]
+    notes = [*imported.defaults, *wait_for(_look_at_data(recipe, partial))]
     write_recipe(recipe, target)
     if as_json:
         print_json(
@@ -83,7 +83,7 @@ def export(
     """Write config, user script and rows that “olive run --config” runs without this program."""
     from phi3studio.runs.recipes import read_recipe
 
-    result = asyncio.run(_export(read_recipe(recipe), out.expanduser().absolute(), as_json))
+    result = wait_for(_export(read_recipe(recipe), out.expanduser().absolute(), as_json))
     if as_json:
         print_json(result)
         return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 
@@ -23,7 +23,7 @@ def draft_recipe(
             "Only one of --prompt and --completion is given.",
             "Give both, or none to have them proposed.",
         )
-    report = asyncio.run(_look(data.expanduser().absolute()))
+    report = wait_for(_look(data.expanduser().absolute()))
     if prompt is not None and completion is not None:
         shape: dict[str, Any] = {
             "template": {"prompt": _line_breaks(prompt), "completion": _line_breaks(completion)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import os
@@ -13,6 +12,7 @@ import typer
 
 from phi3studio.cli.exported import exported_run
 from phi3studio.cli.output import print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def serve(
 
     # Ctrl-C is the usual end.
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run_server(folders, secret, host, port, on_start))
+        wait_for(run_server(folders, secret, host, port, on_start))
 
 
 def _is_local(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from phi3studio.cli.exported import exported_run
 from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
 RunName = Annotated[
@@ -63,7 +63,7 @@ def chat(
     ask = _Ask(
         found.model, prompt, value or [], system, temperature, max_tokens, seed, as_json, options
     )
-    asyncio.run(ask.run())
+    wait_for(ask.run())
 
 
 def _constraint(labels: str | None, schema: Path | None) -> dict[str, Any]:
@@ -113,6 +113,8 @@ class _Ask:
         self._options = options
 
     async def run(self) -> None:
+        import asyncio
+
         from phi3studio.services.chat import Chat
         from phi3studio.services.client import Service
 
@@ -223,7 +225,7 @@ def evaluate(
     found = RunStore(user_home()).find(run)
     if not data.is_file():
         raise InputError("data.no_file", f"The data file {data} does not exist.", "Correct --data.")
-    result = asyncio.run(_evaluate(found.path, data.absolute(), as_json))
+    result = wait_for(_evaluate(found.path, data.absolute(), as_json))
     if as_json:
         print_json({"run": found.name, "data": str(data), "metrics": result})
         return

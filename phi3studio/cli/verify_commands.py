@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.cli.output import print_error, print_json
+from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
 RunName = Annotated[
@@ -50,7 +50,7 @@ def verify(
                 f"Wait for it: phi3studio show {found.name}.",
             )
         try:
-            result = asyncio.run(_verify(found.path, data.absolute() if data else None, as_json))
+            result = wait_for(_verify(found.path, data.absolute() if data else None, as_json))
         except KeyboardInterrupt:
             # The service was ended in the middle of it.
             remove_scratch(found)

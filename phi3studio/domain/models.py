@@ -37,6 +37,16 @@ class TargetNames(_Part):
     all_linear: tuple[str, ...] = Field(min_length=1)
 
 
+class TrainingMemory(_Part):
+    """Memory in bytes that a training on the CPU takes, by method: one row of at most 256 tokens
+    at a time. By the formulas of ``domain/estimate.py``, kept here because lists are asked for
+    far more often than the formulas change."""
+
+    lora: int = Field(gt=0)
+    dora: int = Field(gt=0)
+    qlora: int = Field(gt=0)
+
+
 class CatalogueEntry(_Part):
     """One base model that the pipeline is known to carry. Sizes in bytes, context in tokens."""
 
@@ -67,6 +77,7 @@ class CatalogueEntry(_Part):
     )
     download_bytes: int = Field(gt=0)
     disk_bytes: int = Field(gt=0)
+    training_memory_bytes: TrainingMemory
 
 
 class Catalogue(_Part):

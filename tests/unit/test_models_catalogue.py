@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from phi3studio.domain.errors import RunError
+from phi3studio.domain.fit import memory_by_method, size_of_entry
 from phi3studio.domain.models import Catalogue, CatalogueEntry, is_hub_id, parse_catalogue
 from phi3studio.runs.models import ModelStore, catalogue
 from phi3studio.runs.paths import Home, resources
@@ -62,6 +63,12 @@ def test_the_families_of_the_pipeline_are_there_and_nothing_twice() -> None:
     assert {e.name for e in catalogue() if e.gated} == {
         "llama-3.2-1b", "llama-3.2-3b", "gemma-2-2b", "gemma-3-1b",
     }  # fmt: skip
+
+
+@each
+def test_the_memory_of_a_training_is_what_the_formulas_give(entry: CatalogueEntry) -> None:
+    told = entry.training_memory_bytes.model_dump()
+    assert told == {k: round(n, -6) for k, n in memory_by_method(size_of_entry(entry)).items()}
 
 
 @each
