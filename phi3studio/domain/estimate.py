@@ -52,6 +52,8 @@ _ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 _NF4_BYTES = 0.6
 # int4 weights with scales and 8-bit parts, by preset (bytes per parameter, measured).
 _INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85, "auto": 0.85}
+# Small models' layers are kept in the layout of the matrix products as well, for both directions.
+LAID_OUT_MOST_BYTES = 512 * 10**6
 # Forward, and backward without weight gradients: LoRA trains only the small matrices.
 _FLOPS_A_PARAMETER = 4.0
 # Shares of the matrix rate that were reached: in the training, and where answers are generated.
@@ -213,6 +215,9 @@ def training_bytes(
     weights = model.parameters * element
     if recipe.method.kind == "qlora":
         weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
+    elif device == "cpu" and precision == "bfloat16":
+        copies = 2 * model.body * element
+        weights += copies if copies <= LAID_OUT_MOST_BYTES else 0
     steps = total_steps(recipe, data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
     return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))

@@ -19,6 +19,7 @@ from phi3studio.worker.training.fused.elementwise import (
     fuse_rotary,
     has_kernels,
 )
+from phi3studio.worker.training.fused.frozen import can_lay_out
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdapterCopies, fuse_linear
@@ -107,15 +108,16 @@ def fuse(model: Any) -> Fused:
     copies = AdapterCopies()
     on_gpu = base.device.type == "cuda"
     kernels = on_gpu and has_kernels()
+    laid_out = can_lay_out(_body_weights(base))
     linear = norms = mlps = 0
     joined: set[Any] = set()
     for name, module in base.named_modules():
         if not on_gpu:
-            joined.update(fuse_groups(module, copies))
+            joined.update(fuse_groups(module, copies, laid_out))
         if isinstance(module, LoraLayer):
-            linear += module in joined or fuse_linear(module, copies)
+            linear += module in joined or fuse_linear(module, copies, laid_out)
         elif name.endswith(".mlp"):
-            mlps += (kernels and fuse_mlp(module)) if on_gpu else fuse_frozen_mlp(module)
+            mlps += (kernels and fuse_mlp(module)) if on_gpu else fuse_frozen_mlp(module, laid_out)
         elif name.endswith(".self_attn"):
             _ = kernels and fuse_attention(module)
         else:
@@ -133,6 +135,15 @@ def fuse(model: Any) -> Fused:
         head=head,
         trimmed=head and not on_gpu and trim_last_layer(base),
     )
+
+
+def _body_weights(base: Any) -> list[torch.Tensor]:
+    """The frozen matrices of the layers: all linear ones but the head and the adapters."""
+    return [
+        module.weight
+        for module in base.get_decoder().modules()
+        if type(module) is torch.nn.Linear and not module.weight.requires_grad
+    ]
 
 
 def _use_packed_attention(base: Any) -> str | None:

@@ -18,6 +18,7 @@ import torch.nn.functional as functional
 
 from phi3studio.domain.errors import first_line
 from phi3studio.worker.training.fused import on_cpu
+from phi3studio.worker.training.fused.frozen import Frozen
 
 _log = logging.getLogger(__name__)
 
@@ -92,20 +93,21 @@ def fuse_mlp(mlp: Any) -> bool:
     return False
 
 
-def fuse_frozen_mlp(mlp: Any) -> bool:
+def fuse_frozen_mlp(mlp: Any, laid_out: bool = False) -> bool:
     """One function for a SiLU-gated MLP whose three matrices are frozen and have no adapters."""
     activation = getattr(mlp, "act_fn", None)
     if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
         return False
-    parts = [getattr(mlp, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
+    parts: list[Any] = [getattr(mlp, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     if not all(
         type(part) is torch.nn.Linear and part.bias is None and not part.weight.requires_grad
         for part in parts
     ):
         return False
 
+    weights = [Frozen(part.weight, laid_out) for part in parts]
+
     def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        weights = (self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight)
         y: torch.Tensor = on_cpu.GatedMlp.apply(x.reshape(-1, x.shape[-1]), *weights)  # type: ignore[no-untyped-call]
         return y.view(x.shape)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from phi3studio.worker.training.fused.frozen import Frozen
 from phi3studio.worker.training.fused.lora import (
     Adapter,
     AdapterCopies,
@@ -37,7 +38,7 @@ class _JoinedLora(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: torch.Tensor,
-        weight: torch.Tensor,
+        weight: Frozen,
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
@@ -73,7 +74,11 @@ class _Group:
     """The layers of one group; whichever is called first computes for all."""
 
     def __init__(
-        self, layers: Sequence[Any], adapters: Sequence[Adapter], copies: AdapterCopies
+        self,
+        layers: Sequence[Any],
+        adapters: Sequence[Adapter],
+        copies: AdapterCopies,
+        laid_out: bool,
     ) -> None:
         self._plain = [layer.forward for layer in layers]
         self._layers = tuple(layers)
@@ -87,13 +92,13 @@ class _Group:
             parameter for adapter in adapters for parameter in (adapter.a, adapter.b)
         )
         with torch.no_grad():
-            self._weight = torch.cat([base.weight for base in bases])
+            weight = torch.cat([base.weight for base in bases])
             biased = bases[0].bias is not None
             self._bias = torch.cat([base.bias for base in bases]) if biased else None
-        parts = torch.split(self._weight, list(self._widths))
+        parts = torch.split(weight, list(self._widths))
         for base, part in zip(bases, parts, strict=True):
             base.weight.data = part
-        kind = self._weight.dtype
+        self._weight, kind = Frozen(weight, laid_out), weight.dtype
         self._a = torch.zeros(sum(self._ranks), bases[0].in_features, dtype=kind)
         self._b = torch.zeros(sum(self._widths), sum(self._ranks), dtype=kind)
         for adapter, block in zip(adapters, _diagonal(self._widths, self._ranks), strict=True):
@@ -134,7 +139,7 @@ class _Group:
         }
 
 
-def fuse_groups(module: Any, copies: AdapterCopies) -> list[Any]:
+def fuse_groups(module: Any, copies: AdapterCopies, laid_out: bool = False) -> list[Any]:
     """Join the groups of adapted layers that *module* has; the layers that were joined."""
     joined: list[Any] = []
     for names in GROUPS:
@@ -142,7 +147,7 @@ def fuse_groups(module: Any, copies: AdapterCopies) -> list[Any]:
         adapters = _adapters(layers)
         if adapters is None:
             continue
-        group = _Group(layers, adapters, copies)
+        group = _Group(layers, adapters, copies, laid_out)
         for number, layer in enumerate(layers):
 
             def forward(self: Any, x: torch.Tensor, at: int = number, all_: Any = group) -> Any:

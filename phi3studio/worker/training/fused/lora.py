@@ -14,9 +14,9 @@ from types import MethodType
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
 
-from phi3studio.worker.training.fused.dropout import keep_mask
+from phi3studio.worker.training.fused.dropout import dropped, keep_mask
+from phi3studio.worker.training.fused.frozen import Frozen
 
 
 class _LoraLinear(torch.autograd.Function):
@@ -31,7 +31,7 @@ class _LoraLinear(torch.autograd.Function):
     def forward(
         ctx: Any,
         x: torch.Tensor,
-        weight: torch.Tensor,
+        weight: Frozen,
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
@@ -51,7 +51,7 @@ class _LoraLinear(torch.autograd.Function):
 def adapted(
     ctx: Any,
     x: torch.Tensor,
-    weight: torch.Tensor,
+    weight: Frozen,
     bias: torch.Tensor | None,
     a: torch.Tensor,
     b: torch.Tensor,
@@ -59,13 +59,13 @@ def adapted(
     keep: torch.Tensor | None,
 ) -> torch.Tensor:
     """A frozen layer's output with its adapter's added; *ctx* keeps what the gradients take."""
-    y = functional.linear(x, weight, bias)
+    y = weight.ahead(x, bias)
     if keep is not None:
-        x = torch.where(keep, x, 0.0)
+        x = dropped(x, keep)
     inner = x @ a.T
     y.addmm_(inner, b.T, alpha=scale)
-    ctx.save_for_backward(x, weight, inner, a, b, keep)
-    ctx.scale = scale
+    ctx.save_for_backward(x, inner, a, b, keep)
+    ctx.weight, ctx.scale = weight, scale
     return y
 
 
@@ -73,23 +73,23 @@ def adapted_backward(
     ctx: Any, dy: torch.Tensor
 ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
     """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`."""
-    x, weight, inner, a, b, keep = ctx.saved_tensors
+    x, inner, a, b, keep = ctx.saved_tensors
     d_inner = (dy @ b).mul_(ctx.scale)
-    dx = _input_gradient(dy, weight, d_inner, a, keep) if ctx.needs_input_grad[0] else None
+    dx = _input_gradient(dy, ctx.weight, d_inner, a, keep) if ctx.needs_input_grad[0] else None
     return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(ctx.scale)
 
 
 def _input_gradient(
     dy: torch.Tensor,
-    weight: torch.Tensor,
+    weight: Frozen,
     d_inner: torch.Tensor,
     a: torch.Tensor,
     keep: torch.Tensor | None,
 ) -> torch.Tensor:
-    dx = dy @ weight
+    dx = weight.back(dy)
     if keep is None:
         return dx.addmm_(d_inner, a)
-    return dx.add_(torch.where(keep, d_inner @ a, 0.0))
+    return dx.add_(dropped(d_inner @ a, keep))
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -154,13 +154,13 @@ def adapter_of(layer: Any) -> Adapter | None:
     return Adapter(a.weight, b.weight, layer.scaling[names[0]], dropout)
 
 
-def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
+def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bool:
     """Replace the forward of one PEFT layer; ``False`` where it does something else as well."""
     adapter = adapter_of(layer)
     if adapter is None:
         return False
     plain, base = layer.forward, layer.base_layer
-    kind = base.weight.dtype
+    kind, weight = base.weight.dtype, Frozen(base.weight, laid_out)
     a, b = (copies.keep(p, p.detach().to(kind, copy=True)) for p in (adapter.a, adapter.b))
 
     def forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -170,7 +170,7 @@ def fuse_linear(layer: Any, copies: AdapterCopies) -> bool:
         flat = x.reshape(-1, x.shape[-1])
         keep, scale = adapter.dropping(flat, self.training)
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            flat, base.weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
+            flat, weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
         )
         return y.view(*x.shape[:-1], y.shape[-1])
 

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
+from phi3studio.worker.training.fused.frozen import Frozen
+
 
 class RmsNorm(torch.autograd.Function):
     """``w · x / rms(x)``, rounded to x's format before the weight, which is frozen.
@@ -72,19 +74,19 @@ class GatedMlp(torch.autograd.Function):
     size), D (size, inner). Keeps the two products and the activation, not x or what goes into D."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, down: torch.Tensor
-    ) -> torch.Tensor:
-        g, u = functional.linear(x, gate), functional.linear(x, up)
+    def forward(ctx: Any, x: torch.Tensor, gate: Frozen, up: Frozen, down: Frozen) -> torch.Tensor:
+        g, u = gate.ahead(x), up.ahead(x)
         active = functional.silu(g)
-        ctx.save_for_backward(g, u, active, gate, up, down)
-        return functional.linear(active * u, down)
+        ctx.save_for_backward(g, u, active)
+        ctx.weights = gate, up, down
+        return down.ahead(active * u)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        g, u, active, gate, up, down = ctx.saved_tensors
-        inner = gradients[0] @ down
-        dx = (active * inner) @ up
+        g, u, active = ctx.saved_tensors
+        gate, up, down = ctx.weights
+        inner = down.back(gradients[0])
+        dx = up.back(active * inner)
         inner.mul_(u)
-        dx.addmm_(torch.ops.aten.silu_backward(inner, g), gate)
+        dx = gate.back(torch.ops.aten.silu_backward(inner, g), dx)
         return dx, None, None, None

@@ -74,8 +74,9 @@ class _EvenRows(torch.autograd.Function):
         queries = _padded(q, rows, kept, group)
         keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
         bias = _causal(rows.places.shape[1], group, window)
-        scores = torch.baddbmm(bias, queries, keys.mT, alpha=scale)
-        weights = torch.softmax(scores, dim=-1)
+        # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
+        scores = torch.bmm(queries, keys.mT).float().mul_(scale).add_(bias)
+        weights = torch.softmax(scores, dim=-1).to(q.dtype)
         out = _packed(weights @ values, rows, q, group)
         ctx.save_for_backward(q, k, v, weights)
         ctx.rows, ctx.scale = rows, scale
@@ -91,10 +92,11 @@ class _EvenRows(torch.autograd.Function):
         queries = _padded(q, rows, kept, group)
         keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
         dvalues = weights.mT @ dout
-        dweights = dout @ values.mT
+        dweights = (dout @ values.mT).float()
         # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
-        along = torch.linalg.vecdot(dweights, weights).unsqueeze_(-1)
-        dscores = dweights.sub_(along).mul_(weights).mul_(ctx.scale)
+        wide = weights.float()
+        along = torch.linalg.vecdot(dweights, wide).unsqueeze_(-1)
+        dscores = dweights.sub_(along).mul_(wide).mul_(ctx.scale).to(q.dtype)
         dq = _gathered(dscores @ keys, rows, q, group)
         dk = _gathered(dscores.mT @ queries, rows, k, 1)
         dv = _gathered(dvalues, rows, v, 1)
@@ -102,11 +104,11 @@ class _EvenRows(torch.autograd.Function):
 
 
 def _padded(x: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
-    """(tokens, heads, size) → float32 (rows · kept heads, group · longest, size)."""
+    """(tokens, heads, size) → (rows · kept heads, group · longest, size)."""
     count, longest = rows.places.shape
     size = x.shape[-1]
     spread = x.index_select(0, rows.places.view(-1)).view(count, longest, kept, group, size)
-    out = torch.empty(count, kept, group, longest, size)
+    out = x.new_empty(count, kept, group, longest, size)
     out.copy_(spread.permute(0, 2, 3, 1, 4))
     return out.view(count * kept, group * longest, size)
 
@@ -118,7 +120,7 @@ def _spread(gradient: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.
     size = gradient.shape[-1]
     spread = gradient.new_zeros(count * longest, *gradient.shape[1:])
     spread.index_copy_(0, rows.place_of, gradient)
-    out = torch.empty(count, kept, group, longest, size)
+    out = gradient.new_empty(count, kept, group, longest, size)
     out.copy_(spread.view(count, longest, kept, group, size).permute(0, 2, 3, 1, 4))
     return out.view(count * kept, group * longest, size)
 

@@ -1,0 +1,68 @@
+"""Frozen matrices on a CPU: laid out once as the matrix products want them.
+
+oneDNN rearranges a matrix for every product with it, which for the few hundred tokens of a step
+is a tenth of the product. A small model's matrices are kept in that layout instead, once for each
+direction; a large one's would take too much memory, and its batches gain less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+import torch.nn.functional as functional
+
+from phi3studio.domain.estimate import LAID_OUT_MOST_BYTES
+
+_USUAL_TOKENS = 256
+
+
+class Frozen:
+    """A matrix W (out, in) that nobody trains, for ``x Wᵀ`` and, backwards, ``dy W``."""
+
+    def __init__(self, weight: torch.Tensor, laid_out: bool = False) -> None:
+        self.weight = weight
+        self._ahead = self._back = None
+        if laid_out:
+            with torch.no_grad():
+                self._ahead = _lay_out(weight.detach())
+                self._back = _lay_out(weight.detach().T.contiguous())
+
+    def ahead(self, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """``x Wᵀ + bias``. Shapes: x (tokens, in)."""
+        if self._ahead is None:
+            return functional.linear(x, self.weight, bias)
+        return _linear(x, self._ahead, bias)
+
+    def back(self, dy: torch.Tensor, more: torch.Tensor | None = None) -> torch.Tensor:
+        """``dy W``, added to *more*, which may be overwritten. Shapes: dy (tokens, out)."""
+        if self._back is None:
+            return dy @ self.weight if more is None else more.addmm_(dy, self.weight)
+        if more is None:
+            return _linear(dy, self._back, None)
+        added: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(
+            dy, more, self._back, None, "add"
+        )
+        return added
+
+
+def can_lay_out(weights: Iterable[torch.Tensor]) -> bool:
+    """Whether both layouts of *weights* are worth their memory, and this PyTorch has them."""
+    found = list(weights)
+    if not found or any(w.is_cuda or w.dtype != torch.bfloat16 for w in found):
+        return False
+    if 2 * sum(w.numel() * w.element_size() for w in found) > LAID_OUT_MOST_BYTES:
+        return False
+    return torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
+        torch.ops.mkldnn, "_reorder_linear_weight"
+    )
+
+
+def _lay_out(weight: torch.Tensor) -> torch.Tensor:
+    laid: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(weight, _USUAL_TOKENS)
+    return laid
+
+
+def _linear(x: torch.Tensor, laid: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    y: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, laid, bias, "none", [], "")
+    return y
