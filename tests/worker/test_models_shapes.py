@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
+from phi3studio.runs import launch
 from phi3studio.runs.model_folder import check_model_folder
+from phi3studio.runs.paths import Home
+from phi3studio.runs.store import RunStore
 from phi3studio.worker.chat.genai import GenaiModel
 from phi3studio.worker.exporting.export import place_merged
 from phi3studio.worker.models import model_facts
@@ -23,7 +27,7 @@ from phi3studio.worker.models.builder import mend_builder
 from phi3studio.worker.olive import config as oc
 from phi3studio.worker.olive.run import run_workflow
 from tests.tiny_families import SHAPES, make
-from tests.worker.running import tiny_recipe
+from tests.worker.running import completed, losses, tiny_recipe, write_rows
 
 TOLERANCE = 1e-4
 
@@ -68,3 +72,24 @@ def test_the_exported_model_says_what_the_merged_one_says(name: str, tmp_path: P
     del exported
     gc.collect()
     assert max(worst.values()) < TOLERANCE, worst
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHAPES)
+def test_each_family_goes_from_lora_to_an_int4_model_that_answers(
+    name: str, home: Home, tmp_path: Path
+) -> None:
+    base = make(SHAPES[name], tmp_path / "base")
+    rows = write_rows(tmp_path / "rows.jsonl", 40)
+    settings: dict[str, Any] = {"quantisation": "int4", "int4": "fast", "max_steps": 4}
+    recipe = tiny_recipe(base, rows, name, target_modules="all_linear", **settings)
+    run = RunStore(home).create(recipe)
+    launch.start(run)
+    completed(run)
+    assert set(run.view().timings) >= {"train", "merge", "quantise", "verify"}
+    assert list(losses(run)) == [1, 2, 3, 4]
+    assert (run.adapter / "adapter_model.safetensors").is_file()
+    graph = onnx.load(run.model / "model.onnx", load_external_data=False).graph
+    assert any(node.op_type == "MatMulNBits" for node in graph.node)
+    exported = GenaiModel(run.model, threads=1)
+    assert len(list(exported.generate([260, 261, 262], 8))) >= 1
