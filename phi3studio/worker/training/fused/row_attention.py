@@ -69,55 +69,50 @@ class _EvenRows(torch.autograd.Function):
         scale: float,
         window: int,
     ) -> torch.Tensor:
-        kept = k.shape[1]
-        group = q.shape[1] // kept
-        queries = _padded(q, rows, kept, group)
-        keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
+        group = q.shape[1] // k.shape[1]
+        queries = _padded(q, rows, group)
+        keys, values = _padded(k, rows, 1), _padded(v, rows, 1)
         bias = _causal(rows.places.shape[1], group, window)
         # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
         scores = torch.bmm(queries, keys.mT).float().mul_(scale).add_(bias)
         weights = torch.softmax(scores, dim=-1).to(q.dtype)
-        out = _packed(weights @ values, rows, q, group)
-        ctx.save_for_backward(q, k, v, weights)
-        ctx.rows, ctx.scale = rows, scale
-        return out
+        ctx.save_for_backward(queries, keys, values, weights)
+        ctx.rows, ctx.scale, ctx.tokens = rows, scale, q.shape[0]
+        return _packed(weights @ values, rows, group, q.shape[0])
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        q, k, v, weights = ctx.saved_tensors
+        queries, keys, values, weights = ctx.saved_tensors
         rows: Rows = ctx.rows
-        kept = k.shape[1]
-        group = q.shape[1] // kept
-        dout = _spread(gradients[0], rows, kept, group)
-        queries = _padded(q, rows, kept, group)
-        keys, values = _padded(k, rows, kept, 1), _padded(v, rows, kept, 1)
+        group = queries.shape[1] // keys.shape[1]
+        dout = _spread(gradients[0], rows, group)
         dvalues = weights.mT @ dout
         dweights = (dout @ values.mT).float()
         # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
         wide = weights.float()
         along = torch.linalg.vecdot(dweights, wide).unsqueeze_(-1)
-        dscores = dweights.sub_(along).mul_(wide).mul_(ctx.scale).to(q.dtype)
-        dq = _gathered(dscores @ keys, rows, q, group)
-        dk = _gathered(dscores.mT @ queries, rows, k, 1)
-        dv = _gathered(dvalues, rows, v, 1)
+        dscores = dweights.sub_(along).mul_(wide).mul_(ctx.scale).to(queries.dtype)
+        dq = _gathered(dscores @ keys, rows, group, ctx.tokens)
+        dk = _gathered(dscores.mT @ queries, rows, 1, ctx.tokens)
+        dv = _gathered(dvalues, rows, 1, ctx.tokens)
         return dq, dk, dv, None, None, None
 
 
-def _padded(x: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
+def _padded(x: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
     """(tokens, heads, size) → (rows · kept heads, group · longest, size)."""
     count, longest = rows.places.shape
-    size = x.shape[-1]
+    kept, size = x.shape[1] // group, x.shape[-1]
     spread = x.index_select(0, rows.places.view(-1)).view(count, longest, kept, group, size)
     out = x.new_empty(count, kept, group, longest, size)
     out.copy_(spread.permute(0, 2, 3, 1, 4))
     return out.view(count * kept, group * longest, size)
 
 
-def _spread(gradient: torch.Tensor, rows: Rows, kept: int, group: int) -> torch.Tensor:
+def _spread(gradient: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
     """As :func:`_padded` for the output's gradient: a place that gave nothing to it gets none."""
     gradient = gradient[: len(rows.place_of)]
     count, longest = rows.places.shape
-    size = gradient.shape[-1]
+    kept, size = gradient.shape[1] // group, gradient.shape[-1]
     spread = gradient.new_zeros(count * longest, *gradient.shape[1:])
     spread.index_copy_(0, rows.place_of, gradient)
     out = gradient.new_empty(count, kept, group, longest, size)
@@ -132,14 +127,18 @@ def _by_place(x: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
     return heads.permute(0, 3, 1, 2, 4)
 
 
-def _packed(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torch.Tensor:
-    """The outputs in the packed order; a shared token's is the same in every row."""
-    count, longest = rows.places.shape
-    places = like.new_empty(count, longest, *like.shape[1:])
+def _packed(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tensor:
+    """The outputs (tokens, heads, size) in the packed order; a shared token's is the same in every
+    row."""
     ordered = _by_place(x, rows, group)
+    count, longest, kept, _, size = ordered.shape
+    places = x.new_empty(count * longest, kept * group, size)
     places.view(ordered.shape).copy_(ordered)
-    found = places.view(count * longest, *like.shape[1:]).index_select(0, rows.place_of)
-    return _filled(found, like.shape[0])
+    known = len(rows.place_of)
+    out = x.new_empty(tokens, *places.shape[1:])
+    torch.index_select(places, 0, rows.place_of, out=out[:known])
+    out[known:].zero_()  # what fills the batch up: nothing sees it
+    return out
 
 
 def _filled(x: torch.Tensor, tokens: int) -> torch.Tensor:
@@ -147,12 +146,12 @@ def _filled(x: torch.Tensor, tokens: int) -> torch.Tensor:
     return functional.pad(x, (0, 0, 0, 0, 0, tokens - x.shape[0]))
 
 
-def _gathered(x: torch.Tensor, rows: Rows, like: torch.Tensor, group: int) -> torch.Tensor:
+def _gathered(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tensor:
     """Gradients in the packed order; a shared token's is the sum over the rows."""
-    out = _packed(x, rows, like, group)
+    out = _packed(x, rows, group, tokens)
     if rows.shared:
         ordered = _by_place(x, rows, group)[:, : rows.shared]
-        out[: rows.shared] = ordered.sum(0).reshape(rows.shared, *like.shape[1:])
+        out[: rows.shared] = ordered.sum(0).reshape(rows.shared, *out.shape[1:])
     return out
 
 
