@@ -7,33 +7,37 @@
     python3 installers/build.py all-here       whatever can be built here
     python3 installers/build.py bundle         the program's folder alone
     python3 installers/build.py verify-linux   the .deb in a bare Debian, without a network
+    python3 installers/build.py reproduce      the .deb twice, in two folders: the same bytes?
 
-Files go to ``dist/``, what they are made of to ``.build/``. Standard library only; each platform
-has a module ``installers/<platform>/build.py`` with ``build(bundle, out, flavour)``.
+Files go to ``dist/``, what they are made of to ``.build/``. Exit code 0: done; 1: a tool failed, a
+check did not hold, or, with ``--complete``, something could not be finished here; 2: this system
+cannot build it. Standard library only; each platform has a module of its own,
+``installers/<platform>/build.py``, with ``build(bundle, out, flavour, product)``.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import inspect
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from installers.product import BUILD, DIST, ROOT, SLUG, BuildError, Product, read_product
-from installers.tools import need, say, sha256, tree_bytes
+from installers.tools import Step, need, say, sha256, tree_bytes
 
 HERE = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}.get(platform.system(), "")
 PLATFORMS = ("linux", "windows", "macos")
-WHAT = (*PLATFORMS, "all-here", "bundle", "verify-linux")
+WHAT = (*PLATFORMS, "all-here", "bundle", "verify-linux", "reproduce")
+KINDS = ("deb", "tarball", "appimage")
 
 
-def main(arguments: list[str]) -> int:
-    """Build what was asked for; 0 done, 1 a tool failed, 2 this system cannot."""
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command line; ends the process with 2 for one that is not understood."""
     parser = argparse.ArgumentParser(description="Build the installers of Phi-3 Studio.")
     parser.add_argument("what", choices=WHAT)
     parser.add_argument(
@@ -42,25 +46,45 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--keep-bundle", action="store_true", help="pack the bundle that an earlier build left"
     )
+    parser.add_argument(
+        "--only", choices=KINDS, action="append", help="of Linux's files only this (repeatable)"
+    )
+    parser.add_argument(
+        "--complete", action="store_true", help="fail when something cannot be finished here"
+    )
     parser.add_argument("--out", type=Path, default=DIST, help="folder for the installers")
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Build what was asked for; returns the exit code, see the module's text."""
+    options = parse(arguments)
     began = time.monotonic()
     try:
         product = read_product()
+        if options.what in ("verify-linux", "reproduce") and HERE != "linux":
+            raise BuildError(f"{options.what} needs Linux; this is {platform.system()}.")
         if options.what == "verify-linux":
             from installers.linux.verify import verify
 
-            return verify(options.out, product)
-        code = build(options.what, options.flavour, options.out, product, options.keep_bundle)
+            code = verify(options.out, product)
+        elif options.what == "reproduce":
+            from installers.linux.reproduce import reproduce
+
+            code = reproduce(options.out, product)
+        else:
+            code = build(options, product)
     except BuildError as exc:
         say(f"Error: {exc}")
         return 1
-    say(f"Took {time.monotonic() - began:.0f} s.")
+    parts = ", ".join(f"{title} {seconds:.0f} s" for title, seconds in Step.took)
+    say(f"Took {time.monotonic() - began:.0f} s{f': {parts}' if parts else ''}.")
     return code
 
 
-def build(what: str, flavour: str, out: Path, product: Product, keep: bool) -> int:
+def build(options: argparse.Namespace, product: Product) -> int:
     """Build the bundle, then the installers; prints sizes, hashes, and what cannot be built."""
+    what, flavour, out = options.what, options.flavour, options.out
     wanted = [HERE] if what in ("all-here", "bundle") else [what]
     if what != "bundle" and flavour == "directml" and wanted != ["windows"]:
         raise BuildError("The directml flavour exists on Windows only.")
@@ -71,15 +95,15 @@ def build(what: str, flavour: str, out: Path, product: Product, keep: bool) -> i
         for name in PLATFORMS:
             if name != HERE:
                 say(f"{name}: not built here. {why_not(name)}")
-    bundle = existing_bundle(flavour) if keep else new_bundle(product, flavour)
+    bundle = existing_bundle(flavour) if options.keep_bundle else new_bundle(product, flavour)
     if what == "bundle":
         print(f"{bundle}  {tree_bytes(bundle) / 1e6:.0f} MB")
         return 0
-    files, lacking = installers(HERE, bundle, out, flavour, product)
+    files, lacking = installers(HERE, bundle, out, flavour, product, options.only)
     report(files, bundle)
     for text in lacking:
         say(f"Not finished: {text}.")
-    return 0
+    return 1 if lacking and options.complete else 0
 
 
 def new_bundle(product: Product, flavour: str) -> Path:
@@ -100,16 +124,19 @@ def existing_bundle(flavour: str) -> Path:
 
 
 def installers(
-    name: str, bundle: Path, out: Path, flavour: str, product: Product
+    name: str,
+    bundle: Path,
+    out: Path,
+    flavour: str,
+    product: Product,
+    only: Sequence[str] | None = None,
 ) -> tuple[list[Path], list[str]]:
     """Call the platform's module; returns its files, and what it says is lacking."""
     module = importlib.import_module(f"installers.{name}.build")
-    known = inspect.signature(module.build).parameters
-    more = {"product": product} if "product" in known else {}
-    made = module.build(bundle, out, flavour, **more)
-    if isinstance(made, tuple):
-        return made
-    return (made if isinstance(made, list) else [made]), []
+    if name != "linux":
+        return [module.build(bundle, out, flavour, product=product)], []
+    files, lacking = module.build(bundle, out, flavour, product, only or KINDS)
+    return files, lacking
 
 
 def report(files: list[Path], bundle: Path) -> None:

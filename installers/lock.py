@@ -146,12 +146,15 @@ def make(target: Target) -> None:
         pylock = Path(name) / "pylock.toml"
         _compile(target, pylock, "pylock.toml")
         wheels = chosen_wheels(tomllib.loads(pylock.read_text("utf-8")), read_lock(body))
+    sizes = [wheel_bytes(wheel) for wheel in wheels]
     facts = PackFacts(
         generation=GENERATION,
         python=PYTHON,
         packages=len(wheels),
-        download_bytes=sum(int(wheel["size"]) for wheel in wheels),
-        installed_bytes=sum(unpacked_bytes(wheel["url"], int(wheel["size"])) for wheel in wheels),
+        download_bytes=sum(sizes),
+        installed_bytes=sum(
+            unpacked_bytes(wheel["url"], size) for wheel, size in zip(wheels, sizes, strict=True)
+        ),
         imports=_PACK_IMPORTS,
         loads=_LOADS[target.platform],
         indexes=target.indexes,
@@ -195,6 +198,15 @@ def chosen_wheels(
     return [
         package["wheels"][0] for package in pylock["packages"] if canonical(package["name"]) in lock
     ]
+
+
+def wheel_bytes(wheel: dict[str, Any]) -> int:
+    """The size of a wheel: PyPI says it in its index, PyTorch's own index does not."""
+    if "size" in wheel:
+        return int(wheel["size"])
+    answer = requests.head(wheel["url"], allow_redirects=True, timeout=60)
+    answer.raise_for_status()
+    return int(answer.headers["Content-Length"])
 
 
 def unpacked_bytes(url: str, size: int) -> int:

@@ -80,7 +80,7 @@ def _epoch(root: Path) -> int:
     said = os.environ.get("SOURCE_DATE_EPOCH") or _git(root, "log", "-1", "--format=%ct")
     if not said:
         raise BuildError(
-            "The date of the build is unknown: this is no git checkout. "
+            "The date of the build is unknown: git names no commit here. "
             "Set SOURCE_DATE_EPOCH to the seconds of the release."
         )
     return int(said)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from installers.product import BuildError
 
@@ -18,9 +19,13 @@ _PACKAGES = {
     "appstreamcli": "appstream",
     "desktop-file-validate": "desktop-file-utils",
     "dpkg-deb": "dpkg",
+    "ip": "iproute2",
+    "makensis": "nsis",
     "mksquashfs": "squashfs-tools",
     "readelf": "binutils",
     "strip": "binutils",
+    "unshare": "util-linux",
+    "unsquashfs": "squashfs-tools",
     "Xvfb": "xvfb",
     "xwininfo": "x11-utils",
 }
@@ -47,7 +52,13 @@ def need(*programs: str, install: bool = True) -> None:
             ["apt-get", "-qq", "update"],
             ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *packages],
         ):
-            subprocess.run(command, env=environment, check=False, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                command,
+                env=environment,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
         packages = missing(*programs)
     if packages:
         raise BuildError(f"Missing: {', '.join(packages)}. Install them and start again.")
@@ -69,12 +80,23 @@ def run(
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8") as stream:
             done = subprocess.run(
-                words, env=environment, cwd=folder, stdout=stream, stderr=subprocess.STDOUT
+                words,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
             )
         said = log.read_text("utf-8", "replace")
     else:
         done = subprocess.run(
-            words, env=environment, cwd=folder, capture_output=True, text=True, errors="replace"
+            words,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
         )
         said = done.stdout + done.stderr
     if done.returncode != 0:
@@ -92,6 +114,9 @@ def say(text: str) -> None:
 class Step:
     """``with Step("packing")``: tells what is done and how long it took."""
 
+    took: ClassVar[list[tuple[str, float]]] = []
+    """Title and seconds of every step of this process that came to its end."""
+
     def __init__(self, title: str) -> None:
         self.title = title
 
@@ -102,7 +127,9 @@ class Step:
 
     def __exit__(self, kind: object, *rest: object) -> None:
         if kind is None:
-            say(f"{self.title}: {time.monotonic() - self._began:.0f} s")
+            seconds = time.monotonic() - self._began
+            Step.took.append((self.title, seconds))
+            say(f"{self.title}: {seconds:.0f} s")
 
 
 def sha256(file: Path) -> str:

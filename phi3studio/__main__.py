@@ -24,6 +24,7 @@ def main() -> int:
         if child is not None:
             return child
         frozen.clean_environment(os.environ, folder)
+        frozen.keep_libraries_to_ourselves(folder)
     first = arguments[0] if arguments else "gui"
     if first == "worker":
         return _worker(arguments[1:])

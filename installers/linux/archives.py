@@ -6,15 +6,23 @@ import os
 import shutil
 from pathlib import Path
 
+from installers.linux.appimage_runtime import find_runtime
 from installers.linux.files import ICON_SIZES, write_share
-from installers.product import APP_ID, BUILD, NAME, SLUG, BuildError, Product
+from installers.product import APP_ID, BUILD, NAME, SLUG, Product
 from installers.tools import run, say
 
-RUNTIME_VARIABLE = "APPIMAGE_RUNTIME"
 _START = f"""#!/bin/sh
 # Starts {NAME} from where this folder lies.
-here="$(dirname "$(readlink -f "$0")")"
-exec "$here/usr/lib/{SLUG}/{SLUG}" "$@"
+program="$(dirname "$(readlink -f "$0")")/usr/lib/{SLUG}/{SLUG}"
+# Runs go on without the window, and need this folder. Mounted from an AppImage it stays for as long
+# as a process holds what it inherited from the runtime: this loop does, until the last run ended.
+if [ -n "$APPIMAGE" ]; then
+    (
+        sleep 2
+        while ls -l /proc/[0-9]*/exe 2>/dev/null | grep -qF -- "-> $program"; do sleep 2; done
+    ) </dev/null >/dev/null 2>&1 &
+fi
+exec "$program" "$@"
 """
 _README = """@NAME@ @VERSION@
 
@@ -79,14 +87,17 @@ def make_app_dir(bundle: Path, product: Product, python: Path) -> Path:
 def make_appimage(bundle: Path, out: Path, product: Product, python: Path) -> tuple[Path, str]:
     """Make the AppImage; returns the file and what is missing of it, if anything.
 
-    An AppImage is a small program, its runtime, with the folder packed behind it. Where no
-    runtime is named by ``APPIMAGE_RUNTIME``, the packed folder alone is made.
+    An AppImage is a small program, its runtime, with the folder packed behind it. Where the
+    runtime cannot be had, the packed folder alone is made.
     """
+    runtime, reason = find_runtime(product.machine)
     folder = make_app_dir(bundle, product, python)
     out.mkdir(parents=True, exist_ok=True)
     stem = f"{SLUG}-{product.version}-{product.machine}"
     packed = out / f"{stem}.squashfs"
-    packed.unlink(missing_ok=True)
+    file = out / f"{stem}.AppImage"
+    for old in (packed, file):
+        old.unlink(missing_ok=True)
     run(
         [
             "mksquashfs", folder, packed, "-all-root", "-noappend", "-no-progress", "-quiet",
@@ -94,16 +105,8 @@ def make_appimage(bundle: Path, out: Path, product: Product, python: Path) -> tu
         ],
         environment=product.environment(),
     )  # fmt: skip
-    named = os.environ.get(RUNTIME_VARIABLE)
-    if not named:
-        return packed, (
-            f"the runtime that goes before it: set {RUNTIME_VARIABLE} to the file "
-            f"runtime-{product.machine} of the AppImage project"
-        )
-    runtime = Path(named)
-    if not runtime.is_file() or runtime.read_bytes()[8:11] != b"AI\x02":
-        raise BuildError(f"{runtime} is no AppImage runtime of type 2.")
-    file = out / f"{stem}.AppImage"
+    if runtime is None:
+        return packed, reason
     with file.open("wb") as target:
         target.write(runtime.read_bytes())
         with packed.open("rb") as source:

@@ -46,9 +46,7 @@ class BareSystem:
 
     @classmethod
     def make(cls, name: str) -> BareSystem:
-        """A fresh copy; the first time the system is put together by debootstrap."""
-        if os.geteuid() != 0:
-            raise BuildError("The bare system needs root: start it with sudo.")
+        """A fresh copy; the first time the system is put together by debootstrap. Needs root."""
         if not (_BASE / "etc").is_dir():
             with Step(f"debootstrap {SUITE}"):
                 scratch = _BASE.with_name("unfinished")

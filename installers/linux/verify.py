@@ -1,7 +1,12 @@
-"""The proof of the .deb: installed, used and removed in a bare Debian without Python or network."""
+"""The proof of the .deb: installed, used and removed in a bare Debian without Python or network.
+
+Also tried: the AppImage, where one was built, and the installer for Windows, where there is wine.
+What is not tried is named.
+"""
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import shutil
@@ -18,6 +23,7 @@ from installers.linux.deb import PREFIX
 from installers.linux.xserver import x_server
 from installers.product import APP_ID, NAME, SLUG, BuildError, Product
 from installers.tools import need, run, say
+from installers.windows import verify as setup_program
 
 TOOLS = (
     "debootstrap", "unshare", "ip", "Xvfb", "xwininfo", "lintian", "appstreamcli",
@@ -31,19 +37,29 @@ _SHOWN = 2500
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was tried: whether it held, what was seen, how long it took."""
+    """One thing that was tried: whether it held, what was seen, how long it took.
+
+    ``held`` is ``None`` for one that could not be tried here; ``seen`` then says why.
+    """
 
     name: str
-    held: bool
+    held: bool | None
     seen: str
     seconds: float
+
+
+class NotTriedError(Exception):
+    """A check that needs what this machine lacks, and that may be left out."""
 
 
 def verify(out: Path, product: Product) -> int:
     """Try everything with the package in *out*; 0 when all of it held.
 
-    Leaves ``verify/report.json`` and ``verify/window.png`` in *out*. Needs root.
+    Leaves ``verify/report.json`` and ``verify/window.png`` in *out*. Raises :class:`BuildError`
+    without root, the package, or the tools.
     """
+    if os.geteuid() != 0:
+        raise BuildError("verify-linux needs root, for a Debian of its own: start it with sudo.")
     packages = sorted(out.glob(f"{SLUG}_{product.version}_*.deb"))
     if not packages:
         raise BuildError(f"There is no .deb in {out}: python3 installers/build.py linux")
@@ -61,8 +77,14 @@ def verify(out: Path, product: Product) -> int:
     }
     text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
     (proof.out / "report.json").write_text(text, "utf-8")
-    failed = [check.name for check in proof.checks if not check.held]
-    print(f"{len(proof.checks) - len(failed)} of {len(proof.checks)} held; see {proof.out}")
+    held, failed, left = (
+        [check for check in proof.checks if check.held is state] for state in (True, False, None)
+    )
+    print(f"{len(held)} of {len(held) + len(failed)} checks held; see {proof.out}")
+    for check in left:
+        print(f"Not tried: {check.name}: {check.seen}")
+    for check in failed:
+        print(f"Failed: {check.name}")
     return 1 if failed else 0
 
 
@@ -76,10 +98,19 @@ class _Proof:
 
     def run(self) -> None:
         """All checks in their order; one that fails does not keep the others from being tried."""
-        self._check("menu entry: desktop-file-validate", self.desktop_file)
-        self._check("metadata: appstreamcli validate", self.metadata)
-        self._check("package: lintian", self.lintian)
-        self._check("sizes", self.sizes)
+        with _Unpacked(self.package) as share:
+            self._check("menu entry: desktop-file-validate", lambda: self.desktop_file(share))
+            self._check("metadata: appstreamcli validate", lambda: self.metadata(share))
+        # It reads every file, with one core, for two minutes.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            lintian = pool.submit(self.lintian)
+            self._check("sizes", self.sizes)
+            self._in_bare_system()
+            self._check("AppImage", self.appimage)
+            self._check("installer for Windows, under wine", self.windows)
+            self._check("package: lintian", lintian.result)
+
+    def _in_bare_system(self) -> None:
         self.system = BareSystem.make("root")
         before = self._files()
         self._check("no Python in the bare system", self.no_python)
@@ -94,14 +125,12 @@ class _Proof:
         self._check("installed again: runs stay", self.upgrade)
         self._check("removes cleanly, home stays", lambda: self.removes(before))
 
-    def desktop_file(self) -> str:
-        with self._unpacked() as share:
-            return run(["desktop-file-validate", share / "applications" / f"{SLUG}.desktop"])
+    def desktop_file(self, share: Path) -> str:
+        return run(["desktop-file-validate", share / "applications" / f"{SLUG}.desktop"])
 
-    def metadata(self) -> str:
-        with self._unpacked() as share:
-            file = share / "metainfo" / f"{APP_ID}.metainfo.xml"
-            return run(["appstreamcli", "validate", "--no-net", "--no-color", file]).strip()
+    def metadata(self, share: Path) -> str:
+        file = share / "metainfo" / f"{APP_ID}.metainfo.xml"
+        return run(["appstreamcli", "validate", "--no-net", "--no-color", file]).strip()
 
     def lintian(self) -> str:
         # As root it asks for nothing else than this option.
@@ -238,6 +267,33 @@ class _Proof:
         _demand(len(runs) == 1, "the run in the home is gone")
         return f"{len(owned)} paths removed; the home has its run"
 
+    def appimage(self) -> str:
+        """Unpacked by itself, and mounted, in the same bare system without the package."""
+        files = sorted(self.package.parent.glob(f"{SLUG}-{self.product.version}-*.AppImage"))
+        if not files:
+            raise NotTriedError("none was built, because its runtime could not be fetched")
+        inside = f"/tmp/{files[0].name}"
+        shutil.copy(files[0], self.system.path(inside))
+        version = f"{SLUG} {self.product.version}"
+        done = self.system.as_user(inside, "--appimage-extract-and-run", "--version")
+        _demand(done.code == 0 and done.out.strip() == version, done.text[-1500:])
+        done = self.system.as_user(inside, "--appimage-extract-and-run", "doctor")
+        _demand(done.code == 0, done.text[-1500:])
+        if not Path("/dev/fuse").exists():
+            return "unpacks itself and runs; not mounted: there is no /dev/fuse here"
+        fuse = self.system.as_root("apt-get -qq install -y fuse3", network=True)
+        _demand(fuse.code == 0, fuse.text[-800:])
+        done = self.system.as_root(f"{inside} --version")
+        _demand(done.code == 0 and done.out.strip() == version, done.text[-1500:])
+        return "unpacks itself and runs; mounts itself and runs"
+
+    def windows(self) -> str:
+        if setup_program.wine_command() is None:
+            raise NotTriedError("wine is not installed")
+        need("makensis")
+        with tempfile.TemporaryDirectory(prefix="phi3studio-wine-") as folder:
+            return "; ".join(setup_program.verify(Path(folder)))
+
     def _refused(self, environment: dict[str, str], code: str) -> str:
         """What the window says when it cannot open: a message, exit code 1, no traceback."""
         done = self.system.as_user(SLUG, environment=environment, limit_s=60)
@@ -248,16 +304,17 @@ class _Proof:
 
     def _check(self, name: str, work: Callable[[], str]) -> None:
         began = time.monotonic()
+        held: bool | None
         try:
             held, seen = True, work()
+        except NotTriedError as exc:
+            held, seen = None, str(exc)
         except (BuildError, AssertionError, OSError, ValueError, subprocess.SubprocessError) as exc:
             held, seen = False, str(exc)
         check = Check(name, held, seen, round(time.monotonic() - began, 1))
         self.checks.append(check)
-        say(f"{'✓' if held else '✗'} {name}: {seen[:_SHOWN] or 'clean'}")
-
-    def _unpacked(self) -> _Unpacked:
-        return _Unpacked(self.package)
+        mark = {True: "✓", False: "✗", None: "–"}[held]
+        say(f"{mark} {name}: {seen[:_SHOWN] or 'clean'} ({check.seconds:.0f} s)")
 
     def _home(self) -> Path:
         return self.system.path(HOME) / ".local" / "share" / SLUG

@@ -1,11 +1,13 @@
 """``Phi3Studio-<version>-arm64.dmg`` from the app that PyInstaller made, on a Mac.
 
-Signing and notarisation are done where the environment names an identity and a key, and left out
-with a line that says so where it does not.
+Where the environment names an identity and a key, the app is signed with it and notarised. Where
+it does not, a line says so, and the app gets a signature without a name: what the build adds to it
+breaks the one that PyInstaller gave, and macOS calls an app with a broken signature damaged.
 
 PyInstaller's own ``BUNDLE`` makes the app, because only it knows how code and data are to be laid
-out for a signature. What the build adds afterwards (starter model, build.json) is put into the
-app here in the same layout.
+out for a signature: code in ``Contents/Frameworks``, data in ``Contents/Resources``, links between
+them. What the build adds afterwards (starter model, uv, build.json) is put into the app here in the
+same layout.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 
 from installers.icons import ICNS
 from installers.macos.info import APP, info
-from installers.product import BuildError, Product, read_product
+from installers.product import SLUG, BuildError, Product, read_product
 from installers.tools import run, say
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +55,9 @@ def build(bundle: Path, out: Path, flavour: str, *, product: Product | None = No
             ["hdiutil", "create", "-volname", "Phi-3 Studio", "-srcfolder", folder, "-ov",
              "-format", "ULFO", "-fs", "HFS+", image]
         )  # fmt: skip
+    identity = os.environ.get(IDENTITY)
+    if identity:
+        run(["codesign", "--force", "--timestamp", "--sign", identity, image])
     notarise(image)
     return image
 
@@ -82,23 +87,42 @@ def finish_app(bundle: Path, app: Path, product: Product) -> None:
             (frameworks / name).parent.mkdir(parents=True, exist_ok=True)
             up = Path(*[".."] * len(name.parts))
             (frameworks / name).symlink_to(up / "Resources" / name)
+    shutil.copyfile(bundle / "LICENSE", resources / "LICENSE")
     shutil.copyfile(ICNS, resources / ICNS.name)
     with (contents / "Info.plist").open("wb") as file:
         plistlib.dump(info(product), file)
 
 
 def sign(app: Path) -> None:
-    """Sign the app with the hardened runtime, or say that it is not signed."""
+    """Sign the app with the hardened runtime, or without a name, which is said.
+
+    Everything inside comes first and the app last, because its signature lists the others'.
+    """
     identity = os.environ.get(IDENTITY)
-    if not identity:
-        say(f"Not signed: {IDENTITY} names no certificate.")
-        return
-    flags = ["--force", "--timestamp", "--options", "runtime", "--sign", identity]
-    for library in sorted((app / "Contents" / "Frameworks").rglob("*")):
-        if library.is_file() and not library.is_symlink() and _is_code(library):
-            run(["codesign", *flags, library])
-    run(["codesign", *flags, "--entitlements", ENTITLEMENTS, app])
+    if identity:
+        flags = ["--force", "--timestamp", "--options", "runtime", "--sign", identity]
+    else:
+        say(f"Not signed with a name: {IDENTITY} names no certificate.")
+        flags = ["--force", "--sign", "-"]
+    for file in code_files(app):
+        run(["codesign", *flags, file])
+    run(["codesign", *flags, *(["--entitlements", ENTITLEMENTS] if identity else []), app])
     run(["codesign", "--verify", "--deep", "--strict", app])
+
+
+def code_files(app: Path) -> list[Path]:
+    """What has to be signed by itself before the app: every library, and every program but the
+    app's own. Also uv, which lies among the data, where ``codesign --deep`` does not look."""
+    contents = app / "Contents"
+    return [
+        file
+        for part in ("Frameworks", "Resources", "MacOS")
+        for file in sorted((contents / part).rglob("*"))
+        if file.is_file()
+        and not file.is_symlink()
+        and file != contents / "MacOS" / SLUG
+        and _is_code(file)
+    ]
 
 
 def notarise(image: Path) -> None:
@@ -114,4 +138,5 @@ def notarise(image: Path) -> None:
 def _is_code(file: Path) -> bool:
     """Whether the file is Mach-O."""
     with file.open("rb") as content:
+        # One processor's, or several in one file.
         return content.read(4) in (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")

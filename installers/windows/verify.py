@@ -83,7 +83,9 @@ class Wine:
             check=False,
         )
         if check and done.returncode != 0:
-            raise VerifyError(f"{command[0]} ended with {done.returncode}: {done.stderr[-500:]}")
+            said = f"{done.stdout}{done.stderr}".strip()[-500:]
+            words = " ".join(map(str, command))
+            raise VerifyError(f"“{words}” ended with {done.returncode}: {said}")
         return done
 
     def registry(self, key: str, value: str | None = None) -> str | None:
@@ -94,6 +96,17 @@ class Wine:
             return None
         found = re.search(r"REG_(?:SZ|DWORD)\s+(.*)", done.stdout)
         return found[1].strip() if found else None
+
+    def copy_key(self, key: str, target: str) -> None:
+        """Copy a key of the registry. Tried again, because wine's reg, started right behind
+        another, was seen to fail."""
+        for _ in range(3):
+            done = self.call("reg", "copy", key, target, "/s", "/f", check=False)
+            if done.returncode == 0:
+                return
+            time.sleep(2)
+        said = f"{done.stdout}{done.stderr}".strip()[-500:]
+        raise VerifyError(f"{key} cannot be copied to {target} ({done.returncode}): {said}")
 
     @property
     def user(self) -> Path:
@@ -178,8 +191,7 @@ def _life(wine: Wine, installers: dict[str, Path], new: str) -> Iterator[str]:
     opened = rf"C:\users\{wine.user.name}\AppData\Local\my recipe{RECIPE_SUFFIX}"
     # Windows shows the user's classes in HKEY_CLASSES_ROOT; wine 8 only those of the machine.
     for key in (RECIPE_SUFFIX, str(kind)):
-        wine.call("reg", "copy", rf"HKCU\Software\Classes\{key}",
-                  rf"HKLM\Software\Classes\{key}", "/s", "/f")  # fmt: skip
+        wine.copy_key(rf"HKCU\Software\Classes\{key}", rf"HKLM\Software\Classes\{key}")
     wine.call("start", "/wait", opened)
     said = _started(place)
     _check(said.startswith(f"{OLD}|") and opened in said, f"not opened by the program: {said}")

@@ -263,13 +263,14 @@ class _Progress:
 
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, what the machine has, and what does not fit together."""
+    from phi3studio.runs.advice import how_to_repair
     from phi3studio.runs.doctor import examine
     from phi3studio.runs.paths import user_home
 
     report = examine(user_home())
     devices = wait_for(_devices())
     problems = [*(asdict(f) for f in report.findings)]
-    remedy = "Set the environment up anew: python3 installers/bootstrap.py --fresh doctor."
+    remedy = how_to_repair()
     problems += [
         {"code": "install.broken", "level": "error", "message": text, "hint": remedy}
         for text in devices["problems"]

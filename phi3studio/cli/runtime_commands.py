@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phi3studio.cli.output import print_json, size
-from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
     from phi3studio.domain.runtime_pack import PackName, PackProgress, PackStatus
@@ -81,14 +80,11 @@ def _name(pack: str) -> PackName:
 def _status(name: PackName, *, thorough: bool = False) -> PackStatus:
     from phi3studio.runs.paths import user_home
     from phi3studio.runs.runtime_pack import pack_status
+    from phi3studio.runs.runtime_pack_place import no_pack
 
     found = pack_status(user_home(), name, thorough=thorough)
     if found is None:
-        raise InputError(
-            "runtime.no_platform",
-            f"There is no {name} runtime pack for this system.",
-            "It exists for Linux and Windows on x86-64 processors.",
-        )
+        raise no_pack(name)
     return found
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from phi3studio import __version__
 from phi3studio.domain.errors import InputError
+from phi3studio.gui.application import Application
 from phi3studio.gui.i18n import choose_language, install_language
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
@@ -34,7 +35,7 @@ def main(argv: Sequence[str]) -> int:
     brings the first window forward with its recipe, and ends. The empty window comes first; what
     it is filled with is imported after it was shown.
     """
-    app = QApplication([sys.argv[0], *argv])
+    app = Application([sys.argv[0], *argv])
     # Qt has taken its own options out of them.
     files = [str(Path(name).absolute()) for name in app.arguments()[1:]]
     file = files[0] if files else ""
@@ -77,6 +78,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ[HOME_VARIABLE] = str(home.root)
     window = MainWindow(theme, preferences)
     single.called.connect(window.open_file)
+    app.file_opened.connect(window.open_file)
     window.show()
     if file:
         window.open_file(file)

@@ -86,7 +86,7 @@ AZURE_ERRORS: dict[str, tuple[str, str]] = {
     ),
     "azure.no_sdk": (
         QT_TRANSLATE_NOOP("Errors", "Azure's packages are not installed."),
-        QT_TRANSLATE_NOOP("Errors", "Install them; the page Target shows the command."),
+        QT_TRANSLATE_NOOP("Errors", "The page Target says how to get them."),
     ),
     "azure.not_installed": (
         QT_TRANSLATE_NOOP("Errors", "A package that the job needs is not installed here."),

@@ -13,6 +13,14 @@ RUNTIME_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "There is no runtime pack for this system."),
         QT_TRANSLATE_NOOP("Errors", "It exists for Linux and Windows on x86-64 processors."),
     ),
+    "runtime.not_in_build": (
+        QT_TRANSLATE_NOOP("Errors", "This build has no runtime pack for NVIDIA GPUs."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "The list of its packages was not made when the program was built, so training uses "
+            "the processor. On Windows the setup for DirectML chats on the graphics card.",
+        ),
+    ),
     "runtime.busy": (
         QT_TRANSLATE_NOOP("Errors", "The runtime pack is being installed or removed already."),
         QT_TRANSLATE_NOOP("Errors", "Wait for it, or cancel it in the other window."),

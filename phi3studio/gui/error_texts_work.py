@@ -59,7 +59,8 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     "device.no_cuda": (
         QT_TRANSLATE_NOOP("Errors", "The recipe trains on CUDA, but no CUDA device can be used."),
         QT_TRANSLATE_NOOP(
-            "Errors", "Train on the processor, or install the driver and the cuda flavour."
+            "Errors",
+            "Train on the processor, or install the driver and the runtime pack (Settings).",
         ),
     ),
     "estimate.busy": (
@@ -149,16 +150,17 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "Several flavours of ONNX Runtime are installed: {names}"),
         QT_TRANSLATE_NOOP(
             "Errors",
-            "They overwrite each other's files. Set the environment up anew with one flavour.",
+            "They overwrite each other's files. Install Phi-3 Studio again, or set its source up "
+            "anew with one flavour.",
         ),
     ),
     "install.no_runtime": (
         QT_TRANSLATE_NOOP("Errors", "ONNX Runtime or ONNX Runtime GenAI is missing."),
-        QT_TRANSLATE_NOOP("Errors", "Install one flavour of Phi-3 Studio: cpu, cuda or directml."),
+        QT_TRANSLATE_NOOP("Errors", "Install Phi-3 Studio again, or set its source up anew."),
     ),
     "install.missing": (
         QT_TRANSLATE_NOOP("Errors", "{name} is not installed."),
-        QT_TRANSLATE_NOOP("Errors", "Set the environment up anew."),
+        QT_TRANSLATE_NOOP("Errors", "Install Phi-3 Studio again, or set its source up anew."),
     ),
     "install.cpu_torch": (
         QT_TRANSLATE_NOOP(
@@ -171,6 +173,10 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP(
             "Errors", "Install the runtime pack for NVIDIA GPUs under Settings to train on it."
         ),
+    ),
+    "install.gpu_out_of_reach": (
+        QT_TRANSLATE_NOOP("Errors", "{gpu} is there, but training uses the processor."),
+        QT_TRANSLATE_NOOP("Errors", "This build has no runtime pack for it; Settings say why."),
     ),
     "machine.low_disk": (
         QT_TRANSLATE_NOOP("Errors", "The disk is nearly full: {free} are free."),

@@ -6,6 +6,7 @@ import importlib.metadata
 import sys
 
 from phi3studio.domain.errors import InputError
+from phi3studio.runs.advice import from_source, is_installed_app, source_with_azure
 
 PACKAGES = ("azure-ai-ml", "azure-identity", "azure-storage-blob", "azure-keyvault-secrets")
 
@@ -22,16 +23,18 @@ def has_azure() -> bool:
 
 def no_azure() -> InputError:
     """They are not here, and how to get them."""
-    return InputError(
-        "azure.no_sdk",
-        "Azure's packages are not installed.",
-        f"Install them: {how_to_install()} (in the source tree: pip install -e '.[azure]').",
-    )
+    command = install_command()
+    if command is None:
+        hint = f"The installed app cannot take them in. {source_with_azure()}"
+    else:
+        also = " (in the source tree: pip install -e '.[azure]')" if from_source() else ""
+        hint = f"Install them: {command}{also}."
+    return InputError("azure.no_sdk", "Azure's packages are not installed.", hint)
 
 
-def how_to_install() -> str:
-    """The command that installs them, for a person to copy."""
-    if getattr(sys, "frozen", False):
-        # The installed app is closed: its source has them as an option.
-        return "python3 installers/bootstrap.py --azure app"
+def install_command() -> str | None:
+    """The command that installs them, for a person to copy; ``None`` in the installed app, which
+    is closed."""
+    if is_installed_app():
+        return None
     return f'"{sys.executable}" -m pip install {" ".join(PACKAGES)}'

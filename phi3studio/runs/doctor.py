@@ -16,10 +16,12 @@ import psutil
 from phi3studio import __version__
 from phi3studio.domain.flow import MachineFacts
 from phi3studio.domain.runtime_pack import PackState, PackStatus
+from phi3studio.runs.advice import how_to_repair
 from phi3studio.runs.machine_speed import read_speed
 from phi3studio.runs.models import ModelStore, catalogue
 from phi3studio.runs.paths import Home
 from phi3studio.runs.runtime_pack import pack_status
+from phi3studio.runs.runtime_pack_place import no_pack
 
 CudaReason = Literal["", "no_gpu", "cpu_torch"]
 """Why no CUDA device can train; empty: one can."""
@@ -186,7 +188,19 @@ def _cuda_reason(gpu: str | None, versions: dict[str, str], pack: PackStatus | N
         return "no_gpu"
     if pack is not None and pack.usable:
         return ""
-    return "cpu_torch" if versions.get("torch", "").endswith("+cpu") else ""
+    return "cpu_torch" if is_cpu_torch(versions.get("torch"), sys.platform) else ""
+
+
+def is_cpu_torch(version: str | None, system: str) -> bool:
+    """Whether PyTorch is a CPU build, told from its version; ``False`` where there is none.
+
+    PyTorch's own index names the kind in it; PyPI's wheels do not, and are CUDA builds on Linux
+    and CPU builds elsewhere. *system* as in ``sys.platform``.
+    """
+    if version is None:
+        return False
+    kind = version.partition("+")[2]
+    return kind == "cpu" or (not kind and system != "linux")
 
 
 def _directml_reason(versions: dict[str, str]) -> DirectMlReason:
@@ -206,8 +220,8 @@ def _installation(
             Finding(
                 "install.two_runtimes",
                 f"Several flavours of ONNX Runtime are installed over each other: {names}.",
-                "They share one folder and break each other. Set the environment up anew: "
-                "python3 installers/bootstrap.py --flavour cpu --fresh doctor.",
+                "They share one folder and break each other. "
+                + how_to_repair("--flavour cpu --fresh doctor"),
                 values={"names": names},
             )
         )
@@ -216,20 +230,20 @@ def _installation(
             Finding(
                 "install.no_runtime",
                 "ONNX Runtime or ONNX Runtime GenAI is not installed.",
-                "Set the environment up: python3 installers/bootstrap.py doctor.",
+                how_to_repair("doctor"),
             )
         )
     found.extend(
         Finding(
             "install.missing",
             f"{name} is not installed.",
-            "Set the environment up: python3 installers/bootstrap.py doctor.",
+            how_to_repair("doctor"),
             values={"name": name},
         )
         for name in ("torch", "transformers", "peft", "datasets", "olive-ai")
         if name not in versions
     )
-    cpu_torch = versions.get("torch", "").endswith("+cpu")
+    cpu_torch = is_cpu_torch(versions.get("torch"), sys.platform)
     if cpu_torch and "cuda" in flavours:
         found.append(
             Finding(
@@ -250,7 +264,18 @@ def _installation(
                 "warning",
             )
         )
-    elif cpu_torch and gpu is not None and (pack is None or not pack.usable):
+    elif cpu_torch and gpu is not None and pack is None:
+        reason = no_pack("cuda")
+        found.append(
+            Finding(
+                "install.gpu_out_of_reach",
+                f"{gpu} is there. {reason.message}",
+                reason.hint,
+                "warning",
+                {"gpu": gpu},
+            )
+        )
+    elif cpu_torch and gpu is not None and not (pack is not None and pack.usable):
         found.append(
             Finding(
                 "install.gpu_unused",

@@ -50,11 +50,19 @@ def clean_environment(environment: MutableMapping[str, str], folder: Path) -> No
                 environment[name] = kept
             elif name != "PATH":
                 del environment[name]
+
+
+def keep_libraries_to_ourselves(folder: Path) -> None:
+    """Windows: take back what would make other programs load the libraries in *folder*.
+
+    The bootloader names the folder by ``SetDllDirectory``, which every program that we start
+    inherits. ``add_dll_directory`` holds for this process alone, and for all that Python loads:
+    extension modules and ctypes.
+    """
     if sys.platform == "win32":
         import ctypes
 
-        # The bootloader's folder for libraries, which child processes inherit as well. Python adds
-        # ours by itself.
+        os.add_dll_directory(str(folder))
         ctypes.windll.kernel32.SetDllDirectoryW(None)
 
 

@@ -11,7 +11,6 @@ import contextlib
 import importlib.util
 import json
 import os
-import platform
 import shutil
 import signal
 import socket
@@ -44,6 +43,7 @@ from phi3studio.runs.runtime_pack_place import (
     PackSource,
     bundled_folder,
     drop,
+    no_pack,
     pack_source,
     tree_bytes,
 )
@@ -96,11 +96,7 @@ def install_pack(
     """
     source = pack_source(name)
     if source is None:
-        raise UserFacingError(
-            "runtime.no_platform",
-            f"There is no {name} runtime pack for {platform.system()} on {platform.machine()}.",
-            "It exists for Linux and Windows on x86-64 processors.",
-        )
+        raise no_pack(name)
     return Installer(home, source, find_uv(), tell, cancelled or threading.Event()).run()
 
 

@@ -37,6 +37,7 @@ from phi3studio.domain.runtime_pack import (
     parse_facts,
     parse_record,
 )
+from phi3studio.runs.advice import from_source
 from phi3studio.runs.paths import Home, resources
 
 LOCKS_VARIABLE = "PHI3STUDIO_PACK_LOCKS"
@@ -74,6 +75,29 @@ def pack_source(name: PackName) -> PackSource | None:
     except (OSError, ValueError):
         return None
     return PackSource(name, file, lock, facts, app_folder())
+
+
+def no_pack(name: PackName) -> InputError:
+    """Why :func:`pack_source` found nothing, and what can be done instead."""
+    system, machine = platform.system(), platform.machine()
+    where = pack_platform(system, machine)
+    if where is None:
+        return InputError(
+            "runtime.no_platform",
+            f"There is no {name.upper()} runtime pack for {system} on {machine}.",
+            "It exists for Linux and Windows on x86-64 processors.",
+        )
+    hint = f"The list of its packages ({name}-{where}) was not made when this program was built"
+    if where == "windows":
+        hint += ", because only PyTorch's own index has the CUDA build for Windows"
+    hint += ". Training uses the processor."
+    if where == "windows":
+        hint += " The setup for DirectML chats on the graphics card."
+    if from_source():
+        hint += f" Make the list: python3 installers/lock.py {name}-{where}."
+    return InputError(
+        "runtime.not_in_build", f"This build has no {name.upper()} runtime pack for {system}.", hint
+    )
 
 
 def bundled_folder() -> Path:

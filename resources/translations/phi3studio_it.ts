@@ -557,6 +557,14 @@
         <translation>I pacchetti di Azure non sono installati: da qui non si può avviare alcun processo.</translation>
     </message>
     <message>
+        <source>The installed app cannot take them in. Start Phi-3 Studio from its source instead, which shows the same runs: {command}</source>
+        <translation>L’app installata non può accoglierli. Avvia Phi-3 Studio dal suo codice sorgente, che mostra le stesse esecuzioni: {command}</translation>
+    </message>
+    <message>
+        <source>Open the page of the source</source>
+        <translation>Apri la pagina del codice sorgente</translation>
+    </message>
+    <message>
         <source>Install them and start Phi-3 Studio again: {command}</source>
         <translation>Installali e riavvia Phi-3 Studio: {command}</translation>
     </message>
@@ -2546,8 +2554,8 @@
         <translation>I pacchetti di Azure non sono installati.</translation>
     </message>
     <message>
-        <source>Install them; the page Target shows the command.</source>
-        <translation>Installali; la pagina Destinazione mostra il comando.</translation>
+        <source>The page Target says how to get them.</source>
+        <translation>La pagina Destinazione dice come averli.</translation>
     </message>
     <message>
         <source>A package that the job needs is not installed here.</source>
@@ -2910,10 +2918,6 @@
         <translation>La ricetta addestra su CUDA, ma nessun dispositivo CUDA è utilizzabile.</translation>
     </message>
     <message>
-        <source>Train on the processor, or install the driver and the cuda flavour.</source>
-        <translation>Addestra sul processore, oppure installa il driver e la variante cuda.</translation>
-    </message>
-    <message>
         <source>Something else uses the machine, so nothing was measured.</source>
         <translation>Qualcos’altro usa il computer: non è stato misurato nulla.</translation>
     </message>
@@ -2984,6 +2988,10 @@
     <message>
         <source>Choose another place.</source>
         <translation>Scegli un altro posto.</translation>
+    </message>
+    <message>
+        <source>Train on the processor, or install the driver and the runtime pack (Settings).</source>
+        <translation>Addestra sul processore, o installa il driver e il pacchetto per GPU NVIDIA (Impostazioni).</translation>
     </message>
     <message>
         <source>The exported model loses more of the task score than is allowed.</source>
@@ -3062,24 +3070,20 @@
         <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
     </message>
     <message>
-        <source>They overwrite each other&apos;s files. Set the environment up anew with one flavour.</source>
-        <translation>Si sovrascrivono a vicenda. Ricrea l’ambiente con una sola variante.</translation>
-    </message>
-    <message>
         <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
         <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
-    </message>
-    <message>
-        <source>Install one flavour of Phi-3 Studio: cpu, cuda or directml.</source>
-        <translation>Installa una variante di Phi-3 Studio: cpu, cuda o directml.</translation>
     </message>
     <message>
         <source>{name} is not installed.</source>
         <translation>{name} non è installato.</translation>
     </message>
     <message>
-        <source>Set the environment up anew.</source>
-        <translation>Ricrea l’ambiente.</translation>
+        <source>They overwrite each other&apos;s files. Install Phi-3 Studio again, or set its source up anew with one flavour.</source>
+        <translation>Si sovrascrivono i file a vicenda. Installa di nuovo Phi-3 Studio, o prepara di nuovo il codice sorgente con una sola variante.</translation>
+    </message>
+    <message>
+        <source>Install Phi-3 Studio again, or set its source up anew.</source>
+        <translation>Installa di nuovo Phi-3 Studio, o prepara di nuovo il suo codice sorgente.</translation>
     </message>
     <message>
         <source>ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build.</source>
@@ -3096,6 +3100,14 @@
     <message>
         <source>Install the runtime pack for NVIDIA GPUs under Settings to train on it.</source>
         <translation>Per usarla installa il pacchetto per GPU NVIDIA nelle Impostazioni.</translation>
+    </message>
+    <message>
+        <source>{gpu} is there, but training uses the processor.</source>
+        <translation>{gpu} è presente, ma l’addestramento usa il processore.</translation>
+    </message>
+    <message>
+        <source>This build has no runtime pack for it; Settings say why.</source>
+        <translation>Questa versione non ha un pacchetto per usarla; il perché è nelle Impostazioni.</translation>
     </message>
     <message>
         <source>The disk is nearly full: {free} are free.</source>
@@ -3268,6 +3280,14 @@
     <message>
         <source>It exists for Linux and Windows on x86-64 processors.</source>
         <translation>Esiste per Linux e Windows con processori x86-64.</translation>
+    </message>
+    <message>
+        <source>This build has no runtime pack for NVIDIA GPUs.</source>
+        <translation>Questa versione non ha il pacchetto per GPU NVIDIA.</translation>
+    </message>
+    <message>
+        <source>The list of its packages was not made when the program was built, so training uses the processor. On Windows the setup for DirectML chats on the graphics card.</source>
+        <translation>L’elenco delle sue parti non è stato creato insieme al programma, perciò l’addestramento usa il processore. Su Windows, con l’installazione per DirectML la chat usa la scheda grafica.</translation>
     </message>
     <message>
         <source>The runtime pack is being installed or removed already.</source>
@@ -5669,8 +5689,12 @@
         </translation>
     </message>
     <message>
-        <source>{gpu} is there, but the CPU flavour of PyTorch is installed. Install the cuda flavour of Phi-3 Studio.</source>
-        <translation>{gpu} è presente, ma è installato PyTorch per la sola CPU. Installa la variante cuda di Phi-3 Studio.</translation>
+        <source>{gpu} is there; it needs the runtime pack for NVIDIA GPUs (Settings).</source>
+        <translation>{gpu} è presente; serve il pacchetto per GPU NVIDIA (Impostazioni).</translation>
+    </message>
+    <message>
+        <source>needs the runtime pack for NVIDIA GPUs (Settings)</source>
+        <translation>serve il pacchetto per GPU NVIDIA (Impostazioni)</translation>
     </message>
     <message>
         <source>no NVIDIA GPU or driver was found on this computer</source>
@@ -5683,10 +5707,6 @@
     <message>
         <source>needs the directml flavour of Phi-3 Studio</source>
         <translation>richiede la variante directml di Phi-3 Studio</translation>
-    </message>
-    <message>
-        <source>needs the cuda flavour of Phi-3 Studio</source>
-        <translation>richiede la variante cuda di Phi-3 Studio</translation>
     </message>
     <message>
         <source>about {size}</source>
@@ -6196,6 +6216,10 @@
     <message>
         <source>its owner asks to accept the licence first: sign in under Settings</source>
         <translation>il proprietario chiede di accettare prima la licenza: accedi in Impostazioni</translation>
+    </message>
+    <message>
+        <source>comes with the program</source>
+        <translation>fornito con il programma</translation>
     </message>
     <message>
         <source>not on this computer yet: a run fetches it by itself</source>

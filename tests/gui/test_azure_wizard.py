@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.events import Finished, Notice, Started
 from phi3studio.domain.flow import parse_draft, with_model
+from phi3studio.domain.release import REPOSITORY
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.rooms import Services
@@ -28,6 +29,7 @@ from phi3studio.gui.run.page import RunPage
 from phi3studio.gui.showcase import write_run
 from phi3studio.gui.showcase_azure import write_cloud_runs
 from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.wizard import azure_card
 from phi3studio.gui.wizard.azure_card import AzureCard
 from phi3studio.gui.wizard.azure_desk import AzureDesk
 from phi3studio.gui.wizard.data_page import DataPage
@@ -435,3 +437,20 @@ def test_a_following_that_failed_leaves_the_cancel_of_the_job(
     window.show_run(failed)
     qtbot.waitUntil(lambda: page.cloud.job is not None and page.cloud.job.cancel_sent, timeout=5000)
     assert not page._cancel.isVisible()
+
+
+def test_the_installed_app_says_where_a_job_can_be_started(
+    context: Context, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be added to it, so it names the source instead of a command of pip."""
+    opened: list[str] = []
+    monkeypatch.setattr(azure_card, "install_command", lambda: None)
+    monkeypatch.setattr(
+        azure_card.QDesktopServices, "openUrl", lambda url: opened.append(url.toString())
+    )
+    finding = azure_card._how_to_get_the_packages(context.theme)
+    qtbot.addWidget(finding)
+    assert "Start Phi-3 Studio from its source" in finding.hint.text()
+    assert "pip" not in finding.hint.text()
+    qtbot.mouseClick(button(finding, "Open the page of the source"), Qt.MouseButton.LeftButton)
+    assert opened == [REPOSITORY]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,3 +92,27 @@ def test_a_second_start_hands_its_file_to_the_first(
         assert not SingleInstance(tmp_path).first()
     assert heard.args == [""]
     first.close()
+
+
+def test_macos_hands_a_file_to_the_application() -> None:
+    """There it comes as an event, in a process that has no other application object."""
+    code = """
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QFileOpenEvent
+from phi3studio.gui.application import Application
+app = Application(["studio"])
+app.file_opened.connect(print)
+assert app.sendEvent(app, QFileOpenEvent("/Users/José/tone.phi3studio"))
+app.sendEvent(app, QEvent(QEvent.Type.User))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "/Users/José/tone.phi3studio\n"

@@ -136,10 +136,26 @@ def test_a_window_that_closes_ends_the_installation(
     qtbot.waitUntil(lambda: bool(index.asked["heavytorch-1.0-py3-none-any.whl"]), timeout=30_000)
 
 
-def test_a_system_without_a_pack_shows_no_card(
+def test_a_build_without_a_pack_says_why(
     make_window: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """On Windows, where only PyTorch's own index has what the list is made of."""
     monkeypatch.setenv("PHI3STUDIO_PACK_LOCKS", str(tmp_path / "none"))
+    window = make_window()
+    window.go("settings")
+    page = window.page("settings")
+    assert isinstance(page, SettingsPage)
+    qtbot.waitUntil(page.runtime.isVisible, timeout=5000)
+    assert "This build has no CUDA runtime pack" in texts(page.runtime)
+    assert "Training uses the processor" in texts(page.runtime)
+    for shown in (page.runtime.install, page.runtime.remove, page.runtime.bar, page.runtime.said):
+        assert not shown.isVisible()
+
+
+def test_a_system_without_a_pack_shows_no_card(
+    make_window: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
     window = make_window()
     window.go("settings")
     page = window.page("settings")

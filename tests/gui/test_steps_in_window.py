@@ -19,7 +19,7 @@ from phi3studio.gui.run.page import RunPage
 from phi3studio.gui.showcase import write_run
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.model_page import ModelPage
+from phi3studio.gui.wizard.model_page import ModelPage, _ModelCard
 from phi3studio.gui.wizard.page import WizardPage
 from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.gui.wizard.steps_card import StepsCard
@@ -247,3 +247,32 @@ def test_fidelity_has_its_range(wizard: WizardPage, qtbot: QtBot) -> None:
     qtbot.keyClicks(stops.editor, "0,9")
     assert not stops.editor.property("invalid")
     assert wizard.session.draft.fidelity.stops == 0.9
+
+
+@pytest.mark.parametrize(
+    ("bundled", "said"),
+    [(True, "comes with the program"), (False, "a run fetches it by itself")],
+    ids=["installed app", "source"],
+)
+def test_the_starter_is_said_to_come_from_where_it_comes(
+    bundled: bool,
+    said: str,
+    make_window: Make,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The installed app carries it, so nothing is fetched."""
+    monkeypatch.setattr("phi3studio.runs.frozen.bundle", lambda: tmp_path if bundled else None)
+    window = make_window()
+    window.go("new")
+    wizard = window.page("new")
+    assert isinstance(wizard, WizardPage)
+    wizard.session.visit("model")
+    page = wizard.view("model")
+
+    def starter() -> str:
+        cards = [card for card in page.findChildren(_ModelCard) if card.model.source == "starter"]
+        return cards[0]._place.text() if cards else ""
+
+    qtbot.waitUntil(lambda: said in starter(), timeout=5000)

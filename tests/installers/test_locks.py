@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,6 +93,22 @@ def test_a_lock_file_that_no_longer_fits_is_noticed(
     assert "torch is 2.12.0 instead of 2.13.0" in found
     (tmp_path / "cpu-windows.txt").write_text(re.sub(r" \\\n    --hash=sha256:\w+", "", text))
     assert "peft has no hash" in problems(target)
+
+
+def test_an_index_that_tells_no_sizes_is_asked_for_them(tmp_path: Path) -> None:
+    """PyTorch's own, for one."""
+    (tmp_path / "torch.whl").write_bytes(b"x" * 1234)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/torch.whl"
+            assert lock.wheel_bytes({"url": url}) == 1234
+        finally:
+            server.shutdown()
+            thread.join()
+    assert lock.wheel_bytes({"url": url, "size": 5}) == 5
 
 
 def test_the_folder_of_the_frozen_program_has_them(tmp_path: Path) -> None:

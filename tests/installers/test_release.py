@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from installers import sbom
+from installers import build, lock, sbom
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".github" / "workflows"
@@ -95,7 +96,8 @@ def test_the_scripts_are_bash(file: Path) -> None:
 def test_a_release_goes_the_whole_way_before_it_is_drafted() -> None:
     jobs = read(FOLDER / "release.yml")["jobs"]
     assert jobs["build"]["needs"] == "test"
-    assert jobs["draft"]["needs"] == "build"
+    assert jobs["reproduce"]["needs"] == "test"
+    assert jobs["draft"]["needs"] == ["build", "reproduce"]
     built = {(e["system"], e["flavour"]) for e in jobs["build"]["strategy"]["matrix"]["include"]}
     assert built == {
         ("linux", "cpu"), ("windows", "cpu"), ("windows", "directml"), ("macos", "cpu"),
@@ -104,7 +106,10 @@ def test_a_release_goes_the_whole_way_before_it_is_drafted() -> None:
     order = [
         "Bundle",
         "The frozen pipeline, from data to an answer",
+        "The frozen program's processes",
+        "Sign the programs for Windows",
         "Installer",
+        "Sign the setup program for Windows",
         "Install on Linux and try",
         "Install on Windows and try",
         "Install on macOS and try",
@@ -119,6 +124,7 @@ def test_signing_is_skipped_without_secrets() -> None:
     build = read(FOLDER / "release.yml")["jobs"]["build"]
     signing = [step for step in build["steps"] if "CERTIFICATE" in str(step.get("env", ""))]
     assert len(signing) == 2
+    signing += [step for step in build["steps"] if "THUMBPRINT" in step.get("run", "")]
     for step in signing:
         assert re.search(r"env\.SIGN_(WINDOWS|MACOS) == 'true'", step["if"])
 
@@ -128,6 +134,32 @@ def test_the_commands_of_the_workflows_exist() -> None:
     for script in set(re.findall(r"python (installers/\S+\.py)", text)):
         assert (ROOT / script).is_file(), script
     assert re.fullmatch(r"\d+\.\d+(\.\d+)?", sbom.uv_version())
+
+
+def test_the_options_of_the_builds_in_the_workflows_exist() -> None:
+    text = "".join(file.read_text("utf-8") for file in WORKFLOWS)
+    found = re.findall(r"python installers/build\.py (.+)", text)
+    assert len(found) >= 4
+    for line in found:
+        words = shlex.split(line.replace("$SYSTEM", "linux").replace("$FLAVOUR", "cpu"))
+        build.parse(words)  # ends the process for what it does not know
+    for line in re.findall(r"python installers/lock\.py (\S+)", text):
+        assert line == "--check" or line in {target.name for target in lock.TARGETS}
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_no_step_hides_its_failure(file: Path) -> None:
+    for step in steps(read(file)):
+        assert "continue-on-error" not in step
+        assert not re.search(r"\|\|\s*(true|:|echo)", step.get("run", "")), step.get("name")
+
+
+def test_actionlint_finds_nothing() -> None:
+    found = shutil.which("actionlint")
+    if found is None:
+        pytest.skip("actionlint is not installed")
+    done = subprocess.run([found, *WORKFLOWS], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_bill_of_materials_says_what_is_inside_and_nothing_of_the_builder() -> None:

@@ -11,15 +11,17 @@ from phi3studio.domain.errors import Cancelled, UserFacingError
 from phi3studio.domain.runtime_pack import PackProgress, PackRecord, PackStatus
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
+from phi3studio.gui.messages import explain
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.runtime_pack import pack_status, remove_pack
 from phi3studio.runs.runtime_pack_install import install_pack
+from phi3studio.runs.runtime_pack_place import no_pack
 
 
 class RuntimeCard(Card):
-    """Hidden where there is no pack for the system."""
+    """Hidden where no pack exists for the system; says why this build has none where one exists."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(" ")
@@ -174,7 +176,12 @@ class RuntimeCard(Card):
 
     def _draw(self, status: PackStatus | None) -> None:
         self._status = status
-        self.setVisible(status is not None)
+        reason = no_pack("cuda") if status is None else None
+        self.setVisible(reason is None or reason.code == "runtime.not_in_build")
+        if reason is not None:
+            clear(self._notes)
+            said = explain(reason.code, reason.message, reason.hint)
+            self._notes.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
         self._draw_buttons()
 
     def _draw_buttons(self) -> None:
@@ -188,6 +195,7 @@ class RuntimeCard(Card):
             not busy and state != "whole" and status is not None and not status.bundled
         )
         self.remove.setVisible(not busy and state != "absent")
+        self.said.setVisible(status is not None)
         if status is None or busy:
             return
         self.said.setText(self._words(status))

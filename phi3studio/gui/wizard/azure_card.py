@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QCoreApplication, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.azure_form import AzureForm, form_problems
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.flow_problems import Problem
+from phi3studio.domain.release import REPOSITORY
 from phi3studio.gui.context import Context
+from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, label
 from phi3studio.gui.widgets.page import Columns
 from phi3studio.gui.wizard.azure_check import AzureCheck
@@ -18,8 +21,10 @@ from phi3studio.gui.wizard.azure_desk import AzureDesk
 from phi3studio.gui.wizard.azure_entries import Entry, more_entries, place_entries, source_entries
 from phi3studio.gui.wizard.azure_fields import AzureField
 from phi3studio.gui.wizard.session import WizardSession
-from phi3studio.runs.azure_sdk import how_to_install
+from phi3studio.runs.advice import WITH_AZURE
+from phi3studio.runs.azure_sdk import install_command
 
+translate = QCoreApplication.translate
 # Fields that only count where another one says so.
 _ONLY_WITH = {
     "data": "data_in_cloud",
@@ -39,17 +44,7 @@ class AzureCard(Card):
         self.detail.setText(
             self.tr("the whole run is a job there; its curves, log and model come back here")
         )
-        self._absent = Finding(
-            theme,
-            "warning",
-            self.tr("Azure's packages are not installed, so no job can be started from here."),
-            self.tr("Install them and start Phi-3 Studio again: {command}").format(
-                command=how_to_install()
-            ),
-        )
-        copy = Button(theme, self.tr("Copy the command"), kind="link", icon="copy")
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(how_to_install()))
-        self._absent.buttons.addWidget(copy)
+        self._absent = _how_to_get_the_packages(context.theme)
         self._absent.setVisible(not desk.installed())
         self.body.addWidget(self._absent)
         self.fields: dict[str, AzureField] = {}
@@ -117,6 +112,31 @@ class AzureCard(Card):
             return
         if any(entry.name in wrong for entry in more_entries()):
             self.show_all(True)
+
+
+def _how_to_get_the_packages(theme: Theme) -> Finding:
+    """Shown where Azure's packages are absent; the installed app cannot take them in."""
+    command = install_command()
+    text = translate(
+        "AzureCard", "Azure's packages are not installed, so no job can be started from here."
+    )
+    if command is None:
+        hint = translate(
+            "AzureCard",
+            "The installed app cannot take them in. Start Phi-3 Studio from its source instead, "
+            "which shows the same runs: {command}",
+        ).format(command=WITH_AZURE)
+        link = Button(theme, translate("AzureCard", "Open the page of the source"), kind="link")
+        link.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(REPOSITORY)))
+    else:
+        hint = translate(
+            "AzureCard", "Install them and start Phi-3 Studio again: {command}"
+        ).format(command=command)
+        link = Button(theme, translate("AzureCard", "Copy the command"), kind="link", icon="copy")
+        link.clicked.connect(lambda: QGuiApplication.clipboard().setText(command))
+    finding = Finding(theme, "warning", text, hint)
+    finding.buttons.addWidget(link)
+    return finding
 
 
 def _error(problem: Problem) -> UserFacingError:

@@ -110,6 +110,8 @@ class _ModelCard(ChoiceCard):
                     self.tr("its owner asks to accept the licence first: sign in under Settings")
                 )
             return ", ".join(parts)
+        if not model.download_bytes:
+            return self.tr("comes with the program")
         return self.tr("not on this computer yet: a run fetches it by itself")
 
     def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:

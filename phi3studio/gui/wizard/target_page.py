@@ -206,8 +206,7 @@ class TargetPage(QWidget):
             case "cpu_torch":
                 self._train["cuda"].set_reason(
                     self.tr(
-                        "{gpu} is there, but the CPU flavour of PyTorch is installed. Install the "
-                        "cuda flavour of Phi-3 Studio."
+                        "{gpu} is there; it needs the runtime pack for NVIDIA GPUs (Settings)."
                     ).format(gpu=machine.gpu)
                 )
             case _:
@@ -220,8 +219,11 @@ class TargetPage(QWidget):
                 if machine.directml_reason == "not_windows"
                 else self.tr("needs the directml flavour of Phi-3 Studio")
             )
-        if "cuda" not in machine.flavours and self._session.draft.target.provider != "cuda":
-            self._run["cuda"].set_reason(self.tr("needs the cuda flavour of Phi-3 Studio"))
+        cuda = "cuda" in machine.flavours or machine.cuda_pack in ("whole", "renewable")
+        if not cuda and self._session.draft.target.provider != "cuda":
+            self._run["cuda"].set_reason(
+                self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")
+            )
 
     def _draw_sizes(self) -> None:
         model = self._session.facts.model

@@ -12,6 +12,7 @@ import phi3studio
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.advice import how_to_repair
 from phi3studio.runs.files import write_json
 from phi3studio.runs.paths import resources
 from phi3studio.worker.azure.pins import PYTHON, job_requirements
@@ -85,7 +86,7 @@ def write_code(recipe: Recipe, folder: Path) -> None:
         raise RunError(
             "azure.no_source",
             "This copy of the program does not hold its own source, which the job needs.",
-            "Install it with pip or through installers/bootstrap.py, and start it from there.",
+            how_to_repair("--azure --fresh doctor"),
         )
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from phi3studio.domain.errors import RunError
+from phi3studio.runs.advice import how_to_repair
 from phi3studio.runs.paths import resources
 
 PYTHON = "3.11"
@@ -54,7 +55,7 @@ def job_requirements(flavour: str, extras: tuple[str, ...] = ()) -> list[str]:
             raise RunError(
                 "azure.no_pin",
                 f"No version of the package {requirement.name} is known for the job.",
-                "Install the program again, through installers/bootstrap.py or pip.",
+                how_to_repair("--azure --fresh doctor"),
             )
         extras_of = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         found[name] = f"{extras_of}=={version}"
@@ -76,7 +77,7 @@ def _roots(flavour: str) -> Iterator[Requirement]:
         raise RunError(
             "azure.not_installed",
             "This copy of the program does not know its own requirements.",
-            "Install it with pip, or run it through installers/bootstrap.py.",
+            how_to_repair("--azure --fresh doctor"),
         ) from exc
     for line in lines:
         requirement = Requirement(line)
