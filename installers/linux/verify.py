@@ -52,8 +52,9 @@ class NotTriedError(Exception):
     """A check that needs what this machine lacks, and that may be left out."""
 
 
-def verify(out: Path, product: Product) -> int:
-    """Try everything with the package in *out*; 0 when all of it held.
+def verify(out: Path, product: Product, deb_alone: bool = False) -> int:
+    """Try everything with the package in *out*; 0 when all of it held. *deb_alone*: without the
+    AppImage and the installer for Windows.
 
     Leaves ``verify/report.json`` and ``verify/window.png`` in *out*. Raises :class:`BuildError`
     without root, the package, or the tools.
@@ -64,7 +65,7 @@ def verify(out: Path, product: Product) -> int:
     if not packages:
         raise BuildError(f"There is no .deb in {out}: python3 installers/build.py linux")
     need(*TOOLS)
-    proof = _Proof(packages[0], out / "verify", product)
+    proof = _Proof(packages[0], out / "verify", product, deb_alone)
     shutil.rmtree(proof.out, ignore_errors=True)
     proof.out.mkdir(parents=True)
     proof.run()
@@ -89,8 +90,9 @@ def verify(out: Path, product: Product) -> int:
 
 
 class _Proof:
-    def __init__(self, package: Path, out: Path, product: Product) -> None:
+    def __init__(self, package: Path, out: Path, product: Product, deb_alone: bool) -> None:
         self.package = package
+        self.deb_alone = deb_alone
         self.out = out
         self.product = product
         self.checks: list[Check] = []
@@ -106,8 +108,9 @@ class _Proof:
             lintian = pool.submit(self.lintian)
             self._check("sizes", self.sizes)
             self._in_bare_system()
-            self._check("AppImage", self.appimage)
-            self._check("installer for Windows, under wine", self.windows)
+            if not self.deb_alone:
+                self._check("AppImage", self.appimage)
+                self._check("installer for Windows, under wine", self.windows)
             self._check("package: lintian", lintian.result)
 
     def _in_bare_system(self) -> None:

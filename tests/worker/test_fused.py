@@ -14,7 +14,7 @@ from phi3studio.worker.training.fused import fuse, row_attention
 from phi3studio.worker.training.fused.dropout import keep_mask
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.rows import shared_tokens
-from phi3studio.worker.training.train import packed_loss
+from phi3studio.worker.training.train import look_at_trained_alone, packed_loss
 from tests.tiny_families import SHAPES, make
 
 Row = dict[str, list[int]]
@@ -208,3 +208,18 @@ def test_a_batch_of_which_nothing_is_learned_has_no_loss(tiny_phi3: Path) -> Non
     loss, learned = fused.loss(fused.collate(rows))
     loss.backward()
     assert (float(loss.detach()), learned) == (0.0, 0)
+
+
+def test_what_a_trainer_calls_in_every_step_reaches_all_modules(tiny_phi3: Path) -> None:
+    model = peft_model(tiny_phi3, lora_dropout=0.1)
+    model.get_base_model().eval()  # as it comes from a file, inside an adapter that is training
+    trained = look_at_trained_alone(model)
+    assert all("lora" in name for name, p in model.named_parameters() if p.requires_grad)
+    for mode in (True, False, True):
+        model.train(mode) if mode else model.eval()
+        assert {module.training for module in model.modules()} == {mode}
+    fused = fuse(model)
+    fused.loss(fused.collate(batch(300)))[0].backward()
+    assert all(parameter.grad is not None for parameter in trained)
+    model.zero_grad()
+    assert all(parameter.grad is None for parameter in model.parameters())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psutil
 
@@ -23,10 +24,21 @@ _TOLERATED = 0.35
 
 def usable_cores() -> int:
     """The physical cores that this process may use: those of the system, or fewer by settings."""
+    allowed = allowed_cores()
+    return max(1, min(allowed, thread_limit() or allowed))
+
+
+def allowed_cores() -> int:
+    """The physical cores that the system lets this process use."""
     physical = psutil.cpu_count(logical=False) or 1
+    allowed = allowed_processors()
+    return max(1, min(physical, len(allowed) if allowed is not None else physical))
+
+
+def allowed_processors() -> list[int] | None:
+    """The numbers of the processors that this process may run on; ``None`` for all of them."""
     affinity = getattr(os, "sched_getaffinity", None)
-    allowed = len(affinity(0)) if affinity is not None else physical
-    return max(1, min(physical, allowed, thread_limit() or physical))
+    return sorted(affinity(0)) if affinity is not None else None
 
 
 def threads_for(cores: int, others: float) -> int:
@@ -44,6 +56,9 @@ class ThreadGovernor:
     def __init__(self, on_change: Callable[[int, int], None] = lambda threads, cores: None) -> None:
         self.cores = usable_cores()
         self.threads = self.cores
+        # Where the settings leave cores alone, others may be busy there.
+        self._spare = max(0, allowed_cores() - self.cores)
+        self._processors = allowed_processors()
         self._on_change = on_change
         self._process = psutil.Process()
         self._looked_at = time.monotonic()
@@ -59,7 +74,7 @@ class ThreadGovernor:
         busy, own = self._times()
         others = max(0.0, (busy - self._busy) - (own - self._own)) / passed
         self._looked_at, self._busy, self._own = now, busy, own
-        wanted = threads_for(self.cores, others)
+        wanted = threads_for(self.cores, max(0.0, others - self._spare))
         if wanted > self.threads and wanted != self._wish:
             self._wish = wanted
             return self.threads
@@ -76,10 +91,22 @@ class ThreadGovernor:
         self._on_change(threads, self.cores)
 
     def _times(self) -> tuple[float, float]:
-        """Processor seconds so far: of all programs together, and of this one."""
-        total = psutil.cpu_times()
-        idle = total.idle + getattr(total, "iowait", 0.0)
+        """Processor seconds so far: of all programs together, on the processors that this process
+        may use, and of this one."""
+        each = psutil.cpu_times(percpu=True)
+        ours = (
+            each
+            if self._processors is None
+            else [each[n] for n in self._processors if n < len(each)]
+        )
         own = self._process.cpu_times()
-        # guest time is contained in user time
-        guest = getattr(total, "guest", 0.0) + getattr(total, "guest_nice", 0.0)
-        return sum(total) - idle - guest, own.user + own.system
+        return sum(map(_busy, ours)), own.user + own.system
+
+
+def _busy(times: Any) -> float:
+    """The seconds that one processor was not idle."""
+    idle: float = times.idle + getattr(times, "iowait", 0.0)
+    # guest time is contained in user time
+    guest: float = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    busy: float = sum(times) - idle - guest
+    return busy
