@@ -90,7 +90,7 @@ def verify(out: Path, product: Product, deb_alone: bool = False) -> int:
 
 
 class _Proof:
-    def __init__(self, package: Path, out: Path, product: Product, deb_alone: bool) -> None:
+    def __init__(self, package: Path, out: Path, product: Product, deb_alone: bool = False) -> None:
         self.package = package
         self.deb_alone = deb_alone
         self.out = out
