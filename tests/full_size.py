@@ -7,8 +7,11 @@ number and order of size, not the published values.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 
 def _longrope(half: int) -> dict[str, Any]:
@@ -131,6 +134,52 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def parameters_of(name: str) -> int:
+    """The number of the shape's parameters, counted without making them."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    kind, values = SHAPES[name]
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **values))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def text_lengths(name: str) -> tuple[int, int]:
+    """Tokens of two texts: a short one, and one past the sliding window, or past the context
+    from which on LongRoPE takes its other factors."""
+    values = SHAPES[name][1]
+    rope = values.get("rope_parameters", {})
+    edges = [values.get("sliding_window")]
+    if rope.get("rope_type") == "longrope":
+        edges.append(values["original_max_position_embeddings"])
+    reached = [edge for edge in edges if edge and edge < values["max_position_embeddings"]]
+    return 32, min(reached) + 53 if reached else 512
+
+
+@contextlib.contextmanager
+def _quick_normal() -> Iterator[None]:
+    """Normal values from a table, each time from another place of it on: drawing billions of them
+    takes minutes on one core. Its length is a prime, so no two rows of a matrix are equal."""
+    import torch
+
+    table = torch.randn(16_777_213)
+
+    def normal_(self: Any, mean: float = 0.0, std: float = 1.0, **_: Any) -> Any:
+        values = (table * std + mean).to(self.dtype)
+        flat = self.view(-1)
+        start = int(torch.randint(len(values), ()))
+        at = 0
+        while at < len(flat):
+            part = values[start : start + len(flat) - at]
+            flat[at : at + len(part)] = part
+            at, start = at + len(part), 0
+        return self
+
+    with mock.patch.object(torch.Tensor, "normal_", normal_):
+        yield
+
+
 def make_full_size(name: str, folder: Path, layers: int | None = None) -> int:
     """Write the model, or one of fewer *layers*; returns its parameters.
 
@@ -152,7 +201,8 @@ def make_full_size(name: str, folder: Path, layers: int | None = None) -> int:
         pad_token_id=tokenizer.pad_token_id,
     )
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    with _quick_normal():
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.generation_config = GenerationConfig(
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=[tokenizer.eos_token_id],

@@ -70,6 +70,8 @@ _LOADED_A_SECOND = 400e6
 _LARGE_MERGED_A_SECOND = 110e6
 _CALIBRATED_A_SECOND = 1.9e6
 _QUANTISED_A_SECOND = 10e6
+# Large models rounded as they are, without a search for the best scales.
+_LARGE_ROUNDED_A_SECOND = 100e6
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,7 @@ def _build_bytes(recipe: Recipe) -> float:
 def _seconds(
     stage: StageName, recipe: Recipe, model: ModelSize, data: DataSize, machine: Machine
 ) -> float:
-    training, target = recipe.training, recipe.target
+    training = recipe.training
     start = _START_S[stage]
     if stage == "prepare":
         return start + data.train_rows / _ROWS_A_SECOND
@@ -311,16 +313,25 @@ def _seconds(
         rate = _LARGE_MERGED_A_SECOND if is_large(model) else _LOADED_A_SECOND
         return start + merged_bytes(model) / rate
     if stage == "quantise":
-        plain = model.parameters / _QUANTISED_A_SECOND
-        if target.quantisation != "int4" or target.int4 in ("fast", "small"):
-            return start + plain
-        fitted = plain if is_large(model) else model.parameters / _CALIBRATED_A_SECOND
-        # auto tries the small and the fast one first.
-        return start + fitted + (2 * (start + plain) if target.int4 == "auto" else 0)
+        return _quantise_seconds(recipe, model)
     loaded = model.file_bytes + merged_bytes(model) + exported_bytes(recipe, model.parameters)
     start += loaded / _LOADED_A_SECOND
     tokens = data.held_out_tokens + 16 * data.held_out_rows
     return start + 3 * tokens * 2.0 * model.body / (machine.flops * _ANSWERING_RATE)
+
+
+def _quantise_seconds(recipe: Recipe, model: ModelSize) -> float:
+    target, start = recipe.target, _START_S["quantise"]
+    large = is_large(model)
+    plain = start + model.parameters / _QUANTISED_A_SECOND
+    rounded = start + model.parameters / _LARGE_ROUNDED_A_SECOND if large else plain
+    if target.quantisation != "int4":
+        return plain
+    if target.int4 in ("fast", "small"):
+        return rounded
+    fitted = plain if large else start + model.parameters / _CALIBRATED_A_SECOND
+    # auto tries the small and the fast one first.
+    return fitted + (2 * rounded if target.int4 == "auto" else 0)
 
 
 def training_flops(model: ModelSize, tokens_a_second: float) -> float:
