@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,9 @@ os.environ.update(
         "TOKENIZERS_PARALLELISM": "false",
     }
 )
+
+# A shell's background job ignores Control-C, which its children would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nor on what the developer's own cache of the hub holds.
 _HUB = tempfile.mkdtemp(prefix="phi3studio-hub-")
