@@ -24,6 +24,8 @@ GENERATION = 1
 PackState = Literal["absent", "partial", "whole", "renewable", "broken", "unusable"]
 """``partial``: an installation was begun; ``renewable``: works, but this program brings newer
 libraries; ``unusable``: of another generation."""
+USABLE: tuple[PackState, ...] = ("whole", "renewable")
+"""The states in which workers can be started in a pack."""
 
 _VERSION = 1
 _PLATFORMS = {
@@ -163,7 +165,7 @@ class PackStatus:
     @property
     def usable(self) -> bool:
         """Whether workers are started in it."""
-        return self.state in ("whole", "renewable") and not self.bundled
+        return self.state in USABLE and not self.bundled
 
 
 @dataclass(frozen=True)

@@ -264,29 +264,30 @@ def _installation(
                 "warning",
             )
         )
-    elif cpu_torch and gpu is not None and pack is None:
-        reason = no_pack("cuda")
-        found.append(
-            Finding(
-                "install.gpu_out_of_reach",
-                f"{gpu} is there. {reason.message}",
-                reason.hint,
-                "warning",
-                {"gpu": gpu},
-            )
-        )
     elif cpu_torch and gpu is not None and not (pack is not None and pack.usable):
-        found.append(
-            Finding(
-                "install.gpu_unused",
-                f"{gpu} is there, but the CPU flavour is installed.",
-                "Install the runtime pack for NVIDIA GPUs to train on it: under Settings, or "
-                "phi3studio runtime install cuda.",
-                "warning",
-                {"gpu": gpu},
-            )
-        )
+        found.append(_idle_gpu(gpu, pack))
     return found
+
+
+def _idle_gpu(gpu: str, pack: PackStatus | None) -> Finding:
+    """A GPU that PyTorch's CPU build cannot train on, and whether a pack can be had."""
+    if pack is None:
+        reason = no_pack("cuda")
+        return Finding(
+            "install.gpu_out_of_reach",
+            f"{gpu} is there. {reason.message}",
+            reason.hint,
+            "warning",
+            {"gpu": gpu},
+        )
+    return Finding(
+        "install.gpu_unused",
+        f"{gpu} is there, but the CPU flavour is installed.",
+        "Install the runtime pack for NVIDIA GPUs to train on it: under Settings, or "
+        "phi3studio runtime install cuda.",
+        "warning",
+        {"gpu": gpu},
+    )
 
 
 def _machine(memory: int, disk: int) -> list[Finding]:

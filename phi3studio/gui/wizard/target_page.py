@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayo
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimate import exported_bytes
 from phi3studio.domain.flow import edit, to_recipe
+from phi3studio.domain.runtime_pack import USABLE
 from phi3studio.domain.targets import ALLOWED
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
@@ -219,7 +220,7 @@ class TargetPage(QWidget):
                 if machine.directml_reason == "not_windows"
                 else self.tr("needs the directml flavour of Phi-3 Studio")
             )
-        cuda = "cuda" in machine.flavours or machine.cuda_pack in ("whole", "renewable")
+        cuda = "cuda" in machine.flavours or machine.cuda_pack in USABLE
         if not cuda and self._session.draft.target.provider != "cuda":
             self._run["cuda"].set_reason(
                 self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")

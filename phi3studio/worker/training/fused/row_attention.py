@@ -141,11 +141,6 @@ def _packed(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tenso
     return out
 
 
-def _filled(x: torch.Tensor, tokens: int) -> torch.Tensor:
-    """*x* with zeros for the tokens that fill the batch up: nothing sees them."""
-    return functional.pad(x, (0, 0, 0, 0, 0, tokens - x.shape[0]))
-
-
 def _gathered(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tensor:
     """Gradients in the packed order; a shared token's is the sum over the rows."""
     out = _packed(x, rows, group, tokens)
@@ -191,4 +186,6 @@ def _row_by_row(
         )[0].transpose(0, 1)
         outs.append(out if number == 0 else out[rows.shared :])
         begin = end
-    return _filled(torch.cat(outs), q.shape[0])
+    joined = torch.cat(outs)
+    # Zeros for the tokens that fill the batch up: nothing sees them.
+    return functional.pad(joined, (0, 0, 0, 0, 0, q.shape[0] - joined.shape[0]))
