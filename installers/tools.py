@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -39,12 +40,13 @@ def missing(*programs: str) -> list[str]:
     return sorted(absent)
 
 
-def need(*programs: str, install: bool = True) -> None:
-    """Make sure that *programs* are there; as root on Debian they are installed.
+def need(*programs: str, install: bool = True, libraries: Mapping[str, str] | None = None) -> None:
+    """Make sure that *programs* are there, and *libraries* (file name to Debian package).
 
-    Raises :class:`BuildError` that names what is missing.
+    As root on Debian they are installed. Raises :class:`BuildError` that names what is missing.
     """
-    packages = missing(*programs)
+    libraries = libraries or {}
+    packages = missing(*programs) + missing_libraries(libraries)
     if packages and install and shutil.which("apt-get") and os.geteuid() == 0:
         say(f"installing {', '.join(packages)}")
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -59,9 +61,20 @@ def need(*programs: str, install: bool = True) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
-        packages = missing(*programs)
+        packages = missing(*programs) + missing_libraries(libraries)
     if packages:
         raise BuildError(f"Missing: {', '.join(packages)}. Install them and start again.")
+
+
+def missing_libraries(libraries: Mapping[str, str]) -> list[str]:
+    """The packages of those *libraries* that the system's loader does not find."""
+    absent = set()
+    for name, package in libraries.items():
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            absent.add(package)
+    return sorted(absent)
 
 
 def run(

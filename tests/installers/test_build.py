@@ -12,7 +12,7 @@ import pytest
 
 from installers import build, tools
 from installers.linux import reproduce, verify
-from installers.product import SLUG, read_product
+from installers.product import SLUG, BuildError, read_product
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="of the builds on Linux")
 
@@ -79,6 +79,14 @@ def test_tools_that_cannot_be_had_are_named(
     (error,) = [line for line in capsys.readouterr().err.splitlines() if "Missing" in line]
     for name in ("debootstrap", "xvfb", "lintian", "util-linux"):
         assert name in error
+
+
+def test_libraries_that_cannot_be_had_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user, or on a system without apt: Qt's libraries are looked for before the build."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    wanted = {"libc.so.6": "libc6", "libno-such-thing.so.7": "libno-such-thing7"}
+    with pytest.raises(BuildError, match=r"^Missing: libno-such-thing7\. "):
+        tools.need("sh", libraries=wanted)
 
 
 def test_wine_may_be_absent_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

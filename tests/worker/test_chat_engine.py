@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
@@ -23,6 +24,7 @@ from phi3studio.services.chat import Chat
 from phi3studio.services.client import Service
 from phi3studio.worker.chat.conversations import Voice
 from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.chat.genai_native import copied
 from phi3studio.worker.chat.service import ChatService, StopTexts
 from phi3studio.worker.chat.shelf import Shelf
 from phi3studio.worker.chat.turns import Turns
@@ -401,3 +403,14 @@ def test_an_answer_that_does_not_fit_is_refused(long_model, shelf_of) -> None:
     with pytest.raises(RunError) as caught:
         run(service, {"folder": str(long_model), "prompt": PHRASE})
     assert caught.value.code == "chat.memory"
+
+
+@pytest.mark.slow
+def test_values_beyond_2_gib_are_copied_whole() -> None:
+    """The logits of 2,700 tokens, with Phi-4-mini's vocabulary."""
+    values = np.zeros((2_700, 200_064), np.float32)
+    values[0, 0], values[-1, -1] = 1.5, 2.5
+    made = copied(values.ctypes.data, values.dtype, values.shape)
+    assert made.shape == values.shape
+    assert (made[0, 0], made[-1, -1]) == (1.5, 2.5)
+    assert not np.shares_memory(made, values)
