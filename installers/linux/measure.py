@@ -22,7 +22,7 @@ from pathlib import Path
 from installers.environment import build_environment
 from installers.linux.xserver import Display, x_server
 from installers.product import BUILD, NAME, ROOT, SLUG
-from installers.tools import run
+from installers.tools import need, run
 
 WINDOW_BAR = 1.5
 TRAINING_BAR = 0.97
@@ -44,6 +44,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--train", action="store_true", help="measure the training too: minutes")
     options = parser.parse_args()
+    need("Xvfb", "xwininfo")
     ways = {
         "frozen": [str(BUILD / "bundle-cpu" / SLUG / SLUG)],
         "source": [str(build_environment("cpu")), "-m", SLUG],
