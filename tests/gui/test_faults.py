@@ -65,7 +65,16 @@ def ended(run: RunFolder, qtbot: QtBot) -> None:
 # --- runs ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["prepare", "train", "merge", "quantise", "verify"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "prepare",
+        "train",
+        pytest.param("merge", marks=pytest.mark.slow),
+        pytest.param("quantise", marks=pytest.mark.slow),
+        "verify",
+    ],
+)
 def test_a_run_is_cancelled_in_each_stage(
     make_window: Make,
     home: Home,

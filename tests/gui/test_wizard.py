@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from phi3studio.domain.dataset import CheckProgress, Preview, Report, Source, So
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.flow import PAGES, parse_draft
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.runtime_pack import PackState
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.rooms import Services
@@ -23,13 +25,14 @@ from phi3studio.gui.showcase_chat import RecordedChat
 from phi3studio.gui.showcase_inspector import RecordedInspector
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.widgets.editors import DropZone
+from phi3studio.gui.wizard import session
 from phi3studio.gui.wizard.data_page import DataPage
 from phi3studio.gui.wizard.model_page import ModelPage
 from phi3studio.gui.wizard.page import WizardPage
 from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.gui.wizard.target_page import TargetPage
 from phi3studio.gui.wizard.tuning_page import TuningPage
-from phi3studio.runs import launch
+from phi3studio.runs import doctor, launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config
@@ -246,6 +249,48 @@ def test_targets_that_cannot_work_say_why(filled: WizardPage, qtbot: QtBot) -> N
     assert "not on a processor" in half.about.text()
     assert not target._run["dml"].radio.isEnabled()
     assert target._run["dml"].about.text()
+
+
+def test_a_gpu_can_be_chosen_as_soon_as_its_runtime_pack_is_there(
+    filled: WizardPage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed in Settings while the wizard is open, used by hand, and removed again."""
+
+    def looked(home: Home) -> doctor.Report:
+        found = replace(
+            doctor.examine(home), flavours=["cpu"], gpu="NVIDIA RTX 4060", cuda_pack=pack
+        )
+        return replace(found, cuda_reason="" if pack == "whole" else "cpu_torch")
+
+    pack: PackState = "absent"
+    monkeypatch.setattr(session, "examine", looked)
+    target = filled.view("target")
+    assert isinstance(target, TargetPage)
+    run, train = target._run["cuda"], target._train["cuda"]
+
+    def comes(state: PackState) -> None:
+        nonlocal pack
+        pack = state
+        before = filled.session.machine
+        filled.session.visit("model")
+        filled.session.visit("target")
+        qtbot.waitUntil(lambda: filled.session.machine is not before, timeout=15_000)
+
+    comes("absent")
+    assert not run.radio.isEnabled()
+    assert "runtime pack" in run.about.text()
+    assert "runtime pack" in train.about.text()
+    comes("whole")
+    assert run.radio.isEnabled()
+    assert train.radio.isEnabled()
+    assert "runtime pack" not in run.about.text() + train.about.text()
+    qtbot.mouseClick(run.radio, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(train.radio, Qt.MouseButton.LeftButton)
+    assert filled.session.draft.target.provider == "cuda"
+    assert filled.session.draft.target.train_on == "cuda"
+    comes("broken")
+    assert run.radio.isEnabled()  # chosen: it can be left, and the run says what is wrong
+    assert not train.radio.isEnabled()
 
 
 def test_the_draft_survives_the_closing_of_the_window(

@@ -715,6 +715,7 @@ def program(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess
     return done
 
 
+@pytest.mark.slow
 def test_the_program_trains_in_the_cloud_and_the_model_answers_here(
     standin, home, recipe, tmp_path, tiny_phi3
 ) -> None:

@@ -128,6 +128,7 @@ def test_without_keep_best_the_last_adapter_is_exported(overfitted, start_run, t
     assert adapter_bytes(run) != adapter_bytes(overfitted)
 
 
+@pytest.mark.slow
 def test_without_evaluations_the_last_adapter_is_exported(start_run, tiny_phi3, phrases) -> None:
     run = completed(start_run(overfitting(tiny_phi3, phrases, evaluations=0, max_steps=6)))
     assert evaluated(run) == {}
@@ -135,6 +136,7 @@ def test_without_evaluations_the_last_adapter_is_exported(start_run, tiny_phi3, 
     assert not (run.checkpoints / "best").exists()
 
 
+@pytest.mark.slow
 def test_a_step_count_that_the_evaluations_do_not_divide_ends_with_one(
     start_run, tiny_phi3, phrases
 ) -> None:

@@ -106,7 +106,12 @@ def test_a_run_without_an_adapter_cannot_be_continued(home, tiny_phi3, phrases) 
 
 
 @pytest.mark.parametrize(
-    "change", [{"rank": 8}, {"target_modules": "all_linear"}, {"target_modules": ["o_proj"]}]
+    "change",
+    [
+        {"rank": 8},
+        pytest.param({"target_modules": "all_linear"}, marks=pytest.mark.slow),
+        pytest.param({"target_modules": ["o_proj"]}, marks=pytest.mark.slow),
+    ],
 )
 def test_another_shape_is_refused_before_the_training(
     first, start_run, tiny_phi3, phrases, change

@@ -481,7 +481,13 @@ def trained_adapter(pair: Pair) -> Path:
     return pair.first.adapter
 
 
-@pytest.mark.parametrize("steps", CHAINS, ids="-".join)
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(steps, marks=pytest.mark.slow if "train" in steps else (), id="-".join(steps))
+        for steps in CHAINS
+    ],
+)
 def test_a_chain_with_steps_left_out_runs(
     steps, tiny_phi3, trained_adapter, tmp_path, start_run: StartRun
 ) -> None:

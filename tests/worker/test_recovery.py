@@ -184,6 +184,7 @@ def test_rows_are_cut_shorter_when_nothing_else_is_left(
 # --- killed -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_attempt_killed_by_hand_leaves_the_run_interrupted(
     start_run, tiny_phi3, phrases
 ) -> None:

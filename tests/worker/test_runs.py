@@ -227,7 +227,11 @@ def test_the_export_is_as_the_recipe_says(pair) -> None:
 
 @pytest.mark.parametrize(
     "method",
-    [{"kind": "dora"}, {"kind": "qlora"}, {"rank_stabilised": True}],
+    [
+        {"kind": "dora"},
+        {"kind": "qlora"},
+        pytest.param({"rank_stabilised": True}, marks=pytest.mark.slow),
+    ],
     ids=["dora", "qlora", "rslora"],
 )
 def test_other_methods_are_trained_merged_and_exported_as_well(

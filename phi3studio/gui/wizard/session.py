@@ -126,8 +126,10 @@ class WizardSession(QObject):
         self.changed.emit()
 
     def visit(self, page: PageName) -> None:
-        """Go to a page."""
+        """Go to a page. The page Target looks at the machine anew: a runtime pack may have come."""
         self.take(visit(self._draft, page))
+        if page == "target":
+            self._look_at_machine()
 
     def take(self, draft: Draft) -> None:
         """Replace the draft."""

@@ -214,17 +214,20 @@ class TargetPage(QWidget):
                 self._train["cuda"].set_reason(
                     self.tr("no NVIDIA GPU or driver was found on this computer")
                 )
-        if machine.directml_reason and self._session.draft.target.provider != "dml":
-            self._run["dml"].set_reason(
+        provider = self._session.draft.target.provider
+        # What is chosen stays open: the recipe came from elsewhere, and a problem says the rest.
+        directml = ""
+        if machine.directml_reason and provider != "dml":
+            directml = (
                 self.tr("needs Windows: build the model there")
                 if machine.directml_reason == "not_windows"
                 else self.tr("needs the directml flavour of Phi-3 Studio")
             )
-        cuda = "cuda" in machine.flavours or machine.cuda_pack in USABLE
-        if not cuda and self._session.draft.target.provider != "cuda":
-            self._run["cuda"].set_reason(
-                self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")
-            )
+        self._run["dml"].set_reason(directml)
+        cuda = "cuda" in machine.flavours or machine.cuda_pack in USABLE or provider == "cuda"
+        self._run["cuda"].set_reason(
+            "" if cuda else self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")
+        )
 
     def _draw_sizes(self) -> None:
         model = self._session.facts.model
