@@ -4,10 +4,8 @@
    time to load, the memory of the training.
 2. The model with only its first few layers is taken through the whole run, twice, with another
    number of layers each time. What merge, quantisation and verification take grows evenly with
-   the layers, so two points tell what all of them will take.
-
-Large models are merged and quantised another way than small copies of them would be; there the
-formulas stay.
+   the layers, so two points tell what all of them will take. Copies of a large model are merged
+   and quantised the way of large models.
 """
 
 from __future__ import annotations
@@ -26,8 +24,8 @@ from typing import Any
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.estimate import (
     Estimate,
-    is_large,
     measured,
+    measuring_seconds,
     step_bytes,
     total_steps,
     training_flops,
@@ -40,8 +38,10 @@ from phi3studio.runs.files import write_json
 from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.estimates import Known
+from phi3studio.worker.models.facts import STANDS_FOR
 from phi3studio.worker.olive.config import EVALUATION_ROWS
 from phi3studio.worker.stages.quantise import CALIBRATING
+from phi3studio.worker.stages.verify import MEASURING
 
 _STEPS = 4
 # Rows that the small copies are verified on.
@@ -122,12 +122,11 @@ class _Trial:
             memory["prepare"] = steps.memory["prepare"]
             memory["train"] = steps.memory["train"] + self._later_steps()
             device = steps.device_memory
-            # Verification grows with what the machine does with this model.
-            seconds["verify"] = self._at_rate(steps.tokens_a_second).seconds.get("verify", 0.0)
-            if "verify" not in later:
-                del seconds["verify"]
-        if later and not is_large(known.model) and known.model.layers > 1:
-            self._scale(later, seconds, memory)
+            rate = training_flops(known.model, steps.tokens_a_second)
+        else:
+            rate = known.machine.flops
+        if later and known.model.layers > 1:
+            self._scale(later, seconds, memory, rate)
         highest = 0
         for stage in known.recipe.stages:
             highest = memory[stage] = max(highest, memory[stage])
@@ -166,12 +165,6 @@ class _Trial:
             device_memory=view.device_memory,
         )
 
-    def _at_rate(self, tokens_a_second: float) -> Estimate:
-        """The formulas for a machine that trains this model so fast."""
-        known = self._known
-        machine = replace(known.machine, flops=training_flops(known.model, tokens_a_second))
-        return replace(known, machine=machine).estimate()
-
     def _train_seconds(self, steps: Steps) -> float:
         recipe, data = self._known.recipe, self._known.data
         training = recipe.training
@@ -201,7 +194,10 @@ class _Trial:
 
     # --- small copies ------------------------------------------------------------------------
 
-    def _scale(self, stages: list[Any], seconds: dict[str, float], memory: dict[str, int]) -> None:
+    def _scale(
+        self, stages: list[Any], seconds: dict[str, float], memory: dict[str, int], flops: float
+    ) -> None:
+        """Put what *stages* take into *seconds* and *memory*. *flops*: the rate of the training."""
         layers = self._known.model.layers
         few, more = (2, 6) if layers >= 12 else (max(1, layers // 2), max(2, layers))
         small, larger = self._copy(few), self._copy(more)
@@ -220,7 +216,13 @@ class _Trial:
             # Small copies hide a stage's own peak under what the libraries and the training took:
             # the formula's is the least.
             memory[stage] = max(round(at(*peaks) + beyond), memory[stage])
-            if stage == "merge":
+            if stage == "verify":
+                # Loading grows with the layers; the answers of a few layers end otherwise.
+                machine = replace(self._known.machine, flops=flops)
+                begun = at(_seconds_beside_rows(small), _seconds_beside_rows(larger))
+                rows = measuring_seconds(self._known.model, self._known.data, machine)
+                seconds[stage] = begun + rows
+            elif stage == "merge":
                 seconds[stage] = at(first.timings[stage], second.timings[stage])
             elif stage == "quantise":
                 each = _seconds_a_layer(larger, more)
@@ -237,7 +239,7 @@ class _Trial:
         recipe = self._known.recipe
         folder = resolve_model(recipe.model.source, self._say, revision=recipe.model.revision)
         small = self._home.root / f"layers-{layers}"
-        write_first_layers(folder, layers, small)
+        write_first_layers(folder, layers, small, self._known.model.parameters)
         return self._run(_changed(recipe, model=small, max_steps=_STEPS, rows=_FEW_ROWS))
 
     # --- a trial run -------------------------------------------------------------------------
@@ -263,6 +265,19 @@ class _Trial:
                 (finished.hint if finished else None) or "Look at the settings and try again.",
             )
         return run
+
+
+def _seconds_beside_rows(run: RunFolder) -> float:
+    """What the verification of *run* took without its held-out rows: most of it is loading."""
+    told: dict[str, list[tuple[float, int]]] = {}
+    for event in run.events():
+        progress = event.payload
+        if isinstance(progress, Progress) and (progress.activity or "").startswith(MEASURING):
+            told.setdefault(progress.activity or "", []).append((event.t, progress.step))
+    rows = 0.0
+    for (began, first), *_, (ended, last) in (of for of in told.values() if len(of) > 1):
+        rows += (ended - began) * last / max(1, last - first)
+    return run.view().timings["verify"] - rows
 
 
 def _seconds_a_layer(run: RunFolder, layers: int) -> float | None:
@@ -302,13 +317,17 @@ def _changed(
             update={"source": str(model), "revision": None, "adapter": None}
         )
     if rows is not None and recipe.data is not None:
-        split = recipe.data.split.model_copy(update={"limit": rows})
+        split = recipe.data.split
+        split = split.model_copy(update={"limit": min(rows, split.limit or rows)})
         changes["data"] = recipe.data.model_copy(update={"split": split})
     return recipe.model_copy(update=changes)
 
 
-def write_first_layers(model: Path, layers: int, folder: Path) -> None:
-    """A copy of *model* with its first *layers* layers only; weights are read one by one."""
+def write_first_layers(model: Path, layers: int, folder: Path, parameters: int) -> None:
+    """A copy of *model*, of so many *parameters*, with its first *layers* layers only.
+
+    Weights are read one by one.
+    """
     from safetensors import safe_open
     from safetensors.torch import save_file
 
@@ -323,6 +342,7 @@ def write_first_layers(model: Path, layers: int, folder: Path) -> None:
         if isinstance(value, list) and len(value) == before and key == "layer_types":
             config[key] = value[:layers]
     config["num_hidden_layers"] = layers
+    config[STANDS_FOR] = parameters
     write_json(folder / "config.json", config)
     kept = {}
     for file in sorted(model.glob("*.safetensors")):

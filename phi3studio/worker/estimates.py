@@ -117,11 +117,12 @@ def machine_now(home: Home, device: str, precision: str) -> Machine:
 
     disk = psutil.disk_usage(str(home.made(home.root)))
     available = psutil.virtual_memory().available
+    host = hardware.machine_speed().of(precision)
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
         flops = hardware.cuda_matmul_flops(precision)
-        return Machine(available, disk.free, flops, "cuda", int(free))
-    return Machine(available, disk.free, hardware.machine_speed().of(precision))
+        return Machine(available, disk.free, flops, "cuda", int(free), host)
+    return Machine(available, disk.free, host)
 
 
 def estimate_attempt(attempt: Attempt) -> Estimated | None:

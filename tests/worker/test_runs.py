@@ -228,7 +228,7 @@ def test_the_export_is_as_the_recipe_says(pair) -> None:
 @pytest.mark.parametrize(
     "method",
     [
-        {"kind": "dora"},
+        pytest.param({"kind": "dora"}, marks=pytest.mark.slow),
         {"kind": "qlora"},
         pytest.param({"rank_stabilised": True}, marks=pytest.mark.slow),
     ],

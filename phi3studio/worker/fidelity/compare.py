@@ -37,6 +37,7 @@ from phi3studio.worker.fidelity.exported import ExportedModel
 from phi3studio.worker.fidelity.held_out import HeldOut
 from phi3studio.worker.fidelity.parity import template_parity
 from phi3studio.worker.fidelity.reference import Reference
+from phi3studio.worker.models.facts import stands_for
 
 _REFERENCE = "reference.f32"
 
@@ -184,7 +185,7 @@ class Comparison:
         folder = self.merged if role == "merged" and self.merged is not None else self.base
         check_model_folder(folder)
         # A large model is measured in its own number format instead of float32.
-        small = weight_bytes(folder) < 2 * LARGE_MODEL
+        small = max(weight_bytes(folder), 2 * stands_for(folder)) < 2 * LARGE_MODEL
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.float32 if small else "auto",

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.estimate import LARGE_MODEL
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.model_folder import remote_code_files
+
+STANDS_FOR = "phi3studio_stands_for"
+"""In the configuration of a copy with fewer layers: the parameters of the model that it stands for,
+so that a dry run takes the copy the same way."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,13 @@ class ModelFacts:
     has_remote_code: bool
     code_files: tuple[str, ...] = ()
     """The files that ``model.trust_remote_code`` would run."""
+    stands_for: int = 0
+    """Of a copy with fewer layers: the parameters of the whole model."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is merged and quantised layer by layer, as its weights are stored."""
+        return max(self.parameters, self.stands_for) >= LARGE_MODEL
 
     def target_modules(self, wanted: str | list[str]) -> tuple[str, ...]:
         """The module names that a LoRA adapter attaches to.
@@ -43,6 +55,13 @@ class ModelFacts:
                 "method.target_modules can name: " + ", ".join(self.linear_modules) + ".",
             )
         return tuple(wanted)
+
+
+def stands_for(folder: Path) -> int:
+    """Of a copy with fewer layers, and what was made of it: the parameters of the whole model;
+    else 0."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    return int(config.get(STANDS_FOR, 0))
 
 
 def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
@@ -88,6 +107,7 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         linear_layers=layers,
         has_remote_code="auto_map" in raw,
         code_files=code,
+        stands_for=int(raw.get(STANDS_FOR, 0)),
     )
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.estimate import LARGE_MODEL as LARGE_MODEL
 from phi3studio.domain.recipe import MethodKind, Provider, Recipe, Target
 
 METHOD_PASSES: dict[MethodKind, str] = {

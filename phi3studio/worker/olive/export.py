@@ -97,7 +97,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
         check_adapter(adapter, model, trust)
     beside = _relative(adapter, out) if adapter is not None else None
     written = Written(_relative(model, out), beside)
-    if facts.parameters < oc.LARGE_MODEL:
+    if not facts.is_large:
         written = replace(written, merge_dtype="float32")
     made = new_folder(out)
     try:
@@ -107,7 +107,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
         else:
             plan, train_rows = None, 0
             config = olive_config(recipe, written)
-        notes = _notes(recipe, facts.parameters, plan.precision if plan else None)
+        notes = _notes(recipe, facts.is_large, plan.precision if plan else None)
         write_json(out / CONFIG, config)
         if plan is not None:
             shutil.copyfile(resources() / "olive" / SCRIPT, out / SCRIPT)
@@ -254,14 +254,14 @@ def _relative(path: Path, folder: Path) -> str:
     return found.as_posix() if ups <= 1 else str(path)
 
 
-def _notes(recipe: Recipe, parameters: int, precision: str | None) -> tuple[str, ...]:
+def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, ...]:
     """What the reader of the export must know."""
     notes = []
     if precision is not None and recipe.training.precision == "auto":
         notes.append(f"The training's number format is {precision}, chosen for this machine.")
     target = recipe.target
     calibrated = target.quantisation == "int4" and target.int4 == "quality"
-    if "quantise" in recipe.steps and calibrated and parameters < oc.LARGE_MODEL:
+    if "quantise" in recipe.steps and calibrated and not is_large:
         notes.append(
             "Phi-3 Studio also calibrates the int4 weights on your rows for a model of this "
             "size; the exported chain quantises without calibration (k_quant_mixed)."

@@ -31,7 +31,7 @@ def do(attempt: Attempt) -> None:
         scratch / "output",
         scratch / "cache",
         # Small models are merged without rounding; large ones as their weights are stored.
-        dtype="float32" if attempt.opened.facts.parameters < oc.LARGE_MODEL else None,
+        dtype=None if attempt.opened.facts.is_large else "float32",
     )
     place_merged(run_workflow(config, scratch / "tmp").model, attempt.merged)
     if attempt.merged == attempt.run.merged:

@@ -65,7 +65,7 @@ def _build_whole(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
         scratch / "output",
         scratch / "cache",
         calibration=_calibration(attempt, scratch),
-        large=opened.facts.parameters >= oc.LARGE_MODEL,
+        large=opened.facts.is_large,
     )
     tell = attempt.on_row(CALIBRATING)
     done = itertools.count(1)
@@ -107,7 +107,7 @@ def _build_smallest(attempt: Attempt) -> None:
     def judge(model: Path) -> Verified:
         compared = verify.comparison(attempt, model)
         for role in (compared.reference, "exported"):
-            activity = f"measuring the {role} model"
+            activity = f"{verify.MEASURING}{role} model"
             if not compared.is_kept(role):
                 attempt.say(activity)
             compared.measure(role, attempt.on_row(activity))
@@ -143,7 +143,7 @@ def _calibration(attempt: Attempt, folder: Path) -> Path | None:
     from phi3studio.worker.exporting.calibration import write_calibration
 
     opened = attempt.opened
-    if opened.facts.parameters >= oc.LARGE_MODEL:
+    if opened.facts.is_large:
         return None
     file = folder / "calibration.parquet"
     rows = opened.prepared.train if opened.prepared else None

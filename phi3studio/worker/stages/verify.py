@@ -12,6 +12,10 @@ from phi3studio.worker.stages.attempt import Attempt
 SCRATCH = "fidelity"
 
 
+MEASURING = "measuring the "
+"""How the activities begin that are reported for every held-out row."""
+
+
 def is_done(attempt: Attempt) -> bool:
     """Never: a resumed run is measured again."""
     return False
@@ -26,7 +30,7 @@ def do(attempt: Attempt) -> None:
         shutil.rmtree(attempt.run.work / SCRATCH, ignore_errors=True)
     compared = comparison(attempt)
     for role in compared.roles:
-        activity = f"measuring the {role} model"
+        activity = f"{MEASURING}{role} model"
         attempt.say(activity)
         metrics = compared.measure(role, attempt.on_row(activity))
         if metrics is not None:
