@@ -1,4 +1,4 @@
-"""Three real steps, and small copies of the model through every stage: measured instead of guessed.
+"""A few real steps, and small copies of the model through every stage: measured instead of guessed.
 
 1. The recipe's own model is trained for a few steps on its own rows: the tokens a second, the
    time to load, the memory of the training.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 import shutil
 import statistics
@@ -44,6 +45,9 @@ from phi3studio.worker.stages.quantise import CALIBRATING
 from phi3studio.worker.stages.verify import MEASURING
 
 _STEPS = 4
+# Short steps are tried for so many seconds instead: the first ones of them tell little.
+_TRIED_S = 4.0
+_MOST_STEPS = 60
 # Rows that the small copies are verified on.
 _FEW_ROWS = 8
 # An evaluation computes forward only: a third to a half of a training step.
@@ -113,14 +117,16 @@ class _Trial:
         found = known.estimate()
         seconds, memory = dict(found.seconds), dict(found.memory)
         device = found.device_memory
+        train_rows = known.data.train_rows
         later = [name for name in known.recipe.stages if name not in ("prepare", "train")]
         if "train" in known.recipe.stages:
-            self._say(f"training {_STEPS} steps")
-            steps = self._steps()
+            count = steps_to_try(found.seconds["train"], total_steps(known.recipe, train_rows))
+            self._say(f"training {count} steps")
+            steps = self._steps(count)
             seconds["prepare"] = steps.prepare_s
             seconds["train"] = self._train_seconds(steps)
             memory["prepare"] = steps.memory["prepare"]
-            memory["train"] = steps.memory["train"] + self._later_steps()
+            memory["train"] = steps.memory["train"] + self._later_steps(count)
             device = steps.device_memory
             rate = training_flops(known.model, steps.tokens_a_second)
         else:
@@ -134,8 +140,8 @@ class _Trial:
 
     # --- the whole model ---------------------------------------------------------------------
 
-    def _steps(self) -> Steps:
-        run = self._run(_changed(self._known.recipe, steps=["train"], max_steps=_STEPS))
+    def _steps(self, count: int) -> Steps:
+        run = self._run(_changed(self._known.recipe, steps=["train"], max_steps=count))
         view = run.view()
         begun = done = trained = 0.0
         progress: list[tuple[float, int]] = []
@@ -180,8 +186,8 @@ class _Trial:
         spent = tokens / steps.tokens_a_second * (1 + _CHECKPOINTS)
         return steps.load_s + spent + steps.end_s
 
-    def _later_steps(self) -> int:
-        """Memory of the whole training beyond that of the few steps."""
+    def _later_steps(self, tried: int) -> int:
+        """Memory of the whole training beyond that of the few steps that were *tried*."""
         known = self._known
         if known.machine.device == "cuda":
             return 0
@@ -190,7 +196,7 @@ class _Trial:
         def after(count: int) -> float:
             return step_bytes(known.recipe, known.model, known.data, known.precision, count)
 
-        return round(max(0.0, after(steps) - after(_STEPS)))
+        return round(max(0.0, after(steps) - after(tried)))
 
     # --- small copies ------------------------------------------------------------------------
 
@@ -265,6 +271,12 @@ class _Trial:
                 (finished.hint if finished else None) or "Look at the settings and try again.",
             )
         return run
+
+
+def steps_to_try(seconds: float, steps: int) -> int:
+    """How many of *steps* a dry run takes, which are expected to take *seconds*: at least four."""
+    short = math.ceil(_TRIED_S * steps / max(seconds, 1e-6))
+    return max(_STEPS, min(short, steps, _MOST_STEPS))
 
 
 def _seconds_beside_rows(run: RunFolder) -> float:

@@ -10,6 +10,8 @@ from phi3studio.cli import main
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs.machine_speed import read_speed
 from phi3studio.runs.recipes import write_recipe
+from phi3studio.worker.dry_run import steps_to_try, write_first_layers
+from phi3studio.worker.models.facts import model_facts, stands_for
 from tests.worker.running import completed, tiny_recipe
 
 
@@ -117,3 +119,32 @@ def test_fit_mends_what_the_model_and_the_data_do_not_carry(
     assert asked(capsys, "fit", str(out))["changes"] == []
     answer = asked(capsys, "fit", str(file), "--out", str(out), code=2)
     assert answer["error"]["code"] == "recipe.exists"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "steps", "tried"),
+    [(3600.0, 900, 4), (72.0, 131, 8), (8.0, 200, 60), (6.0, 12, 8), (5.0, 3, 4)],
+)
+def test_short_steps_are_tried_longer(seconds, steps, tried) -> None:
+    assert steps_to_try(seconds, steps) == tried
+
+
+def test_a_copy_with_fewer_layers_is_taken_as_what_it_stands_for(tiny_phi3, tmp_path) -> None:
+    """A dry run merges and quantises the copies of a large model the way of large models."""
+    write_first_layers(tiny_phi3, 1, tmp_path / "copy", 3_821_079_552)
+    whole, copy = model_facts(tiny_phi3), model_facts(tmp_path / "copy")
+    assert copy.linear_layers < whole.linear_layers
+    assert copy.parameters < whole.parameters
+    assert (whole.is_large, copy.is_large) == (False, True)
+    assert (stands_for(tiny_phi3), stands_for(tmp_path / "copy")) == (0, 3_821_079_552)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parameters", "calibrated"), [(0, True), (3_821_079_552, False)])
+def test_a_copy_of_a_large_model_is_rounded_without_calibration(
+    parameters, calibrated, home, tmp_path, tiny_phi3, phrases, start_run
+) -> None:
+    write_first_layers(tiny_phi3, 2, tmp_path / "copy", parameters)
+    settings = {"quantisation": "int4", "max_steps": 4, "accumulation": 1}
+    run = completed(start_run(tiny_recipe(tmp_path / "copy", phrases, "copy", **settings)))
+    assert ("gptq" in run.log_file.read_text("utf-8").lower()) is calibrated
