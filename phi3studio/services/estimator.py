@@ -8,7 +8,8 @@ from phi3studio.services.client import Service
 
 
 async def measure(recipe: Recipe) -> Estimate:
-    """What *recipe* will take here, after a dry run of three real steps: about a minute or more.
+    """What *recipe* will take here, after a dry run: a few real steps, small copies of the
+    model through the other stages. A minute, several for a large model.
 
     In a process of its own, which ends with the question; cancelling ends it at once. Raises
     :class:`UserFacingError` as the run itself would.

@@ -156,7 +156,7 @@ def estimate_attempt(attempt: Attempt) -> Estimated | None:
 def estimate_recipe(
     params: dict[str, Any], cancel: Cancel
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Estimate ``recipe``; with ``dry_run`` after three real steps. Yields ``{"activity"}``."""
+    """Estimate ``recipe``; with ``dry_run`` after a trial. Yields ``{"activity"}``."""
 
     def work(tell: Tell) -> dict[str, Any]:
         recipe, home = parse_recipe(params["recipe"]), user_home()

@@ -3425,16 +3425,16 @@
         <translation>Libera spazio, oppure scegli un’altra cartella nelle impostazioni.</translation>
     </message>
     <message>
-        <source>Training three steps to measure …</source>
-        <translation>Addestro tre passi per misurare …</translation>
+        <source>Measuring a few steps and small copies of the model …</source>
+        <translation>Misuro alcuni passi e piccole copie del modello …</translation>
     </message>
     <message>
         <source>Cancel</source>
         <translation>Annulla</translation>
     </message>
     <message>
-        <source>Measured by three real steps.</source>
-        <translation>Misurato con tre passi veri.</translation>
+        <source>Measured by real steps and small copies of the model.</source>
+        <translation>Misurato con passi veri e piccole copie del modello.</translation>
     </message>
     <message>
         <source>Computed.</source>
@@ -3445,8 +3445,8 @@
         <translation>Misura</translation>
     </message>
     <message>
-        <source>Trains three real steps first; takes a minute or more.</source>
-        <translation>Prima addestra tre passi veri; ci vuole un minuto o più.</translation>
+        <source>Trains a few real steps and takes small copies through the other stages: a minute, or several for a large model.</source>
+        <translation>Addestra alcuni passi veri e porta piccole copie attraverso le altre fasi: un minuto, o più per un modello grande.</translation>
     </message>
 </context>
 <context>

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTranslator
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from phi3studio.gui import words
 from phi3studio.gui.context import Context
 from phi3studio.gui.i18n import choose_language, install_language
 from phi3studio.gui.theme import load_tokens
 from phi3studio.gui.theme.tokens import Scheme
+from phi3studio.gui.widgets.rail import Rail, Room
 from phi3studio.runs.paths import resources
 
 TOKENS = load_tokens(resources() / "style")
@@ -165,3 +168,23 @@ def test_the_language_follows_the_wish_and_else_the_system() -> None:
     assert choose_language("en") == "en"
     assert choose_language("") in {"en", "it"}
     assert choose_language("xx") in {"en", "it"}
+
+
+def test_the_rail_is_as_wide_as_its_longest_name(context: Context, qtbot: QtBot) -> None:
+    """The chosen room is drawn bold, and names are longer in other languages."""
+    for title in ("Home", "Nuovo fine-tuning", "Eine neue Feinabstimmung"):
+        rail = Rail(context.theme, "Phi-3 Studio", (Room("new", title, "plus"),))
+        qtbot.addWidget(rail)
+        rail.show()
+        rail.set_current("new")
+        button = rail._buttons["new"]
+        button.ensurePolished()
+        assert button.isChecked()
+        assert rail.width() >= Rail.WIDE
+        font = QFont(button.font())
+        font.setBold(True)
+        text = QFontMetrics(font).horizontalAdvance(title)
+        # 48 pixels lead to the name, 20 follow it (see the style sheet).
+        assert rail.width() >= 48 + text + 12
+        rail.set_compact(True)
+        assert rail.width() == Rail.NARROW

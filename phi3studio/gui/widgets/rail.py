@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -94,6 +94,8 @@ class Rail(QFrame):
     room_chosen = Signal(str)
 
     WIDE, NARROW = 196, 58
+    # Beside the longest name: margins, the button's padding and border, icon and gap.
+    _BESIDE_NAME = 66
 
     def __init__(self, theme: Theme, brand: str, rooms: tuple[Room, ...]) -> None:
         super().__init__()
@@ -116,7 +118,12 @@ class Rail(QFrame):
         layout.addStretch(1)
         for room in (r for r in rooms if r.below):
             layout.addWidget(self._add(theme, room))
+        theme.changed.connect(self._fit)
         self.set_compact(False)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()
 
     def set_current(self, key: str) -> None:
         """Mark a room as the present one, without reporting it."""
@@ -133,10 +140,23 @@ class Rail(QFrame):
         if compact == self._compact:
             return
         self._compact = compact
-        self.setFixedWidth(self.NARROW if compact else self.WIDE)
+        self._fit()
         self._brand.setVisible(not compact)
         for button in self._buttons.values():
             button.set_compact(compact)
+
+    def _fit(self) -> None:
+        """The names decide the width: another language or font has longer ones, bold longest."""
+        if self._compact:
+            self.setFixedWidth(self.NARROW)
+            return
+        longest = 0
+        for button in self._buttons.values():
+            button.ensurePolished()
+            font = QFont(button.font())
+            font.setWeight(QFont.Weight.DemiBold)
+            longest = max(longest, QFontMetrics(font).horizontalAdvance(button.text()))
+        self.setFixedWidth(max(self.WIDE, longest + self._BESIDE_NAME))
 
     def _add(self, theme: Theme, room: Room) -> _RoomButton:
         button = _RoomButton(theme, room)

@@ -18,8 +18,8 @@ from phi3studio.gui.wizard.session import WizardSession
 
 
 class EstimateCard(Card):
-    """Follows the draft; says so while too little is known. On request three real steps are
-    trained first, and the figures are what they took."""
+    """Follows the draft; says so while too little is known. On request a few real steps
+    and small copies of the model are tried first, and the figures are told from what they took."""
 
     def __init__(self, theme: Theme, session: WizardSession) -> None:
         super().__init__(" ")
@@ -112,15 +112,20 @@ class EstimateCard(Card):
     def _draw_measuring(self, recipe: Recipe | None, measured: bool) -> None:
         row = QHBoxLayout()
         if self._session.is_measuring:
-            text = self.tr("Training three steps to measure …")
+            text = self.tr("Measuring a few steps and small copies of the model …")
             button = Button(self._theme, self.tr("Cancel"), kind="link")
             button.clicked.connect(self._session.stop_measuring)
         elif measured:
-            text, button = self.tr("Measured by three real steps."), None
+            text, button = self.tr("Measured by real steps and small copies of the model."), None
         else:
             text = self.tr("Computed.")
             button = Button(self._theme, self.tr("Measure"), kind="link")
-            button.setToolTip(self.tr("Trains three real steps first; takes a minute or more."))
+            button.setToolTip(
+                self.tr(
+                    "Trains a few real steps and takes small copies through the other stages: a "
+                    "minute, or several for a large model."
+                )
+            )
             button.setEnabled(recipe is not None)
             if recipe is not None:
                 button.clicked.connect(partial(self._session.measure, recipe))
