@@ -92,7 +92,8 @@ def compare(recipe: Recipe) -> bool:
         "time": (sum(view.timings.values()) / sum(measured["seconds"].values()), TIME_BAR),
         "peak memory": (view.peak_memory / max(measured["memory"].values()), MEMORY_BAR),
     }
-    if view.device_memory:
+    # Without a GPU for the training, int4 may still be rounded on one that is there.
+    if view.device_memory and said["device"] == "cuda":
         dry = measured["device_memory"]
         row("GPU", computed["device_memory"], dry, view.device_memory, "MB", 1e6)
         ratios["GPU memory"] = view.device_memory / dry, MEMORY_BAR
