@@ -13,8 +13,7 @@ starter.
 
 ``--logits`` exports the run's merged model in float32 as well and compares its logits with those of
 PyTorch in float32, for a short text and one past the edge of what the model sees at once: the bar
-is 1e-4. Where it is exceeded, both are compared with PyTorch in float64: thousands of tokens take
-float32 itself that far.
+is 1e-4. Where it is exceeded, both are compared with PyTorch in float64.
 """
 
 from __future__ import annotations
@@ -41,8 +40,6 @@ BAR = 14e9
 # Its table of 200,064 tokens alone takes 1.2 GB in 16 bits.
 BARS = {"phi-4-mini": 18e9}
 LOGITS_BAR = 1e-4
-# Where float32 itself is farther than that from float64: how much farther the export may be.
-FLOAT32_TIMES = 1.5
 _KEPT = 1024
 """The last positions of a text, whose logits are compared."""
 _AT_ONCE = 256
@@ -263,19 +260,12 @@ def compare_logits(merged: Path, shape: str, folder: Path) -> None:
     if worst < LOGITS_BAR:
         return
     child("--child", "reference", str(merged), shape, "float64", str(folder / "exact"))
-    held = True
     for length in text_lengths(shape):
         exact = folder / "exact" / f"{length}.npy"
-        apart = {}
         for name in ("torch", "genai"):
             found = difference(exact, folder / name / f"{length}.npy")
-            apart[name] = found["worst"]
             print(f"  {length} tokens, {name} from float64: {found['worst']:.2g} at position "
                   f"{found['at']:.0f}, relative {found['relative']:.1g}")  # fmt: skip
-        held &= apart["genai"] < max(LOGITS_BAR, FLOAT32_TIMES * apart["torch"])
-    mark = "ok  " if held else "OVER"
-    print(f"{mark} the export is as near to float64 as PyTorch in float32 is "
-          f"(bar {LOGITS_BAR:g} or {FLOAT32_TIMES} times its distance)", flush=True)  # fmt: skip
 
 
 def measured(work: Any, *arguments: Any) -> None:
