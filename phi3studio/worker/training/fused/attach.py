@@ -19,12 +19,13 @@ from phi3studio.worker.training.fused.elementwise import (
     fuse_rotary,
     has_kernels,
 )
-from phi3studio.worker.training.fused.frozen import can_lay_out
+from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdapterCopies, fuse_linear
 from phi3studio.worker.training.fused.loss import head_loss
 from phi3studio.worker.training.fused.rows import collate_rows
+from phi3studio.worker.training.fused.self_attention import self_attention_fuser
 
 # Families whose rotary positions turn the halves of each head by equal angles.
 _USUAL_ROTARY = frozenset({"phi3", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma"})
@@ -42,7 +43,7 @@ class Fused:
     norms: int
     mlps: int
     attention: str | None
-    head: bool
+    head: Frozen | None
     trimmed: bool
 
     @property
@@ -70,7 +71,7 @@ class Fused:
         elif self.attention == row_attention.NAME:
             more = {"rows": inputs["rows"]}
         base = self.model.get_base_model()
-        if self.head:
+        if self.head is not None:
             body = base.get_decoder()
             if self.trimmed:
                 more["learned"] = where
@@ -78,8 +79,7 @@ class Fused:
             hidden = output.last_hidden_state[0]
             if not self.trimmed:
                 hidden = hidden.index_select(0, where)
-            weight = base.get_output_embeddings().weight
-            return head_loss(hidden, weight, targets), where.numel()
+            return head_loss(hidden, self.head, targets), where.numel()
         output = base(
             input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=where, **more
         )
@@ -107,13 +107,19 @@ def fuse(model: Any) -> Fused:
     base = model.get_base_model()
     copies = AdapterCopies()
     on_gpu = base.device.type == "cuda"
+    head = _frozen_head(base)
     kernels = on_gpu and has_kernels()
     laid_out = can_lay_out(_body_weights(base))
     linear = norms = mlps = 0
+    turns = base.config.model_type in _USUAL_ROTARY
+    by_rows = None if on_gpu else _use_row_attention(base)
+    fuse_self_attention = self_attention_fuser() if by_rows and turns else None
     joined: set[Any] = set()
     for name, module in base.named_modules():
-        if not on_gpu:
-            joined.update(fuse_groups(module, copies, laid_out))
+        groups = [] if on_gpu else fuse_groups(module, copies, laid_out)
+        for group in groups:
+            joined.update(group.layers)
+            _ = fuse_self_attention and fuse_self_attention(module, group)
         if isinstance(module, LoraLayer):
             linear += module in joined or fuse_linear(module, copies, laid_out)
         elif name.endswith(".mlp"):
@@ -122,18 +128,17 @@ def fuse(model: Any) -> Fused:
             _ = kernels and fuse_attention(module)
         else:
             norms += fuse_norm(module)
-    if kernels or (not on_gpu and base.config.model_type in _USUAL_ROTARY):
+    if kernels or (not on_gpu and turns):
         fuse_rotary(base)
-    head = _is_plain_head(base)
     return Fused(
         model=model,
         copies=copies,
         linear=linear,
         norms=norms,
         mlps=mlps,
-        attention=_use_packed_attention(base) if on_gpu else _use_row_attention(base),
+        attention=_use_packed_attention(base) if on_gpu else by_rows,
         head=head,
-        trimmed=head and not on_gpu and trim_last_layer(base),
+        trimmed=head is not None and not on_gpu and trim_last_layer(base),
     )
 
 
@@ -172,11 +177,13 @@ def _is_plain_attention(base: Any) -> bool:
     return not dropped and not getattr(base.config, "attn_logit_softcapping", None)
 
 
-def _is_plain_head(base: Any) -> bool:
-    """Whether the logits are the frozen head's product and nothing more."""
+def _frozen_head(base: Any) -> Frozen | None:
+    """The head where the logits are its product and nothing more."""
     head = base.get_output_embeddings()
     plain = type(head) is torch.nn.Linear and head.bias is None and not head.weight.requires_grad
     settings = any(
         getattr(base.config, name, None) not in (None, 1, 1.0) for name in _LOGIT_SETTINGS
     )
-    return plain and not settings and base.get_decoder() is not base
+    if not plain or settings or base.get_decoder() is base:
+        return None
+    return Frozen(head.weight, can_lay_out([head.weight]))

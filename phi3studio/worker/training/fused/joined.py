@@ -1,5 +1,7 @@
 """Layers that read the same input, computed as one: queries, keys and values, or gate and up.
 
+A layer that has them as one already, as Phi-3's, is a group of one.
+
 A small model's products are too small for a CPU to be fast at, an adapter's even more. The base
 weights become views of one matrix, the adapters' A stand one above the other and their B along a
 diagonal, and all of them drop the same values of the input.
@@ -17,12 +19,14 @@ from phi3studio.worker.training.fused.frozen import Frozen
 from phi3studio.worker.training.fused.lora import (
     Adapter,
     AdapterCopies,
+    Dropping,
     adapted,
     adapted_backward,
     adapter_of,
 )
 
-GROUPS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+ATTENTION_GROUPS = (("q_proj", "k_proj", "v_proj"), ("qkv_proj",))
+GROUPS = (*ATTENTION_GROUPS, ("gate_proj", "up_proj"))
 
 _MOST_RANK = 128
 """Of all adapters of a group together: a wider diagonal is mostly products with zero."""
@@ -36,30 +40,19 @@ class _JoinedLora(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        weight: Frozen,
-        bias: torch.Tensor | None,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        scale: float,
-        keep: torch.Tensor | None,
-        widths: tuple[int, ...],
-        ranks: tuple[int, ...],
-        *parameters: torch.Tensor,
+        ctx: Any, x: torch.Tensor, group: Group, drop: Dropping, *parameters: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        ctx.widths, ctx.ranks = widths, ranks
-        y = adapted(ctx, x, weight, bias, a, b, scale, keep)
-        return torch.split(y, list(widths), dim=1)
+        y, kept = group.ahead(x, drop)
+        ctx.save_for_backward(*kept)
+        ctx.group, ctx.scale = group, drop.scale
+        return torch.split(y, list(group.widths), dim=1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        dx, joined, db = adapted_backward(ctx, torch.cat(gradients, dim=1))
-        das = torch.split(joined, list(ctx.ranks))
-        found: list[torch.Tensor] = []
-        for da, block in zip(das, _diagonal(ctx.widths, ctx.ranks), strict=True):
-            found += (da, db[block])
-        return dx, *(None,) * 8, *found
+        dy = torch.cat(gradients, dim=1)
+        group: Group = ctx.group
+        dx, found = group.back(dy, ctx.saved_tensors, ctx.scale, ctx.needs_input_grad[0])
+        return dx, None, None, *found
 
 
 def _diagonal(widths: Sequence[int], ranks: Sequence[int]) -> Iterator[tuple[slice, slice]]:
@@ -70,68 +63,90 @@ def _diagonal(widths: Sequence[int], ranks: Sequence[int]) -> Iterator[tuple[sli
         row, column = row + width, column + rank
 
 
-class _Group:
+class Group:
     """The layers of one group; whichever is called first computes for all."""
 
     def __init__(
         self,
+        names: tuple[str, ...],
         layers: Sequence[Any],
         adapters: Sequence[Adapter],
         copies: AdapterCopies,
         laid_out: bool,
     ) -> None:
         self._plain = [layer.forward for layer in layers]
-        self._layers = tuple(layers)
+        self.names, self.layers = names, tuple(layers)
         self._input: torch.Tensor | None = None
         self._outputs: dict[int, torch.Tensor] = {}
         bases = [layer.base_layer for layer in layers]
         self._first = adapters[0]
-        self._widths = tuple(base.out_features for base in bases)
+        self.widths = tuple(base.out_features for base in bases)
         self._ranks = tuple(adapter.a.shape[0] for adapter in adapters)
-        self._parameters = tuple(
+        self.parameters = tuple(
             parameter for adapter in adapters for parameter in (adapter.a, adapter.b)
         )
         with torch.no_grad():
-            weight = torch.cat([base.weight for base in bases])
+            one = len(bases) == 1
+            weight = bases[0].weight if one else torch.cat([base.weight for base in bases])
             biased = bases[0].bias is not None
             self._bias = torch.cat([base.bias for base in bases]) if biased else None
-        parts = torch.split(weight, list(self._widths))
-        for base, part in zip(bases, parts, strict=True):
-            base.weight.data = part
+        if not one:
+            parts = torch.split(weight, list(self.widths))
+            for base, part in zip(bases, parts, strict=True):
+                base.weight.data = part
         self._weight, kind = Frozen(weight, laid_out), weight.dtype
         self._a = torch.zeros(sum(self._ranks), bases[0].in_features, dtype=kind)
-        self._b = torch.zeros(sum(self._widths), sum(self._ranks), dtype=kind)
-        for adapter, block in zip(adapters, _diagonal(self._widths, self._ranks), strict=True):
+        self._b = torch.zeros(sum(self.widths), sum(self._ranks), dtype=kind)
+        for adapter, block in zip(adapters, _diagonal(self.widths, self._ranks), strict=True):
             copies.keep(adapter.a, self._a[block[1]])
             copies.keep(adapter.b, self._b[block])
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the layers have to do what they did: nothing is trained, or without adapters."""
+        idle = any(layer.disable_adapters or layer.merged for layer in self.layers)
+        return idle or not torch.is_grad_enabled()
+
+    def dropping(self, x: torch.Tensor) -> Dropping:
+        """What is dropped of the input *x* (tokens, in)."""
+        return self._first.dropping(x, self.layers[0].training)
+
+    def ahead(
+        self, x: torch.Tensor, drop: Dropping
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """The outputs beside one another, (tokens, sum of the widths), and what :meth:`back`
+        takes."""
+        return adapted(x, self._weight, self._bias, self._a, self._b, drop.scale, drop.keep)
+
+    def back(
+        self,
+        dy: torch.Tensor,
+        kept: Sequence[torch.Tensor | None],
+        scale: float,
+        wants_dx: bool,
+    ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:
+        """The gradients of x (``None`` where nobody wants it) and of :attr:`parameters`."""
+        dx, joined, db = adapted_backward(dy, kept, self._weight, scale, wants_dx)
+        das = torch.split(joined, list(self._ranks))
+        found: list[torch.Tensor] = []
+        for da, block in zip(das, _diagonal(self.widths, self._ranks), strict=True):
+            found += (da, db[block])
+        return dx, found
+
     def __call__(self, number: int, x: torch.Tensor) -> torch.Tensor:
-        layer = self._layers[number]
-        if layer.disable_adapters or layer.merged or not torch.is_grad_enabled():
+        if self.is_plain:
             plain: torch.Tensor = self._plain[number](x)
             return plain
         if self._input is not x or number not in self._outputs:
-            self._compute(x, layer.training)
+            self._compute(x)
         output = self._outputs.pop(number)
         if not self._outputs:
             self._input = None
         return output
 
-    def _compute(self, x: torch.Tensor, training: bool) -> None:
+    def _compute(self, x: torch.Tensor) -> None:
         flat = x.reshape(-1, x.shape[-1])
-        keep, scale = self._first.dropping(flat, training)
-        outputs = _JoinedLora.apply(  # type: ignore[no-untyped-call]
-            flat,
-            self._weight,
-            self._bias,
-            self._a,
-            self._b,
-            scale,
-            keep,
-            self._widths,
-            self._ranks,
-            *self._parameters,
-        )
+        outputs = _JoinedLora.apply(flat, self, self.dropping(flat), *self.parameters)  # type: ignore[no-untyped-call]
         self._input = x
         self._outputs = {
             number: output.view(*x.shape[:-1], output.shape[-1])
@@ -139,23 +154,23 @@ class _Group:
         }
 
 
-def fuse_groups(module: Any, copies: AdapterCopies, laid_out: bool = False) -> list[Any]:
-    """Join the groups of adapted layers that *module* has; the layers that were joined."""
-    joined: list[Any] = []
+def fuse_groups(module: Any, copies: AdapterCopies, laid_out: bool = False) -> list[Group]:
+    """Join the groups of adapted layers that *module* has."""
+    groups: list[Group] = []
     for names in GROUPS:
         layers: list[Any] = [getattr(module, name, None) for name in names]
         adapters = _adapters(layers)
         if adapters is None:
             continue
-        group = _Group(layers, adapters, copies, laid_out)
+        group = Group(names, layers, adapters, copies, laid_out)
         for number, layer in enumerate(layers):
 
             def forward(self: Any, x: torch.Tensor, at: int = number, all_: Any = group) -> Any:
                 return all_(at, x)
 
             layer.forward = MethodType(forward, layer)
-        joined += layers
-    return joined
+        groups.append(group)
+    return groups
 
 
 def _adapters(layers: Sequence[Any]) -> list[Adapter] | None:

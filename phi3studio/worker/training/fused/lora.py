@@ -40,16 +40,20 @@ class _LoraLinear(torch.autograd.Function):
         scale: float,
         keep: torch.Tensor | None,
     ) -> torch.Tensor:
-        return adapted(ctx, x, weight, bias, a_copy, b_copy, scale, keep)
+        y, kept = adapted(x, weight, bias, a_copy, b_copy, scale, keep)
+        ctx.save_for_backward(*kept)
+        ctx.weight, ctx.scale = weight, scale
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        dx, da, db = adapted_backward(ctx, gradients[0])
+        dx, da, db = adapted_backward(
+            gradients[0], ctx.saved_tensors, ctx.weight, ctx.scale, ctx.needs_input_grad[0]
+        )
         return dx, None, None, da, db, None, None, None, None
 
 
 def adapted(
-    ctx: Any,
     x: torch.Tensor,
     weight: Frozen,
     bias: torch.Tensor | None,
@@ -57,26 +61,30 @@ def adapted(
     b: torch.Tensor,
     scale: float,
     keep: torch.Tensor | None,
-) -> torch.Tensor:
-    """A frozen layer's output with its adapter's added; *ctx* keeps what the gradients take."""
+) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+    """A frozen layer's output with its adapter's added, and what the gradients take."""
     y = weight.ahead(x, bias)
     if keep is not None:
         x = dropped(x, keep)
     inner = x @ a.T
     y.addmm_(inner, b.T, alpha=scale)
-    ctx.save_for_backward(x, inner, a, b, keep)
-    ctx.weight, ctx.scale = weight, scale
-    return y
+    return y, (x, inner, a, b, keep)
 
 
 def adapted_backward(
-    ctx: Any, dy: torch.Tensor
+    dy: torch.Tensor,
+    kept: Sequence[torch.Tensor | None],
+    weight: Frozen,
+    scale: float,
+    wants_dx: bool,
 ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
-    """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`."""
-    x, inner, a, b, keep = ctx.saved_tensors
-    d_inner = (dy @ b).mul_(ctx.scale)
-    dx = _input_gradient(dy, ctx.weight, d_inner, a, keep) if ctx.needs_input_grad[0] else None
-    return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(ctx.scale)
+    """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`, which
+    gave *kept*."""
+    x, inner, a, b, keep = kept
+    assert x is not None and inner is not None and a is not None and b is not None
+    d_inner = (dy @ b).mul_(scale)
+    dx = _input_gradient(dy, weight, d_inner, a, keep) if wants_dx else None
+    return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(scale)
 
 
 def _input_gradient(
@@ -89,7 +97,9 @@ def _input_gradient(
     dx = weight.back(dy)
     if keep is None:
         return dx.addmm_(d_inner, a)
-    return dx.add_(dropped(d_inner @ a, keep))
+    if keep.dtype == torch.bool:
+        return dx.add_(dropped(d_inner @ a, keep))
+    return dx.addcmul_(d_inner @ a, keep)
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -123,6 +133,15 @@ class AdapterCopies:
 
 
 @dataclass(frozen=True)
+class Dropping:
+    """Which values of an adapter's input stay (``None``: all), and its scale, which makes up for
+    those that do not."""
+
+    keep: torch.Tensor | None
+    scale: float
+
+
+@dataclass(frozen=True)
 class Adapter:
     """A plain LoRA adapter: its parameters A (rank, in) and B (out, rank)."""
 
@@ -131,11 +150,11 @@ class Adapter:
     scale: float
     dropout: float
 
-    def dropping(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor | None, float]:
-        """Which values of the input *x* stay (``None``: all), and the scale to make up for it."""
+    def dropping(self, x: torch.Tensor, training: bool) -> Dropping:
+        """What is dropped of the input *x*."""
         if not self.dropout or not training:
-            return None, self.scale
-        return keep_mask(x, self.dropout), self.scale / (1.0 - self.dropout)
+            return Dropping(None, self.scale)
+        return Dropping(keep_mask(x, self.dropout), self.scale / (1.0 - self.dropout))
 
 
 def adapter_of(layer: Any) -> Adapter | None:
@@ -168,9 +187,9 @@ def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bo
             result: torch.Tensor = plain(x, *args, **kwargs)
             return result
         flat = x.reshape(-1, x.shape[-1])
-        keep, scale = adapter.dropping(flat, self.training)
+        drop = adapter.dropping(flat, self.training)
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            flat, weight, base.bias, adapter.a, adapter.b, a, b, scale, keep
+            flat, weight, base.bias, adapter.a, adapter.b, a, b, drop.scale, drop.keep
         )
         return y.view(*x.shape[:-1], y.shape[-1])
 

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
+from phi3studio.worker.training.fused.frozen import Frozen
+
 _CHUNK = 1024
 
 
@@ -19,19 +21,19 @@ class _HeadLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor
+        ctx: Any, hidden: torch.Tensor, weight: Frozen, targets: torch.Tensor
     ) -> torch.Tensor:
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         gradient = torch.empty_like(hidden)
         for begin in range(0, hidden.shape[0], _CHUNK):
             part = slice(begin, begin + _CHUNK)
-            logits = (hidden[part] @ weight.T).float()
+            logits = weight.ahead(hidden[part]).float()
             chosen = targets[part]
             logs = functional.log_softmax(logits, dim=-1)
             total -= logs.gather(1, chosen[:, None]).sum()
             logs.exp_()
             logs.scatter_add_(1, chosen[:, None], logs.new_full((len(chosen), 1), -1.0))
-            torch.mm(logs.to(hidden.dtype), weight, out=gradient[part])
+            gradient[part] = weight.back(logs.to(hidden.dtype))
         ctx.save_for_backward(gradient)
         return total
 
@@ -41,7 +43,7 @@ class _HeadLoss(torch.autograd.Function):
         return gradient * gradients[0].to(gradient.dtype), None, None
 
 
-def head_loss(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def head_loss(hidden: torch.Tensor, weight: Frozen, targets: torch.Tensor) -> torch.Tensor:
     """The summed loss of *targets* after *hidden*, for a head whose weights are not trained."""
     loss: torch.Tensor = _HeadLoss.apply(hidden, weight, targets)  # type: ignore[no-untyped-call]
     return loss

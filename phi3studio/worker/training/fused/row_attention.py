@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
-from phi3studio.worker.training.fused.rows import Rows, rows_of
+from phi3studio.worker.training.fused.rows import HeadPlaces, Rows, rows_of
 
 NAME = "phi3studio_rows"
 
@@ -45,9 +45,10 @@ def row_attention(
     scale = q.shape[-1] ** -0.5 if scaling is None else scaling
     window = sliding_window or 0
     if rows.is_even:
-        out: torch.Tensor = _EvenRows.apply(q, k, v, rows, scale, window)  # type: ignore[no-untyped-call]
+        joined = torch.cat((q, k, v), dim=1)
+        out: torch.Tensor = _EvenRows.apply(joined, k.shape[1], rows, scale, window)  # type: ignore[no-untyped-call]
     else:
-        out = _row_by_row(q, k, v, rows, scale, window)
+        out = row_by_row(q, k, v, rows, scale, window)
     return out[None], None
 
 
@@ -56,98 +57,90 @@ def _no_mask(*args: Any, **kwargs: Any) -> None:
 
 
 class _EvenRows(torch.autograd.Function):
-    """Rows of about the same length, padded to the longest. Shapes: q (tokens, heads, size), k and
-    v (tokens, fewer heads, size); the heads that share a key are rows of one product."""
+    """:func:`attend` by itself."""
 
     @staticmethod
     def forward(
-        ctx: Any,
-        q: torch.Tensor,
-        k: torch.Tensor,
-        v: torch.Tensor,
-        rows: Rows,
-        scale: float,
-        window: int,
+        ctx: Any, qkv: torch.Tensor, kept: int, rows: Rows, scale: float, window: int
     ) -> torch.Tensor:
-        group = q.shape[1] // k.shape[1]
-        queries = _padded(q, rows, group)
-        keys, values = _padded(k, rows, 1), _padded(v, rows, 1)
-        bias = _causal(rows.places.shape[1], group, window)
-        # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
-        scores = torch.bmm(queries, keys.mT).float().mul_(scale).add_(bias)
-        weights = torch.softmax(scores, dim=-1).to(q.dtype)
-        ctx.save_for_backward(queries, keys, values, weights)
-        ctx.rows, ctx.scale, ctx.tokens = rows, scale, q.shape[0]
-        return _packed(weights @ values, rows, group, q.shape[0])
+        out, matrices = attend(qkv, kept, rows, scale, window)
+        ctx.save_for_backward(*matrices)
+        ctx.rows, ctx.scale = rows, scale
+        return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        queries, keys, values, weights = ctx.saved_tensors
-        rows: Rows = ctx.rows
-        group = queries.shape[1] // keys.shape[1]
-        dout = _spread(gradients[0], rows, group)
-        dvalues = weights.mT @ dout
-        dweights = (dout @ values.mT).float()
-        # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
-        wide = weights.float()
-        along = torch.linalg.vecdot(dweights, wide).unsqueeze_(-1)
-        dscores = dweights.sub_(along).mul_(wide).mul_(ctx.scale).to(queries.dtype)
-        dq = _gathered(dscores @ keys, rows, group, ctx.tokens)
-        dk = _gathered(dscores.mT @ queries, rows, 1, ctx.tokens)
-        dv = _gathered(dvalues, rows, 1, ctx.tokens)
-        return dq, dk, dv, None, None, None
+        dqkv = attend_backward(gradients[0], ctx.saved_tensors, ctx.rows, ctx.scale)
+        return dqkv, None, None, None, None
 
 
-def _padded(x: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
-    """(tokens, heads, size) → (rows · kept heads, group · longest, size)."""
-    count, longest = rows.places.shape
-    kept, size = x.shape[1] // group, x.shape[-1]
-    spread = x.index_select(0, rows.places.view(-1)).view(count, longest, kept, group, size)
-    out = x.new_empty(count, kept, group, longest, size)
-    out.copy_(spread.permute(0, 2, 3, 1, 4))
-    return out.view(count * kept, group * longest, size)
+def attend(
+    qkv: torch.Tensor, kept: int, rows: Rows, scale: float, window: int
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Attention of rows of about the same length, and what its gradient takes.
+
+    Shapes: qkv (tokens, heads + 2 kept, size), the heads of queries, then the kept ones of keys
+    and of values; the result (tokens, heads, size). Rows are padded to the longest, and the heads
+    that share a key are rows of one product.
+    """
+    tokens, width, size = qkv.shape
+    heads = width - 2 * kept
+    places, longest = rows.of_heads(heads, kept, tokens), rows.places.shape[1]
+    spread = qkv.view(-1, size).index_select(0, places.spread)
+    queries, keys, values = _matrices(spread, places, longest, heads // kept)
+    # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
+    scores = torch.bmm(queries, keys.mT).float().mul_(scale)
+    scores.add_(_causal(longest, heads // kept, window))
+    weights = torch.softmax(scores, dim=-1).to(qkv.dtype)
+    by_place = torch.bmm(weights, values).view(-1, size)
+    out = by_place.index_select(0, places.outputs).view(tokens, heads, size)
+    return out, (queries, keys, values, weights)
 
 
-def _spread(gradient: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
-    """As :func:`_padded` for the output's gradient: a place that gave nothing to it gets none."""
-    gradient = gradient[: len(rows.place_of)]
-    count, longest = rows.places.shape
-    kept, size = gradient.shape[1] // group, gradient.shape[-1]
-    spread = gradient.new_zeros(count * longest, *gradient.shape[1:])
-    spread.index_copy_(0, rows.place_of, gradient)
-    out = gradient.new_empty(count, kept, group, longest, size)
-    out.copy_(spread.view(count, longest, kept, group, size).permute(0, 2, 3, 1, 4))
-    return out.view(count * kept, group * longest, size)
-
-
-def _by_place(x: torch.Tensor, rows: Rows, group: int) -> torch.Tensor:
-    """(rows · kept heads, group · longest, size) as (rows, longest, heads, size), a view."""
-    count, longest = rows.places.shape
-    heads = x.view(count, -1, group, longest, x.shape[-1])
-    return heads.permute(0, 3, 1, 2, 4)
-
-
-def _packed(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tensor:
-    """The outputs (tokens, heads, size) in the packed order; a shared token's is the same in every
-    row."""
-    ordered = _by_place(x, rows, group)
-    count, longest, kept, _, size = ordered.shape
-    places = x.new_empty(count * longest, kept * group, size)
-    places.view(ordered.shape).copy_(ordered)
-    known = len(rows.place_of)
-    out = x.new_empty(tokens, *places.shape[1:])
-    torch.index_select(places, 0, rows.place_of, out=out[:known])
-    out[known:].zero_()  # what fills the batch up: nothing sees it
-    return out
-
-
-def _gathered(x: torch.Tensor, rows: Rows, group: int, tokens: int) -> torch.Tensor:
-    """Gradients in the packed order; a shared token's is the sum over the rows."""
-    out = _packed(x, rows, group, tokens)
+def attend_backward(
+    dout: torch.Tensor, matrices: tuple[torch.Tensor, ...], rows: Rows, scale: float
+) -> torch.Tensor:
+    """The gradient of qkv after :func:`attend`, which gave *matrices*."""
+    queries, keys, values, weights = matrices
+    tokens, heads, size = dout.shape
+    group, longest = queries.shape[1] // keys.shape[1], keys.shape[1]
+    kept = heads // group
+    places, known = rows.of_heads(heads, kept, tokens), len(rows.place_of)
+    # A place that gave nothing to the result gets no gradient.
+    spread = dout.new_zeros(places.queries, size)
+    spread.index_copy_(0, places.outputs[: known * heads], dout[:known].view(-1, size))
+    by_query = spread.view(queries.shape)
+    found = dout.new_empty(places.queries + 2 * places.keys, size)
+    dqueries, dkeys, dvalues = _matrices(found, places, longest, group)
+    torch.bmm(weights.mT, by_query, out=dvalues)
+    dweights = torch.bmm(by_query, values.mT).float()
+    # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
+    wide = weights.float()
+    along = torch.linalg.vecdot(dweights, wide).unsqueeze_(-1)
+    dscores = dweights.sub_(along).mul_(wide).mul_(scale).to(queries.dtype)
+    torch.bmm(dscores, keys, out=dqueries)
+    torch.bmm(dscores.mT, queries, out=dkeys)
+    dqkv = found.index_select(0, places.gathered)
     if rows.shared:
-        ordered = _by_place(x, rows, group)[:, : rows.shared]
-        out[: rows.shared] = ordered.sum(0).reshape(rows.shared, *out.shape[1:])
-    return out
+        # A shared token's is the sum over the rows.
+        shared = found.index_select(0, places.summed.view(-1)).view(*places.summed.shape, size)
+        torch.sum(shared, 0, out=dqkv[: places.summed.shape[1]])
+    dqkv = dqkv.view(tokens, heads + 2 * kept, size)
+    dqkv[known:].zero_()  # what fills the batch up: nothing sees it
+    return dqkv
+
+
+def _matrices(
+    x: torch.Tensor, places: HeadPlaces, longest: int, group: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Views of (places, size): queries (rows · kept heads, group · longest, size), keys and values
+    (rows · kept heads, longest, size)."""
+    size, keys = x.shape[-1], places.queries + places.keys
+    return (
+        x[: places.queries].view(-1, group * longest, size),
+        x[places.queries : keys].view(-1, longest, size),
+        x[keys:].view(-1, longest, size),
+    )
 
 
 @functools.lru_cache(maxsize=64)
@@ -161,7 +154,7 @@ def _causal(longest: int, group: int, window: int) -> torch.Tensor:
     return bias.repeat(group, 1)
 
 
-def _row_by_row(
+def row_by_row(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, scale: float, window: int
 ) -> torch.Tensor:
     """Rows of very different lengths, or long ones: flash attention for each."""

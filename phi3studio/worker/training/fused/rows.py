@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,6 +32,17 @@ class Rows:
     shared: int
     places: torch.Tensor
     place_of: torch.Tensor
+    _of_heads: dict[tuple[int, int, int], HeadPlaces] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+
+    def of_heads(self, heads: int, kept: int, tokens: int) -> HeadPlaces:
+        """The places of each head of so many *tokens*, found once for all layers of a batch."""
+        key = heads, kept, tokens
+        found = self._of_heads.get(key)
+        if found is None:
+            found = self._of_heads[key] = _head_places(self, heads, kept, tokens)
+        return found
 
     @property
     def is_even(self) -> bool:
@@ -40,6 +51,59 @@ class Rows:
         if longest > _PADDED:
             return False
         return len(self.lengths) * longest**2 <= 3 * sum(length**2 for length in self.lengths)
+
+
+@dataclass(frozen=True)
+class HeadPlaces:
+    """Numbers that bring the heads of packed tokens to the matrices of attention, and back.
+
+    Packed, each token has its *heads* of queries, then its *kept* heads of keys and those of
+    values: vectors numbered through in this order. In matrices all queries come first, as (rows,
+    kept, heads that share a key, longest), then all keys, then all values, as (rows, kept,
+    longest). *spread*: the packed vector in each place of the matrices. *outputs*: the place
+    among the queries of each packed query. *gathered*: the place of each packed vector.
+    *summed* (rows, vectors of the shared tokens): all places of those. What fills the batch up
+    has the place 0.
+    """
+
+    queries: int
+    keys: int
+    spread: torch.Tensor
+    outputs: torch.Tensor
+    gathered: torch.Tensor
+    summed: torch.Tensor
+
+
+def _head_places(rows: Rows, heads: int, kept: int, tokens: int) -> HeadPlaces:
+    count, longest = rows.places.shape
+    group, width = heads // kept, heads + 2 * kept
+    queries, keys = count * heads * longest, count * kept * longest
+    head = torch.arange(heads).view(kept, group)
+    key = torch.arange(kept)
+    first = rows.places * width
+    spread = torch.cat(
+        [
+            (first[:, None, None] + head[..., None]).flatten(),
+            (first[:, None] + heads + key[:, None]).flatten(),
+            (first[:, None] + heads + kept + key[:, None]).flatten(),
+        ]
+    )
+    # The number of each vector's place: (rows, longest, heads or kept).
+    row, at = torch.arange(count)[:, None, None], torch.arange(longest)[:, None]
+    of_query = (row * heads + head.flatten()) * longest + at
+    of_key = queries + (row * kept + key) * longest + at
+    by_place = torch.cat([of_query, of_key, of_key + keys], dim=2)
+    known = by_place.view(count * longest, width)[rows.place_of]
+    gathered = by_place.new_zeros(tokens, width)
+    gathered[: len(known)] = known
+    return HeadPlaces(
+        queries=queries,
+        keys=keys,
+        spread=spread,
+        outputs=gathered[:, :heads].flatten(),
+        gathered=gathered.flatten(),
+        summed=by_place[:, : rows.shared].flatten(1).contiguous(),
+    )
 
 
 def rows_of(lengths: Sequence[int], shared: int = 0) -> Rows:
