@@ -52,6 +52,8 @@ def fuse_norm(norm: Any) -> bool:
     if not norm.weight.is_cuda and not norm.weight.requires_grad:
 
         def frozen(self: Any, x: torch.Tensor) -> Any:
+            if not x.numel():  # PyTorch's kernel divides by the number of rows
+                return x * self.weight
             return on_cpu.RmsNorm.apply(x, self.weight, self.variance_epsilon)  # type: ignore[no-untyped-call]
 
         norm.forward = MethodType(frozen, norm)

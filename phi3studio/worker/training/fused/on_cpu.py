@@ -6,6 +6,7 @@ for tensors that fit the cache that is quicker than writing and reading them.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -15,28 +16,57 @@ from phi3studio.worker.training.fused.frozen import Frozen
 
 
 class RmsNorm(torch.autograd.Function):
-    """``w · x / rms(x)``, rounded to x's format before the weight, which is frozen.
+    """``w · x / √(mean(x²) + ε)``, rounded to x's format before the weight, which is frozen.
 
-    Shapes: x (…, size), w (size,).
+    Shapes: x (…, size), not empty; w (size,). PyTorch has no such kernel for a CPU, but one that scales rows
+    to a given length: with a last column of √(size · ε) behind x, scaled to √size, it is the norm.
+    Its gradient's kernel takes the lengths and so needs no column.
     """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
-        wide = x.float()
-        inverse = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-        inverse.pow_(2).div_(x.shape[-1]).add_(epsilon).rsqrt_()
-        ctx.save_for_backward(x, weight, inverse)
-        normed: torch.Tensor = (wide * inverse).to(x.dtype)
-        return normed.mul_(weight)
+        size = x.shape[-1]
+        rows = x.reshape(-1, size)
+        beside, length, more = _norm_setting(rows.shape[0], size, epsilon, x.dtype)
+        beside[:, :size].copy_(rows)
+        normed, lengths = torch.ops.aten._weight_norm_interface(beside, length, 0)
+        ctx.save_for_backward(rows, weight, length, lengths)
+        ctx.more = more
+        return _times(normed[:, :size], weight, more).view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        x, weight, inverse = ctx.saved_tensors
-        normed = x * inverse
-        dnormed = (gradients[0] * weight).float()
-        along = torch.linalg.vecdot(dnormed, normed).div_(x.shape[-1]).unsqueeze_(-1)
-        dx = dnormed.addcmul_(normed, along, value=-1.0).mul_(inverse)
-        return dx.to(x.dtype), None, None
+        rows, weight, length, lengths = ctx.saved_tensors
+        dnormed = _times(gradients[0].reshape(rows.shape), weight, ctx.more)
+        dx, _ = torch.ops.aten._weight_norm_interface_backward(dnormed, rows, length, lengths, 0)
+        return dx.view(gradients[0].shape), None, None
+
+
+_BESIDE = 16  # columns, so that rows stay aligned; two are used
+_EXACT = 2e-4
+"""How far √size may be off in 16 bits before the weight has to make up for it."""
+
+
+@functools.lru_cache(maxsize=2)
+def _norm_setting(
+    rows: int, size: int, epsilon: float, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Where x is to be copied, the length for each row, and what the length lacks to √size."""
+    beside = torch.zeros(rows, size + _BESIDE, dtype=dtype)
+    # Two squares come nearer to size · ε than one: the second makes up for the first's rounding.
+    wanted = size * epsilon
+    beside[:, size] = 0.99 * wanted**0.5
+    beside[:, size + 1] = max(wanted - float(beside[0, size]) ** 2, 0.0) ** 0.5
+    length = torch.full((rows, 1), size**0.5, dtype=dtype)
+    more = size**0.5 / float(torch.tensor(size**0.5, dtype=dtype))
+    return beside, length, more if abs(more - 1.0) > _EXACT else 1.0
+
+
+def _times(x: torch.Tensor, weight: torch.Tensor, more: float) -> torch.Tensor:
+    """``x · w · more`` in x's format, rounded once."""
+    if more == 1.0:
+        return x * weight
+    return torch.mul(x, weight.float() * more, out=torch.empty(x.shape, dtype=x.dtype))
 
 
 class Rotate(torch.autograd.Function):
