@@ -13,7 +13,7 @@ from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import fuse, row_attention
 from phi3studio.worker.training.fused.dropout import keep_mask
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
-from phi3studio.worker.training.fused.rows import shared_tokens
+from phi3studio.worker.training.fused.rows import collate_rows, shared_tokens
 from phi3studio.worker.training.train import look_at_trained_alone, packed_loss
 from tests.tiny_families import SHAPES, make
 
@@ -103,6 +103,19 @@ def test_a_beginning_that_is_learned_is_not_shared() -> None:
     rows = [{"input_ids": [1, 2, 3, n], "labels": [-100, -100, -100, n]} for n in (7, 8)]
     assert shared_tokens(rows) == 2
     assert shared_tokens(rows[:1]) == 0
+
+
+def test_tokens_that_no_loss_takes_are_not_computed() -> None:
+    rows = [
+        {"input_ids": [1, 2, 3, 4, 5], "labels": [-100, -100, 3, -100, -100]},
+        {"input_ids": [1, 2, 7], "labels": [-100, -100, 7]},
+        {"input_ids": [1, 2, 9], "labels": [-100, -100, -100]},
+    ]
+    inputs = collate_rows(rows)
+    ids, learned = inputs["input_ids"][0].tolist(), inputs["learned"].tolist()
+    assert ids[:4] == [1, 2, 1, 2]
+    assert [ids[at] for at in learned] == [2, 2]
+    assert (inputs["targets"].tolist(), inputs["row_tokens"]) == ([3, 7], 11)
 
 
 def test_dropout_drops_as_many_values_as_it_says_each_by_itself() -> None:

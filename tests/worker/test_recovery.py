@@ -73,8 +73,7 @@ if "attempt" in sys.orig_argv:
                 run(module)
                 original = module.PackedTrainer.compute_loss
                 def compute_loss(self, model, inputs, *args, **kwargs):
-                    lengths = inputs["rows"].lengths
-                    rows, tokens = len(lengths), sum(lengths)
+                    rows, tokens = len(inputs["rows"].lengths), inputs["row_tokens"]
                     import resource
                     if model.training and (
                         self.state.global_step >= 3

@@ -72,8 +72,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         else:
             total, count, outputs = packed_loss(model, inputs)
         if model.training:
-            rows = inputs.get("rows")
-            self._on_tokens(sum(rows.lengths) if rows else inputs["input_ids"].numel())
+            self._on_tokens(inputs.get("row_tokens") or inputs["input_ids"].numel())
         learned: torch.Tensor | int = count if num_items_in_batch is None else num_items_in_batch
         if isinstance(learned, torch.Tensor):
             loss = total / learned.to(total.device).clamp(min=1)

@@ -64,7 +64,7 @@ class Fused:
             if isinstance(value, torch.Tensor)
         }
         ids, positions, where = moved["input_ids"], moved["position_ids"], moved["learned"]
-        targets = moved["labels"][0].index_select(0, where + 1)
+        targets = moved["targets"]
         more: dict[str, Any] = {}
         if self.attention == attention.NAME:
             more = attention.row_arguments(inputs["row_lengths"], device)
@@ -90,9 +90,11 @@ class Fused:
 
 def collate_fused(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
     """As ``collate_packed``, with what the GPU would otherwise have to be waited for:
-    ``learned``, the positions whose next token is learned, and ``row_lengths``."""
+    ``learned``, the positions whose next token is learned, ``targets``, those tokens, and
+    ``row_lengths``."""
     inputs: dict[str, Any] = collate_packed(batch)
     inputs["learned"] = torch.nonzero(inputs["labels"][0, 1:] != IGNORED).flatten()
+    inputs["targets"] = inputs["labels"][0].index_select(0, inputs["learned"] + 1)
     inputs["row_lengths"] = [len(row["input_ids"]) for row in batch]
     return inputs
 

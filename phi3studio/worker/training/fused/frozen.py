@@ -7,6 +7,7 @@ direction; a large one's would take too much memory, and its batches gain less.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import torch
@@ -53,9 +54,28 @@ def can_lay_out(weights: Iterable[torch.Tensor]) -> bool:
         return False
     if 2 * sum(w.numel() * w.element_size() for w in found) > LAID_OUT_MOST_BYTES:
         return False
-    return torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
-        torch.ops.mkldnn, "_reorder_linear_weight"
-    )
+    return _has_products()
+
+
+def times(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """``x matrixᵀ`` of a small matrix that changes. Shapes: x (tokens, in), matrix (out, in).
+
+    In 16 bits through the function that the frozen matrices use: for a few hundred tokens it
+    begins sooner than PyTorch's general product.
+    """
+    if x.dtype == torch.bfloat16 and not x.is_cuda and _has_products():
+        return _linear(x, matrix, None)
+    return x @ matrix.T
+
+
+@functools.cache
+def _has_products() -> bool:
+    """Whether this PyTorch has oneDNN's products, and this processor bfloat16 for them."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if not hasattr(torch.ops.mkldnn, "_reorder_linear_weight"):
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _lay_out(weight: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,7 @@ from phi3studio.worker.training.fused.lora import (
     Adapter,
     AdapterCopies,
     Dropping,
+    Matrices,
     adapted,
     adapted_backward,
     adapter_of,
@@ -95,11 +96,16 @@ class Group:
             for base, part in zip(bases, parts, strict=True):
                 base.weight.data = part
         self._weight, kind = Frozen(weight, laid_out), weight.dtype
-        self._a = torch.zeros(sum(self._ranks), bases[0].in_features, dtype=kind)
-        self._b = torch.zeros(sum(self.widths), sum(self._ranks), dtype=kind)
+        rank, width = sum(self._ranks), sum(self.widths)
+        matrices = self._matrices = Matrices(
+            a=torch.zeros(rank, bases[0].in_features, dtype=kind),
+            b=torch.zeros(width, rank, dtype=kind),
+            b_turned=torch.zeros(rank, width, dtype=kind),
+        )
         for adapter, block in zip(adapters, _diagonal(self.widths, self._ranks), strict=True):
-            copies.keep(adapter.a, self._a[block[1]])
-            copies.keep(adapter.b, self._b[block])
+            copies.keep(adapter.a, matrices.a[block[1]])
+            copies.keep(adapter.b, matrices.b[block])
+            copies.keep(adapter.b, matrices.b_turned.T[block])
 
     @property
     def is_plain(self) -> bool:
@@ -116,7 +122,7 @@ class Group:
     ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
         """The outputs beside one another, (tokens, sum of the widths), and what :meth:`back`
         takes."""
-        return adapted(x, self._weight, self._bias, self._a, self._b, drop.scale, drop.keep)
+        return adapted(x, self._weight, self._bias, self._matrices, drop)
 
     def back(
         self,

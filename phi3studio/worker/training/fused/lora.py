@@ -16,15 +16,15 @@ from typing import Any
 import torch
 
 from phi3studio.worker.training.fused.dropout import dropped, keep_mask
-from phi3studio.worker.training.fused.frozen import Frozen
+from phi3studio.worker.training.fused.frozen import Frozen, times
 
 
 class _LoraLinear(torch.autograd.Function):
     """``y = x Wᵀ + b + scale · (drop(x) Aᵀ) Bᵀ``.
 
     Shapes: x (tokens, in), W (out, in), A (rank, in), B (out, rank). W and b are frozen. A and B
-    are the float32 parameters, of which the sums use the copies in x's format; their gradients
-    are float32. *keep* is the dropout's mask of x's shape, or ``None``; *scale* makes up for it.
+    are the float32 parameters, of which the sums use *matrices*, the copies in x's format; their
+    gradients are float32.
     """
 
     @staticmethod
@@ -35,14 +35,12 @@ class _LoraLinear(torch.autograd.Function):
         bias: torch.Tensor | None,
         a: torch.Tensor,
         b: torch.Tensor,
-        a_copy: torch.Tensor,
-        b_copy: torch.Tensor,
-        scale: float,
-        keep: torch.Tensor | None,
+        matrices: Matrices,
+        drop: Dropping,
     ) -> torch.Tensor:
-        y, kept = adapted(x, weight, bias, a_copy, b_copy, scale, keep)
+        y, kept = adapted(x, weight, bias, matrices, drop)
         ctx.save_for_backward(*kept)
-        ctx.weight, ctx.scale = weight, scale
+        ctx.weight, ctx.scale = weight, drop.scale
         return y
 
     @staticmethod
@@ -50,25 +48,23 @@ class _LoraLinear(torch.autograd.Function):
         dx, da, db = adapted_backward(
             gradients[0], ctx.saved_tensors, ctx.weight, ctx.scale, ctx.needs_input_grad[0]
         )
-        return dx, None, None, da, db, None, None, None, None
+        return dx, None, None, da, db, None, None
 
 
 def adapted(
     x: torch.Tensor,
     weight: Frozen,
     bias: torch.Tensor | None,
-    a: torch.Tensor,
-    b: torch.Tensor,
-    scale: float,
-    keep: torch.Tensor | None,
+    matrices: Matrices,
+    drop: Dropping,
 ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
     """A frozen layer's output with its adapter's added, and what the gradients take."""
     y = weight.ahead(x, bias)
-    if keep is not None:
-        x = dropped(x, keep)
-    inner = x @ a.T
-    y.addmm_(inner, b.T, alpha=scale)
-    return y, (x, inner, a, b, keep)
+    if drop.keep is not None:
+        x = dropped(x, drop.keep)
+    inner = times(x, matrices.a)
+    y.addmm_(inner, matrices.b.T, alpha=drop.scale)
+    return y, (x, inner, matrices.a, matrices.b_turned, drop.keep)
 
 
 def adapted_backward(
@@ -80,9 +76,9 @@ def adapted_backward(
 ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
     """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`, which
     gave *kept*."""
-    x, inner, a, b, keep = kept
-    assert x is not None and inner is not None and a is not None and b is not None
-    d_inner = (dy @ b).mul_(scale)
+    x, inner, a, b_turned, keep = kept
+    assert x is not None and inner is not None and a is not None and b_turned is not None
+    d_inner = times(dy, b_turned).mul_(scale)
     dx = _input_gradient(dy, weight, d_inner, a, keep) if wants_dx else None
     return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(scale)
 
@@ -130,6 +126,18 @@ class AdapterCopies:
         if self._copies:
             with torch.no_grad():
                 torch._foreach_copy_(self._copies, self._parameters)
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Copies of A (rank, in), B (out, rank) and B turned over (rank, out) in the base's format.
+
+    The gradients want B the other way round, and products are quicker with it lying that way.
+    """
+
+    a: torch.Tensor
+    b: torch.Tensor
+    b_turned: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -181,6 +189,9 @@ def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bo
     plain, base = layer.forward, layer.base_layer
     kind, weight = base.weight.dtype, Frozen(base.weight, laid_out)
     a, b = (copies.keep(p, p.detach().to(kind, copy=True)) for p in (adapter.a, adapter.b))
+    turned = adapter.b.detach().T.to(kind).contiguous()
+    copies.keep(adapter.b, turned.T)
+    matrices = Matrices(a, b, turned)
 
     def forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         if args or kwargs or self.disable_adapters or self.merged or not torch.is_grad_enabled():
@@ -189,7 +200,7 @@ def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bo
         flat = x.reshape(-1, x.shape[-1])
         drop = adapter.dropping(flat, self.training)
         y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            flat, weight, base.bias, adapter.a, adapter.b, a, b, drop.scale, drop.keep
+            flat, weight, base.bias, adapter.a, adapter.b, matrices, drop
         )
         return y.view(*x.shape[:-1], y.shape[-1])
 

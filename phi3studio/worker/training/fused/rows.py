@@ -123,6 +123,16 @@ def rows_of(lengths: Sequence[int], shared: int = 0) -> Rows:
     return Rows(tuple(lengths), shared, places, torch.cat(parts))
 
 
+def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
+    """How many tokens of a *row* its loss takes: those before the last that is learned.
+
+    What follows, and that one itself, is seen by nothing that counts. At least one.
+    """
+    labels = row["labels"]
+    last = next((at for at in range(len(labels) - 1, 0, -1) if labels[at] != IGNORED), 1)
+    return last
+
+
 def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:
     """How many tokens all rows begin with, of which none and no direct successor is learned.
 
@@ -133,7 +143,7 @@ def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:
         return 0
     first = batch[0]["input_ids"]
     # At least one token of each row is its own.
-    count = min(len(row["input_ids"]) for row in batch) - 1
+    count = min(needed_tokens(row) for row in batch) - 1
     for row in batch:
         ids, labels = row["input_ids"], row["labels"]
         at = 0
@@ -146,21 +156,19 @@ def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:
 def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
     """A batch's rows one behind the other, what they begin with in common only once.
 
-    ``input_ids``, ``labels`` and ``position_ids`` have the shape (1, tokens); ``learned`` are the
-    positions whose next token is learned; ``rows`` says which tokens see which.
+    ``input_ids``, ``labels`` and ``position_ids`` have the shape (1, tokens), and a label is the
+    token that follows; ``learned`` are the positions of those that are learned, ``targets`` their
+    labels; ``rows`` says which tokens see which, ``row_tokens`` how many the rows had.
     """
     shared = shared_tokens(batch)
-    first = batch[0]["input_ids"]
-    ids = list(first[:shared])
+    lengths = [needed_tokens(row) for row in batch]
+    ids = list(batch[0]["input_ids"][:shared])
     labels = [IGNORED] * shared
     positions = list(range(shared))
-    for row in batch:
-        own = row["input_ids"][shared:]
-        ids.extend(own)
-        # The first token of a row has nothing before it here that would predict it.
-        labels.append(IGNORED)
-        labels.extend(row["labels"][shared + 1 :])
-        positions.extend(range(shared, shared + len(own)))
+    for row, length in zip(batch, lengths, strict=True):
+        ids.extend(row["input_ids"][shared:length])
+        labels.extend(row["labels"][shared + 1 : length + 1])
+        positions.extend(range(shared, length))
     filling = -len(ids) % _ROUNDED
     ids.extend([0] * filling)
     labels.extend([IGNORED] * filling)
@@ -170,6 +178,8 @@ def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]
         "labels": torch.tensor([labels]),
         "position_ids": torch.tensor([positions]),
     }
-    inputs["learned"] = torch.nonzero(inputs["labels"][0, 1:] != IGNORED).flatten()
-    inputs["rows"] = rows_of([len(row["input_ids"]) for row in batch], shared)
+    inputs["learned"] = torch.nonzero(inputs["labels"][0] != IGNORED).flatten()
+    inputs["targets"] = inputs["labels"][0].index_select(0, inputs["learned"])
+    inputs["rows"] = rows_of(lengths, shared)
+    inputs["row_tokens"] = sum(len(row["input_ids"]) for row in batch)
     return inputs
