@@ -10,7 +10,7 @@ import torch
 
 from phi3studio.worker.data.tokenise import IGNORED
 
-_ROUNDED = 8
+_ROUNDED = 4
 """Tokens of a packed batch are a multiple of this. Products of every new size are compiled anew by
 PyTorch's library and kept, which made the memory grow by a third in a hundred steps."""
 
