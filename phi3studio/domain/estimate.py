@@ -222,11 +222,18 @@ def training_bytes(
     if recipe.method.kind == "qlora":
         weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
     elif device == "cpu" and precision == "bfloat16":
-        copies = 2 * model.body * element
-        weights += copies if copies <= LAID_OUT_MOST_BYTES else 0
+        weights += _laid_out_bytes(model, element)
     steps = total_steps(recipe, data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
     return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))
+
+
+def _laid_out_bytes(model: ModelSize, element: float) -> float:
+    """A small model's layers, and its head, once more for each direction of their products."""
+    layers, head = (2 * count * element for count in (model.body, model.vocabulary * model.hidden))
+    if layers > LAID_OUT_MOST_BYTES:
+        return 0.0
+    return layers + (head if head <= LAID_OUT_MOST_BYTES else 0.0)
 
 
 def step_bytes(

@@ -188,7 +188,13 @@ def measure(name: str, steps: int, profile: bool) -> dict[str, Any]:
         "launch_share": statistics.median(launches[WARM_UP:]) / seconds,
         "parts": None
         if fused is None
-        else [fused.linear, fused.norms, fused.mlps, fused.attention is not None, fused.head is not None],
+        else [
+            fused.linear,
+            fused.norms,
+            fused.mlps,
+            fused.attention is not None,
+            fused.head is not None,
+        ],
     }
 
 

@@ -19,8 +19,8 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress
 from phi3studio.worker.data.tokenise import IGNORED
 from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequested
-from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.heap import keeping_freed_memory
+from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.threads import ThreadGovernor
 
 if TYPE_CHECKING:

@@ -109,9 +109,9 @@ def fuse(model: Any) -> Fused:
     base = model.get_base_model()
     copies = AdapterCopies()
     on_gpu = base.device.type == "cuda"
-    head = _frozen_head(base)
     kernels = on_gpu and has_kernels()
     laid_out = can_lay_out(_body_weights(base))
+    head = _frozen_head(base, laid_out)
     linear = norms = mlps = 0
     turns = base.config.model_type in _USUAL_ROTARY
     by_rows = None if on_gpu else _use_row_attention(base)
@@ -179,8 +179,8 @@ def _is_plain_attention(base: Any) -> bool:
     return not dropped and not getattr(base.config, "attn_logit_softcapping", None)
 
 
-def _frozen_head(base: Any) -> Frozen | None:
-    """The head where the logits are its product and nothing more."""
+def _frozen_head(base: Any, laid_out: bool) -> Frozen | None:
+    """The head where the logits are its product and nothing more, laid out like the layers."""
     head = base.get_output_embeddings()
     plain = type(head) is torch.nn.Linear and head.bias is None and not head.weight.requires_grad
     settings = any(
@@ -188,4 +188,4 @@ def _frozen_head(base: Any) -> Frozen | None:
     )
     if not plain or settings or base.get_decoder() is base:
         return None
-    return Frozen(head.weight, can_lay_out([head.weight]))
+    return Frozen(head.weight, laid_out and can_lay_out([head.weight]))

@@ -20,6 +20,7 @@ from phi3studio.worker.training.fused.lora import (
     Adapter,
     AdapterCopies,
     Dropping,
+    Kept,
     Matrices,
     adapted,
     adapted_backward,
@@ -117,9 +118,7 @@ class Group:
         """What is dropped of the input *x* (tokens, in)."""
         return self._first.dropping(x, self.layers[0].training)
 
-    def ahead(
-        self, x: torch.Tensor, drop: Dropping
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+    def ahead(self, x: torch.Tensor, drop: Dropping) -> tuple[torch.Tensor, Kept]:
         """The outputs beside one another, (tokens, sum of the widths), and what :meth:`back`
         takes."""
         return adapted(x, self._weight, self._bias, self._matrices, drop)
@@ -127,7 +126,7 @@ class Group:
     def back(
         self,
         dy: torch.Tensor,
-        kept: Sequence[torch.Tensor | None],
+        kept: Kept,
         scale: float,
         wants_dx: bool,
     ) -> tuple[torch.Tensor | None, list[torch.Tensor]]:

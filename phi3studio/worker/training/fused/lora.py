@@ -51,13 +51,17 @@ class _LoraLinear(torch.autograd.Function):
         return dx, None, None, da, db, None, None
 
 
+Kept = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]
+"""For the gradients: x as it was after dropping, x Aᵀ, A, B turned over, and the mask."""
+
+
 def adapted(
     x: torch.Tensor,
     weight: Frozen,
     bias: torch.Tensor | None,
     matrices: Matrices,
     drop: Dropping,
-) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+) -> tuple[torch.Tensor, Kept]:
     """A frozen layer's output with its adapter's added, and what the gradients take."""
     y = weight.ahead(x, bias)
     if drop.keep is not None:
@@ -69,7 +73,7 @@ def adapted(
 
 def adapted_backward(
     dy: torch.Tensor,
-    kept: Sequence[torch.Tensor | None],
+    kept: Kept,
     weight: Frozen,
     scale: float,
     wants_dx: bool,
@@ -77,7 +81,6 @@ def adapted_backward(
     """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`, which
     gave *kept*."""
     x, inner, a, b_turned, keep = kept
-    assert x is not None and inner is not None and a is not None and b_turned is not None
     d_inner = times(dy, b_turned).mul_(scale)
     dx = _input_gradient(dy, weight, d_inner, a, keep) if wants_dx else None
     return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(scale)

@@ -18,9 +18,9 @@ from phi3studio.worker.training.fused.frozen import Frozen
 class RmsNorm(torch.autograd.Function):
     """``w · x / √(mean(x²) + ε)``, rounded to x's format before the weight, which is frozen.
 
-    Shapes: x (…, size), not empty; w (size,). PyTorch has no such kernel for a CPU, but one that scales rows
-    to a given length: with a last column of √(size · ε) behind x, scaled to √size, it is the norm.
-    Its gradient's kernel takes the lengths and so needs no column.
+    Shapes: x (…, size), not empty; w (size,). PyTorch has no such kernel for a CPU, but one that
+    scales rows to a given length: with a last column of √(size · ε) behind x, scaled to √size, it
+    is the norm. Its gradient's kernel takes the lengths and so needs no column.
     """
 
     @staticmethod

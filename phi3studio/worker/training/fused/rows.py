@@ -129,8 +129,7 @@ def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
     What follows, and that one itself, is seen by nothing that counts. At least one.
     """
     labels = row["labels"]
-    last = next((at for at in range(len(labels) - 1, 0, -1) if labels[at] != IGNORED), 1)
-    return last
+    return next((at for at in range(len(labels) - 1, 0, -1) if labels[at] != IGNORED), 1)
 
 
 def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:

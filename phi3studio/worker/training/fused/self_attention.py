@@ -57,7 +57,7 @@ class _SelfAttention(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         cos, sin, *saved = ctx.saved_tensors
-        matrices, inputs = tuple(saved[:4]), saved[4:]
+        matrices, inputs = tuple(saved[:4]), tuple(saved[4:])
         dqkv = attend_backward(gradients[0], matrices, ctx.rows, ctx.scale)
         _turn(dqkv, ctx.kept, cos, sin, -1.0)
         group: Group = ctx.group
