@@ -15,12 +15,14 @@ from contextlib import contextmanager
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _MOST_KEPT = 2**30
 _LARGEST = 32 * 2**20  # the most that glibc takes: larger blocks are given back at once
-_AFTERWARDS = 2**20
+# What glibc sets by itself once a block of that size was freed; less makes the later stages slow.
+_AFTERWARDS = 2 * _LARGEST
 
 
 @contextmanager
 def keeping_freed_memory() -> Iterator[None]:
-    """Inside, blocks up to 32 MiB stay with the process when they are freed; then all go back.
+    """Inside, blocks up to 32 MiB stay with the process when they are freed; then all go back,
+    and from there on what is more than 64 MiB.
 
     Does nothing where the C library is another one.
     """
@@ -33,7 +35,6 @@ def keeping_freed_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        libc.mallopt(_M_MMAP_THRESHOLD, _AFTERWARDS)
         libc.mallopt(_M_TRIM_THRESHOLD, _AFTERWARDS)
         libc.malloc_trim(0)
 
