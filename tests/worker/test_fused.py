@@ -13,6 +13,7 @@ from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import fuse, row_attention
 from phi3studio.worker.training.fused.dropout import keep_mask
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
+from phi3studio.worker.training.fused.on_cpu import RmsNorm
 from phi3studio.worker.training.fused.rows import collate_rows, shared_tokens
 from phi3studio.worker.training.train import look_at_trained_alone, packed_loss
 from tests.tiny_families import SHAPES, make
@@ -214,6 +215,44 @@ def test_the_number_of_threads_changes_no_bit(
         torch.set_num_threads(before)
     for name, gradient in found[0].items():
         assert torch.equal(gradient, found[1][name]), name
+
+
+@pytest.mark.parametrize("family", ["phi-3-4k", "llama-3.2"])
+def test_activations_computed_again_drop_the_same_values(family: str, tmp_path: Path) -> None:
+    folder = make(SHAPES[family], tmp_path / family)
+    found = []
+    for again in (False, True):
+        model = peft_model(folder, lora_dropout=0.2)
+        if again:
+            model.enable_input_require_grads()
+            model.gradient_checkpointing_enable()
+        fused = fuse(model)
+        rows = batch(model.config.vocab_size, (30, 33, 28), common=3)
+        torch.manual_seed(7)
+        fused.loss(fused.collate(rows))[0].backward()
+        found.append(gradients(model))
+    for name, gradient in found[0].items():
+        assert torch.allclose(gradient, found[1][name], rtol=1e-4, atol=1e-6), name
+
+
+@pytest.mark.parametrize("size", [64, 576, 896, 3072])
+def test_norms_are_as_exact_as_the_plain_ones(size: int) -> None:
+    torch.manual_seed(9)
+    weight = 1 + 0.3 * torch.randn(size)
+    for dtype, bound in ((torch.float32, 2e-7), (torch.bfloat16, 4e-3)):
+        # Small values, beside which the epsilon counts.
+        x = (0.003 * torch.randn(50, size)).to(dtype).requires_grad_()
+        dy, w = torch.randn(50, size).to(dtype), weight.to(dtype)
+        y = RmsNorm.apply(x, w, 1e-5)
+        y.backward(dy)
+        wide = x.detach().double().requires_grad_()
+        exact = wide * (wide.square().mean(-1, keepdim=True) + 1e-5).rsqrt() * w.double()
+        exact.backward(dy.double())
+        for found, wanted in ((y, exact), (x.grad, wide.grad)):
+            assert found is not None
+            assert wanted is not None
+            wrong = (found.double() - wanted).norm() / wanted.norm()
+            assert float(wrong.detach()) < bound
 
 
 def test_a_batch_of_which_nothing_is_learned_has_no_loss(tiny_phi3: Path) -> None:
