@@ -22,9 +22,9 @@ _PADDED = 128
 class Rows:
     """Rows that begin with the same *shared* tokens, which are in the batch only once.
 
-    *lengths*: the tokens of each row that its loss takes (:func:`needed_tokens`). Every row sees the
-    shared tokens and its own. The packed order is: shared tokens, then each row's own ones, then
-    what fills it up. *places* (rows, longest): for every place of the padded batch its token's
+    *lengths*: the tokens of each row that its loss takes (:func:`needed_tokens`). Every row sees
+    the shared tokens and its own. The packed order is: shared tokens, then each row's own ones,
+    then what fills it up. *places* (rows, longest): for every place of the padded batch its token's
     number in the packed order (0 where a row has ended). *place_of* (tokens without filling,): the
     other way; a shared token has the place of the first row.
     """
