@@ -147,9 +147,11 @@ def test_an_answer_in_one_piece_and_streamed_is_the_same(server) -> None:
 
 
 def test_a_cut_off_answer_says_so(server) -> None:
-    answer = server.ask("talk", max_tokens=2, **WILD, seed=3)
-    assert answer.choices[0].finish_reason == "length"
-    assert answer.usage.completion_tokens == 2
+    answers = [server.ask("talk", max_tokens=2, **WILD, seed=seed) for seed in range(6)]
+    cut_off = [answer for answer in answers if answer.choices[0].finish_reason == "length"]
+    assert cut_off  # what is drawn at random may also end by itself
+    assert {answer.usage.completion_tokens for answer in cut_off} == {2}
+    assert {answer.choices[0].finish_reason for answer in answers} <= {"length", "stop"}
     assert server.ask("talk", max_completion_tokens=1, max_tokens=None, **WILD, seed=3)
 
 
