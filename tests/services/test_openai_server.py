@@ -147,11 +147,15 @@ def test_an_answer_in_one_piece_and_streamed_is_the_same(server) -> None:
 
 
 def test_a_cut_off_answer_says_so(server) -> None:
-    answers = [server.ask("talk", max_tokens=2, **WILD, seed=seed) for seed in range(6)]
-    cut_off = [answer for answer in answers if answer.choices[0].finish_reason == "length"]
-    assert cut_off  # what is drawn at random may also end by itself
-    assert {answer.usage.completion_tokens for answer in cut_off} == {2}
-    assert {answer.choices[0].finish_reason for answer in answers} <= {"length", "stop"}
+    longer = 0
+    for seed in range(6):
+        whole = server.ask("talk", **WILD, seed=seed).usage.completion_tokens
+        cut_off = server.ask("talk", max_tokens=2, **WILD, seed=seed)
+        assert cut_off.usage.completion_tokens == min(whole, 2)
+        if whole > 2:  # what is drawn at random may also end by itself
+            assert cut_off.choices[0].finish_reason == "length"
+            longer += 1
+    assert longer
     assert server.ask("talk", max_completion_tokens=1, max_tokens=None, **WILD, seed=3)
 
 

@@ -38,3 +38,8 @@ def _draw(like: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
 def dropped(x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
     """*x* with zeros where the mask *keep* has them."""
     return torch.where(keep, x, 0.0) if keep.dtype == torch.bool else x * keep
+
+
+def add_dropped(total: torch.Tensor, x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
+    """*total* with :func:`dropped` added in place."""
+    return total.add_(dropped(x, keep)) if keep.dtype == torch.bool else total.addcmul_(x, keep)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
@@ -117,13 +118,17 @@ def fuse_frozen_mlp(mlp: Any, laid_out: bool = False) -> bool:
     return True
 
 
-def fuse_attention(attention: Any) -> bool:
-    """Split and rotate queries, keys and values in one function where they come as one tensor."""
-    if type(attention).__name__ != "Phi3Attention":
-        return False
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+Attended = tuple[torch.Tensor, torch.Tensor | None]
+"""What transformers' attentions return: their output, and no weights."""
 
-    from phi3studio.worker.training.fused.kernels import SplitAndRotate
+
+def replace_attention(attention: Any, compute: Callable[..., Attended | None]) -> None:
+    """Let *compute* do what *attention* does, where it can, for one packed row without a cache.
+
+    It gets the hidden states, position embeddings, mask and what else the layer hands on; ``None``
+    leaves the call to what *attention* did before.
+    """
+    plain = attention.forward
 
     def forward(
         self: Any,
@@ -132,32 +137,59 @@ def fuse_attention(attention: Any) -> bool:
         attention_mask: torch.Tensor | None = None,
         past_key_values: Any = None,
         **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        if past_key_values is not None or hidden_states.shape[0] != 1:
-            result: tuple[torch.Tensor, torch.Tensor | None] = type(self).forward(
-                self, hidden_states, position_embeddings, attention_mask, past_key_values, **kwargs
-            )
-            return result
-        cos, sin = position_embeddings
-        qkv = self.qkv_proj(hidden_states)[0]
-        q, k, v = SplitAndRotate.apply(  # type: ignore[no-untyped-call]
-            qkv, cos[0], sin[0], self.config.num_attention_heads, self.num_key_value_heads
+    ) -> Attended:
+        if past_key_values is None and hidden_states.shape[0] == 1:
+            found = compute(hidden_states, position_embeddings, attention_mask, **kwargs)
+            if found is not None:
+                return found
+        result: Attended = plain(
+            hidden_states,
+            position_embeddings=position_embeddings,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            **kwargs,
         )
-        attend = ALL_ATTENTION_FUNCTIONS[self.config._attn_implementation]
+        return result
+
+    attention.forward = MethodType(forward, attention)
+
+
+def fuse_attention(attention: Any) -> bool:
+    """Split and rotate queries, keys and values in one function where they come as one tensor."""
+    if type(attention).__name__ != "Phi3Attention":
+        return False
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    from phi3studio.worker.training.fused.kernels import SplitAndRotate
+
+    config = attention.config
+
+    def compute(
+        hidden_states: torch.Tensor,
+        position_embeddings: tuple[torch.Tensor, torch.Tensor],
+        attention_mask: torch.Tensor | None,
+        **kwargs: Any,
+    ) -> Attended:
+        cos, sin = position_embeddings
+        qkv = attention.qkv_proj(hidden_states)[0]
+        q, k, v = SplitAndRotate.apply(  # type: ignore[no-untyped-call]
+            qkv, cos[0], sin[0], config.num_attention_heads, attention.num_key_value_heads
+        )
+        attend = ALL_ATTENTION_FUNCTIONS[config._attn_implementation]
         out, weights = attend(
-            self,
+            attention,
             q.transpose(0, 1)[None],
             k.transpose(0, 1)[None],
             v.transpose(0, 1)[None],
             attention_mask,
-            dropout=self.attention_dropout if self.training else 0.0,
-            scaling=self.scaling,
-            sliding_window=getattr(self.config, "sliding_window", None),
+            dropout=attention.attention_dropout if attention.training else 0.0,
+            scaling=attention.scaling,
+            sliding_window=getattr(config, "sliding_window", None),
             **kwargs,
         )
-        return self.o_proj(out.reshape(*hidden_states.shape[:-1], -1)), weights
+        return attention.o_proj(out.reshape(*hidden_states.shape[:-1], -1)), weights
 
-    attention.forward = MethodType(forward, attention)
+    replace_attention(attention, compute)
     return True
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from phi3studio.worker.training.fused.dropout import dropped, keep_mask
+from phi3studio.worker.training.fused.dropout import add_dropped, dropped, keep_mask
 from phi3studio.worker.training.fused.frozen import Frozen, times
 
 
@@ -96,9 +96,7 @@ def _input_gradient(
     dx = weight.back(dy)
     if keep is None:
         return dx.addmm_(d_inner, a)
-    if keep.dtype == torch.bool:
-        return dx.add_(dropped(d_inner @ a, keep))
-    return dx.addcmul_(d_inner @ a, keep)
+    return add_dropped(dx, d_inner @ a, keep)
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -47,7 +47,7 @@ _EXACT = 2e-4
 """How far √size may be off in 16 bits before the weight has to make up for it."""
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)  # norms of the layers, of queries, of keys, and of the learned
 def _norm_setting(
     rows: int, size: int, epsilon: float, dtype: torch.dtype
 ) -> tuple[torch.Tensor, torch.Tensor, float]:
@@ -75,28 +75,31 @@ class Rotate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        sin = signed(sin)
         ctx.save_for_backward(cos, sin)
-        return _rotated(x, cos, sin)
+        return turn(x.clone(memory_format=torch.contiguous_format), cos, sin)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         cos, sin = ctx.saved_tensors
-        return _rotated(gradients[0], cos, -sin), None, None
+        dx = gradients[0].clone(memory_format=torch.contiguous_format)
+        return turn(dx, cos, sin, back=True), None, None
 
 
-def _rotated(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+def signed(sin: torch.Tensor) -> torch.Tensor:
+    """*sin* (tokens, turned) as :func:`turn` takes it: the first half negative."""
+    half = sin.shape[-1] // 2
+    return torch.cat((-sin[:, :half], sin[:, half:]), dim=-1)
+
+
+def turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, back: bool = False) -> torch.Tensor:
+    """Turn *x* (tokens, heads, size) in place, or *back*. Shapes: cos and sin (tokens, turned), the
+    halves of cos equal and those of sin opposite."""
     turned = cos.shape[-1]
-    half = turned // 2
-    c, s = cos[:, None, :half], sin[:, None, :half]
-    upper, lower = x[..., :half], x[..., half:turned]
-    out = torch.empty(x.shape, dtype=x.dtype)
-    torch.mul(upper, c, out=out[..., :half])
-    out[..., :half].addcmul_(lower, s, value=-1.0)
-    torch.mul(lower, c, out=out[..., half:turned])
-    out[..., half:turned].addcmul_(upper, s)
-    if turned < x.shape[-1]:
-        out[..., turned:] = x[..., turned:]
-    return out
+    part = x[..., :turned]
+    rolled = part.roll(turned // 2, -1)
+    part.mul_(cos[:, None]).addcmul_(rolled, sin[:, None], value=-1.0 if back else 1.0)
+    return x
 
 
 class GatedMlp(torch.autograd.Function):

@@ -48,7 +48,7 @@ def row_attention(
         joined = torch.cat((q, k, v), dim=1)
         out: torch.Tensor = _EvenRows.apply(joined, k.shape[1], rows, scale, window)  # type: ignore[no-untyped-call]
     else:
-        out = row_by_row(q, k, v, rows, scale, window)
+        out = _row_by_row(q, k, v, rows, scale, window)
     return out[None], None
 
 
@@ -154,7 +154,7 @@ def _causal(longest: int, group: int, window: int) -> torch.Tensor:
     return bias.repeat(group, 1)
 
 
-def row_by_row(
+def _row_by_row(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rows: Rows, scale: float, window: int
 ) -> torch.Tensor:
     """Rows of very different lengths, or long ones: flash attention for each."""

@@ -7,13 +7,14 @@ attention over rows: nothing is split, turned over or joined again in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MethodType
 from typing import Any
 
 import torch
 
+from phi3studio.worker.training.fused.elementwise import Attended, replace_attention
 from phi3studio.worker.training.fused.joined import ATTENTION_GROUPS, Group
 from phi3studio.worker.training.fused.lora import Dropping
+from phi3studio.worker.training.fused.on_cpu import signed, turn
 from phi3studio.worker.training.fused.row_attention import attend, attend_backward
 from phi3studio.worker.training.fused.rows import Rows
 
@@ -47,7 +48,7 @@ class _SelfAttention(torch.autograd.Function):
     ) -> torch.Tensor:
         y, inputs = group.ahead(x, drop)
         qkv = y.view(x.shape[0], -1, head_size)
-        _turn(qkv, kept, cos, sin, 1.0)
+        turn(qkv[:, :-kept], cos, sin)
         out, matrices = attend(qkv, kept, rows, scale, window)
         ctx.save_for_backward(cos, sin, *matrices, *inputs)
         ctx.group, ctx.drop_scale, ctx.kept = group, drop.scale, kept
@@ -59,25 +60,15 @@ class _SelfAttention(torch.autograd.Function):
         cos, sin, *saved = ctx.saved_tensors
         matrices, inputs = tuple(saved[:4]), tuple(saved[4:])
         dqkv = attend_backward(gradients[0], matrices, ctx.rows, ctx.scale)
-        _turn(dqkv, ctx.kept, cos, sin, -1.0)
+        turn(dqkv[:, : -ctx.kept], cos, sin, back=True)
         group: Group = ctx.group
         dy = dqkv.view(dqkv.shape[0], -1)
         dx, found = group.back(dy, inputs, ctx.drop_scale, ctx.needs_input_grad[0])
         return dx, *(None,) * 9, *found
 
 
-def _turn(
-    qkv: torch.Tensor, kept: int, cos: torch.Tensor, sin: torch.Tensor, direction: float
-) -> None:
-    """Turn the queries and keys of *qkv* (tokens, heads + 2 kept, size) in place, or back."""
-    turned = cos.shape[-1]
-    part = qkv[:, :-kept, :turned]
-    rolled = part.roll(turned // 2, -1)
-    part.mul_(cos[:, None]).addcmul_(rolled, sin[:, None], value=direction)
-
-
 class _Positions:
-    """The rotary positions of a batch, made for :func:`_turn` once for all layers."""
+    """The rotary positions of a batch, made for :func:`turn` once for all layers."""
 
     def __init__(self) -> None:
         self._given: torch.Tensor | None = None
@@ -86,9 +77,7 @@ class _Positions:
     def __call__(self, cos: torch.Tensor, sin: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """cos and sin (tokens, turned) of what a model hands to its layers, (1, tokens, turned)."""
         if self._signed is None or self._given is not sin:
-            half = sin.shape[-1] // 2
-            self._given = sin
-            self._signed = torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)
+            self._given, self._signed = sin, signed(sin[0])
         return cos[0], self._signed
 
 
@@ -108,27 +97,17 @@ def self_attention_fuser() -> Callable[[Any, Group], bool]:
 
 
 def _replace(attention: Any, group: Group, positions: _Positions, window: int) -> None:
-    plain = attention.forward
     kept, size = attention.config.num_key_value_heads, attention.head_dim
 
-    def forward(
-        self: Any,
+    def compute(
         hidden_states: torch.Tensor,
         position_embeddings: tuple[torch.Tensor, torch.Tensor],
-        attention_mask: torch.Tensor | None = None,
-        past_key_values: Any = None,
+        attention_mask: torch.Tensor | None,
         **kwargs: Any,
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    ) -> Attended | None:
         rows: Rows | None = kwargs.get("rows")
-        if rows is None or not rows.is_even or past_key_values is not None or group.is_plain:
-            result: tuple[torch.Tensor, torch.Tensor | None] = plain(
-                hidden_states,
-                position_embeddings=position_embeddings,
-                attention_mask=attention_mask,
-                past_key_values=past_key_values,
-                **kwargs,
-            )
-            return result
+        if rows is None or not rows.is_even or group.is_plain:
+            return None
         x = hidden_states[0]
         out: torch.Tensor = _SelfAttention.apply(  # type: ignore[no-untyped-call]
             x,
@@ -137,11 +116,11 @@ def _replace(attention: Any, group: Group, positions: _Positions, window: int) -
             *positions(*position_embeddings),
             kept,
             rows,
-            self.scaling,
+            attention.scaling,
             window,
             size,
             *group.parameters,
         )
-        return self.o_proj(out.view(1, x.shape[0], -1)), None
+        return attention.o_proj(out.view(1, x.shape[0], -1)), None
 
-    attention.forward = MethodType(forward, attention)
+    replace_attention(attention, compute)
