@@ -11,7 +11,7 @@ import torch
 
 from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import fuse, row_attention
-from phi3studio.worker.training.fused.dropout import keep_mask
+from phi3studio.worker.training.fused.dropout import draw_dropped, dropped
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.on_cpu import RmsNorm
 from phi3studio.worker.training.fused.rows import collate_rows, shared_tokens
@@ -121,12 +121,15 @@ def test_tokens_that_no_loss_takes_are_not_computed() -> None:
 
 def test_dropout_drops_as_many_values_as_it_says_each_by_itself() -> None:
     torch.manual_seed(3)
-    kept = keep_mask(torch.empty(1000, 333), 0.1)
+    ones = torch.ones(1000, 333)
+    kept = dropped(ones, draw_dropped(ones, 0.1))
     assert float(kept.float().mean()) == pytest.approx(0.9, abs=0.002)
-    # Neighbours, which come from one drawn number, know nothing of one another.
+    # Neighbours know nothing of one another.
     both = (kept[:, 1:] * kept[:, :-1]).float().mean()
     assert float(both) == pytest.approx(0.81, abs=0.003)
-    assert bool(keep_mask(torch.empty(64), 0.0).all())
+    assert bool(dropped(ones, draw_dropped(ones, 0.0)).all())
+    most = dropped(ones, draw_dropped(ones, 0.9))
+    assert float(most.mean()) == pytest.approx(0.1, abs=0.003)
 
 
 @pytest.mark.parametrize("family", ["phi-3-4k", "llama-3.2"])

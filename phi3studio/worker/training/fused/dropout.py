@@ -1,5 +1,5 @@
-"""Dropout masks from few random numbers: drawing one for each value takes a CPU longer than a
-small model's matrix products."""
+"""Dropout from few random numbers: drawing one for each value takes a CPU longer than a small
+model's matrix products."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ import math
 import torch
 
 
-def keep_mask(like: torch.Tensor, p: float) -> torch.Tensor:
-    """What stays of *like*, each value by itself with the probability 1 − *p*: a mask of its shape
-    for :func:`dropped`.
+def draw_dropped(like: torch.Tensor, p: float) -> torch.Tensor:
+    """Which values of *like* are dropped, each by itself with the probability *p*, for
+    :func:`dropped`.
 
-    Draws from PyTorch's generator, so that checkpoints hold its state: on a GPU four values from
-    each 64-bit number, the probability a multiple of 2⁻¹⁶. On a CPU eight: the probability of a
-    call is the multiple of 2⁻⁸ below or above, drawn so that *p* is what comes out. There the mask
-    is 1 and 0 in the format of *like*, which is several times quicker than true and false.
+    Draws from PyTorch's generator, so that checkpoints hold its state. On a CPU the result is the
+    places of the dropped values, numbered through, in no order and some more than once: as many
+    draws as a Poisson number of the mean −n · log(1 − p) hit each of n places independently, and
+    leave it out with the probability 1 − p. On a GPU it is a mask of what stays, (shape of
+    *like*), with four values from each 64-bit number and the probability a multiple of 2⁻¹⁶.
     """
     if like.is_cuda:
-        parts, steps, bound = _draw(like, torch.int16), 2**16, round(p * 2**16)
-        kind = torch.bool
-    else:
-        parts, steps, kind = _draw(like, torch.int8), 2**8, like.dtype
-        bound = min(math.floor(p * steps + float(torch.rand(()))), steps - 1)
-    keep = torch.empty(like.shape, dtype=kind, device=like.device)
-    return torch.ge(parts, bound - steps // 2, out=keep)
+        return torch.ge(_draw_16_bits(like), round(p * 2**16) - 2**15)
+    mean = torch.tensor(-like.numel() * math.log1p(-p), dtype=torch.float64)
+    return torch.randint(like.numel(), (int(torch.poisson(mean)),))
 
 
-def _draw(like: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
-    """Whole numbers of a *kind*, each equally likely, in the shape of *like*."""
-    each = 8 // kind.itemsize
-    drawn = torch.empty((like.numel() + each - 1) // each, dtype=torch.int64, device=like.device)
+def _draw_16_bits(like: torch.Tensor) -> torch.Tensor:
+    """Whole numbers of 16 bits, each equally likely, in the shape of *like*."""
+    drawn = torch.empty((like.numel() + 3) // 4, dtype=torch.int64, device=like.device)
     drawn.random_(-(2**63), None)
-    return drawn.view(kind)[: like.numel()].view(like.shape)
+    return drawn.view(torch.int16)[: like.numel()].view(like.shape)
 
 
-def dropped(x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """*x* with zeros where the mask *keep* has them."""
-    return torch.where(keep, x, 0.0) if keep.dtype == torch.bool else x * keep
+def dropped(x: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """*x* with zeros where :func:`draw_dropped` has drawn."""
+    if drawn.dtype == torch.bool:
+        return torch.where(drawn, x, 0.0)
+    return x.reshape(-1).index_fill(0, drawn, 0.0).view(x.shape)
 
 
-def add_dropped(total: torch.Tensor, x: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:
-    """*total* with :func:`dropped` added in place."""
-    return total.add_(dropped(x, keep)) if keep.dtype == torch.bool else total.addcmul_(x, keep)
+def add_dropped(total: torch.Tensor, x: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """*total* with :func:`dropped` added in place. *x* may be overwritten."""
+    if drawn.dtype == torch.bool:
+        return total.add_(dropped(x, drawn))
+    x.view(-1).index_fill_(0, drawn, 0.0)
+    return total.add_(x)

@@ -100,12 +100,10 @@ class Group:
         rank, width = sum(self._ranks), sum(self.widths)
         matrices = self._matrices = Matrices(
             a=torch.zeros(rank, bases[0].in_features, dtype=kind),
-            b=torch.zeros(width, rank, dtype=kind),
             b_turned=torch.zeros(rank, width, dtype=kind),
         )
         for adapter, block in zip(adapters, _diagonal(self.widths, self._ranks), strict=True):
             copies.keep(adapter.a, matrices.a[block[1]])
-            copies.keep(adapter.b, matrices.b[block])
             copies.keep(adapter.b, matrices.b_turned.T[block])
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from phi3studio.worker.training.fused.dropout import add_dropped, dropped, keep_mask
+from phi3studio.worker.training.fused.dropout import add_dropped, draw_dropped, dropped
 from phi3studio.worker.training.fused.frozen import Frozen, times
 
 
@@ -52,7 +52,7 @@ class _LoraLinear(torch.autograd.Function):
 
 
 Kept = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]
-"""For the gradients: x as it was after dropping, x Aᵀ, A, B turned over, and the mask."""
+"""For the gradients: x as it was after dropping, x Aᵀ, A, B turned over, and what was dropped."""
 
 
 def adapted(
@@ -64,11 +64,11 @@ def adapted(
 ) -> tuple[torch.Tensor, Kept]:
     """A frozen layer's output with its adapter's added, and what the gradients take."""
     y = weight.ahead(x, bias)
-    if drop.keep is not None:
-        x = dropped(x, drop.keep)
+    if drop.drawn is not None:
+        x = dropped(x, drop.drawn)
     inner = times(x, matrices.a)
-    y.addmm_(inner, matrices.b.T, alpha=drop.scale)
-    return y, (x, inner, matrices.a, matrices.b_turned, drop.keep)
+    y.addmm_(inner, matrices.b_turned, alpha=drop.scale)
+    return y, (x, inner, matrices.a, matrices.b_turned, drop.drawn)
 
 
 def adapted_backward(
@@ -80,9 +80,9 @@ def adapted_backward(
 ) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
     """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`, which
     gave *kept*."""
-    x, inner, a, b_turned, keep = kept
+    x, inner, a, b_turned, drawn = kept
     d_inner = times(dy, b_turned).mul_(scale)
-    dx = _input_gradient(dy, weight, d_inner, a, keep) if wants_dx else None
+    dx = _input_gradient(dy, weight, d_inner, a, drawn) if wants_dx else None
     return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(scale)
 
 
@@ -91,12 +91,12 @@ def _input_gradient(
     weight: Frozen,
     d_inner: torch.Tensor,
     a: torch.Tensor,
-    keep: torch.Tensor | None,
+    drawn: torch.Tensor | None,
 ) -> torch.Tensor:
     dx = weight.back(dy)
-    if keep is None:
+    if drawn is None:
         return dx.addmm_(d_inner, a)
-    return add_dropped(dx, d_inner @ a, keep)
+    return add_dropped(dx, d_inner @ a, drawn)
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -131,22 +131,19 @@ class AdapterCopies:
 
 @dataclass(frozen=True)
 class Matrices:
-    """Copies of A (rank, in), B (out, rank) and B turned over (rank, out) in the base's format.
-
-    The gradients want B the other way round, and products are quicker with it lying that way.
-    """
+    """Copies of A (rank, in) and of B turned over (rank, out) in the base's format: products are
+    quicker with B lying that way."""
 
     a: torch.Tensor
-    b: torch.Tensor
     b_turned: torch.Tensor
 
 
 @dataclass(frozen=True)
 class Dropping:
-    """Which values of an adapter's input stay (``None``: all), and its scale, which makes up for
-    those that do not."""
+    """Which values of an adapter's input are dropped (``None``: none), and its scale, which makes
+    up for them."""
 
-    keep: torch.Tensor | None
+    drawn: torch.Tensor | None
     scale: float
 
 
@@ -163,7 +160,7 @@ class Adapter:
         """What is dropped of the input *x*."""
         if not self.dropout or not training:
             return Dropping(None, self.scale)
-        return Dropping(keep_mask(x, self.dropout), self.scale / (1.0 - self.dropout))
+        return Dropping(draw_dropped(x, self.dropout), self.scale / (1.0 - self.dropout))
 
 
 def adapter_of(layer: Any) -> Adapter | None:
@@ -189,10 +186,10 @@ def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bo
         return False
     plain, base = layer.forward, layer.base_layer
     kind, weight = base.weight.dtype, Frozen(base.weight, laid_out)
-    a, b = (copies.keep(p, p.detach().to(kind, copy=True)) for p in (adapter.a, adapter.b))
+    a = copies.keep(adapter.a, adapter.a.detach().to(kind, copy=True))
     turned = adapter.b.detach().T.to(kind).contiguous()
     copies.keep(adapter.b, turned.T)
-    matrices = Matrices(a, b, turned)
+    matrices = Matrices(a, turned)
 
     def forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         if args or kwargs or self.disable_adapters or self.merged or not torch.is_grad_enabled():
