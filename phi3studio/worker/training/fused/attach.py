@@ -11,6 +11,7 @@ import torch
 from phi3studio.worker.data.tokenise import IGNORED
 from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import attention, row_attention
+from phi3studio.worker.training.fused.decoder import Decoder, decoder_of
 from phi3studio.worker.training.fused.elementwise import (
     fuse_attention,
     fuse_frozen_mlp,
@@ -22,10 +23,10 @@ from phi3studio.worker.training.fused.elementwise import (
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
-from phi3studio.worker.training.fused.lora import AdapterCopies, fuse_linear
+from phi3studio.worker.training.fused.lora import AdaptedLinear, AdapterCopies, fuse_linear
 from phi3studio.worker.training.fused.loss import head_loss
+from phi3studio.worker.training.fused.on_cpu import FrozenMlp
 from phi3studio.worker.training.fused.rows import collate_rows
-from phi3studio.worker.training.fused.self_attention import self_attention_fuser
 
 # Families whose rotary positions turn the halves of each head by equal angles.
 _USUAL_ROTARY = frozenset({"phi3", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma"})
@@ -45,6 +46,7 @@ class Fused:
     attention: str | None
     head: Frozen | None
     trimmed: bool
+    decoder: Decoder | None
 
     @property
     def collate(self) -> Callable[[Sequence[Mapping[str, Sequence[int]]]], dict[str, Any]]:
@@ -71,6 +73,9 @@ class Fused:
         elif self.attention == row_attention.NAME:
             more = {"rows": inputs["rows"]}
         base = self.model.get_base_model()
+        if self.head and self.decoder and self.decoder.does(inputs["rows"], where):
+            hidden = self.decoder(ids, positions, inputs["rows"], where)
+            return head_loss(hidden, self.head, targets), where.numel()
         if self.head is not None:
             body = base.get_decoder()
             if self.trimmed:
@@ -112,35 +117,41 @@ def fuse(model: Any) -> Fused:
     kernels = on_gpu and has_kernels()
     laid_out = can_lay_out(_body_weights(base))
     head = _frozen_head(base, laid_out)
-    linear = norms = mlps = 0
+    norms = gpu_mlps = 0
+    adapted: dict[Any, AdaptedLinear] = {}
+    mlps: dict[Any, FrozenMlp] = {}
     turns = base.config.model_type in _USUAL_ROTARY
     by_rows = None if on_gpu else _use_row_attention(base)
-    fuse_self_attention = self_attention_fuser() if by_rows and turns else None
-    joined: set[Any] = set()
     for name, module in base.named_modules():
-        groups = [] if on_gpu else fuse_groups(module, copies, laid_out)
-        for group in groups:
-            joined.update(group.layers)
-            _ = fuse_self_attention and fuse_self_attention(module, group)
+        for group in [] if on_gpu else fuse_groups(module, copies, laid_out):
+            adapted.update(dict.fromkeys(group.layers, group))
         if isinstance(module, LoraLayer):
-            linear += module in joined or fuse_linear(module, copies, laid_out)
+            linear = adapted.get(module) or fuse_linear(module, copies, laid_out)
+            if linear is not None:
+                adapted[module] = linear
+        elif name.endswith(".mlp") and on_gpu:
+            gpu_mlps += kernels and fuse_mlp(module)
         elif name.endswith(".mlp"):
-            mlps += (kernels and fuse_mlp(module)) if on_gpu else fuse_frozen_mlp(module, laid_out)
+            mlp = fuse_frozen_mlp(module, laid_out)
+            if mlp is not None:
+                mlps[module] = mlp
         elif name.endswith(".self_attn"):
             _ = kernels and fuse_attention(module)
         else:
             norms += fuse_norm(module)
     if kernels or (not on_gpu and turns):
         fuse_rotary(base)
+    trimmed = head is not None and not on_gpu and trim_last_layer(base)
     return Fused(
         model=model,
         copies=copies,
-        linear=linear,
+        linear=len(adapted),
         norms=norms,
-        mlps=mlps,
+        mlps=gpu_mlps + len(mlps),
         attention=_use_packed_attention(base) if on_gpu else by_rows,
         head=head,
-        trimmed=head is not None and not on_gpu and trim_last_layer(base),
+        trimmed=trimmed,
+        decoder=decoder_of(base, adapted, mlps) if trimmed and by_rows and turns else None,
     )
 
 

@@ -46,11 +46,16 @@ def has_kernels() -> bool:
         return False
 
 
+def is_frozen_norm(norm: Any) -> bool:
+    """Whether *norm* is of a known kind and nobody trains its weight."""
+    return type(norm).__name__ in _NORMS and not norm.weight.requires_grad
+
+
 def fuse_norm(norm: Any) -> bool:
     """Use one function for one of the model's norms."""
     if type(norm).__name__ not in _NORMS:
         return False
-    if not norm.weight.is_cuda and not norm.weight.requires_grad:
+    if not norm.weight.is_cuda and is_frozen_norm(norm):
 
         def frozen(self: Any, x: torch.Tensor) -> Any:
             if not x.numel():  # PyTorch's kernel divides by the number of rows
@@ -96,26 +101,27 @@ def fuse_mlp(mlp: Any) -> bool:
     return False
 
 
-def fuse_frozen_mlp(mlp: Any, laid_out: bool = False) -> bool:
-    """One function for a SiLU-gated MLP whose three matrices are frozen and have no adapters."""
+def fuse_frozen_mlp(mlp: Any, laid_out: bool = False) -> on_cpu.FrozenMlp | None:
+    """One function for a SiLU-gated MLP whose three matrices are frozen and have no adapters;
+    ``None`` for any other."""
     activation = getattr(mlp, "act_fn", None)
     if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
-        return False
+        return None
     parts: list[Any] = [getattr(mlp, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     if not all(
         type(part) is torch.nn.Linear and part.bias is None and not part.weight.requires_grad
         for part in parts
     ):
-        return False
+        return None
 
-    weights = [Frozen(part.weight, laid_out) for part in parts]
+    frozen = on_cpu.FrozenMlp(*(Frozen(part.weight, laid_out) for part in parts))
 
     def forward(self: Any, x: torch.Tensor) -> torch.Tensor:
-        y: torch.Tensor = on_cpu.GatedMlp.apply(x.reshape(-1, x.shape[-1]), *weights)  # type: ignore[no-untyped-call]
+        y: torch.Tensor = on_cpu.GatedMlp.apply(x.reshape(-1, x.shape[-1]), frozen)  # type: ignore[no-untyped-call]
         return y.view(x.shape)
 
     mlp.forward = MethodType(forward, mlp)
-    return True
+    return frozen
 
 
 Attended = tuple[torch.Tensor, torch.Tensor | None]

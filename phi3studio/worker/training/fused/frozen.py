@@ -29,22 +29,23 @@ class Frozen:
                 self._ahead = _lay_out(weight.detach())
                 self._back = _lay_out(weight.detach().T.contiguous())
 
-    def ahead(self, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-        """``x Wᵀ + bias``. Shapes: x (tokens, in)."""
+    def ahead(
+        self,
+        x: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        more: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """``x Wᵀ + bias + more``. Shapes: x (tokens, in), more (tokens, out)."""
         if self._ahead is None:
-            return functional.linear(x, self.weight, bias)
-        return _linear(x, self._ahead, bias)
+            y = functional.linear(x, self.weight, bias)
+            return y if more is None else y.add_(more)
+        return _linear(x, self._ahead, bias, more)
 
     def back(self, dy: torch.Tensor, more: torch.Tensor | None = None) -> torch.Tensor:
         """``dy W``, added to *more*, which may be overwritten. Shapes: dy (tokens, out)."""
         if self._back is None:
             return dy @ self.weight if more is None else more.addmm_(dy, self.weight)
-        if more is None:
-            return _linear(dy, self._back, None)
-        added: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(
-            dy, more, self._back, None, "add"
-        )
-        return added
+        return _linear(dy, self._back, None, more)
 
 
 def can_lay_out(weights: Iterable[torch.Tensor]) -> bool:
@@ -64,7 +65,7 @@ def times(x: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
     begins sooner than PyTorch's general product.
     """
     if x.dtype == torch.bfloat16 and not x.is_cuda and _has_products():
-        return _linear(x, matrix, None)
+        return _linear(x, matrix)
     return x @ matrix.T
 
 
@@ -83,6 +84,16 @@ def _lay_out(weight: torch.Tensor) -> torch.Tensor:
     return laid
 
 
-def _linear(x: torch.Tensor, laid: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    y: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, laid, bias, "none", [], "")
+def _linear(
+    x: torch.Tensor,
+    laid: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    more: torch.Tensor | None = None,
+) -> torch.Tensor:
+    product = torch.ops.mkldnn._linear_pointwise
+    y: torch.Tensor = (
+        product(x, laid, bias, "none", [], "")
+        if more is None
+        else product.binary(x, more, laid, bias, "add")
+    )
     return y

@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-# Families whose layers add the attention's output and the MLP's, and do nothing else.
-_PLAIN_LAYERS = frozenset(
+PLAIN_LAYERS = frozenset(
     {
         "LlamaDecoderLayer",
         "MistralDecoderLayer",
@@ -19,6 +18,7 @@ _PLAIN_LAYERS = frozenset(
         "SmolLM3DecoderLayer",
     }
 )
+"""Families whose layers add the attention's output and the MLP's, and do nothing else."""
 
 
 def trim_last_layer(base: Any) -> bool:
@@ -28,7 +28,7 @@ def trim_last_layer(base: Any) -> bool:
     whose layers do more.
     """
     layers = getattr(base.get_decoder(), "layers", None)
-    if not layers or type(layers[-1]).__name__ not in _PLAIN_LAYERS:
+    if not layers or type(layers[-1]).__name__ not in PLAIN_LAYERS:
         return False
     if getattr(base.config, "resid_pdrop", 0.0):
         return False

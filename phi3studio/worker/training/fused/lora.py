@@ -1,4 +1,4 @@
-"""A linear layer with a LoRA adapter as one function with a backward pass of its own.
+"""Linear layers with LoRA adapters as one function with a backward pass of its own.
 
 PEFT computes the adapter in float32 and keeps a float32 copy of the layer's input for the
 backward pass. Here the products run in the layer's own number format with float32 sums, the
@@ -8,10 +8,10 @@ neighbouring layers share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,84 +19,164 @@ from phi3studio.worker.training.fused.dropout import add_dropped, draw_dropped, 
 from phi3studio.worker.training.fused.frozen import Frozen, times
 
 
-class _LoraLinear(torch.autograd.Function):
-    """``y = x Wᵀ + b + scale · (drop(x) Aᵀ) Bᵀ``.
+class _Adapted(torch.autograd.Function):
+    """:class:`AdaptedLinear` by itself: the output of each of its layers, (tokens, out).
 
-    Shapes: x (tokens, in), W (out, in), A (rank, in), B (out, rank). W and b are frozen. A and B
-    are the float32 parameters, of which the sums use *matrices*, the copies in x's format; their
-    gradients are float32.
+    *parameters* are the float32 A and B of each layer in turn, which the sums use the copies of;
+    their gradients are float32.
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: torch.Tensor,
-        weight: Frozen,
-        bias: torch.Tensor | None,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        matrices: Matrices,
-        drop: Dropping,
-    ) -> torch.Tensor:
-        y, kept = adapted(x, weight, bias, matrices, drop)
-        ctx.save_for_backward(*kept)
-        ctx.weight, ctx.scale = weight, drop.scale
-        return y
+        ctx: Any, x: torch.Tensor, linear: AdaptedLinear, *parameters: torch.Tensor
+    ) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        y, kept = linear.ahead(x)
+        ctx.save_for_backward(*kept[:3])
+        ctx.linear, ctx.scale = linear, kept.scale
+        return y if len(linear.widths) == 1 else torch.split(y, list(linear.widths), dim=1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        dx, da, db = adapted_backward(
-            gradients[0], ctx.saved_tensors, ctx.weight, ctx.scale, ctx.needs_input_grad[0]
+        dy = gradients[0] if len(gradients) == 1 else torch.cat(gradients, dim=1)
+        linear: AdaptedLinear = ctx.linear
+        x, inner, drawn = ctx.saved_tensors
+        kept = Kept(x, inner, drawn, ctx.scale)
+        dx, factors = linear.back(dy, kept, ctx.needs_input_grad[0])
+        return dx, None, *linear.gradients(factors)
+
+
+class Kept(NamedTuple):
+    """What the gradients take: x as it was after dropping, x Aᵀ, what was dropped, the scale."""
+
+    x: torch.Tensor
+    inner: torch.Tensor
+    drawn: torch.Tensor | None
+    scale: float
+
+
+class Factors(NamedTuple):
+    """What the gradients of A and B are products of. Shapes: x (tokens, in), inner and d_inner
+    (tokens, rank), dy (tokens, out)."""
+
+    x: torch.Tensor
+    inner: torch.Tensor
+    dy: torch.Tensor
+    d_inner: torch.Tensor
+    scale: float
+
+
+class AdaptedLinear:
+    """``y = x Wᵀ + b + scale · (drop(x) Aᵀ) Bᵀ`` of one PEFT layer, or of several that read the
+    same input.
+
+    Shapes: x (tokens, in), W (out, in), A (rank, in), B (out, rank). W and b are frozen. Of several
+    layers the base weights become views of one matrix, the adapters' A stand one above the other
+    and their B along a diagonal, and all of them drop the same values of the input.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Any],
+        adapters: Sequence[Adapter],
+        copies: AdapterCopies,
+        laid_out: bool = False,
+    ) -> None:
+        self.layers = tuple(layers)
+        bases = [layer.base_layer for layer in layers]
+        self._first = adapters[0]
+        self.widths = tuple(base.out_features for base in bases)
+        self._ranks = tuple(adapter.a.shape[0] for adapter in adapters)
+        self.parameters = tuple(
+            parameter for adapter in adapters for parameter in (adapter.a, adapter.b)
         )
-        return dx, None, None, da, db, None, None
+        one = len(bases) == 1
+        with torch.no_grad():
+            weight = bases[0].weight if one else torch.cat([base.weight for base in bases])
+            biased = bases[0].bias is not None and not one
+            self._bias = torch.cat([base.bias for base in bases]) if biased else bases[0].bias
+        if not one:
+            parts = torch.split(weight, list(self.widths))
+            for base, part in zip(bases, parts, strict=True):
+                base.weight.data = part
+        self._weight = Frozen(weight, laid_out)
+        rank, width = sum(self._ranks), sum(self.widths)
+        self._a = torch.zeros(rank, bases[0].in_features, dtype=weight.dtype, device=weight.device)
+        # Products are quicker with B lying the other way.
+        self._b_turned = torch.zeros(rank, width, dtype=weight.dtype, device=weight.device)
+        for adapter, (rows, columns) in zip(adapters, self._blocks, strict=True):
+            copies.keep(adapter.a, self._a[columns])
+            copies.keep(adapter.b, self._b_turned.T[rows, columns])
 
+    @property
+    def kind(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Layers of equal kinds, inputs and scales can have their gradients taken at once."""
+        return self.widths, self._ranks
 
-Kept = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]
-"""For the gradients: x as it was after dropping, x Aᵀ, A, B turned over, and what was dropped."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether the layers have to do what they did: nothing is trained, or without adapters."""
+        idle = any(layer.disable_adapters or layer.merged for layer in self.layers)
+        return idle or not torch.is_grad_enabled()
 
+    @property
+    def _blocks(self) -> Iterator[tuple[slice, slice]]:
+        """Where each layer's B stands in the joined one: its rows and columns."""
+        row = column = 0
+        for width, rank in zip(self.widths, self._ranks, strict=True):
+            yield slice(row, row + width), slice(column, column + rank)
+            row, column = row + width, column + rank
 
-def adapted(
-    x: torch.Tensor,
-    weight: Frozen,
-    bias: torch.Tensor | None,
-    matrices: Matrices,
-    drop: Dropping,
-) -> tuple[torch.Tensor, Kept]:
-    """A frozen layer's output with its adapter's added, and what the gradients take."""
-    y = weight.ahead(x, bias)
-    if drop.drawn is not None:
-        x = dropped(x, drop.drawn)
-    inner = times(x, matrices.a)
-    y.addmm_(inner, matrices.b_turned, alpha=drop.scale)
-    return y, (x, inner, matrices.a, matrices.b_turned, drop.drawn)
+    def __call__(self, x: torch.Tensor) -> Any:
+        """The output (tokens, out) with a gradient, or those of several layers."""
+        return _Adapted.apply(x, self, *self.parameters)  # type: ignore[no-untyped-call]
 
+    def ahead(self, x: torch.Tensor, more: torch.Tensor | None = None) -> tuple[torch.Tensor, Kept]:
+        """The outputs beside one another (tokens, sum of out), added to *more*, and what
+        :meth:`back` takes."""
+        y = self._weight.ahead(x, self._bias, more)
+        drawn, scale = self._first.dropping(x, self.layers[0].training)
+        if drawn is not None:
+            x = dropped(x, drawn)
+        inner = times(x, self._a)
+        y.addmm_(inner, self._b_turned, alpha=scale)
+        return y, Kept(x, inner, drawn, scale)
 
-def adapted_backward(
-    dy: torch.Tensor,
-    kept: Kept,
-    weight: Frozen,
-    scale: float,
-    wants_dx: bool,
-) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
-    """The gradients of x (``None`` where nobody wants it), A and B after :func:`adapted`, which
-    gave *kept*."""
-    x, inner, a, b_turned, drawn = kept
-    d_inner = times(dy, b_turned).mul_(scale)
-    dx = _input_gradient(dy, weight, d_inner, a, drawn) if wants_dx else None
-    return dx, _product(d_inner.T, x), _product(dy.T, inner).mul_(scale)
+    def back(
+        self, dy: torch.Tensor, kept: Kept, wants_dx: bool = True
+    ) -> tuple[torch.Tensor | None, Factors]:
+        """The gradient of x (``None`` where nobody wants it), and what those of
+        :attr:`parameters` are made of."""
+        d_inner = times(dy, self._b_turned).mul_(kept.scale)
+        factors = Factors(kept.x, kept.inner, dy, d_inner, kept.scale)
+        if not wants_dx:
+            return None, factors
+        dx = self._weight.back(dy)
+        if kept.drawn is None:
+            return dx.addmm_(d_inner, self._a), factors
+        return add_dropped(dx, d_inner @ self._a, kept.drawn), factors
 
+    def gradients(self, factors: Factors) -> list[torch.Tensor]:
+        """Those of :attr:`parameters`."""
+        da = _product(factors.d_inner.T, factors.x)
+        db = _product(factors.dy.T, factors.inner).mul_(factors.scale)
+        found: list[torch.Tensor] = []
+        for rows, columns in self._blocks:
+            found += (da[columns], db[rows, columns])
+        return found
 
-def _input_gradient(
-    dy: torch.Tensor,
-    weight: Frozen,
-    d_inner: torch.Tensor,
-    a: torch.Tensor,
-    drawn: torch.Tensor | None,
-) -> torch.Tensor:
-    dx = weight.back(dy)
-    if drawn is None:
-        return dx.addmm_(d_inner, a)
-    return add_dropped(dx, d_inner @ a, drawn)
+    def gradients_of_many(self, factors: Sequence[Factors]) -> list[list[torch.Tensor]]:
+        """As :meth:`gradients`, for layers of equal shapes and scales at once, on a CPU."""
+        x, inner, dy, d_inner = (
+            torch.stack(parts) for parts in list(zip(*factors, strict=True))[:-1]
+        )
+        das = torch.bmm(d_inner.mT, x).float()
+        found: list[list[torch.Tensor]] = [[] for _ in factors]
+        for rows, columns in self._blocks:
+            products = torch.bmm(dy[:, :, rows].mT, inner[:, :, columns]).float()
+            dbs = products.mul_(factors[0].scale)
+            for gradients, da, db in zip(found, das, dbs, strict=True):
+                gradients += (da[columns], db)
+        return found
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -118,6 +198,8 @@ class AdapterCopies:
 
     def keep(self, parameter: torch.Tensor, copy: torch.Tensor) -> torch.Tensor:
         """*copy*, which :meth:`refresh` keeps equal to *parameter*."""
+        with torch.no_grad():
+            copy.copy_(parameter)
         self._parameters.append(parameter)
         self._copies.append(copy)
         return copy
@@ -130,24 +212,6 @@ class AdapterCopies:
 
 
 @dataclass(frozen=True)
-class Matrices:
-    """Copies of A (rank, in) and of B turned over (rank, out) in the base's format: products are
-    quicker with B lying that way."""
-
-    a: torch.Tensor
-    b_turned: torch.Tensor
-
-
-@dataclass(frozen=True)
-class Dropping:
-    """Which values of an adapter's input are dropped (``None``: none), and its scale, which makes
-    up for them."""
-
-    drawn: torch.Tensor | None
-    scale: float
-
-
-@dataclass(frozen=True)
 class Adapter:
     """A plain LoRA adapter: its parameters A (rank, in) and B (out, rank)."""
 
@@ -156,11 +220,12 @@ class Adapter:
     scale: float
     dropout: float
 
-    def dropping(self, x: torch.Tensor, training: bool) -> Dropping:
-        """What is dropped of the input *x*."""
+    def dropping(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor | None, float]:
+        """What is dropped of the input *x* (``None``: nothing), and the scale, which makes up for
+        it."""
         if not self.dropout or not training:
-            return Dropping(None, self.scale)
-        return Dropping(draw_dropped(x, self.dropout), self.scale / (1.0 - self.dropout))
+            return None, self.scale
+        return draw_dropped(x, self.dropout), self.scale / (1.0 - self.dropout)
 
 
 def adapter_of(layer: Any) -> Adapter | None:
@@ -179,28 +244,19 @@ def adapter_of(layer: Any) -> Adapter | None:
     return Adapter(a.weight, b.weight, layer.scaling[names[0]], dropout)
 
 
-def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> bool:
-    """Replace the forward of one PEFT layer; ``False`` where it does something else as well."""
+def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> AdaptedLinear | None:
+    """Replace the forward of one PEFT layer; ``None`` where it does something else as well."""
     adapter = adapter_of(layer)
     if adapter is None:
-        return False
-    plain, base = layer.forward, layer.base_layer
-    kind, weight = base.weight.dtype, Frozen(base.weight, laid_out)
-    a = copies.keep(adapter.a, adapter.a.detach().to(kind, copy=True))
-    turned = adapter.b.detach().T.to(kind).contiguous()
-    copies.keep(adapter.b, turned.T)
-    matrices = Matrices(a, turned)
+        return None
+    plain, linear = layer.forward, AdaptedLinear([layer], [adapter], copies, laid_out)
 
     def forward(self: Any, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        if args or kwargs or self.disable_adapters or self.merged or not torch.is_grad_enabled():
+        if args or kwargs or linear.is_plain:
             result: torch.Tensor = plain(x, *args, **kwargs)
             return result
-        flat = x.reshape(-1, x.shape[-1])
-        drop = adapter.dropping(flat, self.training)
-        y: torch.Tensor = _LoraLinear.apply(  # type: ignore[no-untyped-call]
-            flat, weight, base.bias, adapter.a, adapter.b, matrices, drop
-        )
+        y: torch.Tensor = linear(x.reshape(-1, x.shape[-1]))
         return y.view(*x.shape[:-1], y.shape[-1])
 
     layer.forward = MethodType(forward, layer)
-    return True
+    return linear

@@ -7,6 +7,7 @@ for tensors that fit the cache that is quicker than writing and reading them.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -25,21 +26,44 @@ class RmsNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, epsilon: float) -> torch.Tensor:
-        size = x.shape[-1]
-        rows = x.reshape(-1, size)
-        beside, length, more = _norm_setting(rows.shape[0], size, epsilon, x.dtype)
-        beside[:, :size].copy_(rows)
-        normed, lengths = torch.ops.aten._weight_norm_interface(beside, length, 0)
-        ctx.save_for_backward(rows, weight, length, lengths)
-        ctx.more = more
-        return _times(normed[:, :size], weight, more).view(x.shape)
+        rows = x.reshape(-1, x.shape[-1])
+        y, lengths = normed(rows, weight, epsilon)
+        ctx.save_for_backward(rows, weight, lengths)
+        ctx.epsilon = epsilon
+        return y.view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        rows, weight, length, lengths = ctx.saved_tensors
-        dnormed = _times(gradients[0].reshape(rows.shape), weight, ctx.more)
-        dx, _ = torch.ops.aten._weight_norm_interface_backward(dnormed, rows, length, lengths, 0)
+        rows, weight, lengths = ctx.saved_tensors
+        dy = gradients[0].reshape(rows.shape)
+        dx = normed_backward(dy, rows, weight, lengths, ctx.epsilon)
         return dx.view(gradients[0].shape), None, None
+
+
+def normed(
+    x: torch.Tensor, weight: torch.Tensor, epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What :class:`RmsNorm` says of x (tokens, size), and each token's length for its gradient."""
+    tokens, size = x.shape
+    beside, length, more = _norm_setting(tokens, size, epsilon, x.dtype)
+    beside[:, :size].copy_(x)
+    scaled, lengths = torch.ops.aten._weight_norm_interface(beside, length, 0)
+    return _times(scaled[:, :size], weight, more), lengths
+
+
+def normed_backward(
+    dy: torch.Tensor,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    lengths: torch.Tensor,
+    epsilon: float,
+) -> torch.Tensor:
+    """The gradient of x after :func:`normed`, which gave *lengths*."""
+    _, length, more = _norm_setting(*x.shape, epsilon, x.dtype)
+    dscaled = _times(dy, weight, more)
+    dx: torch.Tensor
+    dx, _ = torch.ops.aten._weight_norm_interface_backward(dscaled, x, length, lengths, 0)
+    return dx
 
 
 _BESIDE = 16  # columns, so that rows stay aligned; two are used
@@ -103,23 +127,59 @@ def turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, back: bool = Fal
 
 
 class GatedMlp(torch.autograd.Function):
-    """``(silu(x Gᵀ) · x Uᵀ) Dᵀ`` of frozen matrices. Shapes: x (tokens, size), G and U (inner,
-    size), D (size, inner). Keeps the two products and the activation, not x or what goes into D."""
+    """:class:`FrozenMlp` by itself."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, gate: Frozen, up: Frozen, down: Frozen) -> torch.Tensor:
-        g, u = gate.ahead(x), up.ahead(x)
-        active = functional.silu(g)
-        ctx.save_for_backward(g, u, active)
-        ctx.weights = gate, up, down
-        return down.ahead(active * u)
+    def forward(ctx: Any, x: torch.Tensor, mlp: FrozenMlp) -> torch.Tensor:
+        y, kept = mlp.ahead(x)
+        ctx.save_for_backward(*kept)
+        ctx.mlp = mlp
+        return y
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        g, u, active = ctx.saved_tensors
-        gate, up, down = ctx.weights
-        inner = down.back(gradients[0])
-        dx = up.back(active * inner)
-        inner.mul_(u)
-        dx = gate.back(torch.ops.aten.silu_backward(inner, g), dx)
-        return dx, None, None, None
+        return ctx.mlp.back(gradients[0], ctx.saved_tensors), None
+
+
+@dataclass(frozen=True)
+class FrozenMlp:
+    """``(silu(x Gᵀ) · x Uᵀ) Dᵀ`` of frozen matrices. Shapes: x (tokens, size), G and U (inner,
+    size), D (size, inner)."""
+
+    gate: Frozen
+    up: Frozen
+    down: Frozen
+
+    def ahead(
+        self, x: torch.Tensor, more: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, Activated]:
+        """The result, added to *more*, and what :meth:`back` takes: not x or what goes into D."""
+        g, u = self.gate.ahead(x), self.up.ahead(x)
+        product, kept = activated(g, u)
+        return self.down.ahead(product, more=more), kept
+
+    def back(self, dy: torch.Tensor, kept: Activated) -> torch.Tensor:
+        """The gradient of x."""
+        dproduct = self.down.back(dy)
+        dg, du = torch.empty_like(dproduct), torch.empty_like(dproduct)
+        activated_backward(dproduct, kept, dg, du)
+        return self.gate.back(dg, self.up.back(du))
+
+
+Activated = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Gate, up and the activation of gate."""
+
+
+def activated(g: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, Activated]:
+    """``silu(g) · u``, and what its gradient takes."""
+    active = functional.silu(g)
+    return active * u, (g, u, active)
+
+
+def activated_backward(
+    dproduct: torch.Tensor, kept: Activated, dg: torch.Tensor, du: torch.Tensor
+) -> None:
+    """Fill *dg* and *du*, the gradients after :func:`activated`; overwrites *dproduct*."""
+    g, u, active = kept
+    torch.mul(active, dproduct, out=du)
+    torch.ops.aten.silu_backward.grad_input(dproduct.mul_(u), g, grad_input=dg)
