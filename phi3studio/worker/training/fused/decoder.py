@@ -38,8 +38,9 @@ _WINDOWS: Mapping[str, Callable[[Any], int | None]] = {
     "Qwen2Attention": lambda attention: getattr(attention, "sliding_window", None),
 }
 
-_TOGETHER_BYTES = 64 * 2**20
-"""So much of what the adapters' gradients are made of is kept until they are taken together."""
+_TOGETHER_BYTES = 8 * 2**20
+"""So much of what the adapters' gradients are made of, which a cache can hold, waits until they
+are taken together."""
 
 
 @dataclass(frozen=True)

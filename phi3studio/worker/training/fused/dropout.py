@@ -38,9 +38,9 @@ def dropped(x: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     return x.reshape(-1).index_fill(0, drawn, 0.0).view(x.shape)
 
 
-def add_dropped(total: torch.Tensor, x: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
-    """*total* with :func:`dropped` added in place. *x* may be overwritten."""
+def drop_(x: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """As :func:`dropped`, in place where that is quicker: on a CPU."""
     if drawn.dtype == torch.bool:
-        return total.add_(dropped(x, drawn))
+        return dropped(x, drawn)
     x.view(-1).index_fill_(0, drawn, 0.0)
-    return total.add_(x)
+    return x

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from phi3studio.worker.training.fused.dropout import add_dropped, draw_dropped, dropped
+from phi3studio.worker.training.fused.dropout import draw_dropped, drop_, dropped
 from phi3studio.worker.training.fused.frozen import Frozen, times
 
 
@@ -150,10 +150,10 @@ class AdaptedLinear:
         factors = Factors(kept.x, kept.inner, dy, d_inner, kept.scale)
         if not wants_dx:
             return None, factors
-        dx = self._weight.back(dy)
-        if kept.drawn is None:
-            return dx.addmm_(d_inner, self._a), factors
-        return add_dropped(dx, d_inner @ self._a, kept.drawn), factors
+        dx = d_inner @ self._a
+        if kept.drawn is not None:
+            dx = drop_(dx, kept.drawn)
+        return self._weight.back(dy, dx), factors
 
     def gradients(self, factors: Factors) -> list[torch.Tensor]:
         """Those of :attr:`parameters`."""

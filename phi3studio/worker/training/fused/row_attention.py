@@ -89,19 +89,20 @@ def attend(
     spread = qkv.view(-1, size).index_select(0, places.spread)
     queries, keys, values = _matrices(spread, places, longest, heads // kept)
     # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
-    scores = torch.bmm(queries, keys.mT).float().mul_(scale)
-    scores.add_(_causal(longest, heads // kept, window))
-    weights = torch.softmax(scores, dim=-1).to(qkv.dtype)
-    by_place = torch.bmm(weights, values).view(-1, size)
+    scores = torch.bmm(queries, keys.mT).float()
+    seen = _causal(longest, heads // kept, window)
+    weights = torch.softmax(torch.add(seen, scores, alpha=scale), dim=-1)
+    rounded = weights.to(qkv.dtype)
+    by_place = torch.bmm(rounded, values).view(-1, size)
     out = by_place.index_select(0, places.outputs).view(tokens, heads, size)
-    return out, (queries, keys, values, weights)
+    return out, (queries, keys, values, weights, rounded)
 
 
 def attend_backward(
     dout: torch.Tensor, matrices: tuple[torch.Tensor, ...], rows: Rows, scale: float
 ) -> torch.Tensor:
     """The gradient of qkv after :func:`attend`, which gave *matrices*."""
-    queries, keys, values, weights = matrices
+    queries, keys, values, weights, rounded = matrices
     tokens, heads, size = dout.shape
     group, longest = queries.shape[1] // keys.shape[1], keys.shape[1]
     kept = heads // group
@@ -112,12 +113,13 @@ def attend_backward(
     by_query = spread.view(queries.shape)
     found = dout.new_empty(places.queries + 2 * places.keys, size)
     dqueries, dkeys, dvalues = _matrices(found, places, longest, group)
-    torch.bmm(weights.mT, by_query, out=dvalues)
-    dweights = torch.bmm(by_query, values.mT).float()
+    torch.bmm(rounded.mT, by_query, out=dvalues)
+    dweights = torch.empty_like(rounded)
+    torch.baddbmm(dweights, by_query, values.mT, beta=0, alpha=scale, out=dweights)
+    wide = dweights.float()
     # PyTorch's own function for the softmax's gradient rounds otherwise with other threads.
-    wide = weights.float()
-    along = torch.linalg.vecdot(dweights, wide).unsqueeze_(-1)
-    dscores = dweights.sub_(along).mul_(wide).mul_(scale).to(queries.dtype)
+    along = torch.linalg.vecdot(wide, weights).unsqueeze_(-1)
+    dscores = wide.sub_(along).mul_(weights).to(queries.dtype)
     torch.bmm(dscores, keys, out=dqueries)
     torch.bmm(dscores.mT, queries, out=dkeys)
     dqkv = found.index_select(0, places.gathered)
