@@ -30,7 +30,7 @@ class _Adapted(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, linear: AdaptedLinear, *parameters: torch.Tensor
     ) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        y, kept = linear.ahead(x)
+        y, kept = linear.ahead(x, keeps_x=True)
         ctx.save_for_backward(*kept[:3])
         ctx.linear, ctx.scale = linear, kept.scale
         return y if len(linear.widths) == 1 else torch.split(y, list(linear.widths), dim=1)
@@ -130,13 +130,15 @@ class AdaptedLinear:
         """The output (tokens, out) with a gradient, or those of several layers."""
         return _Adapted.apply(x, self, *self.parameters)  # type: ignore[no-untyped-call]
 
-    def ahead(self, x: torch.Tensor, more: torch.Tensor | None = None) -> tuple[torch.Tensor, Kept]:
+    def ahead(
+        self, x: torch.Tensor, more: torch.Tensor | None = None, keeps_x: bool = False
+    ) -> tuple[torch.Tensor, Kept]:
         """The outputs beside one another (tokens, sum of out), added to *more*, and what
-        :meth:`back` takes."""
+        :meth:`back` takes. May overwrite *x* unless *keeps_x*."""
         y = self._weight.ahead(x, self._bias, more)
         drawn, scale = self._first.dropping(x, self.layers[0].training)
         if drawn is not None:
-            x = dropped(x, drawn)
+            x = dropped(x, drawn) if keeps_x else drop_(x, drawn)
         inner = times(x, self._a)
         y.addmm_(inner, self._b_turned, alpha=scale)
         return y, Kept(x, inner, drawn, scale)

@@ -128,7 +128,8 @@ def attend_backward(
         shared = found.index_select(0, places.summed.view(-1)).view(*places.summed.shape, size)
         torch.sum(shared, 0, out=dqkv[: places.summed.shape[1]])
     dqkv = dqkv.view(tokens, heads + 2 * kept, size)
-    dqkv[known:].zero_()  # what fills the batch up: nothing sees it
+    if known < tokens:
+        dqkv[known:].zero_()  # what fills the batch up: nothing sees it
     return dqkv
 
 
