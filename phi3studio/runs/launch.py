@@ -55,9 +55,6 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             # OpenMP's idle threads spin without end by default, which costs several times the
             # speed when another program wants the core; not at all costs half of it always.
             "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
-            # Memory in pages of 2 MiB where Linux has them: a training of a small model reads all
-            # of its weights twice a step, and looking up so many small pages takes 4 % of it.
-            "GLIBC_TUNABLES": environment.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
         }
     )
     return environment

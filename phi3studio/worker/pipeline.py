@@ -7,12 +7,12 @@ earlier attempt ended.
 
 from __future__ import annotations
 
+import gc
 import shutil
 from types import ModuleType
 
 from phi3studio.domain.events import Stage, StageDone, StageName
 from phi3studio.worker.estimates import estimate_attempt
-from phi3studio.worker.process import heap
 from phi3studio.worker.process.control import stopwatch
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify
 from phi3studio.worker.stages.attempt import Attempt
@@ -39,7 +39,7 @@ def execute(attempt: Attempt) -> None:
             stage.do(attempt)
             if name == "prepare" and (expected := estimate_attempt(attempt)) is not None:
                 attempt.emit(expected)
-            heap.give_back()
+            gc.collect()
             attempt.emit(
                 StageDone(
                     name=name,

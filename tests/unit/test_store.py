@@ -449,7 +449,6 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store) ->
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "GOMP_SPINCOUNT": "10000",
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     }
 
 

@@ -24,7 +24,6 @@ from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.olive.config import CALIBRATION, PRE_PROCESS
-from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.training.examples import CalibrationDataset, ExampleDataset, collate_packed
 from phi3studio.worker.training.fused import fuse
@@ -139,24 +138,22 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
         if hooks.start_from is not None:
             load_adapter(model, hooks.start_from)
-        # The matrices that a fused model keeps lie in that heap as well.
-        with keeping_freed_memory():
-            fused = fuse(model) if world_size() == 1 else None
-            trainer = PackedTrainer(
-                on_tokens=hooks.on_tokens,
-                fused=fused,
-                model=model,
-                args=arguments.create_training_args(),
-                train_dataset=train_data,
-                eval_dataset=eval_data,
-                data_collator=fused.collate if fused else collate_packed,
-                callbacks=list(hooks.callbacks),
-            )
-            if hooks.trained and hooks.checkpoint is not None:
-                load_adapter(model, hooks.checkpoint)
-            else:
-                checkpoint = str(hooks.checkpoint) if hooks.checkpoint else None
-                trainer.train(resume_from_checkpoint=checkpoint)
+        fused = fuse(model) if world_size() == 1 else None
+        trainer = PackedTrainer(
+            on_tokens=hooks.on_tokens,
+            fused=fused,
+            model=model,
+            args=arguments.create_training_args(),
+            train_dataset=train_data,
+            eval_dataset=eval_data,
+            data_collator=fused.collate if fused else collate_packed,
+            callbacks=list(hooks.callbacks),
+        )
+        if hooks.trained and hooks.checkpoint is not None:
+            load_adapter(model, hooks.checkpoint)
+        else:
+            checkpoint = str(hooks.checkpoint) if hooks.checkpoint else None
+            trainer.train(resume_from_checkpoint=checkpoint)
         better = hooks.choose()
         if better is not None:
             load_adapter(model, better)

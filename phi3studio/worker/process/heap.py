@@ -7,7 +7,6 @@ system in between comes again page by page, cleared: two to four hundredths of a
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,14 +36,6 @@ def keeping_freed_memory() -> Iterator[None]:
         yield
     finally:
         libc.mallopt(_M_TRIM_THRESHOLD, _AFTERWARDS)
-        give_back()
-
-
-def give_back() -> None:
-    """Give all that is freed back to the system, after what nothing refers to any more is."""
-    gc.collect()
-    libc = _glibc()
-    if libc is not None:
         libc.malloc_trim(0)
 
 

@@ -19,6 +19,7 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress
 from phi3studio.worker.data.tokenise import IGNORED
 from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequested
+from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.threads import ThreadGovernor
 
@@ -51,6 +52,11 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
         self._trained = look_at_trained_alone(self.model)
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        """As the trainer does it, with a heap that keeps a step's memory for the next one."""
+        with keeping_freed_memory():
+            return super().train(*args, **options)
 
     def compute_loss(
         self,
