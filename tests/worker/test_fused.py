@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from phi3studio.worker.training.examples import collate_packed
-from phi3studio.worker.training.fused import fuse, row_attention
+from phi3studio.worker.training.fused import Fused, decoder, fuse, row_attention
 from phi3studio.worker.training.fused.dropout import draw_dropped, dropped
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.on_cpu import RmsNorm
@@ -21,14 +21,19 @@ from tests.tiny_families import SHAPES, make
 Row = dict[str, list[int]]
 
 
-def peft_model(folder: Path, dtype: torch.dtype = torch.float32, **settings: Any) -> Any:
+def peft_model(
+    folder: Path,
+    dtype: torch.dtype = torch.float32,
+    modules: Sequence[str] | str = "all-linear",
+    **settings: Any,
+) -> Any:
     """A model with an adapter whose B is not zero, so that it matters."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-    adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", **settings))
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules=modules, **settings))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.05)
@@ -70,8 +75,39 @@ def test_losses_and_gradients_are_those_of_the_plain_model(
     rows: str, family: str, tmp_path: Path
 ) -> None:
     folder = make(SHAPES[family], tmp_path / family)
+    compare_with_plain(peft_model(folder), fuse(peft_model(folder)), BATCHES[rows])
+
+
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+PART = ["q_proj", "v_proj", "down_proj"]
+
+
+@pytest.mark.parametrize("together", [1, 2**40])
+@pytest.mark.parametrize(("modules", "is_usual"), [(ATTENTION, True), (PART, False)])
+def test_adapters_on_some_of_the_matrices_learn_what_the_plain_models_learn(
+    modules: list[str], is_usual: bool, together: int, tmp_path: Path, monkeypatch: Any
+) -> None:
+    # Gradients of one layer at a time, or of all at once.
+    monkeypatch.setattr(decoder, "_TOGETHER_BYTES", together)
+    folder = make(SHAPES["llama-3.2"], tmp_path / "llama")
+    plain, other = (peft_model(folder, modules=modules) for _ in range(2))
+    fused = fuse(other)
+    assert (fused.decoder is not None) is is_usual
+    compare_with_plain(plain, fused, BATCHES["shared"])
+
+
+def test_the_steps_of_an_accumulation_add_up(tmp_path: Path) -> None:
+    folder = make(SHAPES["llama-3.2"], tmp_path / "llama")
     plain, fused = peft_model(folder), fuse(peft_model(folder))
-    given = batch(plain.config.vocab_size, **BATCHES[rows])
+    given = batch(plain.config.vocab_size, **BATCHES["shared"])
+    packed_loss(plain, collate_packed(given))[0].backward()
+    for row in given:
+        fused.loss(fused.collate([row]))[0].backward()
+    are_equal(gradients(fused.model), gradients(plain))
+
+
+def compare_with_plain(plain: Any, fused: Fused, shape: dict[str, Any]) -> None:
+    given = batch(plain.config.vocab_size, **shape)
     expected, count, _ = packed_loss(plain, collate_packed(given))
     loss, learned = fused.loss(fused.collate(given))
     assert learned == count
@@ -79,7 +115,10 @@ def test_losses_and_gradients_are_those_of_the_plain_model(
     expected.backward()
     loss.backward()
     assert fused.linear > 0
-    wanted, found = gradients(plain), gradients(fused.model)
+    are_equal(gradients(fused.model), gradients(plain))
+
+
+def are_equal(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
     assert wanted.keys() == found.keys()
     for name, gradient in wanted.items():
         scale = gradient.abs().max().clamp_min(1e-6)
@@ -91,6 +130,7 @@ def test_a_family_with_the_usual_parts_has_all_of_them_fused(tiny_phi3: Path) ->
     assert (fused.linear, fused.norms, fused.mlps) == (8, 5, 0)
     assert fused.head is not None
     assert fused.trimmed
+    assert fused.decoder is not None
     assert fused.attention == row_attention.NAME
 
 
