@@ -144,7 +144,7 @@ def ours(model: Path, folder: Path, steps: int) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--venv", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=100, help="100 are one epoch of the rows")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--model", default="starter")
     arguments = parser.parse_args()
