@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from phi3studio.worker.training.fused.elementwise import is_frozen_norm
+from phi3studio.worker.training.fused.elementwise import is_frozen_norm, is_silu_gated
 from phi3studio.worker.training.fused.last_layer import PLAIN_LAYERS
 from phi3studio.worker.training.fused.lora import AdaptedLinear, Factors, Kept
 from phi3studio.worker.training.fused.on_cpu import (
@@ -306,11 +306,10 @@ def _layer(
 
 
 def _adapted_mlp(mlp: Any, adapted: Mapping[Any, AdaptedLinear]) -> _AdaptedMlp | None:
-    activation = getattr(mlp, "activation_fn", None) or getattr(mlp, "act_fn", None)
+    if not is_silu_gated(mlp):
+        return None
     gate_up = _joined(mlp, ("gate_proj", "up_proj"), "gate_up_proj", adapted)
     down = adapted.get(getattr(mlp, "down_proj", None))
-    if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
-        return None
     return _AdaptedMlp(gate_up, down) if gate_up and down else None
 
 

@@ -72,10 +72,15 @@ def fuse_norm(norm: Any) -> bool:
     return True
 
 
+def is_silu_gated(mlp: Any) -> bool:
+    """Whether the activation of *mlp* is SiLU."""
+    activation = getattr(mlp, "activation_fn", None) or getattr(mlp, "act_fn", None)
+    return type(activation).__name__ in ("SiLU", "SiLUActivation")
+
+
 def fuse_mlp(mlp: Any) -> bool:
     """Fuse the product of a SiLU-gated MLP, with the projections joined (as Phi-3's) or apart."""
-    activation = getattr(mlp, "activation_fn", None) or getattr(mlp, "act_fn", None)
-    if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
+    if not is_silu_gated(mlp):
         return False
     from phi3studio.worker.training.fused.kernels import JoinedSiluProduct, SiluProduct
 
@@ -104,8 +109,7 @@ def fuse_mlp(mlp: Any) -> bool:
 def fuse_frozen_mlp(mlp: Any, laid_out: bool = False) -> on_cpu.FrozenMlp | None:
     """One function for a SiLU-gated MLP whose three matrices are frozen and have no adapters;
     ``None`` for any other."""
-    activation = getattr(mlp, "act_fn", None)
-    if type(activation).__name__ not in ("SiLU", "SiLUActivation"):
+    if not is_silu_gated(mlp):
         return None
     parts: list[Any] = [getattr(mlp, name, None) for name in ("gate_proj", "up_proj", "down_proj")]
     if not all(
