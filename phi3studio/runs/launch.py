@@ -55,6 +55,12 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             # OpenMP's idle threads spin without end by default, which costs several times the
             # speed when another program wants the core; not at all costs half of it always.
             "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
+            # glibc keeps small free blocks for the next small one. They lie between a training's
+            # large ones, which then never join: the heap becomes a long list of pieces that every
+            # allocation walks along, and tensors come to lie where the cache has nothing.
+            "GLIBC_TUNABLES": environment.get(
+                "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
+            ),
         }
     )
     return environment

@@ -449,6 +449,7 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store) ->
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "GOMP_SPINCOUNT": "10000",
+        "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
     }
 
 

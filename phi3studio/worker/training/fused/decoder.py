@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from phi3studio.worker.training.fused.dropout import draw_many
 from phi3studio.worker.training.fused.elementwise import is_frozen_norm, is_silu_gated
 from phi3studio.worker.training.fused.last_layer import PLAIN_LAYERS
 from phi3studio.worker.training.fused.lora import AdaptedLinear, Factors, Kept
@@ -38,6 +39,9 @@ _WINDOWS: Mapping[str, Callable[[Any], int | None]] = {
     "Qwen2Attention": lambda attention: getattr(attention, "sliding_window", None),
 }
 
+Drawn = Sequence[torch.Tensor | None]
+"""What is dropped of the input of each part with adapters, in their order; ``None``: nothing."""
+
 _TOGETHER_BYTES = 8 * 2**20
 """So much of what the adapters' gradients are made of, which a cache can hold, waits until they
 are taken together."""
@@ -45,7 +49,7 @@ are taken together."""
 
 @dataclass(frozen=True)
 class _Batch:
-    """What all layers take. Shapes: cos and sin (tokens, turned) as :func:`turn` wants them,
+    """What all layers take. Shapes: cos and sin (tokens, 1, turned) as :func:`turn` wants them,
     learned (learned tokens,)."""
 
     cos: torch.Tensor
@@ -76,12 +80,12 @@ class _AdaptedMlp:
     down: AdaptedLinear
 
     def ahead(
-        self, x: torch.Tensor, more: torch.Tensor
+        self, x: torch.Tensor, drawn: Drawn, more: torch.Tensor
     ) -> tuple[torch.Tensor, tuple[Kept, Activated, Kept]]:
-        both, first = self.gate_up.ahead(x)
+        both, first = self.gate_up.ahead(x, drawn[0])
         g, u = both.chunk(2, dim=1)
         product, between = activated(g, u)
-        y, last = self.down.ahead(product, more)
+        y, last = self.down.ahead(product, drawn[1], more)
         return y, (first, between, last)
 
     def back(
@@ -120,22 +124,26 @@ class _Layer:
         return [self.qkv, self.o, *more]
 
     def ahead(
-        self, x: torch.Tensor, batch: _Batch, is_last: bool
+        self, x: torch.Tensor, drawn: Drawn, batch: _Batch, is_last: bool
     ) -> tuple[torch.Tensor, tuple[Any, ...]]:
         """The output, and what :meth:`back` takes. Shapes: x (tokens, size), the output too, or
-        (learned tokens, size) of the last layer."""
+        (learned tokens, size) of the last layer. *drawn* is for :attr:`adapted`."""
         tokens = x.shape[0]
         first, lengths = self._norms[0].ahead(x)
-        y, qkv_kept = self.qkv.ahead(first)
+        y, qkv_kept = self.qkv.ahead(first, drawn[0])
         qkv = y.view(tokens, -1, self._head_size)
         turn(qkv[:, : -self._kept_heads], batch.cos, batch.sin)
         out, matrices = attend(qkv, self._kept_heads, batch.rows, self._scale, self._window)
         out, before = out.view(tokens, -1), x
         if is_last:
             out, before = (part.index_select(0, batch.learned) for part in (out, before))
-        middle, o_kept = self.o.ahead(out, before)
+        middle, o_kept = self.o.ahead(out, drawn[1], before)
         second, middle_lengths = self._norms[1].ahead(middle)
-        result, mlp_kept = self.mlp.ahead(second, middle)
+        result, mlp_kept = (
+            self.mlp.ahead(second, middle)
+            if isinstance(self.mlp, FrozenMlp)
+            else self.mlp.ahead(second, drawn[2:], middle)
+        )
         return result, (x, lengths, qkv_kept, matrices, o_kept, middle, middle_lengths, mlp_kept)
 
     def back(
@@ -203,22 +211,22 @@ class _Gradients:
 
 class _AllLayers(torch.autograd.Function):
     """Shapes: x (tokens, size), of which nobody wants a gradient; the result (learned tokens,
-    size). *parameters* are those of all adapters in turn."""
+    size). *drawn* is for each layer, *parameters* are those of all adapters in turn."""
 
     @staticmethod
     def forward(
         ctx: Any,
         x: torch.Tensor,
         layers: Sequence[_Layer],
+        drawn: Sequence[Drawn],
         batch: _Batch,
         computes_again: bool,
         *parameters: torch.Tensor,
     ) -> torch.Tensor:
         stack: list[Any] = []
-        for layer in layers:
-            state = torch.get_rng_state() if computes_again else None
-            y, kept = layer.ahead(x, batch, layer is layers[-1])
-            stack.append((state, x) if computes_again else kept)
+        for layer, places in zip(layers, drawn, strict=True):
+            y, kept = layer.ahead(x, places, batch, layer is layers[-1])
+            stack.append((x, places) if computes_again else kept)
             x = y
         ctx.stack, ctx.layers, ctx.batch, ctx.computes_again = stack, layers, batch, computes_again
         return x
@@ -232,14 +240,12 @@ class _AllLayers(torch.autograd.Function):
             is_last = layer is layers[-1]
             kept = ctx.stack.pop()
             if ctx.computes_again:
-                state, x = kept
-                with torch.random.fork_rng(devices=()):
-                    torch.set_rng_state(state)
-                    _, kept = layer.ahead(x, ctx.batch, is_last)
+                x, drawn = kept
+                _, kept = layer.ahead(x, drawn, ctx.batch, is_last)
             wants_dx = layer is not layers[0]
             dy = layer.back(dy, kept, ctx.batch, is_last, gradients, wants_dx)
         linears = [linear for layer in layers for linear in layer.adapted]
-        return None, None, None, None, *gradients.of(linears)
+        return None, None, None, None, None, *gradients.of(linears)
 
 
 class Decoder:
@@ -263,14 +269,28 @@ class Decoder:
         with torch.no_grad():
             x = self._body.embed_tokens(ids)
             cos, sin = self._body.rotary_emb(x, position_ids=positions)
-        batch = _Batch(cos[0], signed(sin[0]), rows, learned)
+        batch = _Batch(cos[0, :, None], signed(sin[0])[:, None], rows, learned)
         first = self._body.layers[0]
         computes_again = first.gradient_checkpointing and first.training
+        drawn = self._draw(x.shape[1], len(learned))
         hidden: torch.Tensor = _AllLayers.apply(  # type: ignore[no-untyped-call]
-            x[0], self._layers, batch, computes_again, *self._parameters
+            x[0], self._layers, drawn, batch, computes_again, *self._parameters
         )
         normed_states: torch.Tensor = self._body.norm(hidden)
         return normed_states
+
+    def _draw(self, tokens: int, learned: int) -> list[Drawn]:
+        """What is dropped in each layer. The last layer's parts see its *learned* tokens, but for
+        the first."""
+        share = self._linears[0].dropout
+        if not share:
+            return [[None] * len(layer.adapted) for layer in self._layers]
+        last = self._layers[-1].adapted[1:]
+        sizes = [
+            linear.in_features * (learned if linear in last else tokens) for linear in self._linears
+        ]
+        found = iter(draw_many(sizes, share))
+        return [[next(found) for _ in layer.adapted] for layer in self._layers]
 
 
 def decoder_of(

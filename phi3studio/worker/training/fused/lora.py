@@ -30,7 +30,8 @@ class _Adapted(torch.autograd.Function):
     def forward(
         ctx: Any, x: torch.Tensor, linear: AdaptedLinear, *parameters: torch.Tensor
     ) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        y, kept = linear.ahead(x, keeps_x=True)
+        drawn = draw_dropped(x, linear.dropout) if linear.dropout else None
+        y, kept = linear.ahead(x, drawn, keeps_x=True)
         ctx.save_for_backward(*kept[:3])
         ctx.linear, ctx.scale = linear, kept.scale
         return y if len(linear.widths) == 1 else torch.split(y, list(linear.widths), dim=1)
@@ -119,6 +120,16 @@ class AdaptedLinear:
         return idle or not torch.is_grad_enabled()
 
     @property
+    def in_features(self) -> int:
+        """The size of the input."""
+        return self._a.shape[1]
+
+    @property
+    def dropout(self) -> float:
+        """The share of the adapters' input that is dropped at the moment."""
+        return self._first.dropout if self.layers[0].training else 0.0
+
+    @property
     def _blocks(self) -> Iterator[tuple[slice, slice]]:
         """Where each layer's B stands in the joined one: its rows and columns."""
         row = column = 0
@@ -131,14 +142,21 @@ class AdaptedLinear:
         return _Adapted.apply(x, self, *self.parameters)  # type: ignore[no-untyped-call]
 
     def ahead(
-        self, x: torch.Tensor, more: torch.Tensor | None = None, keeps_x: bool = False
+        self,
+        x: torch.Tensor,
+        drawn: torch.Tensor | None,
+        more: torch.Tensor | None = None,
+        keeps_x: bool = False,
     ) -> tuple[torch.Tensor, Kept]:
         """The outputs beside one another (tokens, sum of out), added to *more*, and what
-        :meth:`back` takes. May overwrite *x* unless *keeps_x*."""
+        :meth:`back` takes. The adapters see x without what is *drawn*
+        (:func:`~phi3studio.worker.training.fused.dropout.draw_dropped`). May overwrite *x*
+        unless *keeps_x*."""
         y = self._weight.ahead(x, self._bias, more)
-        drawn, scale = self._first.dropping(x, self.layers[0].training)
+        scale = self._first.scale
         if drawn is not None:
             x = dropped(x, drawn) if keeps_x else drop_(x, drawn)
+            scale /= 1.0 - self._first.dropout
         inner = times(x, self._a)
         y.addmm_(inner, self._b_turned, alpha=scale)
         return y, Kept(x, inner, drawn, scale)
@@ -221,13 +239,6 @@ class Adapter:
     b: torch.Tensor
     scale: float
     dropout: float
-
-    def dropping(self, x: torch.Tensor, training: bool) -> tuple[torch.Tensor | None, float]:
-        """What is dropped of the input *x* (``None``: nothing), and the scale, which makes up for
-        it."""
-        if not self.dropout or not training:
-            return None, self.scale
-        return draw_dropped(x, self.dropout), self.scale / (1.0 - self.dropout)
 
 
 def adapter_of(layer: Any) -> Adapter | None:

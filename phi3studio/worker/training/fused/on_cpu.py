@@ -45,8 +45,8 @@ def normed(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What :class:`RmsNorm` says of x (tokens, size), and each token's length for its gradient."""
     tokens, size = x.shape
-    beside, length, more = _norm_setting(tokens, size, epsilon, x.dtype)
-    beside[:, :size].copy_(x)
+    beside, inside, length, more = _norm_setting(tokens, size, epsilon, x.dtype)
+    inside.copy_(x)
     scaled, lengths = torch.ops.aten._weight_norm_interface(beside, length, 0)
     return _times(scaled[:, :size], weight, more), lengths
 
@@ -59,7 +59,7 @@ def normed_backward(
     epsilon: float,
 ) -> torch.Tensor:
     """The gradient of x after :func:`normed`, which gave *lengths*."""
-    _, length, more = _norm_setting(*x.shape, epsilon, x.dtype)
+    _, _, length, more = _norm_setting(*x.shape, epsilon, x.dtype)
     dscaled = _times(dy, weight, more)
     dx: torch.Tensor
     dx, _ = torch.ops.aten._weight_norm_interface_backward(dscaled, x, length, lengths, 0)
@@ -74,8 +74,9 @@ _EXACT = 2e-4
 @functools.lru_cache(maxsize=4)  # norms of the layers, of queries, of keys, and of the learned
 def _norm_setting(
     rows: int, size: int, epsilon: float, dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Where x is to be copied, the length for each row, and what the length lacks to √size."""
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
+    """x with the columns behind it, where x is to be copied, the length for each row, and what the
+    length lacks to √size."""
     beside = torch.zeros(rows, size + _BESIDE, dtype=dtype)
     # Two squares come nearer to size · ε than one: the second makes up for the first's rounding.
     wanted = size * epsilon
@@ -83,7 +84,7 @@ def _norm_setting(
     beside[:, size + 1] = max(wanted - float(beside[0, size]) ** 2, 0.0) ** 0.5
     length = torch.full((rows, 1), size**0.5, dtype=dtype)
     more = size**0.5 / float(torch.tensor(size**0.5, dtype=dtype))
-    return beside, length, more if abs(more - 1.0) > _EXACT else 1.0
+    return beside, beside[:, :size], length, more if abs(more - 1.0) > _EXACT else 1.0
 
 
 def _times(x: torch.Tensor, weight: torch.Tensor, more: float) -> torch.Tensor:
@@ -99,7 +100,7 @@ class Rotate(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        sin = signed(sin)
+        cos, sin = cos[:, None], signed(sin)[:, None]
         ctx.save_for_backward(cos, sin)
         return turn(x.clone(memory_format=torch.contiguous_format), cos, sin)
 
@@ -111,18 +112,18 @@ class Rotate(torch.autograd.Function):
 
 
 def signed(sin: torch.Tensor) -> torch.Tensor:
-    """*sin* (tokens, turned) as :func:`turn` takes it: the first half negative."""
+    """*sin* (tokens, turned) with the first half negative, as :func:`turn` takes it."""
     half = sin.shape[-1] // 2
     return torch.cat((-sin[:, :half], sin[:, half:]), dim=-1)
 
 
 def turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, back: bool = False) -> torch.Tensor:
-    """Turn *x* (tokens, heads, size) in place, or *back*. Shapes: cos and sin (tokens, turned), the
-    halves of cos equal and those of sin opposite."""
+    """Turn *x* (tokens, heads, size) in place, or *back*. Shapes: cos and sin (tokens, 1, turned),
+    the halves of cos equal and those of sin opposite."""
     turned = cos.shape[-1]
-    part = x[..., :turned]
+    part = x if turned == x.shape[-1] else x[..., :turned]
     rolled = part.roll(turned // 2, -1)
-    part.mul_(cos[:, None]).addcmul_(rolled, sin[:, None], value=-1.0 if back else 1.0)
+    part.mul_(cos).addcmul_(rolled, sin, value=-1.0 if back else 1.0)
     return x
 
 

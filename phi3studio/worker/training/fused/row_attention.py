@@ -91,7 +91,7 @@ def attend(
     # In 16 bits PyTorch's softmax and sums take longer than converting to 32 and back.
     scores = torch.bmm(queries, keys.mT).float()
     seen = _causal(longest, heads // kept, window)
-    weights = torch.softmax(torch.add(seen, scores, alpha=scale), dim=-1)
+    weights = torch.softmax(torch.add(seen, scores, alpha=scale, out=scores), dim=-1)
     rounded = weights.to(qkv.dtype)
     by_place = torch.bmm(rounded, values).view(-1, size)
     out = by_place.index_select(0, places.outputs).view(tokens, heads, size)
