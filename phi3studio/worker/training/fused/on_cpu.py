@@ -160,9 +160,9 @@ class FrozenMlp:
         return self.down.ahead(product, more=more), kept
 
     def back(self, dy: torch.Tensor, kept: Activated) -> torch.Tensor:
-        """The gradient of x."""
+        """The gradient of x; overwrites what was *kept*: memory that the cache has already."""
         dproduct = self.down.back(dy)
-        dg, du = torch.empty_like(dproduct), torch.empty_like(dproduct)
+        dg, _, du = kept
         activated_backward(dproduct, kept, dg, du)
         return self.gate.back(dg, self.up.back(du))
 
@@ -180,7 +180,8 @@ def activated(g: torch.Tensor, u: torch.Tensor) -> tuple[torch.Tensor, Activated
 def activated_backward(
     dproduct: torch.Tensor, kept: Activated, dg: torch.Tensor, du: torch.Tensor
 ) -> None:
-    """Fill *dg* and *du*, the gradients after :func:`activated`; overwrites *dproduct*."""
+    """Fill *dg* and *du*, the gradients after :func:`activated`, which may be gate and its
+    activation; overwrites *dproduct*."""
     g, u, active = kept
     torch.mul(active, dproduct, out=du)
     torch.ops.aten.silu_backward.grad_input(dproduct.mul_(u), g, grad_input=dg)
