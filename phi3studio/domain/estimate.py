@@ -58,6 +58,7 @@ LAID_OUT_MOST_BYTES = 512 * 10**6
 _FLOPS_A_PARAMETER = 4.0
 # Shares of the matrix rate that were reached: in the training, and where answers are generated.
 _TRAINING_RATE = 0.47
+_LAID_OUT_TRAINING_RATE = 0.58
 _ANSWERING_RATE = 0.24
 # NF4 weights are unpacked in every pass.
 _QLORA_RATE = 0.6
@@ -221,15 +222,17 @@ def training_bytes(
     weights = model.parameters * element
     if recipe.method.kind == "qlora":
         weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
-    elif device == "cpu" and precision == "bfloat16":
-        weights += _laid_out_bytes(model, element)
+    weights += _laid_out_bytes(recipe, model, precision, device)
     steps = total_steps(recipe, data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
     return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))
 
 
-def _laid_out_bytes(model: ModelSize, element: float) -> float:
+def _laid_out_bytes(recipe: Recipe, model: ModelSize, precision: str, device: str) -> float:
     """A small model's layers, and its head, once more for each direction of their products."""
+    if recipe.method.kind == "qlora" or device != "cpu" or precision != "bfloat16":
+        return 0.0
+    element = _ELEMENT_BYTES[precision]
     layers, head = (2 * count * element for count in (model.body, model.vocabulary * model.hidden))
     if layers > LAID_OUT_MOST_BYTES:
         return 0.0
@@ -285,7 +288,10 @@ def estimate(
     return Estimate(
         memory=memory,
         disk_bytes=disk_needed(recipe, model),
-        seconds={stage: _seconds(stage, recipe, model, data, machine) for stage in recipe.stages},
+        seconds={
+            stage: _seconds(stage, recipe, model, data, machine, precision)
+            for stage in recipe.stages
+        },
         device_memory=_CUDA_CONTEXT_BYTES + training if on_gpu else 0,
     )
 
@@ -302,14 +308,20 @@ def _build_bytes(recipe: Recipe) -> float:
 
 
 def _seconds(
-    stage: StageName, recipe: Recipe, model: ModelSize, data: DataSize, machine: Machine
+    stage: StageName,
+    recipe: Recipe,
+    model: ModelSize,
+    data: DataSize,
+    machine: Machine,
+    precision: str,
 ) -> float:
     training = recipe.training
     start = _START_S[stage]
     if stage == "prepare":
         return start + data.train_rows / _ROWS_A_SECOND
     if stage == "train":
-        rate = machine.flops * _TRAINING_RATE
+        laid_out = _laid_out_bytes(recipe, model, precision, machine.device) > 0
+        rate = machine.flops * (_LAID_OUT_TRAINING_RATE if laid_out else _TRAINING_RATE)
         if recipe.method.kind == "qlora":
             rate *= _QLORA_RATE
         if training.gradient_checkpointing:
@@ -346,11 +358,6 @@ def _quantise_seconds(recipe: Recipe, model: ModelSize) -> float:
     fitted = plain if large else start + model.parameters / _CALIBRATED_A_SECOND
     # auto tries the small and the fast one first.
     return fitted + (2 * rounded if target.int4 == "auto" else 0)
-
-
-def training_flops(model: ModelSize, tokens_a_second: float) -> float:
-    """The machine's matrix rate by the formulas, if it trains *model* so fast."""
-    return tokens_a_second * _FLOPS_A_PARAMETER * model.body / _TRAINING_RATE
 
 
 def measured(found: Estimate, **parts: object) -> Estimate:

@@ -18,7 +18,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from phi3studio.domain.estimate import (
     measuring_seconds,
     step_bytes,
     total_steps,
-    training_flops,
 )
 from phi3studio.domain.events import Progress, Stage, StageDone
 from phi3studio.domain.recipe import Recipe
@@ -128,11 +127,8 @@ class _Trial:
             memory["prepare"] = steps.memory["prepare"]
             memory["train"] = steps.memory["train"] + self._later_steps(count)
             device = steps.device_memory
-            rate = training_flops(known.model, steps.tokens_a_second)
-        else:
-            rate = known.machine.flops
         if later and known.model.layers > 1:
-            self._scale(later, seconds, memory, rate)
+            self._scale(later, seconds, memory)
         highest = 0
         for stage in known.recipe.stages:
             highest = memory[stage] = max(highest, memory[stage])
@@ -200,10 +196,8 @@ class _Trial:
 
     # --- small copies ------------------------------------------------------------------------
 
-    def _scale(
-        self, stages: list[Any], seconds: dict[str, float], memory: dict[str, int], flops: float
-    ) -> None:
-        """Put what *stages* take into *seconds* and *memory*. *flops*: the rate of the training."""
+    def _scale(self, stages: list[Any], seconds: dict[str, float], memory: dict[str, int]) -> None:
+        """Put what *stages* take into *seconds* and *memory*."""
         layers = self._known.model.layers
         few, more = (2, 6) if layers >= 12 else (max(1, layers // 2), max(2, layers))
         small, larger = self._copy(few), self._copy(more)
@@ -223,10 +217,11 @@ class _Trial:
             # the formula's is the least.
             memory[stage] = max(round(at(*peaks) + beyond), memory[stage])
             if stage == "verify":
-                # Loading grows with the layers; the answers of a few layers end otherwise.
-                machine = replace(self._known.machine, flops=flops)
+                # Loading grows with the layers; the answers of a few layers end otherwise. Nor
+                # does the training's speed tell that of answers: it has functions of its own.
                 begun = at(_seconds_beside_rows(small), _seconds_beside_rows(larger))
-                rows = measuring_seconds(self._known.model, self._known.data, machine)
+                known = self._known
+                rows = measuring_seconds(known.model, known.data, known.machine)
                 seconds[stage] = begun + rows
             elif stage == "merge":
                 seconds[stage] = at(first.timings[stage], second.timings[stage])
