@@ -32,6 +32,18 @@ CANCEL_GRACE_S = 1.5
 JOB_CANCEL_GRACE_S = 20.0
 
 
+COMPUTING: Mapping[str, str] = {
+    # OpenMP's idle threads spin without end by default, which costs several times the speed when
+    # another program wants the core; not at all costs half of it always.
+    "GOMP_SPINCOUNT": "10000",
+    # glibc keeps small free blocks for the next small one. They lie between a training's large
+    # ones, which then never join: the heap becomes a long list of pieces that every allocation
+    # walks along, and tensors come to lie where the cache has nothing.
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
+}
+"""How a process that computes uses cores and memory; what its user has set goes first."""
+
+
 def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a worker: nothing is sent anywhere, caches stay inside the run."""
     environment = dict(os.environ if base is None else base)
@@ -52,17 +64,10 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
             "TOKENIZERS_PARALLELISM": "false",
-            # OpenMP's idle threads spin without end by default, which costs several times the
-            # speed when another program wants the core; not at all costs half of it always.
-            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
-            # glibc keeps small free blocks for the next small one. They lie between a training's
-            # large ones, which then never join: the heap becomes a long list of pieces that every
-            # allocation walks along, and tensors come to lie where the cache has nothing.
-            "GLIBC_TUNABLES": environment.get(
-                "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"
-            ),
         }
     )
+    for name, value in COMPUTING.items():
+        environment.setdefault(name, value)
     return environment
 
 

@@ -14,7 +14,6 @@ answers' tokens on rows that nobody trained. Also printed: our matrix work as a 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 from tests.benchmarks.training import (
     Setting,
     Times,
+    compute_like_a_worker,
     olive_steps,
     our_steps,
     prepare_setting,
@@ -98,11 +98,11 @@ def main() -> int:
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--model", default="starter")
     arguments = parser.parse_args()
+    compute_like_a_worker()
 
     from phi3studio.worker.process import privacy
 
     privacy.disable_telemetry()
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import torch
 
     from phi3studio.worker.process.threads import usable_cores

@@ -335,6 +335,15 @@ def prepare_setting(arguments: argparse.Namespace, scratch: Path) -> Setting:
     )
 
 
+def compute_like_a_worker() -> None:
+    """Start this program over with a worker's settings: C library and OpenMP read them once."""
+    from phi3studio.runs.launch import COMPUTING
+
+    missing = {name: value for name, value in COMPUTING.items() if name not in os.environ}
+    if missing:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)
+
+
 def quietly(work: Callable[[], Any]) -> Any:
     """Libraries print a lot; what they print is of no interest here."""
     sys.stdout.flush()
@@ -361,12 +370,11 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.olive_steps and arguments.batch % arguments.olive_batch:
         parser.error("--olive-batch has to divide --batch")
+    compute_like_a_worker()
 
     from phi3studio.worker.process import privacy
 
     privacy.disable_telemetry()
-    # OpenMP reads its settings when torch is loaded: those of a run's worker.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     import torch
 
     from phi3studio.worker.process.threads import usable_cores
