@@ -6,13 +6,14 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as functional
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import Trainer, TrainerCallback
 
 from phi3studio.domain.errors import RunError
@@ -89,7 +90,22 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
 
     def _clip_grad_norm(self, model: Any) -> Any:
         """The norm over the trained parameters, which no other has a gradient beside."""
-        return self.accelerator.clip_grad_norm_(self._trained, self.args.max_grad_norm)
+        most = self.args.max_grad_norm
+        if self.args.device.type != "cpu" or world_size() > 1:
+            return self.accelerator.clip_grad_norm_(self._trained, most)
+        return clip_gradients(self._trained, most)
+
+
+def clip_gradients(parameters: Sequence[torch.nn.Parameter], most: float) -> torch.Tensor:
+    """The norm of all gradients together, which are scaled down to the norm *most* if it is more.
+
+    PyTorch's function multiplies by one where nothing is to be clipped: a GPU would have to be
+    waited for to know, on a CPU it takes as long as the norm.
+    """
+    norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if norm > most:
+        clip_grads_with_norm_(parameters, most, norm)
+    return norm
 
 
 def look_at_trained_alone(model: Any) -> list[torch.nn.Parameter]:
