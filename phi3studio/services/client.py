@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.runs.launch import COMPUTING
 from phi3studio.runs.paths import user_home
 from phi3studio.runs.runtime_pack_use import Runtime, runtime_for_service
 
@@ -336,7 +337,7 @@ def _spawn(
             "ORT_DISABLE_TELEMETRY": "1",
             "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
             "TOKENIZERS_PARALLELISM": "false",
-            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", "10000"),
+            "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", COMPUTING["GOMP_SPINCOUNT"]),
         }
     )
     log.parent.mkdir(parents=True, exist_ok=True)
