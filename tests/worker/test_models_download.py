@@ -442,15 +442,22 @@ def test_cancelling_is_quick_and_keeps_what_arrived(hub, store) -> None:
 
 def test_two_at_once_fetch_everything_once(hub, store) -> None:
     hub.plan = lambda request, size: Fault(bytes_per_s=400_000) if size > 100_000 else None
-    results: list[Any] = []
-    both = [threading.Thread(target=lambda: results.append(fetch(store))) for _ in range(2)]
+    results: list[tuple[Path, dict[str, int]]] = []
+
+    def one() -> None:
+        folder = Path(fetch(store)["folder"])
+        results.append((folder, {file.name: file.lstat().st_ctime_ns for file in folder.iterdir()}))
+
+    both = [threading.Thread(target=one) for _ in range(2)]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join(30)
     assert len(results) == 2
+    first, second = results
+    assert first == second, "the slower one wrote files again that the faster one may be reading"
     files = hub.repos[HUB_ID].files
-    assert_whole(Path(results[0]["folder"]), files)
+    assert_whole(first[0], files)
     assert hub.sent == sum(len(data) for name, data in files.items() if name not in NOT_NEEDED)
 
 

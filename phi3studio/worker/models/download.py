@@ -183,23 +183,30 @@ class Download:
             except Timeout:
                 continue
         try:
-            if not (blob.is_file() and blob.stat().st_size == file.bytes):
-                partial = blob.with_name(f"{file.digest}.incomplete")
-                fetch(
-                    self.hub.url(model.hub_id, model.commit, file.path),
-                    self.hub.headers(),
-                    file,
-                    partial,
-                    meter.of(file),
-                    check,
-                    self.patience,
-                    self.traffic.came,
-                )
-                partial.replace(blob)
-            _point(self._snapshot(model) / file.path, blob)
+            # Not again what another program fetched while we waited: it may be reading it now.
+            if not self._has(model, file):
+                self._fetch_and_point(model, file, blob, meter, check)
         finally:
             lock.release()
         meter.finished(file)
+
+    def _fetch_and_point(
+        self, model: RemoteModel, file: RemoteFile, blob: Path, meter: _Meter, check: Check
+    ) -> None:
+        if not (blob.is_file() and blob.stat().st_size == file.bytes):
+            partial = blob.with_name(f"{file.digest}.incomplete")
+            fetch(
+                self.hub.url(model.hub_id, model.commit, file.path),
+                self.hub.headers(),
+                file,
+                partial,
+                meter.of(file),
+                check,
+                self.patience,
+                self.traffic.came,
+            )
+            partial.replace(blob)
+        _point(self._snapshot(model) / file.path, blob)
 
     def _has(self, model: RemoteModel, file: RemoteFile) -> bool:
         there = self._snapshot(model) / file.path
