@@ -111,11 +111,11 @@ def build(options: argparse.Namespace, product: Product) -> int:
 
 def new_bundle(product: Product, flavour: str) -> Path:
     """Make the bundle; what the system has to bring is looked for first."""
-    from installers.bundle.libraries import OF_QT
+    from installers.bundle.libraries import OF_QT, OF_WORKERS
     from installers.bundle.make import make_bundle
 
     if HERE == "linux":
-        need("readelf", "strip", libraries=OF_QT)
+        need("readelf", "strip", libraries=OF_QT | OF_WORKERS)
     return make_bundle(product, flavour)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installers.tools import run
+from phi3studio.runs.allocator import LIBRARY
 
 # What Qt loads to show a window and its wheel does not bring: the bundle takes it from the system
 # that it is built on. With Debian's package of each.
@@ -34,6 +35,9 @@ OF_QT = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
 }
+
+# What workers load ahead of the C library's heap, by a file name of their own.
+OF_WORKERS = {LIBRARY: "libtcmalloc-minimal4"}
 
 _MAGIC = b"\x7fELF"
 _NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")

@@ -18,6 +18,7 @@ import psutil
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.run import RunState
+from phi3studio.runs import allocator
 from phi3studio.runs.files import write_json
 from phi3studio.runs.paths import user_home
 from phi3studio.runs.program import program as program
@@ -66,9 +67,13 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
             "TOKENIZERS_PARALLELISM": "false",
         }
     )
-    for name, value in COMPUTING.items():
-        environment.setdefault(name, value)
-    return environment
+    return computing(environment)
+
+
+def computing(environment: Mapping[str, str]) -> dict[str, str]:
+    """*environment* with what makes a process compute quickly; what is set there goes first."""
+    heap = {} if "LD_PRELOAD" in environment else allocator.settings()
+    return {**COMPUTING, **heap, **environment}
 
 
 def start(run: RunFolder) -> int:

@@ -337,11 +337,11 @@ def prepare_setting(arguments: argparse.Namespace, scratch: Path) -> Setting:
 
 def compute_like_a_worker() -> None:
     """Start this program over with a worker's settings: C library and OpenMP read them once."""
-    from phi3studio.runs.launch import COMPUTING
+    from phi3studio.runs.launch import computing
 
-    missing = {name: value for name, value in COMPUTING.items() if name not in os.environ}
-    if missing:
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | missing)
+    wanted = computing(os.environ)
+    if wanted != os.environ:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], wanted)
 
 
 def quietly(work: Callable[[], Any]) -> Any:

@@ -27,7 +27,7 @@ from phi3studio.domain.events import (
     Started,
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
-from phi3studio.runs import launch
+from phi3studio.runs import allocator, launch
 from phi3studio.runs.paths import Home
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder, RunStore
@@ -433,7 +433,8 @@ def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) 
     assert run.state() == "cancelled"
 
 
-def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store) -> None:
+def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store, monkeypatch) -> None:
+    monkeypatch.setattr(allocator, "find", lambda: None)
     run = store.create(a_recipe())
     assert launch.worker_environment(run, {"HOME": "/home/me"}) == {
         "HOME": "/home/me",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+
+from phi3studio.runs import allocator
 
 TRIAL = """
 import json, resource, psutil
@@ -31,10 +34,19 @@ print(json.dumps([again, kept - psutil.Process().memory_info().rss]))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="another C library")
-def test_freed_memory_is_kept_inside_and_given_back_at_the_end() -> None:
+@pytest.mark.parametrize("heap", ["glibc", "tcmalloc"])
+def test_freed_memory_is_kept_inside_and_given_back_at_the_end(heap: str) -> None:
+    settings = allocator.settings() if heap == "tcmalloc" else {}
+    if heap == "tcmalloc" and not settings:
+        pytest.skip("the system has no tcmalloc")
     # In a process of its own: the setting is the process's.
     done = subprocess.run(
-        [sys.executable, "-c", TRIAL], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", TRIAL],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     again, given_back = json.loads(done.stdout)
     assert again < 1000  # of 61,440 pages

@@ -1,7 +1,7 @@
-"""The C library's heap, told for a while to keep what is freed.
+"""The heap, told for a while to keep what is freed.
 
-A training step allocates and frees the same hundreds of tensors. What glibc gives back to the
-system in between comes again page by page, cleared: two to four hundredths of a small model's step.
+A training step allocates and frees the same hundreds of tensors. What is given back to the system
+in between comes again page by page, cleared: two to four hundredths of a small model's step.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -21,26 +22,25 @@ _AFTERWARDS = 2 * _LARGEST
 
 @contextmanager
 def keeping_freed_memory() -> Iterator[None]:
-    """Inside, blocks up to 32 MiB stay with the process when they are freed; then all go back,
-    and from there on what is more than 64 MiB.
+    """Inside, what is freed stays with the process; then all goes back, and from there on what
+    is large.
 
-    Does nothing where the C library is another one.
+    Of glibc's heap blocks up to 32 MiB stay, and afterwards 64 MiB in all. Does nothing where the
+    heap is neither glibc's nor tcmalloc's (:mod:`phi3studio.runs.allocator`).
     """
-    libc = _glibc()
-    if libc is None:
+    heap: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+    if hasattr(heap, "MallocExtension_ReleaseFreeMemory"):
+        try:
+            yield  # it keeps what is freed by itself
+        finally:
+            heap.MallocExtension_ReleaseFreeMemory()
+    elif hasattr(heap, "gnu_get_libc_version"):
+        heap.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+        heap.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
+        try:
+            yield
+        finally:
+            heap.mallopt(_M_TRIM_THRESHOLD, _AFTERWARDS)
+            heap.malloc_trim(0)
+    else:
         yield
-        return
-    libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
-    libc.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
-    try:
-        yield
-    finally:
-        libc.mallopt(_M_TRIM_THRESHOLD, _AFTERWARDS)
-        libc.malloc_trim(0)
-
-
-def _glibc() -> ctypes.CDLL | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    libc = ctypes.CDLL(None)
-    return libc if hasattr(libc, "gnu_get_libc_version") else None

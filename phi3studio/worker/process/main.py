@@ -21,6 +21,7 @@ from phi3studio import __version__
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
 from phi3studio.domain.recovery import in_force
+from phi3studio.runs import allocator
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE
 from phi3studio.runs.store import RunFolder
@@ -51,6 +52,7 @@ def run_worker(folder: Path, killed: bool = False) -> int:
     :data:`AGAIN` asks the supervisor for another attempt.
     """
     end_with_parent()
+    allocator.keep_to_ourselves(os.environ)
     privacy.disable_telemetry()
     run = RunFolder(folder)
     own_lock = FileLock(run.path / ".worker.lock")
