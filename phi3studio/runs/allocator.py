@@ -18,6 +18,7 @@ from phi3studio.runs import frozen
 LIBRARY = "libtcmalloc_minimal.so.4"
 FOLDER = "allocator"
 """Where a bundle holds it: apart from the libraries that others load by themselves."""
+_THRESHOLD = "TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD"
 
 
 def settings() -> Mapping[str, str]:
@@ -28,16 +29,19 @@ def settings() -> Mapping[str, str]:
     return {
         "LD_PRELOAD": str(library),
         # Nobody is to be told of a model's size in the log of a run.
-        "TCMALLOC_LARGE_ALLOC_REPORT_THRESHOLD": "0",
+        _THRESHOLD: "0",
     }
 
 
 def keep_to_ourselves(environment: MutableMapping[str, str]) -> None:
     """Take :func:`settings` out of the *environment* of a process that has it: other programs that
-    it starts are not to load what may not be for them."""
-    for name, value in settings().items():
-        if environment.get(name) == value:
-            del environment[name]
+    it starts are not to load what may not be for them.
+
+    Known by its name: the Python of a runtime pack, which the app starts, would find another file.
+    """
+    if Path(environment.get("LD_PRELOAD", "")).name == LIBRARY:
+        del environment["LD_PRELOAD"]
+        environment.pop(_THRESHOLD, None)
 
 
 @functools.cache
@@ -50,5 +54,5 @@ def find() -> Path | None:
         places = [bundle / FOLDER]
     else:
         multiarch = sysconfig.get_config_var("MULTIARCH") or ""
-        places = [Path("/usr/lib") / multiarch, Path("/usr/lib64"), Path("/usr/lib")]
+        places = [Path("/usr/lib64"), Path("/usr/lib", multiarch)]
     return next((place / LIBRARY for place in places if (place / LIBRARY).is_file()), None)

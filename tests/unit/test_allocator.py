@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_without_it_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"LD_PRELOAD": "/their/own.so"}
     allocator.keep_to_ourselves(environment)
     assert environment == {"LD_PRELOAD": "/their/own.so"}
+
+
+def test_a_runtime_packs_python_knows_what_the_app_brought(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Path("/opt/phi3studio/_internal/allocator") / allocator.LIBRARY
+    monkeypatch.setattr(allocator, "find", lambda: library)
+    environment = launch.computing({"MINE": "1"})
+    assert environment["LD_PRELOAD"] == str(library)
+    monkeypatch.setattr(allocator, "find", lambda: None)
+    allocator.keep_to_ourselves(environment)
+    assert environment == {"MINE": "1", **launch.COMPUTING}
 
 
 def test_the_app_brings_its_own(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
