@@ -14,7 +14,7 @@ from phi3studio.worker.training.fused import Fused, decoder, fuse, row_attention
 from phi3studio.worker.training.fused.dropout import draw_dropped, dropped
 from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
 from phi3studio.worker.training.fused.on_cpu import RmsNorm
-from phi3studio.worker.training.fused.rows import collate_rows, shared_tokens
+from phi3studio.worker.training.fused.rows import collate_rows
 from phi3studio.worker.training.train import look_at_trained_alone, packed_loss
 from tests.tiny_families import SHAPES, make
 
@@ -40,24 +40,36 @@ def peft_model(
     return adapted.train()
 
 
-def batch(vocabulary: int, lengths: Sequence[int] = (9, 17, 5), common: int = 0) -> list[Row]:
-    """Rows of these *lengths* that begin with *common* equal tokens; the later half is learned."""
+def batch(
+    vocabulary: int,
+    lengths: Sequence[int] = (9, 17, 5),
+    common: int = 0,
+    pairs: int = 0,
+) -> list[Row]:
+    """Rows of these *lengths* that begin with *common* equal tokens, and two by two with *pairs*
+    more; the later half is learned."""
     torch.manual_seed(1)
     rows = []
     beginning = torch.randint(5, vocabulary, (common,)).tolist()
-    for length in lengths:
-        ids = beginning + torch.randint(5, vocabulary, (length - common,)).tolist()
+    branch: list[int] = []
+    for number, length in enumerate(lengths):
+        if number % 2 == 0:
+            branch = torch.randint(5, vocabulary, (pairs,)).tolist()
+        own = torch.randint(5, vocabulary, (length - common - pairs,)).tolist()
+        ids = [*beginning, *branch, *own]
         labels = [-100] * (length // 2) + ids[length // 2 :]
         rows.append({"input_ids": ids, "labels": labels})
     return rows
 
 
-# Rows of about one length, without and with a common beginning; a long one beside short ones, and
-# longer ones than the window of the families that have one.
+# Rows of about one length, without and with a common beginning, also of some of them; a long one
+# beside short ones, and longer ones than the window of the families that have one.
 BATCHES = {
     "even": {},
     "shared": {"lengths": (9, 12, 10), "common": 3},
+    "tree": {"lengths": (12, 14, 13, 12, 14), "common": 2, "pairs": 3},
     "uneven": {"lengths": (90, 8, 6), "common": 3},
+    "uneven tree": {"lengths": (90, 60, 9, 11), "common": 2, "pairs": 2},
     "long": {"lengths": (140, 9), "common": 2},
 }
 
@@ -138,12 +150,28 @@ def test_adapters_of_other_kinds_stay_as_they_are(tiny_phi3: Path) -> None:
     assert fuse(peft_model(tiny_phi3, use_dora=True)).linear == 0
 
 
-def test_a_beginning_that_is_learned_is_not_shared() -> None:
-    rows = [{"input_ids": [1, 2, 3, n], "labels": [-100, -100, 3, n]} for n in (7, 8)]
-    assert shared_tokens(rows) == 1
-    rows = [{"input_ids": [1, 2, 3, n], "labels": [-100, -100, -100, n]} for n in (7, 8)]
-    assert shared_tokens(rows) == 2
-    assert shared_tokens(rows[:1]) == 0
+def test_what_rows_begin_with_in_common_is_computed_once() -> None:
+    prompts = ([1, 2, 3, 4, 50], [1, 2, 3, 40, 5], [1, 2, 3, 4, 51], [9, 2, 3])
+    rows = [{"input_ids": [*p, 6, 7], "labels": [-100] * len(p) + [6, 7]} for p in prompts]
+    inputs = collate_rows(rows)
+    alone = [[1, 2, 3, 4, 50, 6], [40, 5, 6], [51, 6], [9, 2, 3, 6]]
+    ids = inputs["input_ids"][0]
+    assert ids.tolist() == [*(token for own in alone for token in own), 0]
+    for row, runs in zip(rows, inputs["rows"].runs, strict=True):
+        at = torch.cat([torch.arange(*run) for run in runs])
+        assert ids[at].tolist() == row["input_ids"][:-1]
+        assert inputs["position_ids"][0, at].tolist() == list(range(len(at)))
+
+
+@pytest.mark.parametrize(("learned_from", "tokens"), [(2, 7), (3, 6), (4, 5)])
+def test_a_beginning_whose_successor_is_learned_is_not_shared(
+    learned_from: int, tokens: int
+) -> None:
+    ids = [1, 2, 3, 4, 5]
+    labels = [-100] * learned_from + ids[learned_from:]
+    inputs = collate_rows([{"input_ids": ids, "labels": labels}] * 2)
+    assert len(inputs["rows"].place_of) == tokens
+    assert len(inputs["learned"]) == 2 * (len(ids) - learned_from)
 
 
 def test_tokens_that_no_loss_takes_are_not_computed() -> None:
@@ -154,7 +182,7 @@ def test_tokens_that_no_loss_takes_are_not_computed() -> None:
     ]
     inputs = collate_rows(rows)
     ids, learned = inputs["input_ids"][0].tolist(), inputs["learned"].tolist()
-    assert ids[:4] == [1, 2, 1, 2]
+    assert ids == [1, 2, 2, 0]  # the third row has nothing to learn, and no token of its own
     assert [ids[at] for at in learned] == [2, 2]
     assert (inputs["targets"].tolist(), inputs["row_tokens"]) == ([3, 7], 11)
 

@@ -40,7 +40,7 @@ def row_attention(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface. Shapes: (1, heads, tokens, size) in, (1, tokens, heads,
     size) out. Takes ``rows``, a :class:`Rows`; without them all tokens are one row."""
-    rows: Rows = kwargs.get("rows") or rows_of([query.shape[2]])
+    rows: Rows = kwargs.get("rows") or rows_of([[(0, query.shape[2])]])
     q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
     scale = q.shape[-1] ** -0.5 if scaling is None else scaling
     window = sliding_window or 0
@@ -113,7 +113,8 @@ def attend_backward(
     spread = dout.new_zeros(places.queries, size)
     spread.index_copy_(0, places.outputs[: known * heads], dout[:known].view(-1, size))
     by_query = spread.view(queries.shape)
-    found = dout.new_empty(places.queries + 2 * places.keys, size)
+    # One more for the places that a token does not have.
+    found = dout.new_empty(places.queries + 2 * places.keys + 1, size)
     dqueries, dkeys, dvalues = _matrices(found, places, longest, group)
     torch.bmm(rounded.mT, by_query, out=dvalues)
     dweights = torch.empty_like(rounded)
@@ -125,10 +126,11 @@ def attend_backward(
     torch.bmm(dscores, keys, out=dqueries)
     torch.bmm(dscores.mT, queries, out=dkeys)
     dqkv = found.index_select(0, places.gathered)
-    if rows.shared:
-        # A shared token's is the sum over the rows.
-        shared = found.index_select(0, places.summed.view(-1)).view(*places.summed.shape, size)
-        torch.sum(shared, 0, out=dqkv[: places.summed.shape[1]])
+    if len(places.repeated):
+        # That of a token that several rows have is the sum over them.
+        found[-1].zero_()
+        apart = found.index_select(0, places.summed.view(-1)).view(*places.summed.shape, size)
+        dqkv.index_copy_(0, places.repeated, apart.sum(0))
     dqkv = dqkv.view(tokens, heads + 2 * kept, size)
     if known < tokens:
         dqkv[known:].zero_()  # what fills the batch up: nothing sees it
@@ -141,10 +143,11 @@ def _matrices(
     """Views of (places, size): queries (rows · kept heads, group · longest, size), keys and values
     (rows · kept heads, longest, size)."""
     size, keys = x.shape[-1], places.queries + places.keys
+    values = keys + places.keys
     return (
         x[: places.queries].view(-1, group * longest, size),
         x[places.queries : keys].view(-1, longest, size),
-        x[keys:].view(-1, longest, size),
+        x[keys:values].view(-1, longest, size),
     )
 
 
@@ -164,13 +167,8 @@ def _row_by_row(
 ) -> torch.Tensor:
     """Rows of very different lengths, or long ones: flash attention for each."""
     outs = []
-    begin = rows.shared
-    for number, length in enumerate(rows.lengths):
-        end = begin + length - rows.shared
-        parts = [
-            torch.cat((x[: rows.shared], x[begin:end])) if rows.shared else x[begin:end]
-            for x in (q, k, v)
-        ]
+    for runs, length in zip(rows.runs, rows.lengths, strict=True):
+        parts = [torch.cat([x[slice(*run)] for run in runs]) for x in (q, k, v)]
         query, key, value = (part.transpose(0, 1)[None] for part in parts)
         banded = window and length > window
         out = functional.scaled_dot_product_attention(
@@ -182,8 +180,8 @@ def _row_by_row(
             scale=scale,
             enable_gqa=q.shape[1] != k.shape[1],
         )[0].transpose(0, 1)
-        outs.append(out if number == 0 else out[rows.shared :])
-        begin = end
+        begin, end = runs[-1]
+        outs.append(out[length - (end - begin) :])
     joined = torch.cat(outs)
     # Zeros for the tokens that fill the batch up: nothing sees them.
     return functional.pad(joined, (0, 0, 0, 0, 0, q.shape[0] - joined.shape[0]))

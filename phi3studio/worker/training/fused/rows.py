@@ -18,21 +18,31 @@ _PADDED = 128
 """Rows up to this length attend through padded matrices, longer ones through flash attention."""
 
 
+Run = tuple[int, int]
+"""Tokens of the packed order that follow one another: the first, and the one behind the last."""
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Rows that begin with the same *shared* tokens, which are in the batch only once.
+    """The rows of a packed batch, in which tokens that rows begin with in common are only once.
 
-    *lengths*: the tokens of each row that its loss takes (:func:`needed_tokens`). Every row sees
-    the shared tokens and its own. The packed order is: shared tokens, then each row's own ones,
-    then what fills it up. *places* (rows, longest): for every place of the padded batch its token's
-    number in the packed order (0 where a row has ended). *place_of* (tokens without filling,): the
-    other way; a shared token has the place of the first row.
+    *runs*: the tokens of each row, the last run of which are its own and all before are those of
+    rows before it. *lengths*: how many, which are those that its loss takes
+    (:func:`needed_tokens`). What fills the batch up stands behind the tokens of all rows.
+
+    *places* (rows, longest): for every place of the padded batch its token's number in the packed
+    order (0 where a row has ended). *place_of* (tokens without filling,): the other way, in the
+    row that the token is its own of. *repeated* (tokens,): those that more than one row has, and
+    *places_of_repeated* (most rows, tokens) all their places; rows times longest where a token has
+    fewer of them.
     """
 
+    runs: tuple[tuple[Run, ...], ...]
     lengths: tuple[int, ...]
-    shared: int
     places: torch.Tensor
     place_of: torch.Tensor
+    repeated: torch.Tensor
+    places_of_repeated: torch.Tensor
     _of_heads: dict[tuple[int, int, int], HeadPlaces] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -63,8 +73,9 @@ class HeadPlaces:
     kept, heads that share a key, longest), then all keys, then all values, as (rows, kept,
     longest). *spread*: the packed vector in each place of the matrices. *outputs*: the place
     among the queries of each packed query. *gathered*: the place of each packed vector.
-    *summed* (rows, vectors of the shared tokens): all places of those. What fills the batch up
-    has the place 0.
+    *repeated*: the packed vectors of tokens that several rows have, and *summed* (most rows,
+    vectors) all their places; the one behind all others where there are fewer. What fills the
+    batch up has the place 0.
     """
 
     queries: int
@@ -72,6 +83,7 @@ class HeadPlaces:
     spread: torch.Tensor
     outputs: torch.Tensor
     gathered: torch.Tensor
+    repeated: torch.Tensor
     summed: torch.Tensor
 
 
@@ -93,35 +105,55 @@ def _head_places(rows: Rows, heads: int, kept: int, tokens: int) -> HeadPlaces:
     row, at = torch.arange(count)[:, None, None], torch.arange(longest)[:, None]
     of_query = (row * heads + head.flatten()) * longest + at
     of_key = queries + (row * kept + key) * longest + at
-    by_place = torch.cat([of_query, of_key, of_key + keys], dim=2)
-    known = by_place.view(count * longest, width)[rows.place_of]
+    by_place = torch.cat([of_query, of_key, of_key + keys], dim=2).view(-1, width)
+    known = by_place[rows.place_of]
     gathered = by_place.new_zeros(tokens, width)
     gathered[: len(known)] = known
+    behind = by_place.new_full((1, width), queries + 2 * keys)
     return HeadPlaces(
         queries=queries,
         keys=keys,
         spread=spread,
         outputs=gathered[:, :heads].flatten(),
         gathered=gathered.flatten(),
-        summed=by_place[:, : rows.shared].flatten(1).contiguous(),
+        repeated=(rows.repeated[:, None] * width + torch.arange(width)).flatten(),
+        summed=torch.cat([by_place, behind])[rows.places_of_repeated].flatten(1),
     )
 
 
-def rows_of(lengths: Sequence[int], shared: int = 0) -> Rows:
-    """The rows of these *lengths* (shared tokens included), of which the first *shared* are one."""
-    longest = max(lengths)
-    places = torch.zeros(len(lengths), longest, dtype=torch.int64)
-    beginning = torch.arange(shared)
-    parts = [beginning]
-    next_token = shared
-    for number, length in enumerate(lengths):
-        places[number, :shared] = beginning
-        own = length - shared
-        places[number, shared:length] = torch.arange(next_token, next_token + own)
-        begin = number * longest + shared
-        parts.append(torch.arange(begin, begin + own))
-        next_token += own
-    return Rows(tuple(lengths), shared, places, torch.cat(parts))
+def rows_of(runs: Sequence[Sequence[Run]]) -> Rows:
+    """The rows of these *runs*, of which the last of each row are new tokens."""
+    lengths = [sum(end - begin for begin, end in row) for row in runs]
+    count, longest = len(runs), max(lengths)
+    places = torch.zeros(count, longest, dtype=torch.int64)
+    ends = []
+    for number, (row, length) in enumerate(zip(runs, lengths, strict=True)):
+        places[number, :length] = torch.cat([torch.arange(*run) for run in row])
+        begin, end = row[-1]
+        ends.append(torch.arange(length - (end - begin), length) + number * longest)
+    is_taken = torch.arange(longest) < torch.tensor(lengths)[:, None]
+    repeated, places_of_repeated = _repeated(places.flatten(), is_taken.flatten())
+    return Rows(
+        runs=tuple(tuple(row) for row in runs),
+        lengths=tuple(lengths),
+        places=places,
+        place_of=torch.cat(ends),
+        repeated=repeated,
+        places_of_repeated=places_of_repeated,
+    )
+
+
+def _repeated(places: torch.Tensor, is_taken: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens that are at several *places* (those that are taken), and where."""
+    taken = torch.nonzero(is_taken).flatten()
+    tokens = places[taken]
+    times = torch.bincount(tokens)
+    repeated = torch.nonzero(times > 1).flatten()
+    by_token = taken[torch.argsort(tokens, stable=True)]
+    first, times_repeated = (times.cumsum(0) - times)[repeated], times[repeated]
+    number = torch.arange(int(times.max()) if len(repeated) else 0)[:, None]
+    found = by_token[(first + number).clamp_(max=len(by_token) - 1)]
+    return repeated, torch.where(number < times_repeated, found, len(places))
 
 
 def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
@@ -133,42 +165,39 @@ def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
     return next((at for at in range(len(labels) - 1, 0, -1) if labels[at] != IGNORED), 1)
 
 
-def shared_tokens(batch: Sequence[Mapping[str, Sequence[int]]]) -> int:
-    """How many tokens all rows begin with, of which none and no direct successor is learned.
-
-    Their hidden states depend on nothing but themselves, so computing them once gives the same
-    loss and, summed over the rows, the same gradients.
-    """
-    if len(batch) < 2:
-        return 0
-    first = batch[0]["input_ids"]
-    # At least one token of each row is its own.
-    count = min(needed_tokens(row) for row in batch) - 1
-    for row in batch:
-        ids, labels = row["input_ids"], row["labels"]
-        at = 0
-        while at < count and ids[at] == first[at] and labels[at + 1] == IGNORED:
-            at += 1
-        count = at
-    return count
-
-
 def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
-    """A batch's rows one behind the other, what they begin with in common only once.
+    """A batch's rows one behind the other, what rows begin with in common only once.
+
+    The hidden state of a token depends on nothing but itself and those before it, so computing it
+    once for all rows that begin with them gives the same loss and, summed over these rows, the
+    same gradients. Tokens whose successor is learned are each row's own: it is not the same.
 
     ``input_ids``, ``labels`` and ``position_ids`` have the shape (1, tokens), and a label is the
     token that follows; ``learned`` are the positions of those that are learned, ``targets`` their
     labels; ``rows`` says which tokens see which, ``row_tokens`` how many the rows had.
     """
-    shared = shared_tokens(batch)
-    lengths = [needed_tokens(row) for row in batch]
-    ids = list(batch[0]["input_ids"][:shared])
-    labels = [IGNORED] * shared
-    positions = list(range(shared))
-    for row, length in zip(batch, lengths, strict=True):
-        ids.extend(row["input_ids"][shared:length])
-        labels.extend(row["labels"][shared + 1 : length + 1])
-        positions.extend(range(shared, length))
+    ids: list[int] = []
+    labels: list[int] = []
+    positions: list[int] = []
+    runs: list[list[Run]] = []
+    tokens: dict[tuple[int, int], int] = {}  # by the token before and its own id
+    for row in batch:
+        length, begin, token = needed_tokens(row), len(ids), -1
+        following = [*row["labels"][1 : length + 1], IGNORED][:length]
+        found: list[int] = []
+        for position, label in enumerate(following):
+            key = token, row["input_ids"][position]
+            if label == IGNORED and key in tokens:
+                token = tokens[key]
+                found.append(token)
+                continue
+            token = len(ids)
+            if label == IGNORED:
+                tokens[key] = token
+            ids.append(key[1])
+            labels.append(label)
+            positions.append(position)
+        runs.append([*_runs(found), (begin, len(ids))])
     filling = -len(ids) % _ROUNDED
     ids.extend([0] * filling)
     labels.extend([IGNORED] * filling)
@@ -180,6 +209,17 @@ def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]
     }
     inputs["learned"] = torch.nonzero(inputs["labels"][0] != IGNORED).flatten()
     inputs["targets"] = inputs["labels"][0].index_select(0, inputs["learned"])
-    inputs["rows"] = rows_of(lengths, shared)
+    inputs["rows"] = rows_of(runs)
     inputs["row_tokens"] = sum(len(row["input_ids"]) for row in batch)
     return inputs
+
+
+def _runs(numbers: Sequence[int]) -> list[Run]:
+    """Ascending *numbers* as runs of such as follow one another."""
+    found: list[Run] = []
+    for number in numbers:
+        if found and found[-1][1] == number:
+            found[-1] = found[-1][0], number + 1
+        else:
+            found.append((number, number + 1))
+    return found
