@@ -23,6 +23,7 @@ from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequest
 from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.threads import ThreadGovernor
+from phi3studio.worker.training.joined_adamw import JoinedAdamW
 
 if TYPE_CHECKING:
     from phi3studio.worker.training.fused import Fused
@@ -52,6 +53,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         self._fused = fused
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
+        self._joined: JoinedAdamW | None = None
         self._trained = look_at_trained_alone(self.model)
 
     def train(self, *args: Any, **options: Any) -> Any:
@@ -84,6 +86,17 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             loss = loss * world_size()
         return (loss, outputs) if return_outputs else loss
 
+    def create_optimizer(self, model: Any = None) -> Any:
+        """The trainer's; on a CPU all trained parameters are one for it."""
+        made = super().create_optimizer(model)
+        if self._is_alone_on_cpu and JoinedAdamW.can_be(made):
+            made = self.optimizer = self._joined = JoinedAdamW(made)
+        return made
+
+    @property
+    def _is_alone_on_cpu(self) -> bool:
+        return bool(self.args.device.type == "cpu") and world_size() == 1
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Nothing: nobody reads the sum, and taking it walks the whole model in every step."""
         return 0
@@ -91,9 +104,10 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     def _clip_grad_norm(self, model: Any) -> Any:
         """The norm over the trained parameters, which no other has a gradient beside."""
         most = self.args.max_grad_norm
-        if self.args.device.type != "cpu" or world_size() > 1:
+        if not self._is_alone_on_cpu:
             return self.accelerator.clip_grad_norm_(self._trained, most)
-        return clip_gradients(self._trained, most)
+        joined = self._joined.join_gradients() if self._joined else self._trained
+        return clip_gradients(joined, most)
 
 
 def clip_gradients(parameters: Sequence[torch.nn.Parameter], most: float) -> torch.Tensor:
