@@ -26,9 +26,9 @@ Run = tuple[int, int]
 class Rows:
     """The rows of a packed batch, in which tokens that rows begin with in common are only once.
 
-    *runs*: the tokens of each row, the last run of which are its own and all before are those of
-    rows before it. *lengths*: how many, which are those that its loss takes
-    (:func:`needed_tokens`). What fills the batch up stands behind the tokens of all rows.
+    *runs*: the tokens of each row; those of its last run are its own, which may be none, and the
+    others those of rows before it. *lengths*: how many these are, which are those that its loss
+    takes (:func:`needed_tokens`). What fills the batch up stands behind the tokens of all rows.
 
     *places* (rows, longest): for every place of the padded batch its token's number in the packed
     order (0 where a row has ended). *place_of* (tokens without filling,): the other way, in the
