@@ -227,10 +227,12 @@ def _score_reasons(
         else ""
     )
     more = " More held-out rows tell whether the loss is real." if chance else ""
+    # Never “loses 3.0 points; 3 are allowed”.
+    digits = next(n for n in range(1, 12) if round(lost, n) > limits.points_lost)
     return [
         Finding(
             code="fidelity.score",
-            text=f"The exported model loses {lost:.1f} points of {name} against the "
+            text=f"The exported model loses {lost:.{digits}f} points of {name} against the "
             f"{evidence.reference} model; {limits.points_lost:g} are allowed.{chance}",
             next=next_export(target) + more,
         )

@@ -152,6 +152,11 @@ def test_a_loss_above_the_limit_is_a_reason_with_the_next_thing_to_try() -> None
     assert bad.reasons[0].next.startswith("Set target.int4: quality")
 
 
+def test_a_loss_just_above_the_limit_is_not_said_to_be_the_limit() -> None:
+    bad = verdict(rows=132, scores=([1.0] * 122 + [0.0] * 10, [1.0] * 118 + [0.0] * 14))
+    assert "loses 3.03 points" in bad.reasons[0].text
+
+
 def test_a_loss_that_is_exactly_the_limit_passes() -> None:
     edge = verdict(scores=([1.0] * 900 + [0.0] * 100, [1.0] * 870 + [0.0] * 130))
     assert edge.points_lost == pytest.approx(3.0)
