@@ -79,8 +79,9 @@ class AdapterLine(QWidget):
         dialog.open()
 
     def _refuse(self, error: UserFacingError) -> None:
+        # Below what the draft starts from; it stays until that changes or another folder is chosen.
         self._shown = None
-        clear(self._notes)
+        self._draw()
         self.show()
         self._notes.addWidget(ErrorState(self._context.theme, error))
 
