@@ -124,36 +124,27 @@ def _head_places(rows: Rows, heads: int, kept: int, tokens: int) -> HeadPlaces:
 def rows_of(runs: Sequence[Sequence[Run]]) -> Rows:
     """The rows of these *runs*, of which the last of each row are new tokens."""
     lengths = [sum(end - begin for begin, end in row) for row in runs]
-    count, longest = len(runs), max(lengths)
-    places = torch.zeros(count, longest, dtype=torch.int64)
-    ends = []
+    longest = max(lengths)
+    places = torch.zeros(len(runs), longest, dtype=torch.int64)
     for number, (row, length) in enumerate(zip(runs, lengths, strict=True)):
         places[number, :length] = torch.cat([torch.arange(*run) for run in row])
-        begin, end = row[-1]
-        ends.append(torch.arange(length - (end - begin), length) + number * longest)
-    is_taken = torch.arange(longest) < torch.tensor(lengths)[:, None]
-    repeated, places_of_repeated = _repeated(places.flatten(), is_taken.flatten())
+    # The places of the first token, then those of the second, and so on; the rows in their order.
+    taken = torch.nonzero((torch.arange(longest) < torch.tensor(lengths)[:, None]).flatten())[:, 0]
+    tokens = places.flatten()[taken]
+    by_token = taken[torch.argsort(tokens, stable=True)]
+    times = torch.bincount(tokens)
+    first = times.cumsum(0) - times
+    repeated = torch.nonzero(times > 1).flatten()
+    number_of = torch.arange(int(times.max()))[:, None]
+    at = (first[repeated] + number_of).clamp_(max=len(by_token) - 1)
     return Rows(
         runs=tuple(tuple(row) for row in runs),
         lengths=tuple(lengths),
         places=places,
-        place_of=torch.cat(ends),
+        place_of=by_token[first],
         repeated=repeated,
-        places_of_repeated=places_of_repeated,
+        places_of_repeated=torch.where(number_of < times[repeated], by_token[at], places.numel()),
     )
-
-
-def _repeated(places: torch.Tensor, is_taken: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The tokens that are at several *places* (those that are taken), and where."""
-    taken = torch.nonzero(is_taken).flatten()
-    tokens = places[taken]
-    times = torch.bincount(tokens)
-    repeated = torch.nonzero(times > 1).flatten()
-    by_token = taken[torch.argsort(tokens, stable=True)]
-    first, times_repeated = (times.cumsum(0) - times)[repeated], times[repeated]
-    number = torch.arange(int(times.max()) if len(repeated) else 0)[:, None]
-    found = by_token[(first + number).clamp_(max=len(by_token) - 1)]
-    return repeated, torch.where(number < times_repeated, found, len(places))
 
 
 def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
