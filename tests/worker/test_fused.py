@@ -225,12 +225,15 @@ def test_without_the_adapter_the_fused_model_is_the_base(tiny_phi3: Path) -> Non
         assert not torch.allclose(base, fused(ids).logits, atol=1e-4)
 
 
+@pytest.mark.skipif(
+    not can_lay_out([torch.empty(8, 8, dtype=torch.bfloat16)]),
+    reason="this processor multiplies no bfloat16, so no matrix is laid out",
+)
 @pytest.mark.parametrize("tokens", [8, 37, 208, 1000])
 def test_a_matrix_in_the_layout_of_the_products_gives_the_same(tokens: int) -> None:
     torch.manual_seed(5)
     weight, bias = torch.randn(96, 160).bfloat16(), torch.randn(96).bfloat16()
     x, dy = torch.randn(tokens, 160).bfloat16(), torch.randn(tokens, 96).bfloat16()
-    assert can_lay_out([weight])
     laid, plain = Frozen(weight, laid_out=True), Frozen(weight)
     torch.testing.assert_close(laid.ahead(x, bias), plain.ahead(x, bias))
     torch.testing.assert_close(laid.back(dy), plain.back(dy))
@@ -240,7 +243,8 @@ def test_a_matrix_in_the_layout_of_the_products_gives_the_same(tokens: int) -> N
 def test_only_small_16_bit_models_are_laid_out_again() -> None:
     small = torch.empty(64, 64, dtype=torch.bfloat16)
     huge = torch.empty(20_000, 20_000, dtype=torch.bfloat16, device="meta")
-    assert can_lay_out([small])
+    # Where the processor multiplies bfloat16 itself; elsewhere the layout would gain nothing.
+    assert can_lay_out([small]) == torch.ops.mkldnn._is_mkldnn_bf16_supported()
     assert not can_lay_out([small, huge])
     assert not can_lay_out([small.float()])
     assert not can_lay_out([])
