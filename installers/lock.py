@@ -31,7 +31,7 @@ if __package__ in (None, ""):
 import requests
 from packaging.requirements import Requirement
 
-from phi3studio.domain.runtime_pack import GENERATION, PackFacts
+from phi3studio.runtime_pack.pack_files import GENERATION, PackFacts
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "installers" / "locks"

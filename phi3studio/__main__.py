@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from phi3studio.runs import frozen
+from phi3studio.app import frozen
 
 
 def main() -> int:
@@ -29,14 +29,12 @@ def main() -> int:
     if first == "worker":
         return _worker(arguments[1:])
     if first == "service":
-        from phi3studio.worker import service
+        from phi3studio.worker import serving
 
-        service.main(arguments[1])
+        serving.main(arguments[1])
         return 0
     if first == "gui":
         return _gui(arguments[1:])
-    if first == "screenshots":
-        return _screenshots(arguments[1:])
     from phi3studio.cli import main as cli
 
     return cli(arguments)
@@ -49,30 +47,14 @@ def _gui(arguments: list[str]) -> int:
         from phi3studio.gui import display
 
         display.check()
-        from phi3studio.gui import app
+        from phi3studio.gui import start
 
-        return int(app.main(arguments))
+        return int(start.main(arguments))
     except UserFacingError as exc:
         from phi3studio.cli.output import print_error
 
         print_error(exc, as_json=False)
         return exc.exit_code
-
-
-def _screenshots(arguments: list[str]) -> int:
-    if len(arguments) == 3 and arguments[0] == "--draw":
-        from phi3studio.gui import screenshots
-
-        screenshots.draw(arguments[1], arguments[2])
-        return 0
-    if len(arguments) != 2 or arguments[0] != "--out":
-        print("usage: phi3studio screenshots --out DIR", file=sys.stderr)
-        return 2
-    from phi3studio.gui import screenshots
-
-    for picture in screenshots.render(Path(arguments[1])):
-        print(picture)
-    return 0
 
 
 def _worker(arguments: list[str]) -> int:
@@ -81,7 +63,7 @@ def _worker(arguments: list[str]) -> int:
 
         return supervise(Path(arguments[1]))
     if len(arguments) in (2, 3) and arguments[0] == "attempt":
-        from phi3studio.worker.process.main import run_worker
+        from phi3studio.worker.attempt_main import run_worker
 
         code = run_worker(Path(arguments[1]), killed=arguments[2:] == ["--killed"])
         sys.stdout.flush()

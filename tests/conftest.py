@@ -18,9 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.worker.running import completed, tiny_recipe, wait_for_event, write_rows
 
@@ -59,7 +60,7 @@ def no_process_left() -> Iterator[None]:
         launch.reap()
         time.sleep(0.05)
     shown = [_command(child) for child in left]
-    launch.end(left)
+    end_processes(left)
     assert not left, f"left behind: {shown}"
 
 
@@ -98,7 +99,7 @@ def end_workers(home: Home) -> None:
     for run in left:
         worker = run.worker()
         if worker is not None:
-            launch.end(launch.process_tree(worker))
+            end_processes(process_tree(worker))
     launch.reap()
     assert not left, f"still running: {[run.name for run in left]}"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from phi3studio.domain.runtime_pack import GENERATION, PackFacts
+from phi3studio.runtime_pack.pack_files import GENERATION, PackFacts
 
 PYTHON = ".".join(map(str, sys.version_info[:2]))
 BLOB = 1_200_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installers.tools import run
-from phi3studio.runs.allocator import LIBRARY
+from phi3studio.app.allocator import LIBRARY
 
 # What Qt loads to show a window and its wheel does not bring: the bundle takes it from the system
 # that it is built on. With Debian's package of each.

@@ -115,6 +115,6 @@ def version4(version: str) -> str:
 
 def homepage() -> str:
     """The project's page, from the one place that names it."""
-    from phi3studio.domain.release import REPOSITORY
+    from phi3studio.app.release import REPOSITORY
 
     return REPOSITORY

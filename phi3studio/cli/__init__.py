@@ -8,6 +8,6 @@ def main(arguments: list[str]) -> int:
 
     Errors meant for the user become one message without a traceback, or one JSON document.
     """
-    from phi3studio.cli.app import run
+    from phi3studio.cli.command_line import run
 
     return run(arguments)

@@ -56,8 +56,8 @@ def draft_recipe(
 
 async def _look(path: Path) -> Any:
     from phi3studio.domain.dataset import Source
-    from phi3studio.services.client import Service
-    from phi3studio.services.inspector import Inspector
+    from phi3studio.services.connection import Service
+    from phi3studio.services.inspector_client import Inspector
 
     async with Service.start("inspector") as service:
         return await Inspector(service).look(Source(source=str(path)))

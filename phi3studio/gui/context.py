@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from phi3studio.app.paths import Home
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 
 

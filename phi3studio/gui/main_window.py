@@ -14,12 +14,12 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level
-from phi3studio.gui.widgets.page import COMPACT_BELOW, Page
+from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, Room
 
 if TYPE_CHECKING:
-    from phi3studio.gui.home.model import RunsModel
-    from phi3studio.gui.rooms import Rooms
+    from phi3studio.gui.page_set import Rooms
+    from phi3studio.gui.pages.home.runs_model import RunsModel
     from phi3studio.runs.store import RunFolder
 
 _SHORTCUTS = ("home", "new", "chat", "compare", "queue", "models")

@@ -10,13 +10,13 @@ import qasync
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QProgressBar, QVBoxLayout
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, UserFacingError
-from phi3studio.gui import words
+from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, label
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs import relocate
-from phi3studio.runs.paths import Home
 
 _TELL_EVERY_S = 0.1
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from phi3studio.runs.files import read_object, write_json
+from phi3studio.app.files import read_object, write_json
 
 VERSION = 1
 _ALLOWED: dict[str, tuple[str, ...]] = {

@@ -6,7 +6,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, replace
 
-from phi3studio.runs.files import write_json
+from phi3studio.app.files import write_json
 from phi3studio.runs.store import RunFolder
 
 _VERSION = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.recovery import in_force
-from phi3studio.runs.files import write_json
 from phi3studio.runs.store import RunFolder, RunStore
 
 START = "start"

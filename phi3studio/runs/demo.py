@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phi3studio.app.paths import resources
 from phi3studio.domain.recipe import (
     Data,
     Method,
@@ -12,7 +13,6 @@ from phi3studio.domain.recipe import (
     Template,
     Training,
 )
-from phi3studio.runs.paths import resources
 
 QUICK_STEPS = 12
 

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import psutil
 
+from phi3studio.app import allocator
+from phi3studio.app.files import write_json
+from phi3studio.app.paths import user_home
+from phi3studio.app.process_tree import end_processes, process_tree
+from phi3studio.app.program import program as program
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.run import RunState
-from phi3studio.runs import allocator
-from phi3studio.runs.files import write_json
-from phi3studio.runs.paths import user_home
-from phi3studio.runs.program import program as program
-from phi3studio.runs.runtime_pack_use import runtime_for
 from phi3studio.runs.store import RunFolder
+from phi3studio.runtime_pack.use import runtime_for
 
 RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "cancelled"})
 
@@ -159,33 +160,8 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     tree = process_tree(worker)
     with contextlib.suppress(psutil.TimeoutExpired):
         worker.wait(grace_s)
-    end(tree)
+    end_processes(tree)
     reap()
-
-
-def process_tree(process: psutil.Process) -> list[psutil.Process]:
-    """The process and all its descendants."""
-    with contextlib.suppress(psutil.Error):
-        return [process, *process.children(recursive=True)]
-    return [process]
-
-
-def end(processes: list[psutil.Process]) -> None:
-    """End every process of the list that still lives, by force."""
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    limit = time.monotonic() + 2
-    while any(map(_lives, processes)) and time.monotonic() < limit:
-        time.sleep(0.02)
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Whether it can still do anything: a zombie only waits to be collected by its parent."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
 
 
 def resume(run: RunFolder) -> int:

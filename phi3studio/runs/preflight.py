@@ -5,15 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from phi3studio.app.azure_sdk import has_azure, no_azure
+from phi3studio.app.paths import Home
+from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.estimate import ModelSize, disk_needed
-from phi3studio.domain.models import is_hub_id
+from phi3studio.domain.estimation.estimate import ModelSize, disk_needed
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.targets import check_target
-from phi3studio.runs.azure_sdk import has_azure, no_azure
-from phi3studio.runs.model_folder import weight_bytes
-from phi3studio.runs.models import ModelStore, check_model_folder
-from phi3studio.runs.paths import Home
+from phi3studio.models.model_folder import weight_bytes
+from phi3studio.models.model_store import ModelStore, check_model_folder
 
 # Bytes a parameter that model files usually take (bfloat16); only for a first look at the disk.
 _USUAL_BYTES = 2

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import psutil
 
+from phi3studio.app.files import write_json
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.events import Event, parse_event
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.run import RunState, RunView, fold
-from phi3studio.runs.files import write_json
-from phi3studio.runs.paths import Home
 
 # A finished run's last events (metrics, artifacts, finished) fit in here many times over; the
 # head holds the first attempt's start. What lies between is progress, which lists do not show.

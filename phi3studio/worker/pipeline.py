@@ -12,7 +12,7 @@ import shutil
 from types import ModuleType
 
 from phi3studio.domain.events import Stage, StageDone, StageName
-from phi3studio.worker.estimates import estimate_attempt
+from phi3studio.worker.estimating.known_facts import estimate_attempt
 from phi3studio.worker.process.control import stopwatch
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify
 from phi3studio.worker.stages.attempt import Attempt

@@ -20,10 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import Progress
 from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Template, Training
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.benchmarks.training import rows, write
 from tests.worker.running import completed

@@ -44,9 +44,9 @@ def held_out_loss(setting: Setting, adapter: Path) -> float:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from phi3studio.worker.data.tokenise import Encoder, Rendered, Segment
+    from phi3studio.worker.data.preparing.tokenise import Encoder, Rendered, Segment
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
     from tests.benchmarks.training import SAMPLES
 
     base = AutoModelForCausalLM.from_pretrained(setting.model, dtype=torch.float32)
@@ -79,7 +79,7 @@ def matrix_share(setting: Setting, times: Times) -> float:
 
     import torch
 
-    from phi3studio.worker.estimates import model_size
+    from phi3studio.worker.estimating.known_facts import model_size
     from phi3studio.worker.models import model_facts
     from phi3studio.worker.process.hardware import _matmul_flops
 

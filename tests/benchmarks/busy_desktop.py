@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import Progress
 from phi3studio.domain.recipe import Data, Model, Recipe, Split, Template, Training
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.process.threads import usable_cores
 from tests.benchmarks.training import rows, write

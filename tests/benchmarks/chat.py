@@ -36,13 +36,13 @@ import numpy as np
 
 from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.sampling import Sampling
-from phi3studio.services.chat import Chat
-from phi3studio.services.client import Service
+from phi3studio.services.chat_client import Chat
+from phi3studio.services.connection import Service
 from phi3studio.worker.chat.conversations import Conversation, Voice
-from phi3studio.worker.chat.genai import GenaiModel
 from phi3studio.worker.chat.turns import Turns
+from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.process.threads import usable_cores
-from phi3studio.worker.service import Cancel
+from phi3studio.worker.serving import Cancel
 
 DECODE_BAR, TURN_BAR, STOP_BAR_S, LLAMA_BAR = 0.97, 1.3, 0.1, 1.0
 ROOT = Path(__file__).resolve().parents[2]

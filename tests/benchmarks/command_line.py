@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from phi3studio.app.files import write_json
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import (
     STAGES,
     Answer,
@@ -32,8 +34,6 @@ from phi3studio.domain.events import (
     Started,
 )
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.files import write_json
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder
 
 BAR_S = 0.5

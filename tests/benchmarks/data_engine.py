@@ -78,9 +78,9 @@ def encode_only(model: str, data: str) -> dict[str, Any]:
 def whole_check(model: str, data: str) -> dict[str, Any]:
     """The check as the service runs it; peak memory of this process in MB."""
     from phi3studio.domain.recipe import Data
-    from phi3studio.worker.data.check import check
-    from phi3studio.worker.data.tokenise import Encoder
-    from phi3studio.worker.inspect import load_tokenizer
+    from phi3studio.worker.data.checking.check_data import check
+    from phi3studio.worker.data.preparing.tokenise import Encoder
+    from phi3studio.worker.inspector_service import load_tokenizer
 
     encoder = Encoder(load_tokenizer(Path(model)))
     section = Data.model_validate({"source": data, "template": TEMPLATE})
@@ -106,8 +106,8 @@ def whole_check(model: str, data: str) -> dict[str, Any]:
 def whole_prepare(model: str, data: str) -> dict[str, Any]:
     """What a run does: two passes and the snapshot."""
     from phi3studio.domain.recipe import parse_recipe
-    from phi3studio.worker.data.prepare import prepare
-    from phi3studio.worker.inspect import load_tokenizer
+    from phi3studio.worker.data.preparing.prepare_examples import prepare
+    from phi3studio.worker.inspector_service import load_tokenizer
 
     tokenizer = load_tokenizer(Path(model))
     recipe = parse_recipe({"data": {"source": data, "template": TEMPLATE}})
@@ -126,8 +126,8 @@ async def responses(model: str, data: str) -> dict[str, Any]:
     """How long the service lets a user wait, in seconds."""
     from phi3studio.domain.dataset import Source
     from phi3studio.domain.recipe import Recipe, parse_recipe
-    from phi3studio.services.client import Service
-    from phi3studio.services.inspector import Inspector
+    from phi3studio.services.connection import Service
+    from phi3studio.services.inspector_client import Inspector
 
     def recipe(prompt: str) -> Recipe:
         template = {"prompt": prompt, "completion": "{label}"}

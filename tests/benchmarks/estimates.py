@@ -21,11 +21,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from phi3studio.cli.estimate_commands import _asked
+from phi3studio.app.paths import user_home
+from phi3studio.cli.commands.estimate_commands import _asked
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
-from phi3studio.runs.paths import user_home
-from phi3studio.runs.recipes import read_recipe
+from phi3studio.runs.recipe_files import read_recipe
 from phi3studio.runs.store import RunStore
 from tests.benchmarks.large_model import child
 from tests.full_size import SHAPES

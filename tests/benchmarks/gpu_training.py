@@ -207,7 +207,7 @@ def measure_trainer(steps: int, profile: bool) -> dict[str, Any]:
     from transformers import TrainerCallback, TrainingArguments
 
     from phi3studio.worker.training.fused import collate_fused, fuse
-    from phi3studio.worker.training.train import PackedTrainer
+    from phi3studio.worker.training.trainer import PackedTrainer
 
     class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __init__(self, count: int) -> None:
@@ -284,7 +284,7 @@ def check() -> dict[str, float]:
     import torch
 
     from phi3studio.worker.training.fused import fuse
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     inputs = next(batches(packed=True, seed=2))
 

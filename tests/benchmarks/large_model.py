@@ -85,8 +85,8 @@ class Watch:
 
 def run_all(model: Path, home: Path, steps: int, int4: str, merged: Path | None = None) -> Any:
     """The run's folder after a whole run; its merged model is kept in the folder *merged*."""
+    from phi3studio.app.paths import Home
     from phi3studio.runs import launch
-    from phi3studio.runs.paths import Home
     from phi3studio.runs.store import RunStore
     from tests.worker.running import tiny_recipe, write_rows
 
@@ -124,7 +124,7 @@ def run_all(model: Path, home: Path, steps: int, int4: str, merged: Path | None 
 
 def answer(folder: Path) -> None:
     """Stream one answer; prints tokens, seconds and peak memory as JSON."""
-    from phi3studio.worker.chat.genai import GenaiModel
+    from phi3studio.worker.genai.genai import GenaiModel
 
     began = time.monotonic()
     model = GenaiModel(folder, threads=os.cpu_count() or 1)
@@ -142,8 +142,8 @@ def plain(folder: Path) -> None:
     """Seconds of the plain path (ModelBuilder alone, k_quant_mixed) on a small model, as JSON."""
     from phi3studio.domain.recipe import Recipe
     from phi3studio.worker.models import model_facts
-    from phi3studio.worker.olive import config as oc
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive import workflow_config as oc
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     recipe = Recipe.model_validate({"steps": ["quantise"], "model": {"source": str(folder)}})
     parameters = model_facts(folder).parameters
@@ -169,8 +169,8 @@ def texts(merged: Path, shape: str) -> dict[int, list[int]]:
 
 def export(merged: Path, output: Path) -> None:
     """Export the merged model in float32 to *output*, the way of a run."""
-    from phi3studio.worker.olive import config as oc
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive import workflow_config as oc
+    from phi3studio.worker.olive.run_workflow import run_workflow
     from tests.worker.running import tiny_recipe
 
     recipe = tiny_recipe(merged, merged / "no-data", quantisation="fp32")
@@ -207,7 +207,7 @@ def reference(merged: Path, shape: str, dtype: str, output: Path) -> None:
 
 def exported(model: Path, merged: Path, shape: str, output: Path) -> None:
     """Write the exported model's logits in onnxruntime-genai to the folder *output*."""
-    from phi3studio.worker.chat.genai import GenaiModel
+    from phi3studio.worker.genai.genai import GenaiModel
     from phi3studio.worker.process.threads import usable_cores
 
     output.mkdir()

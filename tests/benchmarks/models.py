@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from phi3studio.runs.hub_cache import HubCache
+from phi3studio.models.hub_cache import HubCache
 from phi3studio.worker.models.download import Download
 from phi3studio.worker.models.hub import Hub
 from phi3studio.worker.models.transfer import Patience

@@ -85,13 +85,13 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     Returns the adapter.
     """
     from phi3studio.runs.store import RunFolder
-    from phi3studio.worker.olive import config as oc
-    from phi3studio.worker.olive import passes
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive import project_passes
+    from phi3studio.worker.olive import workflow_config as oc
+    from phi3studio.worker.olive.run_workflow import run_workflow
     from phi3studio.worker.process.control import Control, MemoryMeter
     from phi3studio.worker.process.emit import Emitter
     from phi3studio.worker.process.threads import ThreadGovernor
-    from phi3studio.worker.training import train
+    from phi3studio.worker.training import trainer
     from phi3studio.worker.training.fused import attach
 
     folder = setting.scratch / f"ours-{turn}"
@@ -115,7 +115,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
         def look(self) -> int:
             return self.threads
 
-    callback = train.RunCallback(
+    callback = trainer.RunCallback(
         Emitter(run), Control(run, lambda: None), MemoryMeter(), Fixed(), interval_s=1e9
     )
     collate = attach.collate_rows
@@ -126,10 +126,10 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
 
     attach.collate_rows = recording
     try:
-        hooks = passes.PassHooks(
+        hooks = project_passes.PassHooks(
             callbacks=[callback, step_timer(times)()], on_tokens=callback.count_tokens
         )
-        with passes.pass_hooks(hooks):
+        with project_passes.pass_hooks(hooks):
             made = run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
         return made.adapter
     finally:
@@ -298,7 +298,7 @@ def prepare_setting(arguments: argparse.Namespace, scratch: Path) -> Setting:
     from transformers import AutoTokenizer
 
     from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Template, Training
-    from phi3studio.worker.data.prepare import prepare
+    from phi3studio.worker.data.preparing.prepare_examples import prepare
     from phi3studio.worker.models import model_facts, resolve_model
 
     model = resolve_model(arguments.model, print)

@@ -170,8 +170,8 @@ def run(code: str, home: Path) -> list[str]:
 
 def many_runs(home: Path, count: int) -> None:
     """*count* finished runs with 500 progress events each."""
-    from phi3studio.gui.showcase import course, write_run
     from phi3studio.runs.demo import demo_recipe
+    from tests.showcase.runs import course, write_run
 
     recipe = demo_recipe()
     complete = list(course(steps=500))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.runs.paths import Home
+from phi3studio.app.paths import Home
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.runs.paths import Home
+from phi3studio.app.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.cli.conftest import Said, say
 from tests.worker.running import write_rows

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from phi3studio import __version__
+from phi3studio.app.paths import Home
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.runs.paths import Home
-from phi3studio.runs.recipes import write_recipe
+from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.cli.conftest import Studio, command
 from tests.worker.running import (

@@ -14,11 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import process_tree
 from phi3studio.domain.events import Notice, Started
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
-from phi3studio.runs.runtime_pack_place import PackPlace, pack_source
 from phi3studio.runs.store import RunStore
+from phi3studio.runtime_pack.place import PackPlace, pack_source
 from tests.cli.conftest import Studio, command
 from tests.package_index import PackageIndex, library, make_wheel, write_lock
 from tests.worker.running import completed, tiny_recipe, wait_for_event, write_rows
@@ -115,7 +116,7 @@ def test_a_run_is_trained_by_the_packs_python(
     wait_for_event(run, lambda event: event.payload.type == "started")
     worker = run.worker()
     assert worker is not None
-    pythons = {process.cmdline()[0] for process in launch.process_tree(worker)}
+    pythons = {process.cmdline()[0] for process in process_tree(worker)}
     assert pythons == {str(place(home).python)}
     completed(run)
     notices = [e.payload.code for e in run.events() if isinstance(e.payload, Notice)]

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from phi3studio.cli.live import LiveView
+from phi3studio.cli.live_progress import LiveView
 from phi3studio.cli.output import duration, percent, print_error, print_json, size
-from phi3studio.cli.state import age, run_document, run_lines
+from phi3studio.cli.run_state import age, run_document, run_lines
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import (
     AnyPayload,

@@ -18,7 +18,7 @@ import openai
 import psutil
 import pytest
 
-from phi3studio.runs.paths import Home
+from phi3studio.app.paths import Home
 from phi3studio.runs.store import RunFolder
 from tests.cli.conftest import command
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.services.chat import Chat, Figures
-from phi3studio.services.client import Service
+from phi3studio.services.chat_client import Chat, Figures
+from phi3studio.services.connection import Service
 from tests.conftest import end_workers
 from tests.worker.running import SAMPLES, write_rows
 
@@ -51,7 +51,7 @@ def run(starter: Home, quick) -> RunFolder:
 
 
 def test_the_starter_is_a_whole_model_that_answers(starter) -> None:
-    from phi3studio.runs.models import check_model_folder
+    from phi3studio.models.model_store import check_model_folder
 
     folder = starter.models / "starter"
     check_model_folder(folder)

@@ -15,13 +15,13 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from phi3studio import __version__
-from phi3studio.gui.about.dialog import AboutDialog
+from phi3studio.app import about
+from phi3studio.app.paths import Home
+from phi3studio.app.settings import read_settings
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.settings.page import SettingsPage
+from phi3studio.gui.pages.settings.about_dialog import AboutDialog
+from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.runs import about
-from phi3studio.runs.paths import Home
-from phi3studio.runs.settings import read_settings
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]

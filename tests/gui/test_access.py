@@ -21,18 +21,18 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from phi3studio.domain.flow import PAGES, visit
-from phi3studio.domain.flow_steps import without_data
-from phi3studio.gui.chat.base_model import Base
-from phi3studio.gui.chat.page import ChatPage
-from phi3studio.gui.chat.transcript import Ask
-from phi3studio.gui.compare_page import ComparePage
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.target_page import TargetPage
-from phi3studio.gui.wizard.tuning_page import TuningPage
+from phi3studio.gui.pages.chat.chat_page import ChatPage
+from phi3studio.gui.pages.chat.transcript import Ask
+from phi3studio.gui.pages.chat.untuned_base import Base
+from phi3studio.gui.pages.compare_page import ComparePage
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.tuning_page import TuningPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.runs.store import RunFolder
+from phi3studio.wizard.flow import PAGES, visit
+from phi3studio.wizard.optional_steps import without_data
 from tests.gui.conftest import SAMPLE, spin
 
 Make = Callable[..., MainWindow]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.gui.context import Context
 from phi3studio.gui.crash import KEPT, CrashDialog, CrashWatch, report_of
 from phi3studio.gui.preferences import Preferences, PreferencesFile
-from phi3studio.gui.single import SingleInstance
-from phi3studio.runs.paths import Home
+from phi3studio.gui.single_instance import SingleInstance
 
 
 def test_a_second_start_calls_the_first_and_ends(qtbot: QtBot, tmp_path: Path) -> None:
@@ -31,7 +31,7 @@ def test_a_socket_left_by_a_crash_is_taken_over(tmp_path: Path, qtbot: QtBot) ->
     code = (
         "import os, sys; from pathlib import Path\n"
         "from PySide6.QtCore import QCoreApplication\n"
-        "from phi3studio.gui.single import SingleInstance\n"
+        "from phi3studio.gui.single_instance import SingleInstance\n"
         "app = QCoreApplication([])\n"
         "one = SingleInstance(Path(sys.argv[1])); assert one.first()\n"
         "os._exit(1)\n"

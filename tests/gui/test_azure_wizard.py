@@ -19,29 +19,29 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.release import REPOSITORY
 from phi3studio.domain.events import Finished, Notice, Started
-from phi3studio.domain.flow import parse_draft, with_model
-from phi3studio.domain.release import REPOSITORY
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Services
-from phi3studio.gui.run.page import RunPage
-from phi3studio.gui.showcase import write_run
-from phi3studio.gui.showcase_azure import write_cloud_runs
+from phi3studio.gui.page_set import Services
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.wizard.azure import azure_card
+from phi3studio.gui.pages.wizard.azure.azure_card import AzureCard
+from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.model_page import ModelPage
+from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.wizard import azure_card
-from phi3studio.gui.wizard.azure_card import AzureCard
-from phi3studio.gui.wizard.azure_desk import AzureDesk
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.model_page import ModelPage
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.review_page import ReviewPage
-from phi3studio.gui.wizard.target_page import TargetPage
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import KnownJob
+from phi3studio.wizard.flow import parse_draft, with_model
 from tests.gui.conftest import SAMPLE
 from tests.gui.test_access import check, tab_through
 from tests.gui.test_home import button
+from tests.showcase.azure import write_cloud_runs
+from tests.showcase.runs import write_run
 from tests.worker import azure_standin as az
 from tests.worker.azure_standin import AzureStandIn
 from tests.worker.running import story

@@ -13,17 +13,23 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.sampling import Sampling
-from phi3studio.gui.chat.page import ChatPage
-from phi3studio.gui.chat.transcript import Ask, Transcript, Turn, to_json_lines, to_markdown
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Services
-from phi3studio.gui.showcase_chat import RecordedChat
-from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.page_set import Services
+from phi3studio.gui.pages.chat.chat_page import ChatPage
+from phi3studio.gui.pages.chat.transcript import (
+    Ask,
+    Transcript,
+    Turn,
+    to_json_lines,
+    to_markdown,
+)
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs.store import RunFolder
-from phi3studio.services.chat import Figures, LoadedModel
+from phi3studio.services.chat_client import Figures, LoadedModel
 from tests.gui.conftest import no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
+from tests.showcase.chat import RecordedChat
+from tests.showcase.inspector import RecordedInspector
 
 Make = Callable[..., MainWindow]
 

@@ -11,14 +11,14 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from phi3studio.gui.chat.column import ModelColumn
-from phi3studio.gui.chat.page import ChatPage
+from phi3studio.app.paths import Home
 from phi3studio.gui.context import Context
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.chat.chat_page import ChatPage
+from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests import tiny_models
 from tests.gui.conftest import spin
@@ -50,7 +50,7 @@ def chat(make_window: Make, helpers: Helpers) -> ChatPage:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run of a tiny model that knows JSON's signs; its export keeps two adapters apart."""
-    from phi3studio.worker.exporting.apart import attach_adapter
+    from phi3studio.worker.genai.separate_adapters import attach_adapter
 
     root = tmp_path_factory.mktemp("apart")
     store = RunStore(Home(root / "home"))

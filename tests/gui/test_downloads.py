@@ -11,17 +11,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.download_log import DownloadLog
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch_bar import FetchButtons, FetchProgress
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.models_page import ModelsPage
-from phi3studio.gui.settings.page import SettingsPage
+from phi3studio.gui.pages.models_page import ModelsPage
+from phi3studio.gui.pages.settings.settings_page import SettingsPage
+from phi3studio.gui.pages.wizard.model_page import ModelPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.wizard.model_page import ModelPage
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.runs.downloads import DownloadLog
-from phi3studio.runs.models import ModelStore, catalogue
+from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.models.model_store import ModelStore, catalogue
 from tests.gui.conftest import spin
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.test_models_download import model_files

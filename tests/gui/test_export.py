@@ -11,13 +11,13 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.gui.context import Context
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.export import ExportArea, ExportQuestion, Wish
-from phi3studio.gui.run.page import RunPage
+from phi3studio.gui.pages.run.export_dialog import ExportArea, ExportQuestion, Wish
+from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder
 from tests.conftest import Pair
 from tests.gui.conftest import spin

@@ -16,17 +16,18 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.events import StageName
-from phi3studio.gui.chat.base_model import Base, BaseColumn
-from phi3studio.gui.chat.page import ChatPage
-from phi3studio.gui.chat.transcript import Ask
 from phi3studio.gui.context import Context
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.page import RunPage
+from phi3studio.gui.pages.chat.chat_page import ChatPage
+from phi3studio.gui.pages.chat.transcript import Ask
+from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn
+from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import Pair
 from tests.gui.conftest import spin
@@ -115,7 +116,7 @@ def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
     qtbot.waitUntil(lambda: page._progress.title.text().startswith("Step"), timeout=LONG)
     worker = run.worker()
     assert worker is not None
-    launch.end(launch.process_tree(worker))
+    end_processes(process_tree(worker))
     ended(run, qtbot)
     qtbot.waitUntil(
         lambda: any("ended without a word" in f.text.text() for f in page.findChildren(Finding)),

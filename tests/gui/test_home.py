@@ -13,18 +13,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import Event, Finished, Progress, Started
-from phi3studio.gui.compare_page import ComparePage
-from phi3studio.gui.home.model import EntryRole
-from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.models_page import ModelsPage
-from phi3studio.gui.run.page import RunPage
-from phi3studio.gui.showcase import course, write_run
+from phi3studio.gui.pages.compare_page import ComparePage
+from phi3studio.gui.pages.home.home_page import HomePage
+from phi3studio.gui.pages.home.runs_model import EntryRole
+from phi3studio.gui.pages.models_page import ModelsPage
+from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder
+from tests.showcase.runs import course, write_run
 
 Make = Callable[..., MainWindow]
 

@@ -9,17 +9,17 @@ import pytest
 from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.recipe import Recipe
-from phi3studio.gui.compare_page import ComparePage
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.page import RunPage
-from phi3studio.gui.showcase import course, write_run
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.page import WizardPage
+from phi3studio.gui.pages.compare_page import ComparePage
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE
+from tests.showcase.runs import course, write_run
 
 Make = Callable[..., MainWindow]
 STEPS = 30_000

@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Rooms, Services
-from phi3studio.gui.single import SingleInstance
+from phi3studio.gui.page_set import Rooms, Services
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.gui.single_instance import SingleInstance
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.runs.recipes import SUFFIX, read_recipe, write_recipe
+from phi3studio.runs.recipe_files import SUFFIX, read_recipe, write_recipe
 from tests.gui.conftest import SAMPLE
 from tests.worker.running import tiny_recipe
 

@@ -12,18 +12,18 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from phi3studio.domain.flow import PAGES, with_model
-from phi3studio.gui.chat.page import ChatPage
 from phi3studio.gui.context import Context
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.page import RunPage
+from phi3studio.gui.pages.chat.chat_page import ChatPage
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
+from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.estimate_card import EstimateCard
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.review_page import ReviewPage
 from phi3studio.runs import launch
+from phi3studio.wizard.flow import PAGES, with_model
 from tests.gui.conftest import SAMPLE, spin
 from tests.gui.test_home import button
 

@@ -14,17 +14,17 @@ from pytestqt.qtbot import QtBot
 from phi3studio.domain.dataset import RowPage, Source
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Services
-from phi3studio.gui.showcase_chat import RecordedChat
-from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.page_set import Services
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.rows_pager import RowsPager
 from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config, spin
 from tests.gui.test_home import button
+from tests.showcase.chat import RecordedChat
+from tests.showcase.inspector import RecordedInspector
 
 Make = Callable[..., MainWindow]
 

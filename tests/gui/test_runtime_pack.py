@@ -11,13 +11,13 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.settings.page import SettingsPage
-from phi3studio.gui.settings.runtime_card import RuntimeCard
+from phi3studio.gui.pages.settings.runtime_card import RuntimeCard
+from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Finding, label
-from phi3studio.runs.paths import Home
-from phi3studio.runs.runtime_pack_place import PackPlace, pack_source
+from phi3studio.runtime_pack.place import PackPlace, pack_source
 from tests.gui.test_home import button
 from tests.package_index import PackageIndex, library, write_lock
 

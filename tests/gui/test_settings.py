@@ -14,17 +14,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home, default_home, user_home
+from phi3studio.app.settings import read_settings
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Rooms
-from phi3studio.gui.settings.computing_card import ComputingCard
-from phi3studio.gui.settings.folders_card import FoldersCard
-from phi3studio.gui.settings.page import SettingsPage
+from phi3studio.gui.page_set import Rooms
+from phi3studio.gui.pages.settings.computing_card import ComputingCard
+from phi3studio.gui.pages.settings.folders_card import FoldersCard
+from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs import relocate
-from phi3studio.runs.paths import Home, default_home, user_home
-from phi3studio.runs.settings import read_settings
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
@@ -137,7 +137,7 @@ def start(tmp_path: Path, *before: str) -> subprocess.CompletedProcess[str]:
             "furnish = app.MainWindow.furnish",
             "def furnished(self, rooms):",
             "    furnish(self, rooms)",
-            "    from phi3studio.runs.paths import user_home",
+            "    from phi3studio.app.paths import user_home",
             "    print('home', user_home().root)",
             "    QTimer.singleShot(300, self, self.close_for_good)",
             "app.MainWindow.furnish = furnished",

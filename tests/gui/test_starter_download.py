@@ -15,11 +15,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.context import Context
-from phi3studio.gui.fetch_bar import FetchButtons
-from phi3studio.gui.life import Helpers
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.models_page import ModelsPage
-from phi3studio.runs.models import ModelStore
+from phi3studio.gui.pages.models_page import ModelsPage
+from phi3studio.gui.widgets.download_bar import FetchButtons
+from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.starter import STARTER_SHA256, STARTER_WHEEL
 from tests.gui.conftest import spin
 

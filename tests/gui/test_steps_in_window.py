@@ -10,24 +10,24 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import Artifact, Finished, Stage, StageDone, Started
 from phi3studio.domain.recipe import Model, Recipe, Step
-from phi3studio.gui.compare_page import ComparePage
-from phi3studio.gui.home.page import HomePage
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.page import RunPage
-from phi3studio.gui.showcase import write_run
+from phi3studio.gui.pages.compare_page import ComparePage
+from phi3studio.gui.pages.home.home_page import HomePage
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.model_page import ModelPage, _ModelCard
+from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.steps_card import StepsCard
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.model_page import ModelPage, _ModelCard
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.review_page import ReviewPage
-from phi3studio.gui.wizard.steps_card import StepsCard
-from phi3studio.gui.wizard.target_page import TargetPage
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE
 from tests.gui.test_home import button
+from tests.showcase.runs import write_run
 
 Make = Callable[..., MainWindow]
 
@@ -267,7 +267,7 @@ def test_the_starter_is_said_to_come_from_where_it_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The installed app carries it, so nothing is fetched."""
-    monkeypatch.setattr("phi3studio.runs.frozen.bundle", lambda: tmp_path if bundled else None)
+    monkeypatch.setattr("phi3studio.app.frozen.bundle", lambda: tmp_path if bundled else None)
     window = make_window()
     window.go("new")
     wizard = window.page("new")

@@ -12,9 +12,9 @@ from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QApplication
 
 import phi3studio
-from phi3studio.gui.i18n import install_language
-from phi3studio.gui.messages import ERRORS, explain
-from phi3studio.runs.paths import resources
+from phi3studio.app.paths import resources
+from phi3studio.gui.texts.i18n import install_language
+from phi3studio.gui.texts.messages import ERRORS, explain
 
 PACKAGE = Path(phi3studio.__file__).parent
 LAYERS = ("domain", "runs", "services", "worker")

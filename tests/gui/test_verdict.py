@@ -12,9 +12,9 @@ from phi3studio.domain.events import Candidate, Confusion, ModelFigures, Verifie
 from phi3studio.domain.events import Finding as Found
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.run.confusion import ConfusionMatrix
-from phi3studio.gui.run.page import RunPage
-from phi3studio.gui.run.verdict import VerdictCard
+from phi3studio.gui.pages.run.confusion import ConfusionMatrix
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.run.verdict_card import VerdictCard
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs.store import RunFolder
 

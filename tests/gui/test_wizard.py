@@ -13,30 +13,31 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
+from phi3studio import doctor
+from phi3studio.app.paths import Home
 from phi3studio.domain.dataset import CheckProgress, Preview, Report, Source, SourceReport
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.domain.flow import PAGES, parse_draft
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.runtime_pack import PackState
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.rooms import Services
-from phi3studio.gui.showcase_chat import RecordedChat
-from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.page_set import Services
+from phi3studio.gui.pages.wizard import session
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.model_page import ModelPage
+from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.tuning_page import TuningPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.gui.widgets.editors import DropZone
-from phi3studio.gui.wizard import session
-from phi3studio.gui.wizard.data_page import DataPage
-from phi3studio.gui.wizard.model_page import ModelPage
-from phi3studio.gui.wizard.page import WizardPage
-from phi3studio.gui.wizard.review_page import ReviewPage
-from phi3studio.gui.wizard.target_page import TargetPage
-from phi3studio.gui.wizard.tuning_page import TuningPage
-from phi3studio.runs import doctor, launch
-from phi3studio.runs.paths import Home
+from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.runtime_pack.pack_files import PackState
+from phi3studio.wizard.flow import PAGES, parse_draft
 from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
+from tests.showcase.chat import RecordedChat
+from tests.showcase.inspector import RecordedInspector
 
 Make = Callable[..., MainWindow]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.domain.release import REPOSITORY
-from phi3studio.runs.advice import from_source, how_to_repair, is_installed_app
-from phi3studio.runs.azure_sdk import install_command, no_azure
-from phi3studio.runs.doctor import examine, is_cpu_torch
-from phi3studio.runs.paths import Home, resources
-from phi3studio.runs.runtime_pack_place import no_pack
+from phi3studio.app.advice import from_source, how_to_repair, is_installed_app
+from phi3studio.app.azure_sdk import install_command, no_azure
+from phi3studio.app.paths import Home, resources
+from phi3studio.app.release import REPOSITORY
+from phi3studio.doctor import examine, is_cpu_torch
+from phi3studio.runtime_pack.place import no_pack
 
 
 @pytest.fixture

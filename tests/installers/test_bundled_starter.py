@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.frozen import MODELS
+from phi3studio.app.paths import resources
 from phi3studio.domain.errors import RunError
-from phi3studio.runs.frozen import MODELS
-from phi3studio.runs.models import bytes_to_fetch, catalogue
-from phi3studio.runs.paths import resources
+from phi3studio.models.model_store import bytes_to_fetch, catalogue
 from phi3studio.worker.models.starter import STARTER_WHEEL, bundled_starter, make_starter
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from installers.bundle.contents import families_left_out
-from phi3studio.runs.models import catalogue
+from phi3studio.models.model_store import catalogue
 
 # Registered as causal language models too, but of pictures and sound: not to be tuned here.
 _OF_PICTURES_OR_SOUND = re.compile(r"ForConditionalGeneration$")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.runs import frozen
+from phi3studio.app import frozen
 
 # Runs our entry as the frozen program would: the same code with PyInstaller's marks.
 PROGRAM = """#!{python}

@@ -21,7 +21,7 @@ from installers import product as products
 from installers.bundle.contents import is_pruned
 from installers.linux import archives, deb, files
 from installers.product import APP_ID, MIME_TYPE, NAME, RECIPE_SUFFIX, SLUG, Product
-from phi3studio.runs.recipes import SUFFIX
+from phi3studio.runs.recipe_files import SUFFIX
 
 PRODUCT = Product("1.2.3", "From a file to a model", "MIT", "c0ffee", 1_700_000_000)
 

@@ -12,7 +12,7 @@ import pytest
 
 from installers import lock
 from installers.lock import LOCKS, PYTHON, TARGETS, Target, problems, read_lock
-from phi3studio.domain.runtime_pack import GENERATION, parse_facts
+from phi3studio.runtime_pack.pack_files import GENERATION, parse_facts
 
 MADE = [target for target in TARGETS if target.file.is_file()]
 OFFICIAL = ("https://pypi.org/", "https://download.pytorch.org/")
@@ -113,4 +113,4 @@ def test_an_index_that_tells_no_sizes_is_asked_for_them(tmp_path: Path) -> None:
 
 def test_the_folder_of_the_frozen_program_has_them(tmp_path: Path) -> None:
     assert LOCKS.name == "locks"
-    assert LOCKS.parent.name == "installers", "runs/runtime_pack_place.py looks there"
+    assert LOCKS.parent.name == "installers", "runtime_pack/place.py looks there"

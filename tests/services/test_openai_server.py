@@ -17,7 +17,7 @@ import openai
 import psutil
 import pytest
 
-from phi3studio.services.openai.server import Serving, serve
+from phi3studio.services.openai.http_server import Serving, serve
 
 KEY = "a-key-for-the-test"
 PHRASE = "Nobody answered when I called."

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.runs import allocator, launch
+from phi3studio.app import allocator
+from phi3studio.runs import launch
 
 CHILD = """
 import os, subprocess, sys

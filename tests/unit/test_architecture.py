@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,12 @@ def test_the_import_contracts_hold() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_module_is_found_from_its_name_alone() -> None:
+    modules = [p for p in (ROOT / "phi3studio").rglob("*.py") if p.name != "__init__.py"]
+    twice = {p.name for p in modules if sum(q.name == p.name for q in modules) > 1}
+    assert not twice, f"give these names of their own: {sorted(twice)}"
+    in_folder = Counter(p.parent.relative_to(ROOT).as_posix() for p in modules)
+    crowded = {folder: n for folder, n in in_folder.items() if n > 16}
+    assert not crowded, f"more modules than a reader keeps in mind: {crowded}"

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.azure import Azure
-from phi3studio.domain.azure_form import (
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import InputError
+from phi3studio.wizard.azure_form import (
     AzureForm,
     field_problem,
     form_of,
@@ -17,11 +19,16 @@ from phi3studio.domain.azure_form import (
     parse_form,
     to_azure,
 )
-from phi3studio.domain.dataset import Source
-from phi3studio.domain.errors import InputError
-from phi3studio.domain.flow import Draft, Facts, ModelFacts, edit, from_recipe, parse_draft
-from phi3studio.domain.flow import to_recipe as recipe_of
-from phi3studio.domain.flow_problems import can_continue, problems
+from phi3studio.wizard.flow import (
+    Draft,
+    Facts,
+    ModelFacts,
+    edit,
+    from_recipe,
+    parse_draft,
+)
+from phi3studio.wizard.flow import to_recipe as recipe_of
+from phi3studio.wizard.page_problems import can_continue, problems
 
 WHOLE = {
     "subscription": "00000000-0000-0000-0000-000000000001",

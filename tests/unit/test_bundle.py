@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.paths import resources
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
 from phi3studio.domain.recipe import Template
 from phi3studio.domain.targets import FLAVOURS
 from phi3studio.domain.template import parse_template
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.bundle.contents import GENAI, SUMS
-from phi3studio.runs.paths import resources
 from phi3studio.runs.store import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -279,7 +279,7 @@ def answer(python: Path, bundle: Path, *arguments: str) -> subprocess.CompletedP
 
 
 def test_the_python_sample_streams_the_models_answer(run, bare_python, tmp_path) -> None:
-    from phi3studio.worker.chat.genai import GenaiModel
+    from phi3studio.worker.genai.genai import GenaiModel
 
     refused = subprocess.run([str(bare_python), "-c", "import transformers"], capture_output=True)
     assert refused.returncode != 0, "the environment is not bare"

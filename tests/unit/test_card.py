@@ -13,6 +13,8 @@ import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from phi3studio.app.files import write_json
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import (
     Answer,
     AnyPayload,
@@ -31,10 +33,8 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.card import charts, write_card
+from phi3studio.runs.card.card_words import fenced, number, plain
 from phi3studio.runs.card.facts import LENGTHS, without_paths
-from phi3studio.runs.card.words import fenced, number, plain
-from phi3studio.runs.files import write_json
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 
 SECRET_ROW = "The rest of the rows is nobody's business."

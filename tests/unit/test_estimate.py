@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi3studio.domain.estimate import (
+from phi3studio.domain.estimation.estimate import (
     DataSize,
     Estimate,
     Machine,

@@ -8,8 +8,8 @@ import pytest
 
 from phi3studio.domain.dataset import MergeLabels, ShapeProposal, Trim
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.fit import estimate_draft, fit, model_size
-from phi3studio.domain.flow import (
+from phi3studio.domain.recipe_diff import recipe_differences
+from phi3studio.wizard.flow import (
     PAGES,
     DataFacts,
     Draft,
@@ -30,15 +30,15 @@ from phi3studio.domain.flow import (
     with_source,
     without_repair,
 )
-from phi3studio.domain.flow_problems import can_continue, problems, reachable
-from phi3studio.domain.presets import (
+from phi3studio.wizard.machine_fit import estimate_draft, fit, model_size
+from phi3studio.wizard.page_problems import can_continue, problems, reachable
+from phi3studio.wizard.tuning_presets import (
     follow_preset,
     preset,
     steps_per_epoch,
     total_steps,
     with_preset,
 )
-from phi3studio.domain.recipe_diff import recipe_differences
 
 DATA = DataFacts(
     columns=("phrase", "tone"),

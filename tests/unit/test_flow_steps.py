@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from phi3studio.domain.dataset import Source
-from phi3studio.domain.flow import (
+from phi3studio.domain.recipe import ALL_STEPS, Model, Recipe
+from phi3studio.wizard.flow import (
     Draft,
     Facts,
     display_name,
@@ -19,15 +20,14 @@ from phi3studio.domain.flow import (
     to_recipe,
     with_source,
 )
-from phi3studio.domain.flow_problems import can_continue, problems
-from phi3studio.domain.flow_steps import (
+from phi3studio.wizard.optional_steps import (
     step_reason,
     with_adapter,
     with_step,
     with_training,
     without_data,
 )
-from phi3studio.domain.recipe import ALL_STEPS, Model, Recipe
+from phi3studio.wizard.page_problems import can_continue, problems
 
 WITH_DATA = Draft(
     source=Source(source="/data/a.csv"), shape="columns", prompt="{a}", completion="{b}"

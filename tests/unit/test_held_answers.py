@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.held_answers import parse_labels, parse_schema
 
 
 def test_labels_are_lines_each_once() -> None:

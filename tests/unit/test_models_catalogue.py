@@ -8,11 +8,16 @@ from typing import Any
 import jsonschema
 import pytest
 
+from phi3studio.app.paths import Home, resources
+from phi3studio.domain.base_models import (
+    Catalogue,
+    CatalogueEntry,
+    is_hub_id,
+    parse_catalogue,
+)
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.fit import memory_by_method, size_of_entry
-from phi3studio.domain.models import Catalogue, CatalogueEntry, is_hub_id, parse_catalogue
-from phi3studio.runs.models import ModelStore, catalogue
-from phi3studio.runs.paths import Home, resources
+from phi3studio.models.model_store import ModelStore, catalogue
+from phi3studio.wizard.machine_fit import memory_by_method, size_of_entry
 
 RAW: dict[str, Any] = json.loads((resources() / "catalogue.json").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads((resources() / "catalogue.schema.json").read_text("utf-8"))

@@ -7,8 +7,8 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
+from phi3studio.app.hub_token import forget_hub_token, hub_token, save_hub_token
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.runs.secrets import forget_hub_token, hub_token, save_hub_token
 
 
 class Memory(KeyringBackend):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.olive import Imported, import_config, leaves
+from phi3studio.olive_configs import Imported, import_config, leaves
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "olive").glob("*.json"))
 CATALOGUE = {"microsoft/Phi-3-mini-4k-instruct": "phi-3-mini"}

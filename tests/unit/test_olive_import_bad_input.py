@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.olive import parse_config
+from phi3studio.olive_configs import parse_config
 from tests.unit.test_olive_import import ARGUMENTS, LORA, PARAMS, TEXT, changed, fixture, read
 
 

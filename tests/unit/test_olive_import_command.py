@@ -14,21 +14,12 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.olive import leaves
-from phi3studio.runs.paths import Home
-from phi3studio.runs.recipes import read_recipe
+from phi3studio.app.paths import Home
+from phi3studio.olive_configs import leaves
+from phi3studio.runs.recipe_files import read_recipe
 from tests.worker.running import write_rows
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "olive"
-# Adds the commands where the program does not have them yet.
-PROGRAM = """
-import sys
-from phi3studio.cli import app
-from phi3studio.cli.olive_commands import olive_app
-if "olive" not in [group.name for group in app.app.registered_groups]:
-    app.app.add_typer(olive_app, name="olive")
-sys.exit(app.run(sys.argv[1:]))
-"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ def olive(home: Home, tmp_path: Path) -> Olive:
 
     def run(*arguments: str | Path) -> Said:
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, "olive", *map(str, arguments)],
+            [sys.executable, "-m", "phi3studio", "olive", *map(str, arguments)],
             env=os.environ | {"PHI3STUDIO_HOME": str(home.root), "PYTHONUTF8": "1"},
             cwd=tmp_path,
             capture_output=True,
@@ -186,8 +177,8 @@ def test_a_recipe_that_is_there_already_is_not_overwritten(olive: Olive, tmp_pat
 
 
 def test_an_export_through_the_command_line(olive: Olive, tiny_phi3: Path, tmp_path: Path) -> None:
-    from phi3studio.runs.recipes import write_recipe
-    from phi3studio.worker.service import SERVICES
+    from phi3studio.runs.recipe_files import write_recipe
+    from phi3studio.worker.serving import SERVICES
     from tests.worker.running import tiny_recipe
 
     if "olive" not in SERVICES:

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi3studio.domain.estimate import DataSize, Machine, ModelSize, estimate
-from phi3studio.domain.proposal import Proposal, propose
+from phi3studio.domain.estimation.estimate import (
+    DataSize,
+    Machine,
+    ModelSize,
+    estimate,
+)
+from phi3studio.domain.estimation.fitting import Proposal, propose
 from phi3studio.domain.recipe import Data, Recipe, Template, Training
 
 PHI3 = ModelSize(3_821_079_552, 3072, 32, 32_064, 7_642_000_000, 8192)

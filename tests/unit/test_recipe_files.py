@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from phi3studio.app.files import folder_bytes, write_atomically, write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Model, Recipe, Split, Template
-from phi3studio.runs.files import folder_bytes, write_atomically, write_json
-from phi3studio.runs.recipes import read_recipe, write_recipe
+from phi3studio.runs.recipe_files import read_recipe, write_recipe
 
 RECIPE = Recipe(
     name="größer",

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phi3studio.domain.estimation.recovery import (
+    SHORTEST_ROWS,
+    describe,
+    in_force,
+    safer,
+)
 from phi3studio.domain.events import Event, Notice, Recovery, parse_event
 from phi3studio.domain.recipe import Data, Recipe, Target, Template, Training
-from phi3studio.domain.recovery import SHORTEST_ROWS, describe, in_force, safer
 from phi3studio.domain.run import fold
 
 DATA = Data(source="d.csv", template=Template(prompt="{q}", completion="{a}"))

@@ -15,9 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app import frozen
+from phi3studio.app.download_log import DownloadLog
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 from phi3studio.domain.recipe import Model, Recipe, Target
-from phi3studio.domain.runtime_pack import (
+from phi3studio.runtime_pack import installed
+from phi3studio.runtime_pack.install import find_uv, install_pack
+from phi3studio.runtime_pack.installed import pack_status, remove_pack
+from phi3studio.runtime_pack.pack_files import (
     GENERATION,
     PackProgress,
     PackRecord,
@@ -29,13 +35,8 @@ from phi3studio.domain.runtime_pack import (
     parse_record,
     wants_cuda,
 )
-from phi3studio.runs import runtime_pack
-from phi3studio.runs.downloads import DownloadLog
-from phi3studio.runs.paths import Home
-from phi3studio.runs.runtime_pack import pack_status, remove_pack
-from phi3studio.runs.runtime_pack_install import find_uv, install_pack
-from phi3studio.runs.runtime_pack_place import PackPlace, pack_source
-from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE, runtime_for, runtime_for_service
+from phi3studio.runtime_pack.place import PackPlace, pack_source
+from phi3studio.runtime_pack.use import BROKEN_VARIABLE, runtime_for, runtime_for_service
 from tests.package_index import PackageIndex, library, write_lock
 
 pytestmark = pytest.mark.skipif(
@@ -60,7 +61,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIn
     with PackageIndex(folder) as found:
         write_lock(tmp_path / "locks", found, LIBRARIES, platform=PLATFORM)
         # Space for the packs of the tests is enough, whatever the machine has.
-        monkeypatch.setattr("phi3studio.runs.runtime_pack_install._SPARE_BYTES", 50_000_000)
+        monkeypatch.setattr("phi3studio.runtime_pack.install._SPARE_BYTES", 50_000_000)
         yield found
 
 
@@ -127,13 +128,13 @@ def test_a_pack_is_made_proven_and_used(index: PackageIndex, home: Home) -> None
     assert BROKEN_VARIABLE not in environment
     # The program's own code comes from the program.
     said = subprocess.run(
-        [str(pack.python), "-c", "import phi3studio.runs.frozen as f; print(f.__file__)"],
+        [str(pack.python), "-c", "import phi3studio.app.frozen as f; print(f.__file__)"],
         env=runtime.environment(),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert Path(said.stdout.strip()) == Path(runtime_pack.__file__).with_name("frozen.py")
+    assert Path(said.stdout.strip()) == Path(frozen.__file__)
 
 
 def test_one_installation_at_a_time(index: PackageIndex, home: Home) -> None:
@@ -157,7 +158,7 @@ def test_the_frozen_program_uses_what_it_brings(
     bring = inside / "runtime"
     shutil.copytree(locks, bring / "locks")
     shutil.copy(find_uv(), bring / find_uv().name)
-    source = Path(runtime_pack.__file__).parents[1]
+    source = Path(installed.__file__).parents[1]
     left_out = shutil.ignore_patterns("__pycache__", "gui", "cli")
     shutil.copytree(source, bring / "app" / "phi3studio", ignore=left_out)
     (inside / "resources").mkdir()
@@ -172,7 +173,7 @@ def test_the_frozen_program_uses_what_it_brings(
     runtime = runtime_for(on_cuda(provider="cuda"), home)
     environment = runtime.environment()
     assert environment["PHI3STUDIO_RESOURCES"] == str(inside / "resources")
-    code = "import phi3studio.runs.paths as p; print(p.__file__, p.resources())"
+    code = "import phi3studio.app.paths as p; print(p.__file__, p.resources())"
     for folder in (bring / "app").rglob("*/"):
         folder.chmod(0o555)
     said = subprocess.run(
@@ -183,7 +184,7 @@ def test_the_frozen_program_uses_what_it_brings(
         check=True,
     ).stdout.split()
     assert said == [
-        str(bring / "app" / "phi3studio" / "runs" / "paths.py"),
+        str(bring / "app" / "phi3studio" / "app" / "paths.py"),
         str(inside / "resources"),
     ]
     assert not list((bring / "app").rglob("__pycache__"))
@@ -276,7 +277,7 @@ def test_a_disk_that_becomes_full_is_told_and_gone_on_with(
         pytest.skip("no small disk can be mounted here")
     home = Home(small / "home")
     # As when another program takes the space meanwhile.
-    monkeypatch.setattr("phi3studio.runs.runtime_pack_install._SPARE_BYTES", -50_000_000)
+    monkeypatch.setattr("phi3studio.runtime_pack.install._SPARE_BYTES", -50_000_000)
     ballast = small / "ballast"
     try:
         ballast.write_bytes(b"x" * 5_000_000)

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from phi3studio.app import allocator
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.events import (
     AnyPayload,
@@ -27,8 +29,7 @@ from phi3studio.domain.events import (
     Started,
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
-from phi3studio.runs import allocator, launch
-from phi3studio.runs.paths import Home
+from phi3studio.runs import launch
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder, RunStore
 
@@ -504,7 +505,7 @@ def test_the_queue_is_not_listed_as_a_run(store) -> None:
 
 
 def test_the_home_follows_the_environment(monkeypatch, tmp_path) -> None:
-    from phi3studio.runs.paths import user_home
+    from phi3studio.app.paths import user_home
 
     monkeypatch.setenv("PHI3STUDIO_HOME", "~/studio")
     assert user_home().root == Path(os.path.expanduser("~/studio"))  # noqa: PTH111

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.worker.data.tokenise import Encoder
+from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.tiny_models import make_tokenizer
 
 CHATML = (

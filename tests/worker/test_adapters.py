@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.sampling import Sampling
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.services.chat import Chat
-from phi3studio.services.client import Service
-from phi3studio.worker.chat.genai import BASE, GenaiModel
-from phi3studio.worker.exporting.apart import attach_adapter
+from phi3studio.services.chat_client import Chat
+from phi3studio.services.connection import Service
+from phi3studio.worker.genai.genai import BASE, GenaiModel
+from phi3studio.worker.genai.separate_adapters import attach_adapter
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.running import completed, tiny_recipe, write_rows
 

@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("azure.ai.ml")
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, RunError
 from phi3studio.domain.events import Notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.azure.keep import COMPLETE, POINTER, Keeper, drop_kept, restore
 from tests.worker import azure_standin as az
@@ -181,9 +181,9 @@ def checkpoint(folder: Path, step: int, *, whole: bool = True) -> None:
 
 
 def test_the_name_of_the_last_file_is_the_trainers() -> None:
-    from phi3studio.worker.training import train
+    from phi3studio.worker.training import trainer
 
-    assert train.COMPLETE == COMPLETE
+    assert trainer.COMPLETE == COMPLETE
 
 
 def test_the_newest_whole_checkpoint_is_kept_and_comes_back(tmp_path) -> None:
@@ -266,7 +266,7 @@ def test_a_training_that_was_cancelled_goes_on_in_another_job(
     second.wait()
     kept = int(anew(run)[0].partition("step ")[2].split()[0])
     assert kept > 0
-    assert "train.resumed" in codes(run)
+    assert "trainer.resumed" in codes(run)
     # The second job did not do again what the first had kept.
     again = [n for n in the_steps_after_resume(run) if n <= kept]
     assert again == []

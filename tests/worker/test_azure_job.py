@@ -21,12 +21,12 @@ pytest.importorskip("azure.ai.ml")
 
 from safetensors.numpy import load_file
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import Progress
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import parse_lines
-from phi3studio.worker.azure.service import export_job
+from phi3studio.worker.azure.azure_service import export_job
 from phi3studio.worker.azure.spec import job_values
 from tests.worker import azure_standin as az
 from tests.worker.azure_standin import AzureStandIn

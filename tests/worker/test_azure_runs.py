@@ -19,6 +19,8 @@ import pytest
 
 pytest.importorskip("azure.ai.ml")
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.events import (
@@ -35,9 +37,8 @@ from phi3studio.domain.events import (
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker.azure.life import run_job
+from phi3studio.worker.azure.job_run import run_job
 from phi3studio.worker.azure.patience import Clock
 from phi3studio.worker.azure.results import write_results
 from phi3studio.worker.process.control import Control, PauseRequested
@@ -719,7 +720,7 @@ def program(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess
 def test_the_program_trains_in_the_cloud_and_the_model_answers_here(
     standin, home, recipe, tmp_path, tiny_phi3
 ) -> None:
-    from phi3studio.runs.recipes import write_recipe
+    from phi3studio.runs.recipe_files import write_recipe
 
     machine = Machine(tmp_path / "machine")
     standin.clock = time.time
@@ -795,7 +796,7 @@ def test_a_job_without_a_follower_is_cancelled_all_the_same(standin, home, recip
     )
     worker = run.worker()
     assert worker is not None
-    launch.end(launch.process_tree(worker))  # as a power cut
+    end_processes(process_tree(worker))  # as a power cut
     launch.reap()
     assert standin.job.status != "Canceled"
     launch.cancel(run)

@@ -60,7 +60,7 @@ def measured_loss(run: RunFolder, model: Path) -> float:
 
     from phi3studio.worker.fidelity.evaluate import load_held_out
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     tuned = PeftModel.from_pretrained(base, run.adapter).eval()
@@ -75,7 +75,7 @@ def measured_loss(run: RunFolder, model: Path) -> float:
 
 @pytest.fixture(scope="module")
 def overfitted(tmp_path_factory, tiny_phi3, phrases):
-    from phi3studio.runs.paths import Home
+    from phi3studio.app.paths import Home
     from phi3studio.runs.store import RunStore
     from tests.conftest import end_workers
 

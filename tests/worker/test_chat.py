@@ -12,8 +12,8 @@ import pytest
 
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.sampling import Sampling
-from phi3studio.services.chat import Answer, Chat, Figures
-from phi3studio.services.client import Service
+from phi3studio.services.chat_client import Answer, Chat, Figures
+from phi3studio.services.connection import Service
 
 PHRASE = "Nobody answered when I called."
 RANDOM = Sampling(temperature=3.0, top_k=400, seed=7)

@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.recipe import Model, Recipe, Target
 from phi3studio.domain.sampling import Sampling
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
-from phi3studio.services.chat import Chat
-from phi3studio.services.client import Service
+from phi3studio.services.chat_client import Chat
+from phi3studio.services.connection import Service
+from phi3studio.worker.chat.chat_service import ChatService, StopTexts
 from phi3studio.worker.chat.conversations import Voice
-from phi3studio.worker.chat.genai import GenaiModel
-from phi3studio.worker.chat.genai_native import copied
-from phi3studio.worker.chat.service import ChatService, StopTexts
 from phi3studio.worker.chat.shelf import Shelf
 from phi3studio.worker.chat.turns import Turns
-from phi3studio.worker.service import Cancel
+from phi3studio.worker.genai.genai import GenaiModel
+from phi3studio.worker.genai.genai_native import copied
+from phi3studio.worker.serving import Cancel
 from tests import tiny_models
 from tests.worker.running import completed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from phi3studio.worker.training.train import clip_gradients
+from phi3studio.worker.training.trainer import clip_gradients
 
 
 @pytest.mark.parametrize("size", [0.001, 0.1, 30.0, float("nan")])

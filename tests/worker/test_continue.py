@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.runs import launch
 from phi3studio.runs.continuing import START, continue_run
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import end_workers
 from tests.worker.running import completed, losses, story, tiny_recipe, wait_for_end, write_rows
@@ -72,7 +72,7 @@ def test_the_first_loss_is_the_given_adapters(home, first, start_run, tiny_phi3,
     from transformers import AutoModelForCausalLM
 
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     recipe = train_only(
         tiny_phi3, phrases, adapter=str(first.adapter), batch_size=32, max_steps=1, seed=1

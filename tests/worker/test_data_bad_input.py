@@ -26,11 +26,11 @@ from hypothesis import strategies as st
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.check import check
-from phi3studio.worker.data.describe import describe
-from phi3studio.worker.data.prepare import prepare
-from phi3studio.worker.data.rows import RowSource
-from phi3studio.worker.data.tokenise import Encoder
+from phi3studio.worker.data.checking.check_data import check
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.data.preparing.tokenise import Encoder
+from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
 
 FORMATS = ["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text"]

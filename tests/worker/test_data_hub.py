@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.recipe import Data, Split
-from phi3studio.worker.data.prepare import load_prepared
+from phi3studio.worker.data.preparing.prepare_examples import load_prepared
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.running import TEMPLATE, notices, story, tiny_recipe, wait_for_end
 

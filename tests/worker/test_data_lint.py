@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from phi3studio.domain.dataset import Finding, Report
-from phi3studio.worker.data import clean, secrets
-from phi3studio.worker.data.check import check
-from phi3studio.worker.data.prepare import prepare
-from phi3studio.worker.data.tokenise import Encoder
+from phi3studio.worker.data.checking.check_data import check
+from phi3studio.worker.data.preparing import personal_data, text_defects
+from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
 
 WORDS = [a + b for a in ("ba", "ce", "di", "fo", "gu") for b in ("lan", "mer", "nit", "sop")]
@@ -279,7 +279,7 @@ def test_statistics_agree_with_the_snapshot(
     ],
 )
 def test_what_only_looks_like_a_secret_is_left_alone(harmless: str) -> None:
-    assert secrets.redact(harmless) == harmless
+    assert personal_data.redact(harmless) == harmless
 
 
 @pytest.mark.parametrize(
@@ -294,12 +294,12 @@ def test_what_only_looks_like_a_secret_is_left_alone(harmless: str) -> None:
     ],
 )
 def test_secrets_are_replaced(text_with: str, redacted: str) -> None:
-    assert secrets.redact(text_with) == redacted
+    assert personal_data.redact(text_with) == redacted
 
 
 def test_cleaning_changes_nothing_else() -> None:
     sound = "Zażółć “gęślą” jaźń — naïve café, 東京 👩‍👩‍👧 नमस्ते\n\tindented"
-    assert clean.fix_mojibake(sound) == sound
-    assert clean.strip_control(sound) == sound
-    assert clean.shorten("One. Two three four.", 12) == "One."
-    assert clean.shorten("one two three", 9) == "one two"
+    assert text_defects.fix_mojibake(sound) == sound
+    assert text_defects.strip_control(sound) == sound
+    assert text_defects.shorten("One. Two three four.", 12) == "One."
+    assert text_defects.shorten("one two three", 9) == "one two"

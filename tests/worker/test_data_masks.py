@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.process import Process
-from phi3studio.worker.data.tokenise import IGNORED, Encoder, Example, Rendered, Segment, find_stop
+from phi3studio.worker.data.preparing.row_pipeline import Process
+from phi3studio.worker.data.preparing.tokenise import (
+    IGNORED,
+    Encoder,
+    Example,
+    Rendered,
+    Segment,
+    find_stop,
+)
 from tests.worker.data_fixtures import byte_level, phi3_like, recipe_for  # noqa: F401
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.prepare import Prepared, load_prepared, prepare
+from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
 ROWS = [{"q": f"question {n} about {n * n}", "a": ["yes", "no"][n % 2]} for n in range(50)]

@@ -12,11 +12,11 @@ import pytest
 from phi3studio.domain.dataset import Preview
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.worker.data.prepare import prepare
-from phi3studio.worker.data.preview import preview
-from phi3studio.worker.data.process import Process, columns_of
-from phi3studio.worker.data.rows import RowSource
-from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.data.inspecting.preview import preview
+from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
+from phi3studio.worker.data.preparing.tokenise import IGNORED
+from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_fixtures import byte_level, phi3_like, recipe_for, write_jsonl  # noqa: F401
 
 WORDS = [

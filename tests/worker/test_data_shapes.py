@@ -9,9 +9,9 @@ import pytest
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.recipe import Template
-from phi3studio.worker.data.describe import describe
-from phi3studio.worker.data.process import Process, columns_of
-from phi3studio.worker.data.templates import presets
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.inspecting.templates import presets
+from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from tests.worker.data_fixtures import SAMPLES, byte_level, recipe_for, write_jsonl  # noqa: F401
 
 TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]

@@ -15,8 +15,8 @@ import zstandard
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.describe import describe
-from phi3studio.worker.data.rows import RowSource
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_fixtures import write_jsonl
 
 ROWS = [

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.prepare import Prepared, prepare
-from phi3studio.worker.data.split import held_out_rows
+from phi3studio.worker.data.preparing.prepare_examples import Prepared, prepare
+from phi3studio.worker.data.preparing.split import held_out_rows
 from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
 WORDS = [a + b for a in ("ba", "ce", "di", "fo", "gu") for b in ("lan", "mer", "nit", "sop")]

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from phi3studio.app.machine_speed import read_speed
 from phi3studio.cli import main
 from phi3studio.domain.recipe import parse_recipe
-from phi3studio.runs.machine_speed import read_speed
-from phi3studio.runs.recipes import write_recipe
-from phi3studio.worker.dry_run import steps_to_try, write_first_layers
-from phi3studio.worker.models.facts import model_facts, stands_for
+from phi3studio.runs.recipe_files import write_recipe
+from phi3studio.worker.estimating.dry_run import steps_to_try, write_first_layers
+from phi3studio.worker.models.model_facts import model_facts, stands_for
 from tests.worker.running import completed, tiny_recipe
 
 
@@ -73,7 +73,7 @@ def test_a_dry_run_meets_the_run_itself(home, recipe_file, start_run, capsys) ->
 
 
 def test_every_run_stores_its_estimate_beside_the_facts(pair) -> None:
-    from phi3studio.cli.state import run_document
+    from phi3studio.cli.run_state import run_document
 
     for run in (pair.first, pair.second):
         estimate = run_document(run)["estimate"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import Verified
 from phi3studio.domain.recipe import Recipe
@@ -191,7 +192,7 @@ def test_a_merged_model_that_lost_its_weights_is_merged_again(
     wait_for_event(run, is_stage("quantise"))
     worker = run.worker()
     assert worker is not None
-    launch.end(launch.process_tree(worker))
+    end_processes(process_tree(worker))
     wait_for_end(run, 10)
     weights = next((run.work / "merged").glob("*.safetensors"))
     weights.unlink()
@@ -225,7 +226,7 @@ def test_a_graph_that_computes_nothing_for_an_output_is_refused(tmp_path) -> Non
     from onnx import TensorProto, helper, save
 
     from phi3studio.domain.errors import RunError
-    from phi3studio.worker.exporting.export import _check_graph
+    from phi3studio.worker.exporting.export_chain import _check_graph
 
     def value(name: str) -> object:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])

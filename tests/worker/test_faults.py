@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.worker.running import (
     completed,

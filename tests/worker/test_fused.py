@@ -12,10 +12,10 @@ import torch
 from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import Fused, decoder, fuse, row_attention
 from phi3studio.worker.training.fused.dropout import draw_dropped, dropped
-from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
+from phi3studio.worker.training.fused.frozen_weights import Frozen, can_lay_out
 from phi3studio.worker.training.fused.on_cpu import RmsNorm
-from phi3studio.worker.training.fused.rows import collate_rows
-from phi3studio.worker.training.train import look_at_trained_alone, packed_loss
+from phi3studio.worker.training.fused.packed_rows import collate_rows
+from phi3studio.worker.training.trainer import look_at_trained_alone, packed_loss
 from tests.tiny_families import SHAPES, make
 
 Row = dict[str, list[int]]

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from phi3studio.runs import allocator
+from phi3studio.app import allocator
 
 TRIAL = """
 import json, resource, psutil

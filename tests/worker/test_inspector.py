@@ -17,12 +17,12 @@ import pytest
 from phi3studio.domain.dataset import CheckProgress, Report, Source
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.services.client import Service
-from phi3studio.services.inspector import Inspector
-from phi3studio.worker.data.check import check
-from phi3studio.worker.data.preview import preview
-from phi3studio.worker.data.process import Process
-from phi3studio.worker.inspect import Encoders
+from phi3studio.services.connection import Service
+from phi3studio.services.inspector_client import Inspector
+from phi3studio.worker.data.checking.check_data import check
+from phi3studio.worker.data.inspecting.preview import preview
+from phi3studio.worker.data.preparing.row_pipeline import Process
+from phi3studio.worker.inspector_service import Encoders
 from tests.worker.data_fixtures import SAMPLES, model_folder, recipe_for, write_jsonl  # noqa: F401
 
 EMOTIONS = {"prompt": "### Text: {phrase}\n### Tone:\n", "completion": "{tone}"}

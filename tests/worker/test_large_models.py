@@ -6,8 +6,8 @@ import torch
 from olive.passes.pytorch import kquant
 
 from phi3studio.domain.recipe import Target
-from phi3studio.worker.olive.config import early_passes
 from phi3studio.worker.olive.kquant import in_small_parts
+from phi3studio.worker.olive.workflow_config import early_passes
 
 
 def test_k_quant_in_small_parts_gives_the_same_values() -> None:

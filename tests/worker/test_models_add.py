@@ -16,8 +16,8 @@ import pytest
 from safetensors.torch import load_file
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
-from phi3studio.runs.model_folder import check_model_folder, damages, remote_code_files
-from phi3studio.runs.models import ModelStore
+from phi3studio.models.model_folder import check_model_folder, damages, remote_code_files
+from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models import model_facts, resolve_model
 from phi3studio.worker.models.add import add_model
 from phi3studio.worker.models.convert import convert

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.worker.hub_standin import TOKEN, Fault, HubStandIn, Repo
 from tests.worker.running import tiny_recipe, wait_for_end

@@ -19,12 +19,12 @@ import pytest
 from huggingface_hub import constants
 
 from phi3studio import __version__
+from phi3studio.app import hub_token
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
-from phi3studio.runs import secrets
-from phi3studio.runs.hub_cache import HubCache, cache_folder
-from phi3studio.runs.model_folder import damages
-from phi3studio.runs.models import ModelStore
-from phi3studio.runs.paths import Home
+from phi3studio.models.hub_cache import HubCache, cache_folder
+from phi3studio.models.model_folder import damages
+from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models import body, resolve_model
 from phi3studio.worker.models.download import Download, get_model
 from phi3studio.worker.models.hub import Hub, needed_files
@@ -90,7 +90,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
         for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setattr(secrets, "hub_token", lambda: None)
+        monkeypatch.setattr(hub_token, "hub_token", lambda: None)
         yield standin
         huggingface_hub.close_session()
 
@@ -477,7 +477,7 @@ def test_a_gated_model_with_a_token_of_somebody_else_says_the_next_step(
     hub, store, monkeypatch
 ) -> None:
     hub.repos[HUB_ID].gated, hub.repos[HUB_ID].granted = True, False
-    monkeypatch.setattr(secrets, "hub_token", lambda: TOKEN)
+    monkeypatch.setattr(hub_token, "hub_token", lambda: TOKEN)
     error = failure(store)
     assert error.code == "model.gated"
     assert "account" in error.message
@@ -487,27 +487,27 @@ def test_a_granted_token_gets_the_model_and_is_not_shown_to_the_cdn(
     hub, store, monkeypatch
 ) -> None:
     hub.repos[HUB_ID].gated = True
-    monkeypatch.setattr(secrets, "hub_token", lambda: TOKEN)
+    monkeypatch.setattr(hub_token, "hub_token", lambda: TOKEN)
     fetch(store)
     assert {r.token for r in hub.requests if r.server == "hub"} == {TOKEN}
     assert {r.token for r in hub.requests if r.server == "cdn"} == {None}
 
 
 def test_the_environments_token_comes_before_the_keyrings(hub, store, monkeypatch) -> None:
-    monkeypatch.setattr(secrets, "hub_token", lambda: "hf_other")
+    monkeypatch.setattr(hub_token, "hub_token", lambda: "hf_other")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.repos[HUB_ID].private = True
     assert fetch(store)["fetched"] > 0
 
 
 def test_a_wrong_token_is_named_as_the_reason(hub, store, monkeypatch) -> None:
-    monkeypatch.setattr(secrets, "hub_token", lambda: "hf_wrong")
+    monkeypatch.setattr(hub_token, "hub_token", lambda: "hf_wrong")
     assert failure(store).code == "token.rejected"
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
 def test_a_model_that_does_not_exist(hub, store, monkeypatch, token) -> None:
-    monkeypatch.setattr(secrets, "hub_token", lambda: token)
+    monkeypatch.setattr(hub_token, "hub_token", lambda: token)
     error = failure(store, "tests/nothing")
     assert error.code == "model.not_found"
     assert "tests/nothing" in error.message

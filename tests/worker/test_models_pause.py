@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.runs.downloads import DownloadLog
-from phi3studio.runs.hub_cache import HubCache
-from phi3studio.runs.paths import Home
-from phi3studio.runs.unfinished import discard, unfinished_bytes
+from phi3studio.app.download_log import DownloadLog
+from phi3studio.app.paths import Home
+from phi3studio.models.hub_cache import HubCache
+from phi3studio.models.unfinished import discard, unfinished_bytes
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.test_models_download import HUB_ID, model_files
 

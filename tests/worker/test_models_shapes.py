@@ -16,16 +16,16 @@ import numpy as np
 import onnx
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.models.model_folder import check_model_folder
 from phi3studio.runs import launch
-from phi3studio.runs.model_folder import check_model_folder
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
-from phi3studio.worker.chat.genai import GenaiModel
-from phi3studio.worker.exporting.export import place_merged
+from phi3studio.worker.exporting.export_chain import place_merged
+from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.models import model_facts
-from phi3studio.worker.models.builder import mend_builder
-from phi3studio.worker.olive import config as oc
-from phi3studio.worker.olive.run import run_workflow
+from phi3studio.worker.models.gemma_builder import mend_builder
+from phi3studio.worker.olive import workflow_config as oc
+from phi3studio.worker.olive.run_workflow import run_workflow
 from tests.tiny_families import SHAPES, make
 from tests.worker.running import completed, losses, tiny_recipe, write_rows
 

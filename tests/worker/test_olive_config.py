@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from phi3studio.domain.errors import RunError
-from phi3studio.worker.olive import config as oc
+from phi3studio.worker.olive import workflow_config as oc
 from tests.worker.running import tiny_recipe
 
 MODEL, DATA = Path("/base"), Path("/rows.jsonl")
@@ -158,7 +158,7 @@ def test_remote_code_is_run_only_where_the_recipe_says_so(trust) -> None:
 
 
 def test_a_setting_that_olive_does_not_know_is_an_error(tiny_phi3, tmp_path) -> None:
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     config = oc.merge_config(
         tiny_recipe(tiny_phi3, DATA), tiny_phi3, tmp_path, tmp_path / "o", tmp_path / "c"
@@ -171,7 +171,7 @@ def test_a_setting_that_olive_does_not_know_is_an_error(tiny_phi3, tmp_path) -> 
 
 
 def test_a_pass_that_fails_raises_its_own_exception(tiny_phi3, tmp_path) -> None:
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     config = oc.merge_config(
         tiny_recipe(tiny_phi3, DATA), tiny_phi3, tmp_path / "no", tmp_path / "o", tmp_path / "c"

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import StageDone
-from phi3studio.domain.olive import import_config
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.olive_configs import import_config
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
-from phi3studio.runs.recipes import absolute
+from phi3studio.runs.recipe_files import absolute
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker.data.prepare import prepare
-from phi3studio.worker.olive import config as oc
-from phi3studio.worker.olive.export import (
+from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.olive import workflow_config as oc
+from phi3studio.worker.olive.workflow_files import (
     CONFIG,
     README,
     SCRIPT,

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from phi3studio.worker.data.tokenise import IGNORED, Encoder, Rendered, Segment
+from phi3studio.worker.data.preparing.tokenise import (
+    IGNORED,
+    Encoder,
+    Rendered,
+    Segment,
+)
 from tests.worker.running import SAMPLES
 
 torch = pytest.importorskip("torch")
@@ -54,7 +59,7 @@ def single_loss(model: Any, row: dict[str, list[int]]) -> float:
 
 def test_the_packed_loss_is_the_sum_of_the_single_rows_losses(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     assert len({len(row["input_ids"]) for row in examples}) > 5
     singles = [single_loss(model, row) for row in examples]
@@ -67,7 +72,7 @@ def test_the_packed_loss_is_the_sum_of_the_single_rows_losses(model, examples) -
 
 def test_no_row_sees_another(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     target, quiet = examples[3], {"labels": [IGNORED] * 60}
     losses = set()
@@ -85,7 +90,7 @@ def test_gradients_are_those_of_the_single_rows(tiny_phi3, examples) -> None:
     from transformers import AutoModelForCausalLM
 
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     torch.manual_seed(0)
     base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
@@ -127,7 +132,7 @@ def test_no_padding_is_sent(examples) -> None:
 
 def test_only_learned_tokens_reach_the_head(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     batch = collate_packed(examples)
     with torch.inference_mode():
@@ -138,7 +143,7 @@ def test_only_learned_tokens_reach_the_head(model, examples) -> None:
 
 def test_a_batch_without_a_learned_token_has_no_loss(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     row = examples[0] | {"labels": [IGNORED] * len(examples[0]["labels"])}
     with torch.inference_mode():

@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.events import Recovery, Started
-from phi3studio.domain.recovery import in_force
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.process.pressure import PressureWatch
@@ -64,7 +64,7 @@ if "attempt" in sys.orig_argv:
 
     class Watch(importlib.abc.MetaPathFinder):
         def find_spec(self, name, path, target=None):
-            if name != "phi3studio.worker.training.train":
+            if name != "phi3studio.worker.training.trainer":
                 return None
             sys.meta_path.remove(self)
             spec = importlib.util.find_spec(name)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import process_tree
 from phi3studio.domain.events import (
     Artifact,
     Finished,
@@ -24,9 +26,8 @@ from phi3studio.domain.events import (
     Waiting,
 )
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.data.preparing.tokenise import IGNORED
 from tests.conftest import end_workers
 from tests.worker.running import (
     TEMPLATE,
@@ -185,7 +186,7 @@ def test_the_adapter_loads_and_gives_the_merged_model(pair, tiny_phi3) -> None:
 
     from phi3studio.worker.fidelity.evaluate import load_held_out
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     run = pair.second
     model = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
@@ -517,7 +518,7 @@ def test_cancelling_a_training_takes_effect_within_two_seconds(
     wait_for_event(run, is_step(3))
     worker = run.worker()
     assert worker is not None
-    tree = launch.process_tree(worker)
+    tree = process_tree(worker)
     asked, began = time.time(), time.monotonic()
     launch.cancel(run)
     spent = time.monotonic() - began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.fidelity.scores import score_answers, words_of
 
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.services.client import Service
+from phi3studio.services.connection import Service
 
 SERVER = textwrap.dedent(
     """

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.worker.running import losses, story, tiny_recipe, wait_for_end
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.events import Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import end_workers
 from tests.worker.running import (
@@ -139,8 +140,8 @@ def test_the_divergence_is_that_of_the_two_models_distributions(finished, tiny_p
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from phi3studio.worker.chat.genai import GenaiModel
-    from phi3studio.worker.fidelity.held_out import load_held_out
+    from phi3studio.worker.data.preparing.held_out_rows import load_held_out
+    from phi3studio.worker.genai.genai import GenaiModel
 
     base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32)
     merged = PeftModel.from_pretrained(base, finished.adapter).merge_and_unload().eval()
@@ -386,7 +387,7 @@ def test_ctrl_c_ends_it_and_writes_nothing(run) -> None:
 
 def test_a_model_that_takes_its_process_down_is_an_error_here(finished) -> None:
     from phi3studio.domain.errors import RunError
-    from phi3studio.worker.fidelity.exported import ExportedModel
+    from phi3studio.worker.fidelity.exported_model import ExportedModel
 
     with ExportedModel(finished.model, 1) as model:
         assert model.stop_ids
@@ -401,7 +402,7 @@ def test_the_process_ends_with_its_parent(finished) -> None:
 
     code = (
         "import sys; from pathlib import Path\n"
-        "from phi3studio.worker.fidelity.exported import ExportedModel\n"
+        "from phi3studio.worker.fidelity.exported_model import ExportedModel\n"
         f"with ExportedModel(Path({str(finished.model)!r}), 1) as m:\n"
         "    print(m._process.pid, flush=True); sys.stdin.read()\n"
     )
@@ -416,8 +417,8 @@ def test_the_process_ends_with_its_parent(finished) -> None:
 
 
 def test_a_long_text_is_scored_as_in_one_piece(finished) -> None:
-    from phi3studio.worker.chat.genai import GenaiModel
-    from phi3studio.worker.fidelity.exported import ExportedModel
+    from phi3studio.worker.fidelity.exported_model import ExportedModel
+    from phi3studio.worker.genai.genai import GenaiModel
 
     ids = [5 + n % 400 for n in range(300)]
     at = list(range(1, 300))
@@ -490,7 +491,7 @@ def test_auto_tells_when_none_is_faithful_and_goes_on_after_a_kill(
     wait_for_event(
         run, lambda event: getattr(event.payload, "activity", None) == "trying int4 fast"
     )
-    launch.end(launch.process_tree(run.worker()))  # type: ignore[arg-type]
+    end_processes(process_tree(run.worker()))  # type: ignore[arg-type]
     wait_for_end(run, 10)
     assert run.state() == "interrupted"
     launch.resume(run)

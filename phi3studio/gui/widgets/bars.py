@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from phi3studio.gui import words
+from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.gui.messages import explain
+from phi3studio.gui.texts.messages import explain
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Finding, Icon, Level, label, row
 

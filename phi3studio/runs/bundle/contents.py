@@ -12,15 +12,15 @@ from typing import IO, Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phi3studio import __version__
+from phi3studio.app.paths import Home, resources
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Provider, Recipe
 from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 from phi3studio.domain.template import parse_template
-from phi3studio.runs.bundle.privacy import Scrubber
+from phi3studio.models.model_store import ModelStore
+from phi3studio.runs.bundle.redaction import Scrubber
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
-from phi3studio.runs.models import ModelStore
-from phi3studio.runs.paths import Home, resources
 from phi3studio.runs.store import RunFolder
 
 What = Literal["model", "adapter", "merged"]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from phi3studio.app.files import write_atomically
+from phi3studio.app.paths import resources
 from phi3studio.runs.card import charts
+from phi3studio.runs.card.card_words import FILTERS
 from phi3studio.runs.card.facts import CardFacts, gather
-from phi3studio.runs.card.words import FILTERS
-from phi3studio.runs.files import write_atomically
-from phi3studio.runs.paths import resources
 from phi3studio.runs.store import RunFolder
 
 MARKDOWN = "README.md"

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
+from phi3studio.app.files import folder_bytes
+from phi3studio.app.paths import Home
 from phi3studio.domain.events import Confusion, Metrics, ModelRole, Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import Curves, RunView, fold, fold_curves
-from phi3studio.runs.files import folder_bytes
-from phi3studio.runs.models import ModelStore
-from phi3studio.runs.paths import Home
+from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.store import RunFolder
 
 LENGTHS = "lengths.json"

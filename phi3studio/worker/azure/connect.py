@@ -7,9 +7,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from phi3studio.app.azure_sdk import no_azure
 from phi3studio.domain.azure import Azure, Login
 from phi3studio.domain.errors import RunError
-from phi3studio.runs.azure_sdk import no_azure
 
 ARTIFACTS = "workspaceartifactstore"
 """The datastore of every workspace that holds what jobs write to ``logs`` and ``outputs``."""
@@ -42,7 +42,7 @@ class Workspace:
 
     def sign_in(self) -> None:
         """Get a token now, so that an expired login is told before anything is made."""
-        from phi3studio.worker.azure.failures import translated
+        from phi3studio.worker.azure.azure_failures import translated
 
         with translated(self.azure):
             self.credential.get_token(_ARM)
@@ -66,7 +66,7 @@ class Workspace:
         """
         from azure.storage.blob import ContainerClient
 
-        from phi3studio.worker.azure.failures import translated
+        from phi3studio.worker.azure.azure_failures import translated
 
         with translated(self.azure, datastore=datastore):
             store = self.client.datastores.get(datastore, include_secrets=True)

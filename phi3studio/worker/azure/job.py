@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Finished
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.launch import worker_environment
-from phi3studio.runs.models import ModelStore
-from phi3studio.runs.paths import Home
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.worker.azure.keep import Keeper, drop_kept, restore
 from phi3studio.worker.azure.results import write_results

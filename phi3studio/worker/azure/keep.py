@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from phi3studio.app.files import write_json
 from phi3studio.domain.azure import Azure
-from phi3studio.runs.files import write_json
 from phi3studio.worker.azure.results import copy
 from phi3studio.worker.azure.spec import output_path
 

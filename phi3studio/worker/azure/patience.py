@@ -9,7 +9,7 @@ from typing import TypeVar
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Notice
-from phi3studio.worker.azure.failures import TRANSIENT, ThrottledError, translate
+from phi3studio.worker.azure.azure_failures import TRANSIENT, ThrottledError, translate
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from phi3studio.app.advice import how_to_repair
+from phi3studio.app.paths import resources
 from phi3studio.domain.errors import RunError
-from phi3studio.runs.advice import how_to_repair
-from phi3studio.runs.paths import resources
 
 PYTHON = "3.11"
 # The window and the command line stay at home.

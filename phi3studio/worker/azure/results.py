@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.runs.files import write_json
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.azure.patience import Patience
 

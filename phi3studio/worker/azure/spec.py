@@ -5,12 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.files import write_atomically
+from phi3studio.app.paths import user_home
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.files import write_atomically
-from phi3studio.runs.paths import user_home
-from phi3studio.worker.azure.bundle import RECIPE, START, conda, write_code
+from phi3studio.worker.azure.job_files import (
+    RECIPE,
+    START,
+    conda,
+    write_code,
+)
 
 JOB = "job.yml"
 CONDA = "conda.yml"
@@ -129,8 +134,8 @@ def model_folder(recipe: Recipe) -> Path | None:
     The starter and the hub's models are fetched by the job; added models and folders are only
     on this computer.
     """
-    from phi3studio.domain.models import is_hub_id
-    from phi3studio.runs.models import ModelStore
+    from phi3studio.domain.base_models import is_hub_id
+    from phi3studio.models.model_store import ModelStore
 
     store = ModelStore(user_home())
     entry = store.entry(recipe.model.source)

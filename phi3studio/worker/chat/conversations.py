@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.sampling import Sampling
-from phi3studio.worker.chat.genai import Constraint, GenaiModel
-from phi3studio.worker.chat.genai_native import GenaiError, Generator
 from phi3studio.worker.chat.turns import Turns
-from phi3studio.worker.service import Cancel
+from phi3studio.worker.genai.genai import Constraint, GenaiModel
+from phi3studio.worker.genai.genai_native import GenaiError, Generator
+from phi3studio.worker.serving import Cancel
 
 # Tokens of a prompt that are computed at once. Fewer are slower (16: a third of the speed); more
 # are no faster, and their logits take memory (tokens × vocabulary × 4 bytes).

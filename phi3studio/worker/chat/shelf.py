@@ -10,14 +10,14 @@ from typing import Any
 
 import psutil
 
+from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.template import parse_template
-from phi3studio.runs.files import folder_bytes
 from phi3studio.worker.chat.conversations import Conversations
-from phi3studio.worker.chat.genai import GenaiModel
 from phi3studio.worker.chat.turns import Turns
+from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.process.threads import usable_cores
-from phi3studio.worker.service import Cancel
+from phi3studio.worker.serving import Cancel
 
 # What a loaded model takes, as a multiple of its files, and what has to stay free beside it.
 _TIMES_FILES = 1.25

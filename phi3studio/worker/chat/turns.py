@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
-from phi3studio.worker.service import Cancel
+from phi3studio.worker.serving import Cancel
 
 
 class Turns:

@@ -11,11 +11,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from phi3studio.app.files import folder_bytes, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Candidate, Verified
 from phi3studio.domain.fidelity import AUTO_ORDER
 from phi3studio.domain.recipe import Int4Preset
-from phi3studio.runs.files import folder_bytes, write_json
 from phi3studio.runs.store import RunFolder
 
 Build = Callable[[Int4Preset, Path], None]

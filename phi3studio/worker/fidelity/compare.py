@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.estimate import LARGE_MODEL
+from phi3studio.domain.estimation.estimate import LARGE_MODEL
 from phi3studio.domain.events import (
     Candidate,
     Finding,
@@ -21,11 +22,9 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.fidelity import Evidence, judge
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.files import write_json
-from phi3studio.runs.model_folder import check_model_folder, weight_bytes
-from phi3studio.worker.chat.genai import ADAPTERS
-from phi3studio.worker.data.tokenise import Stop
-from phi3studio.worker.exporting.providers import not_measured, runnable
+from phi3studio.models.model_folder import check_model_folder, weight_bytes
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut
+from phi3studio.worker.data.preparing.tokenise import Stop
 from phi3studio.worker.fidelity.evaluate import (
     Measured,
     OnRow,
@@ -33,11 +32,12 @@ from phi3studio.worker.fidelity.evaluate import (
     measure_exported,
     measure_torch,
 )
-from phi3studio.worker.fidelity.exported import ExportedModel
-from phi3studio.worker.fidelity.held_out import HeldOut
+from phi3studio.worker.fidelity.exported_model import ExportedModel
 from phi3studio.worker.fidelity.parity import template_parity
 from phi3studio.worker.fidelity.reference import Reference
-from phi3studio.worker.models.facts import stands_for
+from phi3studio.worker.genai.genai import ADAPTERS
+from phi3studio.worker.genai.providers import not_measured, runnable
+from phi3studio.worker.models.model_facts import stands_for
 
 _REFERENCE = "reference.f32"
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Answer, Metrics, ModelFigures, ModelRole
-from phi3studio.runs.files import folder_bytes
-from phi3studio.worker.data.tokenise import IGNORED
-from phi3studio.worker.fidelity.exported import ExportedModel
-from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
-from phi3studio.worker.fidelity.held_out import load_held_out as load_held_out
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
+from phi3studio.worker.data.preparing.held_out_rows import load_held_out as load_held_out
+from phi3studio.worker.data.preparing.tokenise import IGNORED
+from phi3studio.worker.fidelity.exported_model import ExportedModel
 from phi3studio.worker.fidelity.reference import Reference
 from phi3studio.worker.fidelity.scores import score_answers
 
@@ -128,7 +128,7 @@ def measure_torch(
     import torch
 
     from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.train import packed_loss
+    from phi3studio.worker.training.trainer import packed_loss
 
     sums = _Sums(data, stops, tokenizer)
     tokens, seconds, done = 0, 0.0, 0

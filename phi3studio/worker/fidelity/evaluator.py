@@ -13,16 +13,16 @@ from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
-from phi3studio.runs.verification import scratch_folder
+from phi3studio.runs.verification_folder import scratch_folder
 from phi3studio.worker.process import privacy
-from phi3studio.worker.service import Cancel, Handler
+from phi3studio.worker.serving import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
     from phi3studio.worker.fidelity.compare import Comparison
-    from phi3studio.worker.fidelity.held_out import HeldOut, HeldOutRow
 
 
 def evaluate(
@@ -104,7 +104,7 @@ def _candidates(run: RunFolder) -> Any:
 
 def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
     from phi3studio.runs.card import write_card
-    from phi3studio.worker.data.prepare import load_prepared
+    from phi3studio.worker.data.preparing.prepare_examples import load_prepared
     from phi3studio.worker.fidelity.lengths import write_lengths
     from phi3studio.worker.process.emit import Emitter
 
@@ -124,7 +124,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
     """The run's models and the rows of *file*, else its own; scratch files are removed."""
     from transformers import AutoTokenizer
 
-    from phi3studio.worker.data.tokenise import find_stop
+    from phi3studio.worker.data.preparing.tokenise import find_stop
     from phi3studio.worker.fidelity.compare import Comparison
     from phi3studio.worker.models import resolve_model
     from phi3studio.worker.process.threads import usable_cores
@@ -168,9 +168,9 @@ def _adapter(run: RunFolder, recipe: Recipe) -> Path | None:
 
 def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None) -> HeldOut:
     from phi3studio.domain.fidelity import labels_of
-    from phi3studio.worker.data.prepare import load_prepared
-    from phi3studio.worker.exporting.calibration import general_rows
-    from phi3studio.worker.fidelity.held_out import HeldOut, load_held_out
+    from phi3studio.worker.data.preparing.calibration_rows import general_rows
+    from phi3studio.worker.data.preparing.held_out_rows import HeldOut, load_held_out
+    from phi3studio.worker.data.preparing.prepare_examples import load_prepared
 
     if file is None and recipe.data is None:
         return general_rows(tokenizer)
@@ -195,11 +195,11 @@ def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None)
 
 def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
     """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows."""
-    from phi3studio.worker.data.process import Process, columns_of
-    from phi3studio.worker.data.render import check_columns
-    from phi3studio.worker.data.rows import RowSource
-    from phi3studio.worker.data.tokenise import example_of
-    from phi3studio.worker.fidelity.held_out import HeldOutRow
+    from phi3studio.worker.data.preparing.held_out_rows import HeldOutRow
+    from phi3studio.worker.data.preparing.render import check_columns
+    from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
+    from phi3studio.worker.data.preparing.tokenise import example_of
+    from phi3studio.worker.data.reading.source_rows import RowSource
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()

@@ -1,4 +1,4 @@
-"""The other side of :mod:`phi3studio.worker.fidelity.exported`: a process with one model.
+"""The other side of :mod:`phi3studio.worker.fidelity.exported_model`: a process with one model.
 
 It imports numpy and onnxruntime-genai and nothing else of weight, so its memory is what answering
 takes. Requests and answers are JSON lines on standard input and output; it ends when its input
@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.worker.chat.genai import GenaiModel
-from phi3studio.worker.chat.genai_native import GenaiError, Generator
+from phi3studio.worker.genai.genai import GenaiModel
+from phi3studio.worker.genai.genai_native import GenaiError, Generator
 
 _DECODED = 48
 _CHUNK_BYTES = 64 * 1024 * 1024

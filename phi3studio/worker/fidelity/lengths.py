@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from phi3studio.app.files import write_json
 from phi3studio.runs.card.facts import LENGTHS
-from phi3studio.runs.files import write_json
 from phi3studio.runs.store import RunFolder
-from phi3studio.worker.data.prepare import Prepared
+from phi3studio.worker.data.preparing.prepare_examples import Prepared
 
 _BARS = 32
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from phi3studio.domain.events import ParityExample
-from phi3studio.worker.fidelity.exported import ExportedModel
-from phi3studio.worker.fidelity.held_out import HeldOut
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut
+from phi3studio.worker.fidelity.exported_model import ExportedModel
 
 _AT_ONCE = 256
 _SHOWN_IDS = 6

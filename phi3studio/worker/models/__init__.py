@@ -3,9 +3,9 @@
 Also the models service (``service models``), the only part of the program that asks a hub.
 """
 
-from phi3studio.worker.models.facts import ModelFacts, check_against_model, model_facts
+from phi3studio.worker.models.model_facts import ModelFacts, check_against_model, model_facts
+from phi3studio.worker.models.models_service import handlers
 from phi3studio.worker.models.resolve import resolve_model
-from phi3studio.worker.models.service import handlers
 from phi3studio.worker.models.starter import STARTER_REQUIREMENT, STARTER_SHA256, make_starter
 
 __all__ = [

@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import InputError
-from phi3studio.runs.files import folder_bytes
-from phi3studio.runs.model_folder import check_model_folder, pickle_files
-from phi3studio.runs.models import ModelStore
+from phi3studio.models.model_folder import check_model_folder, pickle_files
+from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.convert import Kind, convert
-from phi3studio.worker.models.facts import model_facts
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
+from phi3studio.worker.models.model_facts import model_facts
 
 # float32 weights of four-bit ones, or of sixteen-bit ones, plus room for the rest.
 _GROWTH: dict[Kind, float] = {"gguf": 9.0, "pickle": 1.2}

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from phi3studio.app.download_log import DownloadLog, Outcome
+from phi3studio.app.files import write_atomically
+from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import Cancelled, InputError
-from phi3studio.domain.models import is_hub_id
-from phi3studio.runs.downloads import DownloadLog, Outcome
-from phi3studio.runs.files import write_atomically
-from phi3studio.runs.hub_cache import HubCache
-from phi3studio.runs.model_folder import check_model_folder, is_whole, remote_code_files
-from phi3studio.runs.models import ModelStore, catalogue
+from phi3studio.models.hub_cache import HubCache
+from phi3studio.models.model_folder import check_model_folder, is_whole, remote_code_files
+from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.worker.models.hub import Hub, RemoteFile, RemoteModel
 from phi3studio.worker.models.resolve import resolve_model
 from phi3studio.worker.models.transfer import Check, Patience, fetch, persist

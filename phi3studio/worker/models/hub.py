@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from phi3studio.app import hub_token
 from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
-from phi3studio.runs import secrets
-from phi3studio.runs.model_folder import INDEX, is_plain_name
+from phi3studio.models.model_folder import INDEX, is_plain_name
 from phi3studio.worker.failures import translate
 
 _SMALL_FILES = {
@@ -85,7 +85,7 @@ class Hub:
                 "Unset HF_HUB_OFFLINE and try again, or add the model from a folder: "
                 "phi3studio models add PATH.",
             )
-        token = os.environ.get("HF_TOKEN") or secrets.hub_token() or get_token()
+        token = os.environ.get("HF_TOKEN") or hub_token.hub_token() or get_token()
         return cls(constants.ENDPOINT, token or None)
 
     def headers(self) -> dict[str, str]:

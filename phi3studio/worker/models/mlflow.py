@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from phi3studio.domain.errors import InputError
-from phi3studio.runs.model_folder import check_model_folder, is_whole
+from phi3studio.models.model_folder import check_model_folder, is_whole
 
 _FLAVOURS = ("transformers", "hftransformersv2", "hftransformers")
 

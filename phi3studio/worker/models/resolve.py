@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from phi3studio.app.paths import user_home
+from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.models import is_hub_id
-from phi3studio.runs.model_folder import check_model_folder
-from phi3studio.runs.models import ModelStore
-from phi3studio.runs.paths import user_home
+from phi3studio.models.model_folder import check_model_folder
+from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
 from phi3studio.worker.models.starter import make_starter
 

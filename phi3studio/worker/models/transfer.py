@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from phi3studio.domain.errors import RunError
-from phi3studio.runs.hub_cache import git_blob_hash
+from phi3studio.models.hub_cache import git_blob_hash
 from phi3studio.worker.models.body import blocks
 from phi3studio.worker.models.hub import RemoteFile, asked_wait, is_passing, is_unreachable
 

@@ -7,10 +7,10 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from phi3studio.app.machine_speed import MachineSpeed
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.machine_speed import MachineSpeed
-from phi3studio.runs.runtime_pack_use import BROKEN_VARIABLE
+from phi3studio.runtime_pack.use import BROKEN_VARIABLE
 from phi3studio.worker.process.threads import usable_cores
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def machine_speed() -> MachineSpeed:
     """The CPU's matrix work in operations a second, measured once and kept in the home's cache."""
     import torch
 
-    from phi3studio.runs.machine_speed import read_speed, write_speed
-    from phi3studio.runs.paths import user_home
+    from phi3studio.app.machine_speed import read_speed, write_speed
+    from phi3studio.app.paths import user_home
 
     home = user_home()
     cpu = torch.cpu.get_capabilities().get("cpu_name", "")

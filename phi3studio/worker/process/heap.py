@@ -26,7 +26,7 @@ def keeping_freed_memory() -> Iterator[None]:
     is large.
 
     Of glibc's heap blocks up to 32 MiB stay, and afterwards 64 MiB in all. Does nothing where the
-    heap is neither glibc's nor tcmalloc's (:mod:`phi3studio.runs.allocator`).
+    heap is neither glibc's nor tcmalloc's (:mod:`phi3studio.app.allocator`).
     """
     heap: Any = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if hasattr(heap, "MallocExtension_ReleaseFreeMemory"):

@@ -20,8 +20,8 @@ from types import FrameType
 import psutil
 from filelock import FileLock, Timeout
 
-from phi3studio.runs.files import write_json
-from phi3studio.runs.program import program
+from phi3studio.app.files import write_json
+from phi3studio.app.program import program
 from phi3studio.worker.process.pressure import PressureWatch
 
 AGAIN = 75

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from phi3studio.runs.settings import thread_limit
+from phi3studio.app.settings import thread_limit
 
 _LOOK_EVERY_S = 2.0
 # A core counts as free although others use a little of it.

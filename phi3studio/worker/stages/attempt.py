@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import AnyPayload, Artifact, Notice, NoticeLevel, Progress
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.files import folder_bytes
 from phi3studio.runs.store import RunFolder
-from phi3studio.worker.data.prepare import Prepared
-from phi3studio.worker.data.tokenise import Stop
+from phi3studio.worker.data.preparing.prepare_examples import Prepared
+from phi3studio.worker.data.preparing.tokenise import Stop
 from phi3studio.worker.models import ModelFacts
 from phi3studio.worker.process.control import Control, MemoryMeter
 from phi3studio.worker.process.threads import ThreadGovernor

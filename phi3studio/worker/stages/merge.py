@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from phi3studio.runs.model_folder import is_whole
-from phi3studio.worker.olive import config as oc
+from phi3studio.models.model_folder import is_whole
+from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.stages.attempt import Attempt
 
 
@@ -18,8 +18,8 @@ def is_done(attempt: Attempt) -> bool:
 def do(attempt: Attempt) -> None:
     """Merge the trained or the given adapter into the base model."""
     attempt.say("merging the adapter into the base model")
-    from phi3studio.worker.exporting.export import place_merged
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.exporting.export_chain import place_merged
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     adapter = attempt.adapter
     assert adapter is not None  # The recipe refuses a merge without an adapter.

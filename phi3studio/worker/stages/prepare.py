@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.estimate import ModelSize
+from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.targets import check_target
-from phi3studio.runs.model_folder import weight_bytes
+from phi3studio.models.model_folder import weight_bytes
 from phi3studio.runs.preflight import check_disk
-from phi3studio.worker.data.prepare import Prepared, load_prepared, prepare
-from phi3studio.worker.data.tokenise import find_stop
+from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
+from phi3studio.worker.data.preparing.tokenise import find_stop
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
-from phi3studio.worker.models.adapter import check_adapter
+from phi3studio.worker.models.adapter_check import check_adapter
 from phi3studio.worker.process.privacy import refuse_network
 from phi3studio.worker.stages.attempt import Attempt, Opened
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from phi3studio.domain.events import Verified
 from phi3studio.domain.recipe import Int4Preset, Recipe
-from phi3studio.worker.olive import config as oc
+from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.stages.attempt import Attempt
 
 CALIBRATING = "calibrating the int4 weights"
@@ -26,7 +26,7 @@ def do(attempt: Attempt) -> None:
 
     For ``target.int4: auto`` the smallest faithful one of several.
     """
-    from phi3studio.worker.exporting.export import failed_folder
+    from phi3studio.worker.exporting.export_chain import failed_folder
 
     target = attempt.recipe.target
     if target.quantisation == "int4" and target.int4 == "auto":
@@ -41,7 +41,7 @@ def do(attempt: Attempt) -> None:
 def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
     """Build what *recipe* says into the folder *model*."""
     attempt.say("building the ONNX model")
-    from phi3studio.worker.exporting.export import place_exported
+    from phi3studio.worker.exporting.export_chain import place_exported
 
     scratch = attempt.scratch("quantise")
     build = _build_apart if attempt.keeps_adapter_apart else _build_whole
@@ -55,8 +55,8 @@ def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
 
 def _build_whole(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
     """Build the merged model, or the base where there is no adapter; returns what was made."""
-    from phi3studio.worker.olive import passes
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.olive import project_passes
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     opened = attempt.opened
     config = oc.build_config(
@@ -70,15 +70,19 @@ def _build_whole(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
     tell = attempt.on_row(CALIBRATING)
     done = itertools.count(1)
     total = opened.facts.linear_layers
-    hooks = passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
-    with passes.pass_hooks(hooks):
+    hooks = project_passes.PassHooks(on_module=lambda: tell(min(next(done), total), total))
+    with project_passes.pass_hooks(hooks):
         return run_workflow(config, scratch / "tmp").model
 
 
 def _build_apart(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
     """Build the base model with the adapter beside it; returns the folder of both."""
-    from phi3studio.worker.exporting.apart import attach_adapter, check_can_be_apart, float_nodes
-    from phi3studio.worker.olive.run import run_workflow
+    from phi3studio.worker.genai.separate_adapters import (
+        attach_adapter,
+        check_can_be_apart,
+        float_nodes,
+    )
+    from phi3studio.worker.olive.run_workflow import run_workflow
 
     adapter = attempt.adapter
     assert adapter is not None
@@ -140,7 +144,7 @@ def source(attempt: Attempt) -> Path:
 
 def _calibration(attempt: Attempt, folder: Path) -> Path | None:
     """Rows for the calibrated quantisation; ``None`` for models where it takes hours."""
-    from phi3studio.worker.exporting.calibration import write_calibration
+    from phi3studio.worker.data.preparing.calibration_rows import write_calibration
 
     opened = attempt.opened
     if opened.facts.is_large:
@@ -153,7 +157,7 @@ def _calibration(attempt: Attempt, folder: Path) -> Path | None:
 
 def _probe(attempt: Attempt) -> Sequence[int]:
     """Ids of one prompt: of a held-out row, or of a few words where there is no data."""
-    from phi3studio.worker.fidelity.held_out import load_held_out
+    from phi3studio.worker.data.preparing.held_out_rows import load_held_out
 
     if attempt.opened.prepared is not None:
         return load_held_out(attempt.prepared.held_out).rows[0].prompt_ids

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phi3studio.domain.estimate import total_steps
-from phi3studio.worker.olive import config as oc
+from phi3studio.domain.estimation.estimate import total_steps
+from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.process.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
 
@@ -23,10 +23,10 @@ def is_done(attempt: Attempt) -> bool:
 def do(attempt: Attempt) -> None:
     """Train the adapter and place it in the run's folder."""
     attempt.say("starting the training")
-    from phi3studio.worker.exporting.export import place_adapter
-    from phi3studio.worker.olive import passes
-    from phi3studio.worker.olive.run import run_workflow
-    from phi3studio.worker.training import train
+    from phi3studio.worker.exporting.export_chain import place_adapter
+    from phi3studio.worker.olive import project_passes
+    from phi3studio.worker.olive.run_workflow import run_workflow
+    from phi3studio.worker.training import trainer
     from phi3studio.worker.training.best import BestAdapter, best_callback, stopped_at
 
     recipe, run = attempt.recipe, attempt.run
@@ -49,7 +49,7 @@ def do(attempt: Attempt) -> None:
         extra=shared_batch(recipe.training),
     )
     best = BestAdapter(run.checkpoints)
-    callback = train.RunCallback(
+    callback = trainer.RunCallback(
         attempt.emit,
         attempt.control,
         attempt.memory,
@@ -58,7 +58,7 @@ def do(attempt: Attempt) -> None:
     )
     patience = recipe.training.early_stopping
     watch = best_callback(best, patience, attempt.notice, keep=recipe.training.keep_best)
-    hooks = passes.PassHooks(
+    hooks = project_passes.PassHooks(
         callbacks=[callback, watch] if evaluations else [callback],
         on_tokens=callback.count_tokens,
         checkpoint=checkpoint,
@@ -67,7 +67,7 @@ def do(attempt: Attempt) -> None:
         max_tokens=recipe.training.sequence_length,
         choose=lambda: _best(attempt, best) if evaluations else None,
     )
-    with passes.pass_hooks(hooks):
+    with project_passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
@@ -80,7 +80,7 @@ def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
     if found is None or found.last:
         return None
     attempt.notice(
-        "train.best",
+        "trainer.best",
         f"The adapter of step {found.step} is kept, whose evaluation loss was the lowest "
         f"({found.loss:.4g}); the last one had {found.last_loss:.4g}.",
     )
@@ -88,18 +88,18 @@ def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
 
 
 def _last_checkpoint(attempt: Attempt) -> Path | None:
-    from phi3studio.worker.training.train import last_checkpoint
+    from phi3studio.worker.training.trainer import last_checkpoint
 
     checkpoint, damaged = last_checkpoint(attempt.run.checkpoints)
     for name in damaged:
         instead = f"going on from {checkpoint.name}." if checkpoint else "starting again."
         attempt.notice(
-            "train.damaged_checkpoint",
+            "trainer.damaged_checkpoint",
             f"{name} was cut short and is not used; {instead}",
             "warning",
         )
     if checkpoint is not None:
-        attempt.notice("train.resumed", f"Going on from {checkpoint.name}.")
+        attempt.notice("trainer.resumed", f"Going on from {checkpoint.name}.")
     else:
         shutil.rmtree(attempt.run.checkpoints, ignore_errors=True)
     return checkpoint

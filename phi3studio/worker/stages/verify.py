@@ -49,8 +49,8 @@ def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
 
     *candidate* is judged instead of the run's exported model.
     """
-    from phi3studio.worker.exporting.calibration import general_rows
-    from phi3studio.worker.fidelity.held_out import load_held_out
+    from phi3studio.worker.data.preparing.calibration_rows import general_rows
+    from phi3studio.worker.data.preparing.held_out_rows import load_held_out
 
     opened, recipe, run = attempt.opened, attempt.recipe, attempt.run
     prepared = opened.prepared

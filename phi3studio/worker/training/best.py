@@ -15,7 +15,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from phi3studio.runs.files import write_json
+from phi3studio.app.files import write_json
 
 _FACTS = "best.json"
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
-from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.data.preparing.tokenise import IGNORED
 
 
 class ExampleDataset(Dataset[dict[str, list[int]]]):

@@ -6,8 +6,8 @@ import contextlib
 import json
 from collections.abc import Callable
 
+from phi3studio.domain.estimation.recovery import describe, in_force, safer
 from phi3studio.domain.events import AnyPayload, MemoryCause, Notice
-from phi3studio.domain.recovery import describe, in_force, safer
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.failures import out_of_memory
 
@@ -47,7 +47,7 @@ def recover(run: RunFolder, emit: Callable[[AnyPayload], None], cause: MemoryCau
 
 def _longest(run: RunFolder, otherwise: int) -> int:
     """Tokens of the longest row; *otherwise* while the data is not prepared."""
-    from phi3studio.worker.data.prepare import MANIFEST
+    from phi3studio.worker.data.preparing.prepare_examples import MANIFEST
 
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads((run.data / MANIFEST).read_text("utf-8"))["longest"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from phi3studio.worker.data.tokenise import IGNORED
+from phi3studio.worker.data.preparing.tokenise import IGNORED
 from phi3studio.worker.training.examples import collate_packed
 from phi3studio.worker.training.fused import attention, row_attention
 from phi3studio.worker.training.fused.decoder import Decoder, decoder_of
@@ -20,13 +20,13 @@ from phi3studio.worker.training.fused.elementwise import (
     fuse_rotary,
     has_kernels,
 )
-from phi3studio.worker.training.fused.frozen import Frozen, can_lay_out
+from phi3studio.worker.training.fused.frozen_weights import Frozen, can_lay_out
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdaptedLinear, AdapterCopies, fuse_linear
 from phi3studio.worker.training.fused.loss import head_loss
 from phi3studio.worker.training.fused.on_cpu import FrozenMlp
-from phi3studio.worker.training.fused.rows import collate_rows
+from phi3studio.worker.training.fused.packed_rows import collate_rows
 
 # Families whose rotary positions turn the halves of each head by equal angles.
 _USUAL_ROTARY = frozenset({"phi3", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma"})

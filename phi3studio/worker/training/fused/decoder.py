@@ -28,8 +28,8 @@ from phi3studio.worker.training.fused.on_cpu import (
     signed,
     turn,
 )
+from phi3studio.worker.training.fused.packed_rows import Rows
 from phi3studio.worker.training.fused.row_attention import attend, attend_backward
-from phi3studio.worker.training.fused.rows import Rows
 
 # Attentions that do nothing to queries and keys but turn them, and where each finds its window.
 _WINDOWS: Mapping[str, Callable[[Any], int | None]] = {

@@ -19,7 +19,7 @@ import torch.nn.functional as functional
 
 from phi3studio.domain.errors import first_line
 from phi3studio.worker.training.fused import on_cpu
-from phi3studio.worker.training.fused.frozen import Frozen
+from phi3studio.worker.training.fused.frozen_weights import Frozen
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from phi3studio.worker.training.fused.dropout import draw_dropped, drop_, dropped
-from phi3studio.worker.training.fused.frozen import Frozen, times
+from phi3studio.worker.training.fused.frozen_weights import Frozen, times
 
 
 class _Adapted(torch.autograd.Function):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
-from phi3studio.worker.training.fused.frozen import Frozen
+from phi3studio.worker.training.fused.frozen_weights import Frozen
 
 
 class RmsNorm(torch.autograd.Function):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
-from phi3studio.worker.training.fused.rows import HeadPlaces, Rows, rows_of
+from phi3studio.worker.training.fused.packed_rows import HeadPlaces, Rows, rows_of
 
 NAME = "phi3studio_rows"
 

@@ -1,0 +1,1 @@
+"""The program itself: folders, settings, tokens, the frozen app, updates, processes."""

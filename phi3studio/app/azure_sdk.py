@@ -1,0 +1,40 @@
+"""Whether Azure's packages (the extra ``azure``) are here: found out without importing them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+
+from phi3studio.app.advice import from_source, is_installed_app, source_with_azure
+from phi3studio.domain.errors import InputError
+
+PACKAGES = ("azure-ai-ml", "azure-identity", "azure-storage-blob", "azure-keyvault-secrets")
+
+
+def has_azure() -> bool:
+    """Whether all of them are installed in this program's environment."""
+    try:
+        for name in PACKAGES:
+            importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def no_azure() -> InputError:
+    """They are not here, and how to get them."""
+    command = install_command()
+    if command is None:
+        hint = f"The installed app cannot take them in. {source_with_azure()}"
+    else:
+        also = " (in the source tree: pip install -e '.[azure]')" if from_source() else ""
+        hint = f"Install them: {command}{also}."
+    return InputError("azure.no_sdk", "Azure's packages are not installed.", hint)
+
+
+def install_command() -> str | None:
+    """The command that installs them, for a person to copy; ``None`` in the installed app, which
+    is closed."""
+    if is_installed_app():
+        return None
+    return f'"{sys.executable}" -m pip install {" ".join(PACKAGES)}'

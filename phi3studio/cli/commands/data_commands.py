@@ -1,0 +1,353 @@
+"""Commands around data: look at it, see what the model will see, check it, repair it.
+
+They ask the same inspector service as the window, so both say the same.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.waiting import wait_for
+from phi3studio.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from phi3studio.domain.dataset import Preview, Report, ShapeProposal, SourceReport
+    from phi3studio.domain.recipe import Recipe
+    from phi3studio.services.inspector_client import Inspector
+
+data_app = typer.Typer(
+    help="Look at data, see what the model will see, find and repair defects.",
+    no_args_is_help=True,
+)
+
+T = TypeVar("T")
+
+File = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE…", help="Data files, a folder, a pattern, or a hub id."),
+]
+Format = Annotated[
+    str, typer.Option("--format", help="json, jsonl, csv, tsv, parquet, arrow, text or hub.")
+]
+Encoding = Annotated[str | None, typer.Option("--encoding", help="Text encoding.")]
+Delimiter = Annotated[str | None, typer.Option("--delimiter", help="CSV delimiter.")]
+Header = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether line 1 names the columns.")
+]
+Config = Annotated[str | None, typer.Option("--config", help="Hub configuration.")]
+HubSplit = Annotated[str, typer.Option("--split", help="Hub split.")]
+TemplateText = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        help="One text with {column} placeholders; {=>} marks where the completion begins, "
+        "else it begins at the last placeholder. \\n is a line break.",
+    ),
+]
+Messages = Annotated[
+    str | None, typer.Option("--messages", help="The column that holds conversations.")
+]
+ModelName = Annotated[
+    str, typer.Option("--model", help="A name of the catalogue or a model folder.")
+]
+Length = Annotated[int, typer.Option("--length", min=8, help="Sequence length in tokens.")]
+Repairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--repair", help="A repair to apply: its kind, e.g. trim, or its JSON; may be repeated."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@data_app.command("shapes")
+def shapes(
+    files: File,
+    format: Format = "auto",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    config: Config = None,
+    split: HubSplit = "train",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a data set is, and which shapes fit it."""
+    values = _source(files, format, encoding, delimiter, header, config, split)
+
+    async def ask(inspector: Inspector) -> SourceReport:
+        from phi3studio.domain.dataset import Source
+
+        return await inspector.look(Source.model_validate(values))
+
+    report = _asked(ask)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    for line in _source_lines(report):
+        typer.echo(line)
+
+
+@data_app.command("preview")
+def preview(
+    files: File,
+    template: TemplateText = None,
+    messages: Messages = None,
+    model: ModelName = "starter",
+    row: Annotated[int, typer.Option("--row", min=1, help="Which row, from 1.")] = 1,
+    length: Length = 1024,
+    repair: Repairs = None,
+    format: Format = "auto",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    config: Config = None,
+    split: HubSplit = "train",
+    as_json: AsJson = False,
+) -> None:
+    """Show one row raw, rendered, and as the tokens that will be trained."""
+    values = _source(files, format, encoding, delimiter, header, config, split)
+
+    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Preview]:
+        recipe, reason = await _recipe(inspector, values, template, messages, model, length, repair)
+        return recipe, reason, await inspector.preview(recipe, row - 1)
+
+    recipe, reason, seen = _asked(ask)
+    if as_json:
+        document = seen.model_dump(mode="json")
+        print_json({"reason": reason, "data": _data_json(recipe), **document, "row": row})
+        return
+    for line in _preview_lines(seen, reason):
+        typer.echo(line)
+
+
+@data_app.command("check")
+def check(
+    files: File,
+    template: TemplateText = None,
+    messages: Messages = None,
+    model: ModelName = "starter",
+    length: Length = 1024,
+    repair: Repairs = None,
+    format: Format = "auto",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    header: Header = None,
+    config: Config = None,
+    split: HubSplit = "train",
+    as_json: AsJson = False,
+) -> None:
+    """Read everything: statistics, findings, and the repairs that they offer."""
+    values = _source(files, format, encoding, delimiter, header, config, split)
+
+    async def ask(inspector: Inspector) -> tuple[Recipe, Report]:
+        from phi3studio.domain.dataset import Report
+
+        recipe, _ = await _recipe(inspector, values, template, messages, model, length, repair)
+        show = sys.stderr.isatty()
+        async for item in inspector.check(recipe):
+            if isinstance(item, Report):
+                if show:
+                    sys.stderr.write("\r\x1b[K")
+                return recipe, item
+            if show and item.total:
+                sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
+        raise AssertionError("a check ends with its report")
+
+    recipe, report = _asked(ask)
+    if as_json:
+        print_json({"data": _data_json(recipe), **report.model_dump(mode="json")})
+        return
+    for line in _report_lines(report):
+        typer.echo(line)
+
+
+def _asked(ask: Callable[[Inspector], Awaitable[T]]) -> T:
+    from phi3studio.services.connection import Service
+    from phi3studio.services.inspector_client import Inspector
+
+    async def inside() -> T:
+        async with Service.start("inspector") as service:
+            return await ask(Inspector(service))
+
+    return wait_for(inside())
+
+
+def _source(
+    files: list[str],
+    format: str,
+    encoding: str | None,
+    delimiter: str | None,
+    header: bool | None,
+    config: str | None,
+    split: str,
+) -> dict[str, Any]:
+    """The source part of a recipe's data section; paths are made absolute."""
+    if format != "hub":
+        # The service runs elsewhere; a path must not depend on its folder.
+        files = [str(Path(name).expanduser().absolute()) for name in files]
+    values = {
+        "source": files[0],
+        "also": files[1:],
+        "format": format,
+        "encoding": encoding,
+        "delimiter": "\t" if delimiter in ("\\t", "tab") else delimiter,
+        "header": header,
+        "hub_config": config,
+        "hub_split": split,
+    }
+    # Validated here with the template's place filled, so that errors name the key.
+    _parsed({**values, "messages": "messages"})
+    return values
+
+
+def _parsed(data: dict[str, Any], **sections: Any) -> Recipe:
+    from phi3studio.domain.recipe import parse_recipe
+
+    return parse_recipe({"data": data, **sections})
+
+
+async def _recipe(
+    inspector: Inspector,
+    source: dict[str, Any],
+    template: str | None,
+    messages: str | None,
+    model: str,
+    length: int,
+    repairs: list[str] | None,
+) -> tuple[Recipe, str | None]:
+    """The recipe that the options describe, and why its shape was chosen if they leave it open."""
+    reason: str | None = None
+    shape: dict[str, Any]
+    if template is not None:
+        from phi3studio.domain.template import split_template
+
+        text = template if "\n" in template else template.replace("\\n", "\n")
+        prompt, completion = split_template(text)
+        shape = {"template": {"prompt": prompt, "completion": completion}}
+    elif messages is not None:
+        shape = {"messages": messages}
+    else:
+        from phi3studio.domain.dataset import Source
+
+        report = await inspector.look(Source.model_validate(source))
+        if not report.shapes:
+            raise InputError(
+                "data.no_shape",
+                f"No shape fits {report.files[0]} by itself.",
+                "Name one with --template or --messages. The columns are: "
+                + ", ".join(column.name for column in report.columns[:12])
+                + ".",
+            )
+        best = report.shapes[0]
+        reason, shape = best.reason, _shape_keys(best)
+    folder = Path(model).expanduser()
+    chosen = str(folder.absolute()) if folder.is_dir() else model
+    recipe = _parsed(
+        {**source, **shape, "repairs": [_repair(text) for text in repairs or ()]},
+        model={"source": chosen},
+        training={"sequence_length": length},
+    )
+    return recipe, reason
+
+
+def _repair(text: str) -> dict[str, Any]:
+    """A repair's kind, or its whole JSON object as a finding offers it."""
+    if not text.lstrip().startswith("{"):
+        return {"kind": text}
+    try:
+        value: dict[str, Any] = json.loads(text)
+        return value
+    except ValueError as exc:
+        raise InputError(
+            "data.repair",
+            f"The repair {text!r} is not valid JSON: {exc}.",
+            'Write a kind such as trim, or an object such as {"kind": "redact", "what": ["key"]}.',
+        ) from exc
+
+
+def _shape_keys(shape: ShapeProposal) -> dict[str, Any]:
+    if shape.messages is not None:
+        return {"messages": shape.messages}
+    return {"template": {"prompt": shape.prompt, "completion": shape.completion}}
+
+
+def _data_json(recipe: Recipe) -> dict[str, Any]:
+    return recipe.rows.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
+
+# --- text for people -----------------------------------------------------------------------
+
+
+def _source_lines(report: SourceReport) -> list[str]:
+    about = "exactly" if report.rows_exact else "about"
+    facts = [report.format, *([report.compression] if report.compression else [])]
+    if report.encoding:
+        facts.append(report.encoding)
+    if report.delimiter:
+        facts.append(f"delimiter {report.delimiter!r}")
+    lines = [
+        f"{report.files[0]}" + (f" and {len(report.files) - 1} more" if report.files[1:] else ""),
+        f"  {', '.join(facts)}; {about} {report.rows} rows",
+        "  columns:",
+    ]
+    for column in report.columns[:40]:
+        example = column.examples[0] if column.examples else ""
+        lines.append(f"    {column.name} ({column.kind}): {example}")
+    lines += [f"  note: {note}" for note in report.notes]
+    for shape in report.shapes:
+        lines.append(f"  shape {shape.shape}: {shape.reason}")
+        if shape.messages is not None:
+            lines.append(f"    --messages {shape.messages}")
+        else:
+            text = f"{shape.prompt}{{=>}}{shape.completion}".replace("\n", "\\n")
+            lines.append(f"    --template '{text}'")
+    return lines
+
+
+def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
+    lines = [f"Row {seen.row + 1}"]
+    if reason:
+        lines.append(f"  {reason}")
+    if seen.dropped:
+        lines.append(f"  left out by the repair {seen.dropped}")
+    lines += [f"  {name}: {value}" for name, value in seen.raw.items()]
+    lines += ["Rendered", *("  " + line for line in seen.rendered.splitlines())]
+    lines.append(
+        f"Tokens ({seen.prompt_tokens} of the prompt, {seen.trained_tokens} trained, "
+        f"{seen.cut_off} cut off)"
+    )
+    mark = {"masked": " ", "trained": "+", "stop": "■", "cut_off": "x"}
+    lines += [f"  {mark[token.kind]} {token.id:>7} {token.text!r}" for token in seen.tokens]
+    return lines
+
+
+def _report_lines(report: Report) -> list[str]:
+    figures = report.statistics
+    lines = [
+        f"{figures.rows} rows, {figures.kept} kept: {figures.train_rows} to train, "
+        f"{figures.held_out_rows} held out",
+        f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row has "
+        f"{figures.shortest} to {figures.longest} (median {figures.median})",
+        f"{percent(figures.cut_off_share)} of the rows are cut off; "
+        f"{figures.steps_per_epoch} steps per epoch",
+    ]
+    if figures.labels:
+        shown = ", ".join(f"{item.label} {item.rows}" for item in figures.labels[:10])
+        lines.append(f"labels: {shown}")
+    for finding in report.findings:
+        lines.append(f"[{finding.level}] {finding.title}: {finding.rows} rows")
+        lines.append(f"    {finding.advice}")
+        for example in finding.examples[:3]:
+            other = f" (like row {example.other + 1})" if example.other is not None else ""
+            lines.append(f"    row {example.row + 1}{other}: {example.text}")
+        lines += [f"    repair: {offer.title} ({offer.repair.kind})" for offer in finding.repairs]
+    if not report.findings:
+        lines.append("Nothing was found that harms the training.")
+    return lines

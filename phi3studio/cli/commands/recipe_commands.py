@@ -1,0 +1,72 @@
+"""Commands around recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phi3studio.cli.output import print_json
+from phi3studio.domain.errors import InputError
+
+recipe_app = typer.Typer(help="Write, check and explain recipes.", no_args_is_help=True)
+
+
+@recipe_app.command("new")
+def new(
+    data: Annotated[Path, typer.Option("--data", help="The data file.")],
+    model: Annotated[
+        str, typer.Option("--model", help="A name of the catalogue or a model folder.")
+    ] = "starter",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write it (.yaml or .json).")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", help="Prompt template, with {column} placeholders.")
+    ] = None,
+    completion: Annotated[
+        str | None, typer.Option("--completion", help="Completion template.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Write a complete recipe with good defaults for a data file."""
+    from phi3studio.cli.recipe_draft import draft_recipe
+    from phi3studio.runs.recipe_files import write_recipe
+
+    recipe, reason = draft_recipe(data, model, prompt, completion)
+    target = out or Path(f"{data.stem}.yaml")
+    if target.exists():
+        raise InputError(
+            "recipe.exists",
+            f"{target} exists already.",
+            "Name another file with --out, or delete it first.",
+        )
+    write_recipe(recipe, target)
+    if as_json:
+        print_json({"path": str(target), "reason": reason, "recipe": recipe.to_json()})
+        return
+    typer.echo(f"{reason}\nWrote {target}. Look it over, then: phi3studio run {target}")
+
+
+@recipe_app.command("check")
+def check(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say whether a recipe is valid."""
+    from phi3studio.runs.recipe_files import read_recipe
+
+    parsed = read_recipe(recipe)
+    if as_json:
+        print_json({"valid": True, "recipe": parsed.to_json()})
+    else:
+        typer.echo(f"{recipe} is valid.")
+
+
+@recipe_app.command("schema")
+def schema() -> None:
+    """Print the JSON schema of recipes."""
+    from phi3studio.domain.recipe import json_schema
+
+    print_json(json_schema())

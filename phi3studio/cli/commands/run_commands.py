@@ -1,0 +1,298 @@
+"""Commands that start, list, show and stop runs."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phi3studio.cli.output import percent, print_json, size
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
+]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
+
+
+def run(
+    recipe: Annotated[
+        Path | None, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")
+    ] = None,
+    continue_: Annotated[
+        str | None,
+        typer.Option(
+            "--continue",
+            metavar="RUN",
+            help="Train a finished run's adapter further, in a new run.",
+        ),
+    ] = None,
+    epochs: Annotated[
+        float | None,
+        typer.Option("--epochs", min=0.001, max=1000, help="With --continue: so many more epochs."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="With --continue: train on this file's rows.")
+    ] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> int:
+    """Fine-tune as a recipe says, and follow it to the end."""
+    from phi3studio.domain.errors import InputError
+    from phi3studio.runs.recipe_files import read_recipe
+
+    if (recipe is None) == (continue_ is None):
+        raise InputError(
+            "usage",
+            "Give either a recipe or --continue RUN"
+            + ("." if recipe is None else ", not both: a run is continued with its own recipe."),
+            "phi3studio run RECIPE, or phi3studio run --continue RUN --epochs 2.",
+        )
+    if recipe is not None:
+        if epochs is not None or data is not None:
+            raise InputError(
+                "usage",
+                "--epochs and --data belong to --continue.",
+                "A recipe says both itself: training.epochs and data.source.",
+            )
+        return _start(read_recipe(recipe), detach, as_json)
+    return _continue(_find(continue_ or ""), epochs, data, detach, as_json)
+
+
+def demo(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few steps only, to see that everything works.")
+    ] = False,
+    detach: Detach = False,
+    as_json: Json = False,
+) -> int:
+    """Do the whole job once: fine-tune the starter model on a bundled data set."""
+    from phi3studio.runs.demo import demo_recipe
+
+    return _start(demo_recipe(quick), detach, as_json)
+
+
+def list_runs(as_json: Json = False) -> None:
+    """List all runs, newest first."""
+    from phi3studio.app.paths import user_home
+    from phi3studio.cli.run_state import age, state_word
+    from phi3studio.runs.store import RunStore
+
+    rows: list[dict[str, Any]] = []
+    for run in RunStore(user_home()).all():
+        view = run.summary()
+        exported, merged = view.metrics.get("exported"), view.metrics.get("merged")
+        best = exported or merged
+        rows.append(
+            {
+                "name": run.name,
+                "state": run.state(view),
+                "stage": view.stage,
+                "verdict": view.verdict.word if view.verdict else None,
+                "accuracy": best.accuracy if best else None,
+                "started_at": view.started_at,
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        typer.echo("There are no runs yet. Start one: phi3studio demo")
+        return
+    width = max(len(row["name"]) for row in rows)
+    words = [state_word(row["state"], row["verdict"]) for row in rows]
+    wide = max(map(len, words))
+    for row, word in zip(rows, words, strict=True):
+        figure = percent(row["accuracy"]) if row["accuracy"] is not None else ""
+        typer.echo(f"{row['name']:<{width}}  {word:<{wide}}  {figure:>6}  {age(row['started_at'])}")
+
+
+def show(run: RunName = "latest", as_json: Json = False) -> None:
+    """Show a run: state, figures, times, files."""
+    from phi3studio.cli.run_state import run_document, run_lines
+
+    found = _find(run)
+    view = found.view()
+    if as_json:
+        print_json(run_document(found, view))
+    else:
+        typer.echo("\n".join(run_lines(found, view)))
+
+
+def cancel(run: RunName, as_json: Json = False) -> None:
+    """Stop a run for good; its finished parts are kept."""
+    from phi3studio.runs import launch
+
+    found = _find(run)
+    launch.cancel(found)
+    _tell_state(found, as_json)
+
+
+def pause(run: RunName, as_json: Json = False) -> None:
+    """Ask a training to save its work and end; resume goes on from there."""
+    from phi3studio.domain.errors import InputError
+    from phi3studio.runs import launch
+
+    found = _find(run)
+    if found.worker() is None:
+        raise InputError(
+            "run.not_running",
+            f"The run {found.name} is not running: it is {found.state()}.",
+            "Nothing to do.",
+        )
+    launch.request_pause(found)
+    if as_json:
+        _tell_state(found, as_json)
+    else:
+        typer.echo(f"{found.name} pauses after the present step.")
+
+
+def resume(run: RunName, detach: Detach = False, as_json: Json = False) -> int:
+    """Go on with an interrupted, paused, failed or cancelled run."""
+    from phi3studio.runs import launch
+
+    found = _find(run)
+    seen = found.view().last_seq
+    launch.resume(found)
+    return _follow(found, seen, as_json) if not detach else _detached(found, as_json)
+
+
+def delete(
+    run: RunName,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a run's folder with everything in it."""
+    from phi3studio.app.files import folder_bytes
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs.store import RunStore
+
+    found = _find(run)
+    bytes_ = folder_bytes(found.path)
+    if not yes and not as_json:
+        typer.confirm(f"Delete {found.name} ({size(bytes_)})?", abort=True)
+    RunStore(user_home()).delete(found)
+    if as_json:
+        print_json({"deleted": found.name, "bytes": bytes_})
+    else:
+        typer.echo(f"Deleted {found.name} ({size(bytes_)}).")
+
+
+# --- shared -------------------------------------------------------------------------------------
+
+
+def _find(name: str) -> Any:
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs.store import RunStore
+
+    return RunStore(user_home()).find(name)
+
+
+def _start(recipe: Any, detach: bool, as_json: bool) -> int:
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs import launch
+    from phi3studio.runs.preflight import check_before_start
+    from phi3studio.runs.store import RunStore
+
+    home = user_home()
+    check_before_start(recipe, home)
+    created = RunStore(home).create(recipe)
+    launch.start(created)
+    return _detached(created, as_json) if detach else _follow(created, 0, as_json)
+
+
+def _continue(
+    run: Any, epochs: float | None, data: Path | None, detach: bool, as_json: bool
+) -> int:
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs import launch
+    from phi3studio.runs.continuing import continue_run, continued
+    from phi3studio.runs.preflight import check_before_start
+    from phi3studio.runs.store import RunStore
+
+    home = user_home()
+    check_before_start(continued(run.recipe(), epochs, data), home)
+    created = continue_run(RunStore(home), run, epochs, data)
+    launch.start(created)
+    return _detached(created, as_json) if detach else _follow(created, 0, as_json)
+
+
+def _detached(run: Any, as_json: bool) -> int:
+    if as_json:
+        print_json({"name": run.name, "path": str(run.path)})
+    else:
+        typer.echo(f"{run.name} has started. Follow it: phi3studio show {run.name}")
+    return 0
+
+
+def _tell_state(run: Any, as_json: bool) -> None:
+    state = run.state()
+    if as_json:
+        print_json({"name": run.name, "state": state})
+    else:
+        typer.echo(f"{run.name}: {state}")
+
+
+def _follow(run: Any, seen: int, as_json: bool) -> int:
+    """Show events after number *seen* until the worker ends; Ctrl-C cancels the run."""
+    from phi3studio.cli.live_progress import LiveView
+    from phi3studio.cli.run_state import run_document
+    from phi3studio.runs import launch
+    from phi3studio.runs.follow import Follower
+
+    live, follower = LiveView(), Follower(run)
+    if not as_json:
+        typer.echo(f"Run {run.name}", err=True)
+    try:
+        while True:
+            alive = run.worker() is not None
+            for event in follower.read():
+                if event.seq > seen and not as_json:
+                    live.show(event)
+            if not alive:
+                break
+            launch.reap()
+            time.sleep(0.1)
+    except KeyboardInterrupt:
+        live.clear()
+        typer.echo("Cancelling …", err=True)
+        launch.cancel(run)
+    live.clear()
+    view = run.view()
+    state = run.state(view)
+    if as_json:
+        print_json(run_document(run, view))
+    else:
+        _conclude(run, view, state)
+    if state == "failed" and view.finished is not None:
+        return _exit_code(view.finished.code)
+    return {"completed": 0, "paused": 0, "cancelled": 130}.get(state, 1)
+
+
+def _exit_code(code: str | None) -> int:
+    """2 where the user's input was at fault: bad data, recipe or model."""
+    if code is None:
+        return 1
+    input_areas = {"data", "template", "recipe", "model", "device", "azure"}
+    input_codes = {"disk.too_little", "disk.not_writable"}
+    return 2 if code.split(".")[0] in input_areas or code in input_codes else 1
+
+
+def _conclude(run: Any, view: Any, state: str) -> None:
+    from phi3studio.cli.closing import closing_lines
+    from phi3studio.runs.launch import log_tail
+
+    if state == "completed":
+        typer.echo("\n".join(closing_lines(run, view)))
+        return
+    if state == "failed" and view.finished is not None:
+        error = view.finished
+        typer.echo(f"\nError: {error.message}\n{error.hint}\n[{error.code}]", err=True)
+        if error.code == "bug":
+            typer.echo(f"\nThe end of {run.log_file}:\n{log_tail(run.log_file, 15)}", err=True)
+        return
+    if state == "interrupted":
+        typer.echo(f"\nThe worker ended without a word. Log: {run.log_file}", err=True)
+    typer.echo(f"The run is {state}. Go on with it: phi3studio resume {run.name}", err=True)

@@ -1,0 +1,98 @@
+"""The command about settings that all parts of the program share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phi3studio.cli.output import print_json, size
+from phi3studio.domain.errors import InputError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def settings(
+    threads: Annotated[
+        str | None,
+        typer.Option("--threads", metavar="N|auto", help="At most so many threads compute."),
+    ] = None,
+    home: Annotated[
+        Path | None, typer.Option("--home", metavar="FOLDER", help="Keep everything there.")
+    ] = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="With --home: move there what is kept now.")
+    ] = False,
+    update_check: Annotated[
+        str | None,
+        typer.Option(
+            "--update-check", metavar="on|off", help="Whether the window looks for newer versions."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show or change the number of threads, the folder where everything is kept, the check for
+    newer versions."""
+    if home is not None:
+        _take_home(home, move)
+    elif move:
+        raise InputError("usage", "--move needs --home.", "Name the folder: --home FOLDER --move.")
+    from phi3studio.app.download_log import DownloadLog
+    from phi3studio.app.paths import user_home
+    from phi3studio.app.settings import read_settings, set_threads, set_update_check
+
+    found = user_home()
+    if threads is not None:
+        set_threads(found, _number(threads))
+    if update_check is not None:
+        set_update_check(found, _switch(update_check))
+    values: dict[str, Any] = {
+        "home": str(found.root),
+        "threads": read_settings(found).threads,
+        "update_check": read_settings(found).update_check,
+        "downloads": str(DownloadLog(found.root).file),
+    }
+    if as_json:
+        print_json(values)
+        return
+    typer.echo(f"home       {values['home']}")
+    typer.echo(f"threads    {values['threads'] or 'auto'}")
+    typer.echo(f"updates    {'looked for' if values['update_check'] else 'not looked for'}")
+    typer.echo(f"downloads  {values['downloads']}")
+
+
+def _number(text: str) -> int | None:
+    if text.strip().lower() == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(
+            "settings.threads",
+            f"“{text}” cannot be the number of threads.",
+            "Give a number from 1 on, or auto.",
+        ) from None
+
+
+def _switch(text: str) -> bool:
+    switch = {"on": True, "off": False}.get(text.strip().lower())
+    if switch is None:
+        raise InputError("settings.switch", f"“{text}” is neither on nor off.", "Write on or off.")
+    return switch
+
+
+def _take_home(folder: Path, move: bool) -> None:
+    from phi3studio.runs import relocate
+
+    if relocate.chosen_by_environment():
+        raise InputError(
+            "home.environment",
+            "The environment variable PHI3STUDIO_HOME decides where everything is kept.",
+            "Change it, or unset it and try again.",
+        )
+
+    def tell(done: int, total: int) -> None:
+        typer.echo(f"\r  {size(done)} of {size(total)}      ", nl=False, err=True)
+
+    relocate.apply(relocate.Pending(folder.expanduser().absolute(), move), tell)

@@ -1,0 +1,112 @@
+"""The command that proves a finished run's export again."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from phi3studio.cli.output import print_error, print_json
+from phi3studio.cli.waiting import wait_for
+from phi3studio.domain.errors import InputError, UserFacingError
+
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+FAITHFUL, NOT_FAITHFUL, CANNOT = 0, 1, 2
+
+
+def verify(
+    run: RunName = "latest",
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="File with rows of the same shape, instead of the held-out."),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Measure a finished run again and judge its export.
+
+    Exit code 0: faithful; 1: not faithful; 2: it could not be told.
+    """
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs.store import RunStore
+    from phi3studio.runs.verification_folder import remove_scratch
+
+    try:
+        found = RunStore(user_home()).find(run)
+        if data is not None and not data.is_file():
+            raise InputError(
+                "data.no_file", f"The data file {data} does not exist.", "Correct --data."
+            )
+        if found.worker() is not None:
+            raise InputError(
+                "run.busy",
+                f"The run {found.name} is still running.",
+                f"Wait for it: phi3studio show {found.name}.",
+            )
+        try:
+            result = wait_for(_verify(found.path, data.absolute() if data else None, as_json))
+        except KeyboardInterrupt:
+            # The service was ended in the middle of it.
+            remove_scratch(found)
+            raise
+    except UserFacingError as exc:
+        print_error(exc, as_json)
+        return CANNOT
+    verdict = result["verdict"]
+    if as_json:
+        print_json({"run": found.name, "data": str(data) if data else None, **result})
+    else:
+        from phi3studio.cli.verdict_lines import verdict_lines
+        from phi3studio.domain.events import Verified
+
+        typer.echo(f"{found.name}")
+        typer.echo("\n".join(verdict_lines(Verified.model_validate(verdict))))
+    if not verdict.get("measured", True):
+        return CANNOT
+    return FAITHFUL if verdict["faithful"] else NOT_FAITHFUL
+
+
+async def _verify(run: Path, data: Path | None, quiet: bool) -> Any:
+    from phi3studio.services.connection import Service
+
+    told = _Progress(quiet)
+    async with Service.start("evaluator") as service:
+        stream = service.stream("verify", run=str(run), data=str(data) if data else None)
+        try:
+            async for item in stream:
+                told.show(item)
+        finally:
+            told.clear()
+        return stream.result
+
+
+class _Progress:
+    """What is being measured, in place on a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._in_place = sys.stderr.isatty()
+        self._last = ""
+
+    def show(self, item: dict[str, Any]) -> None:
+        if self._quiet:
+            return
+        activity = item["activity"]
+        if self._in_place:
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"\r\x1b[K  {activity} {item['step']}/{item['total']}")
+                sys.stderr.flush()
+        elif activity != self._last:
+            typer.echo(f"  {activity} …", err=True)
+        self._last = activity
+
+    def clear(self) -> None:
+        if self._in_place and self._last:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()

@@ -1,0 +1,149 @@
+"""A run as one JSON document, and as lines of text."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from phi3studio.cli.output import duration, percent, size
+from phi3studio.cli.verdict_lines import verdict_lines
+from phi3studio.domain.events import Notice, Verified
+from phi3studio.domain.run import RunView
+from phi3studio.runs.store import RunFolder
+
+
+def run_document(run: RunFolder, view: RunView | None = None) -> dict[str, Any]:
+    """Everything ``show --json`` prints of a run. Times in seconds, memory in bytes."""
+    seen = view or run.view()
+    finished = seen.finished
+    return {
+        "name": run.name,
+        "path": str(run.path),
+        "state": run.state(seen),
+        "stage": seen.stage,
+        "progress": seen.progress.model_dump(exclude_none=True) if seen.progress else None,
+        "metrics": {
+            role: metrics.model_dump(exclude={"type", "model"}, exclude_none=True)
+            for role, metrics in seen.metrics.items()
+        },
+        "verdict": verdict_document(seen.verdict),
+        "checks": [verdict_document(check) for check in seen.checks],
+        "timings": {name: round(value, 2) for name, value in seen.timings.items()},
+        "peak_memory": seen.peak_memory,
+        "estimate": estimate_document(seen),
+        "recoveries": [step.model_dump(mode="json", exclude={"type"}) for step in seen.recoveries],
+        "artifacts": {
+            kind: {"path": str(run.path / item.path), "bytes": item.bytes}
+            for kind, item in seen.artifacts.items()
+        },
+        "notices": [
+            {"level": n.level, "code": n.code, "text": n.text}
+            for n in seen.notices
+            if n.level != "info"
+        ],
+        "attempt": seen.attempt,
+        "device": seen.device,
+        "started_at": seen.started_at,
+        "ended_at": seen.ended_at,
+        "error": (
+            {"code": finished.code, "message": finished.message, "hint": finished.hint}
+            if finished is not None and finished.code is not None
+            else None
+        ),
+    }
+
+
+def estimate_document(view: RunView) -> dict[str, Any] | None:
+    """What the run was expected to take beside what it took, by stage. Ratios: fact / estimate."""
+    expected = view.estimated
+    if expected is None:
+        return None
+    seconds, memory = view.timings, view.stage_memory
+
+    def beside(fact: float, estimate: float) -> dict[str, float | None]:
+        ratio = round(fact / estimate, 3) if estimate else None
+        return {"estimate": round(estimate, 2), "fact": round(fact, 2), "ratio": ratio}
+
+    done = [name for name in expected.seconds if name in seconds]
+    return {
+        "measured": expected.measured,
+        "seconds": {name: beside(seconds[name], expected.seconds[name]) for name in done},
+        "memory": {
+            name: beside(memory[name], expected.memory[name]) for name in done if name in memory
+        },
+        "total_seconds": beside(
+            sum(seconds[name] for name in done), sum(expected.seconds[name] for name in done)
+        ),
+        "peak_memory": beside(
+            view.peak_memory, max((expected.memory[name] for name in done), default=0)
+        ),
+    }
+
+
+def verdict_document(verdict: Verified | None) -> dict[str, Any] | None:
+    """A verdict of the fidelity gate as JSON values, with its word; absent values are left out."""
+    if verdict is None:
+        return None
+    values = verdict.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+    return {"word": verdict.word, **values}
+
+
+def run_lines(run: RunFolder, view: RunView) -> list[str]:
+    """The same for people."""
+    recipe = run.recipe()
+    state = run.state(view)
+    lines = [
+        f"{run.name}   {state_word(state, view.verdict.word if view.verdict else None)}",
+        f"  data    {recipe.data.source if recipe.data else 'none'}",
+        f"  model   {recipe.model.source} · LoRA rank {recipe.method.rank}",
+    ]
+    if state in ("running", "queued") and view.stage:
+        lines.append(f"  stage   {view.stage} ({view.stage_index} of {view.stage_count})")
+        if view.progress and view.progress.total:
+            lines.append(f"  step    {view.progress.step} of {view.progress.total}")
+    if view.verdict is not None:
+        lines += verdict_lines(view.verdict)
+    else:
+        for role, m in view.metrics.items():
+            lines.append(
+                f"  {role:<9} {percent(m.accuracy):>6} right · perplexity {m.perplexity:.4g} · "
+                f"{percent(m.stops)} stop"
+            )
+    for check in view.checks:
+        lines += verdict_lines(check)
+    if view.timings:
+        lines.append(
+            "  time    " + ", ".join(f"{k} {duration(v)}" for k, v in view.timings.items())
+        )
+    if view.peak_memory:
+        lines.append(f"  memory  {size(view.peak_memory)} at most")
+    lines += [f"  ! {n.text}" for n in other_notices(view)]
+    if view.finished is not None and view.finished.message:
+        lines += [f"  Error: {view.finished.message}", f"  {view.finished.hint}"]
+    lines.append(f"  folder  {run.path}")
+    return lines
+
+
+def state_word(state: str, verdict: str | None) -> str:
+    """A run's state for lists: a completed one says when its export is not faithful."""
+    bad = state == "completed" and verdict not in (None, "faithful")
+    return f"{state}, {verdict}" if bad else state
+
+
+def other_notices(view: RunView) -> list[Notice]:
+    """The warnings that the verdict does not tell already, each once."""
+    told = (
+        {found.code for found in (*view.verdict.reasons, *view.verdict.remarks)}
+        if view.verdict is not None
+        else set()
+    )
+    found = [n for n in view.notices if n.level != "info" and n.code not in told]
+    return list(dict.fromkeys(found))
+
+
+def age(seconds: float | None) -> str:
+    """How long ago a time was."""
+    if seconds is None:
+        return ""
+    ago = time.time() - seconds
+    return f"{duration(ago)} ago" if ago < 86400 else f"{ago / 86400:.0f} d ago"

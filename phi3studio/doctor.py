@@ -1,0 +1,317 @@
+"""What the computer has, what is installed and whether it fits together, importing none of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from phi3studio import __version__
+from phi3studio.app.advice import how_to_repair
+from phi3studio.app.machine_speed import read_speed
+from phi3studio.app.paths import Home
+from phi3studio.models.model_store import ModelStore, catalogue
+from phi3studio.runtime_pack.installed import pack_status
+from phi3studio.runtime_pack.pack_files import PackState, PackStatus
+from phi3studio.runtime_pack.place import no_pack
+from phi3studio.wizard.flow import MachineFacts
+
+CudaReason = Literal["", "no_gpu", "cpu_torch"]
+"""Why no CUDA device can train; empty: one can."""
+DirectMlReason = Literal["", "not_windows", "not_installed"]
+
+FLAVOURS = {
+    "cpu": "onnxruntime",
+    "cuda": "onnxruntime-gpu",
+    "directml": "onnxruntime-directml",
+}
+_GENAI = ("onnxruntime-genai", "onnxruntime-genai-cuda", "onnxruntime-genai-directml")
+_REPORTED = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "olive-ai",
+    *FLAVOURS.values(),
+    *_GENAI,
+    "bitsandbytes",
+    "pyside6",
+)
+_LOW_DISK = 5_000_000_000
+_LOW_MEMORY = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, and what to do about it; a ``warning`` lets runs work.
+
+    ``code`` is stable and ``values`` fill its translated text.
+    """
+
+    code: str
+    message: str
+    hint: str
+    level: Literal["error", "warning"] = "error"
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The machine and the installation. Sizes in bytes.
+
+    ``gpu`` is the name that the driver gives, also where the installed torch cannot use it.
+    ``cuda_pack``: the state of the runtime pack, ``None`` where there is none for this system.
+    """
+
+    program: str
+    system: str
+    processor: str
+    python: str
+    cores: int
+    memory_total: int
+    memory_available: int
+    disk_free: int
+    home: str
+    versions: dict[str, str]
+    flavours: list[str]
+    models: dict[str, bool]
+    gpu: str | None = None
+    gpu_memory: int = 0
+    cuda_reason: CudaReason = "no_gpu"
+    directml_reason: DirectMlReason = "not_windows"
+    flops: float = 0.0
+    cuda_pack: PackState | None = None
+    findings: list[Finding] = field(default_factory=list)
+    devices: dict[str, Any] | None = None
+
+    @property
+    def facts(self) -> MachineFacts:
+        """The same for the wizard's decisions."""
+        cuda = not self.cuda_reason
+        return MachineFacts(
+            memory=self.memory_total,
+            free_memory=self.memory_available,
+            free_disk=self.disk_free,
+            cores=self.cores,
+            cuda=self.gpu if cuda else None,
+            cuda_memory=self.gpu_memory if cuda else 0,
+            directml=not self.directml_reason,
+            flops=self.flops,
+        )
+
+
+def examine(home: Home) -> Report:
+    """Look at the machine; asks no service and imports no library.
+
+    Takes up to a few seconds where a GPU driver has to wake up.
+    """
+    versions = {name: version for name in _REPORTED if (version := _version(name))}
+    flavours = [name for name, wheel in FLAVOURS.items() if wheel in versions]
+    gpu, gpu_memory = _gpu()
+    folder = home.made(home.root)
+    memory = psutil.virtual_memory()
+    disk = shutil.disk_usage(folder).free
+    store = ModelStore(home)
+    pack = pack_status(home, "cuda")
+    return Report(
+        program=__version__,
+        system=platform.platform(),
+        processor=_processor(),
+        python=sys.version.split()[0],
+        cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        memory_total=memory.total,
+        memory_available=memory.available,
+        disk_free=disk,
+        home=str(folder),
+        versions=versions,
+        flavours=flavours,
+        models={entry.name: store.is_installed(entry.name) for entry in catalogue()},
+        gpu=gpu,
+        gpu_memory=gpu_memory,
+        flops=speed.float32 if (speed := read_speed(home)) is not None else 0.0,
+        cuda_reason=_cuda_reason(gpu, versions, pack),
+        cuda_pack=pack.state if pack is not None else None,
+        directml_reason=_directml_reason(versions),
+        findings=[
+            *_installation(versions, flavours, gpu, pack),
+            *_machine(memory.available, disk),
+        ],
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The processor's name as people know it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.lower().startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _gpu() -> tuple[str | None, int]:
+    """Name and memory in bytes of the first NVIDIA GPU, from its driver's own tool."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None, 0
+    try:
+        done = subprocess.run(
+            [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+        name, memory = done.stdout.splitlines()[0].rsplit(",", 1)
+        return name.strip(), int(float(memory)) * 1024**2
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None, 0
+
+
+def _cuda_reason(gpu: str | None, versions: dict[str, str], pack: PackStatus | None) -> CudaReason:
+    if gpu is None:
+        return "no_gpu"
+    if pack is not None and pack.usable:
+        return ""
+    return "cpu_torch" if is_cpu_torch(versions.get("torch"), sys.platform) else ""
+
+
+def is_cpu_torch(version: str | None, system: str) -> bool:
+    """Whether PyTorch is a CPU build, told from its version; ``False`` where there is none.
+
+    PyTorch's own index names the kind in it; PyPI's wheels do not, and are CUDA builds on Linux
+    and CPU builds elsewhere. *system* as in ``sys.platform``.
+    """
+    if version is None:
+        return False
+    kind = version.partition("+")[2]
+    return kind == "cpu" or (not kind and system != "linux")
+
+
+def _directml_reason(versions: dict[str, str]) -> DirectMlReason:
+    if sys.platform != "win32":
+        return "not_windows"
+    return "" if FLAVOURS["directml"] in versions else "not_installed"
+
+
+def _installation(
+    versions: dict[str, str], flavours: list[str], gpu: str | None, pack: PackStatus | None
+) -> list[Finding]:
+    found: list[Finding] = []
+    genais = [name for name in _GENAI if name in versions]
+    if len(flavours) > 1 or len(genais) > 1:
+        names = ", ".join([*(FLAVOURS[name] for name in flavours), *genais])
+        found.append(
+            Finding(
+                "install.two_runtimes",
+                f"Several flavours of ONNX Runtime are installed over each other: {names}.",
+                "They share one folder and break each other. "
+                + how_to_repair("--flavour cpu --fresh doctor"),
+                values={"names": names},
+            )
+        )
+    if not flavours or not genais:
+        found.append(
+            Finding(
+                "install.no_runtime",
+                "ONNX Runtime or ONNX Runtime GenAI is not installed.",
+                how_to_repair("doctor"),
+            )
+        )
+    found.extend(
+        Finding(
+            "install.missing",
+            f"{name} is not installed.",
+            how_to_repair("doctor"),
+            values={"name": name},
+        )
+        for name in ("torch", "transformers", "peft", "datasets", "olive-ai")
+        if name not in versions
+    )
+    cpu_torch = is_cpu_torch(versions.get("torch"), sys.platform)
+    if cpu_torch and "cuda" in flavours:
+        found.append(
+            Finding(
+                "install.cpu_torch",
+                "ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build, so training would "
+                "run on the CPU.",
+                "Install the CUDA build of the same PyTorch version.",
+            )
+        )
+    elif pack is not None and pack.state in ("broken", "unusable"):
+        found.append(
+            Finding(
+                "runtime.damaged",
+                "The runtime pack for the NVIDIA GPU is "
+                + ("broken" if pack.damage else "of another version of Phi-3 Studio")
+                + f", so the CPU is used{': ' if pack.damage else ''}{pack.damage}.",
+                "Repair it under Settings, or: phi3studio runtime install cuda.",
+                "warning",
+            )
+        )
+    elif cpu_torch and gpu is not None and not (pack is not None and pack.usable):
+        found.append(_idle_gpu(gpu, pack))
+    return found
+
+
+def _idle_gpu(gpu: str, pack: PackStatus | None) -> Finding:
+    """A GPU that PyTorch's CPU build cannot train on, and whether a pack can be had."""
+    if pack is None:
+        reason = no_pack("cuda")
+        return Finding(
+            "install.gpu_out_of_reach",
+            f"{gpu} is there. {reason.message}",
+            reason.hint,
+            "warning",
+            {"gpu": gpu},
+        )
+    return Finding(
+        "install.gpu_unused",
+        f"{gpu} is there, but the CPU flavour is installed.",
+        "Install the runtime pack for NVIDIA GPUs to train on it: under Settings, or "
+        "phi3studio runtime install cuda.",
+        "warning",
+        {"gpu": gpu},
+    )
+
+
+def _machine(memory: int, disk: int) -> list[Finding]:
+    found: list[Finding] = []
+    if disk < _LOW_DISK:
+        free = f"{disk / 1e9:.1f} GB"
+        found.append(
+            Finding(
+                "machine.low_disk",
+                f"The disk is nearly full: {free} are free.",
+                "A run takes 2 GB and more while it works.",
+                "warning",
+                {"free": free},
+            )
+        )
+    if memory < _LOW_MEMORY:
+        free = f"{memory / 1e9:.1f} GB"
+        found.append(
+            Finding(
+                "machine.low_memory",
+                f"Little memory is free: {free}.",
+                "Close other programs before a run.",
+                "warning",
+                {"free": free},
+            )
+        )
+    return found

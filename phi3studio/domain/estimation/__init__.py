@@ -1,0 +1,1 @@
+"""What a run will take, and settings that fit a machine. Pure."""

@@ -1,0 +1,368 @@
+"""What a run will take: memory, disk and time, from the recipe, the model and the machine.
+
+The constants below were measured on a two-core machine with the starter model and a tiny Phi-3;
+a dry run (``worker/estimating/dry_run.py``) replaces what they give by measured figures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from phi3studio.domain.events import StageName
+from phi3studio.domain.recipe import Recipe
+
+LARGE_MODEL = 10**9
+"""From this many parameters on a model is merged and quantised as its weights are stored and
+layer by layer: float32 and calibration would take too much memory and time."""
+
+# Resident memory of a worker without any model, by the libraries that a stage loads (measured).
+_IMPORTS_BYTES: dict[str, int] = {
+    "prepare": 480 * 10**6,
+    "train": 660 * 10**6,
+    "merge": 670 * 10**6,
+    "quantise": 690 * 10**6,
+    "verify": 690 * 10**6,
+}
+# What CUDA's libraries take of the host's memory, and its context of the GPU's.
+_CUDA_HOST_BYTES = 2 * 10**9
+_CUDA_CONTEXT_BYTES = 600 * 10**6
+# Bytes a parameter: of a merge in float32, and of the quantisations of small models.
+_MERGE_BYTES = 12.5
+_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 14.0, "auto": 14.0}
+# Large models are merged and quantised layer by layer.
+_LARGE_BYTES = 3.3
+_LARGE_LEAST = 6 * 10**9
+# Adapter weight, gradient and AdamW's two moments, all float32.
+_ADAPTER_BYTES = 16
+# Values kept for the backward pass per token and layer: so many times the hidden size, and so
+# many times the size of the feed-forward part.
+_KEPT_HIDDEN = 10
+_KEPT_INNER = 4
+# In 16 bits the loss and some norms still keep 32.
+_KEPT_BYTES = {
+    "cpu": {"float32": 4.0, "bfloat16": 2.3, "float16": 2.3},
+    "cuda": {"float32": 4.0, "bfloat16": 3.0, "float16": 3.0},
+}
+# What allocators keep of the memory that was given back.
+_GROWTH = 1.15
+# Logits of the learned tokens: in the model's format, in float32, and their gradient.
+_LOGIT_BYTES = 12
+_ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+_NF4_BYTES = 0.6
+# int4 weights with scales and 8-bit parts, by preset (bytes per parameter, measured).
+_INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85, "auto": 0.85}
+# Small models' layers are kept in the layout of the matrix products as well, for both directions.
+TIGHT = 0.8
+"""Above this share of the free memory the system begins to swap."""
+
+LAID_OUT_MOST_BYTES = 512 * 10**6
+# Forward, and backward without weight gradients: LoRA trains only the small matrices.
+_FLOPS_A_PARAMETER = 4.0
+# Shares of the matrix rate that were reached: in the training, and where answers are generated.
+_TRAINING_RATE = 0.47
+_LAID_OUT_TRAINING_RATE = 0.58
+_ANSWERING_RATE = 0.24
+# NF4 weights are unpacked in every pass.
+_QLORA_RATE = 0.6
+_RECOMPUTED = 4 / 3
+# Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
+_START_S = {"prepare": 3.0, "train": 6.0, "merge": 1.5, "quantise": 6.0, "verify": 2.0}
+_ROWS_A_SECOND = 5000
+_LOADED_A_SECOND = 400e6
+# Large models are merged layer by layer, from file to file.
+_LARGE_MERGED_A_SECOND = 110e6
+_CALIBRATED_A_SECOND = 1.9e6
+_QUANTISED_A_SECOND = 10e6
+# Large models rounded as they are, without a search for the best scales.
+_LARGE_ROUNDED_A_SECOND = 100e6
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What matters of a model. ``file_bytes``: its weights on disk; ``inner``: the width of the
+    feed-forward part; ``tied``: input and output share one table."""
+
+    parameters: int
+    hidden: int
+    layers: int
+    vocabulary: int
+    file_bytes: int
+    inner: int = 0
+    tied: bool = False
+
+    @property
+    def body(self) -> int:
+        """Parameters that every token passes: all but the tables of the vocabulary."""
+        tables = self.vocabulary * self.hidden * (1 if self.tied else 2)
+        return max(self.parameters - tables, self.parameters // 10)
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """What matters of the data, after rendering and splitting.
+
+    ``longest`` in tokens; ``spread``: the standard deviation of the rows' tokens; ``learned``:
+    the share of the tokens that is learned.
+    """
+
+    train_rows: int
+    train_tokens: int
+    held_out_rows: int
+    held_out_tokens: int
+    longest: int
+    spread: float | None = None
+    learned: float = 0.15
+
+    @property
+    def mean(self) -> float:
+        """Tokens of a row."""
+        return self.train_tokens / max(1, self.train_rows)
+
+    def fullest_batch(self, rows: int, batches: int, limit: int) -> int:
+        """Tokens of the fullest of so many random *batches* of *rows*, none longer than *limit*.
+
+        The expected maximum of normal sums; never more than *rows* of the longest.
+        """
+        longest, mean = min(self.longest, limit), min(self.mean, limit)
+        spread = self.spread if self.spread is not None else mean / 4
+        expected = rows * mean + spread * math.sqrt(rows * 2 * math.log(max(2, batches)))
+        return round(min(rows * longest, max(expected, longest)))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What matters of the machine. ``flops``: matrix work in floating-point operations a second.
+
+    ``device``: ``cpu``, or ``cuda`` with ``device_bytes`` of memory; then ``flops`` are the GPU's
+    and ``host_flops`` the processor's, which measures the models.
+    """
+
+    memory_bytes: int
+    free_disk_bytes: int
+    flops: float
+    device: str = "cpu"
+    device_bytes: int = 0
+    host_flops: float = 0.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Memory in bytes per stage, the highest up to its end; disk in bytes at its fullest; time
+    in seconds per stage; the GPU's memory in bytes. ``measured``: by a dry run."""
+
+    memory: dict[str, int]
+    disk_bytes: int
+    seconds: dict[str, float]
+    device_memory: int = 0
+    measured: bool = False
+
+    @property
+    def memory_bytes(self) -> int:
+        return max(self.memory.values())
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(self.seconds.values())
+
+
+def is_large(model: ModelSize) -> bool:
+    """Whether the model is merged and quantised layer by layer."""
+    return model.parameters >= LARGE_MODEL
+
+
+def usual_precision(model: ModelSize) -> str:
+    """The training's number format where nothing was measured."""
+    return "bfloat16" if is_large(model) else "float32"
+
+
+def total_steps(recipe: Recipe, train_rows: int) -> int:
+    """Optimiser steps of the whole training."""
+    training = recipe.training
+    if training.max_steps is not None:
+        return training.max_steps
+    batches = -(-train_rows // training.batch_size)
+    return max(1, round(training.epochs * -(-batches // training.accumulation)))
+
+
+def disk_needed(recipe: Recipe, model: ModelSize) -> int:
+    """Disk in bytes that a run takes at its fullest: merged copies, export, checkpoints.
+
+    While int4 weights are calibrated, two more copies of the merged model lie in Olive's cache.
+    """
+    calibrated = not is_large(model) and recipe.target.quantisation == "int4"
+    merged = (3 if calibrated else 1) * merged_bytes(model)
+    exported = 2 * exported_bytes(recipe, model.parameters)
+    return merged + exported + 200 * 1024**2
+
+
+def merged_bytes(model: ModelSize) -> int:
+    """Size of the merged model: float32 below a billion parameters, else as the base is."""
+    return model.file_bytes if is_large(model) else model.parameters * 4
+
+
+def exported_bytes(recipe: Recipe, parameters: int) -> int:
+    """Size of the exported model on disk, in bytes."""
+    target = recipe.target
+    if target.quantisation == "int4":
+        return round(parameters * _INT4_BYTES[target.int4]) + 100 * 1024**2
+    return parameters * (4 if target.quantisation == "fp32" else 2)
+
+
+def adapter_parameters(recipe: Recipe, model: ModelSize) -> int:
+    """Trained values: two matrices of the rank beside each adapted layer."""
+    method = recipe.method
+    wide = method.target_modules not in ("auto", "attention")
+    widths = 8 * model.hidden + (3 * (model.hidden + model.inner) if wide else 0)
+    return model.layers * method.rank * widths
+
+
+def training_bytes(
+    recipe: Recipe, model: ModelSize, data: DataSize, precision: str, device: str = "cpu"
+) -> int:
+    """Memory of the training beyond the libraries: weights, adapter, activations, logits."""
+    element = _ELEMENT_BYTES[precision]
+    weights = model.parameters * element
+    if recipe.method.kind == "qlora":
+        weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
+    weights += _laid_out_bytes(recipe, model, precision, device)
+    steps = total_steps(recipe, data.train_rows)
+    trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
+    return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))
+
+
+def _laid_out_bytes(recipe: Recipe, model: ModelSize, precision: str, device: str) -> float:
+    """A small model's layers, and its head, once more for each direction of their products."""
+    if recipe.method.kind == "qlora" or device != "cpu" or precision != "bfloat16":
+        return 0.0
+    element = _ELEMENT_BYTES[precision]
+    layers, head = (2 * count * element for count in (model.body, model.vocabulary * model.hidden))
+    if layers > LAID_OUT_MOST_BYTES:
+        return 0.0
+    return layers + (head if head <= LAID_OUT_MOST_BYTES else 0.0)
+
+
+def step_bytes(
+    recipe: Recipe,
+    model: ModelSize,
+    data: DataSize,
+    precision: str,
+    steps: int,
+    device: str = "cpu",
+) -> float:
+    """What forward and backward passes have taken at most after so many optimiser steps."""
+    training = recipe.training
+    batches = steps * training.accumulation
+    tokens = data.fullest_batch(training.batch_size, batches, training.sequence_length)
+    layers = 1.5 if training.gradient_checkpointing else model.layers
+    kept = layers * activation_bytes(model, precision, device)
+    if training.gradient_checkpointing:
+        kept += model.layers * model.hidden * _ELEMENT_BYTES[precision]
+    # Which token sees which, one value per pair, where rows do not attend one by one.
+    mask = 2 * min(tokens, 8192) ** 2 if device == "cuda" else 0
+    logits = tokens * data.learned * model.vocabulary * _LOGIT_BYTES
+    return (tokens * kept + mask + logits) * _GROWTH
+
+
+def activation_bytes(model: ModelSize, precision: str, device: str = "cpu") -> float:
+    """Bytes that one layer keeps of one token for the backward pass."""
+    inner = model.inner or 2.7 * model.hidden
+    return (_KEPT_HIDDEN * model.hidden + _KEPT_INNER * inner) * _KEPT_BYTES[device][precision]
+
+
+def estimate(
+    recipe: Recipe, model: ModelSize, data: DataSize, machine: Machine, precision: str = "float32"
+) -> Estimate:
+    """Estimate every stage of the recipe. *precision*: the training's resolved number format."""
+    on_gpu = machine.device == "cuda"
+    training = training_bytes(recipe, model, data, precision, machine.device)
+    own = {
+        "prepare": 0,
+        "train": (_CUDA_HOST_BYTES if on_gpu else training),
+        "merge": round(_large_or(model, _MERGE_BYTES)),
+        "quantise": round(_large_or(model, _build_bytes(recipe))),
+        "verify": round(_large_or(model, _MERGE_BYTES)),
+    }
+    memory: dict[str, int] = {}
+    highest = 0
+    for stage in recipe.stages:
+        highest = max(highest, _IMPORTS_BYTES[stage] + own[stage])
+        memory[stage] = highest
+    return Estimate(
+        memory=memory,
+        disk_bytes=disk_needed(recipe, model),
+        seconds={
+            stage: _seconds(stage, recipe, model, data, machine, precision)
+            for stage in recipe.stages
+        },
+        device_memory=_CUDA_CONTEXT_BYTES + training if on_gpu else 0,
+    )
+
+
+def _large_or(model: ModelSize, bytes_a_parameter: float) -> float:
+    if is_large(model):
+        return max(_LARGE_LEAST, _LARGE_BYTES * model.parameters)
+    return model.parameters * bytes_a_parameter
+
+
+def _build_bytes(recipe: Recipe) -> float:
+    target = recipe.target
+    return _BUILD_BYTES[target.int4] if target.quantisation == "int4" else _MERGE_BYTES
+
+
+def _seconds(
+    stage: StageName,
+    recipe: Recipe,
+    model: ModelSize,
+    data: DataSize,
+    machine: Machine,
+    precision: str,
+) -> float:
+    training = recipe.training
+    start = _START_S[stage]
+    if stage == "prepare":
+        return start + data.train_rows / _ROWS_A_SECOND
+    if stage == "train":
+        laid_out = _laid_out_bytes(recipe, model, precision, machine.device) > 0
+        rate = machine.flops * (_LAID_OUT_TRAINING_RATE if laid_out else _TRAINING_RATE)
+        if recipe.method.kind == "qlora":
+            rate *= _QLORA_RATE
+        if training.gradient_checkpointing:
+            rate /= _RECOMPUTED
+        rows = training.batch_size * training.accumulation
+        tokens = total_steps(recipe, data.train_rows) * rows * data.mean
+        load = model.file_bytes / _LOADED_A_SECOND
+        return start + load + tokens * _FLOPS_A_PARAMETER * model.body / rate
+    if stage == "merge":
+        rate = _LARGE_MERGED_A_SECOND if is_large(model) else _LOADED_A_SECOND
+        return start + merged_bytes(model) / rate
+    if stage == "quantise":
+        return _quantise_seconds(recipe, model)
+    loaded = model.file_bytes + merged_bytes(model) + exported_bytes(recipe, model.parameters)
+    return start + loaded / _LOADED_A_SECOND + measuring_seconds(model, data, machine)
+
+
+def measuring_seconds(model: ModelSize, data: DataSize, machine: Machine) -> float:
+    """What the held-out rows take with base, trained and exported model, all of them loaded."""
+    tokens = data.held_out_tokens + 16 * data.held_out_rows
+    flops = machine.host_flops or machine.flops
+    return 3 * tokens * 2.0 * model.body / (flops * _ANSWERING_RATE)
+
+
+def _quantise_seconds(recipe: Recipe, model: ModelSize) -> float:
+    target, start = recipe.target, _START_S["quantise"]
+    large = is_large(model)
+    plain = start + model.parameters / _QUANTISED_A_SECOND
+    rounded = start + model.parameters / _LARGE_ROUNDED_A_SECOND if large else plain
+    if target.quantisation != "int4":
+        return plain
+    if target.int4 in ("fast", "small"):
+        return rounded
+    fitted = plain if large else start + model.parameters / _CALIBRATED_A_SECOND
+    # auto tries the small and the fast one first.
+    return fitted + (2 * rounded if target.int4 == "auto" else 0)
+
+
+def measured(found: Estimate, **parts: object) -> Estimate:
+    """*found* with *parts* of it replaced by what a dry run measured."""
+    return replace(found, measured=True, **parts)  # type: ignore[arg-type]

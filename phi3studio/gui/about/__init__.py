@@ -1,1 +1,0 @@
-"""What this program is: version, build, licences, the newest release."""

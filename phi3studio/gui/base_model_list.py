@@ -1,0 +1,148 @@
+"""Base models as the window shows them: the catalogue, and what else is on this computer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phi3studio.app.paths import Home
+from phi3studio.domain.base_models import CatalogueEntry
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.estimation.estimate import ModelSize
+from phi3studio.models.model_folder import weight_bytes
+from phi3studio.models.model_store import (
+    KnownModel,
+    ModelStore,
+    Place,
+    bytes_to_fetch,
+    check_model_folder,
+)
+from phi3studio.wizard.machine_fit import size_of_config
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """One base model.
+
+    ``problem`` is why its folder cannot be used. ``fetch_first`` says that a run does not bring
+    it by itself: it has to be fetched before. ``kept_bytes``: what a paused download has left.
+    """
+
+    source: str
+    title: str
+    size: ModelSize | None = None
+    context: int | None = None
+    licence: str = ""
+    licence_note: str = ""
+    gated: bool = False
+    download_bytes: int = 0
+    place: Place | None = None
+    folder: Path | None = None
+    fetch_first: bool = False
+    problem: UserFacingError | None = None
+    kept_bytes: int = 0
+
+    @property
+    def parameters(self) -> int | None:
+        """The number of weights."""
+        return self.size.parameters if self.size else None
+
+    @property
+    def installed(self) -> bool:
+        """Whether it is on this computer, whole."""
+        return self.place is not None
+
+
+def all_models(home: Home) -> list[BaseModel]:
+    """The catalogue first, then what else is there; blocking."""
+    store = ModelStore(home)
+    return [_of_known(known, store) for known in store.all()]
+
+
+def known_model(source: str, home: Home) -> BaseModel:
+    """What can be said of a model by its name or folder; blocking."""
+    for model in all_models(home):
+        if model.source == source:
+            return model
+    return folder_model(Path(source).expanduser())
+
+
+def folder_model(folder: Path) -> BaseModel:
+    """A folder in Hugging Face format; blocking."""
+    title = folder.name or str(folder)
+    try:
+        check_model_folder(folder)
+    except UserFacingError as error:
+        return BaseModel(str(folder), title, problem=error)
+    context = size = None
+    config: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        context = int(config["max_position_embeddings"])
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        parameters = _parameters(folder)
+        size = size_of_config(config, parameters, weight_bytes(folder))
+    return BaseModel(str(folder), title, size, context, place="folder", folder=folder)
+
+
+def _of_known(known: KnownModel, store: ModelStore) -> BaseModel:
+    if known.entry is not None:
+        kept = 0 if known.folder is not None else store.unfinished_bytes(known.name)
+        return _of_entry(known.entry, known, kept)
+    if known.folder is None:
+        return BaseModel(known.name, known.name, fetch_first=True)
+    found = folder_model(known.folder)
+    return BaseModel(
+        known.name,
+        known.name,
+        found.size,
+        found.context,
+        place=known.place,
+        folder=known.folder,
+        problem=found.problem,
+    )
+
+
+def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
+    shape = entry.shape
+    return BaseModel(
+        entry.name,
+        entry.title,
+        ModelSize(
+            entry.parameters,
+            shape.hidden,
+            shape.layers,
+            shape.vocabulary,
+            entry.disk_bytes,
+            shape.intermediate,
+            shape.tied_embeddings,
+        ),
+        entry.context,
+        entry.licence,
+        entry.licence_forbids,
+        entry.gated,
+        bytes_to_fetch(entry),
+        known.place,
+        known.folder,
+        fetch_first=known.place is None and entry.origin == "hub",
+        kept_bytes=kept,
+    )
+
+
+def _parameters(folder: Path) -> int:
+    """The number of weights, from the headers of the safetensors files."""
+    total = 0
+    for file in folder.glob("*.safetensors"):
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(min(length, 64 * 2**20)))
+        for name, tensor in header.items():
+            if name != "__metadata__":
+                count = 1
+                for side in tensor["shape"]:
+                    count *= side
+                total += count
+    return total

@@ -1,0 +1,259 @@
+"""Builds the rooms of the window and ties them together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PySide6.QtCore import QObject
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.context import Context
+from phi3studio.gui.downloads import Fetch, Fetcher
+from phi3studio.gui.pages.home.home_page import HomePage
+from phi3studio.gui.pages.home.runs_model import RunsModel
+from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.gui.widgets.basic import Level
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder
+
+if TYPE_CHECKING:
+    from phi3studio.gui.pages.chat.engine import ChatEngine
+    from phi3studio.gui.pages.run.export_dialog import WriteOlive
+    from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
+
+
+Probe = Callable[[], Awaitable[dict[str, Any]]]
+"""Asks the probe service what torch and ONNX Runtime find; takes seconds."""
+
+
+class Navigator(Protocol):
+    """What a room needs of the window."""
+
+    @property
+    def runs(self) -> RunsModel: ...
+
+    def go(self, key: str) -> None: ...
+    def page(self, key: str) -> Page: ...
+    def show_run(self, run: RunFolder) -> None: ...
+    def set_health(self, level: Level, words: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """The helper processes' clients."""
+
+    inspector: Inspector
+    chat: ChatEngine
+    probe: Probe
+    fetch: Fetch
+    olive_config: OliveConfig
+    write_olive: WriteOlive | None = None
+    azure: AzureDesk = field(default_factory=AzureDesk)
+
+
+class Rooms:
+    """Makes rooms on request; imports each one's module only then."""
+
+    def __init__(self, context: Context, services: Services) -> None:
+        self._context = context
+        self._services = services
+        self._fetcher: Fetcher | None = None
+
+    @property
+    def fetcher(self) -> Fetcher:
+        """The one that all rooms fetch models with."""
+        if self._fetcher is None:
+            from phi3studio.models.model_store import ModelStore
+
+            store = ModelStore(self._context.home)
+            tasks = self._context.tasks
+            self._fetcher = Fetcher(self._services.fetch, store.discard, tasks, tasks)
+        return self._fetcher
+
+    def make_runs(self, parent: QObject) -> RunsModel:
+        """The list of runs that all rooms share."""
+        return RunsModel(self._context.store, self._context.tasks, parent)
+
+    def build(self, key: str, window: Navigator) -> Page:
+        """A room by its key."""
+        return {
+            "home": self.home,
+            "new": self.wizard,
+            "run": self.run,
+            "chat": self.chat,
+            "compare": self.compare,
+            "queue": self.queue,
+            "models": self.models,
+            "doctor": self.doctor,
+            "settings": self.settings,
+        }[key](window)
+
+    def home(self, window: Navigator) -> Page:
+        """The runs."""
+        page = HomePage(self._context, window.runs)
+        page.run_chosen.connect(window.show_run)
+        page.new_wanted.connect(lambda: window.go("new"))
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        page.repeat_wanted.connect(lambda run: self.repeat(window, run))
+        page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        return page
+
+    def wizard(self, window: Navigator) -> Page:
+        """The five pages of a new fine-tune."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+
+        page = WizardPage(
+            self._context,
+            self._services.inspector,
+            self.fetcher,
+            self._services.olive_config,
+            self._services.azure,
+        )
+
+        def start(recipe: Recipe) -> None:
+            def begun(run: RunFolder) -> None:
+                page.run_started()
+                window.show_run(run)
+
+            self._context.tasks.run(self._begin(recipe), begun, page.show_error)
+
+        page.started.connect(start)
+        return page
+
+    def run(self, window: Navigator) -> Page:
+        """The page of one run."""
+        from phi3studio.gui.pages.run.run_page import RunPage
+
+        page = RunPage(self._context, self._services.write_olive)
+        page.closed.connect(lambda: window.go("home"))
+        page.repeat_wanted.connect(lambda run: self.repeat(window, run))
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        return page
+
+    def chat(self, window: Navigator) -> Page:
+        """The chat."""
+        from phi3studio.gui.pages.chat.chat_page import ChatPage
+
+        return ChatPage(self._context, self._services.chat, window.runs, self._begin)
+
+    def open_chat(self, window: Navigator, run: RunFolder) -> None:
+        """Talk to the model of *run*."""
+        from phi3studio.gui.pages.chat.chat_page import ChatPage
+
+        page = window.page("chat")
+        assert isinstance(page, ChatPage)
+        page.add_run(run)
+        window.go("chat")
+
+    def compare(self, window: Navigator) -> Page:
+        """Several runs side by side."""
+        from phi3studio.gui.pages.compare_page import ComparePage
+
+        return ComparePage(self._context, window.runs)
+
+    def queue(self, window: Navigator) -> Page:
+        """The waiting line."""
+        from phi3studio.gui.pages.queue_page import QueuePage
+
+        page = QueuePage(self._context)
+        page.run_chosen.connect(window.show_run)
+        return page
+
+    def models(self, window: Navigator) -> Page:
+        """What is on this computer."""
+        from phi3studio.gui.pages.models_page import ModelsPage
+
+        page = ModelsPage(self._context, self.fetcher)
+        page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        page.wizard_wanted.connect(lambda source: self.tune(window, source))
+        return page
+
+    def doctor(self, window: Navigator) -> Page:
+        """Is everything there?"""
+        from phi3studio.gui.pages.doctor_page import DoctorPage
+
+        page = DoctorPage(self._context, self._services.probe)
+        page.judged.connect(window.set_health)
+        return page
+
+    def settings(self, window: Navigator) -> Page:
+        """Look, language, folders, privacy, about."""
+        from phi3studio.gui.pages.settings.settings_page import SettingsPage
+
+        page = SettingsPage(self._context)
+        page.doctor_wanted.connect(lambda: window.go("doctor"))
+        return page
+
+    def tune(self, window: Navigator, source: str) -> None:
+        """Take a base model into the wizard."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+        from phi3studio.wizard.flow import visit, with_model
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        page.take_draft(visit(with_model(page.session.draft, source), "model"))
+        window.go("new")
+
+    def show_run(self, page: Page, run: RunFolder) -> None:
+        """Show *run* on its page."""
+        from phi3studio.gui.pages.run.run_page import RunPage
+
+        assert isinstance(page, RunPage)
+        page.show_run(run)
+
+    def repeat(self, window: Navigator, run: RunFolder) -> None:
+        """Take the run's recipe into the wizard."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+        from phi3studio.wizard.flow import from_recipe
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        try:
+            page.take_draft(from_recipe(run.recipe()))
+        except UserFacingError:
+            return
+        window.go("new")
+
+    def open_recipe(self, window: Navigator, name: str) -> None:
+        """Take the recipe file *name* into the wizard, to be looked at before anything starts."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+        from phi3studio.runs.recipe_files import read_recipe
+        from phi3studio.wizard.flow import from_recipe
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        window.go("new")
+        self._context.tasks.run(
+            asyncio.to_thread(read_recipe, Path(name)),
+            lambda recipe: page.take_draft(from_recipe(recipe)),
+            page.show_error,
+        )
+
+    def start_demo(self, window: Navigator, home: HomePage) -> None:
+        """Try it now: the whole way on the sample."""
+        from phi3studio.runs.demo import demo_recipe
+
+        self._context.tasks.run(self._begin(demo_recipe()), window.show_run, home.show_error)
+
+    def pause_all(self, runs: RunsModel) -> None:
+        """Ask every live run to keep its work and end."""
+        for entry in runs.entries():
+            if entry.live:
+                launch.request_pause(entry.run)
+
+    async def _begin(self, recipe: Recipe) -> RunFolder:
+        def begin() -> RunFolder:
+            from phi3studio.runs.preflight import check_before_start
+
+            check_before_start(recipe, self._context.home)
+            run = self._context.store.create(recipe)
+            launch.start(run)
+            return run
+
+        return await asyncio.to_thread(begin)

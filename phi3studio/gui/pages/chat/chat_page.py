@@ -1,0 +1,354 @@
+"""The chat: one prompt to one or several models side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
+
+from phi3studio.app.files import write_atomically
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.chat.adapter_menu import AdapterMenu, fitting
+from phi3studio.gui.pages.chat.engine import ChatEngine
+from phi3studio.gui.pages.chat.model_column import ModelColumn
+from phi3studio.gui.pages.chat.prompt import PromptBar
+from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
+from phi3studio.gui.pages.chat.transcript import Ask, to_json_lines, to_markdown
+from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
+from phi3studio.gui.pages.home.run_entries import RunEntry
+from phi3studio.gui.pages.home.runs_model import RunsModel
+from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.states import EmptyState, ErrorState
+from phi3studio.runs.run_labels import run_labels
+from phi3studio.runs.store import RunFolder
+
+_MOST = 3
+
+
+class ChatPage(Page):
+    """Wires prompt, settings and model columns."""
+
+    def __init__(self, context: Context, engine: ChatEngine, runs: RunsModel, begin: Begin) -> None:
+        super().__init__(self.tr("Chat"), scroll=False)
+        self._context = context
+        self._engine = engine
+        self._runs = runs
+        self._columns: list[ModelColumn] = []
+        self._run_of: dict[ModelColumn, RunFolder] = {}
+        self._begin = begin
+        self._waiting: BaseColumn | None = None
+        theme = context.theme
+        self._add = Button(theme, self.tr("Add model"), icon="plus")
+        self._add_menu = QMenu(self._add)
+        self._add_menu.aboutToShow.connect(self._fill_menu)
+        self._add.setMenu(self._add_menu)
+        self._settings_button = Button(theme, self.tr("Settings"), icon="settings")
+        self._settings_button.setCheckable(True)
+        self._save = Button(theme, self.tr("Save transcript"), icon="save")
+        save_menu = QMenu(self._save)
+        save_menu.addAction("Markdown").triggered.connect(lambda: self._choose_file("md"))
+        save_menu.addAction("JSON lines").triggered.connect(lambda: self._choose_file("jsonl"))
+        self._save.setMenu(save_menu)
+        for button in (self._add, self._settings_button, self._save):
+            self.buttons.addWidget(button)
+        self._notes = QVBoxLayout()
+        self.content.addLayout(self._notes)
+        self._middle = QHBoxLayout()
+        self._middle.setSpacing(14)
+        self._sides = QHBoxLayout()
+        self._sides.setSpacing(14)
+        self._middle.addLayout(self._sides, 1)
+        self._panel = SamplingPanel(theme)
+        self._panel.answer.changed.connect(self._draw)
+        self._panel_area = QScrollArea()
+        self._panel_area.setWidgetResizable(True)
+        self._panel_area.setFixedWidth(310)
+        self._panel_area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._panel_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._panel_area.setWidget(self._panel)
+        self._panel_area.hide()
+        self._settings_button.toggled.connect(self._panel_area.setVisible)
+        self._middle.addWidget(self._panel_area)
+        self.content.addLayout(self._middle, 1)
+        self._empty = EmptyState(
+            theme,
+            "chat",
+            self.tr("Talk to a model"),
+            self.tr("Choose one of your finished runs, or a folder with an exported model."),
+        )
+        self._choose = Button(theme, self.tr("Choose a model"), kind="primary", icon="models")
+        self._choose.setMenu(self._add_menu)
+        self._empty.add_action(self._choose)
+        self._sides.addWidget(self._empty, 1)
+        self._prompt = PromptBar(theme)
+        self._prompt.asked.connect(self.ask)
+        self._prompt.stop_wanted.connect(self._stop)
+        self.content.addWidget(self._prompt)
+        self._draw()
+
+    @property
+    def settings_panel(self) -> SamplingPanel:
+        """The panel beside the models."""
+        return self._panel
+
+    @property
+    def columns(self) -> list[ModelColumn]:
+        """The models that take part."""
+        return list(self._columns)
+
+    def add_run(self, run: RunFolder) -> None:
+        """Talk to the model of a run."""
+        if any(column.folder == run.model for column in self._columns):
+            return
+        entry = self._runs.entry(run)
+        detail = ""
+        if entry is not None and entry.recipe is not None:
+            target = entry.recipe.target
+            detail = f"{target.quantisation} · {target.provider.upper()}"
+        column = self.add_model(run.model, entry.title if entry else run.name, detail)
+        self._run_of[column] = run
+        self._offer_labels(run)
+
+    def _offer_labels(self, run: RunFolder) -> None:
+        """Let the answers be held to the labels that the run was trained on."""
+        self._context.tasks.run(
+            asyncio.to_thread(run_labels, run),
+            lambda labels: self._panel.answer.offer(labels) if labels else None,
+        )
+
+    def add_base(self, base: Base) -> None:
+        """Talk to a base model beside the tuned ones; offers to export it if it never was."""
+        found = base.find(self._runs.entries())
+        if found is not None and not found.live:
+            self._add_exported_base(base, found.run)
+            return
+        self._drop_waiting()
+        while len(self._columns) >= _MOST:
+            self._remove(self._columns[-1])
+        waiting = self._waiting = BaseColumn(self._context, base, self._begin)
+        waiting.ready.connect(lambda run: self._add_exported_base(base, run))
+        waiting.removed.connect(self._drop_waiting)
+        self._sides.addWidget(waiting, 1)
+        if found is not None:
+            waiting.follow(found.run)
+        self._draw()
+
+    def _add_exported_base(self, base: Base, run: RunFolder) -> None:
+        self._drop_waiting()
+        if any(column.folder == run.model for column in self._columns):
+            return
+        target = base.recipe.target
+        title = self.tr("Base: {name}").format(name=base.title)
+        kind = f"{target.quantisation} · {target.provider.upper()}"
+        column = self.add_model(run.model, title, self.tr("untuned") + f" · {kind}")
+        column.untuned = True
+        self._run_of[column] = run
+        # So that it is found when it is asked for again.
+        self._runs.refresh()
+
+    def _drop_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.let_go()
+            self._sides.removeWidget(waiting)
+            waiting.hide()
+            waiting.deleteLater()
+            self._draw()
+
+    def _bases(self) -> list[Base]:
+        """The base models of the tuned ones that take part, each once."""
+        bases: dict[str, Base] = {}
+        for column in self._columns:
+            run = self._run_of.get(column)
+            entry = self._runs.entry(run) if run is not None else None
+            if entry is not None and entry.recipe is not None and not column.untuned:
+                base = Base.of(entry.recipe)
+                bases.setdefault(base.title, base)
+        return list(bases.values())
+
+    def add_model(self, folder: Path, title: str, detail: str = "") -> ModelColumn:
+        """Talk to the model in *folder*."""
+        while len(self._columns) >= _MOST:
+            self._remove(self._columns[-1])
+        column = ModelColumn(self._context, self._engine, folder, title, detail)
+        column.loaded.connect(self._draw)
+        column.busy_changed.connect(self._draw)
+        column.removed.connect(lambda: self._remove(column))
+        column.edit_wanted.connect(self._edit)
+        column.answered.connect(lambda: self._keep(column))
+        column.not_held.connect(self._panel.answer.refuse)
+        column.adapters.add_wanted.connect(lambda: self._offer_adapters(column))
+        column.not_attached.connect(self._show_trouble)
+        self._columns.append(column)
+        self._sides.addWidget(column, 1)
+        self._draw()
+        return column
+
+    def entered(self) -> None:
+        self._runs.refresh()
+        self._prompt.focus()
+        if self._waiting is not None:
+            self._waiting.wake()
+
+    def left(self) -> None:
+        if self._waiting is not None:
+            self._waiting.let_go()
+
+    def show_settings(self, shown: bool) -> None:
+        """Open or close the panel."""
+        self._settings_button.setChecked(shown)
+
+    def save_to(self, file: Path) -> None:
+        """Write all transcripts; the suffix says in which form."""
+        transcripts = [column.transcript for column in self._columns if column.transcript.turns]
+        text = (
+            to_json_lines(transcripts)
+            if file.suffix == ".jsonl"
+            else to_markdown(transcripts, time.time())
+        )
+        clear(self._notes)
+        try:
+            write_atomically(file, text)
+            note = Finding(
+                self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
+            )
+        except OSError as error:
+            note = Finding(
+                self._context.theme,
+                "error",
+                self.tr("The file could not be written: {why}").format(
+                    why=error.strerror or str(error)
+                ),
+                self.tr("Choose another folder."),
+            )
+        self._notes.addWidget(note)
+
+    def _fill_menu(self) -> None:
+        self._add_menu.clear()
+        here = {column.folder for column in self._columns}
+        for entry in self._runs.entries()[:40]:
+            if entry.state == "completed" and entry.run.model not in here:
+                self._add_menu.addAction(entry.title).triggered.connect(
+                    lambda _=False, run=entry.run: self.add_run(run)
+                )
+        self._add_menu.addSeparator()
+        for base in self._bases():
+            self._add_menu.addAction(
+                self.tr("Base model, untuned: {name}").format(name=base.title)
+            ).triggered.connect(lambda _=False, b=base: self.add_base(b))
+        self._add_menu.addAction(self.tr("Model folder…")).triggered.connect(self._choose_folder)
+
+    def adapters_for(self, column: ModelColumn) -> list[RunEntry]:
+        """The runs whose adapter fits the model of *column*, as far as their recipes tell."""
+        run = self._run_of.get(column)
+        own = self._runs.entry(run) if run is not None else None
+        return fitting(own, self._runs.entries()) if own is not None else []
+
+    def _offer_adapters(self, column: ModelColumn) -> None:
+        menu = AdapterMenu(column, self.adapters_for(column))
+        menu.popup(column.adapters.add.mapToGlobal(column.adapters.add.rect().bottomLeft()))
+
+    def _show_trouble(self, error: UserFacingError) -> None:
+        clear(self._notes)
+        self._notes.addWidget(ErrorState(self._context.theme, error))
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a folder with an exported model"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.add_model(Path(path), Path(path).name))
+        dialog.open()
+
+    def _choose_file(self, suffix: str) -> None:
+        dialog = QFileDialog(self, self.tr("Save transcript"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(suffix)
+        dialog.selectFile(f"chat.{suffix}")
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.save_to(Path(path)))
+        dialog.open()
+
+    def _remove(self, column: ModelColumn) -> None:
+        column.let_go()
+        self._columns.remove(column)
+        self._run_of.pop(column, None)
+        self._sides.removeWidget(column)
+        column.hide()
+        column.deleteLater()
+        self._draw()
+
+    def ask(self, ask: Ask) -> None:
+        """Put a question to every model that is loaded."""
+        clear(self._notes)
+        for column in self._columns:
+            if column.model is not None:
+                column.ask(ask, self._panel.settings)
+
+    def _edit(self, ask: Ask) -> None:
+        for column in self._columns:
+            column.forget_last()
+        self._prompt.put(ask)
+
+    def _stop(self) -> None:
+        for column in self._columns:
+            column.stop()
+
+    def _keep(self, column: ModelColumn) -> None:
+        """Keep the transcript in its run's folder."""
+        run = self._run_of.get(column)
+        if run is None:
+            return
+        text = to_json_lines([column.transcript])
+
+        def write() -> None:
+            folder = run.path / "transcripts"
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / f"{time.strftime('%Y%m%d')}-{id(column):x}.jsonl", text)
+
+        self._context.tasks.run(_quietly(write))
+
+    def _draw(self) -> None:
+        self._empty.setVisible(not self._columns and self._waiting is None)
+        self._prompt.setVisible(bool(self._columns))
+        self._add.setVisible(bool(self._columns))
+        self._settings_button.setVisible(bool(self._columns))
+        self._add.setEnabled(len(self._columns) < _MOST)
+        self._save.setVisible(any(column.transcript.turns for column in self._columns))
+        ready = [column for column in self._columns if column.model is not None]
+        tuned = [column for column in ready if not column.untuned]
+        form = [c.model for c in tuned if c.model is not None and not c.model.is_conversation]
+        template = ""
+        if form and len(form) == len(tuned) and len({m.columns for m in form}) == 1:
+            template = (form[0].template or {}).get("prompt", "")
+            self._prompt.show_form(form[0].columns, template)
+        else:
+            self._prompt.show_form((), "")
+        for column in ready:
+            # Asked as the tuned model is, or the comparison would say nothing.
+            column.borrowed = template if column.untuned and template else None
+        held = self._panel.answer.held
+        self._prompt.say_held(
+            self._panel.answer.said
+            if held is not None
+            else self.tr("What the answer shall be held to is not right yet: see Settings.")
+        )
+        self._prompt.set_state(
+            ready=bool(ready) and held is not None,
+            busy=any(column.busy for column in self._columns),
+            models=len(ready),
+        )
+
+
+async def _quietly(work: Callable[[], None]) -> None:
+    """Keeping a transcript may fail without disturbing the chat: saving by hand reports errors."""
+    try:
+        await asyncio.to_thread(work)
+    except OSError:
+        return

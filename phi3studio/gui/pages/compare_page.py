@@ -1,0 +1,255 @@
+"""Compare: two to five runs side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.domain.events import Metrics
+from phi3studio.domain.recipe_diff import recipe_differences
+from phi3studio.domain.run import Curves, fold_curves
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.run_entries import RunEntry
+from phi3studio.gui.pages.home.runs_model import RunsModel
+from phi3studio.gui.pages.run.curves import CurvePlot, Series
+from phi3studio.gui.texts import words
+from phi3studio.gui.widgets.basic import Card, clear, label
+from phi3studio.gui.widgets.deck import Deck
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.search import SearchField
+from phi3studio.gui.widgets.states import EmptyState
+from phi3studio.gui.widgets.tables import style_table
+from phi3studio.runs.store import RunFolder
+
+MOST = 5
+
+
+@dataclass(frozen=True)
+class _Compared:
+    entry: RunEntry
+    curves: Curves
+
+
+class ComparePage(Page):
+    """The runs at the left, what they differ in at the right."""
+
+    def __init__(self, context: Context, runs: RunsModel) -> None:
+        super().__init__(self.tr("Compare"))
+        self._context = context
+        self._runs = runs
+        self._chosen: list[str] = []
+        self._curves: dict[str, Curves] = {}
+        self._boxes: dict[str, QCheckBox] = {}
+        row = QHBoxLayout()
+        row.setSpacing(14)
+        self._list_card = Card(self.tr("Runs"))
+        self._list_card.setFixedWidth(270)
+        self._list_card.detail.setText(self.tr("two to five"))
+        self._search = SearchField(context.theme, self.tr("Search runs"))
+        self._search.textChanged.connect(self._list_runs)
+        self._list_card.body.addWidget(self._search)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFixedHeight(420)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        holder = QWidget()
+        self._list = QVBoxLayout(holder)
+        self._list.setContentsMargins(0, 0, 0, 0)
+        area.setWidget(holder)
+        # The scroll area makes its widget paint the window's ground; the card shall shine through.
+        holder.setAutoFillBackground(False)
+        area.viewport().setAutoFillBackground(False)
+        self._list_card.body.addWidget(area, 1)
+        row.addWidget(self._list_card, 0, Qt.AlignmentFlag.AlignTop)
+        self._deck = Deck()
+        self._empty = EmptyState(
+            context.theme,
+            "compare",
+            self.tr("Choose two runs"),
+            self.tr("Their curves, settings and figures then stand side by side."),
+        )
+        self._deck.add(self._empty)
+        self._deck.add(self._build_result())
+        self._deck.show_only(self._empty)
+        row.addWidget(self._deck, 1)
+        self.content.addLayout(row)
+        self.content.addStretch(1)
+        runs.dataChanged.connect(self._list_runs)
+        runs.modelReset.connect(self._list_runs)
+
+    def entered(self) -> None:
+        self._runs.refresh()
+        self._list_runs()
+
+    def choose(self, runs: list[RunFolder]) -> None:
+        """Compare these."""
+        for run in runs[:MOST]:
+            self._toggle(run, True)
+        self._list_runs()
+
+    def _build_result(self) -> QWidget:
+        result = QWidget()
+        layout = QVBoxLayout(result)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        curves = Card(self.tr("Loss"))
+        self._which = QComboBox()
+        self._which.setAccessibleName(self.tr("Which curve"))
+        self._which.addItem(self.tr("Training loss"))
+        self._which.addItem(self.tr("Evaluation loss"))
+        self._which.currentIndexChanged.connect(self._draw_curves)
+        curves.header.addWidget(self._which)
+        self._plot = CurvePlot(self._context.theme, raw=False)
+        self._plot.set_smoothing(0.85)
+        curves.body.addWidget(self._plot)
+        layout.addWidget(curves)
+        self._figures = Card(self.tr("Figures"))
+        self._figures.detail.setText(self.tr("of the exported model, on held-out rows"))
+        layout.addWidget(self._figures)
+        self._differences = Card(self.tr("What differs"))
+        layout.addWidget(self._differences)
+        layout.addStretch(1)
+        self._result = result
+        return result
+
+    def _list_runs(self) -> None:
+        clear(self._list)
+        self._boxes = {}
+        entries = [e for e in self._runs.entries() if e.matches(self._search.text())]
+        for entry in entries[:100]:
+            box = QCheckBox(entry.title)
+            box.setToolTip(entry.run.name)
+            box.setChecked(entry.run.name in self._chosen)
+            box.setEnabled(box.isChecked() or len(self._chosen) < MOST)
+            box.toggled.connect(lambda on, r=entry.run: self._toggle(r, on))
+            self._boxes[entry.run.name] = box
+            self._list.addWidget(box)
+        if not entries:
+            self._list.addWidget(label(self.tr("No runs."), "muted"))
+        self._list.addStretch(1)
+
+    def _toggle(self, run: RunFolder, on: bool) -> None:
+        if on and run.name not in self._chosen:
+            self._chosen.append(run.name)
+            if run.name not in self._curves:
+                self._context.tasks.run(
+                    asyncio.to_thread(_read_curves, run),
+                    partial(self._on_curves, run.name),
+                )
+        elif not on and run.name in self._chosen:
+            self._chosen.remove(run.name)
+        for name, box in self._boxes.items():
+            box.setEnabled(name in self._chosen or len(self._chosen) < MOST)
+        self._draw()
+
+    def _on_curves(self, name: str, curves: Curves) -> None:
+        self._curves[name] = curves
+        self._draw()
+
+    def _compared(self) -> list[_Compared]:
+        known = {entry.run.name: entry for entry in self._runs.entries()}
+        return [
+            _Compared(known[name], self._curves[name])
+            for name in self._chosen
+            if name in known and name in self._curves
+        ]
+
+    def _draw(self) -> None:
+        compared = self._compared()
+        enough = len(compared) >= 2
+        self._deck.show_only(self._result if enough else self._empty)
+        if enough:
+            self._draw_curves()
+            self._draw_figures(compared)
+            self._draw_differences(compared)
+
+    def _draw_curves(self) -> None:
+        evaluation = self._which.currentIndex() == 1
+        series = []
+        for index, item in enumerate(self._compared(), start=1):
+            curve = item.curves.eval_loss if evaluation else item.curves.loss
+            series.append(
+                Series(
+                    item.entry.title,
+                    curve.points,
+                    f"series_{index}",
+                    marks=evaluation,
+                    smooth=not evaluation,
+                )
+            )
+        self._plot.show_series(series)
+
+    def _draw_figures(self, compared: list[_Compared]) -> None:
+        clear(self._figures.body)
+        measured = [
+            item.entry.view.metrics.get("exported") or item.entry.view.metrics.get("merged")
+            for item in compared
+        ]
+        lines: list[tuple[str, Callable[[Metrics], str]]] = [
+            (self.tr("Right answers"), lambda m: words.percent(m.accuracy)),
+            (self.tr("Ends by itself"), lambda m: words.percent(m.stops)),
+            (self.tr("Perplexity"), lambda m: words.number(m.perplexity)),
+            (
+                self.tr("Tokens / s"),
+                lambda m: words.number(m.tokens_per_s) if m.tokens_per_s else "–",
+            ),
+            (self.tr("Size"), lambda m: words.size(m.bytes) if m.bytes else "–"),
+        ]
+        rows = [
+            (title, tuple(value(m) if m is not None else "–" for m in measured))
+            for title, value in lines
+        ]
+        times = tuple(_time(item.entry) for item in compared)
+        rows.append((self.tr("Time"), times))
+        self._figures.body.addWidget(self._table(compared, rows))
+
+    def _draw_differences(self, compared: list[_Compared]) -> None:
+        clear(self._differences.body)
+        recipes = tuple(item.entry.recipe for item in compared if item.entry.recipe is not None)
+        if len(recipes) < len(compared):
+            return
+        found = [(key, values) for key, values in recipe_differences(recipes) if key != "name"]
+        if not found:
+            self._differences.body.addWidget(label(self.tr("The recipes are the same."), "muted"))
+            return
+        rows = [(key, tuple(value or "–" for value in values)) for key, values in found]
+        self._differences.body.addWidget(self._table(compared, rows))
+
+    def _table(
+        self, compared: list[_Compared], rows: list[tuple[str, tuple[str, ...]]]
+    ) -> QTableWidget:
+        table = QTableWidget(len(rows), len(compared) + 1)
+        table.setHorizontalHeaderLabels(["", *(item.entry.title for item in compared)])
+        for y, (title, values) in enumerate(rows):
+            table.setItem(y, 0, QTableWidgetItem(title))
+            for x, value in enumerate(values, start=1):
+                table.setItem(y, x, QTableWidgetItem(value))
+        style_table(table)
+        header = table.horizontalHeader()
+        for column in range(1, table.columnCount()):
+            header.setSectionResizeMode(column, header.ResizeMode.Stretch)
+        return table
+
+
+def _read_curves(run: RunFolder) -> Curves:
+    return fold_curves(run.events())
+
+
+def _time(entry: RunEntry) -> str:
+    spent = sum(entry.view.timings.values())
+    return words.duration(spent) if spent else "–"

@@ -1,0 +1,208 @@
+"""Home: search, the runs, and on the first start a way in."""
+
+from __future__ import annotations
+
+import asyncio
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.run_cards import CardView
+from phi3studio.gui.pages.home.runs_model import RunsFilter, RunsModel
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.search import SearchField
+from phi3studio.gui.widgets.states import EmptyState, ErrorState
+from phi3studio.runs.store import RunFolder
+
+
+class HomePage(Page):
+    """The runs. Reports what the user wants to see or begin."""
+
+    run_chosen = Signal(object)
+    chat_wanted = Signal(object)
+    repeat_wanted = Signal(object)
+    new_wanted = Signal()
+    demo_wanted = Signal()
+
+    def __init__(self, context: Context, runs: RunsModel) -> None:
+        super().__init__(self.tr("Home"), scroll=False)
+        self._context = context
+        self._runs = runs
+        theme = context.theme
+        self._search = SearchField(theme, self.tr("Search runs"), 230)
+        self._new = Button(theme, self.tr("New fine-tune"), kind="primary", icon="plus")
+        self._new.clicked.connect(self.new_wanted)
+        self.buttons.addWidget(self._search)
+        self.buttons.addWidget(self._new)
+        self._trouble = QVBoxLayout()
+        self.content.addLayout(self._trouble)
+        self._filter = RunsFilter(self)
+        self._filter.setSourceModel(runs)
+        self._cards = CardView(theme)
+        self._cards.setModel(self._filter)
+        self._cards.opened.connect(self.run_chosen)
+        self._cards.menu_requested.connect(self._menu)
+        self._nothing = EmptyState(
+            theme,
+            "search",
+            self.tr("No run fits the search"),
+            self.tr("The search looks at the name, the model and the data file."),
+        )
+        show_all = Button(theme, self.tr("Show all runs"))
+        show_all.clicked.connect(self._search.clear)
+        self._nothing.add_action(show_all)
+        self._welcome = Welcome(context)
+        self._welcome.demo_wanted.connect(self.demo_wanted)
+        self._welcome.new_wanted.connect(self.new_wanted)
+        self._stack = QStackedWidget()
+        for page in (self._cards, self._nothing, self._welcome):
+            self._stack.addWidget(page)
+        # Each card carries its gap at its right; the grid may reach that far into the margin.
+        self.content.setContentsMargins(28, 4, 2, 0)
+        self._welcome.setContentsMargins(0, 0, 26, 0)
+        self._trouble.setContentsMargins(0, 0, 26, 0)
+        self.content.addWidget(self._stack, 1)
+        self._search.textChanged.connect(self._filter.search)
+        self._search.textChanged.connect(self._choose)
+        runs.counted.connect(self._choose)
+        self._choose()
+
+    def entered(self) -> None:
+        if not self._runs.listed:
+            self._runs.list_now()
+        self._runs.watch(True)
+
+    def left(self) -> None:
+        self._runs.watch(False)
+
+    def show_error(self, error: UserFacingError) -> None:
+        """Show why something could not be done, above the runs."""
+        clear(self._trouble)
+        self._trouble.addWidget(ErrorState(self._context.theme, error))
+
+    def _choose(self) -> None:
+        empty = self._runs.rowCount() == 0
+        self._search.setVisible(not empty)
+        self._new.setVisible(not empty)
+        if empty:
+            self._stack.setCurrentWidget(self._welcome)
+        elif self._filter.rowCount() == 0:
+            self._stack.setCurrentWidget(self._nothing)
+        else:
+            self._stack.setCurrentWidget(self._cards)
+
+    def _menu(self, run: RunFolder, at: QPoint) -> None:
+        entry = self._runs.entry(run)
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(self.tr("Open")).triggered.connect(lambda: self.run_chosen.emit(run))
+        if entry is not None and entry.state == "completed":
+            menu.addAction(self.tr("Chat")).triggered.connect(lambda: self.chat_wanted.emit(run))
+        if entry is not None and entry.recipe is not None:
+            menu.addAction(self.tr("Run again with changes")).triggered.connect(
+                lambda: self.repeat_wanted.emit(run)
+            )
+        if entry is not None and not entry.live:
+            menu.addSeparator()
+            menu.addAction(self.tr("Delete…")).triggered.connect(lambda: self._ask_delete(run))
+        menu.popup(at)
+
+    def _ask_delete(self, run: RunFolder) -> None:
+        entry = self._runs.entry(run)
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Delete “{name}”?").format(name=entry.title if entry else run.name),
+            self.tr("Its model, adapter and figures are removed from the disk for good."),
+        )
+        question.add(self.tr("Delete"), lambda: self._delete(run), kind="danger")
+        question.open()
+
+    def _delete(self, run: RunFolder) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(self._context.store.delete, run),
+            lambda _: self._runs.forget(run),
+            self.show_error,
+        )
+
+
+class Welcome(QWidget):
+    """The first start: what this program does, and two ways to begin."""
+
+    demo_wanted = Signal()
+    new_wanted = Signal()
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        theme = context.theme
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(14)
+        hero = Card()
+        hero.body.setContentsMargins(14, 14, 14, 8)
+        hero.body.setSpacing(10)
+        hero.body.addWidget(label(self.tr("Teach a small model your own task"), "pageTitle"))
+        hero.body.addWidget(
+            label(
+                self.tr(
+                    "You bring a file with examples. Phi-3 Studio trains a model on them, makes it "
+                    "small and fast, measures what it has learned, and lets you talk to it. "
+                    "Everything stays on this computer."
+                ),
+                "muted",
+                wrap=True,
+            )
+        )
+        buttons = QHBoxLayout()
+        buttons.setSpacing(10)
+        demo = Button(theme, self.tr("Try it now"), kind="primary", icon="play")
+        demo.clicked.connect(self.demo_wanted)
+        new = Button(theme, self.tr("New fine-tune"), icon="plus")
+        new.clicked.connect(self.new_wanted)
+        buttons.addWidget(demo)
+        buttons.addWidget(new)
+        buttons.addStretch(1)
+        hero.body.addSpacing(4)
+        hero.body.addLayout(buttons)
+        hero.body.addWidget(
+            label(
+                self.tr(
+                    "Try it now trains the starter model (135 million parameters) on a sample of "
+                    "emotions in a few minutes, from the data to the chat."
+                ),
+                "small",
+                wrap=True,
+            )
+        )
+        outer.addWidget(hero)
+        steps = QHBoxLayout()
+        steps.setSpacing(14)
+        for icon, title, text in (
+            (
+                "file",
+                self.tr("1. Examples"),
+                self.tr("A table or conversations, as CSV, TSV, JSON or Parquet."),
+            ),
+            (
+                "chip",
+                self.tr("2. Training"),
+                self.tr("Small matrices beside the model's weights learn your task (LoRA)."),
+            ),
+            (
+                "chat",
+                self.tr("3. Answers"),
+                self.tr("The tuned model is exported to ONNX, checked and ready for a chat."),
+            ),
+        ):
+            card = Card()
+            card.body.addWidget(Icon(theme, icon, "accent_text", 24))
+            card.body.addWidget(label(title, "cardTitle"))
+            card.body.addWidget(label(text, "muted", wrap=True))
+            card.body.addStretch(1)
+            steps.addWidget(card, 1)
+        outer.addLayout(steps)
+        outer.addStretch(1)

@@ -1,0 +1,231 @@
+"""Runs painted as cards in a grid."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QFont,
+    QFontMetricsF,
+    QKeyEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
+
+from phi3studio.gui.pages.home.run_entries import RunEntry, made_at
+from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.run_words import model_title, stage_title, state_words
+from phi3studio.gui.theme import Theme
+from phi3studio.runs.store import RunFolder
+
+CARD_HEIGHT = 142
+_GAP = 14
+_PAD = 16
+
+
+class CardDelegate(QStyledItemDelegate):
+    """Paints one run. A run that has not been read yet shows grey bars."""
+
+    def __init__(self, theme: Theme, view: QListView) -> None:
+        super().__init__(view)
+        self._theme = theme
+        self._view = view
+
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        return self._view.gridSize()
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        theme = self._theme
+        rect: QRectF = QRectF(option.rect).adjusted(0.5, 0.5, -_GAP - 0.5, -_GAP - 0.5)
+        state: QStyle.StateFlag = option.state
+        focused = bool(state & QStyle.StateFlag.State_HasFocus)
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(theme.color("surface"))
+        edge = "accent" if focused else ("control_border" if hovered else "border")
+        painter.setPen(QPen(theme.color(edge), 2 if focused else 1))
+        painter.drawRoundedRect(rect, 10, 10)
+        inner = rect.adjusted(_PAD, 14, -_PAD, -13)
+        entry: RunEntry | None = index.data(EntryRole)
+        if entry is None:
+            self._bars(painter, inner, index.data(RunRole))
+        else:
+            self._content(painter, inner, entry)
+        painter.restore()
+
+    def _bars(self, painter: QPainter, inner: QRectF, run: RunFolder) -> None:
+        self._text(painter, inner, run.name[16:] or run.name, "text", "card", QFont.Weight.DemiBold)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("track"))
+        for row, share in enumerate((0.7, 0.45)):
+            painter.drawRoundedRect(
+                QRectF(inner.x(), inner.y() + 32 + row * 26, inner.width() * share, 13), 5, 5
+            )
+
+    def _content(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> None:
+        chip = self._chip(painter, inner, entry)
+        title = inner.adjusted(0, 0, -chip - 10, 0)
+        self._text(painter, title, entry.title, "text", "card", QFont.Weight.DemiBold)
+        source = model_title(entry.recipe.model.source) if entry.recipe else ""
+        second = inner.adjusted(0, 25, 0, 0)
+        self._text(painter, second, " · ".join(t for t in (source, entry.data) if t), "muted")
+        middle = inner.adjusted(0, 52, 0, 0)
+        if entry.live:
+            self._progress(painter, middle, entry)
+        else:
+            self._figure(painter, middle, entry)
+        foot = QRectF(inner.x(), inner.bottom() - 16, inner.width(), 16)
+        parts = [words.ago(entry.started or made_at(entry.run), time.time())]
+        if entry.bytes and not entry.live:
+            parts.append(words.size(entry.bytes))
+        self._text(painter, foot, " · ".join(parts), "muted", "small")
+
+    def _chip(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> float:
+        look = state_words(entry.state)
+        font = self._theme.font("small", QFont.Weight.Medium)
+        width = QFontMetricsF(font).horizontalAdvance(look.text) + 32
+        box = QRectF(inner.right() - width, inner.y() - 1, width, 22)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color(look.ground))
+        painter.drawRoundedRect(box, 11, 11)
+        painter.drawPixmap(
+            QPointF(box.x() + 8, box.y() + 4), self._theme.pixmap(look.icon, look.role, 14, 3)
+        )
+        painter.setPen(self._theme.color(look.role))
+        painter.setFont(font)
+        painter.drawText(box.adjusted(25, 0, -4, 0), Qt.AlignmentFlag.AlignVCenter, look.text)
+        return width
+
+    def _progress(self, painter: QPainter, area: QRectF, entry: RunEntry) -> None:
+        view = entry.view
+        said = stage_title(view.stage) if view.stage else ""
+        share = 0.0
+        if view.progress and view.progress.total:
+            share = min(1.0, view.progress.step / view.progress.total)
+            said += f" · {words.count(view.progress.step)} / {words.count(view.progress.total)}"
+        right = words.percent(share) if view.progress and view.progress.total else ""
+        if entry.state == "queued":
+            said = self.tr("Starts when the machine is free")
+        self._text(painter, area, said, "text")
+        painter.setPen(self._theme.color("muted"))
+        if right:
+            painter.drawText(
+                QRectF(area.x(), area.y(), area.width(), 17), Qt.AlignmentFlag.AlignRight, right
+            )
+        track = QRectF(area.x(), area.y() + 23, area.width(), 6)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("track"))
+        painter.drawRoundedRect(track, 3, 3)
+        if share:
+            track.setWidth(max(6.0, track.width() * share))
+            painter.setBrush(self._theme.color("accent"))
+            painter.drawRoundedRect(track, 3, 3)
+
+    def _figure(self, painter: QPainter, area: QRectF, entry: RunEntry) -> None:
+        metrics = entry.view.metrics.get("exported") or entry.view.metrics.get("merged")
+        if metrics is None:
+            said = ""
+            if entry.state == "failed" and entry.view.finished and entry.view.finished.message:
+                said = entry.view.finished.message
+            elif entry.view.stage and entry.state != "completed":
+                said = self.tr("Stopped at: {stage}").format(stage=stage_title(entry.view.stage))
+            self._text(painter, area, said, "muted")
+            return
+        figure = words.percent(metrics.accuracy)
+        font = self._theme.font("figure", QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(self._theme.color("text"))
+        painter.drawText(
+            QRectF(area.x(), area.y() - 4, area.width(), 34), Qt.AlignmentFlag.AlignVCenter, figure
+        )
+        beside = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
+        base = entry.view.metrics.get("base")
+        said = self.tr("right answers")
+        if base is not None:
+            said = self.tr("right answers, base {share}").format(share=words.percent(base.accuracy))
+        self._text(painter, QRectF(beside, area.y() + 7, area.right() - beside, 20), said, "muted")
+
+    def _text(
+        self,
+        painter: QPainter,
+        area: QRectF,
+        text: str,
+        role: str,
+        size: str = "base",
+        weight: QFont.Weight = QFont.Weight.Normal,
+    ) -> None:
+        font = self._theme.font(size, weight)
+        painter.setFont(font)
+        painter.setPen(self._theme.color(role))
+        metrics = QFontMetricsF(font)
+        elided = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft, elided)
+
+
+class CardView(QListView):
+    """The grid: as many columns as fit, each card as wide as its column."""
+
+    opened = Signal(object)
+    menu_requested = Signal(object, object)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("runs")
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setMouseTracking(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.verticalScrollBar().setSingleStep(24)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setItemDelegate(CardDelegate(theme, self))
+        self.setAccessibleName(self.tr("Runs"))
+        self.clicked.connect(self._report)
+        theme.changed.connect(self.viewport().update)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        # The layout keeps the scroll bar's room free, and a grid that fills the rest exactly
+        # wraps one card too early.
+        bar = self.verticalScrollBar()
+        taken = 0 if bar.isVisible() else bar.sizeHint().width()
+        width = self.viewport().width() - taken - 2
+        columns = max(1, width // 300)
+        self.setGridSize(QSize(width // columns, CARD_HEIGHT + _GAP))
+        super().resizeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and self.currentIndex().isValid():
+            self._report(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        index = self.indexAt(event.pos())
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            index = self.currentIndex()
+        if index.isValid():
+            self.menu_requested.emit(index.data(RunRole), event.globalPos())
+
+    def _report(self, index: QModelIndex) -> None:
+        self.opened.emit(index.data(RunRole))

@@ -1,0 +1,258 @@
+"""Models: what is on this computer, and how much room it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
+
+from phi3studio.app.files import folder_bytes
+from phi3studio.domain.errors import RunError, UserFacingError
+from phi3studio.gui.base_model_list import BaseModel, all_models
+from phi3studio.gui.context import Context
+from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.pages.home.run_entries import read_entry
+from phi3studio.gui.texts import words
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
+from phi3studio.models.model_store import ModelStore, check_model_folder
+from phi3studio.runs.store import RunFolder
+
+
+@dataclass(frozen=True)
+class _Found:
+    bases: list[tuple[BaseModel, int]]
+    tuned: list[tuple[RunFolder, str, str, int]]
+
+
+class ModelsPage(Page):
+    """Base models and the models of finished runs."""
+
+    wizard_wanted = Signal(str)
+    chat_wanted = Signal(object)
+
+    def __init__(self, context: Context, fetcher: Fetcher) -> None:
+        super().__init__(self.tr("Models"))
+        self._context = context
+        self._store = ModelStore(context.home)
+        self._fetcher = fetcher
+        fetcher.moved.connect(self._forget_trouble)
+        fetcher.ended.connect(self.entered)
+        fetcher.failed.connect(self._fail)
+        use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
+        use.clicked.connect(self._choose_folder)
+        self.buttons.addWidget(use)
+        add = Button(context.theme, self.tr("Add a folder…"), icon="plus")
+        add.clicked.connect(self._choose_added)
+        self.buttons.addWidget(add)
+        self._trouble = QVBoxLayout()
+        self.content.addLayout(self._trouble)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(14)
+        self.content.addLayout(self._list)
+        self.content.addStretch(1)
+        self._list.addWidget(Skeleton(context.theme, 4))
+
+    def entered(self) -> None:
+        self._context.tasks.run(asyncio.to_thread(self._look), self._draw, self._fail)
+
+    def _look(self) -> _Found:
+        bases = [
+            (model, folder_bytes(model.folder) if model.folder is not None else 0)
+            for model in all_models(self._context.home)
+        ]
+        tuned = []
+        for run in self._context.store.all():
+            if run.model.is_dir():
+                entry = read_entry(run)
+                target = entry.recipe.target if entry.recipe else None
+                kind = f"{target.quantisation} · {target.provider.upper()}" if target else ""
+                tuned.append((run, entry.title, kind, folder_bytes(run.model)))
+        return _Found(bases, tuned)
+
+    def _draw(self, found: _Found) -> None:
+        clear(self._list)
+        theme = self._context.theme
+        self.set_subtitle(
+            self.tr("{size} on this computer").format(
+                size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
+            )
+        )
+        self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
+        for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
+            self._list.addWidget(self._base(model, size))
+        self._list.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
+        for run, title, kind, size in found.tuned:
+            self._list.addWidget(self._tuned(run, title, kind, size))
+        if not found.tuned:
+            self._list.addWidget(
+                EmptyState(
+                    theme,
+                    "models",
+                    self.tr("No tuned model yet"),
+                    self.tr("Each finished run leaves its model here, ready for a chat."),
+                )
+            )
+
+    def _base(self, model: BaseModel, size: int) -> Card:
+        facts = [words.parameters(model.parameters)] if model.parameters else []
+        if model.licence:
+            facts.append(self.tr("licence {name}").format(name=model.licence))
+        if model.installed:
+            facts.append(words.size(size))
+        elif model.fetch_first:
+            facts.append(self.tr("not on this computer"))
+        elif model.download_bytes:
+            facts.append(self.tr("not on this computer yet: a run fetches it by itself"))
+        else:
+            facts.append(self.tr("comes with the program"))
+        card, line = self._card("models", model.title, " · ".join(facts))
+        theme = self._context.theme
+        if not model.installed and model.download_bytes:
+            line.addWidget(FetchButtons(theme, model, self._fetcher))
+            card.body.addWidget(FetchProgress(model, self._fetcher))
+        if model.installed or not model.fetch_first:
+            use = Button(theme, self.tr("Fine-tune"))
+            use.clicked.connect(partial(self.wizard_wanted.emit, model.source))
+            line.addWidget(use)
+        if model.folder is not None:
+            self._add_folder_buttons(
+                line, model.folder, model.title, partial(self._ask_remove, model)
+            )
+        return card
+
+    def _forget_trouble(self) -> None:
+        if self._trouble.count():
+            clear(self._trouble)
+
+    def _choose_added(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a model folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.add_folder(Path(path)))
+        dialog.open()
+
+    def add_folder(self, folder: Path) -> None:
+        """Remember a folder of the user's under its name; the files stay where they are."""
+
+        def add() -> None:
+            check_model_folder(folder)
+            self._store.add_folder(folder.name, folder)
+
+        clear(self._trouble)
+        self._context.tasks.run(asyncio.to_thread(add), lambda _: self.entered(), self._fail)
+
+    def _ask_remove(self, model: BaseModel) -> None:
+        theirs = model.place == "folder"
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Forget “{name}”?").format(name=model.title)
+            if theirs
+            else self.tr("Delete the model “{name}”?").format(name=model.title),
+            self.tr("The folder {path} itself is not touched.").format(path=model.folder)
+            if theirs
+            else self.tr("The folder {path} is removed for good; it can be fetched again.").format(
+                path=model.folder
+            ),
+        )
+        question.add(
+            self.tr("Forget") if theirs else self.tr("Delete"),
+            lambda: self._context.tasks.run(
+                asyncio.to_thread(self._store.remove, model.source),
+                lambda _: self.entered(),
+                self._fail,
+            ),
+            kind="danger",
+        )
+        question.open()
+
+    def _tuned(self, run: RunFolder, title: str, kind: str, size: int) -> Card:
+        card, line = self._card("chip", title, " · ".join((kind, words.size(size), run.name)))
+        chat = Button(self._context.theme, self.tr("Chat"), icon="chat")
+        chat.clicked.connect(lambda: self.chat_wanted.emit(run))
+        line.addWidget(chat)
+        self._add_folder_buttons(
+            line, run.model, title, partial(self._ask_delete, run.model, title)
+        )
+        return card
+
+    def _card(self, icon: str, title: str, detail: str) -> tuple[Card, QHBoxLayout]:
+        card = Card()
+        line = QHBoxLayout()
+        line.setSpacing(10)
+        line.addWidget(Icon(self._context.theme, icon, "accent_text", 20))
+        text = QVBoxLayout()
+        text.setSpacing(2)
+        text.addWidget(label(title, "strong"))
+        text.addWidget(label(detail, "muted", wrap=True))
+        line.addLayout(text, 1)
+        card.body.addLayout(line)
+        return card, line
+
+    def _add_folder_buttons(
+        self, line: QHBoxLayout, folder: Path, title: str, remove: Callable[[], None]
+    ) -> None:
+        theme = self._context.theme
+        opened = Button(theme, self.tr("Open folder"), kind="icon", icon="folder")
+        opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
+        delete = Button(
+            theme, self.tr("Delete {name}").format(name=title), kind="icon", icon="trash"
+        )
+        delete.clicked.connect(remove)
+        line.addWidget(opened)
+        line.addWidget(delete)
+
+    def _ask_delete(self, folder: Path, title: str) -> None:
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Delete the model “{name}”?").format(name=title),
+            self.tr(
+                "The folder {path} is removed for good. Figures and adapter of its run stay."
+            ).format(path=folder),
+        )
+        question.add(self.tr("Delete"), lambda: self._delete(folder), kind="danger")
+        question.open()
+
+    def _delete(self, folder: Path) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(_remove, folder), lambda _: self.entered(), self._fail
+        )
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a model folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.wizard_wanted)
+        dialog.open()
+
+    def _fail(self, error: UserFacingError) -> None:
+        clear(self._trouble)
+        self._trouble.addWidget(ErrorState(self._context.theme, error))
+
+
+def _remove(folder: Path) -> None:
+    # Renamed first, so that half a model is never taken for a whole one.
+    doomed = folder.with_name(f".deleted-{folder.name}")
+    try:
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as exc:
+        raise RunError(
+            "disk.not_writable",
+            f"{folder} could not be deleted: {exc.strerror or exc}.",
+            "Close the programs that use it and try again.",
+        ) from exc

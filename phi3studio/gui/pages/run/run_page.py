@@ -1,0 +1,329 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psutil
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.run import LIVE_STATES
+from phi3studio.domain.watchdog import Stall
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
+from phi3studio.gui.pages.run.curve_card import CurveCard
+from phi3studio.gui.pages.run.export_dialog import WriteOlive
+from phi3studio.gui.pages.run.figures import RunFigures
+from phi3studio.gui.pages.run.log_view import LogCard
+from phi3studio.gui.pages.run.progress_card import ProgressCard
+from phi3studio.gui.pages.run.result import ResultView
+from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button, Finding, Level, clear
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.states import ErrorState, Skeleton
+from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder
+
+_ASKED_GRACE_S = 10.0
+_CURVES_S = 0.8
+
+
+class RunPage(Page):
+    """Draws a run's snapshot and passes on what the user asks of the run."""
+
+    chat_wanted = Signal(object)
+    repeat_wanted = Signal(object)
+    closed = Signal()
+
+    def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
+        super().__init__("")
+        self._context = context
+        self._watch: RunWatch | None = None
+        self._recipe: Recipe | None = None
+        self._asked: str | None = None
+        self._build_actions()
+        theme = context.theme
+        self._stepper = Stepper(theme)
+        self.below_title.addWidget(self._stepper)
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(8)
+        self.content.addLayout(self._notes)
+        self._skeleton = Skeleton(theme, 6)
+        self.content.addWidget(self._skeleton)
+        self._body = QWidget()
+        body = QVBoxLayout(self._body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(14)
+        self._progress = ProgressCard()
+        self.cloud = CloudCard(theme)
+        self._figures = RunFigures(psutil.virtual_memory().total)
+        self._curves = CurveCard(theme)
+        self._result = ResultView(context, write_olive)
+        self._log = LogCard(theme, context.tasks)
+        for widget in (
+            self.cloud,
+            self._progress,
+            self._result,
+            self._figures,
+            self._curves,
+            self._log,
+        ):
+            body.addWidget(widget)
+        body.addStretch(1)
+        self._body.hide()
+        self.content.addWidget(self._body)
+        self.content.addStretch(1)
+        self._notes_shown: tuple[object, ...] = ()
+        self._curves_drawn = 0.0
+
+    @property
+    def run(self) -> RunFolder | None:
+        """The run that is shown."""
+        return self._watch.run if self._watch else None
+
+    def show_run(self, run: RunFolder) -> None:
+        """Show another run."""
+        if self.run == run:
+            self._body_visible(self._watch is not None and self._watch.snapshot is not None)
+            return
+        self._let_go()
+        self._notes_shown = ()
+        self._curves_drawn = 0.0
+        clear(self._notes)
+        try:
+            self._recipe = run.recipe()
+        except UserFacingError as error:
+            self._recipe = None
+            self._fail(error)
+        self.title.setText(self._recipe.name if self._recipe else run.name)
+        self.set_subtitle(recipe_line(self._recipe) if self._recipe else "")
+        for button in self._changing:
+            button.hide()
+        self._body_visible(False)
+        self._watch = RunWatch(run, self._context.tasks, self)
+        self._watch.changed.connect(self._draw)
+        self._watch.failed.connect(self._fail)
+        self._watch.start()
+        self._log.follow(run.log_file)
+
+    def left(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch.deleteLater()
+            self._watch = None
+        self._log.stop()
+        self._asked = None
+
+    def _build_actions(self) -> None:
+        theme = self._context.theme
+        back = Button(theme, self.tr("All runs"), icon="left")
+        back.clicked.connect(self.closed)
+        self._pause = Button(theme, self.tr("Pause"), icon="pause")
+        self._pause.clicked.connect(self._ask_pause)
+        self._resume = Button(theme, self.tr("Resume"), icon="play")
+        self._resume.clicked.connect(self._ask_resume)
+        self._cancel = Button(theme, self.tr("Cancel"), icon="stop")
+        self._cancel.clicked.connect(self._ask_cancel)
+        self._repeat = Button(theme, self.tr("Run again with changes"), icon="refresh")
+        self._repeat.clicked.connect(lambda: self.repeat_wanted.emit(self.run))
+        self._chat = Button(theme, self.tr("Chat"), kind="primary", icon="chat")
+        self._chat.clicked.connect(lambda: self.chat_wanted.emit(self.run))
+        self._changing = (self._repeat, self._resume, self._pause, self._cancel, self._chat)
+        for button in (back, *self._changing):
+            self.buttons.addWidget(button)
+
+    def _body_visible(self, visible: bool) -> None:
+        self._body.setVisible(visible)
+        self._skeleton.setVisible(not visible)
+
+    def _draw(self, snapshot: Snapshot) -> None:
+        view, state = snapshot.view, snapshot.state
+        live = state in LIVE_STATES
+        if self._asked and not live:
+            self._asked = None
+        run = self.run
+        if run is not None:
+            self.cloud.show_run(run, self._recipe, snapshot)
+        cloud = is_cloud(self._recipe)
+        resumable = state in launch.RESUMABLE and self._recipe is not None
+        self._pause.setVisible(live and self._asked != "cancel")
+        self._pause.setEnabled(self._asked is None)
+        pause = self.tr("Stop following") if cloud else self.tr("Pause")
+        self._pause.rename(self.tr("Pausing…") if self._asked == "pause" else pause)
+        # A job may go on although following it has failed.
+        left_alone = cloud and state == "failed" and self.cloud.may_go_on
+        self._cancel.setVisible(live or left_alone or state in {"paused", "interrupted"})
+        self._cancel.setEnabled(self._asked != "cancel")
+        self._cancel.rename(
+            self.tr("Cancelling…") if self._asked == "cancel" else self.tr("Cancel")
+        )
+        self._resume.setVisible(resumable)
+        self._repeat.setVisible(not live and self._recipe is not None)
+        self._chat.setVisible(state == "completed" and run is not None and run.model.is_dir())
+        started = view.started_at
+        parts = [recipe_line(self._recipe)] if self._recipe else []
+        if started:
+            parts.append(self.tr("started {time}").format(time=words.moment(started)))
+        parts.append(state_words(state).text)
+        self.set_subtitle(" · ".join(parts))
+        self._draw_steps(snapshot)
+        self._draw_notes(snapshot)
+        self._progress.setVisible(live)
+        self._progress.show_run(snapshot)
+        self._result.setVisible(state == "completed" or bool(view.metrics and not live))
+        if run is not None and not self._result.isHidden():
+            self._result.show_run(run, view)
+        trained = bool(snapshot.curves.loss.points)
+        for card in (self._figures, self._curves):
+            card.setVisible((live and "train" in view.stages) or trained)
+        self._figures.show_run(view, snapshot.curves)
+        # Thousands of points are not drawn anew five times a second.
+        if not live or snapshot.now - self._curves_drawn >= _CURVES_S:
+            self._curves_drawn = snapshot.now
+            self._curves.show_curves(snapshot.curves)
+        last = view.last_event_at
+        said = ""
+        if last and live:
+            seconds = max(0, round(snapshot.now - last))
+            said = self.tr("last event {seconds} s ago").format(seconds=seconds)
+        self._log.say(said)
+        self._body_visible(True)
+
+    def _draw_steps(self, snapshot: Snapshot) -> None:
+        view, state = snapshot.view, snapshot.state
+        stages = view.stages
+        if not view.attempt and self._recipe is not None:
+            stages = self._recipe.stages
+        at = stages.index(view.stage) if view.stage in stages else 0
+        steps = []
+        for index, name in enumerate(stages):
+            look: StepState = "todo"
+            if state == "completed" or (view.stage and index < at):
+                look = "done"
+            elif index == at and view.stage:
+                look = "failed" if state == "failed" else "active"
+                if name in view.timings and not snapshot.view.progress and state in LIVE_STATES:
+                    look = "done"
+            steps.append(Step(stage_title(name), look))
+        self._stepper.show_steps(steps)
+
+    def _draw_notes(self, snapshot: Snapshot) -> None:
+        view = snapshot.view
+        ending = view.finished
+        why = snapshot.stall
+        notices = [n for n in view.notices if n.level != "info"][-3:]
+        key = (snapshot.state, ending, why.reason if why else None, tuple(notices), self._asked)
+        if key == self._notes_shown:
+            return
+        self._notes_shown = key
+        clear(self._notes)
+        theme = self._context.theme
+        if ending is not None and ending.outcome == "failed":
+            self._notes.addWidget(
+                ErrorState(
+                    theme,
+                    UserFacingError(ending.code or "bug", ending.message or "", ending.hint or ""),
+                )
+            )
+        if why is not None:
+            level: Level = "warning" if why.reason in {"dead", "swapping", "stuck"} else "info"
+            text, hint = self._stall_words(why)
+            self._notes.addWidget(Finding(theme, level, text, hint))
+        for notice in notices:
+            level = "error" if notice.level == "error" else "warning"
+            said = UserFacingError(notice.code, notice.text, "")
+            self._notes.addWidget(ErrorState(theme, said, level))
+        if snapshot.state == "paused" and not is_cloud(self._recipe):
+            self._notes.addWidget(
+                Finding(
+                    theme, "info", self.tr("Paused: its work is kept. Resume goes on from there.")
+                )
+            )
+
+    def _stall_words(self, why: Stall) -> tuple[str, str]:
+        match why.reason:
+            case "dead":
+                return (
+                    self.tr("The worker ended without a word."),
+                    self.tr("The log below may say why. Resume goes on from the last checkpoint."),
+                )
+            case "queued":
+                return (
+                    self.tr("Another run uses the machine."),
+                    self.tr("This one starts by itself; its place can be changed under Queue."),
+                )
+            case "downloading":
+                return self.tr("Waiting for a download."), ""
+            case "tokenising":
+                return self.tr("Turning the rows into tokens."), ""
+            case "compiling":
+                return self.tr("Preparing the model; this step reports nothing while it works."), ""
+            case "swapping":
+                return (
+                    self.tr("The memory is full and the system swaps to disk: this is very slow."),
+                    self.tr("Close other programs, or cancel and choose a smaller batch."),
+                )
+            case "stuck":
+                return (
+                    self.tr("Nothing moves: no report, no computing, no download."),
+                    self.tr("Pause and resume the run; its work is kept."),
+                )
+            case _:
+                return self.tr("Computing; the next report takes a while."), ""
+
+    def _ask_pause(self) -> None:
+        if self.run is not None:
+            launch.request_pause(self.run)
+            self._asked = "pause"
+            self._look()
+
+    def _ask_resume(self) -> None:
+        if self.run is not None:
+            self._context.tasks.run(
+                asyncio.to_thread(launch.resume, self.run), lambda _: self._look(), self._fail
+            )
+
+    def _ask_cancel(self) -> None:
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Cancel this run?"),
+            self.tr("Its job in Azure ML is cancelled as well, and costs no more.")
+            if is_cloud(self._recipe)
+            else self.tr("The training stops. What it has reached is kept, and it can be resumed."),
+        )
+        question.cancel.rename(self.tr("Keep running"))
+        question.add(self.tr("Cancel the run"), self.cancel_run, kind="danger")
+        question.open()
+
+    def cancel_run(self) -> None:
+        """Ask the worker to stop; end it by force when it does not."""
+        if self.run is not None:
+            self._asked = "cancel"
+            self._look()
+            self._context.tasks.run(
+                asyncio.to_thread(launch.cancel, self.run, _ASKED_GRACE_S),
+                lambda _: self._look(),
+                self._fail,
+            )
+
+    def _look(self) -> None:
+        if self._watch is not None:
+            self._watch.look_again()
+            if self._watch.snapshot is not None:
+                self._draw(self._watch.snapshot)
+
+    def _fail(self, error: UserFacingError) -> None:
+        self._asked = None
+        self._notes.addWidget(ErrorState(self._context.theme, error))
+        self._skeleton.hide()

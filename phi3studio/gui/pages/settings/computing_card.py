@@ -1,0 +1,87 @@
+"""How much of the processor is used."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+from PySide6.QtWidgets import QComboBox, QVBoxLayout
+
+from phi3studio.app.settings import THREADS_VARIABLE, read_settings, set_threads
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.context import Context
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.states import ErrorState
+
+
+class ComputingCard(Card):
+    """The number of threads for runs, chats and evaluations."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(" ")
+        self.title.setText(self.tr("Computing"))
+        self.setAccessibleName(self.tr("Computing"))
+        self._context = context
+        self.threads = QComboBox()
+        self.threads.setAccessibleName(self.tr("Threads"))
+        self.threads.setMinimumWidth(180)
+        self.threads.addItem(self.tr("Automatic"), None)
+        chosen = read_settings(context.home).threads
+        most = max(_cores(), chosen or 0)
+        for number in range(1, most + 1):
+            self.threads.addItem(self.tr("at most %Ln thread(s)", None, number), number)
+        self.threads.setCurrentIndex(max(0, self.threads.findData(chosen)))
+        self.threads.activated.connect(self._take)
+        caption = label(self.tr("Threads"))
+        caption.setBuddy(self.threads)
+        self.body.addLayout(row(caption, 1, self.threads))
+        self.body.addWidget(
+            label(
+                self.tr(
+                    "Automatic takes every core that other programs leave free, and lets go of it "
+                    "when they want it. Fewer threads keep the computer cooler and slower."
+                ),
+                "small",
+                wrap=True,
+            )
+        )
+        self._notes = QVBoxLayout()
+        self.body.addLayout(self._notes)
+        if os.environ.get(THREADS_VARIABLE):
+            self.threads.setEnabled(False)
+            self._note(
+                Finding(
+                    context.theme,
+                    "info",
+                    self.tr("The environment variable {name} decides.").format(
+                        name=THREADS_VARIABLE
+                    ),
+                )
+            )
+
+    def _take(self, index: int) -> None:
+        try:
+            set_threads(self._context.home, self.threads.itemData(index))
+        except (UserFacingError, OSError) as error:
+            shown = (
+                error
+                if isinstance(error, UserFacingError)
+                else UserFacingError(
+                    "disk.not_writable", str(error), "Give yourself the right to write there."
+                )
+            )
+            self._note(ErrorState(self._context.theme, shown))
+            return
+        self._note(
+            Finding(
+                self._context.theme, "info", self.tr("Counts for every run that starts from now.")
+            )
+        )
+
+    def _note(self, widget: Finding | ErrorState | Button) -> None:
+        clear(self._notes)
+        self._notes.addWidget(widget)
+
+
+def _cores() -> int:
+    return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""The section Azure ML of the page Target."""

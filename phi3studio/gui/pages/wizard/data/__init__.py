@@ -1,0 +1,1 @@
+"""The page Data: source, rows, template, preview, findings, split."""

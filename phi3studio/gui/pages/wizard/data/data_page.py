@@ -1,0 +1,89 @@
+"""The page Data."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.wizard.data.check_card import CheckCard, StatisticsCard
+from phi3studio.gui.pages.wizard.data.inspection import Inspection
+from phi3studio.gui.pages.wizard.data.preview_card import PreviewCard
+from phi3studio.gui.pages.wizard.data.source_card import SourceCard
+from phi3studio.gui.pages.wizard.data.split_card import SplitCard
+from phi3studio.gui.pages.wizard.data.template_card import TemplateCard
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.page_frame import Columns
+from phi3studio.wizard.optional_steps import with_training
+
+_SHOWN_ELSEWHERE = frozenset({"source", "prompt", "completion", "messages"})
+
+
+class DataPage(QWidget):
+    """Source and template at the left, what follows from them at the right."""
+
+    def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        self._inspection = inspection
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(14)
+        self.source = SourceCard(context, session, inspection)
+        self.template = TemplateCard(context, session, inspection)
+        self.preview = PreviewCard(context, session, inspection)
+        self.check = CheckCard(context, session, inspection)
+        self.statistics = StatisticsCard(context, inspection)
+        self.split = SplitCard(context, session, inspection)
+        self.source.row_chosen.connect(self.preview.show_row)
+        self._columns = Columns(9, 10)
+        self._wide = QVBoxLayout()
+        self._notes = QVBoxLayout()
+        outer.addLayout(self._wide)
+        outer.addLayout(self._notes)
+        outer.addWidget(self._columns)
+        outer.addStretch(1)
+        self._columns.left.addWidget(self.source)
+        self._columns.left.addWidget(self.template)
+        self._columns.left.addWidget(self.split)
+        self._columns.left.addStretch(1)
+        for card in (self.preview, self.check, self.statistics):
+            self._columns.right.addWidget(card)
+        self._columns.right.addStretch(1)
+        session.changed.connect(self._draw)
+        inspection.looked.connect(self._draw)
+
+    def _draw(self) -> None:
+        empty = self._inspection.source is None
+        # Alone on the page, the drop zone takes the whole width.
+        parent = self.source.parentWidget()
+        if empty and self._wide.indexOf(self.source) < 0:
+            self._wide.addWidget(self.source)
+        elif not empty and (self._wide.indexOf(self.source) >= 0 or parent is None):
+            self._wide.removeWidget(self.source)
+            self._columns.left.insertWidget(0, self.source)
+        self._columns.setVisible(not empty)
+        clear(self._notes)
+        if not self._session.draft.trains:
+            self._notes.addWidget(self._untrained())
+        for problem in self._session.problems("data"):
+            if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
+                said = explain(problem.code, problem.message, problem.hint, problem.values)
+                level = "error" if problem.level == "error" else "warning"
+                self._notes.addWidget(
+                    Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
+                )
+
+    def _untrained(self) -> Finding:
+        note = Finding(
+            self._context.theme,
+            "info",
+            self.tr("This run trains nothing."),
+            self.tr("Rows, if there are any, only measure the model and calibrate its weights."),
+        )
+        train = Button(self._context.theme, self.tr("Train after all"), kind="link")
+        train.clicked.connect(lambda: self._session.take(with_training(self._session.draft)))
+        note.buttons.addWidget(train)
+        return note

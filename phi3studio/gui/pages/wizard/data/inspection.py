@@ -1,0 +1,284 @@
+"""Asks the inspector what the draft's data look like, and keeps only the latest answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from phi3studio.domain.dataset import (
+    CheckProgress,
+    Preset,
+    Preview,
+    Report,
+    RowPage,
+    SourceReport,
+)
+from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.pages.wizard.data.inspector import Inspector
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.tasks import Tasks
+from phi3studio.wizard.flow import (
+    DataFacts,
+    Draft,
+    to_recipe,
+    with_shape,
+)
+
+_PREVIEW_MS = 150
+_CHECK_MS = 500
+PAGE_ROWS = 100
+"""Rows of the source that are shown at a time."""
+
+
+class Inspection(QObject):
+    """The data side of the wizard.
+
+    After a change it waits a moment, asks anew, and drops what is still on its way: a late answer
+    to an old question never shows. ``failed`` carries (what was asked, error).
+    """
+
+    looked = Signal()
+    paged = Signal()
+    previewed = Signal()
+    check_moved = Signal()
+    failed = Signal(str, object)
+
+    def __init__(self, session: WizardSession, inspector: Inspector, tasks: Tasks) -> None:
+        super().__init__(session)
+        self._session = session
+        self._inspector = inspector
+        self._tasks = tasks
+        self.source: SourceReport | None = None
+        self.page: RowPage | None = None
+        self.presets: tuple[Preset, ...] = ()
+        self.preview: Preview | None = None
+        self.report: Report | None = None
+        self.progress: CheckProgress | None = None
+        self.row = 0
+        self._recipe: Recipe | None = None
+        self._settling: int | None = None
+        self._asked: dict[str, asyncio.Task[Any]] = {}
+        self._preview_timer = self._timer(_PREVIEW_MS, self._ask_preview)
+        self._check_timer = self._timer(_CHECK_MS, self._ask_check)
+        session.source_changed.connect(self._look)
+        session.changed.connect(self._follow)
+
+    def busy(self, what: str) -> bool:
+        """Whether a question (``look``, ``preview``, ``check``) is under way or about to be."""
+        timer = {"preview": self._preview_timer, "check": self._check_timer}.get(what)
+        return what in self._asked or bool(timer and timer.isActive())
+
+    def go_to_row(self, row: int) -> None:
+        """Preview another row."""
+        self.row = max(0, row)
+        self._preview_timer.start()
+
+    @property
+    def row_count(self) -> int | None:
+        """The number of rows, once it is known exactly."""
+        if self.report is not None:
+            return self.report.statistics.rows
+        return self.source.rows if self.source is not None and self.source.rows_exact else None
+
+    def go_to_page(self, offset: int) -> None:
+        """Show the rows from *offset* on; a page that is still being read is dropped."""
+        source = self._session.draft.source
+        if source is None:
+            return
+        self._ask(
+            "rows",
+            lambda: self._inspector.rows(source, offset, PAGE_ROWS),
+            self._on_page,
+            lambda error: self.failed.emit("rows", error),
+        )
+        self.paged.emit()
+
+    def stop_rows(self) -> None:
+        """Wait no longer for a page."""
+        task = self._asked.pop("rows", None)
+        if task is not None:
+            task.cancel()
+        self.paged.emit()
+
+    def again(self) -> None:
+        """Ask everything once more: the service died, or the file was changed."""
+        self._recipe = None
+        self._look()
+
+    def stop(self) -> None:
+        """Withdraw what is still being asked."""
+        for task in self._asked.values():
+            task.cancel()
+        self._asked.clear()
+        self._preview_timer.stop()
+        self._check_timer.stop()
+
+    def _timer(self, ms: int, then: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(ms)
+        timer.timeout.connect(then)
+        return timer
+
+    def _look(self) -> None:
+        self.stop()
+        self.source = self.preview = self.report = self.progress = self._recipe = None
+        self.page = None
+        self.row = 0
+        source = self._session.draft.source
+        self.looked.emit()
+        if source is None:
+            self.previewed.emit()
+            self.check_moved.emit()
+            return
+        self._ask("look", lambda: self._inspector.look(source), self._on_look, self._on_no_look)
+
+    def _on_look(self, report: SourceReport) -> None:
+        self.source = report
+        names = tuple(column.name for column in report.columns)
+        share = self._session.draft.split.held_out
+        self._session.learn(
+            data=DataFacts(
+                columns=names,
+                rows=report.rows,
+                train_rows=round(report.rows * (1 - share)),
+                held_out_rows=round(report.rows * share),
+            )
+        )
+        draft = self._session.draft
+        if draft.shape is None and report.shapes:
+            self._session.take(with_shape(draft, report.shapes[0]))
+        self.page = RowPage(offset=0, rows=report.first[:PAGE_ROWS], end=False)
+        self.looked.emit()
+        self.go_to_page(0)
+        self._ask("presets", lambda: self._inspector.presets(names), self._on_presets, None)
+
+    def _on_no_look(self, error: UserFacingError) -> None:
+        self._session.learn(data=DataFacts(error=error))
+        self.looked.emit()
+        self.failed.emit("look", error)
+
+    def _on_page(self, page: RowPage) -> None:
+        self.page = page
+        self.paged.emit()
+
+    def _on_presets(self, presets: tuple[Preset, ...]) -> None:
+        self.presets = presets
+        self.looked.emit()
+
+    def _follow(self) -> None:
+        """Ask for preview and check when something that they depend on has changed."""
+        recipe = self._complete(self._session.draft)
+        if recipe is None or recipe == self._recipe:
+            return
+        if self._settling is not None and self._recipe is not None:
+            shortest = min(r.training.sequence_length for r in (recipe, self._recipe))
+            if self._settling <= shortest:
+                # The preset followed the figures of the check: no row is cut off before or
+                # after, so nothing that was found has changed.
+                self._recipe = recipe
+                return
+        self._recipe = recipe
+        self._preview_timer.start()
+        self._check_timer.start()
+        self.check_moved.emit()
+
+    def _complete(self, draft: Draft) -> Recipe | None:
+        """The recipe reduced to what the data depend on; ``None`` while the page has errors."""
+        facts = self._session.facts.data
+        if self.source is None or facts is None or facts.error is not None:
+            return None
+        wrong = {"draft.data_blocked"}
+        if any(p.level == "error" and p.code not in wrong for p in self._session.problems("data")):
+            return None
+        try:
+            recipe = to_recipe(draft)
+        except InputError:
+            return None
+        return Recipe(
+            data=recipe.data,
+            model=recipe.model,
+            training=recipe.training.model_copy(
+                update={"epochs": 1.0, "max_steps": None, "learning_rate": 2e-4, "warmup": 0.05}
+            ),
+        )
+
+    def _ask_preview(self) -> None:
+        recipe, row = self._recipe, self.row
+        if recipe is not None:
+            self._ask(
+                "preview",
+                lambda: self._inspector.preview(recipe, row),
+                self._on_preview,
+                lambda error: self.failed.emit("preview", error),
+            )
+            self.previewed.emit()
+
+    def _on_preview(self, preview: Preview) -> None:
+        self.preview = preview
+        self.previewed.emit()
+
+    def _ask_check(self) -> None:
+        recipe = self._recipe
+        if recipe is not None:
+            self.progress = None
+            self._ask(
+                "check",
+                lambda: self._check(recipe),
+                self._on_report,
+                lambda error: self.failed.emit("check", error),
+            )
+            self.check_moved.emit()
+
+    async def _check(self, recipe: Recipe) -> Report:
+        async for item in self._inspector.check(recipe):
+            if isinstance(item, Report):
+                return item
+            self.progress = item
+            self.check_moved.emit()
+        raise UserFacingError(
+            "inspector.no_report", "The check ended without a report.", "Try again."
+        )
+
+    def _on_report(self, report: Report) -> None:
+        self.report = report
+        facts = self._session.facts.data or DataFacts()
+        figures = report.statistics
+        self._settling = figures.longest
+        self._session.learn(
+            data=DataFacts(
+                columns=facts.columns,
+                rows=figures.rows,
+                train_rows=figures.train_rows,
+                held_out_rows=figures.held_out_rows,
+                tokens=figures.tokens,
+                longest=figures.longest,
+                blocking=sum(finding.level == "error" for finding in report.findings),
+            )
+        )
+        self._settling = None
+        self.check_moved.emit()
+
+    def _ask(
+        self,
+        what: str,
+        question: Callable[[], Awaitable[Any]],
+        done: Any,
+        failed: Any,
+    ) -> None:
+        before = self._asked.pop(what, None)
+        if before is not None:
+            before.cancel()
+
+        async def asked() -> Any:
+            try:
+                return await question()
+            finally:
+                if self._asked.get(what) is asyncio.current_task():
+                    del self._asked[what]
+
+        self._asked[what] = self._tasks.run(asked(), done, failed or (lambda _: None))

@@ -1,0 +1,248 @@
+"""Where the rows come from: drop zone, or the chosen file with its rows and their shape."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.domain.dataset import ShapeProposal, SourceReport
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.wizard.data.inspection import Inspection
+from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.deck import Deck
+from phi3studio.gui.widgets.editors import DropZone
+from phi3studio.gui.widgets.states import ErrorState, Skeleton
+from phi3studio.wizard.flow import (
+    Draft,
+    visit,
+    with_shape,
+    with_source,
+)
+from phi3studio.wizard.optional_steps import without_data
+
+_FILTER = "*.json *.jsonl *.ndjson *.csv *.tsv *.parquet *.arrow *.txt *.gz *.zst *.bz2 *.xz"
+
+
+class SourceCard(QWidget):
+    """Choose a source; see its first rows and why it was read as it was."""
+
+    row_chosen = Signal(int)
+
+    def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        self._inspection = inspection
+        self._shown: SourceReport | None = None
+        self._deck = Deck()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._deck)
+        self._empty = self._build_empty()
+        self._deck.add(self._empty)
+        self._deck.add(self._build_card())
+        inspection.looked.connect(self._draw)
+        session.changed.connect(self._draw_shape)
+        session.source_changed.connect(self._draw)
+
+    def choose_file(self) -> None:
+        """Ask for a file."""
+        dialog = QFileDialog(self, self.tr("Choose the data"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters(
+            [self.tr("Data files") + f" ({_FILTER})", self.tr("All files") + " (*)"]
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.take_file)
+        dialog.open()
+
+    def take_file(self, path: str) -> None:
+        """Use this file."""
+        self._session.take(with_source(self._session.draft, path))
+
+    def _build_empty(self) -> QWidget:
+        theme = self._context.theme
+        zone = DropZone()
+        zone.dropped.connect(lambda paths: self.take_file(paths[0]))
+        layout = QVBoxLayout(zone)
+        layout.setContentsMargins(24, 36, 24, 28)
+        layout.setSpacing(10)
+        center = Qt.AlignmentFlag.AlignHCenter
+        layout.addWidget(Icon(theme, "file", "accent_text", 34), 0, center)
+        layout.addWidget(label(self.tr("Drop a data file here"), "cardTitle"), 0, center)
+        layout.addWidget(
+            label(self.tr("JSON, JSON lines, CSV, TSV, Parquet, Arrow or text"), "muted"), 0, center
+        )
+        choose = Button(theme, self.tr("Choose file…"), kind="primary", icon="folder")
+        choose.clicked.connect(self.choose_file)
+        sample = Button(theme, self.tr("Use the sample (emotions)"))
+        sample.clicked.connect(
+            lambda: self.take_file(str(self._context.resources / "samples" / "emotions.jsonl"))
+        )
+        layout.addSpacing(4)
+        layout.addLayout(row(1, choose, sample, 1, spacing=10))
+        layout.addSpacing(12)
+        layout.addWidget(
+            label(
+                self.tr("or a data set of the Hugging Face hub (downloaded from there)"), "small"
+            ),
+            0,
+            center,
+        )
+        self._hub = QLineEdit()
+        self._hub.setPlaceholderText(self.tr("owner/name"))
+        self._hub.setAccessibleName(self.tr("Hugging Face data set"))
+        self._hub.setFixedWidth(240)
+        look = Button(theme, self.tr("Look it up"))
+        look.setEnabled(False)
+        self._hub.textChanged.connect(lambda text: look.setEnabled("/" in text.strip("/ ")))
+        look.clicked.connect(self._take_hub)
+        self._hub.returnPressed.connect(look.click)
+        layout.addLayout(row(1, self._hub, look, 1))
+        layout.addSpacing(12)
+        self._no_data = Button(
+            theme, self.tr("Without data: export or merge a model…"), kind="link"
+        )
+        self._no_data.clicked.connect(self._go_without)
+        layout.addWidget(self._no_data, 0, center)
+        return zone
+
+    def _go_without(self) -> None:
+        self._session.take(visit(without_data(self._session.draft), "model"))
+
+    def _take_hub(self) -> None:
+        self._session.take(with_source(self._session.draft, self._hub.text().strip(), hub=True))
+
+    def _build_card(self) -> QWidget:
+        theme = self._context.theme
+        self._card = Card(" ")
+        change = Button(theme, self.tr("Change file…"))
+        change.clicked.connect(self.choose_file)
+        self._card.header.addWidget(change)
+        self._trouble = QVBoxLayout()
+        self._card.body.addLayout(self._trouble)
+        self._skeleton = Skeleton(theme, 5)
+        self._card.body.addWidget(self._skeleton)
+        self.rows = RowsPager(self._context, self._inspection)
+        self.rows.row_chosen.connect(self.row_chosen)
+        self._card.body.addWidget(self.rows)
+        self._reason = label("", "muted", wrap=True)
+        self._shape = QComboBox()
+        self._shape.setAccessibleName(self.tr("Shape of the rows"))
+        self._shape.activated.connect(self._take_shape)
+        line = row(self._reason)
+        line.addWidget(self._shape, 0, Qt.AlignmentFlag.AlignTop)
+        self._card.body.addLayout(line)
+        return self._card
+
+    def _draw(self) -> None:
+        source = self._session.draft.source
+        self._deck.show_only(self._empty if source is None else self._card)
+        if source is None:
+            return
+        self._card.title.setText(PurePath(source.source).name or source.source)
+        self._card.title.setToolTip(source.source)
+        report = self._inspection.source
+        facts = self._session.facts.data
+        error = facts.error if facts else None
+        self._skeleton.setVisible(report is None and error is None)
+        self.rows.setVisible(report is not None and bool(report.first))
+        clear(self._trouble)
+        self._card.detail.setText("")
+        if error is not None:
+            self._trouble.addWidget(self._error(error))
+        if report is not None:
+            self._draw_report(report)
+        self._draw_shape()
+
+    def _error(self, error: object) -> ErrorState:
+        state = ErrorState(self._context.theme, error)  # type: ignore[arg-type]
+        again = Button(self._context.theme, self.tr("Try again"), kind="link")
+        again.clicked.connect(self._inspection.again)
+        state.finding.buttons.addWidget(again)
+        return state
+
+    def _draw_report(self, report: SourceReport) -> None:
+        rows = words.count(report.rows)
+        parts = [
+            self.tr("%Ln row(s)", None, report.rows)
+            if report.rows_exact
+            else self.tr("about {rows} rows").format(rows=rows),
+            report.format.upper(),
+        ]
+        if report.compression:
+            parts.append(report.compression)
+        if report.encoding:
+            sure = "" if report.encoding_sure else self.tr(" (guessed)")
+            parts.append(report.encoding.upper() + sure)
+        if report.bytes:
+            parts.append(words.size(report.bytes))
+        self._card.detail.setText(" · ".join(parts))
+        for note in report.notes:
+            self._trouble.addWidget(Finding(self._context.theme, "info", note))
+        if report is not self._shown:
+            self._shown = report
+            self._shape.clear()
+            for proposal in report.shapes:
+                self._shape.addItem(self._shape_title(proposal), proposal)
+
+    def _draw_shape(self) -> None:
+        report, draft = self._inspection.source, self._session.draft
+        several = report is not None and len(report.shapes) > 1
+        self._shape.setVisible(several)
+        if report is None:
+            self._reason.setText("")
+            return
+        index = _chosen(report.shapes, draft)
+        if index is None:
+            self._reason.setText(
+                ""
+                if report.shapes
+                else self.tr("No shape was recognised: write the template below yourself.")
+            )
+            return
+        self._shape.setCurrentIndex(index)
+        proposal = report.shapes[index]
+        said = explain(f"shape.{proposal.shape}", proposal.reason, "").message
+        self._reason.setText(f"{self._shape_title(proposal)}: {said}")
+
+    def _take_shape(self, index: int) -> None:
+        proposal = self._shape.itemData(index)
+        self._session.take(with_shape(self._session.draft, proposal))
+
+    def _shape_title(self, proposal: ShapeProposal) -> str:
+        return {
+            "columns": self.tr("Columns with a template"),
+            "prompt_completion": self.tr("Prompt and completion"),
+            "instruction": self.tr("Instruction, input and output"),
+            "question_answer": self.tr("Question and answer"),
+            "messages": self.tr("Conversations"),
+            "sharegpt": self.tr("Conversations (ShareGPT)"),
+            "text": self.tr("Plain text"),
+        }[proposal.shape]
+
+
+def _chosen(shapes: tuple[ShapeProposal, ...], draft: Draft) -> int | None:
+    """Which proposal the draft follows; an edited template follows the first of its kind."""
+    for index, shape in enumerate(shapes):
+        if shape.messages and draft.shape == "messages" and shape.messages == draft.messages:
+            return index
+        if not shape.messages and (shape.prompt, shape.completion) == (
+            draft.prompt,
+            draft.completion,
+        ):
+            return index
+    same = [i for i, s in enumerate(shapes) if bool(s.messages) == (draft.shape == "messages")]
+    return same[0] if same and draft.shape is not None else None

@@ -1,0 +1,66 @@
+"""Which rows are held out."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QFileDialog
+
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.wizard.data.inspection import Inspection
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts import words
+from phi3studio.gui.widgets.basic import Card, label, row
+
+_SHARES = (0.05, 0.1, 0.2, 0.3)
+
+
+class SplitCard(Card):
+    """A share of the rows, or a file of its own."""
+
+    def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
+        super().__init__(" ")
+        self.title.setText(self.tr("Split"))
+        self.setAccessibleName(self.tr("Split"))
+        self._session = session
+        self._inspection = inspection
+        self._said = label("", "muted", wrap=True)
+        self._choice = QComboBox()
+        self._choice.setAccessibleName(self.tr("Rows that are held out"))
+        for share in _SHARES:
+            held = round(share * 100)
+            self._choice.addItem(f"{100 - held} / {held}", share)
+        self._choice.addItem(self.tr("A file of its own…"), None)
+        self._choice.activated.connect(self._take)
+        self.body.addLayout(row(self._said, self._choice))
+        session.changed.connect(self._draw)
+        inspection.looked.connect(self._draw)
+
+    def _take(self, index: int) -> None:
+        share = self._choice.itemData(index)
+        if share is None:
+            dialog = QFileDialog(self, self.tr("Choose the held-out rows"))
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.fileSelected.connect(
+                lambda path: self._session.edit("data", split={"file": path, "column": None})
+            )
+            dialog.rejected.connect(self._draw)
+            dialog.open()
+        else:
+            self._session.edit("data", split={"held_out": share, "file": None, "column": None})
+
+    def _draw(self) -> None:
+        self.setVisible(self._inspection.source is not None)
+        split, facts = self._session.draft.split, self._session.facts.data
+        if split.file is not None:
+            self._choice.setCurrentIndex(len(_SHARES))
+            self._said.setText(self.tr("held out: {file}").format(file=split.file))
+            return
+        nearest = min(range(len(_SHARES)), key=lambda i: abs(_SHARES[i] - split.held_out))
+        self._choice.setCurrentIndex(nearest)
+        if facts is not None:
+            self._said.setText(
+                self.tr("{train} for training, {held} held out for the check at the end").format(
+                    train=words.count(facts.train_rows), held=words.count(facts.held_out_rows)
+                )
+            )

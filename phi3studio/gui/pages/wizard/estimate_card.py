@@ -1,0 +1,139 @@
+"""What the draft will take: memory, disk and time."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.wizard.flow import to_recipe
+from phi3studio.wizard.machine_fit import estimate_draft, judge
+
+
+class EstimateCard(Card):
+    """Follows the draft; says so while too little is known. On request a few real steps
+    and small copies of the model are tried first, and the figures are told from what they took."""
+
+    def __init__(self, theme: Theme, session: WizardSession) -> None:
+        super().__init__(" ")
+        self.title.setText(self.tr("What it will take"))
+        self.setAccessibleName(self.tr("What it will take"))
+        self._theme = theme
+        self._session = session
+        session.changed.connect(self._draw)
+
+    def _draw(self) -> None:
+        clear(self.body)
+        # What is not trained takes little, and was never measured.
+        self.setVisible(self._session.draft.trains)
+        if self._session.draft.in_cloud:
+            text = self.tr(
+                "The job runs on machines of Azure ML: this computer's memory and speed say "
+                "nothing of it. It is ended after the time limit of the page Target."
+            )
+            self.body.addWidget(label(text, "muted", wrap=True))
+            return
+        found = estimate_draft(self._session.draft, self._session.facts)
+        recipe = self._recipe()
+        measured = self._session.measured
+        if measured is not None and measured[0] == recipe:
+            found = measured[1]
+        machine = self._session.facts.machine
+        if found is None or machine is None:
+            self.body.addWidget(
+                label(self.tr("Known as soon as data, model and machine are."), "muted", wrap=True)
+            )
+            return
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(10)
+        grid.setColumnStretch(1, 1)
+        lines = (
+            (
+                self.tr("Time"),
+                words.about(found.total_seconds),
+                self.tr("training {time}").format(
+                    time=words.about(found.seconds.get("train", 0.0))
+                ),
+            ),
+            (
+                self.tr("Memory"),
+                words.size(found.memory_bytes),
+                self.tr("{free} are free").format(free=words.size(machine.free_memory)),
+            ),
+            (
+                self.tr("Disk"),
+                words.size(found.disk_bytes),
+                self.tr("{free} are free").format(free=words.size(machine.free_disk)),
+            ),
+        )
+        for index, (title, figure, note) in enumerate(lines):
+            grid.addWidget(label(title, "muted"), index, 0)
+            grid.addWidget(label(figure, "cardTitle"), index, 1)
+            grid.addWidget(label(note, "small"), index, 2)
+        self.body.addLayout(grid)
+        memory = judge(found.memory_bytes, machine.free_memory)
+        if memory.level != "fits":
+            text = (
+                self.tr("The memory is tight: the system may swap, which is slow.")
+                if memory.level == "tight"
+                else self.tr("The memory will not be enough.")
+            )
+            hint = self.tr("Choose a smaller batch or sequence length, or a smaller model.")
+            self.body.addWidget(
+                Finding(self._theme, "warning" if memory.level == "tight" else "error", text, hint)
+            )
+        self._draw_measuring(recipe, found.measured)
+        if found.disk_bytes > machine.free_disk:
+            self.body.addWidget(
+                Finding(
+                    self._theme,
+                    "error",
+                    self.tr("The disk has too little room."),
+                    self.tr("Free some space, or choose another folder in the settings."),
+                )
+            )
+
+    def _recipe(self) -> Recipe | None:
+        """The draft as a recipe without its name, which takes nothing."""
+        try:
+            recipe = to_recipe(self._session.draft.model_copy(update={"name": "estimate"}))
+        except InputError:
+            return None
+        return recipe if self._session.draft.trains else None
+
+    def _draw_measuring(self, recipe: Recipe | None, measured: bool) -> None:
+        row = QHBoxLayout()
+        if self._session.is_measuring:
+            text = self.tr("Measuring a few steps and small copies of the model …")
+            button = Button(self._theme, self.tr("Cancel"), kind="link")
+            button.clicked.connect(self._session.stop_measuring)
+        elif measured:
+            text, button = self.tr("Measured by real steps and small copies of the model."), None
+        else:
+            text = self.tr("Computed.")
+            button = Button(self._theme, self.tr("Measure"), kind="link")
+            button.setToolTip(
+                self.tr(
+                    "Trains a few real steps and takes small copies through the other stages: a "
+                    "minute, or several for a large model."
+                )
+            )
+            button.setEnabled(recipe is not None)
+            if recipe is not None:
+                button.clicked.connect(partial(self._session.measure, recipe))
+        row.addWidget(label(text, "small", wrap=True), 1)
+        if button is not None:
+            row.addWidget(button)
+        self.body.addLayout(row)
+        error = self._session.measure_error
+        if error is not None:
+            said = explain(error.code, error.message, error.hint)
+            self.body.addWidget(Finding(self._theme, "error", said.message, said.hint))

@@ -1,0 +1,262 @@
+"""The page Model: the catalogue and local folders, against what this machine has."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.base_model_list import BaseModel, all_models, folder_model
+from phi3studio.gui.context import Context
+from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.search import SearchField
+from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.wizard.flow import MachineFacts, with_model
+from phi3studio.wizard.machine_fit import Fit, fit
+
+
+class ChoiceCard(Card):
+    """A card that is one of several choices: by mouse, Space or Enter."""
+
+    chosen = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setProperty("choice", True)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+            self.chosen.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in {Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            self.chosen.emit()
+            return
+        super().keyPressEvent(event)
+
+
+class _ModelCard(ChoiceCard):
+    """One base model: what it is, where it is, whether it fits; fetched from here."""
+
+    def __init__(
+        self, theme: Theme, model: BaseModel, machine: MachineFacts | None, fetcher: Fetcher
+    ) -> None:
+        super().__init__()
+        self.model = model
+        line = QHBoxLayout()
+        line.setSpacing(12)
+        self._mark = Icon(theme, "models", "muted", 22)
+        line.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        text = QVBoxLayout()
+        text.setSpacing(3)
+        text.addWidget(label(model.title, "cardTitle"))
+        facts = []
+        if model.parameters:
+            facts.append(words.parameters(model.parameters))
+        if model.context:
+            facts.append(self.tr("{n} tokens of context").format(n=words.count(model.context)))
+        if model.licence:
+            facts.append(self.tr("licence {name}").format(name=model.licence))
+        text.addWidget(label(" · ".join(facts) or model.source, "muted", wrap=True))
+        self._place = label(self._availability(model), "small", wrap=True)
+        text.addWidget(self._place)
+        text.addWidget(FetchProgress(model, fetcher))
+        line.addLayout(text, 1)
+        verdict = QVBoxLayout()
+        verdict.setSpacing(3)
+        said, why, role = self._fit(model, machine)
+        verdict.addWidget(label(said, role), 0, Qt.AlignmentFlag.AlignRight)
+        verdict.addWidget(label(why, "small"), 0, Qt.AlignmentFlag.AlignRight)
+        self.fetching = FetchButtons(theme, model, fetcher)
+        verdict.addWidget(self.fetching, 0, Qt.AlignmentFlag.AlignRight)
+        verdict.addStretch(1)
+        line.addLayout(verdict)
+        self.body.addLayout(line)
+        self.setAccessibleName(f"{model.title}. {' '.join(facts)}. {said} {why}")
+
+    def set_chosen(self, chosen: bool) -> None:
+        super().set_chosen(chosen)
+        self._mark.show_icon("check" if chosen else "models", "accent_text" if chosen else "muted")
+
+    def _availability(self, model: BaseModel) -> str:
+        if model.problem is not None:
+            said = explain(model.problem.code, model.problem.message, model.problem.hint)
+            return said.message
+        if model.installed:
+            return self.tr("on this computer")
+        if model.fetch_first:
+            parts = [self.tr("not on this computer")]
+            if model.gated:
+                parts.append(
+                    self.tr("its owner asks to accept the licence first: sign in under Settings")
+                )
+            return ", ".join(parts)
+        if not model.download_bytes:
+            return self.tr("comes with the program")
+        return self.tr("not on this computer yet: a run fetches it by itself")
+
+    def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:
+        if machine is None or model.size is None:
+            return "", "", "muted"
+        found: Fit = fit(model.size, machine)
+        why = self.tr("needs about {need} of memory, {free} are free").format(
+            need=words.size(found.need), free=words.size(found.free)
+        )
+        match found.level:
+            case "fits":
+                return "✓ " + self.tr("fits"), why, "good"
+            case "tight":
+                return "▲ " + self.tr("tight"), why, "warning"
+            case _:
+                return "✗ " + self.tr("does not fit"), why, "danger"
+
+
+class ModelPage(QWidget):
+    """Choose the base model."""
+
+    def __init__(self, context: Context, session: WizardSession, fetcher: Fetcher) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        self._cards: list[_ModelCard] = []
+        self._catalogue: list[BaseModel] = []
+        self._fetcher = fetcher
+        fetcher.moved.connect(self._forget_trouble)
+        fetcher.ended.connect(self._on_fetched)
+        fetcher.failed.connect(self._on_not_fetched)
+        self._folder: BaseModel | None = None
+        theme = context.theme
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        self._search = SearchField(theme, self.tr("Search models"), 280)
+        self._search.textChanged.connect(self._filter)
+        folder = Button(theme, self.tr("Use a model folder…"), icon="folder")
+        folder.clicked.connect(self._choose_folder)
+        self.adapter = AdapterLine(context, session)
+        layout.addLayout(row(self._search, 1, self.adapter.button, folder))
+        layout.addWidget(self.adapter)
+        self._trouble = QVBoxLayout()
+        layout.addLayout(self._trouble)
+        self._notes = QVBoxLayout()
+        layout.addLayout(self._notes)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(10)
+        layout.addLayout(self._list)
+        self._nothing = label(self.tr("No model fits the search."), "muted")
+        self._nothing.hide()
+        layout.addWidget(self._nothing)
+        layout.addStretch(1)
+        session.changed.connect(self._draw)
+        session.machine_seen.connect(lambda _: self._build())
+        self._look()
+
+    def _look(self) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(all_models, self._context.home), self._listed, self._on_not_fetched
+        )
+
+    def _forget_trouble(self) -> None:
+        if self._trouble.count():
+            clear(self._trouble)
+
+    def _on_fetched(self) -> None:
+        self._session.ask_model()
+        self._look()
+
+    def _on_not_fetched(self, error: UserFacingError) -> None:
+        clear(self._trouble)
+        self._trouble.addWidget(ErrorState(self._context.theme, error))
+
+    def use_folder(self, folder: str) -> None:
+        """Take a folder in Hugging Face format."""
+
+        def known(model: BaseModel) -> None:
+            self._folder = model
+            self._build()
+            self._session.take(with_model(self._session.draft, model.source))
+
+        self._context.tasks.run(asyncio.to_thread(folder_model, Path(folder)), known)
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self.tr("Choose a model folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.use_folder)
+        dialog.open()
+
+    def _listed(self, models: list[BaseModel]) -> None:
+        self._catalogue = models
+        self._build()
+
+    def _build(self) -> None:
+        base = self._session.base
+        if (
+            self._folder is None
+            and base is not None
+            and all(base.source != m.source for m in self._catalogue)
+        ):
+            self._folder = base
+        clear(self._list)
+        machine = self._session.facts.machine
+        models = ([self._folder] if self._folder else []) + self._catalogue
+        self._cards = [
+            _ModelCard(self._context.theme, model, machine, self._fetcher) for model in models
+        ]
+        for card in self._cards:
+            card.chosen.connect(
+                lambda source=card.model.source: self._session.take(
+                    with_model(self._session.draft, source)
+                )
+            )
+            card.fetching.begin.clicked.connect(partial(self._choose, card.model.source))
+            self._list.addWidget(card)
+        self._filter()
+        self._draw()
+
+    def _choose(self, source: str) -> None:
+        self._session.take(with_model(self._session.draft, source))
+
+    def _filter(self) -> None:
+        text = self._search.text().casefold().split()
+        seen = False
+        for card in self._cards:
+            about = f"{card.model.title} {card.model.source} {card.model.licence}".casefold()
+            fits = all(word in about for word in text)
+            card.setVisible(fits)
+            seen = seen or fits
+        self._nothing.setVisible(bool(text) and not seen)
+
+    def _draw(self) -> None:
+        for card in self._cards:
+            card.set_chosen(card.model.source == self._session.draft.model)
+        clear(self._notes)
+        for problem in self._session.problems("model"):
+            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            note = Finding(self._context.theme, problem.level, said.message, said.hint)
+            if problem.code == "draft.model_missing":
+                cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")
+                cloud.setToolTip(self.tr("The job there fetches the model by itself."))
+                cloud.clicked.connect(self._session.use_azure)
+                note.buttons.addWidget(cloud)
+            self._notes.addWidget(note)

@@ -1,0 +1,173 @@
+"""The page Review: everything at a glance, and the recipe as it will be stored."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from phi3studio.app.files import write_atomically
+from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.wizard.data.inspector import OliveConfig
+from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.pages.wizard.summary import summary_lines
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.page_frame import Columns
+from phi3studio.wizard.flow import Draft, display_name, to_recipe
+
+
+class ReviewPage(QWidget):
+    """The last look before the start."""
+
+    def __init__(self, context: Context, session: WizardSession, olive_config: OliveConfig) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        self._asked: Recipe | None = None
+        theme = context.theme
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        self._notes = QVBoxLayout()
+        self._notes.setSpacing(8)
+        layout.addLayout(self._notes)
+        columns = Columns()
+        layout.addWidget(columns)
+        layout.addStretch(1)
+        name = Card(self.tr("Name"))
+        self.name = QLineEdit()
+        self.name.setAccessibleName(self.tr("Name of the run"))
+        self.name.setMaxLength(80)
+        self.name.textEdited.connect(lambda text: session.edit("review", name=text))
+        name.body.addWidget(self.name)
+        columns.left.addWidget(name)
+        self._summary = Card(self.tr("Summary"))
+        columns.left.addWidget(self._summary)
+        columns.left.addWidget(EstimateCard(theme, session))
+        columns.left.addStretch(1)
+        self._text = QPlainTextEdit()
+        self._olive_config = olive_config
+        self._viewer = Card(self.tr("Files"))
+        self._which = QComboBox()
+        self._which.setAccessibleName(self.tr("Which file"))
+        self._which.addItem(self.tr("Recipe"), "recipe.json")
+        self._which.addItem(self.tr("Olive config"), "olive-config.json")
+        self._which.currentIndexChanged.connect(self._draw_text)
+        self._viewer.header.addWidget(self._which)
+        copy = Button(theme, self.tr("Copy"), icon="copy")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._text.toPlainText()))
+        save = Button(theme, self.tr("Save…"), icon="save")
+        save.clicked.connect(self._choose_file)
+        self._viewer.header.addWidget(copy)
+        self._viewer.header.addWidget(save)
+        self._text.setReadOnly(True)
+        self._text.setProperty("mono", True)
+        self._text.setFont(theme.mono())
+        self._text.setTabChangesFocus(True)
+        self._text.setMinimumHeight(440)
+        self._text.setAccessibleName(self.tr("Content of the file"))
+        self._viewer.body.addWidget(self._text)
+        columns.right.addWidget(self._viewer)
+        columns.right.addStretch(1)
+        session.changed.connect(self._draw)
+
+    def _choose_file(self) -> None:
+        dialog = QFileDialog(self, self.tr("Save the file"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("json")
+        dialog.selectFile(self._which.currentData())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.save_to)
+        dialog.open()
+
+    def save_to(self, file: str) -> None:
+        """Write the recipe into a file."""
+        try:
+            write_atomically(Path(file), self._text.toPlainText() + "\n")
+            said = Finding(
+                self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
+            )
+        except OSError as error:
+            said = Finding(
+                self._context.theme,
+                "error",
+                self.tr("The file could not be written: {why}").format(
+                    why=error.strerror or str(error)
+                ),
+                self.tr("Choose another folder."),
+            )
+        self._notes.addWidget(said)
+
+    def _draw(self) -> None:
+        draft = self._session.draft
+        if not self.name.hasFocus():
+            self.name.setText(draft.name)
+        self.name.setPlaceholderText(display_name(draft))
+        clear(self._notes)
+        for problem in self._session.problems("review"):
+            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            self._notes.addWidget(
+                Finding(self._context.theme, problem.level, said.message, said.hint)
+            )
+        self._draw_text()
+        self._draw_summary(draft)
+
+    def _draw_text(self) -> None:
+        try:
+            recipe = to_recipe(self._session.draft)
+        except InputError:
+            self._put("")
+            return
+        if self._which.currentIndex() == 0:
+            self._asked = None
+            self._put(json.dumps(recipe.to_json(), ensure_ascii=False, indent=2))
+        elif recipe != self._asked:
+            self._asked = recipe
+            self._put(self.tr("Asking Olive; this takes a few seconds…"))
+            self._context.tasks.run(
+                self._ask(recipe), partial(self._answer, recipe), partial(self._refuse, recipe)
+            )
+
+    async def _ask(self, recipe: Recipe) -> str:
+        return await self._olive_config(recipe)
+
+    def _answer(self, recipe: Recipe, text: str) -> None:
+        # A late answer about another recipe is dropped.
+        if recipe == self._asked:
+            self._put(text)
+
+    def _refuse(self, recipe: Recipe, error: UserFacingError) -> None:
+        if recipe == self._asked:
+            words = explain(error.code, error.message, error.hint)
+            self._put(f"{words.message}\n{words.hint}")
+
+    def _put(self, text: str) -> None:
+        if text != self._text.toPlainText():
+            self._text.setPlainText(text)
+
+    def _draw_summary(self, draft: Draft) -> None:
+        clear(self._summary.body)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(9)
+        grid.setColumnStretch(1, 1)
+        for index, (title, text) in enumerate(summary_lines(draft, self._session.facts)):
+            grid.addWidget(label(title, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(text, wrap=True), index, 1)
+        self._summary.body.addLayout(grid)

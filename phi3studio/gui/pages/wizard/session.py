@@ -1,0 +1,226 @@
+"""The draft of the window and what has been found out about it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from phi3studio.app.files import write_atomically
+from phi3studio.doctor import Report, examine
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.estimation.estimate import Estimate
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.base_model_list import BaseModel, known_model
+from phi3studio.gui.context import Context
+from phi3studio.services.estimator_client import measure
+from phi3studio.wizard.azure_form import AzureForm, parse_form
+from phi3studio.wizard.flow import (
+    Draft,
+    Facts,
+    ModelFacts,
+    PageName,
+    edit,
+    parse_draft,
+    visit,
+)
+from phi3studio.wizard.page_problems import (
+    Problem,
+    can_continue,
+    problems,
+    reachable,
+)
+from phi3studio.wizard.tuning_presets import follow_preset
+
+_SAVE_MS = 400
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+class WizardSession(QObject):
+    """Holds one draft, saves it a moment after each change, and reports every change.
+
+    Decides nothing: edits go through ``domain.flow``, answers come from there too.
+    """
+
+    changed = Signal()
+    source_changed = Signal()
+    machine_seen = Signal(object)
+
+    def __init__(self, context: Context, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._draft = Draft()
+        self.facts = Facts()
+        self.machine: Report | None = None
+        self.base: BaseModel | None = None
+        self.measured: tuple[Recipe, Estimate] | None = None
+        """What a dry run found, and of which recipe."""
+        self.measure_error: UserFacingError | None = None
+        self._azure = AzureForm()
+        self._measuring: asyncio.Task[Estimate] | None = None
+        self._asked_model = ""
+        self._save_timer = QTimer(self)
+        self._save_timer.setSingleShot(True)
+        self._save_timer.setInterval(_SAVE_MS)
+        self._save_timer.timeout.connect(self._save)
+
+    @property
+    def draft(self) -> Draft:
+        """The present draft."""
+        return self._draft
+
+    def load(self) -> None:
+        """Take up the saved draft and look at the machine."""
+        self._draft = parse_draft(_text_of(self._context.draft_file))
+        self._azure = parse_form(_text_of(self._context.azure_file))
+        self._look_at_machine()
+        self.ask_model()
+        self.changed.emit()
+        self.source_changed.emit()
+
+    def edit(self, page: PageName, **changes: object) -> UserFacingError | None:
+        """Apply what the user changed on *page*; returns why a value was not taken over."""
+        try:
+            self.take(edit(self._draft, page, **changes))
+        except UserFacingError as error:
+            return error
+        return None
+
+    def use_azure(self) -> None:
+        """Train in Azure ML: in the workspace that was named last, if any."""
+        form = self._draft.azure or self._azure
+        self.edit("target", target={"train_on": "azureml"}, azure=form)
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether a dry run is on its way."""
+        return self._measuring is not None
+
+    def measure(self, recipe: Recipe) -> None:
+        """Find out by a dry run what *recipe* takes; one at a time, for it fills the machine."""
+        if self._measuring is not None:
+            return
+        self.measure_error = None
+
+        def done(found: Estimate) -> None:
+            self._measuring = None
+            self.measured = (recipe, found)
+            self.changed.emit()
+
+        def failed(error: UserFacingError) -> None:
+            self._measuring = None
+            self.measure_error = error
+            self.changed.emit()
+
+        self._measuring = self._context.tasks.run(measure(recipe), done, failed)
+        self.changed.emit()
+
+    def stop_measuring(self) -> None:
+        """End the dry run."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+            self._measuring = None
+        self.changed.emit()
+
+    def visit(self, page: PageName) -> None:
+        """Go to a page. The page Target looks at the machine anew: a runtime pack may have come."""
+        self.take(visit(self._draft, page))
+        if page == "target":
+            self._look_at_machine()
+
+    def take(self, draft: Draft) -> None:
+        """Replace the draft."""
+        draft = follow_preset(draft, self.facts)
+        if draft == self._draft:
+            return
+        other_source = draft.source != self._draft.source
+        other_model = draft.model != self._draft.model
+        self._draft = draft
+        if draft.azure is not None:
+            self._azure = draft.azure.without_addresses()
+        self._save_timer.start()
+        if other_source:
+            self.facts = replace(self.facts, data=None)
+        if other_model:
+            self.ask_model()
+        self.changed.emit()
+        if other_source:
+            self.source_changed.emit()
+
+    def start_over(self) -> None:
+        """Forget the draft."""
+        self.take(Draft())
+
+    def learn(self, **facts: object) -> None:
+        """Something was found out."""
+        self.facts = replace(self.facts, **facts)  # type: ignore[arg-type]
+        self._draft = follow_preset(self._draft, self.facts)
+        self.changed.emit()
+
+    def problems(self, page: PageName) -> tuple[Problem, ...]:
+        """What is wrong on a page."""
+        return problems(self._draft, self.facts, page)
+
+    def can_continue(self, page: PageName) -> bool:
+        """Whether the page may be left forwards."""
+        return can_continue(self._draft, self.facts, page)
+
+    def reachable(self, page: PageName) -> bool:
+        """Whether the stepper may go there."""
+        return reachable(self._draft, self.facts, page)
+
+    def save_now(self) -> None:
+        """Write the draft without waiting: the window closes."""
+        if self._save_timer.isActive():
+            self._save_timer.stop()
+            self._write(self._draft, self._azure)
+
+    def _save(self) -> None:
+        self._context.tasks.run(asyncio.to_thread(self._write, self._draft, self._azure))
+
+    def _write(self, draft: Draft, azure: AzureForm) -> None:
+        file = self._context.draft_file
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, draft.to_json())
+            if azure != AzureForm():
+                write_atomically(self._context.azure_file, azure.to_json())
+        except OSError:
+            # Losing a draft is bad, losing the window over it is worse; the disk problem shows
+            # itself when the run is made.
+            return
+
+    def _look_at_machine(self) -> None:
+        def seen(report: Report) -> None:
+            self.machine = report
+            self.learn(machine=report.facts)
+            self.machine_seen.emit(report)
+
+        # A home that cannot be written is said where something is to be written there.
+        self._context.tasks.run(
+            asyncio.to_thread(examine, self._context.home), seen, lambda _: None
+        )
+
+    def ask_model(self) -> None:
+        """Look at the chosen base model (again)."""
+        source = self._asked_model = self._draft.model
+
+        def known(base: BaseModel) -> None:
+            if source != self._asked_model:
+                return
+            self.base = base
+            self.learn(
+                model=ModelFacts(
+                    base.title, base.size, base.context, base.fetch_first, base.problem
+                )
+            )
+
+        self._context.tasks.run(asyncio.to_thread(known_model, source, self._context.home), known)

@@ -1,0 +1,209 @@
+"""The page Tuning: three presets, all settings, and what they will take."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.recipe import Method
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
+from phi3studio.gui.pages.wizard.model_page import ChoiceCard
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.pages.wizard.setting_fields import SettingField
+from phi3studio.gui.pages.wizard.setting_list import Setting, training_settings
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
+from phi3studio.gui.widgets.page_frame import Columns
+from phi3studio.wizard.flow import PRESETS, PresetName
+from phi3studio.wizard.machine_fit import estimate_draft
+from phi3studio.wizard.tuning_presets import total_steps, with_preset
+
+
+class _PresetCard(ChoiceCard):
+    def __init__(self, theme: Theme, name: PresetName) -> None:
+        super().__init__()
+        self.name = name
+        title, about = {
+            "quick": (
+                self.tr("Quick look"),
+                self.tr("Does the model learn the task at all? A first answer."),
+            ),
+            "balanced": (
+                self.tr("Balanced"),
+                self.tr("A good model in reasonable time. Right for most data."),
+            ),
+            "thorough": (
+                self.tr("Thorough"),
+                self.tr("More passes and larger matrices, for the last few per cent."),
+            ),
+        }[name]
+        self._name = title
+        self.body.setSpacing(4)
+        self.body.addWidget(label(title, "cardTitle"))
+        self.body.addWidget(label(about, "muted", wrap=True))
+        self.body.addStretch(1)
+        self._time = label("", "strong")
+        self._figures = label("", "small", wrap=True)
+        self.body.addWidget(self._time)
+        self.body.addWidget(self._figures)
+
+    def show_figures(self, time: str, figures: str) -> None:
+        self._time.setText(time)
+        self._figures.setText(figures)
+        self.setAccessibleName(f"{self._name}. {time}. {figures}")
+
+
+class TuningPage(QWidget):
+    """How the model learns."""
+
+    def __init__(self, context: Context, session: WizardSession) -> None:
+        super().__init__()
+        self._context = context
+        self._session = session
+        theme = context.theme
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(14)
+        presets = QHBoxLayout()
+        presets.setSpacing(14)
+        self._presets: list[_PresetCard] = []
+        for name in PRESETS:
+            card = _PresetCard(theme, name)
+            card.chosen.connect(lambda n=name: self._choose(n))
+            presets.addWidget(card, 1)
+            self._presets.append(card)
+        layout.addLayout(presets)
+        self._notes = QVBoxLayout()
+        layout.addLayout(self._notes)
+        columns = Columns(3, 2)
+        layout.addWidget(columns)
+        columns.left.addWidget(self._build_settings(theme))
+        columns.left.addStretch(1)
+        columns.right.addWidget(EstimateCard(theme, session))
+        columns.right.addWidget(self._build_method())
+        columns.right.addStretch(1)
+        layout.addStretch(1)
+        session.changed.connect(self._draw)
+
+    def _build_settings(self, theme: Theme) -> Card:
+        card = Card(" ")
+        card.title.setText(self.tr("All settings"))
+        card.setAccessibleName(self.tr("All settings"))
+        self._own = card.detail
+        self._fold = Button(theme, self.tr("Show"), icon="down")
+        self._fold.clicked.connect(self._toggle)
+        card.header.addWidget(self._fold)
+        self._fields_holder = QWidget()
+        fields = QVBoxLayout(self._fields_holder)
+        fields.setContentsMargins(0, 0, 0, 0)
+        fields.setSpacing(4)
+        self.fields: list[SettingField] = []
+        for index, setting in enumerate(training_settings()):
+            if index:
+                fields.addWidget(line())
+            field = SettingField(setting, self._apply)
+            self.fields.append(field)
+            fields.addWidget(field)
+        self._fields_holder.hide()
+        card.body.addWidget(self._fields_holder)
+        self._short = label("", "muted", wrap=True)
+        card.body.addWidget(self._short)
+        return card
+
+    def _build_method(self) -> Card:
+        card = Card(self.tr("Method"))
+        known = set(get_args(Method.model_fields["kind"].annotation))
+        self._methods: dict[str, QRadioButton] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        card.body.addLayout(grid)
+        for kind, title, about in (
+            ("lora", "LoRA", self.tr("small matrices beside the frozen weights")),
+            ("qlora", "QLoRA", self.tr("the same over weights in 4 bits: a third of the memory")),
+            ("dora", "DoRA", self.tr("learns size and direction apart: a little better, slower")),
+        ):
+            radio = QRadioButton(title)
+            radio.setAccessibleDescription(about)
+            radio.clicked.connect(lambda _=False, k=kind: self._take_method(k))
+            self._methods[kind] = radio
+            text = about
+            if kind not in known:
+                radio.setEnabled(False)
+                text = self.tr("not available: this version trains with LoRA")
+            grid.addWidget(radio, grid.rowCount(), 0)
+            grid.addWidget(label(text, "small", wrap=True), grid.rowCount() - 1, 1)
+        return card
+
+    def show_all(self, shown: bool) -> None:
+        """Unfold or fold all settings."""
+        self._fields_holder.setVisible(shown)
+        self._short.setVisible(not shown)
+        self._fold.rename(self.tr("Hide") if shown else self.tr("Show"))
+        self._fold.set_icon("up" if shown else "down")
+
+    def _toggle(self) -> None:
+        self.show_all(self._fields_holder.isHidden())
+
+    def _choose(self, name: PresetName) -> None:
+        self._session.take(with_preset(self._session.draft, name, self._session.facts))
+
+    def _apply(self, setting: Setting, value: object) -> UserFacingError | None:
+        return self._session.edit("tuning", **{setting.section: {setting.name: value}})
+
+    def _take_method(self, kind: str) -> None:
+        self._session.edit("tuning", method={"kind": kind})
+
+    def _draw(self) -> None:
+        draft, facts = self._session.draft, self._session.facts
+        for card in self._presets:
+            card.set_chosen(draft.preset == card.name)
+            as_preset = with_preset(draft, card.name, facts)
+            found = estimate_draft(as_preset, facts)
+            steps = total_steps(as_preset, facts)
+            training, method = as_preset.training, as_preset.method
+            epochs = (
+                self.tr("%Ln step(s)", None, training.max_steps)
+                if training.max_steps
+                else self.tr("%Ln epoch(s)", None, round(training.epochs))
+            )
+            figures = [epochs, self.tr("rank {n}").format(n=method.rank)]
+            if steps and not training.max_steps:
+                figures.insert(1, self.tr("%Ln step(s)", None, steps))
+            card.show_figures(
+                words.about(found.total_seconds) if found else "", " · ".join(figures)
+            )
+        training, method = draft.training, draft.method
+        for field in self.fields:
+            section = training if field.setting.section == "training" else method
+            field.show_value(getattr(section, field.setting.name))
+        self._own.setText(
+            self.tr("your own") if draft.preset is None else self.tr("as the preset says")
+        )
+        self._short.setText(
+            self.tr(
+                "Learning rate {rate}, batch {batch} × {accumulation}, sequence length {length}, "
+                "rank {rank}, alpha {alpha}"
+            ).format(
+                rate=f"{training.learning_rate:g}",
+                batch=training.batch_size,
+                accumulation=training.accumulation,
+                length=words.count(training.sequence_length),
+                rank=method.rank,
+                alpha=f"{method.alpha:g}",
+            )
+        )
+        for kind, radio in self._methods.items():
+            radio.setChecked(method.kind == kind)
+        clear(self._notes)
+        for problem in self._session.problems("tuning"):
+            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            self._notes.addWidget(
+                Finding(self._context.theme, problem.level, said.message, said.hint)
+            )

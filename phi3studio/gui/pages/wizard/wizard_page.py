@@ -1,0 +1,211 @@
+"""The wizard's frame: stepper, one page at a time, and the line with Back and Continue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.context import Context
+from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.data.inspection import Inspection
+from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
+from phi3studio.gui.pages.wizard.model_page import ModelPage
+from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.tuning_page import TuningPage
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button, clear, label
+from phi3studio.gui.widgets.deck import Deck
+from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
+from phi3studio.wizard.flow import (
+    Draft,
+    PageName,
+    next_page,
+    pages_of,
+    previous_page,
+    to_recipe,
+)
+from phi3studio.wizard.tuning_presets import total_steps
+
+
+class WizardPage(Page):
+    """Shows the draft's page and passes on what the user wants. ``started`` carries a recipe."""
+
+    started = Signal(object)
+
+    def __init__(
+        self,
+        context: Context,
+        inspector: Inspector,
+        fetcher: Fetcher,
+        olive_config: OliveConfig,
+        azure: AzureDesk,
+    ) -> None:
+        super().__init__(self.tr("New fine-tune"))
+        self._context = context
+        self.session = WizardSession(context, self)
+        self.inspection = Inspection(self.session, inspector, context.tasks)
+        self._stepper = Stepper(context.theme, clickable=True)
+        self._stepper.step_chosen.connect(
+            lambda index: self.session.visit(pages_of(self.session.draft)[index])
+        )
+        self.below_title.addWidget(self._stepper)
+        self._trouble = QVBoxLayout()
+        self.content.addLayout(self._trouble)
+        self._deck = Deck()
+        self._pages: dict[PageName, QWidget] = {}
+        self._factories: dict[PageName, Callable[[], QWidget]] = {
+            "data": lambda: DataPage(context, self.session, self.inspection),
+            "model": lambda: ModelPage(context, self.session, fetcher),
+            "tuning": lambda: TuningPage(context, self.session),
+            "target": lambda: TargetPage(context, self.session, azure),
+            "review": lambda: ReviewPage(context, self.session, olive_config),
+        }
+        self.content.addWidget(self._deck)
+        self.content.addStretch(1)
+        self._build_action_line()
+        self._shown: PageName | None = None
+        self.session.changed.connect(self._draw)
+        # The data page is built at once: it must hear the first answers.
+        self.view("data")
+        self.session.load()
+
+    def view(self, page: PageName) -> QWidget:
+        """One of the five pages, built if need be."""
+        if page not in self._pages:
+            view = self._factories[page]()
+            self._pages[page] = view
+            self._deck.add(view)
+            if page != "data":
+                self.session.changed.emit()
+        return self._pages[page]
+
+    def take_draft(self, draft: Draft) -> None:
+        """Go on with another draft: a run is repeated with changes."""
+        self.session.take(draft)
+
+    def show_error(self, error: UserFacingError) -> None:
+        """Why the run could not be started."""
+        clear(self._trouble)
+        self._trouble.addWidget(ErrorState(self._context.theme, error))
+        self._continue.setEnabled(True)
+
+    def left(self) -> None:
+        self.session.save_now()
+
+    def _build_action_line(self) -> None:
+        theme = self._context.theme
+        self._over = Button(theme, self.tr("Start over"))
+        self._over.clicked.connect(self._ask_start_over)
+        self._summary = label("", "muted")
+        self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._back = Button(theme, self.tr("Back"))
+        self._back.clicked.connect(self._go_back)
+        self._continue = Button(theme, self.tr("Continue"), kind="primary")
+        self._continue.clicked.connect(self._go_on)
+        self.action_line.addWidget(self._over)
+        self.action_line.addWidget(self._summary, 1)
+        self.action_line.addWidget(self._back)
+        self.action_line.addWidget(self._continue)
+        self._summary.setAlignment(self._summary.alignment().AlignRight | self._summary.alignment())
+        self.show_action_line()
+
+    def _draw(self) -> None:
+        draft = self.session.draft
+        page = draft.page
+        if page != self._shown:
+            self._shown = page
+            view = self.view(page)
+            self._deck.show_only(view)
+            if self.scroll_area is not None:
+                self.scroll_area.verticalScrollBar().setValue(0)
+        self._stepper.show_steps([self._step(name) for name in pages_of(draft)])
+        self._back.setVisible(previous_page(page, draft) is not None)
+        last = next_page(page, draft) is None
+        self._continue.rename(self.tr("Start") if last else self.tr("Continue"))
+        allowed = self.session.can_continue(page)
+        self._continue.setEnabled(allowed)
+        self._over.setVisible(draft.source is not None or not draft.trains)
+        self._summary.setText(self._said(page, allowed))
+
+    def _step(self, name: PageName) -> Step:
+        draft = self.session.draft
+        title = {
+            "data": self.tr("Data"),
+            "model": self.tr("Model"),
+            "tuning": self.tr("Tuning"),
+            "target": self.tr("Target"),
+            "review": self.tr("Review"),
+        }[name]
+        state: StepState = "todo"
+        if name == draft.page:
+            state = "active"
+        elif name in draft.touched:
+            state = "touched"
+        elif name in draft.visited and name != "review":
+            state = "done" if self.session.can_continue(name) else "failed"
+            if name == "data" and self.session.facts.data is None and draft.source is not None:
+                state = "done"
+        reachable = self.session.reachable(name) or name in draft.visited
+        return Step(title, state, reachable)
+
+    def _said(self, page: PageName, allowed: bool) -> str:
+        if not allowed:
+            wrong = [p for p in self.session.problems(page) if p.level == "error"]
+            if wrong:
+                first = wrong[0]
+                return explain(first.code, first.message, first.hint, first.values).message
+            return self.tr("Reading the data…") if self.session.draft.source else ""
+        data = self.session.facts.data
+        parts = []
+        if data is not None and data.tokens:
+            parts.append(self.tr("%Ln token(s)", None, data.tokens))
+        steps = total_steps(self.session.draft, self.session.facts)
+        if steps and self.session.draft.trains:
+            parts.append(self.tr("about {n} steps").format(n=words.count(steps)))
+        return " · ".join(parts)
+
+    def _go_back(self) -> None:
+        before = previous_page(self.session.draft.page, self.session.draft)
+        if before is not None:
+            self.session.visit(before)
+
+    def _go_on(self) -> None:
+        after = next_page(self.session.draft.page, self.session.draft)
+        if after is not None:
+            self.session.visit(after)
+            return
+        clear(self._trouble)
+        try:
+            recipe: Recipe = to_recipe(self.session.draft)
+        except UserFacingError as error:
+            self.show_error(error)
+            return
+        self._continue.setEnabled(False)
+        self.started.emit(recipe)
+
+    def run_started(self) -> None:
+        """The run is on its way: the next fine-tune begins with a new draft."""
+        self.session.start_over()
+
+    def _ask_start_over(self) -> None:
+        question = Question(
+            self,
+            self._context.theme,
+            self.tr("Start over?"),
+            self.tr("The data, the template and all settings of this draft are forgotten."),
+        )
+        question.cancel.rename(self.tr("Keep the draft"))
+        question.add(self.tr("Start over"), self.session.start_over, kind="danger")
+        question.open()

@@ -1,0 +1,176 @@
+"""Translatable sentences for the stable codes of problems and errors: (what, what to do)."""
+
+from __future__ import annotations
+
+from phi3studio.gui.texts.i18n import QT_TRANSLATE_NOOP
+
+KNOWN: dict[str, tuple[str, str]] = {
+    "draft.no_source": (
+        QT_TRANSLATE_NOOP("Errors", "No data has been chosen yet."),
+        QT_TRANSLATE_NOOP("Errors", "Drop a file onto the page, or choose one."),
+    ),
+    "draft.no_completion": (
+        QT_TRANSLATE_NOOP("Errors", "The completion is empty, so the model would learn nothing."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "Write what the model shall answer: insert the column with the answers.",
+        ),
+    ),
+    "draft.data_blocked": (
+        QT_TRANSLATE_NOOP("Errors", "The check found something that stops the training ({count})."),
+        QT_TRANSLATE_NOOP("Errors", "Use the buttons beside the findings, or correct the file."),
+    ),
+    "draft.few_rows": (
+        QT_TRANSLATE_NOOP("Errors", "Only {count} rows: the model will hardly learn from so few."),
+        QT_TRANSLATE_NOOP("Errors", "A hundred rows are a good beginning."),
+    ),
+    "draft.missing_column": (
+        QT_TRANSLATE_NOOP("Errors", "The data has no column “{name}”."),
+        QT_TRANSLATE_NOOP("Errors", "The columns are: {columns}."),
+    ),
+    "draft.missing_column_near": (
+        QT_TRANSLATE_NOOP("Errors", "The data has no column “{name}”."),
+        QT_TRANSLATE_NOOP("Errors", "Did you mean {near}? The columns are: {columns}."),
+    ),
+    "draft.no_model": (
+        QT_TRANSLATE_NOOP("Errors", "No base model has been chosen."),
+        QT_TRANSLATE_NOOP("Errors", "Choose one of the list, or a model folder."),
+    ),
+    "draft.model_missing": (
+        QT_TRANSLATE_NOOP("Errors", "{title} is not on this computer."),
+        QT_TRANSLATE_NOOP("Errors", "Fetch it first, or choose another model."),
+    ),
+    "draft.longer_than_context": (
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "The sequence length of {length} is longer than the model's context of {context}.",
+        ),
+        QT_TRANSLATE_NOOP("Errors", "Set it to {context} or less."),
+    ),
+    "draft.cuts_off": (
+        QT_TRANSLATE_NOOP("Errors", "Rows of up to {longest} tokens are cut off at {length}."),
+        QT_TRANSLATE_NOOP("Errors", "Raise the sequence length, or shorten the rows."),
+    ),
+    "draft.high_rate": (
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "The learning rate is high for LoRA: the training may become unstable.",
+        ),
+        QT_TRANSLATE_NOOP("Errors", "0.0002 is a good beginning."),
+    ),
+    "draft.no_cuda": (
+        QT_TRANSLATE_NOOP("Errors", "This computer has no CUDA device that can train."),
+        QT_TRANSLATE_NOOP("Errors", "Train on the CPU."),
+    ),
+    "draft.half_on_cpu": (
+        QT_TRANSLATE_NOOP("Errors", "A model in {kind} does not run on a CPU."),
+        QT_TRANSLATE_NOOP("Errors", "Choose int4 or fp32 for the CPU."),
+    ),
+    "draft.invalid_value": (
+        QT_TRANSLATE_NOOP("Errors", "This value is out of its range."),
+        QT_TRANSLATE_NOOP("Errors", "Choose a value in the range that is shown beside it."),
+    ),
+    "template.brace": (
+        QT_TRANSLATE_NOOP("Errors", "The template has a single brace."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "Write two braces for one that is meant as text, or put a column name inside.",
+        ),
+    ),
+    "template.no_completion": (
+        QT_TRANSLATE_NOOP(
+            "Errors", "The template has no completion, so the model would learn nothing."
+        ),
+        QT_TRANSLATE_NOOP("Errors", "Write what the model shall answer."),
+    ),
+    "data.no_file": (
+        QT_TRANSLATE_NOOP("Errors", "The data file does not exist any more."),
+        QT_TRANSLATE_NOOP("Errors", "Choose the file again."),
+    ),
+    "data.is_folder": (
+        QT_TRANSLATE_NOOP("Errors", "This is a folder, not a data file."),
+        QT_TRANSLATE_NOOP("Errors", "Choose a file inside it."),
+    ),
+    "data.unknown_format": (
+        QT_TRANSLATE_NOOP("Errors", "The format of the file was not recognised."),
+        QT_TRANSLATE_NOOP("Errors", "Choose a JSON, JSON lines, CSV, TSV or Parquet file."),
+    ),
+    "data.missing_column": (
+        QT_TRANSLATE_NOOP("Errors", "The template names a column that the data does not have."),
+        QT_TRANSLATE_NOOP("Errors", "Correct the name in the template."),
+    ),
+    "data.empty_value": (
+        QT_TRANSLATE_NOOP("Errors", "A row has no value in a column that the template uses."),
+        QT_TRANSLATE_NOOP("Errors", "Fill the value in, or remove the row."),
+    ),
+    "model.no_folder": (
+        QT_TRANSLATE_NOOP("Errors", "The model folder does not exist."),
+        QT_TRANSLATE_NOOP("Errors", "Choose a folder with config.json and safetensors weights."),
+    ),
+    "model.no_config": (
+        QT_TRANSLATE_NOOP("Errors", "The folder has no readable config.json."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.",
+        ),
+    ),
+    "model.no_weights": (
+        QT_TRANSLATE_NOOP("Errors", "The model folder lacks its weights."),
+        QT_TRANSLATE_NOOP("Errors", "Complete the folder, or download the model again."),
+    ),
+    "model.no_tokenizer": (
+        QT_TRANSLATE_NOOP("Errors", "The model folder has no tokenizer."),
+        QT_TRANSLATE_NOOP("Errors", "Copy the tokenizer files of the model into the folder."),
+    ),
+    "service.died": (
+        QT_TRANSLATE_NOOP("Errors", "A helper process ended unexpectedly."),
+        QT_TRANSLATE_NOOP(
+            "Errors",
+            "Try again: it starts anew by itself. If it keeps ending, memory may be short.",
+        ),
+    ),
+    "service.start": (
+        QT_TRANSLATE_NOOP("Errors", "A helper process did not start."),
+        QT_TRANSLATE_NOOP("Errors", "Try again; the reason is at the end of its log."),
+    ),
+    "run.busy": (
+        QT_TRANSLATE_NOOP("Errors", "The run is already running."),
+        QT_TRANSLATE_NOOP("Errors", "Wait for it, or cancel it first."),
+    ),
+    "run.not_running": (
+        QT_TRANSLATE_NOOP("Errors", "The run is not running."),
+        QT_TRANSLATE_NOOP("Errors", "Nothing to do."),
+    ),
+    "run.no_recipe": (
+        QT_TRANSLATE_NOOP("Errors", "The run has no readable recipe."),
+        QT_TRANSLATE_NOOP("Errors", "The folder is damaged; delete it if you do not need it."),
+    ),
+    "disk.not_writable": (
+        QT_TRANSLATE_NOOP("Errors", "The folder cannot be written."),
+        QT_TRANSLATE_NOOP(
+            "Errors", "Give yourself the right to write there, or choose another folder."
+        ),
+    ),
+    "token.malformed": (
+        QT_TRANSLATE_NOOP("Errors", "That is no token of the Hugging Face hub."),
+        QT_TRANSLATE_NOOP("Errors", "Tokens begin with hf_; paste the whole of it."),
+    ),
+    "token.no_keyring": (
+        QT_TRANSLATE_NOOP("Errors", "This system has no keyring that could hold the token."),
+        QT_TRANSLATE_NOOP("Errors", "Install and unlock a keyring, or set HF_TOKEN."),
+    ),
+    "disk.too_little": (
+        QT_TRANSLATE_NOOP("Errors", "The disk has too little room for this run."),
+        QT_TRANSLATE_NOOP("Errors", "Free some space, or use another disk."),
+    ),
+    "disk.full": (
+        QT_TRANSLATE_NOOP("Errors", "The disk is full."),
+        QT_TRANSLATE_NOOP("Errors", "Free some space and resume the run."),
+    ),
+    "memory.short": (
+        QT_TRANSLATE_NOOP("Errors", "The memory was not enough."),
+        QT_TRANSLATE_NOOP(
+            "Errors", "Choose a smaller batch or sequence length, or a smaller model."
+        ),
+    ),
+}

@@ -1,0 +1,62 @@
+"""What problems and errors say, in the language of the window.
+
+The domain speaks English and gives every problem a stable code. A known code has a translated
+sentence here, filled with the problem's values; for an error of another layer the original text
+stays available as the detail. An unknown code shows its original text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from phi3studio.gui.texts.data_texts import DATA_TEXTS
+from phi3studio.gui.texts.error_texts import KNOWN
+from phi3studio.gui.texts.error_texts_azure import AZURE_ERRORS
+from phi3studio.gui.texts.error_texts_data import DATA_ERRORS
+from phi3studio.gui.texts.error_texts_models import MODEL_ERRORS
+from phi3studio.gui.texts.error_texts_runtime import RUNTIME_ERRORS
+from phi3studio.gui.texts.error_texts_work import WORK_ERRORS
+
+ERRORS = KNOWN | AZURE_ERRORS | DATA_ERRORS | MODEL_ERRORS | RUNTIME_ERRORS | WORK_ERRORS
+"""All codes with sentences of their own."""
+# Said beside a field of the window, where the original would name the recipe's key.
+_BESIDE_FIELDS = frozenset(
+    f"azure.{name}"
+    for name in ("subscription", "name", "data", "model", "model_version", "hub_token", "batch")
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What happened, what to do next, and the original text where it says more."""
+
+    message: str
+    hint: str
+    detail: str = ""
+
+
+def explain(
+    code: str | None, message: str, hint: str, values: Mapping[str, str] | None = None
+) -> Explanation:
+    """The words for an error or a problem.
+
+    In English the original text is the best one: it names file, row and field. In other languages
+    the code's sentence is shown and the original kept as the detail, unless *values* fill it; so it
+    is in English for what is said beside a field.
+    """
+    code = code or ""
+    known, context = ERRORS.get(code), "Errors"
+    if known is None:
+        known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
+    english = QLocale().language() == QLocale.Language.English
+    if known is None or (english and code not in _BESIDE_FIELDS):
+        return Explanation(message, hint)
+    said, advice = (QCoreApplication.translate(context, text) if text else "" for text in known)
+    try:
+        said, advice = (text.format_map(dict(values or {})) for text in (said, advice))
+    except (KeyError, ValueError, IndexError):
+        return Explanation(message, hint)
+    return Explanation(said, advice or hint, "" if values else message)

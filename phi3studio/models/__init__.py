@@ -1,0 +1,1 @@
+"""Base models on this disk: what is known, what is there, and whether it is whole."""

@@ -1,0 +1,210 @@
+"""Whether a model folder is whole, safe to read, and what it would run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from phi3studio.domain.errors import InputError
+from phi3studio.models.hub_cache import content_hash
+
+INDEX = "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+"""Files whose loading can run code."""
+
+_EMPTY_BYTES = 8
+_HEADER_BYTES = 100 * 1024 * 1024
+
+
+def weight_bytes(folder: Path) -> int:
+    """The size of a model's safetensors weights, in bytes."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+
+
+def check_model_folder(folder: Path) -> None:
+    """Raise :class:`InputError` unless *folder* holds config, all weights and a tokenizer.
+
+    Files that lie elsewhere are refused, by name or by link; only the hub's own cache links to
+    its blobs.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            "model.no_folder",
+            f"The model folder {folder} does not exist.",
+            "Name a folder with config.json and safetensors weights, or a model of the catalogue "
+            "(phi3studio models list).",
+        )
+    _check_links(folder)
+    try:
+        json.loads((folder / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise InputError(
+            "model.no_config",
+            f"{folder} has no readable config.json.",
+            "Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.",
+        ) from exc
+    missing = _missing_weights(folder)
+    if missing:
+        raise InputError(
+            "model.no_weights",
+            f"{folder} lacks its weights: {missing}.",
+            "Only safetensors weights are read; the pickle files in this folder could run code. "
+            f"Convert them: phi3studio models add {folder} --convert-pickle"
+            if pickle_files(folder)
+            else "Download the model again, or complete the folder.",
+        )
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise InputError(
+            "model.no_tokenizer",
+            f"{folder} has no tokenizer (tokenizer.json or tokenizer.model).",
+            "Copy the tokenizer files of the model into the folder.",
+        )
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether :func:`check_model_folder` finds nothing."""
+    try:
+        check_model_folder(folder)
+    except InputError:
+        return False
+    return True
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether *name* is a file name below a folder on every system: no way out of it."""
+    if not name or any(ord(sign) < 32 or sign in '\\:*?"<>|' for sign in name):
+        return False
+    path = PurePosixPath(name)
+    return (
+        not path.is_absolute()
+        and str(path) == name
+        and all(part not in (".", "..") and not part.endswith((".", " ")) for part in path.parts)
+        and not any(PureWindowsPath(part).is_reserved() for part in path.parts)
+    )
+
+
+def pickle_files(folder: Path) -> list[Path]:
+    """The pickled weights in *folder*, sorted."""
+    found = {file for pattern in PICKLES for file in folder.glob(pattern)}
+    return sorted(file for file in found if file.name != "training_args.bin")
+
+
+def remote_code_files(folder: Path) -> tuple[str, ...]:
+    """What would run with ``trust_remote_code``: the files that the folder's settings name.
+
+    A file of another model is written as ``owner/name--file.py``.
+    """
+    named: dict[str, None] = {}
+    for settings in ("config.json", "tokenizer_config.json", "generation_config.json"):
+        for reference in _code_references(folder / settings):
+            where, _, module = reference.rpartition("--")
+            file = module.split(".")[0] + ".py"
+            named[f"{where}--{file}" if where else file] = None
+    if (folder / "custom_generate" / "generate.py").is_file():
+        named["custom_generate/generate.py"] = None
+    return tuple(named)
+
+
+def damages(folder: Path) -> list[str]:
+    """What is wrong with the content of a whole model folder, in words; empty when nothing is.
+
+    Every safetensors file must have the length that its header tells, and every file of the
+    hub's cache the content that its name tells. Reads all bytes.
+    """
+    found: list[str] = []
+    for file in sorted(folder.iterdir()):
+        if not file.is_file():
+            continue
+        if file.suffix == ".safetensors":
+            wrong = _wrong_length(file)
+            if wrong:
+                found.append(f"{file.name}: {wrong}")
+                continue
+        if file.is_symlink():
+            name = file.readlink().name
+            actual = content_hash(file, name)
+            if actual is not None and actual != name:
+                found.append(f"{file.name}: its content does not have the hash {name[:12]}…")
+    return found
+
+
+def _wrong_length(file: Path) -> str | None:
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if size < 8 or length > min(size - 8, _HEADER_BYTES):
+            return "it is no safetensors file, or was cut short"
+        try:
+            header = json.loads(stream.read(length))
+            end = max(
+                (int(item["data_offsets"][1]) for key, item in header.items() if key[:2] != "__"),
+                default=0,
+            )
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            return "its header cannot be read"
+    expected = 8 + length + end
+    return None if size == expected else f"it has {size} bytes instead of {expected}"
+
+
+def _check_links(folder: Path) -> None:
+    """Refuse links out of the folder, but for a snapshot's into the cache it belongs to."""
+    inside = [folder.resolve()]
+    if folder.parent.name == "snapshots" and folder.parents[1].name.startswith("models--"):
+        # Blobs may in turn be links into a store that all models of the cache share.
+        inside.append(folder.parents[2].resolve())
+    for file in folder.iterdir():
+        if file.is_symlink() and file.exists():
+            target = file.resolve()
+            if not any(target.is_relative_to(place) for place in inside):
+                raise InputError(
+                    "model.unsafe_path",
+                    f"{file} is a link to a place outside of the model folder.",
+                    "Put the file itself there; a link in a model that came from elsewhere could "
+                    "carry your own files into what you export.",
+                )
+
+
+def _missing_weights(folder: Path) -> str | None:
+    """What is absent of the weights, in words; ``None`` when all is there."""
+    index = folder / INDEX
+    if index.is_file():
+        try:
+            shards = {
+                str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()
+            }
+        except (ValueError, KeyError, AttributeError, TypeError):
+            return f"{INDEX} cannot be read"
+        if not shards:
+            return f"{INDEX} names no file"
+        strange = sorted(name for name in shards if not is_plain_name(name))
+        if strange:
+            raise InputError(
+                "model.unsafe_path",
+                f"{index} names a file outside of the model folder: {strange[0]}",
+                "Do not use this model; get it again from where it was published.",
+            )
+        absent = sorted(name for name in shards if not _has_content(folder / name))
+        return f"{len(absent)} of {len(shards)} files, first {absent[0]}" if absent else None
+    if any(_has_content(file) for file in folder.glob("*.safetensors")):
+        return None
+    return "there is no *.safetensors file"
+
+
+def _has_content(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size > _EMPTY_BYTES
+
+
+def _code_references(file: Path) -> Iterator[str]:
+    try:
+        values: Any = json.loads(file.read_text("utf-8"))
+        named = values.get("auto_map") or {}
+        references = named.values() if isinstance(named, dict) else [named]
+    except (OSError, ValueError, AttributeError):
+        return
+    for reference in references:
+        for one in reference if isinstance(reference, list) else [reference]:
+            if isinstance(one, str):
+                yield one

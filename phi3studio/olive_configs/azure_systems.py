@@ -1,0 +1,235 @@
+"""What a config says of Azure ML: the workspace, the machines, data and model kept there.
+
+Olive ran in Azure ML until 0.9.3; a recipe does with ``target.train_on: azureml`` and its section
+``azure``. Where the host of the config is this computer, its cloud parts are refused instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from phi3studio.olive_configs.decisions import (
+    Draft,
+    Entry,
+    Section,
+    leaves,
+)
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    carried,
+    refused,
+    told,
+    wrong_kind,
+)
+
+SYSTEMS = ("azureml", "azure_arc", "azurearc")
+MODELS = ("azureml_registry_model", "azureml_model")
+_CLIENT = {
+    "subscription_id": "azure.subscription",
+    "resource_group": "azure.resource_group",
+    "workspace_name": "azure.workspace",
+}
+_CLIENT_REST: dict[str, Rule] = {
+    "aml_config_path": refused(
+        "A file of the workspace is not read.",
+        "Write its subscription_id, resource_group and workspace_name.",
+        blocks=True,
+    ),
+    "default_auth_params": told("The login is that of az login, or azure.login says another."),
+    "keyvault_name": told("The hub's token comes from where azure.hub_token says."),
+    "read_timeout": told("The program waits as long as the service needs."),
+    "max_operation_retries": told("What fails for a while is asked again by itself."),
+    "operation_retry_interval": told("What fails for a while is asked again by itself."),
+}
+
+
+def host_in_azure(values: Mapping[str, Any]) -> bool:
+    """Whether the config's host is a system in Azure ML."""
+    engine = values.get("engine")
+    engine = engine if isinstance(engine, Mapping) and engine else values
+    inner = engine.get("config") if isinstance(engine.get("config"), Mapping) else {}
+    host = engine.get("host", (inner or {}).get("host"))
+    systems = values.get("systems")
+    if isinstance(host, str) and isinstance(systems, Mapping):
+        host = systems.get(host)
+    return isinstance(host, Mapping) and str(host.get("type")).casefold() in SYSTEMS
+
+
+def read_client(entry: Entry, draft: Draft) -> None:
+    """The workspace: ``azureml_client``, which stands in several places."""
+    if not draft.cloud:
+        draft.azure(entry, "The workspace")
+        return
+    client = Section(entry, draft)
+    for key, to in _CLIENT.items():
+        part = client.take(key)
+        if part is None:
+            continue
+        if draft.values.get(to, part.value) != part.value:
+            draft.refuse(
+                part,
+                f"A recipe has one workspace, and {draft.sources.get(to)} says {draft.values[to]}.",
+                "Keep one of them.",
+                blocks=True,
+            )
+        elif to in draft.values:
+            draft.translate(part, f"The same as {draft.sources.get(to)}.")
+        else:
+            carried(to, str)(draft, part)
+    apply(client, _CLIENT_REST)
+    client.refuse_rest((*_CLIENT, *_CLIENT_REST), "The workspace")
+
+
+def read_system(system: Section) -> None:
+    """The machines of the host."""
+    draft = system.draft
+    kind = system.take("type")
+    if kind is not None:
+        draft.translate(kind, "The run is a job in Azure ML.", "target.train_on", "azureml")
+    for key in ("azureml_client", "azureml_client_config"):
+        client = system.take(key)
+        if client is not None:
+            read_client(client, draft)
+    docker = system.take("aml_docker_config", "aml_environment_config")
+    if docker is not None and isinstance(docker.value, Mapping):
+        section = Section(docker, draft)
+        apply(section, _DOCKER)
+        section.refuse_rest(tuple(_DOCKER), "aml_docker_config")
+    elif docker is not None:
+        draft.translate(docker, "Not set: an image of Azure ML's own.")
+    resources = system.take("resources")
+    if resources is not None and isinstance(resources.value, Mapping):
+        section = Section(resources, draft)
+        apply(section, _RESOURCES)
+        section.refuse_rest(tuple(_RESOURCES), "resources")
+    elif resources is not None:
+        draft.translate(resources, "Not set.")
+    accelerators = system.take("accelerators")
+    if accelerators is not None:
+        _read_accelerators(accelerators, draft)
+    apply(system, _SYSTEM)
+    system.refuse_rest((*_SYSTEM, "accelerators", "aml_docker_config", "resources"), "The system")
+
+
+def read_datastore(files: Entry, draft: Draft) -> None:
+    """Data in a datastore, ``{"type": "azureml_datastore", …}``."""
+    section = Section(files, draft)
+    kind = section.take("type")
+    client = section.take("azureml_client")
+    store, path, url = (
+        section.take(key) for key in ("datastore_name", "relative_path", "datastore_url")
+    )
+    if client is not None:
+        read_client(client, draft)
+    if kind is not None:
+        draft.translate(kind, "The job reads the rows where they are: azure.data.")
+    named, at, told_url = (_text(part, draft) for part in (store, path, url))
+    address = told_url
+    if not address and at:
+        address = f"azureml://datastores/{named or 'workspaceblobstore'}/paths/{at.lstrip('/')}"
+    if address:
+        draft.values["azure.data"] = address
+        draft.sources["azure.data"] = files.path
+    else:
+        draft.lack(
+            "olive.no_data",
+            "The data in Azure ML has no path.",
+            "Write datastore_name and relative_path.",
+        )
+    for part, text in ((store, named), (path, at), (url, told_url)):
+        if part is not None and text:
+            draft.translate(part, f"A part of azure.data: {address}.")
+    draft.values.setdefault("data.source", address.rstrip("/").rpartition("/")[2] or "data")
+    section.refuse_rest(("datastore_name", "relative_path", "azureml_client"), "The data")
+
+
+def read_model(resource: Section, kind: Entry) -> None:
+    """A model of a registry or of the workspace."""
+    draft = resource.draft
+    draft.translate(kind, "The job gets the model from Azure ML: azure.model.")
+    client = resource.take("azureml_client")
+    if client is not None:
+        read_client(client, draft)
+    name, registry, version = (resource.take(key) for key in ("name", "registry_name", "version"))
+    found, number = _text(name, draft), _text(version, draft)
+    place = _text(registry, draft)
+    for part, text, what in ((name, found, "name"), (version, number, "version")):
+        if not text and (part is None or part.value in (None, "")):
+            draft.lack(
+                "azure.model_version" if what == "version" else "olive.no_model",
+                f"The model in Azure ML has no {what}.",
+                f"Write its {what}; the model's page in the studio shows it.",
+            )
+    if found and number:
+        # Names of the registries have no owner in front.
+        plain = found.rpartition("/")[2]
+        address = f"azureml:{plain}:{number}"
+        if kind.value == "azureml_registry_model":
+            where = place or "azureml"
+            address = f"azureml://registries/{where}/models/{plain}/versions/{number}"
+        draft.values["azure.model"] = address
+        draft.values.setdefault("model.source", found)
+        draft.sources["azure.model"] = resource.path
+    for part, text in ((name, found), (registry, place), (version, number)):
+        if part is not None and text:
+            draft.translate(part, f"A part of azure.model: {text}.")
+
+
+def _is_text(part: Entry) -> bool:
+    return isinstance(part.value, str | int) and not isinstance(part.value, bool)
+
+
+def _text(part: Entry | None, draft: Draft) -> str:
+    """The text of a name or a version; what is neither is refused, what is unset is told."""
+    if part is None:
+        return ""
+    if part.value in (None, "") and not isinstance(part.value, bool):
+        draft.translate(part, "Not set.")
+        return ""
+    if not _is_text(part):
+        wrong_kind(draft, part, (str,))
+        return ""
+    return str(part.value)
+
+
+def _read_accelerators(entry: Entry, draft: Draft) -> None:
+    """``["gpu"]``, or a list of mappings with a ``device``."""
+    wanted = 0
+    for leaf in leaves(entry.value):
+        wanted = 1 if "gpu" in str(leaf.value).casefold() else wanted
+    text = "One GPU of each machine." if wanted else "The machines' CPUs."
+    draft.translate(entry, text, "azure.gpus", wanted)
+
+
+_DOCKER: dict[str, Rule] = {
+    "base_image": carried("azure.image", str),
+    "conda_file_path": told("The packages of the job are those of this program, with its pins."),
+    "name": told("The environment is named by its content."),
+    "version": told("The environment is named by its content."),
+    "label": told("The environment is named by its content."),
+    "dockerfile": refused("No image is built from a Dockerfile.", "Push it; name it: azure.image."),
+    "build_context_path": refused("No image is built.", "Push it; name it: azure.image."),
+}
+_RESOURCES: dict[str, Rule] = {
+    "instance_type": carried("azure.instance_type", str),
+    "instance_count": carried("azure.nodes", int),
+    "properties": refused("Properties of resources are not passed on.", "Leave them out."),
+    "shm_size": refused("The shared memory is not set.", "Leave it out."),
+}
+_HUB = (
+    "The job finds the hub's token where azure.hub_token says: a Key Vault, or a connection of "
+    "the workspace."
+)
+_SYSTEM: dict[str, Rule] = {
+    "aml_compute": carried("azure.compute", str),
+    "instance_type": carried("azure.instance_type", str),
+    "datastores": carried("azure.datastore", str),
+    "hf_token": told(_HUB),
+    "tags": refused("Tags are not passed on.", "Leave them out."),
+    "environment_variables": refused("Variables are not passed on.", "Leave them out."),
+    "requirements_file": told("The packages of the job are those of this program."),
+    "is_dev": told("The job is the program itself."),
+    "olive_managed_env": told("The job is the program itself."),
+}

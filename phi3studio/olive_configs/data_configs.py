@@ -1,0 +1,325 @@
+"""``data_configs``: from Olive's data containers to the recipe's data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phi3studio.domain.template import nearest
+from phi3studio.olive_configs import azure_systems
+from phi3studio.olive_configs.decisions import (
+    Draft,
+    Entry,
+    Section,
+    leaves,
+)
+from phi3studio.olive_configs.eval_data import DataConfig, held_out_share, read_held_out
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    is_a,
+    refused,
+    same_if,
+    told,
+    wrong_kind,
+)
+from phi3studio.olive_configs.text_templates import read_text
+
+_KEYS = (
+    "name", "type", "load_dataset_config", "pre_process_data_config", "dataloader_config",
+    "post_process_data_config", "user_script",
+)  # fmt: skip
+_LOAD_KEYS = ("data_name", "data_files", "split", "subset", "data_dir")
+_FORMATS = {"json": "auto", "csv": "csv", "parquet": "parquet", "arrow": "arrow", "text": "text"}
+_OWN_LOADER = "studio_rows"
+_OWN_PRE_PROCESS = "studio_examples"
+
+
+def read_data(
+    entry: Entry | None, train: Entry | None, held_out: Entry | None, draft: Draft
+) -> None:
+    """Decide on every key of ``data_configs``.
+
+    *train* and *held_out* are the adapter pass's ``train_data_config`` and ``eval_data_config``:
+    the name of one of them, or one written in place.
+    """
+    configs = _configs(entry, draft) if entry is not None else []
+    chosen = _chosen(train, configs, draft)
+    other = _chosen(held_out, configs, draft) if held_out is not None else None
+    if train is None and chosen is None and len(configs) == 1:
+        chosen = configs[0]
+    unused = [config for config in configs if config is not chosen and config is not other]
+    if chosen is None and other is not None:
+        unused.append(other)
+    for config in unused:
+        for part in config.section.take_all():
+            draft.refuse(
+                part,
+                f"No pass trains on the data “{config.name}”.",
+                "Name it as train_data_config, or remove it.",
+            )
+    if chosen is None:
+        if not any(d.blocks and d.path.endswith("train_data_config") for d in draft.decisions):
+            draft.lack(
+                "olive.no_data",
+                "The config names no data to train on.",
+                "Write a data config (type HuggingfaceContainer, data_name json, data_files …) "
+                "and name it as train_data_config of the LoRA pass.",
+            )
+        return
+    share = held_out_share(chosen, other) if other is not None else None
+    _read_config(chosen, draft, share)
+    if other is not None:
+        read_held_out(other, chosen, draft, share)
+
+
+def _configs(entry: Entry, draft: Draft) -> list[DataConfig]:
+    value = entry.value
+    if isinstance(value, Mapping):
+        places = [(str(name), Entry(f"{entry.path}.{name}", item)) for name, item in value.items()]
+    elif isinstance(value, list):
+        places = [("", Entry(f"{entry.path}[{at}]", item)) for at, item in enumerate(value)]
+    else:
+        draft.refuse(entry, "A list of data configs belongs here.", "Write one.", blocks=True)
+        return []
+    return [_config(name, place, draft) for name, place in places]
+
+
+def _config(name: str, place: Entry, draft: Draft) -> DataConfig:
+    section = Section(place, draft)
+    named = section.take("name")
+    if named is not None:
+        name = str(named.value)
+        draft.translate(named, "A recipe has its one data section; the name is not needed.")
+    return DataConfig(name, place, section)
+
+
+def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> DataConfig | None:
+    if named is None:
+        return None
+    if isinstance(named.value, Mapping):
+        return _config("", named, draft)
+    for config in configs:
+        if config.name == named.value:
+            draft.translate(named, "The data section says it.")
+            return config
+    near = nearest(str(named.value), [config.name for config in configs])
+    draft.refuse(
+        named,
+        f"There is no data config “{named.value}”.",
+        f"Write “{near}”." if near else "Write a data config of that name.",
+        blocks=True,
+    )
+    return None
+
+
+def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
+    section = config.section
+    pre_entry = section.take("pre_process_data_config")
+    pre = (
+        Section(pre_entry, draft)
+        if pre_entry is not None
+        else Section.absent(f"{config.entry.path}.pre_process_data_config", draft)
+    )
+    own = str(pre.peek("type")).casefold() == _OWN_PRE_PROCESS
+    _read_frame(section, own)
+    load = section.take("load_dataset_config")
+    if load is None:
+        draft.lack(
+            "olive.no_data_files",
+            f"The data config “{config.name}” names no file.",
+            "Write load_dataset_config with data_name and data_files.",
+        )
+    else:
+        _read_source(Section(load, draft), draft, share)
+    section.refuse_rest(_KEYS, "The data config")
+    read_text(pre, own)
+
+
+def _read_frame(section: Section, own: bool) -> None:
+    draft = section.draft
+    kind = section.take("type")
+    if kind is not None:
+        same_if(
+            ("HuggingfaceContainer", "DataContainer"),
+            "Rows come from files or from a data set of the hub.",
+            "Write HuggingfaceContainer with data_name and data_files.",
+            blocks=True,
+        )(draft, kind)
+    for key in ("user_script", "script_dir"):
+        script = section.take(key)
+        if script is None:
+            continue
+        if own or script.value is None:
+            draft.translate(script, "A recipe does by itself what the exported script does.")
+        else:
+            draft.refuse(
+                script,
+                "Python code of a config is not run.",
+                "Write the rows that it makes to a file, and name that as data_files.",
+                blocks=True,
+            )
+    for key, text in (
+        ("dataloader_config", "training_args say how many rows are in a batch."),
+        ("post_process_data_config", "The model's answers are compared as texts."),
+    ):
+        entry = section.take(key)
+        if entry is not None:
+            for leaf in leaves(entry.value, entry.path):
+                draft.translate(leaf, text)
+
+
+def _read_source(load: Section, draft: Draft, share: float | None) -> None:
+    """Where the rows come from."""
+    name, files = load.take("data_name"), load.take("data_files")
+    local = files is not None and files.value is not None
+    if files is not None:
+        _read_files(files, draft)
+    if name is not None:
+        _read_name(name, draft, local)
+    elif not local:
+        draft.lack(
+            "olive.no_data_files",
+            "The data config names no file and no data set.",
+            "Write load_dataset_config with data_name and data_files.",
+        )
+    _read_split(load.take("split"), draft, local, share)
+    for key in ("subset", "name"):
+        subset = load.take(key)
+        if subset is not None and not local and is_a(subset.value, (str,)):
+            draft.carry(subset, "data.hub_config")
+        elif subset is not None:
+            refused("Files have no subsets.", "Remove it.")(draft, subset)
+    apply(load, _LOAD)
+    load.refuse_rest(_LOAD_KEYS, "load_dataset_config")
+
+
+def _read_name(name: Entry, draft: Draft, local: bool) -> None:
+    if not is_a(name.value, (str,)):
+        wrong_kind(draft, name, (str,))
+    elif name.value == "json" and local:
+        draft.translate(name, "JSON or JSON Lines, whichever it is.", "data.format", "auto")
+    elif name.value in _FORMATS and local:
+        draft.carry(name, "data.format", _FORMATS[name.value])
+    elif name.value in _FORMATS:
+        draft.refuse(
+            name,
+            f"Files in {name.value} format, but none is named.",
+            "Write data_files beside it.",
+            blocks=True,
+        )
+    elif local:
+        draft.refuse(
+            name,
+            "Single files of a data set on the hub cannot be named.",
+            "Download the files, and write json, csv or parquet as data_name.",
+            blocks=True,
+        )
+    else:
+        draft.carry(name, "data.source")
+        draft.values["data.format"] = "hub"
+
+
+def _read_files(files: Entry, draft: Draft) -> None:
+    value = files.value
+    if value is None:
+        draft.translate(files, "Not set.")
+    elif isinstance(value, str):
+        draft.carry(files, "data.source")
+    elif isinstance(value, list) and value and all(isinstance(name, str) for name in value):
+        draft.carry(files, "data.source", value[0])
+        if len(value) > 1:
+            draft.values["data.also"] = value[1:]
+    elif isinstance(value, Mapping) and str(value.get("type", "")).startswith("azureml"):
+        _read_datastore(files, draft)
+    elif isinstance(value, Mapping) and value.get("type") in ("local_file", "string_name"):
+        resource = Section(files, draft)
+        for part in resource.take_all():
+            if part.path.rpartition(".")[2] in ("path", "name"):
+                draft.carry(part, "data.source")
+            else:
+                draft.translate(part, "A recipe names files by their path.")
+    elif isinstance(value, Mapping) and isinstance(value.get("train"), str):
+        for split, file in value.items():
+            part = Entry(f"{files.path}.{split}", file)
+            if split == "train":
+                draft.carry(part, "data.source")
+            else:
+                draft.refuse(
+                    part,
+                    "Only the rows of “train” are trained; others are no part of this data.",
+                    "Write it as data.split.file to have its rows held out.",
+                )
+    else:
+        draft.refuse(
+            files, "It has to be a path or a list of paths.", "Correct the value.", blocks=True
+        )
+
+
+def _read_datastore(files: Entry, draft: Draft) -> None:
+    if draft.cloud:
+        azure_systems.read_datastore(files, draft)
+        return
+    for leaf in leaves(files.value, files.path):
+        key = leaf.path.rpartition(".")[2]
+        path = key == "relative_path"
+        draft.azure(
+            leaf,
+            f"{key} of the data in Azure ML",
+            "Download the file and write its path as data_files (or data.source).",
+            blocks=path,
+        )
+        if path:
+            # A place to put the downloaded file, for a recipe of the parts.
+            draft.values.setdefault("data.source", str(leaf.value).rpartition("/")[2])
+
+
+def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | None) -> None:
+    if split is None or split.value is None:
+        if split is not None:
+            draft.translate(split, "Not set: the split “train”.")
+        return
+    text = str(split.value)
+    if "[" in text and share is not None:
+        draft.translate(
+            split,
+            f"{share:.0%} of the rows are held out; they are drawn, so that equal rows fall on "
+            "one side.",
+            "data.split.held_out",
+            share,
+        )
+        if not local:
+            draft.values["data.hub_split"] = text.partition("[")[0]
+    elif "[" in text or "+" in text:
+        draft.refuse(
+            split,
+            "A part of a split cannot be named.",
+            "Cut the file beforehand; what is held out is data.split.held_out.",
+            blocks=True,
+        )
+    elif local and text != "train":
+        draft.refuse(split, "Files have only the split “train”.", "Write “train”.", blocks=True)
+    elif local:
+        draft.translate(split, "All rows of the file; what is held out is drawn from them.")
+    else:
+        draft.carry(split, "data.hub_split")
+
+
+_LOAD: dict[str, Rule] = {
+    "type": same_if(
+        ("huggingface_dataset", _OWN_LOADER),
+        "Rows come from files or from a data set of the hub.",
+        "Write data_name and data_files.",
+        blocks=True,
+    ),
+    "data_dir": refused(
+        "A folder inside a data set cannot be named.",
+        "Write the files, or the folder, as data_files.",
+        blocks=True,
+    ),
+    "trust_remote_code": refused(
+        "Code that a data set brings is never run.", "Use a data set of plain files.", blocks=True
+    ),
+    "revision": refused("A data set's newest state is read.", "Download that revision."),
+    "cache_dir": told("Each run keeps what it trains in its own folder."),
+    "streaming": told("Rows are never held in memory all at once."),
+}

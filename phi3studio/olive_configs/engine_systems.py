@@ -1,0 +1,240 @@
+"""``systems`` and ``engine``: where Olive computes, what the result runs on, its book-keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phi3studio.domain.template import nearest
+from phi3studio.olive_configs import azure_systems
+from phi3studio.olive_configs.azure_systems import read_client
+from phi3studio.olive_configs.decisions import (
+    Draft,
+    Entry,
+    Section,
+    leaves,
+)
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    refused,
+    same_if,
+    told,
+)
+
+_PROVIDERS = {
+    "cpuexecutionprovider": "cpu",
+    "cudaexecutionprovider": "cuda",
+    "dmlexecutionprovider": "dml",
+}
+_TO = "target.provider"
+_LOCAL = ("localsystem", "local", "none")  # none: the type is missing
+_RESULTS = told("Each run keeps all it makes in a folder of its own, the model in model/.")
+_CACHE = told("Each run has its own cache, so that no old training is taken for a new one.")
+_LOGS = told("Everything that the libraries print is in the run's log.txt.")
+_ARTIFACTS = told("The run's folder holds the adapter and the model.")
+
+
+def read_systems(entry: Entry | None, engine: Section | None, draft: Draft) -> None:
+    """Decide on every key of ``systems`` and of the engine.
+
+    *engine* holds the keys of ``engine``, or those that stand at the top for it.
+    """
+    systems = _systems(entry, draft)
+    used: set[str] = set()
+    if engine is not None:
+        _read_providers(engine.take("execution_providers"), draft)
+        for role in ("host", "target"):
+            named = engine.take(role)
+            if named is not None:
+                used |= read_place(named, systems, draft)
+        apply(engine, ENGINE)
+    for name, system in systems.items():
+        _read_system(name, system, draft, used=name in used or len(systems) == 1)
+    if draft.values.get(_TO) is None:
+        draft.default(_TO, "cpu", "No execution provider is given: the model runs on the CPU.")
+
+
+def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> set[str]:
+    """A ``host`` or ``target``; returns the name of the system that it uses, if it is known."""
+    if isinstance(entry.value, Mapping):
+        _read_system("", Section(entry, draft), draft, used=True)
+        return set()
+    name = str(entry.value)
+    if entry.value is None:
+        draft.translate(entry, "Not set: this computer.")
+        return set()
+    system = systems.get(name)
+    if system is None:
+        near = nearest(name, list(systems))
+        draft.refuse(
+            entry,
+            f"There is no system “{name}”; the recipe trains on this computer.",
+            f"Write “{near}”." if near else "Remove it, or write that system under systems.",
+        )
+        return set()
+    if _kind(system) in azure_systems.SYSTEMS and draft.cloud:
+        draft.translate(entry, f"The work is done on “{name}” of Azure ML.")
+    elif _kind(system) in azure_systems.SYSTEMS:
+        draft.azure(entry, f"The work is done on “{name}” of Azure ML")
+    else:
+        draft.translate(entry, "The work is done on this computer.")
+    return {name}
+
+
+def _systems(entry: Entry | None, draft: Draft) -> dict[str, Section]:
+    if entry is None or entry.value is None:
+        if entry is not None:
+            draft.translate(entry, "Not set.")
+        return {}
+    if not isinstance(entry.value, Mapping):
+        draft.refuse(
+            entry, "A mapping of names to systems belongs here.", "Write one.", blocks=True
+        )
+        return {}
+    return {
+        str(name): Section(Entry(f"{entry.path}.{name}", value), draft)
+        for name, value in entry.value.items()
+    }
+
+
+def _kind(system: Section) -> str:
+    return str(system.peek("type")).casefold()
+
+
+def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> None:
+    kind = _kind(system)
+    if kind in azure_systems.SYSTEMS and draft.cloud and used:
+        azure_systems.read_system(system)
+        return
+    if kind in azure_systems.SYSTEMS and not draft.cloud:
+        for part in system.take_all():
+            for leaf in leaves(part.value, part.path):
+                draft.azure(
+                    leaf, f"{leaf.path.rpartition('.')[2]} of the system “{name}” in Azure ML"
+                )
+        return
+    if kind not in _LOCAL or not used:
+        reason = (
+            f"Systems of the type {system.peek('type')} are not used; the work is done on this "
+            "computer, in the program's own environment."
+            if kind not in _LOCAL and kind not in azure_systems.SYSTEMS
+            else f"No step uses the system “{name}”."
+        )
+        for part in system.take_all():
+            draft.refuse(part, reason, "Remove it, or write a LocalSystem.")
+        return
+    apply(system, _SYSTEM)
+    accelerators = system.take("accelerators")
+    if accelerators is not None:
+        _read_accelerators(accelerators, draft)
+    system.refuse_rest(("type", "accelerators"), "The system")
+
+
+def _read_accelerators(entry: Entry, draft: Draft) -> None:
+    value = entry.value
+    if not isinstance(value, list) or not any(isinstance(item, Mapping) for item in value):
+        _read_device(entry, draft)
+        return
+    for at, item in enumerate(value):
+        place = Entry(f"{entry.path}[{at}]", item)
+        if at > 0 or not isinstance(item, Mapping):
+            draft.refuse(place, "A model is made for one kind of device.", "Keep the first.")
+            continue
+        section = Section(place, draft)
+        _read_providers(section.take("execution_providers"), draft)
+        device = section.take("device")
+        if device is not None:
+            _read_device(device, draft)
+        apply(section, {"memory": told("The program looks at the memory by itself.")})
+        section.refuse_rest(("device", "execution_providers"), "The accelerator")
+
+
+def _read_device(entry: Entry, draft: Draft) -> None:
+    names = entry.value if isinstance(entry.value, list) else [entry.value]
+    device = str(names[0]).casefold() if names and names[0] is not None else ""
+    if not device:
+        draft.translate(entry, "Not set.")
+    elif device not in ("cpu", "gpu"):
+        draft.refuse(
+            entry,
+            f"Models are not made for the device {names[0]}.",
+            "Choose target.provider: cpu, cuda or dml.",
+            blocks=True,
+        )
+    elif _TO in draft.values:
+        draft.translate(entry, f"The execution provider says it: {draft.values[_TO]}.")
+    else:
+        provider = "cpu" if device == "cpu" else "cuda"
+        draft.translate(entry, f"The device's execution provider: {provider}.", _TO, provider)
+
+
+def _read_providers(entry: Entry | None, draft: Draft) -> None:
+    """``execution_providers``: the first one that a model can be made for."""
+    if entry is None:
+        return
+    names = entry.value if isinstance(entry.value, list) else [entry.value]
+    if not names or entry.value is None:
+        draft.translate(entry, "Not set.")
+        return
+    provider = _PROVIDERS.get(str(names[0]).casefold())
+    if provider is None:
+        draft.refuse(
+            entry,
+            f"Models are not made for {names[0]}.",
+            "Choose CPUExecutionProvider, CUDAExecutionProvider or DmlExecutionProvider.",
+            blocks=True,
+        )
+    elif draft.values.get(_TO, provider) != provider:
+        draft.refuse(
+            entry,
+            f"The model is made for one provider, and {draft.sources.get(_TO)} names another.",
+            "Keep one of them.",
+            blocks=True,
+        )
+    else:
+        more = ", the first of them" if len(names) > 1 else ""
+        draft.translate(entry, f"The model is made for {provider}{more}.", _TO, provider)
+
+
+_SYSTEM: dict[str, Rule] = {
+    "type": told("The work is done on this computer."),
+    "hf_token": told("A token of the hub is kept by the system's key store."),
+}
+ENGINE: dict[str, Rule] = {
+    "search_strategy": refused(
+        "Nothing is searched; the settings are used as they are.", "Write false."
+    ),
+    "evaluator": refused(
+        "The result is measured on the held-out rows, before and after the training.",
+        "Leave it out.",
+    ),
+    "evaluate_input_model": told("The base model is always measured too."),
+    "cache_dir": _CACHE,
+    "cache_config": _CACHE,
+    "clean_cache": _CACHE,
+    "clean_evaluation_cache": _CACHE,
+    "enable_shared_cache": _CACHE,
+    "output_dir": _RESULTS,
+    "output_name": _RESULTS,
+    "log_severity_level": _LOGS,
+    "log_to_file": _LOGS,
+    "ort_log_severity_level": _LOGS,
+    "ort_py_log_severity_level": _LOGS,
+    "packaging_config": refused("The model is not packed.", "Copy the run's model folder."),
+    "plot_pareto_frontier": told("Nothing is searched, so there is nothing to plot."),
+    "no_artifacts": _ARTIFACTS,
+    "azureml_client_config": lambda draft, entry: read_client(entry, draft),
+    "auto_optimizer_config": refused("Passes are not chosen by themselves.", "Name the passes."),
+}
+"""Keys of the engine beside its host, target and providers; also found at the top."""
+
+TOP: dict[str, Rule] = {
+    "workflow_id": told("The recipe has a name of its own."),
+    "evaluators": refused(
+        "The result is measured on the held-out rows, before and after the training.",
+        "Leave it out.",
+    ),
+    "auto_optimizer_config": ENGINE["auto_optimizer_config"],
+    "workflow_host": same_if((None,), "The work is done on this computer.", "Leave it out."),
+}
+"""Keys that stand at the top only."""

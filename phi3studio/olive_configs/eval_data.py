@@ -1,0 +1,106 @@
+"""The evaluation's data config: a second file, or the rest of the rows that are trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phi3studio.olive_configs.decisions import (
+    Draft,
+    Entry,
+    Section,
+    leaves,
+)
+from phi3studio.olive_configs.text_templates import TEXT_KEYS
+
+_SLICE = re.compile(r"(\w+)\[(?:(\d+)%)?:(?:(\d+)%)?\]")
+
+_TEXTS = frozenset({"text_template", "text_cols", "data_name", "chat_template", "type"})
+_KNOWN = TEXT_KEYS | {
+    "data_name", "data_files", "split", "subset", "user_script", "script_dir", "batch_size",
+    "shuffle", "drop_last", "num_workers", "collate_fn",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """One data config: its name, where it stands, and its keys."""
+
+    name: str
+    entry: Entry
+    section: Section
+
+
+def held_out_share(train: DataConfig, other: DataConfig) -> float | None:
+    """The share that two slices of the same rows leave for the evaluation, if they fit."""
+    first, second = _source_facts(train), _source_facts(other)
+    if first[0] != second[0]:
+        return None
+    one, two = _SLICE.fullmatch(first[1]), _SLICE.fullmatch(second[1])
+    if one is None or two is None or one[1] != two[1]:
+        return None
+    if one[2] is None and one[3] and one[3] == two[2] and two[3] is None:
+        return (100 - int(one[3])) / 100
+    if two[2] is None and two[3] and two[3] == one[2] and one[3] is None:
+        return int(two[3]) / 100
+    return None
+
+
+def _source_facts(config: DataConfig) -> tuple[Any, str]:
+    load = Section(Entry("", config.section.peek("load_dataset_config") or {}), Draft())
+    named = (load.peek("data_name"), str(load.peek("data_files")), load.peek("subset"))
+    return named, str(load.peek("split"))
+
+
+def read_held_out(config: DataConfig, train: DataConfig, draft: Draft, share: float | None) -> None:
+    """The evaluation's data: a second file, or a slice of the same rows."""
+    mine = _settings(train.entry)
+    load = config.section.take("load_dataset_config")
+    left: list[Entry] = []
+    if load is not None:
+        section = Section(load, draft)
+        files, split = section.take("data_files"), section.take("split")
+        if share is None and files is not None and isinstance(files.value, str):
+            draft.carry(files, "data.split.file")
+        elif share is None:
+            draft.lack(
+                "olive.evaluation_data",
+                f"The evaluation's data “{config.name}” is neither one file nor the rest of a "
+                "slice of the training's rows.",
+                "Write one file as its data_files, or slices such as train[:80%] and train[80%:].",
+            )
+            if files is not None:
+                draft.refuse(files, "It has to be one file.", "Write one.", blocks=True)
+        elif files is not None:
+            draft.translate(files, "The same rows as the training's.")
+        if split is not None:
+            draft.translate(split, "What is held out: data.split.")
+        left = section.take_all()
+    for part in [*left, *config.section.take_all()]:
+        for leaf in leaves(part.value, part.path):
+            _as_in_training(leaf, _name(leaf.path, config.entry.path), mine, draft)
+
+
+def _settings(config: Entry) -> dict[str, Any]:
+    """Each leaf of a data config by its place in it."""
+    return {_name(leaf.path, config.path): leaf.value for leaf in leaves(config.value, config.path)}
+
+
+def _name(path: str, config: str) -> str:
+    """The place of a leaf in its data config, whether nested in params or not."""
+    return path.removeprefix(f"{config}.").replace(".params.", ".").replace(".config.", ".")
+
+
+def _as_in_training(leaf: Entry, place: str, mine: Mapping[str, Any], draft: Draft) -> None:
+    name = place.rpartition(".")[2]
+    if place in mine and mine[place] == leaf.value:
+        draft.translate(leaf, "The same as for the rows that are trained.")
+    else:
+        draft.refuse(
+            leaf,
+            "Rows that are held out are read and rendered as those that are trained.",
+            "Give both the same settings.",
+            blocks=name in _TEXTS or name not in _KNOWN,
+        )

@@ -1,0 +1,202 @@
+"""The whole config: parsed, decided on key by key, and made a recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.olive_configs.azure_systems import host_in_azure, read_client
+from phi3studio.olive_configs.data_configs import read_data
+from phi3studio.olive_configs.decisions import (
+    Decision,
+    Draft,
+    Entry,
+    Lack,
+    Section,
+    leaves,
+)
+from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
+from phi3studio.olive_configs.input_model import read_model
+from phi3studio.olive_configs.pass_chain import read_passes
+from phi3studio.olive_configs.rules import apply
+
+_SECTIONS = ("input_model", "data_configs", "passes", "systems", "engine")
+_PLACES = ("host", "target", "execution_providers")
+_PARTIAL = "With --partial the rest is imported all the same."
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A config, read. ``recipe`` is absent where the parts that can be taken make none.
+
+    There is one decision for every leaf of the config, in its order. ``defaults`` are sentences
+    on what the config leaves open, ``steps`` the steps that its chain has, of train, merge and
+    quantise; the recipe has them too.
+    """
+
+    recipe: Recipe | None
+    decisions: tuple[Decision, ...]
+    defaults: tuple[str, ...]
+    steps: tuple[str, ...]
+    problem: InputError | None
+    """Why the recipe does not do what the config says; ``None`` if it does."""
+
+
+def parse_config(text: str, name: str) -> Any:
+    """Parse JSON; raises :class:`InputError` with the line where it is broken."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        at = f", line {exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
+        reason = exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
+        raise InputError(
+            "olive.broken_json",
+            f"{name}{at}: this is not JSON: {reason}.",
+            "Correct it at that place; often a comma or a bracket is missing just before it.",
+        ) from exc
+
+
+def import_config(
+    values: Any, name: str = "fine-tune", catalogue: Mapping[str, str] | None = None
+) -> Imported:
+    """Make a recipe of a parsed config.
+
+    *name* becomes the recipe's, *catalogue* says what our catalogue calls a hub id. Raises
+    :class:`InputError` only for something that is no Olive config at all; everything else that is
+    wrong is in ``problem``.
+    """
+    if not isinstance(values, Mapping) or not any(key in values for key in _SECTIONS):
+        raise InputError(
+            "olive.not_a_config",
+            "This is not an Olive config: it has none of the keys " + ", ".join(_SECTIONS) + ".",
+            "Choose the file that “olive run --config” would be given.",
+        )
+    draft = Draft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
+    top = Section(Entry("", values), draft, nested=())
+    client = top.take("azureml_client")
+    if client is not None:
+        read_client(client, draft)
+    entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes", "systems")}
+    steps, adapter = read_passes(entries["passes"], draft)
+    if entries["input_model"] is not None:
+        read_model(entries["input_model"], draft, catalogue or {})
+    else:
+        draft.lack("olive.no_model", "The config has no input_model.", "Write one of type HfModel.")
+    if adapter is not None:
+        named = adapter.take("train_data_config"), adapter.take("eval_data_config")
+        read_data(entries["data_configs"], *named, draft)
+    elif entries["data_configs"] is not None:
+        draft.refuse(
+            entries["data_configs"],
+            "No pass of the chain trains, so no data is read.",
+            "Write a LoRA pass that names it, or add data to the recipe to measure the result on.",
+        )
+    _read_engine(top, entries["systems"], draft)
+    if adapter is not None:
+        _tell_of_held_out(draft)
+    elif "merge" in steps and "model.adapter" not in draft.values:
+        draft.lack(
+            "olive.no_adapter",
+            "The chain merges an adapter, but no pass trains one and the model has none.",
+            "Write the adapter's folder as input_model.adapter_path, or add a LoRA pass.",
+        )
+    return _finish(values, draft, steps)
+
+
+def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
+    """The engine, whose keys may stand at the top; both are read the same way."""
+    engine = top.take("engine")
+    if engine is not None and isinstance(engine.value, Mapping) and engine.value:
+        section = Section(engine, draft)
+        read_systems(systems, section, draft)
+        section.refuse_rest((*_PLACES, *ENGINE), "engine")
+        for key in (*_PLACES, *ENGINE):
+            again = top.take(key)
+            if again is not None:
+                draft.refuse(again, "It stands beside an engine section.", "Keep it in one place.")
+    else:
+        if engine is not None:
+            draft.translate(engine, "Not set.")
+        read_systems(systems, top, draft)
+    apply(top, TOP)
+    _read_flows(top, draft)
+    top.refuse_rest(
+        (*_SECTIONS, *_PLACES, *ENGINE, *TOP, "pass_flows", "azureml_client"), "An Olive config"
+    )
+
+
+def _read_flows(top: Section, draft: Draft) -> None:
+    """Olive's former choice among orders of the passes."""
+    flows = top.take("pass_flows")
+    if flows is None:
+        return
+    if flows.value is None or (isinstance(flows.value, list) and len(flows.value) <= 1):
+        draft.translate(flows, "No longer a setting of Olive: passes run as they are listed.")
+    else:
+        draft.refuse(
+            flows,
+            "A recipe has one chain of passes.",
+            "Import one config for each of them.",
+            blocks=True,
+        )
+
+
+def _tell_of_held_out(draft: Draft) -> None:
+    if not any(key in draft.values for key in ("data.split.held_out", "data.split.file")):
+        draft.defaults.append(
+            "No rows are set aside: Olive would train on all of them. A recipe holds out a share "
+            "to measure the result, here 20 % (data.split.held_out)."
+        )
+
+
+def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> Imported:
+    blocking = [decision for decision in draft.decisions if decision.blocks]
+    problem = _problem(blocking, draft.lacking)
+    recipe: Recipe | None = None
+    try:
+        recipe = parse_recipe(draft.recipe_values())
+    except InputError as exc:
+        problem = problem or _located(exc, draft)
+    place = {leaf.path: at for at, leaf in enumerate(leaves(values))}
+    decisions = sorted(draft.decisions, key=lambda decision: place.get(decision.path, -1))
+    return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem)
+
+
+def _problem(blocking: list[Decision], lacking: list[Lack]) -> InputError | None:
+    """One error for all that keeps the recipe from doing what the config says."""
+    if not blocking and not lacking:
+        return None
+    lines = [(lack.text, lack.instead) for lack in lacking]
+    lines += [(f"{item.path}: {item.text}", item.instead) for item in blocking]
+    text, instead = lines[0]
+    more = [f"{text} {instead}" for text, instead in lines[1:_SHOWN]]
+    if len(lines) > _SHOWN:
+        more.append(f"And {len(lines) - _SHOWN} more.")
+    code = lacking[0].code if lacking else _code(blocking[0])
+    hint = " ".join([instead, *(["Also: " + " ".join(more)] if more else []), _PARTIAL])
+    return InputError(code, text, hint)
+
+
+def _code(decision: Decision) -> str:
+    if decision.needs_azure:
+        return "olive.needs_azure"
+    if decision.path.startswith("passes.") and decision.path.endswith(".type"):
+        return "olive.unknown_pass"
+    return "olive.unknown_key" if "has no key" in decision.text else "olive.refused"
+
+
+def _located(exc: InputError, draft: Draft) -> InputError:
+    """The recipe's error, with the key of the config that the value came from."""
+    key = next((key for key in draft.sources if f"{key} " in exc.message), None)
+    if key is None:
+        return exc
+    return InputError(
+        "olive.invalid_value",
+        f"{draft.sources[key]}: {exc.message}",
+        "Correct the value in the Olive config.",
+    )

@@ -1,0 +1,261 @@
+"""``input_model``: from Olive's model handlers to the recipe's base model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from phi3studio.olive_configs import azure_systems
+from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    carried,
+    is_a,
+    refused,
+    same_if,
+    told,
+    wrong_kind,
+)
+
+_KINDS = ("hfmodel", "pytorchmodel", "huggingfacemodel")
+_MODEL_KEYS = ("type", "model_path", "task", "load_kwargs", "hf_config", "model_file_format")
+_HF_KEYS = ("model_name", "task", "model_loading_args", "from_pretrained_args", "load_kwargs")
+_AZURE = ("azureml_registry_model", "azureml_model", "azureml_datastore", "azureml_job_output")
+_LOCAL = ("local_folder", "local_file", "string_name")
+_OWN_LOADER = "Fine-tuning loads models by transformers alone."
+_PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None:
+    """Decide on every key of ``input_model``; *catalogue*: hub id → name in our catalogue."""
+    section = Section(entry, draft)
+    _read_type(section)
+    hf_entry = section.take("hf_config")
+    hf = Section(hf_entry, draft, nested=()) if hf_entry is not None else None
+    _read_source(
+        section.take("model_path"), hf.take("model_name") if hf else None, draft, catalogue
+    )
+    for place in (section, hf):
+        if place is None:
+            continue
+        apply(place, _COMMON)
+        for key in ("load_kwargs", "model_loading_args", "from_pretrained_args"):
+            arguments = place.take(key)
+            if arguments is not None:
+                _read_load_arguments(arguments, draft)
+    apply(section, _HANDLER)
+    section.refuse_rest(_MODEL_KEYS, "input_model")
+    if hf is not None:
+        apply(hf, _HF_CONFIG)
+        hf.refuse_rest(_HF_KEYS, "hf_config")
+
+
+def _read_type(section: Section) -> None:
+    kind = section.take("type")
+    if kind is None:
+        return
+    name = str(kind.value)
+    if name.casefold() not in _KINDS:
+        section.draft.refuse(
+            kind,
+            f"A model of type {name} cannot be fine-tuned.",
+            "Write HfModel and a folder in Hugging Face format as model_path.",
+            blocks=True,
+        )
+    elif name.casefold() == "hfmodel":
+        section.draft.translate(kind, "A recipe's model is always one of Hugging Face's format.")
+    else:
+        section.draft.translate(
+            kind, f"{name} was replaced by HfModel; a recipe's model is always such a one."
+        )
+
+
+def _read_source(
+    path: Entry | None, name: Entry | None, draft: Draft, catalogue: Mapping[str, str]
+) -> None:
+    """Where the weights are: a path wins over a name, as in Olive."""
+    if path is not None and isinstance(path.value, Mapping):
+        path = _read_resource(path, draft, replaced=name is not None)
+    chosen = path if path is not None and path.value else name
+    if path is not None and path is not chosen:
+        draft.translate(path, "Not set.")
+    if chosen is None or not chosen.value:
+        if chosen is not None:
+            draft.translate(chosen, "Not set.")
+        if "azure.model" in draft.values or any(
+            lack.code in ("azure.model_version", "olive.no_model") for lack in draft.lacking
+        ):
+            return
+        if not any(d.needs_azure and d.blocks for d in draft.decisions):
+            draft.lack(
+                "olive.no_model",
+                "The config names no model.",
+                "Write input_model.model_path: a model's folder or its id on the hub.",
+            )
+        return
+    if name is not None and name is not chosen:
+        draft.translate(name, f"The weights come from {chosen.path}; the name is not needed.")
+    if not isinstance(chosen.value, str):
+        wrong_kind(draft, chosen, (str,))
+    elif chosen.value in catalogue:
+        known = catalogue[chosen.value]
+        draft.translate(chosen, f"The catalogue calls it “{known}”.", "model.source", known)
+    else:
+        draft.carry(chosen, "model.source")
+
+
+def _read_resource(
+    path: Entry, draft: Draft, *, replaced: bool, what: str = "model"
+) -> Entry | None:
+    """A path with a type of its own. What is on this computer is returned as a plain one."""
+    resource = Section(path, draft)
+    kind = resource.take("type")
+    found: Entry | None = None
+    local = kind is not None and kind.value in _LOCAL
+    if kind is not None and local:
+        draft.translate(kind, "A recipe tells a folder from a name by itself.")
+        found = resource.take("path", "name")
+    elif (
+        kind is not None and draft.cloud and what == "model" and kind.value in azure_systems.MODELS
+    ):
+        azure_systems.read_model(resource, kind)
+    elif kind is not None and kind.value in _AZURE:
+        draft.azure(kind, f"The {what} is an {kind.value}")
+        for part in resource.take_all():
+            key = part.path.rpartition(".")[2]
+            draft.azure(
+                part,
+                f"{key} of the {kind.value}",
+                "The recipe takes the model of the name in hf_config instead."
+                if replaced
+                else f"Download the {what} and write its folder as {what}_path.",
+                blocks=key in ("name", "relative_path") and not replaced,
+            )
+    elif kind is not None:
+        draft.refuse(
+            kind,
+            f"{what.capitalize()}s of the kind {kind.value} are not known.",
+            f"Write the {what}'s folder as {what}_path.",
+            blocks=True,
+        )
+    resource.refuse_rest(("type", "path", "name"), f"{what}_path")
+    return found
+
+
+def _read_load_arguments(entry: Entry, draft: Draft) -> None:
+    if entry.value is None:
+        draft.translate(entry, "Not set.")
+        return
+    section = Section(entry, draft, nested=("extra_args",))
+    apply(section, _LOAD)
+    section.refuse_rest(tuple(_LOAD), "The loading of the model")
+
+
+def _trust(draft: Draft, entry: Entry) -> None:
+    if entry.value:
+        draft.refuse(
+            entry,
+            "Code that a model brings is not run because a config asks for it. Phi-3 needs none.",
+            "If this model needs its code, and you have read it: model.trust_remote_code: true.",
+        )
+    else:
+        draft.carry(entry, "model.trust_remote_code", False)
+
+
+def precision(draft: Draft, entry: Entry) -> None:
+    """A number format for the base weights."""
+    if entry.value in (None, "auto"):
+        draft.translate(entry, "The fastest number format that is sound on the machine.")
+    elif entry.value not in _PRECISIONS:
+        shown = ", ".join(_PRECISIONS)
+        draft.refuse(entry, f"It has to be one of {shown}.", "Correct the value.", blocks=True)
+    elif draft.values.get("training.precision", entry.value) != entry.value:
+        draft.refuse(
+            entry,
+            f"The training's own number format counts: {draft.values['training.precision']}.",
+            "Keep one of them.",
+        )
+    else:
+        draft.carry(entry, "training.precision")
+
+
+def _revision(draft: Draft, entry: Entry) -> None:
+    if entry.value is None:
+        draft.translate(entry, "Not set.")
+    elif is_a(entry.value, (str,)):
+        draft.carry(entry, "model.revision")
+    else:
+        wrong_kind(draft, entry, (str,))
+
+
+def _adapter(draft: Draft, entry: Entry) -> None:
+    """The folder of a PEFT adapter over the model: as text, or as a local path with its type."""
+    found: Entry | None = entry
+    if isinstance(entry.value, Mapping):
+        found = _read_resource(entry, draft, replaced=False, what="adapter")
+    if found is None or found.value is None:
+        if found is not None:
+            draft.translate(found, "Not set.")
+    elif is_a(found.value, (str,)) and found.value:
+        draft.carry(found, "model.adapter")
+    else:
+        wrong_kind(draft, found, (str,))
+
+
+_LOAD: dict[str, Rule] = {
+    "trust_remote_code": _trust,
+    "torch_dtype": precision,
+    "dtype": precision,
+    "revision": _revision,
+    "device_map": told("The model is loaded to where it is trained: target.train_on."),
+    "max_memory": refused("The model is loaded whole.", "Use qlora where memory is short."),
+    "attn_implementation": told("The fastest exact attention of the machine is used."),
+    "use_cache": told("Training never uses the cache of generation."),
+    "low_cpu_mem_usage": told("Weights are always loaded without a second copy."),
+    "use_safetensors": told("Only safetensors weights are read."),
+    "cache_dir": told("Models are kept in the program's own folder."),
+    "quantization_method": refused(
+        "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
+        "Write a QLoRA pass, or method.kind: qlora in the recipe.",
+    ),
+    "quantization_config": refused(
+        "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
+        "Write a QLoRA pass, or method.kind: qlora in the recipe.",
+    ),
+    "token": refused("A token never stands in a recipe.", "Set it in the program's settings."),
+    "use_auth_token": refused(
+        "A token never stands in a recipe.", "Set it in the program's settings."
+    ),
+}
+_COMMON: dict[str, Rule] = {
+    "task": same_if(
+        ("text-generation", "text-generation-with-past"),
+        "Text generation is what is fine-tuned.",
+        "Choose a model that generates text.",
+        blocks=True,
+    ),
+    "generative": told("Every model that is fine-tuned here generates."),
+}
+_HANDLER: dict[str, Rule] = {
+    "model_file_format": same_if(
+        ("PyTorch.MLflow", "PyTorch.SafeTensors"),
+        "The format is recognised from the model's folder.",
+        "Give a folder in Hugging Face format.",
+        blocks=True,
+    ),
+    "adapter_path": _adapter,
+    "model_loader": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
+    "model_script": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
+    "script_dir": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
+    "io_config": refused("The shapes of inputs follow from the model.", "Remove it."),
+    "dummy_inputs_func": refused("The shapes of inputs follow from the model.", "Remove it."),
+    "model_attributes": refused("Attributes follow from the model's config.json.", "Remove it."),
+}
+_HF_CONFIG: dict[str, Rule] = {
+    "model_class": refused("The class follows from the model's config.json.", "Remove it."),
+    "model_config": refused("The model's own config.json counts.", "Change it there."),
+    "components": refused("A model is trained as a whole.", "Remove it."),
+    "dataset": refused("Data belongs to data_configs.", "Write a data config.", blocks=True),
+    "feature": told("The inputs follow from the task."),
+    "revision": carried("model.revision", str),
+}

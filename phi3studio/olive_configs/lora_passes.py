@@ -1,0 +1,115 @@
+"""The adapter passes LoRA, QLoRA and DoRA: from their keys to the recipe's method."""
+
+from __future__ import annotations
+
+from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.input_model import precision
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    carried,
+    is_a,
+    refused,
+    same_if,
+    told,
+)
+from phi3studio.olive_configs.training_args import read_arguments
+
+ADAPTERS = {"lora": "lora", "qlora": "qlora", "dora": "dora"}
+"""Pass type in lower case → the recipe's method."""
+
+_KEYS = (
+    "r", "lora_r", "alpha", "lora_alpha", "lora_dropout", "target_modules", "train_data_config",
+    "eval_data_config", "training_args", "torch_dtype", "double_quant", "eval_dataset_size",
+)  # fmt: skip
+
+
+def read_adapter(section: Section, kind: str) -> None:
+    """Decide on every key of an adapter pass that is not the pass's own frame."""
+    draft = section.draft
+    draft.values["method.kind"] = ADAPTERS[kind]
+    for to, names in (("method.rank", ("lora_r", "r")), ("method.alpha", ("lora_alpha", "alpha"))):
+        entry = section.take(*names)
+        if entry is not None:
+            carried(to, int if to == "method.rank" else float)(draft, entry)
+    apply(section, _TABLE)
+    _read_double_quantisation(section, kind)
+    _read_held_out_share(section)
+    read_arguments(section.take("training_args"), draft)
+    draft.default("method.rank", 64, "No rank is given: Olive takes 64, and so does method.rank.")
+    draft.default(
+        "method.alpha", 16, "No alpha is given: Olive takes 16, and so does method.alpha."
+    )
+    draft.default(
+        "method.dropout", 0.05, "No lora_dropout is given: Olive takes 0.05, as method.dropout."
+    )
+    if "method.target_modules" not in draft.values:
+        draft.default("method.target_modules", "auto", "The attention's modules are adapted.")
+    section.refuse_rest(_KEYS, "The pass")
+
+
+def _read_double_quantisation(section: Section, kind: str) -> None:
+    entry = section.take("double_quant")
+    if entry is None:
+        return
+    if kind == "qlora":
+        carried("method.double_quantisation", bool)(section.draft, entry)
+    elif entry.value:
+        section.draft.refuse(
+            entry,
+            "Only QLoRA quantises the base model, once or twice; LoRA and DoRA keep it whole.",
+            "If it shall be quantised while training: method.kind: qlora and "
+            "method.double_quantisation: true.",
+        )
+    else:
+        section.draft.translate(entry, "LoRA and DoRA keep the base model whole.")
+
+
+def _read_held_out_share(section: Section) -> None:
+    entry = section.take("eval_dataset_size")
+    if entry is None:
+        return
+    if entry.value is None:
+        section.draft.translate(entry, "Not set.")
+    elif is_a(entry.value, (float,)) and 0 < entry.value < 1:
+        section.draft.carry(entry, "data.split.held_out")
+    else:
+        section.draft.refuse(
+            entry,
+            "A recipe holds out a share of the rows, between 0 and 1.",
+            "Write data.split.held_out, for example 0.2.",
+        )
+
+
+def _modules(draft: Draft, entry: Entry) -> None:
+    if entry.value in (None, []):
+        draft.translate(entry, "Not set: the attention's modules.", "method.target_modules", "auto")
+    elif entry.value == "all-linear":
+        draft.translate(entry, "Every linear module.", "method.target_modules", "all_linear")
+    elif isinstance(entry.value, list) and all(isinstance(name, str) for name in entry.value):
+        draft.carry(entry, "method.target_modules")
+    else:
+        draft.refuse(entry, "It has to be a list of names.", "Correct the value.", blocks=True)
+
+
+_QUANTISED = "QLoRA's base weights are in NF4, computed in the training's number format."
+_TABLE: dict[str, Rule] = {
+    "lora_dropout": carried("method.dropout", float),
+    "target_modules": _modules,
+    "torch_dtype": precision,
+    "use_rslora": carried("method.rank_stabilised", bool),
+    "use_dora": refused("DoRA is a pass of its own.", "Write a DoRA pass.", blocks=True),
+    "modules_to_save": refused(
+        "Only adapters are trained, no whole modules.", "Leave it out.", blocks=True
+    ),
+    "compute_dtype": told(_QUANTISED),
+    "quant_type": same_if(("nf4",), _QUANTISED, "Leave it out."),
+    "save_quant_config": told("The adapter is merged into the unquantised base model."),
+    "device_map": told("The model is loaded to where it is trained: target.train_on."),
+    "allow_tf32": told("TF32 is left as PyTorch has it."),
+    "ephemeral_gpu_offload": refused("Weights stay where they are trained.", "Leave it out."),
+    "bias": same_if(("none",), "No biases are trained.", "Leave it out."),
+    "use_gradient_checkpointing": told("training_args.gradient_checkpointing says it."),
+    "use_ort_trainer": refused("The trainer is PyTorch's.", "Leave it out."),
+    "ortmodule_onnx_opset_min": told("The trainer is PyTorch's."),
+}

@@ -1,0 +1,132 @@
+"""``ModelBuilder``: from its options to the recipe's target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    refused,
+    same_if,
+    told,
+)
+
+_PRECISIONS = ("int4", "fp32", "fp16", "bf16")
+_BLOCK = "int4 weights are quantised in blocks of 32 (int4_block_size)."
+_KEEP = "Leave it out."
+_PRESET_OF = {"k_quant_mixed": "quality", "default": "fast"}
+
+
+def read_builder(section: Section) -> None:
+    """Decide on every key of the pass that is not the pass's own frame."""
+    draft = section.draft
+    precision = section.take("precision")
+    if precision is None:
+        draft.default(
+            "target.quantisation", "fp32", "No precision is given: Olive builds fp32, as target."
+        )
+    elif str(precision.value).casefold() in _PRECISIONS:
+        draft.carry(precision, "target.quantisation", str(precision.value).casefold())
+    else:
+        draft.refuse(
+            precision,
+            f"Models are not built in {precision.value}.",
+            f"Write one of {', '.join(_PRECISIONS)}.",
+            blocks=True,
+        )
+    extra = section.take("extra_options")
+    places = [section]
+    if extra is not None and extra.value:
+        places.append(Section(extra, draft, nested=()))
+    elif extra is not None:
+        draft.translate(extra, "Not set.")
+    _read_preset(places, draft)
+    apply(section, _TABLE)
+    for place in places:
+        apply(place, _BOTH)
+    if len(places) > 1:
+        apply(places[1], _EXTRA)
+        places[1].refuse_rest((*_BOTH, *_EXTRA, "int4_algo_config"), "extra_options")
+    known = ("precision", "extra_options", "int4_algo_config", "int4_op_types_to_quantize")
+    section.refuse_rest((*known, *_BOTH, *_TABLE), "ModelBuilder")
+
+
+def _read_preset(places: list[Section], draft: Draft) -> None:
+    """int4's preset: by the algorithm, or by what is quantised."""
+    to = "target.int4"
+    for place in places:
+        algorithm = place.take("int4_algo_config")
+        kinds = place.take("int4_op_types_to_quantize")
+        if algorithm is not None:
+            _read_algorithm(algorithm, draft)
+        if kinds is None:
+            continue
+        if kinds.value in (None, ["MatMul"]):
+            draft.translate(kinds, "The linear layers, as in every preset.")
+        elif isinstance(kinds.value, list) and set(kinds.value) == {"MatMul", "Gather"}:
+            draft.translate(kinds, "The embedding too: the preset small.", to, "small")
+        else:
+            draft.refuse(
+                kinds, "Only MatMul, or MatMul and Gather, are quantised.", _KEEP, blocks=False
+            )
+    if draft.values.get("target.quantisation") == "int4":
+        draft.default(
+            to, "fast", "No int4_algo_config is given: plain int4, the preset fast; quality is "
+            "better and calibrates on your rows.",
+        )  # fmt: skip
+
+
+def _read_algorithm(entry: Entry, draft: Draft) -> None:
+    preset = _PRESET_OF.get(str(entry.value))
+    if entry.value is None:
+        draft.translate(entry, "Not set.")
+    elif preset is None:
+        draft.refuse(
+            entry,
+            f"The algorithm {entry.value} is not offered; it measured worse than these.",
+            "Choose target.int4: quality (k_quant_mixed), fast (default) or small.",
+        )
+    else:
+        draft.translate(entry, f"The preset {preset}.", "target.int4", preset)
+
+
+def _off(text: str) -> Rule:
+    return refused(text, _KEEP)
+
+
+def _shared(draft: Draft, entry: Entry) -> None:
+    expected: tuple[Any, ...] = (False,)
+    same_if(expected, "Tied embeddings are kept apart from the head where it matters.", _KEEP)(
+        draft, entry
+    )
+
+
+_BOTH: dict[str, Rule] = {
+    "int4_block_size": same_if((32,), _BLOCK, _KEEP),
+    "int4_accuracy_level": same_if((4,), "Activations are in 8 bits (level 4).", _KEEP),
+    "int4_is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),
+    "int4_nodes_to_exclude": _off("Which layers keep more bits follows from the preset."),
+    "use_qdq": _off("Quantised layers are MatMulNBits."),
+    "use_8bits_moe": _off("Experts have no setting of their own."),
+    "use_webgpu_fp32": _off("WebGPU is not a target."),
+    "use_cuda_bf16": _off("Inputs and outputs are as the precision says."),
+    "include_hidden_states": _off("The model gives logits only."),
+    "exclude_embeds": _off("The model is exported whole."),
+    "exclude_lm_head": _off("The model is exported whole."),
+    "enable_cuda_graph": _off("CUDA graphs are not captured."),
+}
+_EXTRA: dict[str, Rule] = {
+    "hf_remote": refused(
+        "Code that a model brings is not run because a config asks for it.",
+        "If this model needs its code, and you have read it: model.trust_remote_code: true.",
+    ),
+    "shared_embeddings": _shared,
+    "hf_token": told("The model is built from a local folder; no token is needed."),
+    "filename": told("The file is called model.onnx."),
+}
+_TABLE: dict[str, Rule] = {
+    "metadata_only": refused("The model is always exported with its weights.", _KEEP, blocks=True),
+    "search": _off("How answers are drawn is chosen in the chat."),
+}

@@ -1,0 +1,181 @@
+"""``passes``: which steps the chain has, in which order, and what its passes say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from phi3studio.domain.template import nearest
+from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
+from phi3studio.olive_configs.model_builder import read_builder
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    refused,
+    told,
+)
+
+STEPS = ("train", "merge", "quantise")
+_STEP_OF = {**dict.fromkeys(ADAPTERS, "train"), "mergeadapterweights": "merge",
+            "modelbuilder": "quantise"}  # fmt: skip
+_WRITTEN = ("LoRA", "QLoRA", "DoRA", "MergeAdapterWeights", "ModelBuilder")
+_ADAPTERS_NOT_RUN = ("loha", "lokr", "loftq", "sdlora")
+# Passes of Olive, now and in former releases, that quantise or convert a model to ONNX.
+_CONVERSIONS = frozenset(
+    name.casefold()
+    for name in (
+        "OnnxConversion", "OptimumConversion", "OptimumMerging", "OnnxQuantization",
+        "OnnxDynamicQuantization", "OnnxStaticQuantization", "OnnxMatMul4Quantizer",
+        "OnnxBlockWiseRtnQuantization", "OnnxHqqQuantization", "OnnxKQuantQuantization",
+        "OnnxBnb4Quantization", "OnnxFloatToFloat16", "OrtTransformersOptimization",
+        "OrtTransformerOptimization", "OrtMixedPrecision", "OrtPerfTuning",
+        "OrtSessionParamsTuning", "GenAIModelExporter", "MobiusBuilder", "Gptq", "GptqQuantizer",
+        "GptqModel", "AutoAWQQuantizer", "KQuant", "Rtn", "IncQuantization",
+        "IncDynamicQuantization", "IncStaticQuantization", "QuarkQuantization",
+        "SelectiveMixedPrecision", "OpenVINOConversion", "OpenVINOOptimumConversion",
+        "OpenVINOQuantization", "QNNConversion", "SNPEConversion", "MatMulNBitsToQDQ",
+    )
+)  # fmt: skip
+_OTHERS = frozenset(
+    name.casefold()
+    for name in (
+        "ExtractAdapters", "SliceGPT", "SparseGPT", "TorchTRTConversion", "QuaRot", "SpinQuant",
+        "SplitModel", "CaptureSplitInfo", "DynamicToFixedShape", "OnnxPeepholeOptimizer",
+        "GraphSurgeries", "InsertBeamSearch", "AppendPrePostProcessingOps", "PerfTuning",
+        "QuantizationAwareTraining", "VitisAIQuantization", "ComposeOnnxModels", "StaticLLM",
+        "AimetQuantization", "OnnxOpVersionConversion", "AddOliveMetadata", "LMHeadSurgery",
+    )
+)  # fmt: skip
+
+
+def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Section | None]:
+    """Decide on every key of ``passes`` but for the data that they name.
+
+    Returns the steps of the chain, and the adapter pass's section with its two data keys left.
+    """
+    found: dict[str, Section] = {}
+    if entry is not None and isinstance(entry.value, Mapping):
+        for name, value in entry.value.items():
+            _read_pass(Entry(f"{entry.path}.{name}", value), draft, found)
+    elif entry is not None:
+        draft.refuse(entry, "A mapping of names to passes belongs here.", "Write one.", blocks=True)
+    steps = tuple(found)
+    order = [STEPS.index(step) for step in steps]
+    if order != sorted(order) and entry is not None:
+        draft.lack(
+            "olive.order",
+            f"The passes are in the order {', '.join(steps)}.",
+            "Write them as LoRA, MergeAdapterWeights, ModelBuilder.",
+        )
+    _read_steps(steps, entry, draft)
+    return steps, found.get("train")
+
+
+def _read_pass(entry: Entry, draft: Draft, found: dict[str, Section]) -> None:
+    if isinstance(entry.value, list):
+        for at, item in enumerate(entry.value):
+            place = Entry(f"{entry.path}[{at}]", item)
+            if at == 0:
+                _read_pass(place, draft, found)
+            else:
+                draft.refuse(
+                    place, "Alternatives of a pass are not tried.", "Keep one.", blocks=True
+                )
+        return
+    section = Section(entry, draft)
+    kind = section.take("type")
+    name = str(kind.value).rpartition(".")[2].casefold() if kind is not None else ""
+    step = _STEP_OF.get(name)
+    if kind is None or step is None:
+        _refuse_pass(kind, entry, section, draft)
+        return
+    if step in found:
+        _refuse_all(
+            kind, section, draft, f"The chain has two passes of the step {step}.", "Keep one."
+        )
+        return
+    found[step] = section
+    apply(section, _FRAME)
+    if step == "train":
+        draft.translate(kind, f"method.kind: {ADAPTERS[name]}.", "method.kind", ADAPTERS[name])
+        train, held_out = section.take("train_data_config"), section.take("eval_data_config")
+        read_adapter(section, name)
+        section.put_back(train, held_out)
+    elif step == "merge":
+        draft.translate(kind, "The step merge of the recipe.")
+        section.refuse_rest((), "MergeAdapterWeights")
+    else:
+        draft.translate(kind, "The step quantise of the recipe, by its section target.")
+        read_builder(section)
+
+
+def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draft) -> None:
+    """A pass that is not run, named, with what to do instead."""
+    if kind is None:
+        draft.lack(
+            "olive.pass_without_type", f"{entry.path} has no type.", "Write its type, e.g. LoRA."
+        )
+        kind = Entry(f"{entry.path}.type", None)
+        _refuse_all(None, section, draft, "The pass has no type.", "Write its type.")
+        return
+    name = str(kind.value)
+    folded = name.rpartition(".")[2].casefold()
+    if folded in _ADAPTERS_NOT_RUN:
+        instead = "Write LoRA, QLoRA or DoRA."
+    elif folded in _CONVERSIONS:
+        instead = "Write ModelBuilder with the precision int4, fp32, fp16 or bf16 in its place."
+    elif folded in _OTHERS:
+        instead = "Remove it, or run that step by Olive itself on the exported model."
+    else:
+        near = nearest(name, list(_WRITTEN))
+        text = f"There is no pass “{name}” that is known here."
+        instead = f"Write “{near}”." if near else f"The passes that are run: {', '.join(_WRITTEN)}."
+        _refuse_all(kind, section, draft, text, instead)
+        return
+    _refuse_all(kind, section, draft, f"The pass {name} is not run.", instead)
+
+
+def _refuse_all(
+    kind: Entry | None, section: Section, draft: Draft, text: str, instead: str
+) -> None:
+    if kind is not None:
+        draft.refuse(kind, text, instead, blocks=True)
+    for part in section.take_all():
+        draft.refuse(part, text, instead)
+
+
+def _read_steps(steps: tuple[str, ...], entry: Entry | None, draft: Draft) -> None:
+    """The steps of the chain become the recipe's, and verify where there are rows to measure on."""
+    if not steps:
+        if entry is None or not any(item.blocks for item in draft.decisions):
+            draft.lack(
+                "olive.no_passes",
+                "The config has no pass that is run here.",
+                f"Write one of {', '.join(_WRITTEN)} into passes.",
+            )
+        return
+    measured = "train" in steps
+    draft.values["steps"] = [*steps, *(["verify"] if measured else [])]
+    left_out = [step for step in STEPS if step not in steps]
+    if left_out:
+        draft.defaults.append(
+            f"The chain does {_and(steps)} alone: steps leaves out {_and(left_out)}."
+        )
+    if measured:
+        draft.defaults.append(
+            "A recipe that trains also measures the result on held-out rows: the step verify."
+        )
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+_FRAME: dict[str, Rule] = {
+    "disable_search": told("Nothing is searched."),
+    "clean_run_cache": told("Each run has its own cache."),
+    "output_name": told("Each run has a folder of its own."),
+    "evaluator": refused("The result is measured on the held-out rows.", "Leave it out."),
+    "user_script": refused("Python code of a config is not run.", "Leave it out.", blocks=True),
+    "script_dir": refused("Python code of a config is not run.", "Leave it out.", blocks=True),
+}

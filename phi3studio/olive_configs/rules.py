@@ -1,0 +1,84 @@
+"""Rules for single keys: a table of key → rule reads a section."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from phi3studio.olive_configs.decisions import Draft, Entry, Section
+
+Rule = Callable[[Draft, Entry], None]
+
+
+def carried(to: str, *kinds: type) -> Rule:
+    """The value goes to *to*, if it is of one of *kinds*."""
+
+    def rule(draft: Draft, entry: Entry) -> None:
+        if is_a(entry.value, kinds):
+            draft.carry(entry, to)
+        else:
+            wrong_kind(draft, entry, kinds)
+
+    return rule
+
+
+def told(text: str) -> Rule:
+    """Whatever the value is, *text* says what takes its place."""
+    return lambda draft, entry: draft.translate(entry, text)
+
+
+def same_if(expected: Sequence[Any], text: str, instead: str, *, blocks: bool = False) -> Rule:
+    """One of *expected* is what is done anyway (or unset); another value is refused."""
+
+    def rule(draft: Draft, entry: Entry) -> None:
+        if entry.value is None or any(_equal(entry.value, value) for value in expected):
+            draft.translate(entry, text)
+        else:
+            shown = ", ".join(str(value) for value in expected)
+            draft.refuse(entry, f"{text} Only {shown} can be had.", instead, blocks=blocks)
+
+    return rule
+
+
+def refused(text: str, instead: str, *, blocks: bool = False) -> Rule:
+    """Refused, unless it is unset (null, false or empty)."""
+
+    def rule(draft: Draft, entry: Entry) -> None:
+        if entry.value in (None, False, {}, []):
+            draft.translate(entry, "Not set.")
+        else:
+            draft.refuse(entry, text, instead, blocks=blocks)
+
+    return rule
+
+
+def apply(section: Section, table: Mapping[str, Rule]) -> None:
+    """Take every key of the section that the table knows and follow its rule."""
+    for key, rule in table.items():
+        entry = section.take(key)
+        if entry is not None:
+            rule(section.draft, entry)
+
+
+def is_a(value: Any, kinds: Sequence[type]) -> bool:
+    """Whether the value is of one of the kinds; true and false are no numbers."""
+    if isinstance(value, bool):
+        return bool in kinds
+    if isinstance(value, int) and float in kinds:
+        return True
+    return isinstance(value, tuple(kinds))
+
+
+def wrong_kind(draft: Draft, entry: Entry, kinds: Sequence[type]) -> None:
+    """Refuse a value of the wrong kind."""
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    wanted = " or ".join(names.get(kind, "a list") for kind in kinds)
+    draft.refuse(entry, f"It has to be {wanted}.", "Correct the value.", blocks=True)
+
+
+def _equal(value: Any, expected: Any) -> bool:
+    if isinstance(value, bool) or isinstance(expected, bool):
+        return value is expected
+    if isinstance(value, str) and isinstance(expected, str):
+        return value.casefold() == expected.casefold()
+    return bool(value == expected)

@@ -1,0 +1,130 @@
+"""Recipe files: read with their paths made absolute, and written with good defaults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from phi3studio.app.files import write_atomically
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Recipe, parse_recipe
+
+# What a double click opens: a recipe in YAML.
+SUFFIX = ".phi3studio"
+_YAML = (".yaml", ".yml", SUFFIX)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe in JSON or YAML; relative paths in it start at its own folder."""
+    if not path.is_file():
+        raise InputError(
+            "recipe.no_file",
+            f"The recipe {path} does not exist.",
+            "Write one: phi3studio recipe new --data FILE --model NAME.",
+        )
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InputError(
+            "recipe.unreadable", f"The recipe {path} cannot be read: {exc}.", "Save it as UTF-8."
+        ) from exc
+    recipe = parse_recipe(_parse(path, text))
+    return absolute(recipe, path.resolve().parent)
+
+
+def absolute(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with every relative path made absolute from *folder*."""
+    data = recipe.data
+    if data is not None:
+        split = data.split
+        if split.file is not None:
+            split = split.model_copy(update={"file": str(_from(folder, split.file))})
+        changes: dict[str, Any] = {"split": split}
+        if data.format != "hub":
+            changes["source"] = str(_from(folder, data.source))
+            changes["also"] = [str(_from(folder, name)) for name in data.also]
+        data = data.model_copy(update=changes)
+    model = recipe.model
+    if model.adapter is not None:
+        model = model.model_copy(update={"adapter": str(_from(folder, model.adapter))})
+    if "/" in model.source or "\\" in model.source or model.source.startswith("."):
+        named = _from(folder, model.source)
+        # A hub id looks like a relative path; it is one only if the folder is there.
+        if named.exists() or model.source.startswith((".", "/", "~")):
+            model = model.model_copy(update={"source": str(named)})
+    return recipe.model_copy(update={"data": data, "model": model})
+
+
+def _from(folder: Path, name: str) -> Path:
+    return (folder / Path(name).expanduser()).absolute()
+
+
+def _parse(path: Path, text: str) -> Any:
+    if path.suffix.lower() in _YAML:
+        import yaml
+
+        try:
+            return yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            mark = getattr(exc, "problem_mark", None)
+            at = f", line {mark.line + 1}" if mark is not None else ""
+            raise _broken(path, at, getattr(exc, "problem", None) or str(exc)) from exc
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        at = f", line {getattr(exc, 'lineno', 1)}"
+        raise _broken(path, at, getattr(exc, "msg", str(exc))) from exc
+
+
+def _broken(path: Path, at: str, reason: str) -> InputError:
+    return InputError(
+        "recipe.broken",
+        f"The recipe {path}{at} cannot be parsed: {reason}.",
+        "Correct it at that place; phi3studio recipe new writes a correct one to compare with.",
+    )
+
+
+def write_recipe(recipe: Recipe, path: Path) -> None:
+    """Write a complete recipe as YAML or JSON, by the file's ending.
+
+    Paths at or below the file's folder are written relative to it, so that both can be moved.
+    """
+    folder = path.absolute().parent
+    values = absolute(recipe, Path.cwd()).to_json()
+    data = values.get("data")
+    if data is not None:
+        data["source"] = _relative(folder, data["source"])
+        data["also"] = [_relative(folder, name) for name in data["also"]]
+    if path.suffix.lower() in _YAML:
+        text = _yaml(values)
+    else:
+        text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    try:
+        write_atomically(path, text)
+    except OSError as exc:
+        raise InputError(
+            "disk.not_writable",
+            f"{path} cannot be written: {exc.strerror or exc}.",
+            "Name another place with --out.",
+        ) from exc
+
+
+def _relative(folder: Path, name: str) -> str:
+    path = Path(name)
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else name
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    """YAML in the recipe's own order; texts with line breaks stay on one line, as ``"a\\nb"``."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = '"' if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000))

@@ -1,0 +1,60 @@
+"""The azure service as typed questions; ``worker/azure/azure_service.py`` answers them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.recipe import Recipe
+from phi3studio.services.connection import Service
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at for a job: ``name`` is login, workspace, compute and so on.
+
+    Where it is not ``ok``, ``code``, ``text`` and ``hint`` are those of the error.
+    """
+
+    name: str
+    ok: bool
+    text: str
+    code: str = ""
+    hint: str = ""
+
+
+async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
+    """What *recipe*'s job lacks, one finding after the other, as each is known.
+
+    In a process of its own, which ends with the question; closing the iterator ends it at once.
+    Raises :class:`UserFacingError` where nothing can be looked at.
+    """
+    async with Service.start("azure") as service:
+        stream = service.stream("check", recipe=recipe.to_json())
+        try:
+            async for item in stream:
+                yield _finding(item)
+        finally:
+            await stream.aclose()
+
+
+async def export(recipe: Recipe, out: Path) -> tuple[str, ...]:
+    """Write *recipe*'s job for ``az ml job create`` into *out*, a new or empty folder; its files.
+
+    Raises :class:`UserFacingError`, and then leaves nothing behind.
+    """
+    async with Service.start("azure") as service:
+        made = await service.call("export", recipe=recipe.to_json(), out=str(out))
+        return tuple(str(name) for name in made["files"])
+
+
+def _finding(item: dict[str, Any]) -> Finding:
+    return Finding(
+        name=str(item["name"]),
+        ok=bool(item["ok"]),
+        text=str(item["text"]),
+        code=str(item.get("code", "")),
+        hint=str(item.get("hint", "")),
+    )

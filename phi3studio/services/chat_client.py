@@ -1,0 +1,140 @@
+"""Typed client of the chat service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from phi3studio.domain.sampling import Sampling
+from phi3studio.services.connection import Service
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """What the chat has to know of a model. ``columns`` fill the template's prompt.
+
+    ``adapters`` are the names of those that the export keeps apart from its base model, and
+    ``adapter`` is the one that is used where none is chosen, ``""`` without any;
+    ``unloaded`` the models that were taken out of memory to load this one.
+    """
+
+    folder: str
+    name: str
+    context: int
+    template: dict[str, str] | None
+    columns: tuple[str, ...]
+    is_conversation: bool
+    load_s: float
+    bytes: int
+    adapters: tuple[str, ...] = ()
+    unloaded: tuple[str, ...] = ()
+    adapter: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one answer took. ``prefilled``: prompt tokens that had to be computed."""
+
+    tokens: int
+    prompt_tokens: int
+    prefilled: int
+    first_token_s: float
+    tokens_per_s: float
+    reason: Literal["stop", "length", "cancelled"]
+    stopped: bool
+
+
+class Answer:
+    """One answer on its way: iterate for its text, then read ``figures``."""
+
+    def __init__(self, service: Service, params: dict[str, Any]) -> None:
+        self._stream = service.stream("answer", **params)
+        self.figures: Figures | None = None
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for item in self._stream:
+            yield str(item["text"])
+        # None when the answer was stopped from here.
+        if self._stream.result is not None:
+            self.figures = Figures(**self._stream.result)
+
+    def stop(self) -> None:
+        """Ask the service to stop; the iteration ends without figures."""
+        self._stream.cancel()
+
+
+class Chat:
+    """Models and answers through the chat service.
+
+    Every call may raise :class:`UserFacingError`; ``service.died`` means that the process ended
+    and the next call starts it anew (models are loaded again by themselves).
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def load(self, folder: Path) -> LoadedModel:
+        """Load an exported model, or describe it if it is loaded."""
+        facts = await self._service.call("load", folder=str(folder))
+        lists = ("columns", "adapters", "unloaded")
+        return LoadedModel(**facts | {key: tuple(facts[key]) for key in lists})
+
+    async def unload(self, folder: Path) -> None:
+        """Free the model's memory."""
+        await self._service.call("unload", folder=str(folder))
+
+    async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
+        """Put a LoRA adapter (PEFT folder) beside an export that keeps its adapters apart.
+
+        Returns the names of all its adapters. Raises :class:`InputError` when it does not fit.
+        """
+        result = await self._service.call(
+            "attach", folder=str(folder), adapter=str(adapter), name=name
+        )
+        return tuple(result["adapters"])
+
+    def answer(
+        self,
+        folder: Path,
+        *,
+        messages: Sequence[Mapping[str, str]] | None = None,
+        values: Mapping[str, str] | None = None,
+        prompt: str | None = None,
+        sampling: Sampling | None = None,
+        max_tokens: int = 512,
+        conversation: str = "",
+        labels: Sequence[str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        adapter: str | None = None,
+        stop: Sequence[str] = (),
+    ) -> Answer:
+        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*.
+
+        With *labels* the answer is one of them, with *schema* JSON that fits it. *adapter*
+        chooses among ``LoadedModel.adapters``; ``""`` is the base model without any. The answer
+        ends before the first of the texts *stop*. *conversation* names what is kept for the next
+        turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn anew from its
+        seed, so its whole text is read again at each turn.
+        """
+        params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
+        if messages is not None:
+            params["messages"] = [dict(message) for message in messages]
+        elif values is not None:
+            params["values"] = dict(values)
+        else:
+            params["prompt"] = prompt or ""
+        if sampling is not None:
+            params["sampling"] = asdict(sampling)
+        if conversation:
+            params["conversation"] = conversation
+        if labels is not None:
+            params["labels"] = list(labels)
+        elif schema is not None:
+            params["schema"] = dict(schema)
+        if adapter is not None:
+            params["adapter"] = adapter
+        if stop:
+            params["stop"] = list(stop)
+        return Answer(self._service, params)

@@ -1,0 +1,112 @@
+"""Serves exported models over HTTP until it is interrupted."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phi3studio.domain.errors import InputError
+from phi3studio.services.chat_client import Chat, LoadedModel
+from phi3studio.services.connection import Service
+from phi3studio.services.openai.completion_request import ServedModel
+
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+_END_GRACE_S = 2
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What is told when the server is up."""
+
+    url: str
+    models: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+async def serve(
+    folders: Sequence[tuple[str, Path]],
+    key: str,
+    host: str,
+    port: int,
+    on_start: Callable[[Serving], None],
+    log: Path | None = None,
+) -> None:
+    """Load the exported models of *folders* (id, folder) and answer until a signal ends it.
+
+    *on_start* hears when requests are taken. Port 0 chooses a free one. Raises
+    :class:`InputError` for an address that cannot be used or a folder without a model.
+    """
+    import uvicorn
+
+    from phi3studio.services.openai.routes import make_app
+
+    listener = _listen(host, port)
+    with listener:
+        async with Service.start("chat", log=log) as service:
+            chat = Chat(service)
+            models: list[ServedModel] = []
+            notes: list[str] = []
+            for name, folder in folders:
+                loaded = await chat.load(folder)
+                models += served(name, loaded)
+                if loaded.unloaded:
+                    notes.append(
+                        f"Memory is short: {', '.join(loaded.unloaded)} was unloaded to load "
+                        f"{name}, and will be loaded again when it is asked for."
+                    )
+            hosts = _LOCAL_NAMES if _is_loopback(host) else ("*",)
+            # Neither requests nor headers are logged: they hold texts and the key.
+            config = uvicorn.Config(
+                make_app(chat, models, key, hosts),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_END_GRACE_S,
+                lifespan="off",
+            )
+            address = listener.getsockname()
+            shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+            on_start(
+                Serving(
+                    f"http://{shown}:{address[1]}/v1",
+                    tuple(model.id for model in models),
+                    tuple(notes),
+                )
+            )
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def served(name: str, model: LoadedModel) -> list[ServedModel]:
+    """The ids of one exported model: itself, and each of its adapters and its base apart."""
+    found = [ServedModel(name, model)]
+    if model.adapters:
+        found += [ServedModel(f"{name}:{adapter}", model, adapter) for adapter in model.adapters]
+        found.append(ServedModel(f"{name}:base", model, ""))
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as exc:
+        listener.close()
+        raise InputError(
+            "serve.address",
+            f"The address {host}:{port} cannot be used: {exc.strerror or exc}.",
+            "Choose another port with --port; 0 takes a free one.",
+        ) from exc
+    return listener

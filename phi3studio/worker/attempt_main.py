@@ -1,0 +1,209 @@
+"""The life of one attempt of a run: wait, work, last words.
+
+Whatever happens, the run folder tells: exactly one ``finished`` or ``paused`` ends an attempt,
+unless the process is killed, which the reader recognises by its absence, or the memory did not
+suffice and another attempt follows with safer settings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from phi3studio import __version__
+from phi3studio.app import allocator
+from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
+from phi3studio.domain.estimation.recovery import in_force
+from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
+from phi3studio.runs.queue import MachineQueue
+from phi3studio.runs.store import RunFolder
+from phi3studio.runtime_pack.use import BROKEN_VARIABLE
+from phi3studio.worker.failures import memory_cause, translate
+from phi3studio.worker.process import privacy
+from phi3studio.worker.process.control import (
+    JOB_STOP_S,
+    Control,
+    MemoryMeter,
+    PauseRequested,
+    end_children,
+)
+from phi3studio.worker.process.emit import Emitter
+from phi3studio.worker.process.parent import end_with_parent
+from phi3studio.worker.process.supervise import AGAIN
+from phi3studio.worker.process.threads import ThreadGovernor
+from phi3studio.worker.training.recover import recover
+
+# How long an attempt of a killed supervisor may take to end.
+_LOCK_S = 10.0
+_REPORTED = ("torch", "transformers", "peft", "olive-ai", "onnxruntime", "onnxruntime-genai")
+
+
+def run_worker(folder: Path, killed: bool = False) -> int:
+    """Do one attempt of the run in *folder*; returns the process's exit code.
+
+    *killed*: the system ended the attempt before for want of memory. The exit code
+    :data:`AGAIN` asks the supervisor for another attempt.
+    """
+    end_with_parent()
+    allocator.keep_to_ourselves(os.environ)
+    privacy.disable_telemetry()
+    run = RunFolder(folder)
+    own_lock = FileLock(run.path / ".worker.lock")
+    try:
+        # An attempt whose supervisor was killed may take a moment to end.
+        own_lock.acquire(timeout=_LOCK_S)
+    except Timeout:
+        print(f"another worker has the run {run.name}", file=sys.stderr)
+        return 2
+    emit = Emitter(run)
+    memory = MemoryMeter()
+
+    def last_words() -> None:
+        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+
+    try:
+        with memory, Control(run, last_words) as control:
+            code = _attempt(run, emit, control, memory, killed)
+    finally:
+        end_children()
+        own_lock.release()
+    return code
+
+
+def _attempt(
+    run: RunFolder, emit: Emitter, control: Control, memory: MemoryMeter, killed: bool
+) -> int:
+    try:
+        if killed:
+            recover(run, emit, "killed")
+        view = run.view()
+        recipe = in_force(run.recipe(), view.recoveries)
+        if recipe.target.train_on == "azureml":
+            control.hard_stop_s = JOB_STOP_S
+            from phi3studio.worker.azure.job_run import run_job
+
+            run_job(run, recipe, emit, control, view.attempt + 1)
+            emit(Finished(outcome="completed", peak_memory=memory.peak))
+            return 0
+        with _machine(run, emit, control):
+            attempt = view.attempt + 1
+            governor = _start_libraries(emit)
+            from phi3studio.worker.pipeline import execute
+            from phi3studio.worker.process import hardware
+            from phi3studio.worker.stages.attempt import Attempt
+
+            device = hardware.choose_device(recipe)
+            precision = hardware.choose_precision(recipe, device, before=view.precision)
+            emit(
+                Started(
+                    attempt=attempt,
+                    pid=os.getpid(),
+                    device=device,
+                    precision=precision,
+                    threads=governor.threads,
+                    versions=_versions(),
+                    stages=recipe.stages,
+                )
+            )
+            _tell_of_pack(emit)
+            execute(Attempt(run, recipe, emit, control, memory, device, precision, governor))
+    except Cancelled:
+        if run.job_file.is_file():
+            from phi3studio.worker.azure.job_run import cancel_job
+
+            cancel_job(run, emit)
+        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+        return 130
+    except PauseRequested:
+        emit(Paused())
+        return 0
+    except BaseException as exc:
+        if not isinstance(exc, UserFacingError):
+            traceback.print_exc()
+        error = translate(exc)
+        cause = memory_cause(exc)
+        if cause is not None:
+            try:
+                recover(run, emit, cause)
+                return AGAIN
+            except RunError as last:
+                error = last
+        emit(
+            Finished(
+                outcome="failed",
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                peak_memory=memory.peak,
+            )
+        )
+        return error.exit_code
+    emit(Finished(outcome="completed", peak_memory=memory.peak))
+    return 0
+
+
+@contextlib.contextmanager
+def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[no-untyped-def]
+    """Hold the machine; other runs wait."""
+    told: list[int] = []
+
+    def on_wait(ahead: int) -> None:
+        control.check()
+        if control.pause_requested:
+            raise PauseRequested
+        if told != [ahead]:
+            told[:] = [ahead]
+            emit(Waiting(ahead=ahead))
+
+    lock = MachineQueue(run.path.parent).acquire(run, on_wait)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _tell_of_pack(emit: Emitter) -> None:
+    """Say that the run goes without the runtime pack that was meant for it."""
+    damage = os.environ.get(BROKEN_VARIABLE)
+    if damage:
+        emit(
+            Notice(
+                level="warning",
+                code="runtime.broken",
+                text="The runtime pack for the NVIDIA GPU is broken, so the CPU is used: "
+                f"{damage}. Repair it: phi3studio runtime install cuda.",
+            )
+        )
+
+
+def _start_libraries(emit: Emitter) -> ThreadGovernor:
+    """Import torch and set its threads."""
+    import torch
+
+    def on_change(threads: int, cores: int) -> None:
+        text = (
+            f"Other programs are busy: computing on {threads} of {cores} cores."
+            if threads < cores
+            else f"The machine is free again: computing on {cores} cores."
+        )
+        emit(Notice(code="machine.threads", text=text))
+
+    governor = ThreadGovernor(on_change)
+    torch.set_num_threads(governor.threads)
+    logging.captureWarnings(True)
+    return governor
+
+
+def _versions() -> dict[str, str]:
+    found = {"phi3studio": __version__, "python": sys.version.split()[0]}
+    for name in _REPORTED:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

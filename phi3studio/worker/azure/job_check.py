@@ -1,0 +1,322 @@
+"""What a recipe's job lacks: login, workspace, datastores, compute, quota, model, image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from phi3studio.domain.azure import Azure, parse_model, registry_data
+from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.worker.azure.azure_failures import translated
+from phi3studio.worker.azure.connect import Workspace
+
+_TIMEOUT_S = 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; ``error`` says what is wrong with it."""
+
+    name: str
+    text: str
+    error: UserFacingError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON values."""
+        found: dict[str, Any] = {"name": self.name, "ok": self.error is None, "text": self.text}
+        if self.error is not None:
+            error = self.error
+            found |= {"code": error.code, "text": error.message, "hint": error.hint}
+        return found
+
+
+def check(azure: Azure, workspace: Workspace) -> Iterator[Finding]:
+    """Look at one thing after the other. Without login or workspace the rest is not looked at."""
+    for name, look in (("login", _login), ("workspace", _workspace)):
+        finding = _finding(name, look, azure, workspace)
+        yield finding
+        if finding.error is not None:
+            return
+    yield _finding("datastores", _datastores, azure, workspace)
+    found = _finding("compute", _compute, azure, workspace)
+    yield found
+    if found.error is None:
+        yield _finding("quota", _quota, azure, workspace)
+    if azure.data is not None and "/datastores/" not in azure.data:
+        yield _finding("data", _data, azure, workspace)
+    if azure.model is not None:
+        yield _finding("model", _model, azure, workspace)
+    yield _finding("image", _image, azure, workspace)
+
+
+def check_before_submit(azure: Azure, workspace: Workspace) -> None:
+    """Raise the first thing that would certainly stop the job."""
+    for look in (_datastores, _compute):
+        look(azure, workspace)
+
+
+def _finding(
+    name: str, look: Callable[[Azure, Workspace], str], azure: Azure, workspace: Workspace
+) -> Finding:
+    try:
+        return Finding(name, look(azure, workspace))
+    except UserFacingError as exc:
+        return Finding(name, exc.message, exc)
+
+
+def _login(azure: Azure, workspace: Workspace) -> str:
+    workspace.sign_in()
+    return f"signed in ({azure.login})"
+
+
+def _workspace(azure: Azure, workspace: Workspace) -> str:
+    with translated(azure):
+        found = workspace.client.workspaces.get(azure.workspace)
+    return f"{found.name} in {found.location}"
+
+
+def _datastores(azure: Azure, workspace: Workspace) -> str:
+    names = {azure.datastore}
+    if azure.data is not None and "/datastores/" in azure.data:
+        names.add(azure.data.partition("/datastores/")[2].partition("/")[0])
+    for name in sorted(names):
+        with translated(azure, datastore=name):
+            workspace.client.datastores.get(name)
+    return ", ".join(sorted(names))
+
+
+def _compute(azure: Azure, workspace: Workspace) -> str:
+    """The compute is there, is on, has the GPUs and machines that the recipe wants."""
+    compute = _get_compute(azure, workspace)
+    state = _plain(getattr(compute, "state", None) or "Running")
+    if state.lower() not in ("running", "starting", "jobrunning", "settingup"):
+        raise InputError(
+            "azure.compute_stopped",
+            f"The compute {azure.compute} is stopped (its state is {state}).",
+            f"Start it: az ml compute start --name {azure.compute}, or use a cluster, which "
+            "starts by itself.",
+        )
+    provisioned = _plain(compute.provisioning_state or "Succeeded")
+    if provisioned.lower() not in ("succeeded", "updating"):
+        raise InputError(
+            "azure.compute_broken",
+            f"The compute {azure.compute} is not usable: its state is {provisioned}.",
+            "Look at it in the studio, or choose another in azure.compute.",
+        )
+    if compute.type.lower() == "kubernetes":
+        return _kubernetes(azure, compute)
+    if azure.instance_type is not None:
+        raise InputError(
+            "azure.instance_type",
+            f"The compute {azure.compute} is no Kubernetes cluster, so it has no instance types.",
+            "Remove azure.instance_type.",
+        )
+    size = _size(azure, workspace, compute)
+    gpus = int(getattr(size, "gpus", 0) or 0)
+    if gpus < azure.gpus:
+        has = "has no GPU" if not gpus else "has 1 GPU" if gpus == 1 else f"has {gpus} GPUs"
+        raise InputError(
+            "azure.no_gpu",
+            f"A machine of {azure.compute} ({compute.size}) {has}, and the recipe wants "
+            f"{azure.gpus}.",
+            f"Choose a compute with GPUs, or set azure.gpus: {gpus}.",
+        )
+    most = getattr(compute, "max_instances", None)
+    if most is not None and azure.nodes > int(most):
+        raise InputError(
+            "azure.too_many_nodes",
+            f"The cluster {azure.compute} has at most {most} machines, and the recipe wants "
+            f"{azure.nodes}.",
+            f"Set azure.nodes: {most}, or let the cluster grow.",
+        )
+    each = "no GPU" if not gpus else "1 GPU each" if gpus == 1 else f"{gpus} GPUs each"
+    return f"{azure.compute}: {compute.size}, {each}"
+
+
+def _attribute(thing: Any, *names: str) -> Any:
+    """A value by the first of *names* that has one: some keep the spelling of the service."""
+    for name in names:
+        value = thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+        if value is not None:
+            return value
+    return None
+
+
+def _plain(value: Any) -> str:
+    """The text of a value that may be an enum's."""
+    return str(getattr(value, "value", value))
+
+
+def _get_compute(azure: Azure, workspace: Workspace) -> Any:
+    try:
+        with translated(azure):
+            return workspace.client.compute.get(azure.compute)
+    except InputError as exc:
+        if exc.code != "azure.not_found":
+            raise
+        raise InputError(
+            "azure.no_compute",
+            f"The workspace {azure.workspace} has no compute {azure.compute}.",
+            "Correct azure.compute; “az ml compute list” shows which there are.",
+        ) from exc
+
+
+def _kubernetes(azure: Azure, compute: Any) -> str:
+    types = _instance_types(compute.properties)
+    if azure.instance_type is not None and types and azure.instance_type not in types:
+        raise InputError(
+            "azure.instance_type",
+            f"The cluster {azure.compute} has no instance type {azure.instance_type}.",
+            f"It has {', '.join(types)}.",
+        )
+    wanted = azure.instance_type or (next(iter(types)) if len(types) == 1 else None)
+    gpus = types.get(wanted) if wanted is not None else None
+    if gpus is not None and gpus < azure.gpus:
+        raise InputError(
+            "azure.no_gpu",
+            f"The instance type {wanted} of {azure.compute} has {gpus} GPUs, and the recipe wants "
+            f"{azure.gpus}.",
+            "Choose another in azure.instance_type, or lower azure.gpus.",
+        )
+    return f"{azure.compute}: Kubernetes, instance type {wanted or 'the default'}"
+
+
+def _instance_types(properties: Any) -> dict[str, int]:
+    """Instance type → its GPUs, of a Kubernetes cluster's properties."""
+    inner = properties.get("properties", properties) if isinstance(properties, dict) else {}
+    found: dict[str, int] = {}
+    kinds = inner.get("instanceTypes") or inner.get("instance_types") or {}
+    for name, kind in kinds.items():
+        resources = (kind or {}).get("resources") or {}
+        limits = resources.get("limits") or {}
+        found[name] = sum(int(n or 0) for key, n in limits.items() if "gpu" in key.lower())
+    return found
+
+
+def _size(azure: Azure, workspace: Workspace, compute: Any) -> Any:
+    with translated(azure):
+        sizes = list(workspace.client.compute.list_sizes(location=compute.location))
+    wanted = str(compute.size or "").lower()
+    return next((size for size in sizes if str(size.name).lower() == wanted), None)
+
+
+def _quota(azure: Azure, workspace: Workspace) -> str:
+    """Cores that are left for the machines of the cluster."""
+    compute = _get_compute(azure, workspace)
+    if compute.type.lower() != "amlcompute":
+        return f"not limited by Azure ML for {compute.type}"
+    size = _size(azure, workspace, compute)
+    family = str(getattr(size, "family", "") or "")
+    with translated(azure):
+        usages = list(workspace.client.compute.list_usage(location=compute.location))
+    for usage in usages:
+        name = str(_attribute(_attribute(usage, "name"), "value") or "")
+        if family and _same_family(family, name):
+            used = _attribute(usage, "current_value", "currentValue") or 0
+            return _enough(azure, size, name, int(usage.limit) - int(used))
+    return f"no limit is told for {family or compute.size}"
+
+
+def _same_family(family: str, name: str) -> bool:
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z0-9]|vcpus|cluster|dedicated", "", text.lower())
+
+    return plain(family) == plain(name)
+
+
+def _enough(azure: Azure, size: Any, name: str, free: int) -> str:
+    needed = int(_attribute(size, "v_cp_us", "vCPUs") or 0) * azure.nodes
+    if free < needed:
+        raise InputError(
+            "azure.quota",
+            f"{azure.nodes} machines need {needed} cores of {name}, and {max(0, free)} are free.",
+            "Wait until others are done, ask for more quota in the portal (Usage + quotas), or "
+            "use fewer or smaller machines.",
+        )
+    return f"{free} cores free, {needed} needed ({name})"
+
+
+def _data(azure: Azure, workspace: Workspace) -> str:
+    """The data asset is there and is what the recipe says; a path can only be read by the job."""
+    assert azure.data is not None
+    if azure.data.startswith("abfss:"):
+        return f"{azure.data} (not looked at: only the job's identity may read it)"
+    shared = registry_data(azure.data)
+    if shared is not None:
+        name, version = shared.name, shared.version
+    else:
+        name, _, version = azure.data.removeprefix("azureml:").partition(":")
+        name = name.removesuffix("@latest")
+    where = f"The registry {shared.registry}" if shared is not None else "The workspace"
+    try:
+        with translated(azure):
+            client = (
+                workspace.registry(shared.registry)
+                if shared is not None and shared.registry is not None
+                else workspace.client
+            )
+            data = client.data
+            found = data.get(name, version=version) if version else data.get(name, label="latest")
+    except InputError as exc:
+        if exc.code != "azure.not_found":
+            raise
+        raise InputError(
+            "azure.no_data",
+            f"{where} has no data asset {name}{f' of version {version}' if version else ''}.",
+            "Correct azure.data; “az ml data list” shows which there are.",
+        ) from exc
+    if found.type != f"uri_{azure.data_type}":
+        raise InputError(
+            "azure.data_type",
+            f"The data asset {name} is of the type {found.type}, and the recipe says it is one "
+            f"{azure.data_type}.",
+            f"Set azure.data_type: {str(found.type).removeprefix('uri_')}."
+            if found.type in ("uri_file", "uri_folder")
+            else "Register the files as uri_file or uri_folder.",
+        )
+    return f"{name}:{found.version}"
+
+
+def _model(azure: Azure, workspace: Workspace) -> str:
+    assert azure.model is not None
+    wanted = parse_model(azure.model)
+    where = f"the registry {wanted.registry}" if wanted.registry else "the workspace"
+    try:
+        with translated(azure):
+            client = workspace.registry(wanted.registry) if wanted.registry else workspace.client
+            client.models.get(wanted.name, version=wanted.version)
+    except InputError as exc:
+        if exc.code != "azure.not_found":
+            raise
+        raise InputError(
+            "azure.no_model",
+            f"There is no model {wanted.name} of version {wanted.version} in {where}.",
+            "Correct azure.model; the model's page in the studio shows its address.",
+        ) from exc
+    return f"{wanted.name} version {wanted.version} in {where}"
+
+
+def _image(azure: Azure, workspace: Workspace) -> str:
+    """Whether the environment's image is there; only public registries can be asked."""
+    import requests
+
+    image = azure.base_image
+    host, _, rest = image.partition("/")
+    if host != "mcr.microsoft.com":
+        return f"{image} (not looked at: only the workspace can)"
+    name, _, tag = rest.partition(":")
+    url = f"https://{host}/v2/{name}/manifests/{tag or 'latest'}"
+    accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json, */*"}
+    try:
+        answer = requests.head(url, headers=accept, timeout=_TIMEOUT_S, allow_redirects=True)
+    except requests.RequestException:
+        return f"{image} (its registry could not be asked from here)"
+    if answer.status_code == 404:
+        raise InputError(
+            "azure.no_image",
+            f"There is no image {image}.",
+            "Correct azure.image, or remove it for the default.",
+        )
+    return image

@@ -1,0 +1,221 @@
+"""The chat service: exported models in memory, answers token by token.
+
+Answers of one model take turns, first come, first served. Several models answer at once; they
+take turns token by token, because two computations on the same cores are slower than one after
+the other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.errors import Cancelled, InputError, RunError
+from phi3studio.domain.sampling import Sampling
+from phi3studio.worker.chat.conversations import Conversation, Voice
+from phi3studio.worker.chat.shelf import LoadedModel, Shelf
+from phi3studio.worker.chat.turns import Turns
+from phi3studio.worker.genai.genai import Constraint, adapter_names
+from phi3studio.worker.genai.genai_native import GenaiError
+from phi3studio.worker.serving import Cancel, Handler
+
+Pieces = Generator[dict[str, Any], None, dict[str, Any]]
+
+
+class ChatService:
+    """The handlers and the models they share."""
+
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self._shelf = shelf or Shelf()
+        self._compute = Turns()
+
+    def load(self, params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
+        """Load ``folder``; what is loaded already is described again.
+
+        ``unloaded`` of the result names the models that had to go for it.
+        """
+        model, gone = self._shelf.take(Path(params["folder"]), cancel)
+        try:
+            return model.describe() | {"unloaded": gone}
+        finally:
+            self._shelf.give_back(model)
+
+    def unload(self, params: dict[str, Any], cancel: Cancel) -> None:
+        """Forget the model of ``folder`` and free its memory."""
+        self._shelf.unload(Path(params["folder"]))
+
+    def answer(self, params: dict[str, Any], cancel: Cancel) -> Pieces:
+        """Answer one request; yields ``{"text": …}`` pieces, returns the figures.
+
+        Params: ``folder``; ``messages``, ``values`` or ``prompt``; ``max_tokens``; ``sampling``
+        (fields of :class:`Sampling`); ``labels`` or ``schema``, what the answer may be;
+        ``adapter``, for an export that keeps its adapters apart (``""``: the base model);
+        ``stop``, texts before which the answer ends; ``conversation``, a name under which the
+        generator is kept, or ``*`` for whatever kept one begins alike.
+        """
+        voice = Voice(
+            Sampling(**params.get("sampling", {})), _constraint(params), params.get("adapter")
+        )
+        model, _ = self._shelf.take(Path(params["folder"]), cancel)
+        try:
+            with model.turns.mine(cancel):
+                return (yield from self._answer(model, params, voice, cancel))
+        finally:
+            self._shelf.give_back(model)
+
+    def attach(self, params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
+        """Put the PEFT ``adapter`` (a folder) beside the exported model of ``folder`` as ``name``.
+
+        Returns the names of the model's adapters.
+        """
+        from phi3studio.worker.genai.separate_adapters import attach_adapter
+
+        folder = Path(params["folder"])
+        attach_adapter(Path(params["adapter"]), folder, str(params["name"]))
+        self._shelf.unload(folder)  # a loaded model knows only the adapters of its time
+        return {"adapters": adapter_names(folder)}
+
+    def _answer(
+        self, model: LoadedModel, params: dict[str, Any], voice: Voice, cancel: Cancel
+    ) -> Pieces:
+        began = time.monotonic()
+        ids = model.prompt_ids(params)
+        room = model.model.context - len(ids)
+        if room < 1:
+            raise InputError(
+                "chat.too_long",
+                f"The text has {len(ids)} tokens, and the model can hold {model.model.context}.",
+                "Shorten it, or start a new conversation.",
+            )
+        longest = min(int(params.get("max_tokens") or 512), room)
+        name = str(params.get("conversation") or "")
+        if name == "*":
+            name = model.conversations.find(ids, voice)
+        self._shelf.make_room(model, len(ids) + longest)
+        talk = model.conversations.take(name, ids, len(ids) + longest, voice)
+        try:
+            kept = len(talk.ids)
+            talk.read(ids, cancel, self._compute)
+            stop_texts = StopTexts(params.get("stop") or ())
+            figures = yield from self._write(model, talk, longest, stop_texts, cancel, began)
+            return figures | {"prompt_tokens": len(ids), "prefilled": len(ids) - kept}
+        except GenaiError as exc:
+            name = ""  # its state is unknown: not kept
+            raise _stuck(exc, voice) from exc
+        finally:
+            if cancel.requested:
+                # Withdrawn at any moment, perhaps between two computations.
+                talk.revive()
+            model.conversations.keep(name, talk)
+
+    def _write(
+        self,
+        model: LoadedModel,
+        talk: Conversation,
+        longest: int,
+        stop_texts: StopTexts,
+        cancel: Cancel,
+        began: float,
+    ) -> Pieces:
+        stops = model.model.stop_ids
+        stream = model.model.stream()
+        first_s, count, reason = 0.0, 0, "length"
+        writing = time.monotonic()
+        while count < longest and not stop_texts.found:
+            try:
+                token = talk.next_token(cancel, self._compute)
+            except Cancelled:
+                reason = "cancelled"
+                break
+            count += 1
+            if count == 1:
+                first_s = time.monotonic() - began
+            if token in stops:
+                reason = "stop"
+                break
+            text = stop_texts.pass_on(stream.decode(token))
+            if text:
+                yield {"text": text}
+        spent = time.monotonic() - writing
+        if stop_texts.found:
+            reason = "stop"
+        elif text := stop_texts.rest():
+            yield {"text": text}
+        return {
+            "tokens": count,
+            "first_token_s": first_s,
+            "tokens_per_s": count / spent if spent > 0 else 0.0,
+            "reason": reason,
+            "stopped": reason == "stop",
+        }
+
+
+class StopTexts:
+    """Lets an answer through up to the first of some texts, however the pieces are cut."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = [text for text in texts if text]
+        self._held = ""
+        self.found = False
+
+    def pass_on(self, piece: str) -> str:
+        """What of the answer so far is certain to come before a stop text."""
+        if not self._texts or not piece:
+            return piece
+        text = self._held + piece
+        places = [at for stop in self._texts if (at := text.find(stop)) >= 0]
+        if places:
+            self.found, self._held = True, ""
+            return text[: min(places)]
+        longest = max(
+            size for stop in self._texts for size in range(len(stop)) if text.endswith(stop[:size])
+        )
+        self._held = text[len(text) - longest :]
+        return text[: len(text) - longest]
+
+    def rest(self) -> str:
+        """What was held back because a stop text could have begun with it."""
+        held, self._held = self._held, ""
+        return held
+
+
+def _stuck(error: GenaiError, voice: Voice) -> RunError:
+    """The engine could not go on."""
+    reason = str(error).partition("\n")[0]
+    if voice.constraint is not None:
+        return RunError(
+            "chat.constraint",
+            f"The model could not keep to the labels or the schema: {reason}",
+            "Use plain letters in labels, or a simpler schema.",
+        )
+    return RunError(
+        "chat.engine",
+        f"onnxruntime-genai could not go on with the answer: {reason}",
+        "Try again; if it happens again, export the model anew.",
+    )
+
+
+def _constraint(params: dict[str, Any]) -> Constraint | None:
+    if params.get("labels") is not None:
+        return Constraint.labels(params["labels"])
+    if params.get("schema") is not None:
+        return Constraint.schema(params["schema"])
+    return None
+
+
+def handlers() -> dict[str, Handler]:
+    """The service's methods."""
+    service = ChatService()
+    return {
+        "load": service.load,
+        "unload": service.unload,
+        "answer": service.answer,
+        "attach": service.attach,
+    }
+
+
+def warm_up() -> None:
+    """Import what the first request needs."""
+    import onnxruntime_genai  # noqa: F401

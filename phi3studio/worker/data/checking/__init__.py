@@ -1,0 +1,1 @@
+"""Findings in rows and in whole data sets."""

@@ -1,0 +1,304 @@
+"""All statistics and findings of a data set, in one pass over its rows.
+
+Rows are read, rendered and searched in the calling thread while the batch before is tokenised
+on all cores, which takes most of the time.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from phi3studio.domain.dataset import (
+    Bin,
+    Broken,
+    CheckProgress,
+    Finding,
+    FindingRow,
+    LabelCount,
+    RepairOffer,
+    Report,
+    SkipBroken,
+    Statistics,
+)
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Data
+from phi3studio.worker.data.checking.dataset_lint import whole_findings
+from phi3studio.worker.data.checking.row_lint import RowLint
+from phi3studio.worker.data.checking.short_text import excerpt, shown_row
+from phi3studio.worker.data.preparing.decide import (
+    Decision,
+    are_labels,
+    decide,
+    held_out_source,
+)
+from phi3studio.worker.data.preparing.garbage import rare_collections
+from phi3studio.worker.data.preparing.render import check_columns
+from phi3studio.worker.data.preparing.row_pipeline import (
+    Measured,
+    Passed,
+    Process,
+    columns_of,
+)
+from phi3studio.worker.data.preparing.survey import USABLE, Survey, Surveyed
+from phi3studio.worker.data.preparing.tokenise import Encoder
+from phi3studio.worker.data.reading.source_rows import RowSource
+
+_AHEAD = 2
+_BINS = 24
+_MOST_LABELS = 500
+_BROKEN_SHOWN = 100
+
+
+def check(
+    data: Data, encoder: Encoder, max_tokens: int, rows_per_step: int
+) -> Generator[CheckProgress, None, Report]:
+    """Yield the progress, return the report. Nothing is written.
+
+    *rows_per_step*: rows in one optimiser step. Closing the generator stops the work. Broken
+    lines and unusable rows become findings; what makes the whole source unusable raises
+    :class:`InputError`.
+    """
+    began = time.monotonic()
+    source = RowSource(data, lenient=True)
+    total = source.layout.bytes
+    process: Process | None = None
+    survey: Survey | None = None
+    lint: RowLint | None = None
+    waiting: deque[tuple[int, list[Passed], Future[list[Measured]]]] = deque()
+
+    def collect() -> None:
+        first, rows, future = waiting.popleft()
+        measured = future.result()
+        assert survey is not None and lint is not None  # noqa: PT018
+        survey.add_tokens(measured)
+        lint.add_tokens(first, rows, measured)
+
+    with rare_collections(), ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
+        try:
+            for batch in source.batches():
+                if process is None or survey is None or lint is None:
+                    columns = columns_of(batch.rows)
+                    check_columns(data, columns)
+                    process = Process(data, encoder, max_tokens, columns)
+                    survey, lint = Survey(process), RowLint(process)
+                rendered = process.render(batch.rows)
+                waiting.append((batch.first, rendered, pool.submit(process.measure, rendered)))
+                survey.add(rendered)
+                lint.add(batch.first, rendered)
+                while len(waiting) > _AHEAD:
+                    collect()
+                yield CheckProgress(done=batch.done, total=total, rows=survey.rows)
+            while waiting:
+                collect()
+        finally:
+            for _, _, future in waiting:
+                future.cancel()
+    if process is None or survey is None or lint is None:
+        raise _no_rows(data, source)
+    surveyed = survey.finish()
+    yield CheckProgress(done=total, total=total, rows=len(surveyed))
+    evaluation = _evaluation(data, encoder, max_tokens)
+    decision = decide(data, surveyed, evaluation)
+    held_out = int(decision.held_out.sum()) if evaluation is None else _usable(evaluation)
+    statistics = _statistics(data, surveyed, decision, held_out, max_tokens, rows_per_step)
+    pending = whole_findings(data, surveyed, decision, process.label_column)
+    texts = _texts(data, {place for item in pending for place in item.places})
+    findings = [
+        *_broken(source),
+        *_too_few(statistics, rows_per_step),
+        *lint.findings(),
+        *(item.with_texts(texts) for item in pending),
+    ]
+    order = {"error": 0, "warning": 1, "info": 2}
+    return Report(
+        statistics=statistics,
+        findings=tuple(sorted(findings, key=lambda finding: order[finding.level])),
+        broken=tuple(source.broken[:_BROKEN_SHOWN]),
+        broken_lines=source.broken_count,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _no_rows(data: Data, source: RowSource) -> InputError:
+    if source.broken:
+        first: Broken = source.broken[0]
+        return InputError(
+            "data.nothing_readable",
+            f"No line of {data.source} can be read; line {first.line}: {first.reason}.",
+            "Check the file's format; it can be set in data.format.",
+        )
+    return InputError(
+        "data.empty",
+        f"The data file {data.source} holds no rows.",
+        "Choose a file with rows in it.",
+    )
+
+
+def _evaluation(data: Data, encoder: Encoder, max_tokens: int) -> Surveyed | None:
+    """The rows of the split's second file, if there is one."""
+    if data.split.file is None:
+        return None
+    other = held_out_source(data, data.split.file)
+    survey: Survey | None = None
+    process: Process | None = None
+    for batch in RowSource(other, lenient=True).batches():
+        if process is None or survey is None:
+            columns = columns_of(batch.rows)
+            check_columns(other, columns)
+            process = Process(other, encoder, max_tokens, columns)
+            survey = Survey(process)
+        survey.add(process.render(batch.rows))
+    if survey is None:
+        raise InputError(
+            "data.empty",
+            f"The data file {data.split.file} holds no rows.",
+            "Choose a file with rows in it, or remove data.split.file.",
+        )
+    return survey.finish()
+
+
+def _usable(rows: Surveyed) -> int:
+    return int((rows.states == USABLE).sum())
+
+
+def _statistics(
+    data: Data,
+    rows: Surveyed,
+    decision: Decision,
+    held_out_rows: int,
+    max_tokens: int,
+    rows_per_step: int,
+) -> Statistics:
+    kept = decision.kept & (rows.late == USABLE) & (rows.trained > 0)
+    lengths = rows.tokens[kept]
+    train_rows = int((decision.train & kept).sum())
+    if data.split.file is None:
+        held_out_rows = int((decision.held_out & kept).sum())
+    if data.split.limit is not None:
+        held_out_rows = min(held_out_rows, data.split.limit)
+    cut_off = int((lengths > max_tokens).sum())
+    some = len(lengths) > 0
+    return Statistics(
+        rows=len(rows),
+        kept=int(kept.sum()),
+        train_rows=train_rows,
+        held_out_rows=held_out_rows,
+        tokens=int(np.minimum(lengths, max_tokens).sum()),
+        trained_tokens=int(rows.trained[kept].sum()),
+        shortest=int(lengths.min()) if some else 0,
+        median=int(np.median(lengths)) if some else 0,
+        p95=int(np.percentile(lengths, 95)) if some else 0,
+        longest=int(lengths.max()) if some else 0,
+        histogram=histogram(lengths) if some else (),
+        cut_off_rows=cut_off,
+        cut_off_share=cut_off / len(lengths) if some else 0.0,
+        steps_per_epoch=math.ceil(train_rows / rows_per_step),
+        labels=_label_counts(rows, decision),
+    )
+
+
+def histogram(lengths: np.typing.NDArray[np.int32]) -> tuple[Bin, ...]:
+    """At most 24 bins of one round width, from 0 to the longest."""
+    longest = int(lengths.max())
+    width = next(
+        step * 10**power
+        for power in range(10)
+        for step in (1, 2, 5)
+        if step * 10**power * _BINS > longest
+    )
+    counts = np.bincount(lengths // width)
+    return tuple(
+        Bin(lower=at * width, upper=(at + 1) * width, rows=int(count))
+        for at, count in enumerate(counts)
+    )
+
+
+def _label_counts(rows: Surveyed, decision: Decision) -> tuple[LabelCount, ...]:
+    if not are_labels(rows, decision.kept):
+        return ()
+    counts = np.bincount(rows.labels[decision.kept & (rows.labels >= 0)])
+    order = np.argsort(-counts, kind="stable")[:_MOST_LABELS].tolist()
+    return tuple(
+        LabelCount(label=rows.label_names[at], rows=int(counts[at])) for at in order if counts[at]
+    )
+
+
+def _texts(data: Data, places: Iterable[int]) -> dict[int, str]:
+    """The texts of a few rows, by reading the source again up to the last of them."""
+    wanted = set(places)
+    texts: dict[int, str] = {}
+    if not wanted:
+        return texts
+    last = max(wanted)
+    for batch in RowSource(data, lenient=True).batches():
+        for place in wanted.intersection(range(batch.first, batch.first + len(batch.rows))):
+            row = shown_row(batch.rows[place - batch.first], 200)
+            texts[place] = excerpt(" | ".join(str(value) for value in row.values()))
+        if batch.first + len(batch.rows) > last:
+            break
+    return texts
+
+
+def _broken(source: RowSource) -> list[Finding]:
+    if not source.broken_count:
+        return []
+    skipped = source.source.skip_broken or any(
+        repair.kind == "skip_broken" for repair in getattr(source.source, "repairs", ())
+    )
+    return [
+        Finding(
+            code="broken_lines",
+            level="info" if skipped else "error",
+            title="Lines that cannot be read",
+            advice="They are left out." if skipped else "Correct the lines, or leave them out.",
+            rows=source.broken_count,
+            examples=tuple(
+                FindingRow(row=item.line, text=f"{item.file}, line {item.line}: {item.reason}")
+                for item in source.broken[:20]
+            ),
+            repairs=()
+            if skipped
+            else (RepairOffer(title="Leave these lines out", repair=SkipBroken()),),
+        )
+    ]
+
+
+def _too_few(statistics: Statistics, rows_per_step: int) -> list[Finding]:
+    found: list[Finding] = []
+    if statistics.train_rows < rows_per_step:
+        found.append(
+            Finding(
+                code="too_few_rows",
+                level="error",
+                title="Too few rows for one step",
+                advice=f"{statistics.train_rows} rows remain for training, and one step takes "
+                f"{rows_per_step}. Add rows, lower training.batch_size, or hold out less.",
+                rows=statistics.train_rows,
+            )
+        )
+    if statistics.held_out_rows == 0:
+        found.append(
+            Finding(
+                code="nothing_held_out",
+                level="error",
+                title="No row is held out",
+                advice="The result could not be measured. Add rows, raise data.split.held_out, "
+                "or name a second file in data.split.file.",
+                rows=0,
+            )
+        )
+    return found
+
+
+def file_names(source: RowSource) -> tuple[str, ...]:
+    """The paths of a source's files; the id of a hub data set."""
+    if source.layout.format == "hub":
+        return (source.source.source,)
+    return tuple(str(Path(file.path)) for file in source.layout.files)

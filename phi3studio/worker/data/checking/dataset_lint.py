@@ -1,0 +1,234 @@
+"""Findings that take the whole data set to see: duplicates, contradictions, leaks, labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from phi3studio.domain.dataset import (
+    DropContradictions,
+    DropDuplicates,
+    DropLeaked,
+    DropRareLabels,
+    Finding,
+    FindingRow,
+    Level,
+    MergeLabels,
+    Repair,
+    RepairOffer,
+)
+from phi3studio.domain.recipe import Data
+from phi3studio.worker.data.checking.row_lint import SHOWN
+from phi3studio.worker.data.preparing.decide import (
+    NEARLY_SAME,
+    Decision,
+    Flags,
+    alike,
+    are_labels,
+    contradicting,
+    later_duplicates,
+)
+from phi3studio.worker.data.preparing.near_duplicates import first_of_equal
+from phi3studio.worker.data.preparing.survey import Surveyed
+
+_UNBALANCED = 10
+_MANY_LABELS = 200
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A finding whose examples are known by number only; the texts are read afterwards."""
+
+    finding: Finding
+    places: tuple[int, ...]
+    others: tuple[int | None, ...]
+
+    def with_texts(self, texts: Mapping[int, str]) -> Finding:
+        rows = tuple(
+            FindingRow(row=place, text=texts.get(place, ""), other=other)
+            for place, other in zip(self.places, self.others, strict=True)
+        )
+        return self.finding.model_copy(update={"examples": rows})
+
+
+def whole_findings(
+    data: Data, rows: Surveyed, decision: Decision, label_column: str | None
+) -> list[Pending]:
+    """All findings over the rows that the repairs so far leave."""
+    kept = decision.kept
+    found = [
+        *_contradictions(rows, kept),
+        *_duplicates(rows, kept),
+        *_leaks(data, rows, decision),
+    ]
+    if label_column is not None and are_labels(rows, kept):
+        found += _labels(rows, kept, label_column)
+    return found
+
+
+def _pending(
+    code: str,
+    level: Level,
+    title: str,
+    advice: str,
+    which: Flags,
+    others: Any,
+    *offers: tuple[str, Repair],
+) -> list[Pending]:
+    count = int(which.sum())
+    if not count:
+        return []
+    places = np.flatnonzero(which)[:SHOWN].tolist()
+    finding = Finding(
+        code=code,
+        level=level,
+        title=title,
+        advice=advice,
+        rows=count,
+        repairs=tuple(RepairOffer(title=text, repair=repair) for text, repair in offers),
+    )
+    pointed = [int(others[place]) if others is not None else None for place in places]
+    return [
+        Pending(
+            finding,
+            tuple(places),
+            tuple(None if at == place else at for at, place in zip(pointed, places, strict=True)),
+        )
+    ]
+
+
+def _first_with_equal_prompt(rows: Surveyed, kept: Flags) -> Any:
+    result = np.arange(len(rows))
+    places = np.flatnonzero(kept)
+    result[places] = places[first_of_equal(rows.prompts[places])] if len(places) else places
+    return result
+
+
+def _contradictions(rows: Surveyed, kept: Flags) -> list[Pending]:
+    which = contradicting(rows, kept)
+    return _pending(
+        "contradictions",
+        "warning",
+        "One prompt with different answers",
+        "The model cannot satisfy both and learns neither well.",
+        which,
+        _first_with_equal_prompt(rows, kept) if which.any() else None,
+        ("Keep the most frequent answer", DropContradictions(keep="majority")),
+        ("Leave all of them out", DropContradictions(keep="none")),
+    )
+
+
+def _duplicates(rows: Surveyed, kept: Flags) -> list[Pending]:
+    exact = later_duplicates(rows, kept)
+    near_to = alike(rows, kept, NEARLY_SAME, same_label=True)
+    near = kept & ~exact & (near_to != np.arange(len(rows)))
+    # A row with an equal prompt and another answer is a contradiction, not a near duplicate.
+    prompts = _first_with_equal_prompt(rows, kept)
+    near &= prompts == np.arange(len(rows))
+    return [
+        *_pending(
+            "duplicates",
+            "warning",
+            "Rows that occur more than once",
+            "A repeated row counts as often as it occurs.",
+            exact,
+            prompts,
+            ("Keep the first of each", DropDuplicates()),
+        ),
+        *_pending(
+            "near_duplicates",
+            "info",
+            "Rows that are nearly the same",
+            "They add little; together they outweigh what is said only once. Duplicates never "
+            "fall on both sides of the split.",
+            near,
+            near_to,
+            ("Keep the first of each", DropDuplicates(near=True)),
+        ),
+    ]
+
+
+def _leaks(data: Data, rows: Surveyed, decision: Decision) -> list[Pending]:
+    if any(isinstance(repair, DropLeaked) for repair in data.repairs):
+        return []
+    return _pending(
+        "leaked",
+        "warning",
+        "Training rows that are also held out",
+        "A model that has seen the answers looks better than it is, so these rows are left out "
+        "of training in any case.",
+        decision.leaked,
+        None,
+        ("Agree: leave them out of training", DropLeaked()),
+    )
+
+
+def _labels(rows: Surveyed, kept: Flags, column: str) -> list[Pending]:
+    labels = np.where(kept, rows.labels, -1)
+    counts = np.bincount(labels[labels >= 0], minlength=len(rows.label_names))
+    names = rows.label_names
+    used = [place for place in np.flatnonzero(counts).tolist() if names[place].strip()]
+    merged = _spellings({names[place]: int(counts[place]) for place in used})
+    variants = np.isin(labels, [place for place in used if names[place] in merged])
+    found = _pending(
+        "label_variants",
+        "warning",
+        "Spelling variants of labels: "
+        + ", ".join(f"“{old}” → “{new}”" for old, new in list(merged.items())[:6]),
+        "To the model each spelling is an answer of its own.",
+        variants,
+        None,
+        ("Use one spelling", MergeLabels(column=column, labels=merged)),
+    )
+    once = [place for place in used if counts[place] == 1 and names[place] not in merged]
+    found += _pending(
+        "rare_labels",
+        "warning",
+        "Labels that occur only once",
+        "Nothing can be learned from a single example, and it cannot be both trained and measured.",
+        np.isin(labels, once),
+        None,
+        ("Leave these rows out", DropRareLabels(fewer_than=2)),
+    )
+    if len(used) == 1:
+        found += _pending(
+            "one_label",
+            "warning",
+            f"Every row has the label “{names[used[0]]}”",
+            "The model would learn to give this answer to everything.",
+            labels == used[0],
+            None,
+        )
+    elif 1 < len(used) <= _MANY_LABELS:
+        most, least = max(used, key=counts.__getitem__), min(used, key=counts.__getitem__)
+        if counts[most] >= _UNBALANCED * counts[least]:
+            found += _pending(
+                "unbalanced_labels",
+                "info",
+                f"Unbalanced labels: “{names[most]}” {counts[most]} times, "
+                f"“{names[least]}” {counts[least]} times",
+                "The model will lean towards the frequent labels; add rows of the others.",
+                labels == least,
+                None,
+            )
+    return found
+
+
+def _spellings(counts: Mapping[str, int]) -> dict[str, str]:
+    """Spelling → the most frequent spelling of the same label, where they differ."""
+    groups: dict[str, list[str]] = {}
+    for name in counts:
+        groups.setdefault(re.sub(r"[\s._-]+", " ", name.casefold()).strip(" .!\"'"), []).append(
+            name
+        )
+    merged: dict[str, str] = {}
+    for key, names in groups.items():
+        if len(names) > 1 and key:
+            # Among equally frequent ones the tidiest: no outer space, then the first.
+            best = max(names, key=lambda name: (counts[name], name == name.strip()))
+            merged |= {name: best.strip() for name in names if name != best.strip()}
+    return merged

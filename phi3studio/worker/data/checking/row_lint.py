@@ -1,0 +1,267 @@
+"""Findings in single rows, collected while the rows stream by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from phi3studio.domain.dataset import (
+    SECRET_KINDS,
+    DropCutOff,
+    DropEmpty,
+    DropSecrets,
+    Finding,
+    FindingRow,
+    FixMojibake,
+    Level,
+    Redact,
+    RemoveTags,
+    Repair,
+    RepairOffer,
+    SecretKind,
+    Shorten,
+    SkipBroken,
+    StripControl,
+    Trim,
+)
+from phi3studio.domain.template import is_blank
+from phi3studio.worker.data.checking.short_text import excerpt, shown_row
+from phi3studio.worker.data.preparing import personal_data, text_defects
+from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
+
+SHOWN = 20
+
+
+@dataclass
+class Tally:
+    """How many rows, and the first of them."""
+
+    rows: int = 0
+    examples: list[FindingRow] = field(default_factory=list)
+
+    def add(self, row: int, text: str) -> None:
+        self.rows += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(FindingRow(row=row, text=excerpt(text)))
+
+
+class RowLint:
+    """Looks at every row's texts. Whole columns are searched at once (RE2, without the
+    interpreter's lock); only what could be a finding is looked at singly."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        tags = text_defects.tag_pattern(text_defects.tags_of(process.encoder.special_tokens))
+        self._tag = re.compile(tags)
+        self._searches: list[tuple[str, str, Callable[[str], bool]]] = [
+            ("control_characters", text_defects.CONTROL_CANDIDATES, lambda text: True),
+            ("mojibake", text_defects.MOJIBAKE_CANDIDATES, text_defects.is_mojibake),
+            ("lost_characters", text_defects.LOST, lambda text: True),
+            ("template_tags", tags, lambda text: True),
+        ]
+        self._tallies: dict[str, Tally] = {}
+        self._secret_kinds: set[SecretKind] = set()
+        self.unusable: dict[str, Tally] = {}
+        self.advice: dict[str, str] = {}
+
+    def tally(self, code: str) -> Tally:
+        """What was found of one kind so far."""
+        return self._tallies.setdefault(code, Tally())
+
+    def add(self, first: int, rows: Sequence[Passed]) -> None:
+        """Look at the next rows, rendered; *first* is the first one's number."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        process = self._process
+        texts: list[str] = []
+        places: list[int] = []
+        required = process.data.template.required if process.data.template else ()
+        for at, passed in enumerate(rows):
+            if passed.error is not None:
+                self._error(first + at, passed)
+                continue
+            if passed.rendered is None:
+                continue
+            if not passed.rendered.completion.strip() or any(
+                is_blank(passed.row, column) for column in required
+            ):
+                self.tally("empty_values").add(first + at, _raw(passed))
+            places.append(first + at)
+            text = process.all_text(passed)
+            texts.append(text)
+        column = pa.array([_valid(text) for text in texts], pa.large_string())
+        for code, pattern, confirmed in self._searches:
+            for at in pc.indices_nonzero(pc.match_substring_regex(column, pattern)).to_pylist():
+                if confirmed(texts[at]):
+                    self.tally(code).add(places[at], self._around(code, texts[at]))
+        hits = pc.indices_nonzero(pc.match_substring_regex(column, personal_data.CANDIDATES))
+        for at in hits.to_pylist():
+            found = list(personal_data.find(texts[at]))
+            if found:
+                self._secret_kinds |= {kind for kind, _, _ in found}
+                kinds = ", ".join(sorted({kind for kind, _, _ in found}))
+                # The finding must not spread what it warns of.
+                self.tally("secrets").add(places[at], f"{kinds}: {personal_data.redact(texts[at])}")
+        padded = pc.match_substring_regex(column, r"(?m)^\s|\s$")
+        if process.label_column is None:
+            padded = pc.match_substring_regex(column, r"^\s|\s$")
+        for at in pc.indices_nonzero(padded).to_pylist():
+            if self._is_padded(rows[places[at] - first]):
+                self.tally("white_space").add(places[at], repr(texts[at][:120]))
+
+    def add_tokens(self, first: int, rows: Sequence[Passed], measured: Sequence[Measured]) -> None:
+        """Look at the lengths of the next rows."""
+        longest = self._process.max_tokens
+        for at, measure in enumerate(measured):
+            if measure.tokens > longest and measure.dropped is None:
+                tally = self.tally("cut_off")
+                if len(tally.examples) < SHOWN:
+                    text = excerpt(self._process.all_text(rows[at]), 140)
+                    tally.add(first + at, f"{measure.tokens} tokens: {text}")
+                else:
+                    tally.rows += 1
+
+    def _error(self, row: int, passed: Passed) -> None:
+        assert passed.error is not None
+        code = passed.error.code
+        if code in ("data.empty_value", "data.no_assistant_turn"):
+            self.tally("empty_values").add(row, _raw(passed))
+            self.tally("missing_values").rows += 1
+            return
+        self.unusable.setdefault(code, Tally()).add(row, f"{passed.error.message} {_raw(passed)}")
+        self.advice.setdefault(code, passed.error.hint)
+
+    def _is_padded(self, passed: Passed) -> bool:
+        columns = self._process.text_columns
+        values = (self._process.text_of(passed, column) for column in columns)
+        return any(value != value.strip() for value in values)
+
+    def _around(self, code: str, text: str) -> str:
+        if code == "template_tags":
+            match = self._tag.search(text)
+            if match is not None:
+                return text[max(0, match.start() - 60) : match.end() + 60]
+        if code == "control_characters":
+            return ascii(text[:120]) if text[:120].isascii() else repr(text[:120])
+        return text
+
+    def findings(self) -> list[Finding]:
+        """What was found, in the order of its weight."""
+        found: list[Finding] = []
+
+        def say(code: str, level: Level, title: str, advice: str, *offers: RepairOffer) -> None:
+            tally = self._tallies.get(code)
+            if tally is not None and tally.rows:
+                found.append(
+                    Finding(
+                        code=code,
+                        level=level,
+                        title=title,
+                        advice=advice,
+                        rows=tally.rows,
+                        examples=tuple(tally.examples),
+                        repairs=offers,
+                    )
+                )
+
+        for code, tally in self.unusable.items():
+            found.append(
+                Finding(
+                    code=f"unusable:{code}",
+                    level="error",
+                    title="Rows that cannot be used",
+                    advice=self.advice[code],
+                    rows=tally.rows,
+                    examples=tuple(tally.examples),
+                    repairs=(_offer("Leave these rows out", SkipBroken()),)
+                    if code.startswith("data.")
+                    else (),
+                )
+            )
+        kinds = tuple(kind for kind in SECRET_KINDS if kind in self._secret_kinds)
+        say(
+            "empty_values",
+            "error" if self.tally("missing_values").rows else "warning",
+            "Empty or missing values",
+            "A row needs a value in every column that the template names; an empty answer "
+            "teaches the model to say nothing.",
+            _offer("Leave these rows out", DropEmpty()),
+        )
+        say(
+            "cut_off",
+            "warning",
+            f"Rows longer than {self._process.max_tokens} tokens",
+            "What is cut off is not learned, often including the stop token. A larger "
+            "training.sequence_length keeps it, at the price of memory and time.",
+            _offer("Shorten the input at a sentence", Shorten()),
+            _offer("Leave these rows out", DropCutOff()),
+        )
+        say(
+            "secrets",
+            "warning",
+            "Keys or personal data",
+            "A model can repeat what it was trained on word for word.",
+            *(
+                (
+                    _offer("Replace them by placeholders", Redact(what=kinds)),
+                    _offer("Leave these rows out", DropSecrets(what=kinds)),
+                )
+                if kinds
+                else ()
+            ),
+        )
+        say(
+            "template_tags",
+            "warning",
+            "Template tags inside the data",
+            "The model takes such a tag for the end of a turn, wherever it stands.",
+            _offer("Remove the tags", RemoveTags()),
+        )
+        say(
+            "mojibake",
+            "warning",
+            "Wrongly decoded text",
+            "The text went through a wrong encoding somewhere; the model would learn to write so.",
+            _offer("Undo it", FixMojibake()),
+        )
+        say(
+            "lost_characters",
+            "warning",
+            "Characters that were lost when the text was decoded",
+            "They stand as � in the text and cannot be brought back. If the whole file is so, "
+            "name its encoding in data.encoding.",
+        )
+        say(
+            "control_characters",
+            "warning",
+            "Stray control or invisible characters",
+            "They cost tokens and teach nothing.",
+            _offer("Remove them", StripControl()),
+        )
+        say(
+            "white_space",
+            "info",
+            "White space around values",
+            "It becomes part of what is learned.",
+            _offer("Trim", Trim()),
+        )
+        return found
+
+
+def _offer(title: str, repair: Repair) -> RepairOffer:
+    return RepairOffer(title=title, repair=repair)
+
+
+def _raw(passed: Passed) -> str:
+    return str(shown_row({name: passed.row[name] for name in list(passed.row)[:8]}, 80))
+
+
+def _valid(text: str) -> str:
+    """Arrow holds UTF-8 only; JSON allows half a surrogate pair."""
+    try:
+        text.encode()
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,107 @@
+"""A first look at a source: what it is, its first rows, and the shapes that fit."""
+
+from __future__ import annotations
+
+from phi3studio.domain.dataset import Source, SourceReport
+from phi3studio.domain.errors import InputError
+from phi3studio.worker.data.checking.check_data import file_names
+from phi3studio.worker.data.checking.short_text import shown_row
+from phi3studio.worker.data.inspecting.shapes import describe_columns, propose
+from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
+from phi3studio.worker.data.reading.source_rows import RowSource
+
+_LOOKED_AT = 200
+_ENOUGH_BYTES = 8 * 1024 * 1024
+_MOST_BYTES = 64 * 1024 * 1024
+_MANY_COLUMNS = 200
+
+
+def describe(source: Source, first_rows: int = 50) -> SourceReport:
+    """Look at the first rows; broken lines among them are reported, not raised."""
+    reader = RowSource(source, lenient=True)
+    layout = reader.layout
+    rows, total, exact = _beginning(reader)
+    if not rows:
+        raise _nothing(source, reader)
+    columns = describe_columns(rows)
+    shapes = propose(rows, columns)
+    return SourceReport(
+        files=file_names(reader),
+        format=layout.format,
+        compression=layout.compression,
+        encoding=None if layout.format in ("parquet", "arrow", "hub") else layout.encoding.name,
+        encoding_sure=layout.encoding.sure,
+        delimiter=layout.dialect.delimiter if layout.dialect else None,
+        quote=layout.dialect.quote if layout.dialect else None,
+        header=layout.dialect.header if layout.dialect else None,
+        text_rows=layout.text_rows,
+        bytes=layout.bytes,
+        rows=total,
+        rows_exact=exact,
+        columns=columns,
+        first=tuple(shown_row(row) for row in rows[:first_rows]),
+        shapes=shapes,
+        broken=tuple(reader.broken[:20]),
+        notes=tuple(_notes(reader, rows, bool(shapes))),
+    )
+
+
+def _beginning(reader: RowSource) -> tuple[list[Row], int, bool]:
+    """The first rows, how many there are in all, and whether that is exact.
+
+    Files are read in chunks of a megabyte, so the estimate is taken where a new chunk begins:
+    there the rows so far are about those of the chunks before.
+    """
+    rows: list[Row] = []
+    count, done, held, per_byte = 0, 0, 0, 0.0
+    known = reader.known_rows()
+    for batch in reader.batches(batch_rows=50):
+        if done and batch.done > done:
+            per_byte = count / done
+        count, done = count + len(batch.rows), batch.done
+        rows += batch.rows[: _LOOKED_AT - len(rows)]
+        held += batch.size
+        enough = done >= _ENOUGH_BYTES or batch.total == 0 or known is not None
+        if (len(rows) >= _LOOKED_AT and enough) or held >= _MOST_BYTES:
+            total = known if known is not None else round(max(count, per_byte * batch.total))
+            return rows, total, known is not None
+    return rows, count, True
+
+
+def _nothing(source: Source, reader: RowSource) -> InputError:
+    if reader.broken:
+        first = reader.broken[0]
+        return InputError(
+            "data.nothing_readable",
+            f"No line of {source.source} can be read; line {first.line}: {first.reason}.",
+            "Check the file's format; it can be set in data.format.",
+        )
+    return InputError(
+        "data.empty",
+        f"The data file {source.source} holds no rows.",
+        "Choose a file with rows in it.",
+    )
+
+
+def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:
+    notes: list[str] = []
+    layout = reader.layout
+    if not layout.encoding.sure:
+        notes.append(
+            f"The text encoding looks like {layout.encoding.name}; check a few accented letters "
+            "and correct data.encoding if they are wrong."
+        )
+    if layout.dialect is not None and not layout.dialect.header:
+        notes.append("The first line is taken for data, so the columns are numbered.")
+    count = len(columns_of(rows))
+    if count > _MANY_COLUMNS:
+        notes.append(f"Only the first {_MANY_COLUMNS} of {count} columns are shown.")
+    if reader.broken:
+        first = reader.broken[0]
+        notes.append(
+            f"Some lines cannot be read, the first is line {first.line} of {first.file}: "
+            f"{first.reason}."
+        )
+    if not shaped:
+        notes.append("No shape fits by itself: choose the columns in a template.")
+    return notes

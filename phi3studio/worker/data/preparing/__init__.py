@@ -1,0 +1,1 @@
+"""From rows to the tokens that are trained: repaired, rendered, masked, split."""

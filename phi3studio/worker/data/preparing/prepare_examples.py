@@ -1,0 +1,343 @@
+"""Everything between a recipe's data section and the examples that a run trains on.
+
+The source is read twice. First every row is repaired and rendered, and a few numbers of it are
+kept; from these is decided what is left out and what is held out. Then the rows that remain are
+tokenised and written. So memory does not grow with the rows, but for those numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phi3studio.app.files import write_json
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Data, Recipe
+from phi3studio.worker.data.preparing.decide import (
+    Decision,
+    are_labels,
+    decide,
+    held_out_source,
+)
+from phi3studio.worker.data.preparing.garbage import rare_collections
+from phi3studio.worker.data.preparing.render import check_columns
+from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
+from phi3studio.worker.data.preparing.snapshot import SnapshotWriter, file_sha256
+from phi3studio.worker.data.preparing.survey import Survey, Surveyed
+from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer, example_of
+from phi3studio.worker.data.reading.source_rows import Batch, RowSource
+
+MANIFEST = "manifest.json"
+ProgressFn = Callable[[int, int], None]
+_FIRST_PASS = 0.3
+_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The final examples of a run: two Parquet files and the facts about them.
+
+    ``left_out_rows`` counts broken lines and rows of which nothing could be learned; ``dropped``
+    counts what repairs left out, by their kind, and training rows that leaked (``leaked``).
+    """
+
+    train: Path
+    held_out: Path
+    train_rows: int
+    held_out_rows: int
+    tokens: int
+    learned_tokens: int
+    longest: int
+    cut_off_rows: int
+    left_out_rows: int
+    labels: tuple[str, ...]
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Totals:
+    tokens: int = 0
+    learned: int = 0
+    longest: int = 0
+    cut_off: int = 0
+    left_out: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def prepare(
+    recipe: Recipe, tokenizer: Tokenizer, folder: Path, on_progress: ProgressFn
+) -> Prepared:
+    """Read, repair, render, split and tokenise the recipe's data; keep the result in *folder*.
+
+    The files are named by the SHA-256 of their content, so a changed source can never reuse an
+    old training. *on_progress* hears (rows done, rows in all), where the latter is an estimate
+    at first; it may raise to stop. Raises :class:`InputError` for data that cannot be trained.
+    """
+    with rare_collections():
+        return _prepare(recipe, Encoder(tokenizer), folder, on_progress)
+
+
+def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: ProgressFn) -> Prepared:
+    data, longest = recipe.rows, recipe.training.sequence_length
+    main = _Reading(data, encoder, longest)
+    second = _second_file(data, encoder, longest)
+    surveyed = main.survey(lambda share, rows: on_progress(*_at(_FIRST_PASS * share, rows)))
+    evaluation = second.survey(lambda _share, _rows: None) if second else None
+    decision = decide(data, surveyed, evaluation)
+    rows = len(surveyed)
+    folder.mkdir(parents=True, exist_ok=True)
+    totals = _Totals(dropped=dict(decision.dropped))
+    with SnapshotWriter(folder, "train") as train, SnapshotWriter(folder, "held-out") as held_out:
+        limit = data.split.limit or rows + (len(evaluation) if evaluation is not None else 0)
+        for batch, passed in main.again(decision):
+            _write(batch, passed, decision, train, held_out, limit, longest, totals)
+            share = _FIRST_PASS + (1 - _FIRST_PASS) * (batch.first + len(batch.rows)) / rows
+            on_progress(*_at(share, rows))
+        if second is not None and evaluation is not None:
+            all_held = _all_held_out(data, evaluation)
+            for batch, passed in second.again(all_held):
+                _write(batch, passed, all_held, train, held_out, limit, longest, totals)
+        _enough(recipe, train.rows, held_out.rows)
+    on_progress(rows, rows)
+    assert train.path is not None and held_out.path is not None  # noqa: PT018
+    prepared = Prepared(
+        train=train.path,
+        held_out=held_out.path,
+        train_rows=train.rows,
+        held_out_rows=held_out.rows,
+        tokens=totals.tokens,
+        learned_tokens=totals.learned,
+        longest=totals.longest,
+        cut_off_rows=totals.cut_off,
+        left_out_rows=totals.left_out + main.source.broken_count,
+        labels=_labels(surveyed, decision),
+        dropped={reason: count for reason, count in totals.dropped.items() if count},
+    )
+    write_json(folder / MANIFEST, _manifest(recipe, encoder, prepared, main, second, rows))
+    return prepared
+
+
+def load_prepared(folder: Path) -> Prepared | None:
+    """What :func:`prepare` left in *folder*; ``None`` if it is absent or does not match."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        train, held_out = folder / manifest["train"], folder / manifest["held_out"]
+        if (
+            file_sha256(train) != manifest["train_sha256"]
+            or file_sha256(held_out) != manifest["held_out_sha256"]
+        ):
+            return None
+        facts = {
+            item.name: manifest[item.name]
+            for item in fields(Prepared)
+            if item.name in manifest or item.default_factory is MISSING
+        }
+        return Prepared(
+            **facts | {"train": train, "held_out": held_out, "labels": tuple(manifest["labels"])}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class _Reading:
+    """One source, read once to survey it and again to tokenise it."""
+
+    def __init__(self, data: Data, encoder: Encoder, max_tokens: int) -> None:
+        self.data = data
+        self.source = RowSource(data)
+        self._encoder = encoder
+        self._max_tokens = max_tokens
+        self._process: Process | None = None
+        self.digest = ""
+
+    def survey(self, on_share: Callable[[float, int], None]) -> Surveyed:
+        survey: Survey | None = None
+        for batch in self.source.batches(hashed=True):
+            if self._process is None or survey is None:
+                columns = columns_of(batch.rows)
+                check_columns(self.data, columns)
+                self._process = Process(self.data, self._encoder, self._max_tokens, columns)
+                survey = Survey(self._process)
+            passed = self._process.render(batch.rows)
+            for at, item in enumerate(passed):
+                if item.error is not None:
+                    raise self._named(item.error, batch.first + at)
+            survey.add(passed)
+            share = batch.done / batch.total if batch.total else 0.5
+            on_share(share, round(survey.rows / share) if share else survey.rows)
+        if survey is None:
+            raise InputError(
+                "data.empty",
+                f"The data file {self.data.source} holds no rows.",
+                "Choose a file with rows in it.",
+            )
+        surveyed = survey.finish()
+        self.digest = _digest(self.source) or _content_digest(surveyed)
+        return surveyed
+
+    def again(self, decision: Decision) -> Iterator[tuple[Batch, list[Passed]]]:
+        """Batches with their kept rows tokenised; the others are passed over unrendered."""
+        process = self._process
+        assert process is not None
+        waiting: deque[tuple[Batch, Future[list[Passed]]]] = deque()
+        # The batch before is written while the next is tokenised.
+        with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
+            for batch in self.source.batches(hashed=True):
+                flags = decision.kept[batch.first : batch.first + len(batch.rows)]
+                if len(flags) < len(batch.rows):
+                    raise _changed(self.data)
+                rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
+                waiting.append((batch, pool.submit(process.encode, process.render(rows))))
+                while len(waiting) > _AHEAD:
+                    before, future = waiting.popleft()
+                    yield before, future.result()
+            for before, future in waiting:
+                yield before, future.result()
+        if _digest(self.source) not in ("", self.digest):
+            raise _changed(self.data)
+
+    def _named(self, exc: InputError, row: int) -> InputError:
+        name = Path(self.data.source).name
+        return InputError(exc.code, f"{name}, row {row + 1}: {exc.message}", exc.hint)
+
+
+def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
+    if data.split.file is None:
+        return None
+    return _Reading(held_out_source(data, data.split.file), encoder, longest)
+
+
+def _all_held_out(data: Data, rows: Surveyed) -> Decision:
+    """The second file's rows are held out, all that the row-wise repairs leave."""
+    usable = rows.states == 0
+    nothing = np.zeros(len(rows), np.bool_)
+    return Decision(nothing, usable, nothing)
+
+
+def _write(
+    batch: Batch,
+    passed: list[Passed],
+    decision: Decision,
+    train: SnapshotWriter,
+    held_out: SnapshotWriter,
+    limit: int,
+    longest: int,
+    totals: _Totals,
+) -> None:
+    kept = decision.kept[batch.first : batch.first + len(batch.rows)]
+    places = (np.flatnonzero(kept) + batch.first).tolist()
+    sides: tuple[tuple[list[int], list[Any]], ...] = (([], []), ([], []))
+    for place, item in zip(places, passed, strict=True):
+        if item.dropped is not None:
+            totals.dropped[item.dropped] = totals.dropped.get(item.dropped, 0) + 1
+            continue
+        assert item.rendered is not None and item.encoded is not None  # noqa: PT018
+        example = example_of(item.rendered, item.encoded, longest)
+        learned = example.learned
+        if not learned:
+            totals.left_out += 1
+            continue
+        held = bool(decision.held_out[place])
+        if held and held_out.rows + len(sides[1][0]) >= limit:
+            continue
+        sides[held][0].append(place)
+        sides[held][1].append(example)
+        totals.tokens += len(example.input_ids)
+        totals.learned += learned
+        totals.longest = max(totals.longest, len(example.input_ids) + example.cut_off)
+        totals.cut_off += example.cut_off > 0
+    train.add(*sides[0])
+    held_out.add(*sides[1])
+
+
+def _at(share: float, rows: int) -> tuple[int, int]:
+    return min(rows, int(share * rows)), rows
+
+
+def _enough(recipe: Recipe, train: int, held_out: int) -> None:
+    needed = recipe.training.batch_size
+    if train < needed:
+        raise InputError(
+            "data.too_few_rows",
+            f"{train} rows are left for training, fewer than one batch of {needed}.",
+            "Add rows, lower training.batch_size, or lower data.split.held_out.",
+        )
+    if not held_out:
+        raise InputError(
+            "data.nothing_held_out",
+            "No row is held out, so the result could not be measured.",
+            "Add rows, raise data.split.held_out, or name a second file in data.split.file.",
+        )
+
+
+def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
+    if not are_labels(rows, decision.kept):
+        return ()
+    used = np.unique(rows.labels[decision.kept & (rows.labels >= 0)])
+    return tuple(sorted(rows.label_names[place] for place in used.tolist()))
+
+
+def _changed(data: Data) -> InputError:
+    return InputError(
+        "data.changed",
+        f"{data.source} was changed while it was read.",
+        "Wait until nothing writes to the file, then start again.",
+    )
+
+
+def _digest(source: RowSource) -> str:
+    """One digest for all files of a source, in their order; the file's own if there is one.
+    Empty for a source that is not in files."""
+    digests = list(source.sha256.values())
+    if len(digests) <= 1:
+        return "".join(digests)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _content_digest(rows: Surveyed) -> str:
+    """A digest of what the rows say, where there are no files to take one of."""
+    return hashlib.sha256(rows.prompts.tobytes() + rows.answers.tobytes()).hexdigest()
+
+
+def _manifest(
+    recipe: Recipe,
+    encoder: Encoder,
+    prepared: Prepared,
+    main: _Reading,
+    second: _Reading | None,
+    rows: int,
+) -> dict[str, Any]:
+    data = recipe.rows
+    manifest: dict[str, Any] = {
+        "version": 1,
+        "source": {
+            "path": data.source,
+            "sha256": main.digest,
+            "rows": rows,
+            "files": main.source.sha256,
+            "broken_lines": main.source.broken_count,
+        },
+        "stop": {"text": encoder.stop.text, "id": encoder.stop.id},
+        "repairs": [repair.model_dump(mode="json") for repair in data.repairs],
+        "template": data.template.model_dump() if data.template else None,
+        "messages": data.messages,
+        "sequence_length": recipe.training.sequence_length,
+        **{
+            item.name: (value.name if isinstance(value, Path) else value)
+            for item in fields(prepared)
+            for value in [getattr(prepared, item.name)]
+        },
+        "train_sha256": file_sha256(prepared.train),
+        "held_out_sha256": file_sha256(prepared.held_out),
+    }
+    if second is not None:
+        manifest["evaluation"] = {"path": second.data.source, "sha256": second.digest}
+    return manifest

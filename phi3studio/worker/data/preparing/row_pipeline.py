@@ -1,0 +1,229 @@
+"""The way of every row, in preview, check and training: repaired, rendered, tokenised."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Data
+from phi3studio.domain.template import lookup, parse_template
+from phi3studio.worker.data.preparing import text_defects
+from phi3studio.worker.data.preparing.render import Renderer, conversation, parsed_messages
+from phi3studio.worker.data.preparing.repair import RowRepairs, map_texts, texts_of
+from phi3studio.worker.data.preparing.tokenise import (
+    Encoded,
+    Encoder,
+    Measure,
+    Rendered,
+    Tokenizer,
+)
+
+Row = dict[str, Any]
+_SHORTEN_ROUNDS = 12
+# Faults of the template or the model, or ones that have a repair of their own.
+_NOT_SKIPPED = frozenset(
+    {"data.missing_column", "data.empty_value", "data.no_assistant_turn", "model.chat_template"}
+)
+
+
+@dataclass(slots=True)
+class Passed:
+    """A row after its way. ``dropped`` names the repair that leaves it out, ``error`` says why
+    it cannot be used; otherwise ``rendered`` is set, and ``encoded`` once it was tokenised."""
+
+    row: Row
+    rendered: Rendered | None = None
+    encoded: Encoded | None = None
+    dropped: str | None = None
+    error: InputError | None = None
+
+
+class Measured(NamedTuple):
+    """Lengths of a row in tokens, 0 where it was not rendered; ``dropped`` as of
+    :class:`Passed`."""
+
+    tokens: int
+    trained: int
+    dropped: str | None
+
+
+_NOT_MEASURED = Measured(0, 0, None)
+
+
+class Process:
+    """What one data section does with rows, for one tokenizer and sequence length.
+
+    *known* are the columns that the data has. Thread-safe.
+    """
+
+    def __init__(
+        self, data: Data, tokenizer: Tokenizer | Encoder, max_tokens: int, known: Collection[str]
+    ) -> None:
+        self.data = data
+        self.encoder = tokenizer if isinstance(tokenizer, Encoder) else Encoder(tokenizer)
+        self.max_tokens = max_tokens
+        kinds = {repair.kind for repair in data.repairs}
+        self._skip_broken = data.skip_broken or "skip_broken" in kinds
+        self._shorten = "shorten" in kinds
+        self._drop_cut_off = "drop_cut_off" in kinds
+        self._repairs = RowRepairs(data, self.encoder.special_tokens)
+        self._renderer = Renderer(data, self.encoder.tokenizer, self.encoder.stop, known)
+        prompt: tuple[str, ...] = ()
+        if data.template is not None:
+            prompt = parse_template(data.template.prompt, "prompt").columns
+            self.text_columns = data.template.columns
+            self.input_columns = prompt or self.text_columns
+        else:
+            self.text_columns = self.input_columns = ()
+        self.has_prompt = data.messages is not None or bool(prompt)
+        self.label_column = data.template.label_column if data.template else None
+
+    def render(self, rows: Sequence[Row]) -> list[Passed]:
+        """Repair and render; nothing is tokenised yet."""
+        return [self._render(row) for row in rows]
+
+    def _render(self, row: Row) -> Passed:
+        if self.data.messages is not None and isinstance(row.get(self.data.messages), str):
+            row = {**row, self.data.messages: parsed_messages(row[self.data.messages])}
+        repaired, dropped = self._repairs.apply(row)
+        passed = Passed(repaired, dropped=dropped)
+        if dropped is None:
+            try:
+                passed.rendered = self._renderer.render(repaired)
+            except InputError as exc:
+                if self._skip_broken and exc.code not in _NOT_SKIPPED:
+                    passed.dropped = "skip_broken"
+                else:
+                    passed.error = exc
+        return passed
+
+    def encode(self, rows: Sequence[Passed], *, spans: bool = False) -> list[Passed]:
+        """Tokenise what was rendered, and shorten or leave out what is too long, if asked.
+
+        *rows* themselves are not changed: another thread may be reading them.
+        """
+        rendered = [passed.rendered for passed in rows if passed.rendered is not None]
+        encodings = iter(self.encoder.encode(rendered, spans=spans))
+        result: list[Passed] = []
+        for passed in rows:
+            if passed.rendered is not None:
+                encoded = next(encodings)
+                passed = Passed(passed.row, passed.rendered, encoded)
+                if len(encoded.ids) > self.max_tokens:
+                    passed = self._too_long(passed, spans)
+            result.append(passed)
+        return result
+
+    def measure(self, rows: Sequence[Passed]) -> list[Measured]:
+        """The lengths and fates that :meth:`encode` would give."""
+        rendered = [passed.rendered for passed in rows if passed.rendered is not None]
+        measures = iter(self.encoder.measure(rendered, self.max_tokens))
+        result: list[Measured] = []
+        for passed in rows:
+            if passed.rendered is None:
+                result.append(_NOT_MEASURED)
+                continue
+            measure = next(measures)
+            dropped = None
+            if measure.tokens > self.max_tokens and (self._shorten or self._drop_cut_off):
+                again = self.encode([passed])[0]
+                dropped = again.dropped
+                assert again.encoded is not None
+                trained = again.encoded.trained[: self.max_tokens].count(True)
+                measure = Measure(len(again.encoded.ids), trained)
+            result.append(Measured(measure.tokens, measure.trained, dropped))
+        return result
+
+    def _too_long(self, passed: Passed, spans: bool) -> Passed:
+        if self._shorten:
+            return self._shortened(passed, spans)
+        if self._drop_cut_off:
+            passed.dropped = "drop_cut_off"
+        return passed
+
+    def _shortened(self, passed: Passed, spans: bool) -> Passed:
+        """Cut the longest value that is not learned, at a sentence, until the row fits."""
+        target = self._longest(passed.row)
+        length = len(target)
+        tried = passed
+        for _ in range(_SHORTEN_ROUNDS):
+            assert tried.encoded is not None
+            over = len(tried.encoded.ids) - self.max_tokens
+            if over <= 0:
+                return tried
+            per_token = max(1.0, len(target) / max(1, len(tried.encoded.ids)))
+            text = text_defects.shorten(target, max(0, length - math.ceil(over * per_token)))
+            if not text.strip():
+                break
+            length = len(text)
+            row = self._replace(passed.row, target, text)
+            try:
+                rendered = self._renderer.render(row)
+            except InputError:
+                break
+            tried = Passed(row, rendered, self.encoder.encode([rendered], spans=spans)[0])
+        return replace(passed, dropped="shorten")
+
+    def _longest(self, row: Row) -> str:
+        if self.data.messages is None:
+            texts = texts_of(row, self.input_columns, None)
+        else:
+            texts = [
+                str(turn["content"])
+                for turn in conversation(row, self.data.messages)
+                if turn["role"] != "assistant"
+            ]
+        return max(texts, key=len, default="")
+
+    def _replace(self, row: Row, old: str, new: str) -> Row:
+        columns = self.input_columns
+        return map_texts(
+            row, columns, self.data.messages, lambda text: new if text == old else text
+        )
+
+    def input_text(self, passed: Passed) -> str:
+        """What the row asks, without the template's own words: two rows with nearly the same
+        input teach nearly the same."""
+        if self.data.messages is None:
+            return "\n".join(str(_value(passed.row, column)) for column in self.input_columns)
+        return "\n".join(
+            str(turn["content"])
+            for turn in conversation(passed.row, self.data.messages)
+            if turn["role"] not in ("assistant", "system")
+        )
+
+    def all_text(self, passed: Passed) -> str:
+        """All texts of the row that reach the model, for searching."""
+        return "\n".join(texts_of(passed.row, self.text_columns, self.data.messages))
+
+    def text_of(self, passed: Passed, column: str) -> str:
+        """The text of any column; empty where there is no value."""
+        return str(_value(passed.row, column))
+
+    def label(self, passed: Passed) -> str | None:
+        """The row's label, where the completion is one column."""
+        if self.label_column is None or passed.rendered is None:
+            return None
+        return passed.rendered.completion
+
+
+def _value(row: Row, column: str) -> Any:
+    found = row.get(column)
+    if found is not None:
+        return found
+    try:
+        value = lookup(row, column)
+    except KeyError:
+        return ""
+    return "" if value is None else value
+
+
+def columns_of(rows: Sequence[Row]) -> list[str]:
+    """Every column that some row has, in the order of appearance."""
+    seen: dict[str, None] = {}
+    for row in rows:
+        seen.update(dict.fromkeys(row))
+    return list(seen)

@@ -1,0 +1,1 @@
+"""From files to rows: formats, encodings, CSV dialects, archives."""

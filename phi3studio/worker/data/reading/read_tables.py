@@ -1,0 +1,222 @@
+"""Rows of Parquet and Arrow files and of data sets of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from phi3studio.app.download_log import DownloadLog, Outcome
+from phi3studio.app.paths import user_home
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import InputError
+from phi3studio.worker.data.reading.encoding import LINE_BYTES
+from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
+from phi3studio.worker.import_lock import datasets_library
+
+Row = dict[str, Any]
+SizedRows = tuple[list[Row], int]
+"""Rows, and about how many bytes their texts have."""
+_BOMB_BYTES = 256 * CHUNK
+_BOMB_RATIO = 1000
+
+
+def table_batches(
+    file: DataFile, kind: str, batch_rows: int, batch_bytes: int
+) -> Iterator[SizedRows]:
+    """Rows in batches of at most *batch_rows* and about *batch_bytes*."""
+    import pyarrow as pa
+
+    batches = _parquet(file, batch_rows) if kind == "parquet" else _arrow(file)
+    try:
+        for batch in batches:
+            yield from _slices(file, batch, batch_rows, batch_bytes)
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError, UnicodeError) as exc:
+        raise InputError(
+            f"data.broken_{kind}",
+            f"{file.path} is not a readable {kind.capitalize()} file ({_first_line(exc)}).",
+            "Write the file anew, or choose another.",
+        ) from exc
+
+
+def table_rows(file: DataFile, kind: str) -> int:
+    """The number of rows, from the file's own description; 0 where it has none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if kind == "parquet":
+            return int(pq.read_metadata(file.path).num_rows)
+        with pa.memory_map(str(file.path)) as memory:
+            reader = pa.ipc.open_file(memory)
+            return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
+        return 0  # a stream, or a damaged file: reading it will tell
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
+
+
+def _parquet(file: DataFile, batch_rows: int) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # Dictionaries stay unexpanded, so that a value repeated a million times costs nothing yet.
+    schema = pq.read_schema(file.path)
+    textual = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type)
+        or pa.types.is_large_string(field.type)
+        or pa.types.is_binary(field.type)
+    ]
+    with pq.ParquetFile(file.path, read_dictionary=textual) as table:
+        meta = table.metadata
+        for group in range(meta.num_row_groups):
+            for column in range(meta.num_columns):
+                chunk = meta.row_group(group).column(column)
+                size = chunk.total_uncompressed_size
+                if size > _BOMB_BYTES and size > _BOMB_RATIO * chunk.total_compressed_size:
+                    raise _bomb(file)
+        # An empty file still has its schema; it then simply gives no rows.
+        yield from table.iter_batches(batch_size=batch_rows)
+
+
+def _bomb(file: DataFile) -> InputError:
+    return InputError(
+        "data.bomb",
+        f"{file.path} expands to more than {_BOMB_RATIO} times its size; no data set does that.",
+        "If the file is meant to be so, write it anew without compression.",
+    )
+
+
+def _arrow(file: DataFile) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(file.path)) as memory:
+        try:
+            reader = pa.ipc.open_file(memory)
+        except pa.ArrowInvalid:
+            memory.seek(0)
+            yield from pa.ipc.open_stream(memory)  # what `datasets` writes
+            return
+        for index in range(reader.num_record_batches):
+            yield reader.get_batch(index)
+
+
+def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> Iterator[SizedRows]:
+    """Python rows of a record batch, never many large values at once."""
+    import numpy as np
+
+    batch.validate(full=True)
+    sizes = np.full(batch.num_rows, 64 + 16 * batch.num_columns, np.int64)
+    for column in batch.columns:
+        sizes += _value_bytes(column)
+    if batch.num_rows and sizes.max() > LINE_BYTES:
+        raise InputError(
+            "data.row_too_long",
+            f"{file.path}: a row holds more than {LINE_BYTES // CHUNK} MiB.",
+            "Divide it, or remove it.",
+        )
+    start = 0
+    ends = np.cumsum(sizes)
+    while start < batch.num_rows:
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + batch_bytes, side="right"))
+        stop = min(max(stop, start + 1), start + batch_rows)
+        rows: list[Row] = batch.slice(start, stop - start).to_pylist()
+        for row in rows:
+            for name, value in row.items():
+                if type(value) in (bytes, memoryview, bytearray):
+                    row[name] = bytes(value).decode("utf-8", "replace")
+        yield rows, int(ends[stop - 1] - before)
+        start = stop
+
+
+def _value_bytes(column: Any) -> Any:
+    """The bytes of each value of a text column; an even share for other types."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_dictionary(kind) and (
+        pa.types.is_string(kind.value_type)
+        or pa.types.is_large_string(kind.value_type)
+        or pa.types.is_binary(kind.value_type)
+    ):
+        lengths = pc.binary_length(column.dictionary).take(column.indices)
+    elif (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    ):
+        lengths = pc.binary_length(column)
+    else:
+        return np.full(len(column), column.nbytes // max(1, len(column)), np.int64)
+    return pc.fill_null(lengths, 0).cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+# --- hub -----------------------------------------------------------------------------------
+
+
+def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
+    """The rows of a hub data set, streamed; nothing is kept on disk."""
+    datasets = datasets_library()
+    datasets.disable_progress_bars()
+    size = 0
+    outcome: Outcome = "stopped"
+    try:
+        stream = datasets.load_dataset(
+            source.source, source.hub_config, split=source.hub_split, streaming=True
+        )
+        for row in stream:
+            rough = _rough_size(row)
+            size += rough
+            yield row, rough
+        outcome = "done"
+    except InputError:
+        outcome = "failed"
+        raise
+    except Exception as exc:
+        outcome = "failed"
+        raise _hub_error(source, exc) from exc
+    finally:
+        host = urlsplit(datasets.config.HF_ENDPOINT).hostname or "huggingface.co"
+        DownloadLog(user_home().root).record(source.source, "data", (host,), size, outcome)
+
+
+def _rough_size(row: Row) -> int:
+    size = 0
+    for value in row.values():
+        size += len(value) if isinstance(value, str) else 100
+        if isinstance(value, list):
+            size += len(json.dumps(value, default=str))
+    return size
+
+
+def _hub_error(source: Source, exc: Exception) -> InputError:
+    """What `datasets` raises for a wrong name, configuration or split, or without a network."""
+    from datasets.exceptions import DatasetNotFoundError
+
+    name = source.source
+    if isinstance(exc, DatasetNotFoundError):
+        return InputError(
+            "data.hub_not_found",
+            f"The hub has no data set “{name}” that you may read.",
+            "Check the id (owner/name); for a gated one accept its terms and log in first.",
+        )
+    if isinstance(exc, ValueError):
+        return InputError(
+            "data.hub_choice",
+            f"The data set “{name}” cannot be read so: {_first_line(exc)}",
+            "Set data.hub_config and data.hub_split to ones that it has.",
+        )
+    return InputError(
+        "data.hub_unreachable",
+        f"The data set “{name}” cannot be loaded ({type(exc).__name__}: {_first_line(exc)}).",
+        "Check the network and the id, or download the files and name their folder.",
+    )

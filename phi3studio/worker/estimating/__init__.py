@@ -1,0 +1,1 @@
+"""What a run will take here: facts, formulas, dry run, and the service that answers."""

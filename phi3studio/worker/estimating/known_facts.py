@@ -1,0 +1,159 @@
+"""The estimator service: what a recipe will take on this machine, and settings that fit it.
+
+Everything is counted where it can be: the parameters from the model's configuration, the tokens
+by tokenising the data as a run does, the matrix rate by a measured product.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from phi3studio.app.paths import Home, user_home
+from phi3studio.domain.estimation.estimate import (
+    DataSize,
+    Estimate,
+    Machine,
+    ModelSize,
+    estimate,
+)
+from phi3studio.domain.events import Estimated
+from phi3studio.domain.recipe import Recipe
+from phi3studio.models.model_folder import weight_bytes
+from phi3studio.runs.saved_estimates import read_estimate
+from phi3studio.wizard.machine_fit import size_of_config
+from phi3studio.worker.data.preparing.prepare_examples import Prepared
+
+if TYPE_CHECKING:
+    from phi3studio.worker.models import ModelFacts
+    from phi3studio.worker.stages.attempt import Attempt
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an estimate is made from."""
+
+    recipe: Recipe
+    model: ModelSize
+    data: DataSize
+    machine: Machine
+    precision: str
+    context: int = 0
+
+    def estimate(self) -> Estimate:
+        """By the formulas, nothing tried."""
+        return estimate(self.recipe, self.model, self.data, self.machine, self.precision)
+
+
+def know(
+    recipe: Recipe, home: Home, on_activity: Callable[[str], None], lenient: bool = False
+) -> Known:
+    """Look at everything that *recipe* names. Raises :class:`UserFacingError` as a run would;
+    *lenient*: not for settings that can be mended."""
+    from transformers import AutoTokenizer
+
+    from phi3studio.worker.data.preparing.prepare_examples import prepare
+    from phi3studio.worker.models import check_against_model, model_facts, resolve_model
+    from phi3studio.worker.process import hardware, privacy
+
+    privacy.disable_telemetry()
+    on_activity("opening the model")
+    trusted = recipe.model.trust_remote_code
+    folder = resolve_model(recipe.model.source, on_activity, revision=recipe.model.revision)
+    facts = model_facts(folder, trusted)
+    if not lenient:
+        check_against_model(recipe, facts)
+    data = DataSize(0, 0, 0, 0, 0)
+    if recipe.data is not None:
+        on_activity("reading the data")
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
+        with tempfile.TemporaryDirectory(dir=home.made(home.cache)) as scratch:
+            read = _with_few_rows(recipe) if lenient else recipe
+            prepared = prepare(read, tokenizer, Path(scratch), lambda step, total: None)
+            data = data_size(prepared)
+    on_activity("measuring the machine")
+    device = hardware.choose_device(recipe)
+    precision = hardware.choose_precision(recipe, device)
+    machine = machine_now(home, device, precision)
+    return Known(recipe, model_size(folder, facts), data, machine, precision, facts.context)
+
+
+def data_size(prepared: Prepared) -> DataSize:
+    """The sizes of prepared examples, counted."""
+    import numpy as np
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    lengths = []
+    for file in (prepared.train, prepared.held_out):
+        column = pq.read_table(file, columns=["input_ids"])["input_ids"]
+        lengths.append(np.asarray(pc.list_value_length(column), dtype=np.int64))
+    train, held_out = lengths
+    return DataSize(
+        train_rows=len(train),
+        train_tokens=int(train.sum()),
+        held_out_rows=len(held_out),
+        held_out_tokens=int(held_out.sum()),
+        longest=int(train.max(initial=1)),
+        spread=float(train.std()) if len(train) else 0.0,
+        learned=prepared.learned_tokens / max(1, prepared.tokens),
+    )
+
+
+def model_size(folder: Path, facts: ModelFacts) -> ModelSize:
+    """The proportions of a model folder."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    return size_of_config(config, facts.parameters, weight_bytes(folder))
+
+
+def machine_now(home: Home, device: str, precision: str) -> Machine:
+    """This machine: what is free of it, and its measured rate."""
+    import torch
+
+    from phi3studio.worker.process import hardware
+
+    disk = psutil.disk_usage(str(home.made(home.root)))
+    available = psutil.virtual_memory().available
+    host = hardware.machine_speed().of(precision)
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        flops = hardware.cuda_matmul_flops(precision)
+        return Machine(available, disk.free, flops, "cuda", int(free), host)
+    return Machine(available, disk.free, host)
+
+
+def estimate_attempt(attempt: Attempt) -> Estimated | None:
+    """What the run of *attempt* is expected to take, told once in a run; else ``None``.
+
+    A dry run's figures where there was one.
+    """
+    if attempt.run.view().estimated is not None or attempt.opened.prepared is None:
+        return None
+    home = user_home()
+    opened = attempt.opened
+    found = read_estimate(home, attempt.run.recipe()) or estimate(
+        attempt.recipe,
+        model_size(opened.model, opened.facts),
+        data_size(attempt.prepared),
+        machine_now(home, attempt.device, attempt.precision),
+        attempt.precision,
+    )
+    return Estimated(
+        memory=found.memory,
+        seconds=found.seconds,
+        disk=found.disk_bytes,
+        device_memory=found.device_memory,
+        measured=found.measured,
+    )
+
+
+def _with_few_rows(recipe: Recipe) -> Recipe:
+    """The recipe with a batch that any number of rows fills."""
+    training = recipe.training.model_copy(update={"batch_size": 1})
+    return recipe.model_copy(update={"training": training})

@@ -1,0 +1,200 @@
+"""From adapter to exported model: each step's result is looked at before it counts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from phi3studio.app.files import write_json
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.recipe import Provider, Recipe
+from phi3studio.models.model_folder import check_model_folder
+from phi3studio.worker.data.preparing.tokenise import Stop
+from phi3studio.worker.fidelity.exported_model import ExportedModel
+from phi3studio.worker.genai.genai import CHAT_FACTS, adapter_names
+from phi3studio.worker.genai.providers import runnable
+
+
+def place_adapter(made: Path | None, adapter: Path) -> None:
+    """Check the adapter that Olive made and move it to *adapter*."""
+    import torch
+    from safetensors.torch import load_file
+
+    if made is None or not (made / "adapter_model.safetensors").is_file():
+        raise _no_result("adapter", "no adapter_model.safetensors was written")
+    weights = load_file(made / "adapter_model.safetensors")
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        raise _no_result("adapter", "it holds values that are no numbers")
+    if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
+        raise _no_result("adapter", "its weights are all zero, so nothing was learned")
+    _move(made, adapter)
+
+
+def place_merged(made: Path, merged: Path) -> None:
+    """Check the merged model that Olive made and move it to *merged*."""
+    try:
+        check_model_folder(made)
+    except InputError as exc:
+        raise _no_result("merged model", exc.message.removesuffix(".")) from exc
+    _write_legacy_rope(made / "config.json")
+    _move(made, merged)
+
+
+def _write_legacy_rope(file: Path) -> None:
+    """Add the rope keys of older transformers, which ModelBuilder still reads."""
+    config = json.loads(file.read_text("utf-8"))
+    rope = config.get("rope_parameters")
+    if not isinstance(rope, dict) or config.get("model_type") != "phi3":
+        return
+    if "rope_theta" in rope:
+        config.setdefault("rope_theta", rope["rope_theta"])
+    if "partial_rotary_factor" in rope:
+        config.setdefault("partial_rotary_factor", rope["partial_rotary_factor"])
+    kind = rope.get("rope_type", "default")
+    if kind != "default" and not config.get("rope_scaling"):
+        config["rope_scaling"] = {**rope, "type": kind}
+    write_json(file, config)
+
+
+def place_exported(
+    made: Path, model: Path, recipe: Recipe, stop: Stop, probe: Sequence[int], threads: int
+) -> None:
+    """Make the built model complete, check that it loads and answers, move it to *model*.
+
+    *probe* are the ids of one held-out prompt.
+    """
+    output = made if made.is_dir() else made.parent
+    if not (output / "genai_config.json").is_file() or not any(output.glob("*.onnx")):
+        raise _no_result("exported model", "genai_config.json or the ONNX file is missing")
+    _drop_code(output)
+    _name_classic_tokenizer(output / "tokenizer_config.json")
+    _list_stop(output / "genai_config.json", stop)
+    template = recipe.data.template if recipe.data else None
+    facts: dict[str, Any] = {
+        "version": 1,
+        "name": recipe.name,
+        "base_model": recipe.model.source,
+        "stop": {"text": stop.text, "id": stop.id},
+        "template": template.model_dump() if template else None,
+    }
+    if apart := adapter_names(output):
+        facts["adapter"] = apart[0]
+    write_json(output / CHAT_FACTS, facts)
+    try:
+        _check_answers(output, recipe.target.provider, stop, probe, threads)
+    except RunError as exc:
+        raise _kept_aside(output, model, exc) from exc
+    _move(output, model)
+
+
+def failed_folder(model: Path) -> Path:
+    """Where an export is kept that could not be used."""
+    return model.with_name(f"{model.name}.failed")
+
+
+def _kept_aside(output: Path, model: Path, error: RunError) -> RunError:
+    """Keep an export that cannot be used beside where it would be; the error that says so."""
+    aside = failed_folder(model)
+    _move(output, aside)
+    adapter = model.parent / "adapter"
+    again = (
+        f" To export what was trained in another way, start a recipe with steps: [merge, quantise, "
+        f"verify], model.adapter: {adapter} and another target."
+        if adapter.is_dir()
+        else " Start a recipe with another target."
+    )
+    return RunError(
+        error.code,
+        f"{error.message.rstrip('.')}. The export is kept in {aside.name} beside the run's other "
+        "results.",
+        "The model does not work as it was exported; another target.quantisation or target.int4 "
+        f"may.{again}",
+    )
+
+
+def _drop_code(folder: Path) -> None:
+    """Leave the base model's own Python code behind: the ONNX model needs none."""
+    for code in folder.rglob("*.py"):
+        code.unlink()
+    for file in (folder / "config.json", folder / "tokenizer_config.json"):
+        config = json.loads(file.read_text("utf-8"))
+        if config.pop("auto_map", None) is not None:
+            write_json(file, config)
+
+
+def _name_classic_tokenizer(file: Path) -> None:
+    """Older releases of genai refuse the class name that transformers 5 writes."""
+    config = json.loads(file.read_text("utf-8"))
+    if config.get("tokenizer_class") == "TokenizersBackend":
+        config["tokenizer_class"] = "PreTrainedTokenizerFast"
+        write_json(file, config)
+
+
+def _list_stop(file: Path, stop: Stop) -> None:
+    """The trained stop token must be among those that end an answer."""
+    config = json.loads(file.read_text("utf-8"))
+    value = config["model"].get("eos_token_id", [])
+    ids = list(value) if isinstance(value, list) else [value]
+    if stop.id not in ids:
+        ids = [*ids, stop.id]
+    config["model"]["eos_token_id"] = ids
+    write_json(file, config)
+
+
+def _check_answers(
+    folder: Path, provider: Provider, stop: Stop, probe: Sequence[int], threads: int
+) -> None:
+    """Load the model in a process of its own and let it answer.
+
+    A model for a provider that this environment lacks is tried on the CPU; that it does not run
+    there says nothing against it.
+    """
+    listed = json.loads((folder / "genai_config.json").read_text("utf-8"))["model"]["eos_token_id"]
+    if stop.id not in (listed if isinstance(listed, list) else [listed]):
+        raise _no_result("exported model", f"its stop tokens lack {stop.text}")
+    with runnable(folder, provider, folder.parent) as (usable, stand_in):
+        try:
+            with ExportedModel(usable, threads) as model:
+                finite = model.score(probe, [len(probe) - 1]).finite
+                answer = model.generate(probe, 4)
+        except RunError as exc:
+            if stand_in is None:
+                raise
+            print(f"not checked: {exc.message}", file=sys.stderr)
+            _check_graph(folder)
+            return
+    if not finite:
+        raise _no_result("exported model", "its output holds values that are no numbers")
+    if not answer:
+        raise _no_result("exported model", "it gave no answer")
+
+
+def _check_graph(folder: Path) -> None:
+    """What can be told of a model that cannot be loaded here: each output has a node."""
+    import onnx
+
+    for file in folder.glob("*.onnx"):
+        graph = onnx.load(file, load_external_data=False).graph
+        made = {name for node in graph.node for name in node.output}
+        missing = [output.name for output in graph.output if output.name not in made]
+        if missing:
+            raise _no_result("exported model", f"nothing in it computes its output {missing[0]}")
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename a verified result into place; an older one of a failed attempt goes first."""
+    if target.exists():
+        shutil.rmtree(target)
+    source.rename(target)
+
+
+def _no_result(what: str, reason: str) -> RunError:
+    return RunError(
+        "run.bad_result",
+        f"The {what} is not usable: {reason}.",
+        "Look at the last lines of the run's log; resume the run to try the stage again.",
+    )

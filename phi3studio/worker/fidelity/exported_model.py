@@ -1,0 +1,159 @@
+"""An exported model in a process of its own: loaded, asked and measured from here.
+
+The process holds nothing but the model, so its memory and speed are those of a program that only
+answers; a model that takes its process down does not take this one with it; and a wait for it can
+be ended at any moment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import Any
+
+from phi3studio.app.program import program
+from phi3studio.domain.errors import RunError
+
+_LOOK_S = 0.1
+_END_S = 2.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What answering costs: seconds to the first token, tokens/s after it, memory in bytes."""
+
+    first_token_s: float
+    tokens_per_s: float
+    peak_memory: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A text under the model: sum of the losses (nats) and the likeliest token of each position,
+    sum of the divergences (nats) and number of equal likeliest tokens where both were compared."""
+
+    loss: float
+    likeliest: list[int]
+    finite: bool
+    kl: float = 0.0
+    agree: int = 0
+
+
+class ExportedModel:
+    """One model in its process. *threads* are ONNX Runtime's own; 0 leaves the choice to it.
+
+    A context manager; entering loads the model and raises :class:`RunError` when it does not
+    load. ``load_s`` and ``stop_ids`` are known then.
+    """
+
+    def __init__(self, folder: Path, threads: int = 0) -> None:
+        self.folder = folder
+        self._threads = threads
+        self._answers: SimpleQueue[str | None] = SimpleQueue()
+        self.load_s = 0.0
+        self.stop_ids: list[int] = []
+        self.context = 0
+
+    def __enter__(self) -> ExportedModel:
+        creation = 0
+        if sys.platform == "win32":
+            creation = subprocess.CREATE_NO_WINDOW
+        self._process = subprocess.Popen(
+            program("worker", "exported"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            creationflags=creation,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        try:
+            facts = self._ask("load", folder=str(self.folder), threads=self._threads)
+        except BaseException:
+            self._end()
+            raise
+        self.load_s = float(facts["load_s"])
+        self.stop_ids = list(facts["stop_ids"])
+        self.context = int(facts["context"])
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of each text, as genai's own tokenizer reads it."""
+        ids: list[list[int]] = self._ask("encode", texts=list(texts))["ids"]
+        return ids
+
+    def generate(self, prompt: Sequence[int], longest: int) -> list[int]:
+        """A greedy answer, the stop token included, at most *longest* tokens."""
+        ids: list[int] = self._ask("generate", ids=list(prompt), longest=longest)["ids"]
+        return ids
+
+    def speed(self, prompts: Sequence[Sequence[int]]) -> Speed:
+        """Measure the speed with some prompts. The memory counts from the beginning on, so ask
+        for this first."""
+        return Speed(**self._ask("speed", prompts=[list(prompt) for prompt in prompts]))
+
+    def score(
+        self, ids: Sequence[int], at: Sequence[int], reference: dict[str, Any] | None = None
+    ) -> Scored:
+        """How likely the tokens *at* of a text are; *reference* as of
+        :meth:`phi3studio.worker.fidelity.reference.Reference.part`."""
+        return Scored(**self._ask("score", ids=list(ids), at=list(at), reference=reference))
+
+    def _ask(self, do: str, **request: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # the process is gone: no answer will come
+            self._process.stdin.write(json.dumps({"do": do, **request}) + "\n")
+            self._process.stdin.flush()
+        while True:
+            try:
+                line = self._answers.get(timeout=_LOOK_S)
+                break
+            except Empty:
+                continue
+        if line is None:
+            code = self._process.wait()
+            raise RunError(
+                "export.crashed",
+                f"onnxruntime-genai ended without a word (exit code {code}) while it used the "
+                f"model in {self.folder}.",
+                "It may be too large for the memory, or made for a device that this computer "
+                "lacks. Another target or quantisation may help; the log holds its last lines.",
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            error = answer["error"]
+            raise RunError(error["code"], error["message"], error["hint"])
+        return answer
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._process.stdout:
+                self._answers.put(line)
+        self._answers.put(None)
+
+    def _end(self) -> None:
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,1 @@
+"""onnxruntime-genai: its models, its C interface, adapters kept apart, what this flavour runs."""

@@ -1,0 +1,98 @@
+"""What this environment's flavour of onnxruntime-genai can run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from phi3studio.app.files import write_json
+from phi3studio.domain.errors import RunError
+from phi3studio.domain.events import Finding
+from phi3studio.domain.recipe import Provider
+from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
+
+_ORT_NAMES: dict[Provider, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "dml": "DmlExecutionProvider",
+}
+
+
+def can_run(provider: Provider) -> bool:
+    """Whether the installed flavour knows *provider*."""
+    import onnxruntime
+
+    return _ORT_NAMES[provider] in onnxruntime.get_available_providers()
+
+
+def measured_on_cpu(provider: Provider) -> Finding:
+    """What to tell of a model for *provider* that was measured on the CPU."""
+    wheels, title = " and ".join(FLAVOURS[provider]), PROVIDER_TITLES[provider]
+    return Finding(
+        code="fidelity.measured_on_cpu",
+        text=f"The model is made for {title}, and the wheels that run it there are missing here: "
+        f"{wheels}. It was measured on the CPU instead; its speed and memory on {title} were not "
+        "measured.",
+        next=f"Where {wheels} are installed: phi3studio verify RUN.",
+    )
+
+
+def not_measured(provider: Provider, error: RunError) -> Finding:
+    """What to tell of a model for *provider* that does not run here at all, because of *error*."""
+    wheels, title = " and ".join(FLAVOURS[provider]), PROVIDER_TITLES[provider]
+    if can_run(provider):
+        reason = f"The model does not run on {title} here: {_cause(error)}."
+    else:
+        reason = (
+            f"The model is made for {title}, and the wheels that run it there are missing here: "
+            f"{wheels}. On the CPU it does not run: {_cause(error)}."
+        )
+    return Finding(
+        code="fidelity.not_measured",
+        text=f"{reason} So nothing is known about it.",
+        next=f"Where {wheels} are installed and {title} works: phi3studio verify RUN.",
+    )
+
+
+def _cause(error: RunError) -> str:
+    """The end of a library's message, without the paths of scratch folders."""
+    last = error.message.strip().rpartition(": ")[2].splitlines()[0]
+    return last.rstrip(".")[:200]
+
+
+@contextlib.contextmanager
+def runnable(
+    model: Path, provider: Provider, scratch: Path
+) -> Iterator[tuple[Path, Finding | None]]:
+    """*model* as it can run here: itself, or for a provider that is missing a copy of its
+    settings for the CPU beside links to its files, and what to tell of it."""
+    if can_run(provider):
+        yield model, None
+        return
+    folder = Path(tempfile.mkdtemp(prefix="cpu-", dir=scratch))
+    try:
+        for file in model.rglob("*"):
+            target = folder / file.relative_to(model)
+            if file.is_dir():
+                target.mkdir(parents=True, exist_ok=True)
+            elif file.name != "genai_config.json":
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _link(file, target)
+        settings = json.loads((model / "genai_config.json").read_text("utf-8"))
+        settings["model"]["decoder"]["session_options"]["provider_options"] = []
+        write_json(folder / "genai_config.json", settings)
+        yield folder, measured_on_cpu(provider)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(file: Path, target: Path) -> None:
+    try:
+        os.link(file, target)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(file, target)

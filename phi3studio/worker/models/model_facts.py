@@ -1,0 +1,173 @@
+"""What a model's configuration tells, without its weights and without its code."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.estimation.estimate import LARGE_MODEL
+from phi3studio.domain.recipe import Recipe
+from phi3studio.models.model_folder import remote_code_files
+
+STANDS_FOR = "phi3studio_stands_for"
+"""In the configuration of a copy with fewer layers: the parameters of the model that it stands for,
+so that a dry run takes the copy the same way."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model folder's config tells without loading the weights."""
+
+    parameters: int
+    architecture: str
+    context: int
+    linear_modules: tuple[str, ...]
+    attention_modules: tuple[str, ...]
+    linear_layers: int
+    has_remote_code: bool
+    code_files: tuple[str, ...] = ()
+    """The files that ``model.trust_remote_code`` would run."""
+    stands_for: int = 0
+    """Of a copy with fewer layers: the parameters of the whole model."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is merged and quantised layer by layer, as its weights are stored."""
+        return max(self.parameters, self.stands_for) >= LARGE_MODEL
+
+    def target_modules(self, wanted: str | list[str]) -> tuple[str, ...]:
+        """The module names that a LoRA adapter attaches to.
+
+        Raises :class:`InputError` listing what exists, when a name matches nothing.
+        """
+        if wanted == "all_linear":
+            return self.linear_modules
+        if isinstance(wanted, str):
+            return self.attention_modules or self.linear_modules
+        unknown = [name for name in wanted if name not in self.linear_modules]
+        if unknown or not wanted:
+            raise InputError(
+                "model.no_such_module",
+                f"The model has no module {', '.join(unknown) or '(none was named)'}.",
+                "method.target_modules can name: " + ", ".join(self.linear_modules) + ".",
+            )
+        return tuple(wanted)
+
+
+def stands_for(folder: Path) -> int:
+    """Of a copy with fewer layers, and what was made of it: the parameters of the whole model;
+    else 0."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    return int(config.get(STANDS_FOR, 0))
+
+
+def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
+    """Look into a model's configuration; no weights are loaded, no code of the folder is run."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    raw: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    code = remote_code_files(folder)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(
+                config, trust_remote_code=trust_remote_code, dtype=torch.bfloat16
+            )
+    except (ValueError, KeyError, TypeError, ImportError) as exc:
+        kind = raw.get("model_type", "unknown")
+        raise InputError(
+            "model.unsupported",
+            f"The model in {folder} (type “{kind}”) cannot be opened: {first_line(exc)}",
+            _code_hint(code)
+            if code and not trust_remote_code
+            else "Choose a text model of the Phi-3, Phi-4-mini, Llama, Qwen or Gemma family.",
+        ) from exc
+    _check_exportable(folder, raw)
+    head = model.get_output_embeddings()
+    linear: dict[str, None] = {}
+    attention: dict[str, None] = {}
+    layers = 0
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear) and module is not head:
+            short = name.rpartition(".")[2]
+            linear[short] = None
+            layers += 1
+            if ".self_attn." in name or ".attn." in name:
+                attention[short] = None
+    return ModelFacts(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        architecture=str(config.model_type),
+        context=int(getattr(config, "max_position_embeddings", 0) or 0),
+        linear_modules=tuple(linear),
+        attention_modules=tuple(attention),
+        linear_layers=layers,
+        has_remote_code="auto_map" in raw,
+        code_files=code,
+        stands_for=int(raw.get(STANDS_FOR, 0)),
+    )
+
+
+# What the pinned ModelBuilder (onnxruntime-genai 0.14) can export, of the models for text.
+EXPORTABLE = frozenset(
+    {
+        "ChatGLMModel",
+        "Ernie4_5ForCausalLM",
+        "GemmaForCausalLM",
+        "Gemma2ForCausalLM",
+        "Gemma3ForCausalLM",
+        "GptOssForCausalLM",
+        "GraniteForCausalLM",
+        "HunYuanDenseV1ForCausalLM",
+        "InternLM2ForCausalLM",
+        "Lfm2ForCausalLM",
+        "LlamaForCausalLM",
+        "MistralForCausalLM",
+        "NemotronForCausalLM",
+        "OlmoForCausalLM",
+        "PhiForCausalLM",
+        "Phi3ForCausalLM",
+        "PhiMoEForCausalLM",
+        "Phi3SmallForCausalLM",
+        "Qwen2ForCausalLM",
+        "Qwen3ForCausalLM",
+        "SmolLM3ForCausalLM",
+    }
+)
+
+
+def _check_exportable(folder: Path, config: dict[str, Any]) -> None:
+    """Refuse a model that could be trained but not exported, before hours go into it."""
+    names = config.get("architectures") or []
+    if names and names[0] not in EXPORTABLE:
+        raise InputError(
+            "model.unsupported",
+            f"The model in {folder} ({names[0]}) cannot be exported to ONNX for chat.",
+            "Choose a text model of the Phi-3, Phi-4-mini, Llama, Mistral, Qwen, Gemma, Granite "
+            "or SmolLM family.",
+        )
+
+
+def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
+    """Settings of the recipe that this model cannot carry."""
+    length = recipe.training.sequence_length
+    if recipe.data is not None and facts.context and length > facts.context:
+        raise InputError(
+            "recipe.sequence_too_long",
+            f"training.sequence_length is {length}, but the model's context is {facts.context}.",
+            f"Set training.sequence_length to {facts.context} or less.",
+        )
+    if "train" in recipe.steps:
+        facts.target_modules(recipe.method.target_modules)
+
+
+def _code_hint(files: tuple[str, ...]) -> str:
+    return (
+        "It brings program code of its own, which was not run: "
+        + ", ".join(files)
+        + ". Choose another model; or read these files, and only if you trust them, set "
+        "model.trust_remote_code: true in the recipe."
+    )

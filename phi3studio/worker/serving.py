@@ -1,0 +1,277 @@
+"""The serving side of ``services/connection.py``: requests in threads, answers as JSON lines.
+
+A handler is ``handler(params, cancel)``: a function whose value is the result, or a generator
+that yields items and returns the result. It runs in a thread of its own and may be called
+several times at once. It stops early by calling ``cancel.check()`` now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import importlib
+import inspect
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
+
+Handler = Callable[[dict[str, Any], "Cancel"], Any]
+
+SERVICES = {
+    "inspector": "phi3studio.worker.inspector_service",
+    "chat": "phi3studio.worker.chat.chat_service",
+    "evaluator": "phi3studio.worker.fidelity.evaluator",
+    "olive": "phi3studio.worker.olive.workflow_files",
+    "azure": "phi3studio.worker.azure.azure_service",
+    "models": "phi3studio.worker.models",
+    "probe": "phi3studio.worker.probe_service",
+    "estimator": "phi3studio.worker.estimating.estimator_service",
+}
+"""Service name → module with ``handlers()``, and perhaps ``warm_up()`` for slow imports."""
+
+_TOKEN_VARIABLE = "PHI3STUDIO_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+_CONNECT_TIMEOUT_S = 60.0
+_HELLO_TIMEOUT_S = 10.0
+_WIND_UP_S = 0.7
+_MESSAGE_BYTES = 32 * 1024 * 1024
+
+
+class Cancel:
+    """Says whether the client still wants the answer. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._guard = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def requested(self) -> bool:
+        return self._event.is_set()
+
+    def request(self) -> None:
+        with self._guard:
+            self._event.set()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    @contextlib.contextmanager
+    def calling(self, listener: Callable[[], None]) -> Iterator[None]:
+        """While inside, a withdrawal calls *listener* at once, from another thread."""
+        with self._guard:
+            self._listeners.append(listener)
+            requested = self._event.is_set()
+        if requested:
+            listener()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._listeners.remove(listener)
+
+    def check(self) -> None:
+        """Raise :class:`Cancelled` when the request was withdrawn."""
+        if self._event.is_set():
+            raise Cancelled
+
+
+def main(name: str) -> None:
+    """Serve *name* until the client closes the connection; then end the process."""
+    if name not in SERVICES:
+        raise InputError(
+            "service.unknown",
+            f"There is no service “{name}”.",
+            f"The services are: {', '.join(SERVICES)}.",
+        )
+    module = importlib.import_module(SERVICES[name])
+    serve(module.handlers(), getattr(module, "warm_up", None))
+
+
+def serve(handlers: Mapping[str, Handler], warm_up: Callable[[], None] | None = None) -> None:
+    """Print the port, accept the client that knows the token, answer it until it leaves.
+
+    *warm_up* (slow imports) runs in the background meanwhile. Ends the process at the end,
+    with whatever still runs in it.
+    """
+    token = os.environ.pop(_TOKEN_VARIABLE, "")
+    listener = socket.create_server(("127.0.0.1", 0))
+    sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    # From here on stdout belongs to nobody: what libraries print goes to the log.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if warm_up is not None:
+        threading.Thread(target=_warm, args=(warm_up,), daemon=True).start()
+    connection = _accept(listener, token)
+    listener.close()
+    if connection is not None:
+        conversation = _Conversation(connection, handlers)
+        with contextlib.suppress(OSError):
+            conversation.run()
+        conversation.wind_up(_WIND_UP_S)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _warm(warm_up: Callable[[], None]) -> None:
+    try:
+        warm_up()
+    except Exception:
+        traceback.print_exc()  # the request that needs it will fail and say so
+
+
+def _accept(listener: socket.socket, token: str) -> socket.socket | None:
+    """The first connection whose first line holds the token; others are closed."""
+    listener.settimeout(_CONNECT_TIMEOUT_S)
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except TimeoutError:
+            return None
+        connection.settimeout(_HELLO_TIMEOUT_S)
+        hello = b""
+        with contextlib.suppress(OSError):
+            while not hello.endswith(b"\n") and len(hello) < 4096:
+                byte = connection.recv(1)
+                if not byte:
+                    break
+                hello += byte
+        given = ""
+        with contextlib.suppress(ValueError, AttributeError, TypeError):
+            given = str(json.loads(hello).get("token"))
+        if token and hmac.compare_digest(given.encode(), token.encode()):
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
+        connection.close()
+
+
+class _Conversation:
+    """Reads requests in the calling thread, answers from the requests' threads."""
+
+    def __init__(self, connection: socket.socket, handlers: Mapping[str, Handler]) -> None:
+        self._connection = connection
+        self._handlers = handlers
+        self._sending = threading.Lock()
+        self._running: dict[int, Cancel] = {}
+
+    def run(self) -> None:
+        with self._connection.makefile("rb") as lines:
+            for line in lines:
+                message = json.loads(line)
+                number = int(message["id"])
+                if message.get("cancel"):
+                    cancel = self._running.get(number)
+                    if cancel is not None:
+                        cancel.request()
+                    continue
+                self._running[number] = Cancel()
+                threading.Thread(
+                    target=self._answer,
+                    args=(number, str(message.get("method")), dict(message.get("params") or {})),
+                    daemon=True,
+                ).start()
+
+    def wind_up(self, limit_s: float) -> None:
+        """The client is gone: withdraw what it asked, and give that time to tidy up."""
+        for cancel in list(self._running.values()):
+            cancel.request()
+        end = time.monotonic() + limit_s
+        while self._running and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _answer(self, number: int, method: str, params: dict[str, Any]) -> None:
+        cancel = self._running[number]
+        # An OSError of the connection means that the client is gone: the process is about to end.
+        with contextlib.suppress(OSError):
+            try:
+                for item in self._items(method, params, cancel):
+                    self._send({"id": number, **item})
+            except UserFacingError as exc:  # the answer was too large
+                self._send_error(number, exc)
+            finally:
+                self._running.pop(number, None)
+
+    def _items(self, method: str, params: dict[str, Any], cancel: Cancel) -> Iterator[Any]:
+        """Every message of one answer; never raises what the handler raises."""
+        try:
+            outcome = self._handler(method)(params, cancel)
+            if inspect.isgenerator(outcome):
+                items: Iterator[Any] = outcome
+                while True:
+                    try:
+                        item = next(items)
+                    except StopIteration as end:
+                        outcome = end.value
+                        break
+                    cancel.check()
+                    yield {"item": item}
+            yield {"result": outcome}
+        except GeneratorExit:
+            raise
+        except Cancelled:
+            yield _report(UserFacingError("cancelled", "The request was withdrawn.", "Ask again."))
+        except UserFacingError as exc:
+            yield _report(exc)
+        except BaseException as exc:
+            traceback.print_exc()
+            yield _report(_bug(exc))
+
+    def _handler(self, method: str) -> Handler:
+        if method == "ping":
+            return lambda _params, _cancel: {
+                "pid": os.getpid(),
+                "methods": sorted(self._handlers),
+            }
+        handler = self._handlers.get(method)
+        if handler is None:
+            raise UserFacingError(
+                "service.method",
+                f"The service has no method “{method}”.",
+                "Update Phi-3 Studio: its parts are of different versions.",
+            )
+        return handler
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message, ensure_ascii=True).encode() + b"\n"
+        if len(data) > _MESSAGE_BYTES:
+            raise UserFacingError(
+                "service.too_large",
+                "The answer is too large to be shown.",
+                "Ask for fewer rows at a time.",
+            )
+        with self._sending:
+            self._connection.sendall(data)
+
+    def _send_error(self, number: int, exc: UserFacingError) -> None:
+        self._send({"id": number, **_report(exc)})
+
+
+def _report(exc: UserFacingError) -> dict[str, Any]:
+    return {
+        "error": {
+            "code": exc.code,
+            "message": exc.message,
+            "hint": exc.hint,
+            "input": isinstance(exc, InputError),
+        }
+    }
+
+
+def _bug(exc: BaseException) -> UserFacingError:
+    return UserFacingError(
+        "bug",
+        f"An unexpected error occurred: {type(exc).__name__}: {exc}",
+        "Please report it; the service's log holds the details.",
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

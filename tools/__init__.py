@@ -1,0 +1,1 @@
+"""What builds documents, pictures and translations: nothing that a user runs."""
