@@ -15,27 +15,85 @@ once, in ``worker/failures.py``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from phi3studio.domain.messages import CATALOGUE, Message, Said, render
+
 
 class UserFacingError(Exception):
     """Something a user can understand and act on.
 
-    ``code`` is stable and meant for programs (``data.missing_column``), ``message`` says what
-    happened and names the file, row or field, ``hint`` says what to do next.
+    ``code`` is stable and meant for programs (``data.missing_column``); ``values`` name the file,
+    row or field. What the two say stands in :mod:`phi3studio.domain.messages`. *message* and
+    *hint* are the words of a record that another version wrote: used where the catalogue has none.
     """
 
     exit_code = 1
 
-    def __init__(self, code: str, message: str, hint: str) -> None:
-        super().__init__(message)
+    def __init__(
+        self, code: str, message: str = "", hint: str = "", /, *, variant: str = "", **values: Any
+    ) -> None:
+        super().__init__(code)
         self.code = code
-        self.message = message
-        self.hint = hint
+        self.variant = variant
+        self.values = {name: _plain(value) for name, value in values.items()}
+        self._recorded = Said(message, hint)
+
+    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+        """What happened and what to do next, in a language."""
+        found = render(self.code, self.values, self.variant, language, catalogue)
+        if found is None and self._recorded.message:
+            return self._recorded
+        return found or Said(" ".join([self.code, *(f"{k}={v}" for k, v in self.values.items())]))
+
+    @property
+    def message(self) -> str:
+        """What happened, in English."""
+        return self.said().message
+
+    @property
+    def hint(self) -> str:
+        """What to do next, in English."""
+        return self.said().hint
 
     def __str__(self) -> str:
         return self.message
 
-    def __reduce__(self) -> tuple[type[UserFacingError], tuple[str, str, str]]:
-        return type(self), (self.code, self.message, self.hint)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """For events, services and ``--json``: code and values, and their words in English."""
+        said = self.said()
+        found = {"code": self.code, "message": said.message, "hint": said.hint}
+        if self.variant:
+            found["variant"] = self.variant
+        return found | ({"values": self.values} if self.values else {})
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """The error of which :meth:`to_json` wrote *record*."""
+        return cls(
+            str(record.get("code") or "bug"),
+            str(record.get("message") or ""),
+            str(record.get("hint") or ""),
+            variant=str(record.get("variant") or ""),
+            **(record.get("values") or {}),
+        )
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: paths are texts, collections lists."""
+    if isinstance(value, str) or value is None or isinstance(value, (bool, int, float, dict)):
+        return value
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return str(value)
+
+
+def _restored(kind: type[UserFacingError], record: Mapping[str, Any]) -> UserFacingError:
+    return kind.from_json(record)
 
 
 class InputError(UserFacingError):

@@ -1,0 +1,20 @@
+"""The message catalogue: what errors, problems, findings and notices say.
+
+Code raises a stable ``code`` with named values; text is made where somebody reads it. English
+stands in the topic modules of this folder, code → :class:`Message`. The Italian of the same codes
+is in ``resources/translations/messages/it/<topic>.json``. A new message is one entry here and one
+there; tests find codes without text, texts without code, and templates whose values are not given.
+
+Templates are Python format strings with the formats of :mod:`.formatting`::
+
+    "{path} has {rows:# row|# rows} and takes {size:bytes}."
+
+A code whose wording depends on the case has variants: ``"data.broken_json/unclosed"`` is the text
+of ``InputError("data.broken_json", variant="unclosed", …)``.
+"""
+
+from phi3studio.domain.messages.catalogue import CATALOGUE, find
+from phi3studio.domain.messages.message import Message, Said, Values
+from phi3studio.domain.messages.rendering import render
+
+__all__ = ["CATALOGUE", "Message", "Said", "Values", "find", "render"]

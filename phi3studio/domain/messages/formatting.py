@@ -1,0 +1,84 @@
+"""Numbers, sizes, times and lists inside of messages, in English and Italian. Pure.
+
+==================  =========================================================================
+``{n:# row|# rows}``  the first form for exactly one, else the second; ``#`` is the number
+``{n:number}``        a number with its thousands grouped: 1,250 (Italian: 1.250)
+``{n:bytes}``         a size: 3.1 GB
+``{n:time}``          a duration in seconds: 4 min 10 s
+``{n:percent}``       a share from 0 to 1: 92 %
+``{n:list}``          texts after one another: a, b, c
+==================  =========================================================================
+"""
+
+from __future__ import annotations
+
+from string import Formatter
+from typing import Any
+
+Language = str
+"""``"en"`` or ``"it"``; anything else is written as English is."""
+
+
+def number(value: float, language: Language = "en", digits: int = 3) -> str:
+    """A number with grouped thousands; fractions with about *digits* significant digits."""
+    if isinstance(value, int) or value == int(value):
+        text = f"{int(value):,}"
+    else:
+        text = f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    if language == "it" and "e" not in text:
+        text = text.translate(str.maketrans(",.", ".,"))
+    return text
+
+
+def size(count: float, language: Language = "en") -> str:
+    """Bytes in the unit that fits, decimal as systems show it."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            exact = unit in ("B", "kB") or value >= 100
+            return f"{number(round(value) if exact else value, language)} {unit}"
+        value /= 1000
+    raise AssertionError
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: “45 s”, “4 min 10 s”, “2 h 5 min”."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(whole, 3600)
+    return f"{hours} h {rest // 60} min"
+
+
+def percent(share: float, language: Language = "en") -> str:
+    """A share from 0 to 1 as a percentage: one decimal below ten, none above."""
+    value = 100 * share
+    return f"{number(round(value) if value >= 9.95 else round(value, 1), language)} %"
+
+
+class MessageFormatter(Formatter):
+    """Fills templates with the formats of this module."""
+
+    def __init__(self, language: Language = "en") -> None:
+        self._language = language
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """One value; an unknown format is Python's own."""
+        if "|" in format_spec:
+            one, many = format_spec.split("|")
+            return (one if value == 1 else many).replace("#", number(value, self._language))
+        match format_spec:
+            case "number":
+                return number(value, self._language)
+            case "bytes":
+                return size(value, self._language)
+            case "time":
+                return duration(value)
+            case "percent":
+                return percent(value, self._language)
+            case "list":
+                return ", ".join(map(str, value))
+        return str(super().format_field(value, format_spec))

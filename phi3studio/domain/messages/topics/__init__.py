@@ -1,0 +1,1 @@
+"""The messages in English, a module for each topic."""

@@ -1,0 +1,175 @@
+"""The message catalogue against the code that raises its codes, and against its Italian."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+from typing import NamedTuple
+
+import pytest
+
+import phi3studio
+from phi3studio.app.paths import resources
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import CATALOGUE, Message, render
+
+PACKAGE = Path(phi3studio.__file__).parent
+ITALIAN = resources() / "translations" / "messages" / "it"
+# What takes a code first and the message's values as keywords.
+RAISES = {"InputError", "RunError", "UserFacingError"}
+RESERVED = {"code", "variant"}
+
+
+class Raise(NamedTuple):
+    """One place where a code is used."""
+
+    key: str
+    values: frozenset[str]
+    anything: bool
+    positional: int
+    where: str
+
+
+def raises() -> Iterator[Raise]:
+    """Every error that is raised with a code that is written out."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            code = node.args[0]
+            if name not in RAISES or not isinstance(code, ast.Constant):
+                continue
+            given = {k.arg: k.value for k in node.keywords if k.arg}
+            variant = given.get("variant")
+            key = str(code.value)
+            if isinstance(variant, ast.Constant) and variant.value:
+                key += f"/{variant.value}"
+            yield Raise(
+                key,
+                frozenset(given) - RESERVED,
+                any(k.arg is None for k in node.keywords),
+                len(node.args),
+                f"{file.relative_to(PACKAGE.parent)}:{node.lineno}",
+            )
+
+
+def fields(message: Message) -> frozenset[str]:
+    """The values that a message's templates name."""
+    return frozenset(name for text in message for _, name, _, _ in Formatter().parse(text) if name)
+
+
+def italian() -> dict[str, Message]:
+    found: dict[str, Message] = {}
+    for file in sorted(ITALIAN.glob("*.json")):
+        for code, texts in json.loads(file.read_text("utf-8")).items():
+            assert code not in found, f"{code} stands twice"
+            found[code] = Message(*texts)
+    return found
+
+
+def test_every_raised_code_has_its_text_and_gives_the_values_that_it_names() -> None:
+    wrong = []
+    for use in raises():
+        if use.positional > 1:
+            continue
+        message = CATALOGUE.get(use.key) or CATALOGUE.get(use.key.partition("/")[0])
+        if message is None:
+            wrong.append(f"{use.where}: {use.key} has no text")
+        elif not use.anything and (missing := fields(message) - use.values):
+            wrong.append(f"{use.where}: {use.key} lacks {sorted(missing)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_text_is_of_a_code_that_is_used() -> None:
+    source = "".join(
+        file.read_text("utf-8")
+        for file in PACKAGE.rglob("*.py")
+        if "messages/topics" not in file.as_posix()
+    )
+    unused = [
+        key
+        for key in CATALOGUE
+        if f'"{key.partition("/")[0]}"' not in source
+        or ("/" in key and f'"{key.partition("/")[2]}"' not in source)
+    ]
+    assert not unused, f"no code uses these texts: {unused}"
+
+
+def test_no_two_topics_have_the_same_code() -> None:
+    from phi3studio.domain.messages import topics
+
+    seen: dict[str, str] = {}
+    for file in Path(topics.__file__).parent.glob("*_messages.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Dict):
+                for key in node.keys:
+                    assert isinstance(key, ast.Constant)
+                    assert key.value not in seen, f"{key.value}: {seen[key.value]}, {file.name}"
+                    seen[str(key.value)] = file.name
+    assert len(seen) == len(CATALOGUE)
+
+
+def test_italian_has_the_same_codes_and_values() -> None:
+    found = italian()
+    missing = sorted(set(CATALOGUE) - set(found))
+    assert not missing, f"write these in resources/translations/messages/it: {missing}"
+    assert not set(found) - set(CATALOGUE), sorted(set(found) - set(CATALOGUE))
+    other = [
+        f"{code}: {sorted(fields(CATALOGUE[code]) ^ fields(message))}"
+        for code, message in found.items()
+        if not fields(message) <= fields(CATALOGUE[code])
+    ]
+    assert not other, "\n".join(other)
+
+
+def test_templates_and_formats_are_well_formed() -> None:
+    sample = {"number": 2, "bytes": 3e9, "time": 61, "percent": 0.5, "list": ["a", "b"]}
+    for language, catalogue in (("en", CATALOGUE), ("it", italian())):
+        for code, message in catalogue.items():
+            values = {
+                name: sample.get(spec or "", 2 if "|" in (spec or "") else "x")
+                for text in message
+                for _, name, spec, _ in Formatter().parse(text)
+                if name
+            }
+            said = render(code, values, language=language, catalogue=catalogue)
+            assert said is not None, f"{language}: {code}"
+            assert said.message, code
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [("en", "1 row, 12,500 rows, 3.1 GB, 4 min 10 s, 92 %, 0.5 %, a, b, 0.05"),
+     ("it", "1 row, 12.500 rows, 3,1 GB, 4 min 10 s, 92 %, 0,5 %, a, b, 0,05")],
+)  # fmt: skip
+def test_values_are_written_as_the_language_does(language: str, text: str) -> None:
+    template = (
+        "{one:# row|# rows}, {many:# row|# rows}, {size:bytes}, {seconds:time}, {share:percent}, "
+        "{small:percent}, {names:list}, {rate:number}"
+    )
+    values = {
+        "one": 1, "many": 12_500, "size": 3_100_000_000, "seconds": 250, "share": 0.92,
+        "small": 0.005, "names": ["a", "b"], "rate": 0.05,
+    }  # fmt: skip
+    said = render("x", values, language=language, catalogue={"x": Message(template)})
+    assert said is not None
+    assert said.message == text
+
+
+def test_an_error_of_another_version_keeps_its_words() -> None:
+    record = {"code": "some.newer", "message": "It is odd.", "hint": "Do so.", "values": {"a": 1}}
+    error = InputError.from_json(record)
+    assert (error.message, error.hint) == ("It is odd.", "Do so.")
+    assert InputError("some.newer", row=3).message == "some.newer row=3"
+
+
+def test_an_error_crosses_processes_whole() -> None:
+    error = InputError("some.code", path=Path("a/b"), rows=(1, 2))
+    back = pickle.loads(pickle.dumps(error))
+    assert (back.code, back.values) == ("some.code", {"path": "a/b", "rows": [1, 2]})
+    assert type(back) is InputError
