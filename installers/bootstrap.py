@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -129,21 +130,39 @@ def set_up(flavour: str, dev: bool, fresh: bool, azure: bool = False) -> None:
         print(f"Making the environment {VENV} …", file=sys.stderr, flush=True)
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(VENV)
     STAMP.unlink(missing_ok=True)
-    extras = ",".join([flavour, *(["azure"] if azure else []), *(["dev"] if dev else [])])
+    parts = [*(["azure"] if azure else []), *(["dev"] if dev else [])]
     print(
-        f"Installing ({extras}; about 2 GB, some minutes the first time) …",
+        f"Installing ({', '.join([flavour, *parts])}; about 2 GB, some minutes the first time) …",
         file=sys.stderr,
         flush=True,
     )
-    subprocess.run(
-        [
-            str(python_of(VENV)), "-m", "pip", "install", "--quiet",
-            "--disable-pip-version-check", "-c", str(constraints), "-e", f".[{extras}]",
-        ],
-        cwd=ROOT,
-        check=True,
-    )  # fmt: skip
+    for command in install_commands(python_of(VENV), flavour, parts):
+        subprocess.run(command, cwd=ROOT, check=True)
     STAMP.write_text(json.dumps(wanted | {"dev": dev, "azure": azure}), encoding="utf-8")
+
+
+def requirements(flavour: str, parts: Iterable[str] = ()) -> list[str]:
+    """What pyproject.toml asks for: of an ONNX Runtime flavour, with extras and groups."""
+    import tomllib  # a Python without it has been refused by now
+
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    project, groups = said["project"], said["dependency-groups"]
+    lines: list[str] = project["dependencies"]
+    if flavour != "cpu":
+        # The flavours share one import folder: one takes the place of the other.
+        lines = [line for line in lines if not line.startswith("onnxruntime")] + groups[flavour]
+    more = groups | project["optional-dependencies"]
+    return lines + [line for part in parts for line in more[part]]
+
+
+def install_commands(python: Path, flavour: str, parts: Iterable[str] = ()) -> list[list[str]]:
+    """pip's calls: the requirements, then this tree as it is (its metadata names the CPU's)."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    constraints = ["-c", str(CONSTRAINTS / f"{flavour}.txt")]
+    return [
+        [*pip, *constraints, *requirements(flavour, parts)],
+        [*pip, "--no-deps", "-e", str(ROOT)],
+    ]
 
 
 def fingerprint(constraints: Path) -> str:

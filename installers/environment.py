@@ -8,6 +8,7 @@ import sys
 import venv
 from pathlib import Path
 
+from installers.bootstrap import install_commands
 from installers.product import BUILD, ROOT, BuildError
 from installers.tools import Step, run
 
@@ -34,14 +35,8 @@ def build_environment(flavour: str) -> Path:
     with Step(f"build environment {folder.relative_to(ROOT)}"):
         stamp.unlink(missing_ok=True)
         venv.EnvBuilder(with_pip=True, clear=True, symlinks=os.name != "nt").create(folder)
-        run(
-            [
-                python, "-m", "pip", "install", "--disable-pip-version-check",
-                "-c", constraints, "-e", f".[{flavour},build]",
-            ],
-            folder=ROOT,
-            log=BUILD / "logs" / f"pip-{flavour}.log",
-        )  # fmt: skip
+        for number, command in enumerate(install_commands(python, flavour, ["build"])):
+            run(command, folder=ROOT, log=BUILD / "logs" / f"pip-{flavour}-{number}.log")
         _check_torch(python, flavour)
         stamp.write_text(wanted, "utf-8")
     return python

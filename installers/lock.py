@@ -31,6 +31,7 @@ if __package__ in (None, ""):
 import requests
 from packaging.requirements import Requirement
 
+from installers.bootstrap import requirements
 from phi3studio.runtime_pack.pack_files import GENERATION, PackFacts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -253,9 +254,7 @@ class _Remote(io.RawIOBase):
 
 def wanted(target: Target) -> list[Requirement]:
     """What pyproject.toml asks for, of *target*'s flavour."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"][target.extra]]
-    return [Requirement(line) for line in lines]
+    return [Requirement(line) for line in requirements(target.extra)]
 
 
 def problems(target: Target) -> list[str]:

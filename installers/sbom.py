@@ -15,13 +15,13 @@ import os
 import shutil
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from installers.bootstrap import requirements
 from installers.bundle.contents import BUILD_ONLY
 from installers.product import ROOT, BuildError, read_product
 from installers.tools import run
@@ -99,11 +99,9 @@ def uv_version() -> str:
     for line in text.splitlines():
         if line.startswith("uv=="):
             return line.removeprefix("uv==").strip()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    for extra in project["optional-dependencies"].values():
-        for wanted in extra:
-            if wanted.startswith("uv>="):
-                return str(wanted.removeprefix("uv>=").split(",")[0])
+    for wanted in requirements("cpu", ["build"]):
+        if wanted.startswith("uv>="):
+            return wanted.removeprefix("uv>=").split(",")[0]
     raise BuildError("Neither the constraints nor pyproject.toml name uv.")
 
 

@@ -101,11 +101,13 @@ def pointer_home() -> Path | None:
 
 
 def resources() -> Path:
-    """The folder of bundled resources: in the frozen app, or in the source tree."""
+    """The folder of bundled resources: of the frozen app, an installed wheel, or the sources."""
     named = os.environ.get(RESOURCES_VARIABLE)
     if named:
         return Path(named)
     bundled = getattr(sys, "_MEIPASS", None)
     if bundled:
         return Path(bundled) / "resources"
-    return Path(__file__).resolve().parents[2] / "resources"
+    package = Path(__file__).resolve().parents[1]
+    wheel = package / "data" / "resources"
+    return wheel if wheel.is_dir() else package.parent / "resources"

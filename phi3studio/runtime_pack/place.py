@@ -101,10 +101,10 @@ def no_pack(name: PackName) -> InputError:
 
 
 def bundled_folder() -> Path:
-    """The folder with ``locks/``: ``runtime`` of the frozen app, ``installers`` of the sources."""
+    """The folder with ``locks/``: ``runtime`` of the frozen app, else ``installers``."""
     if getattr(sys, "frozen", False):
         return resources().parent / "runtime"
-    return Path(__file__).resolve().parents[2] / "installers"
+    return resources().parent / "installers"
 
 
 def app_folder() -> Path:

@@ -9,12 +9,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from installers.bootstrap import requirements
 from phi3studio.app.paths import resources
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
 from phi3studio.domain.recipe import Template
@@ -142,12 +142,9 @@ def test_the_olive_config_goes_along_without_the_rows(run, tmp_path) -> None:
 
 
 def test_the_samples_name_the_releases_that_the_models_are_made_for() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
     flavours = {"cpu": "cpu", "cuda": "cuda", "dml": "directml"}
     for provider, (_, version) in GENAI.items():
-        assert f"{FLAVOURS[provider][0]}=={version}" in extras[flavours[provider]]
+        assert f"{FLAVOURS[provider][0]}=={version}" in requirements(flavours[provider])
 
 
 # --- whole or not there -------------------------------------------------------------------------

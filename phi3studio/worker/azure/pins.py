@@ -67,8 +67,11 @@ def _roots(flavour: str) -> Iterator[Requirement]:
     """Our own requirements, with those of the flavour: of the source tree, or as installed."""
     project = resources().parent / "pyproject.toml"
     if project.is_file():
-        said = tomllib.loads(project.read_text("utf-8"))["project"]
-        lines = [*said["dependencies"], *said["optional-dependencies"][flavour]]
+        said = tomllib.loads(project.read_text("utf-8"))
+        lines = said["project"]["dependencies"]
+        if flavour != "cpu":
+            lines = [line for line in lines if not line.startswith("onnxruntime")]
+            lines += said["dependency-groups"][flavour]
         yield from map(Requirement, lines)
         return
     try:
