@@ -186,8 +186,12 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
     """
     if path in row:
         return row[path]
-    value: Any = row
-    for key in path.split("."):
+    column = column_of(row, path)
+    if column is None:
+        raise KeyError(path)
+    value: Any = row[column]
+    rest = path[len(column.strip()) + 1 :] if column.strip() != path else ""
+    for key in rest.split(".") if rest else ():
         if isinstance(value, Mapping) and key in value:
             value = value[key]
         elif isinstance(value, Sequence) and not isinstance(value, str) and key.isdigit():
@@ -198,6 +202,20 @@ def lookup(row: Mapping[str, Any], path: str) -> Any:
         else:
             raise KeyError(path)
     return value
+
+
+def column_of(columns: Mapping[str, Any], path: str) -> str | None:
+    """The column that a path begins with: the longest of the names that do.
+
+    Templates strip names, so a column “ answer” is found by ``answer``.
+    """
+    keys = path.split(".")
+    names = [".".join(keys[:count]) for count in range(len(keys), 0, -1)]
+    for name in names:
+        if name in columns:
+            return name
+    stripped = {column.strip(): column for column in columns}
+    return next((stripped[name] for name in names if name in stripped), None)
 
 
 def is_blank(row: Mapping[str, Any], path: str) -> bool:
@@ -216,7 +234,7 @@ def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) ->
     try:
         value = lookup(row, path)
     except KeyError:
-        if path not in known and path.split(".")[0] not in known:
+        if column_of(dict.fromkeys(known), path) is None:
             raise missing_column(path, list(row)) from None
         value = None
     if isinstance(value, str):

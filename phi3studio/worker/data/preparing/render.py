@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
-from phi3studio.domain.template import lookup, missing_column, parse_template
+from phi3studio.domain.template import column_of, missing_column, parse_template
+from phi3studio.worker.data.meaning.turns import places, turns_at
 from phi3studio.worker.data.preparing.tokenise import (
     Rendered,
     Segment,
@@ -17,24 +18,6 @@ from phi3studio.worker.data.preparing.tokenise import (
 )
 
 Row = Mapping[str, Any]
-_ROLES = {
-    "human": "user",
-    "user": "user",
-    "prompter": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bing": "assistant",
-    "bard": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-    "assistant": "assistant",
-    "function_call": "assistant",
-    "system": "system",
-    "tool": "tool",
-    "function": "tool",
-    "observation": "tool",
-    "function_response": "tool",
-}
 
 
 class Renderer:
@@ -125,15 +108,10 @@ class Renderer:
 
 
 def conversation(row: Row, column: str) -> list[dict[str, Any]]:
-    """The messages of a row with ``role`` and ``content``, whichever way they are written:
-    so already, as ShareGPT's ``from`` and ``value``, or as a JSON text of either."""
-    try:
-        value = lookup(row, column)
-    except KeyError:
-        value = None
-    if isinstance(value, str):
-        value = parsed_messages(value)
-    if not _is_conversation(value):
+    """The messages of a row with ``role`` and ``content``, whichever way they are written
+    (see ``meaning.turns``)."""
+    value = turns_at(row, column)
+    if value is None:
         raise InputError(
             "data.messages_shape",
             f"“{column}” is not a list of messages with role and content.",
@@ -146,40 +124,28 @@ def conversation(row: Row, column: str) -> list[dict[str, Any]]:
     return messages
 
 
-def parsed_messages(text: str) -> Any:
-    """The messages in a JSON text (CSV has no lists); the text itself if it holds none."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return value if isinstance(value, list) else text
-
-
-def _is_conversation(value: object) -> bool:
-    return (
-        isinstance(value, Sequence)
-        and not isinstance(value, str)
-        and bool(value)
-        and all(isinstance(turn, Mapping) and ("role" in turn or "from" in turn) for turn in value)
-    )
-
-
 def _message(turn: Mapping[str, Any]) -> dict[str, Any]:
     message = {key: value for key, value in turn.items() if value is not None}
-    if "role" not in message:
-        message["role"] = message.pop("from", "")
-        message["content"] = message.pop("value", None)
-    role = str(message["role"])
-    message["role"] = _ROLES.get(role.lower(), role)
     content = message.get("content")
-    if isinstance(content, list) and all(
-        isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in content
-    ):
-        content = "".join(part["text"] for part in content)
+    if isinstance(content, list):
+        content = "".join(map(_part, content))
+    elif isinstance(content, Mapping):
+        content = _part(content)
     if content is None:
         content = ""
     message["content"] = content if isinstance(content, str) else json.dumps(content, default=str)
     return message
+
+
+def _part(part: Any) -> str:
+    """The text of a part of a message. Pictures, sound and files have none: ``unread`` counts
+    them."""
+    if isinstance(part, Mapping):
+        text = part.get("text")
+        if isinstance(text, str):
+            return text
+        return "" if "type" in part else json.dumps(part, ensure_ascii=False, default=str)
+    return str(part)
 
 
 def tools_of(row: Row) -> Any:
@@ -195,10 +161,14 @@ def tools_of(row: Row) -> Any:
 
 def check_columns(data: Data, columns: Collection[str]) -> None:
     """Every column that the recipe needs must exist in the data."""
-    named = data.template.required if data.template else (data.messages or "messages",)
+    if data.template is not None:
+        named = data.template.required
+    else:
+        named = places(data.messages or "messages", dict.fromkeys(columns))
     split = (data.split.column,) if data.split.column else ()
+    existing = dict.fromkeys(columns)
     for name in (*named, *split):
-        if name not in columns and name.split(".")[0] not in columns:
+        if column_of(existing, name) is None:
             raise missing_column(name, list(columns))
 
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import lookup, parse_template
+from phi3studio.worker.data.meaning.turns import turns_at
 from phi3studio.worker.data.preparing import text_defects
-from phi3studio.worker.data.preparing.render import Renderer, conversation, parsed_messages
+from phi3studio.worker.data.preparing.render import Renderer, conversation
 from phi3studio.worker.data.preparing.repair import RowRepairs, map_texts, texts_of
 from phi3studio.worker.data.preparing.tokenise import (
     Encoded,
@@ -86,8 +87,11 @@ class Process:
         return [self._render(row) for row in rows]
 
     def _render(self, row: Row) -> Passed:
-        if self.data.messages is not None and isinstance(row.get(self.data.messages), str):
-            row = {**row, self.data.messages: parsed_messages(row[self.data.messages])}
+        if self.data.messages is not None:
+            # Repairs and what looks for texts then know one form of conversation.
+            turns = turns_at(row, self.data.messages)
+            if turns is not None and turns != row.get(self.data.messages):
+                row = {**row, self.data.messages: turns}
         repaired, dropped = self._repairs.apply(row)
         passed = Passed(repaired, dropped=dropped)
         if dropped is None:

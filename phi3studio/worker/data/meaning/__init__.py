@@ -1,0 +1,1 @@
+"""What columns and messages mean: names, values, conversations, and what stays unread."""
