@@ -9,7 +9,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import column_of, missing_column, parse_template
-from phi3studio.worker.data.meaning.turns import places, turns_at
+from phi3studio.worker.data.meaning.message_turns import places, turns_at
 from phi3studio.worker.data.preparing.tokenise import (
     Rendered,
     Segment,
@@ -109,7 +109,7 @@ class Renderer:
 
 def conversation(row: Row, column: str) -> list[dict[str, Any]]:
     """The messages of a row with ``role`` and ``content``, whichever way they are written
-    (see ``meaning.turns``)."""
+    (see ``meaning.message_turns``)."""
     value = turns_at(row, column)
     if value is None:
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import lookup, parse_template
-from phi3studio.worker.data.meaning.turns import turns_at
+from phi3studio.worker.data.meaning.message_turns import turns_at
 from phi3studio.worker.data.preparing import text_defects
 from phi3studio.worker.data.preparing.render import Renderer, conversation
 from phi3studio.worker.data.preparing.repair import RowRepairs, map_texts, texts_of
