@@ -22,7 +22,7 @@ def print_json(value: Any) -> None:
 def print_error(error: UserFacingError, as_json: bool) -> None:
     """Say what happened and what to do next: on standard error, or as the JSON document."""
     if as_json:
-        print_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        print_json({"error": error.to_json()})
         return
     sys.stderr.write(f"Error: {error.message}\n{error.hint}\n[{error.code}]\n")
 

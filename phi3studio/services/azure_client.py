@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services.connection import Service
 
@@ -15,14 +16,12 @@ from phi3studio.services.connection import Service
 class Finding:
     """One thing that was looked at for a job: ``name`` is login, workspace, compute and so on.
 
-    Where it is not ``ok``, ``code``, ``text`` and ``hint`` are those of the error.
+    ``text`` is what was found, in English; ``error`` says what is wrong with it.
     """
 
     name: str
-    ok: bool
     text: str
-    code: str = ""
-    hint: str = ""
+    error: UserFacingError | None = None
 
 
 async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
@@ -51,10 +50,6 @@ async def export(recipe: Recipe, out: Path) -> tuple[str, ...]:
 
 
 def _finding(item: dict[str, Any]) -> Finding:
-    return Finding(
-        name=str(item["name"]),
-        ok=bool(item["ok"]),
-        text=str(item["text"]),
-        code=str(item.get("code", "")),
-        hint=str(item.get("hint", "")),
-    )
+    text = str(item["text"])
+    error = None if item["ok"] else UserFacingError.from_json(item | {"message": text})
+    return Finding(str(item["name"]), text, error)

@@ -310,7 +310,7 @@ class _Link:
 
     def _fail_all(self) -> None:
         error = self._death()
-        report = {"code": error.code, "message": error.message, "hint": error.hint}
+        report = error.to_json()
         for inbox in self._inboxes.values():
             inbox.put_nowait({"error": report})
 
@@ -383,6 +383,4 @@ def _line(message: dict[str, Any]) -> bytes:
 
 def _error(report: dict[str, Any]) -> UserFacingError:
     kind = InputError if report.get("input") else UserFacingError
-    return kind(
-        str(report.get("code", "bug")), str(report.get("message", "")), str(report.get("hint", ""))
-    )
+    return kind.from_json(report)

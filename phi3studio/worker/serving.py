@@ -255,14 +255,7 @@ class _Conversation:
 
 
 def _report(exc: UserFacingError) -> dict[str, Any]:
-    return {
-        "error": {
-            "code": exc.code,
-            "message": exc.message,
-            "hint": exc.hint,
-            "input": isinstance(exc, InputError),
-        }
-    }
+    return {"error": exc.to_json() | {"input": isinstance(exc, InputError)}}
 
 
 def _bug(exc: BaseException) -> UserFacingError:

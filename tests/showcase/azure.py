@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from phi3studio.domain.azure import Azure
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import AnyPayload, Notice, Paused, Progress, Started
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk, Finding
@@ -31,19 +32,21 @@ FORM = AzureForm(
 
 
 async def _check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
-    yield Finding("login", True, "signed in (cli)")
-    yield Finding("workspace", True, "studio in westeurope")
-    yield Finding("datastores", True, "workspaceblobstore")
-    yield Finding("compute", True, "gpu-cluster: Standard_NC48ads_A100_v4, 2 GPUs each")
+    yield Finding("login", "signed in (cli)")
+    yield Finding("workspace", "studio in westeurope")
+    yield Finding("datastores", "workspaceblobstore")
+    yield Finding("compute", "gpu-cluster: Standard_NC48ads_A100_v4, 2 GPUs each")
     yield Finding(
         "quota",
-        False,
         "1 machines need 48 cores of Standard NCADSA100v4 Family vCPUs, and 24 are free.",
-        "azure.quota",
-        "Wait until others are done, ask for more quota in the portal (Usage + quotas), or use "
-        "fewer or smaller machines.",
+        UserFacingError(
+            "azure.quota",
+            "1 machines need 48 cores of Standard NCADSA100v4 Family vCPUs, and 24 are free.",
+            "Wait until others are done, ask for more quota in the portal (Usage + quotas), or use "
+            "fewer or smaller machines.",
+        ),
     )
-    yield Finding("model", True, "Phi-3-mini-4k-instruct version 11 in the registry azureml")
+    yield Finding("model", "Phi-3-mini-4k-instruct version 11 in the registry azureml")
 
 
 async def _export(recipe: Recipe, out: Path) -> tuple[str, ...]:

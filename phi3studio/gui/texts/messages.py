@@ -7,11 +7,16 @@ stays available as the detail. An unknown code shows its original text.
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from phi3studio.app.paths import resources
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.messages import CATALOGUE, Message, render
 from phi3studio.gui.texts.data_texts import DATA_TEXTS
 from phi3studio.gui.texts.error_texts import KNOWN
 from phi3studio.gui.texts.error_texts_azure import AZURE_ERRORS
@@ -36,6 +41,28 @@ class Explanation:
     message: str
     hint: str
     detail: str = ""
+
+
+@functools.cache
+def catalogue(language: str) -> Mapping[str, Message]:
+    """The message catalogue in a language; empty where there is none."""
+    if language == "en":
+        return CATALOGUE
+    folder = resources() / "translations" / "messages" / language
+    return {
+        code: Message(*texts)
+        for file in sorted(folder.glob("*.json"))
+        for code, texts in json.loads(file.read_text("utf-8")).items()
+    }
+
+
+def explain_error(error: UserFacingError) -> Explanation:
+    """What an error says in the language of the window, with the file and row it names."""
+    language = QLocale().name().split("_")[0]
+    said = render(error.code, error.values, error.variant, language, catalogue(language))
+    if said is not None:
+        return Explanation(*said)
+    return explain(error.code, error.message, error.hint)
 
 
 def explain(

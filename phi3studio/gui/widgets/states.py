@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Finding, Icon, Level, label, row
 
@@ -48,7 +48,7 @@ class ErrorState(QWidget):
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        words = explain(error.code, error.message, error.hint)
+        words = explain_error(error)
         self.finding = Finding(theme, level, words.message, words.hint)
         layout.addWidget(self.finding)
         self._details = label(words.detail, "small", wrap=True)

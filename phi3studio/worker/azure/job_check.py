@@ -27,8 +27,8 @@ class Finding:
         """The finding as JSON values."""
         found: dict[str, Any] = {"name": self.name, "ok": self.error is None, "text": self.text}
         if self.error is not None:
-            error = self.error
-            found |= {"code": error.code, "text": error.message, "hint": error.hint}
+            error = self.error.to_json()
+            found |= error | {"text": error.pop("message")}
         return found
 
 

@@ -137,8 +137,7 @@ class ExportedModel:
             )
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            error = answer["error"]
-            raise RunError(error["code"], error["message"], error["hint"])
+            raise RunError.from_json(answer["error"])
         return answer
 
     def _read(self) -> None:

@@ -54,7 +54,7 @@ def main() -> int:
                 }
             }
         except UserFacingError as exc:
-            answer = {"error": {"code": exc.code, "message": exc.message, "hint": exc.hint}}
+            answer = {"error": exc.to_json()}
         answers.write(json.dumps(answer) + "\n")
     return 0
 

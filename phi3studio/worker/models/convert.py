@@ -65,7 +65,7 @@ def convert(kind: Kind, source: Path, target: Path, check: Check = lambda: None)
     error = json.loads(report)
     if error is not None:
         shutil.rmtree(target, ignore_errors=True)
-        raise InputError(error["code"], error["message"], error["hint"])
+        raise InputError.from_json(error)
 
 
 def _child(kind: Kind, source: str, target: str, report: Connection) -> None:
@@ -74,14 +74,14 @@ def _child(kind: Kind, source: str, target: str, report: Connection) -> None:
     privacy.disable_telemetry()
     privacy.refuse_network()
     os.environ["OMP_NUM_THREADS"] = "2"
-    error: dict[str, str] | None = None
+    error: dict[str, Any] | None = None
     try:
         if kind == "gguf":
             convert_gguf(Path(source), Path(target))
         else:
             convert_pickles(Path(source), Path(target))
     except UserFacingError as exc:
-        error = {"code": exc.code, "message": exc.message, "hint": exc.hint}
+        error = exc.to_json()
     except Exception as exc:
         reason = first_line(exc)
         error = {

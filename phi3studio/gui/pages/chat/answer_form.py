@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, label, row
 from phi3studio.gui.widgets.editors import GrowingEdit
@@ -187,6 +187,6 @@ def _problem(parsed: Callable[[], Held]) -> str:
 
 
 def _words(error: UserFacingError) -> str:
-    said = explain(error.code, error.message, error.hint)
+    said = explain_error(error)
     # In other languages the place of a mistake stands in the original text.
     return " ".join(part for part in (said.message, said.detail, said.hint) if part)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout
 from phi3studio.domain.errors import Cancelled, UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
@@ -180,7 +180,7 @@ class RuntimeCard(Card):
         self.setVisible(reason is None or reason.code == "runtime.not_in_build")
         if reason is not None:
             clear(self._notes)
-            said = explain(reason.code, reason.message, reason.hint)
+            said = explain_error(reason)
             self._notes.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
         self._draw_buttons()
 

@@ -10,7 +10,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.wizard.flow import to_recipe
@@ -135,5 +135,5 @@ class EstimateCard(Card):
         self.body.addLayout(row)
         error = self._session.measure_error
         if error is not None:
-            said = explain(error.code, error.message, error.hint)
+            said = explain_error(error)
             self.body.addWidget(Finding(self._theme, "error", said.message, said.hint))

@@ -22,7 +22,7 @@ from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain, explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
 from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
@@ -99,7 +99,7 @@ class _ModelCard(ChoiceCard):
 
     def _availability(self, model: BaseModel) -> str:
         if model.problem is not None:
-            said = explain(model.problem.code, model.problem.message, model.problem.hint)
+            said = explain_error(model.problem)
             return said.message
         if model.installed:
             return self.tr("on this computer")

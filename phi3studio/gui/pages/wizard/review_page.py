@@ -26,7 +26,7 @@ from phi3studio.gui.pages.wizard.data.inspector import OliveConfig
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.summary import summary_lines
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain, explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
@@ -154,7 +154,7 @@ class ReviewPage(QWidget):
 
     def _refuse(self, recipe: Recipe, error: UserFacingError) -> None:
         if recipe == self._asked:
-            words = explain(error.code, error.message, error.hint)
+            words = explain_error(error)
             self._put(f"{words.message}\n{words.hint}")
 
     def _put(self, text: str) -> None:

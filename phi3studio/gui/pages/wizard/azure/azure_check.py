@@ -15,7 +15,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk, Finding
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets import basic
 from phi3studio.gui.widgets.basic import Button, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
@@ -121,7 +121,7 @@ class AzureCheck(QWidget):
         try:
             async with aclosing(self._desk.check(recipe)) as findings:
                 async for finding in findings:
-                    good = good and finding.ok
+                    good = good and finding.error is None
                     self._findings.addWidget(_shown(self._context, finding))
             text = self.tr("Nothing is missing.") if good else self.tr("Something is missing.")
             self._said.setText(text)
@@ -177,8 +177,8 @@ def _place(chosen: Path, recipe: Recipe) -> Path:
 def _shown(context: Context, finding: Finding) -> basic.Finding:
     """One line: what was looked at, and what was found or what to do."""
     title = _title(finding.name)
-    if not finding.ok:
-        said = explain(finding.code, finding.text, finding.hint)
+    if finding.error is not None:
+        said = explain_error(finding.error)
         text = f"{title}: {said.message}"
         shown = basic.Finding(context.theme, "error", text, said.hint)
         shown.setToolTip(said.detail)

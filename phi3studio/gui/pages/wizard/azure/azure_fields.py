@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QW
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.pages.wizard.azure.azure_entries import Entry
 from phi3studio.gui.pages.wizard.setting_fields import NOTHING, parse, shown
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import label, restyle, set_role
 from phi3studio.wizard.azure_form import looks_like_token
 
@@ -69,7 +69,7 @@ class AzureField(QWidget):
         """Show the form's value, and *problem* unless nobody has been here yet."""
         self._value, self._problem = value, ""
         if problem is not None and (value or self._touched or self.entry.is_number):
-            said = explain(problem.code, problem.message, problem.hint)
+            said = explain_error(problem)
             self._problem = f"{said.message} {said.hint}".strip()
         if isinstance(self.editor, QComboBox):
             self.editor.setCurrentIndex(max(0, self.editor.findData(value)))
