@@ -15,10 +15,10 @@ once, in ``worker/failures.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
-from phi3studio.domain.messages import CATALOGUE, Message, Said, render
+from phi3studio.domain.messages import CATALOGUE, Message, Said, plain_values, say
 
 
 class UserFacingError(Exception):
@@ -37,15 +37,12 @@ class UserFacingError(Exception):
         super().__init__(code)
         self.code = code
         self.variant = variant
-        self.values = {name: _plain(value) for name, value in values.items()}
-        self._recorded = Said(message, hint)
+        self.values = plain_values(values)
+        self.recorded = Said(message, hint)
 
     def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
         """What happened and what to do next, in a language."""
-        found = render(self.code, self.values, self.variant, language, catalogue)
-        if found is None and self._recorded.message:
-            return self._recorded
-        return found or Said(" ".join([self.code, *(f"{k}={v}" for k, v in self.values.items())]))
+        return say(self, language, catalogue)
 
     @property
     def message(self) -> str:
@@ -81,15 +78,6 @@ class UserFacingError(Exception):
             variant=str(record.get("variant") or ""),
             **(record.get("values") or {}),
         )
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: paths are texts, collections lists."""
-    if isinstance(value, str) or value is None or isinstance(value, (bool, int, float, dict)):
-        return value
-    if isinstance(value, Iterable):
-        return [_plain(item) for item in value]
-    return str(value)
 
 
 def _restored(kind: type[UserFacingError], record: Mapping[str, Any]) -> UserFacingError:

@@ -15,7 +15,7 @@ import pytest
 import phi3studio
 from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import CATALOGUE, Message, render
+from phi3studio.domain.messages import CATALOGUE, Message, Phrase, render
 
 PACKAGE = Path(phi3studio.__file__).parent
 ITALIAN = resources() / "translations" / "messages" / "it"
@@ -173,3 +173,26 @@ def test_an_error_crosses_processes_whole() -> None:
     back = pickle.loads(pickle.dumps(error))
     assert (back.code, back.values) == ("some.code", {"path": "a/b", "rows": [1, 2]})
     assert type(back) is InputError
+
+
+def test_a_message_inside_of_another_is_said_in_the_same_language() -> None:
+    catalogues = {
+        "en": {"outer": Message("No: {reason:message}", "{reason:hint}"), "x": Message("{n:# row|# rows}.", "Do.")},
+        "it": {"outer": Message("No, {reason:message}", "{reason:hint}"), "x": Message("{n:# riga|# righe}.", "Fai.")},
+    }  # fmt: skip
+    error = InputError("outer", reason=InputError("x", n=2))
+    assert error.said("en", catalogues["en"]) == ("No: 2 rows.", "Do.")
+    assert error.said("it", catalogues["it"]) == ("No, 2 righe.", "Fai.")
+    foreign = InputError("outer", reason=InputError("of_the_future", "It is odd.", "Do so."))
+    assert foreign.said("it", catalogues["it"]) == ("No, It is odd.", "Do so.")
+    listed = Message("{found:list}")
+    phrases = InputError("a", found=[Phrase("x", n=1), "free"])
+    assert phrases.said("it", {"a": listed, **catalogues["it"]}).message == "1 riga., free"
+
+
+def test_a_number_that_json_lacks_is_still_said() -> None:
+    error = InputError("a", loss=float("nan"))
+    assert json.dumps(error.to_json(), allow_nan=False)
+    assert error.said("it", {"a": Message("Loss {loss:.4g}.")}).message == "Loss nan."
+    exact = InputError("a", loss=2.5)
+    assert exact.said("it", {"a": Message("Loss {loss:.2f}.")}).message == "Loss 2,50."

@@ -10,11 +10,16 @@ Templates are Python format strings with the formats of :mod:`.formatting`::
     "{path} has {rows:# row|# rows} and takes {size:bytes}."
 
 A code whose wording depends on the case has variants: ``"data.broken_json/unclosed"`` is the text
-of ``InputError("data.broken_json", variant="unclosed", …)``.
+of ``InputError("data.broken_json", variant="unclosed", …)``. A value may be a message itself, an
+error or a :class:`Phrase`: ``"{reason:message} {reason:hint}"``.
 """
 
 from phi3studio.domain.messages.catalogue import CATALOGUE, find
+from phi3studio.domain.messages.coded import Coded, Phrase, plain_values, say
 from phi3studio.domain.messages.message import Message, Said, Values
 from phi3studio.domain.messages.rendering import render
 
-__all__ = ["CATALOGUE", "Message", "Said", "Values", "find", "render"]
+__all__ = [
+    "CATALOGUE", "Coded", "Message", "Phrase", "Said", "Values", "find", "plain_values", "render",
+    "say",
+]  # fmt: skip

@@ -6,7 +6,8 @@
 ``{n:bytes}``         a size: 3.1 GB
 ``{n:time}``          a duration in seconds: 4 min 10 s
 ``{n:percent}``       a share from 0 to 1: 92 %
-``{n:list}``          texts after one another: a, b, c
+``{n:list}``          texts after one another: a, b, c; messages among them are said
+``{n:message}``       what another message says, ``{n:hint}`` what to do about it
 ==================  =========================================================================
 """
 
@@ -25,8 +26,12 @@ def number(value: float, language: Language = "en", digits: int = 3) -> str:
         text = f"{int(value):,}"
     else:
         text = f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    return _decimal_comma(text, language)
+
+
+def _decimal_comma(text: str, language: Language) -> str:
     if language == "it" and "e" not in text:
-        text = text.translate(str.maketrans(",.", ".,"))
+        return text.translate(str.maketrans(",.", ".,"))
     return text
 
 
@@ -67,6 +72,8 @@ class MessageFormatter(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         """One value; an unknown format is Python's own."""
+        if isinstance(value, str) and format_spec:
+            return value
         if "|" in format_spec:
             one, many = format_spec.split("|")
             return (one if value == 1 else many).replace("#", number(value, self._language))
@@ -81,4 +88,5 @@ class MessageFormatter(Formatter):
                 return percent(value, self._language)
             case "list":
                 return ", ".join(map(str, value))
-        return str(super().format_field(value, format_spec))
+        text = str(super().format_field(value, format_spec))
+        return _decimal_comma(text, self._language) if isinstance(value, float) else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from phi3studio.domain.messages.catalogue import CATALOGUE, find
 from phi3studio.domain.messages.formatting import MessageFormatter
@@ -23,8 +24,39 @@ def render(
     message = find(code, variant, catalogue)
     if message is None:
         return None
-    formatter = MessageFormatter(language)
+    formatter = _Renderer(language, catalogue)
     try:
         return Said(*(formatter.vformat(template, (), values) for template in message))
     except (KeyError, ValueError, IndexError, TypeError, AttributeError):
         return None
+
+
+class _Renderer(MessageFormatter):
+    """Values that are messages themselves are said in the same language."""
+
+    def __init__(self, language: str, catalogue: Mapping[str, Message]) -> None:
+        super().__init__(language)
+        self._inner_language = language
+        self._catalogue = catalogue
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        match format_spec, value:
+            case "message", None:
+                return ""
+            case "message", {"code": str()}:
+                return self._said(value).message
+            case "hint", {"code": str()}:
+                return self._said(value).hint
+            case "list", list():
+                return ", ".join(
+                    self.format_field(item, "message" if isinstance(item, dict) else "")
+                    for item in value
+                )
+        return super().format_field(value, format_spec)
+
+    def _said(self, value: Mapping[str, Any]) -> Said:
+        code, values = str(value["code"]), value.get("values") or {}
+        variant = str(value.get("variant") or "")
+        said = render(code, values, variant, self._inner_language, self._catalogue)
+        recorded = Said(str(value.get("message") or code), str(value.get("hint") or ""))
+        return said or recorded

@@ -56,7 +56,7 @@ def catalogue(language: str) -> Mapping[str, Message]:
     }
 
 
-def explain_error(error: UserFacingError) -> Explanation:
+def explain_error(error: Coded) -> Explanation:
     """What an error says in the language of the window, with the file and row it names."""
     language = QLocale().name().split("_")[0]
     said = render(error.code, error.values, error.variant, language, catalogue(language))

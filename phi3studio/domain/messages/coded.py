@@ -1,0 +1,73 @@
+"""Whatever carries a code instead of text, and how it is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from phi3studio.domain.messages.catalogue import CATALOGUE
+from phi3studio.domain.messages.formatting import Language
+from phi3studio.domain.messages.message import Message, Said, Values
+from phi3studio.domain.messages.rendering import render
+
+
+@runtime_checkable
+class Coded(Protocol):
+    """An error, a notice, a finding or a problem: a code with its values.
+
+    ``recorded`` are the words of a record that another version wrote, empty otherwise.
+    """
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def values(self) -> Values: ...
+    @property
+    def recorded(self) -> Said: ...
+
+
+class Phrase:
+    """A part of a message, for the value of another one: ``{next:message}``."""
+
+    def __init__(self, code: str, /, *, variant: str = "", **values: Any) -> None:
+        self.code = code
+        self.variant = variant
+        self.values = plain_values(values)
+        self.recorded = Said("")
+
+
+def say(
+    coded: Coded, language: Language = "en", catalogue: Mapping[str, Message] = CATALOGUE
+) -> Said:
+    """What *coded* says in a language: the recorded words where the catalogue has none."""
+    found = render(coded.code, coded.values, coded.variant, language, catalogue)
+    if found is None and coded.recorded.message:
+        return coded.recorded
+    return found or Said(" ".join([coded.code, *(f"{k}={v}" for k, v in coded.values.items())]))
+
+
+def plain_values(values: Values) -> dict[str, Any]:
+    """Values as JSON has them: paths are texts, collections lists, messages their code and values.
+
+    JSON has no infinity: such a number becomes text.
+    """
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, str) or value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Coded):
+        said = say(value)
+        found = {"code": value.code, "message": said.message, "hint": said.hint}
+        return found | {"variant": value.variant, "values": plain_values(value.values)}
+    if isinstance(value, Mapping):
+        return plain_values(value)
+    if isinstance(value, Iterable):
+        return [_plain(item) for item in value]
+    return str(value)
