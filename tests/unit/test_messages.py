@@ -177,9 +177,15 @@ def test_an_error_crosses_processes_whole() -> None:
 
 def test_a_message_inside_of_another_is_said_in_the_same_language() -> None:
     catalogues = {
-        "en": {"outer": Message("No: {reason:message}", "{reason:hint}"), "x": Message("{n:# row|# rows}.", "Do.")},
-        "it": {"outer": Message("No, {reason:message}", "{reason:hint}"), "x": Message("{n:# riga|# righe}.", "Fai.")},
-    }  # fmt: skip
+        "en": {
+            "outer": Message("No: {reason:message}", "{reason:hint}"),
+            "x": Message("{n:# row|# rows}.", "Do."),
+        },
+        "it": {
+            "outer": Message("No, {reason:message}", "{reason:hint}"),
+            "x": Message("{n:# riga|# righe}.", "Fai."),
+        },
+    }
     error = InputError("outer", reason=InputError("x", n=2))
     assert error.said("en", catalogues["en"]) == ("No: 2 rows.", "Do.")
     assert error.said("it", catalogues["it"]) == ("No, 2 righe.", "Fai.")

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from phi3studio.app.paths import resources
-from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.messages import CATALOGUE, Message, render
+from phi3studio.domain.messages import CATALOGUE, Coded, Message, render, say
 from phi3studio.gui.texts.data_texts import DATA_TEXTS
 from phi3studio.gui.texts.error_texts import KNOWN
 from phi3studio.gui.texts.error_texts_azure import AZURE_ERRORS
@@ -62,7 +61,7 @@ def explain_error(error: Coded) -> Explanation:
     said = render(error.code, error.values, error.variant, language, catalogue(language))
     if said is not None:
         return Explanation(*said)
-    return explain(error.code, error.message, error.hint)
+    return explain(error.code, *say(error))
 
 
 def explain(
