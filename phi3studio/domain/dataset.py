@@ -33,6 +33,7 @@ Shape = Literal[
 SecretKind = Literal["key", "email", "card"]
 TokenKind = Literal["masked", "trained", "stop", "cut_off"]
 Level = Literal["error", "warning", "info"]
+UnreadKind = Literal["column", "key", "role", "turn", "tools", "picture"]
 
 SECRET_KINDS: tuple[SecretKind, ...] = ("key", "email", "card")
 
@@ -161,6 +162,16 @@ class DropEmpty(_Repair):
     kind: Literal["drop_empty"] = "drop_empty"
 
 
+class DropMarked(_Repair):
+    """Leave out rows that a column marks as bad: rejected, ignored, thumbs down."""
+
+    kind: Literal["drop_marked"] = "drop_marked"
+    column: str
+    values: tuple[str, ...] = Field(
+        min_length=1, description="The column's values that mark a bad row, as text, in any case."
+    )
+
+
 class Shorten(_Repair):
     """Shorten rows that would be cut off: the prompt's longest value ends at a sentence."""
 
@@ -210,6 +221,7 @@ Repair = Annotated[
     | MergeLabels
     | DropSecrets
     | DropEmpty
+    | DropMarked
     | Shorten
     | DropCutOff
     | DropDuplicates
@@ -235,10 +247,24 @@ class Column(_Value):
     distinct: int = 0
 
 
+class Unread(_Value):
+    """Something in the rows that the model does not see. ``name`` is what ``data.ignore`` takes;
+    ``rows`` counts the rows that have it; a ``detail`` (identifier, date, constant, number) is
+    seldom missed."""
+
+    kind: UnreadKind
+    name: str
+    rows: int
+    example: str = ""
+    detail: bool = False
+
+
 class ShapeProposal(_Value):
     """A shape that fits the columns, the reason in words, and the recipe keys it leads to.
 
-    Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set.
+    Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set. A proposal
+    that is not ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in
+    the first rows.
     """
 
     shape: Shape
@@ -246,6 +272,9 @@ class ShapeProposal(_Value):
     prompt: str | None = None
     completion: str | None = None
     messages: str | None = None
+    sure: bool = True
+    repairs: tuple[Repair, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
 
 class Broken(_Value):
@@ -261,6 +290,7 @@ class SourceReport(_Value):
 
     ``rows`` is exact if ``rows_exact``, else an estimate from the size read so far. ``first``
     holds the first rows with long values shortened. ``notes`` are sentences for the user.
+    ``obstacle`` is the error (as JSON) that says why these rows cannot be trained as they are.
     """
 
     files: tuple[str, ...]
@@ -278,6 +308,7 @@ class SourceReport(_Value):
     columns: tuple[Column, ...] = ()
     first: tuple[dict[str, Any], ...] = ()
     shapes: tuple[ShapeProposal, ...] = ()
+    obstacle: dict[str, Any] | None = None
     broken: tuple[Broken, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -329,6 +360,7 @@ class Preview(_Value):
     trained_tokens: int
     cut_off: int = 0
     dropped: str | None = None
+    unread: tuple[Unread, ...] = ()
 
 
 class Bin(_Value):
@@ -389,6 +421,7 @@ class Finding(_Value):
     """Something about the data that harms the result.
 
     ``code`` is stable; ``rows`` counts the rows concerned, ``examples`` shows the first of them.
+    ``unread`` are names that ``data.ignore`` can take to say that the finding is known.
     """
 
     code: str
@@ -398,6 +431,7 @@ class Finding(_Value):
     rows: int
     examples: tuple[FindingRow, ...] = ()
     repairs: tuple[RepairOffer, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class CheckProgress(_Value):

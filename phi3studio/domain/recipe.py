@@ -141,6 +141,11 @@ class Data(Source):
     repairs: list[Repair] = Field(
         [], description="What is repaired on the way to training; the file is never changed."
     )
+    ignore: list[str] = Field(
+        [],
+        description="Columns, message keys, roles and the like that the model knowingly does not "
+        "see; phi3studio data check names what is unread.",
+    )
     split: Split = Split()
 
     @model_validator(mode="after")

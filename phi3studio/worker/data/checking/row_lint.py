@@ -27,6 +27,8 @@ from phi3studio.domain.dataset import (
 )
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, shown_row
+from phi3studio.worker.data.checking.unread_findings import unread_findings
+from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
 
@@ -64,6 +66,7 @@ class RowLint:
         self._secret_kinds: set[SecretKind] = set()
         self.unusable: dict[str, Tally] = {}
         self.advice: dict[str, str] = {}
+        self._unread = UnreadTally(process.data)
 
     def tally(self, code: str) -> Tally:
         """What was found of one kind so far."""
@@ -84,6 +87,7 @@ class RowLint:
                 continue
             if passed.rendered is None:
                 continue
+            process.count_unread(passed, self._unread)
             if not passed.rendered.completion.strip() or any(
                 is_blank(passed.row, column) for column in required
             ):
@@ -247,7 +251,7 @@ class RowLint:
             "It becomes part of what is learned.",
             _offer("Trim", Trim()),
         )
-        return found
+        return [*found, *unread_findings(self._unread)]
 
 
 def _offer(title: str, repair: Repair) -> RepairOffer:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.dataset import Source, SourceReport
+from phi3studio.domain.dataset import ShapeProposal, Source, SourceReport
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipe import Data, Template
 from phi3studio.worker.data.checking.check_data import file_names
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.inspecting.shapes import describe_columns, propose
+from phi3studio.worker.data.meaning.unread_parts import unread_without_model
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.source_rows import RowSource
 
@@ -24,7 +26,12 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
     if not rows:
         raise _nothing(source, reader)
     columns = describe_columns(rows)
-    shapes = propose(rows, columns)
+    obstacle: InputError | None = None
+    shapes: tuple[ShapeProposal, ...] = ()
+    try:
+        shapes = propose(rows)
+    except InputError as exc:
+        obstacle = exc
     return SourceReport(
         files=file_names(reader),
         format=layout.format,
@@ -40,10 +47,25 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         rows_exact=exact,
         columns=columns,
         first=tuple(shown_row(row) for row in rows[:first_rows]),
-        shapes=shapes,
+        shapes=tuple(_with_unread(shape, source, rows) for shape in shapes),
+        obstacle=obstacle.to_json() if obstacle else None,
         broken=tuple(reader.broken[:20]),
         notes=tuple(_notes(reader, rows, bool(shapes))),
     )
+
+
+def _with_unread(shape: ShapeProposal, source: Source, rows: list[Row]) -> ShapeProposal:
+    """The proposal with what it leaves unread in the first rows."""
+    template = None
+    if shape.messages is None:
+        template = Template(prompt=shape.prompt or "", completion=shape.completion or "")
+    data = Data(
+        **source.model_dump(include=set(Source.model_fields)),
+        template=template,
+        messages=shape.messages,
+        repairs=list(shape.repairs),
+    )
+    return shape.model_copy(update={"unread": unread_without_model(data, rows)})
 
 
 def _beginning(reader: RowSource) -> tuple[list[Row], int, bool]:

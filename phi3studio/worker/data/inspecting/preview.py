@@ -1,10 +1,11 @@
-"""One row as the model will see it, told token by token."""
+"""One row as the model will see it, token by token."""
 
 from __future__ import annotations
 
 from phi3studio.domain.dataset import Preview, Token
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.checking.short_text import shown_row
+from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.row_pipeline import Process, Row
 from phi3studio.worker.data.preparing.tokenise import Encoded, Encoder, Rendered
 
@@ -36,6 +37,8 @@ def preview(process: Process, row: Row, number: int) -> Preview:
             dropped=passed.dropped,
         )
     encoded, text = passed.encoded, passed.rendered
+    tally = UnreadTally(process.data)
+    process.count_unread(passed, tally)
     stop = process.encoder.stop.text
     return Preview(
         row=number,
@@ -49,6 +52,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
         trained_tokens=encoded.trained[: process.max_tokens].count(True),
         cut_off=max(0, len(encoded.ids) - process.max_tokens),
         dropped=passed.dropped,
+        unread=tally.found(),
     )
 
 

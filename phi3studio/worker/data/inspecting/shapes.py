@@ -6,21 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from phi3studio.domain.dataset import Column, ShapeProposal
-from phi3studio.domain.template import escape
+from phi3studio.domain.dataset import Column, DropEmpty, DropMarked, Repair, ShapeProposal
 from phi3studio.worker.data.checking.short_text import excerpt
+from phi3studio.worker.data.inspecting.structures import heading, structured
+from phi3studio.worker.data.meaning.bad_marks import bad_values
+from phi3studio.worker.data.meaning.column_names import NameRole, words_of
+from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
+from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 
 _EXAMPLES = 3
 _MOST_COLUMNS = 200
-_PROMPT = ("prompt", "input", "source")
-_COMPLETION = ("completion", "response", "output", "target", "chosen")
-_INSTRUCTION = ("instruction", "instructions", "task")
-_OUTPUT = ("output", "response", "answer", "completion")
-_QUESTION = ("question", "query", "q", "frage", "domanda", "pregunta", "problem", "title")
-_ANSWER = ("answer", "best answer", "a", "antwort", "risposta", "respuesta", "solution", "reply")
-_LABEL = ("label", "class", "category", "tone", "sentiment", "emotion", "intent", "tag", "topic")
-_TEXT = ("text", "content", "body", "sentence", "phrase", "document")
+_MANY = 6
 
 
 def describe_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -46,33 +43,15 @@ def _describe(name: str, rows: Sequence[Row]) -> Column:
 
 def _kind(value: Any) -> str:
     if isinstance(value, str):
-        return "messages" if _conversation(value) else "text"
+        return "messages" if value.startswith("[{") and turns_of(value) else "text"
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
         return "number"
     if isinstance(value, Sequence):
-        return "messages" if _conversation(value) else "list"
+        is_turns = bool(value) and isinstance(value[0], Mapping) and turns_of(value)
+        return "messages" if is_turns else "list"
     return "object" if isinstance(value, Mapping) else "text"
-
-
-def _conversation(value: Any) -> str | None:
-    """``messages`` or ``sharegpt`` for a conversation, written as list or as JSON text."""
-    if isinstance(value, str):
-        if not value.startswith("[{") or len(value) > 200_000:
-            return None
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(value, Sequence) or not value or isinstance(value, str):
-        return None
-    turns = list(value)
-    if all(isinstance(turn, Mapping) and "role" in turn for turn in turns):
-        return "messages"
-    if all(isinstance(turn, Mapping) and "from" in turn and "value" in turn for turn in turns):
-        return "sharegpt"
-    return None
 
 
 def _text(value: Any) -> str:
@@ -84,135 +63,279 @@ def _text(value: Any) -> str:
         return f"{type(value).__name__} (nested deeply)"
 
 
-def propose(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[ShapeProposal, ...]:
-    """The shapes that fit, the likeliest first; empty if there is nothing to learn from."""
-    found: list[ShapeProposal] = []
-    names = {column.name.strip().casefold(): column.name for column in columns}
-    texts = [column for column in columns if column.kind in ("text", "number", "boolean", "mixed")]
-    text_names = {column.name for column in texts}
+def propose(rows: Sequence[Row]) -> tuple[ShapeProposal, ...]:
+    """The shapes that fit, the likeliest first; empty if there is nothing to learn from.
 
-    def named(*choices: str) -> str | None:
-        return next(
-            (names[c] for c in choices if c in names and names[c] in text_names),
-            None,
-        )
+    Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
+    """
+    found = structured(rows)
+    return tuple(found or _Columns(rows).proposals())
 
-    for column in columns:
-        if column.kind == "messages":
-            found.append(_conversation_shape(column.name, rows))
-    instruction, output = named(*_INSTRUCTION), named(*_OUTPUT)
-    if instruction and output:
-        found.append(_instruction(instruction, named("input", "context"), output))
-    prompt, completion = named(*_PROMPT), named(*_COMPLETION)
-    if prompt and completion and not (instruction and output):
-        found.append(
-            ShapeProposal(
-                shape="prompt_completion",
-                reason=f"The columns “{prompt}” and “{completion}” are named like a prompt and "
-                "its completion.",
-                prompt=f"{{{prompt}}}",
-                completion=f"{{{completion}}}",
+
+class _Columns:
+    """Proposals for rows with columns: by what the columns are called and hold."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._all = profiles(rows)
+        aliases = self._aliases()
+        self._read = [p for p in self._all if p.can_be_read and p.path not in aliases]
+        # A constant instruction still says what to do.
+        self._fixed = [
+            p for p in self._all if p.nature == "constant" and p.kind == "text" and p.says("instruction")
+        ]
+        self._texts = [p for p in self._read if p.kind == "text"]
+
+    def _aliases(self) -> set[str]:
+        """Numbers that stand for a column of text, one to one."""
+        numbers = [p for p in self._all if p.can_be_read and (p.kind == "number" or _digits(p))]
+        names = [p for p in self._all if p.can_be_read and p.repeats and p.kind == "text"]
+        return {
+            number.path
+            for number in numbers
+            if any(
+                p is not number and p not in numbers and one_to_one(self._rows, p.path, number.path)
+                for p in names
             )
-        )
-    question = named(*_QUESTION) or _ending(text_names, "question")
-    answer = named(*_ANSWER) or _ending(text_names, "answer")
-    if question and answer:
-        found.append(
-            ShapeProposal(
-                shape="question_answer",
-                reason=f"The columns “{question}” and “{answer}” are named like a question and "
-                "its answer.",
-                prompt=f"### Question: {{{question}}}\n### Answer:\n",
-                completion=f"{{{answer}}}",
-            )
-        )
-    found += _by_values(texts, rows, named)
-    if len(texts) == 1:
-        name = texts[0].name
-        found.append(
-            ShapeProposal(
-                shape="text",
-                reason=f"“{name}” is the only column of text: the model learns to write like it.",
-                prompt="",
-                completion=f"{{{name}}}",
-            )
-        )
-    return tuple(found)
+        }
 
+    def proposals(self) -> list[ShapeProposal]:
+        """All that fit, the likeliest first."""
+        if not self._read:
+            return []
+        answer = self._best("answer", self._read)
+        found: list[ShapeProposal] = []
+        label = self._label()
+        if answer is not None and not (label and label.says("label") > answer.says("answer")):
+            asked = self._asked([p for p in self._texts if p is not answer], answer)
+            if asked is not None:
+                found.append(self._answered(asked, answer))
+        if label is not None and not found:
+            text = self._labelled_text(label)
+            if text is not None:
+                found.append(self._classified(text, label))
+        found += self._plain() if not found else []
+        return found or self._guesses()
 
-def _conversation_shape(name: str, rows: Sequence[Row]) -> ShapeProposal:
-    kinds = {_conversation(row.get(name)) for row in rows if row.get(name) is not None}
-    if "sharegpt" in kinds:
+    # --- prompt and answer ---------------------------------------------------------------------
+
+    def _best(self, role: NameRole, among: Sequence[Profile]) -> Profile | None:
+        """The column whose name says a role most clearly; of equals the longest text."""
+        named = [p for p in among if p.says(role)]
+        if role == "answer":
+            # A word that is one of a label, a note or a question too says less.
+            named = [p for p in named if p.says(role) >= max(p.says("label"), p.says("question"))]
+        return max(
+            named,
+            key=lambda p: (p.says(role), not p.says("reasoning"), min(p.mean_length, 1)),
+            default=None,
+        )
+
+    def _asked(self, among: Sequence[Profile], answer: Profile) -> Profile | None:
+        among = [p for p in among if p.says("answer") < 3 or p.says("text") == 3]
+        among = [p for p in among if not p.says("reasoning")]
+        instruction = self._best("instruction", [*among, *self._fixed])
+        if instruction is not None and instruction.says("instruction") == 3:
+            return instruction
+        for role in ("question", "instruction", "prompt", "text", "context"):
+            for least in (2, 1):
+                named = [p for p in among if p.says(role) >= least]  # type: ignore[arg-type]
+                if named:
+                    return max(named, key=lambda p: (p.says(role), p.mean_length))  # type: ignore[arg-type]
+        return among[0] if len(among) == 1 and answer.says("answer") >= 2 else None
+
+    def _answered(self, asked: Profile, answer: Profile) -> ShapeProposal:
+        others = [p for p in self._texts if p not in (asked, answer)]
+        system = self._best("system", [*others, *self._constant("system")])
+        more = [p for p in others if p is not system and self._belongs(p, asked)]
+        more += [p for p in self._all if p.kind == "empty" and p.says("context") >= 2]
+        more += [p for p in self._constant("context") if p not in (asked, system)]
+        more += self._listed("choices")
+        head = f"{{?{system.path}}}{{{system.path}}}\n\n{{/{system.path}}}" if system else ""
+        sections = "".join(_section(p.path) for p in more)
+        sure = answer.says("answer") >= 2 and (max(map(asked.says, _ASKING)) >= 2 or not others)
+        names = "".join(f", “{p.path}”" for p in ([system] if system else []) + more)
+        listed = f"“{asked.path}”{names} and “{answer.path}”"
+        if asked.says("instruction") == 3:
+            middle = "".join(
+                f"{{?{p.path}}}### {heading(p.path)}:\n{{{p.path}}}\n\n{{/{p.path}}}" for p in more
+            )
+            return self._proposal(
+                "instruction",
+                f"The columns {listed} are those of instruction data sets (Alpaca).",
+                f"{head}### Instruction:\n{{{asked.path}}}\n\n{middle}### Response:\n",
+                answer,
+                sure,
+            )
+        if asked.says("question"):
+            return self._proposal(
+                "question_answer",
+                f"The columns {listed} are named like a question and its answer.",
+                f"{head}{sections}### Question: {{{asked.path}}}\n### Answer:\n",
+                answer,
+                sure,
+            )
+        if asked.says("prompt") and not (sections or asked.says("text")):
+            return self._proposal(
+                "prompt_completion",
+                f"The columns {listed} are named like a prompt and its completion.",
+                f"{head}{{{asked.path}}}",
+                answer,
+                sure,
+            )
+        return self._proposal(
+            "columns",
+            f"The columns {listed} are named like a text and what is made of it.",
+            f"{head}{sections}### {heading(asked.path)}: {{{asked.path}}}\n"
+            f"### {heading(answer.path)}:\n",
+            answer,
+            sure,
+        )
+
+    def _belongs(self, other: Profile, asked: Profile) -> bool:
+        """Whether a column is part of what is asked: a context, an input, a second sentence."""
+        if other.says("reasoning") or other.says("answer") > other.says("context"):
+            return False
+        if other.says("choices") >= 2 or _sibling(other.path, asked.path):
+            return True
+        return other.says("context") >= 2 and not other.repeats
+
+    def _constant(self, role: NameRole) -> list[Profile]:
+        return [p for p in self._all if p.nature == "constant" and p.says(role) == 3]
+
+    def _listed(self, role: NameRole) -> list[Profile]:
+        """Lists that belong to the question as a whole, such as choices: the list's own place."""
+        lists = [p for p in self._all if p.path.endswith(".0") and p.says(role) == 3]
+        names = dict.fromkeys(p.path.split(".")[0] for p in lists)
+        return [Profile(name, "other", "content", 1, 0, 1, 1, 1) for name in names]
+
+    def _proposal(
+        self, shape: Any, reason: str, prompt: str, answer: Profile, sure: bool
+    ) -> ShapeProposal:
+        repairs: list[Repair] = []
+        for column, values in self._bad_marks(answer):
+            repairs.append(DropMarked(column=column, values=values))
+            reason += f" Rows whose “{column}” is {' or '.join(values)} are marked bad and left out."
+        if answer.missing and "." in answer.path:
+            repairs.append(DropEmpty())
+            reason += " Rows without an answer are left out."
+        if not sure:
+            reason += " Which of them is to be learned is a guess."
         return ShapeProposal(
-            shape="sharegpt",
-            reason=f"“{name}” holds lists of turns with “from” and “value”, as ShareGPT writes.",
-            messages=name,
+            shape=shape,
+            reason=reason,
+            prompt=prompt,
+            completion=f"{{{answer.path}}}",
+            repairs=tuple(repairs),
+            sure=sure,
         )
-    return ShapeProposal(
-        shape="messages",
-        reason=f"“{name}” holds lists of messages with “role” and “content”.",
-        messages=name,
-    )
 
+    def _bad_marks(self, answer: Profile) -> list[tuple[str, tuple[str, ...]]]:
+        return [
+            (profile.path, values)
+            for profile in self._all
+            if profile.path != answer.path
+            and "." not in profile.path
+            and (values := bad_values(profile.path, [r.get(profile.path) for r in self._rows]))
+        ]
 
-def _instruction(instruction: str, extra: str | None, output: str) -> ShapeProposal:
-    middle = f"{{?{extra}}}### Input:\n{{{extra}}}\n\n{{/{extra}}}" if extra else ""
-    with_extra = f", “{extra}”" if extra else ""
-    return ShapeProposal(
-        shape="instruction",
-        reason=f"The columns “{instruction}”{with_extra} and “{output}” are those of instruction "
-        "data sets (Alpaca).",
-        prompt=f"### Instruction:\n{{{instruction}}}\n\n{middle}### Response:\n",
-        completion=f"{{{output}}}",
-    )
+    # --- labels --------------------------------------------------------------------------------
 
+    def _label(self) -> Profile | None:
+        """The column of labels: by name, or because few values repeat."""
+        named = [p for p in self._read if p.says("label") >= 2 and p.longest <= 200]
+        by_value = [p for p in named if p.repeats] or [
+            p for p in named if p.says("label") == 3 and not p.several
+        ]
+        if by_value:
+            return max(by_value, key=lambda p: (p.kind == "text", p.says("label")))
+        repeating = [p for p in self._read if p.repeats and not p.says("text")]
+        texts = [p for p in repeating if p.kind == "text"]
+        return (texts or repeating or [None])[-1]
 
-def _ending(names: set[str], word: str) -> str | None:
-    return next((name for name in sorted(names) if name.casefold().split()[-1:] == [word]), None)
+    def _labelled_text(self, label: Profile) -> Profile | None:
+        others = [p for p in self._texts if p is not label]
+        for role in ("text", "question", "prompt"):
+            named = [p for p in others if p.says(role) == 3]  # type: ignore[arg-type]
+            if named:
+                return max(named, key=lambda p: p.mean_length)
+        return max(others, key=lambda p: p.mean_length, default=None)
 
+    def _classified(self, text: Profile, label: Profile) -> ShapeProposal:
+        siblings = [p for p in self._texts if p not in (text, label) and _sibling(p.path, text.path)]
+        parts = [p for p in self._texts if p is text or p in siblings]
+        prompt = "".join(f"### {heading(p.path)}: {{{p.path}}}\n" for p in parts)
+        rivals = [p for p in self._read if p.repeats and p is not label]
+        sure = label.says("label") >= 2 or (label.kind == "text" and not rivals)
+        why = (
+            f"“{label.path}” has only {label.distinct} different values in the first "
+            f"{label.present} rows: it is a label for “{text.path}”."
+            if label.repeats
+            else f"“{label.path}” is named like a label for “{text.path}”."
+        )
+        prompt += f"### {heading(label.path)}:\n"
+        return self._proposal("columns", why, prompt, label, sure)
 
-def _by_values(texts: Sequence[Column], rows: Sequence[Row], named: Any) -> list[ShapeProposal]:
-    """Two columns told apart by what is in them: labels repeat, texts do not."""
-    if len(texts) < 2:
-        return []
-    present = {column.name: len(rows) - column.missing for column in texts}
-    labels = [
-        column
-        for column in texts
-        if present[column.name] >= 4
-        and 1 < column.distinct <= max(20, present[column.name] // 10)
-        and column.distinct * 2 <= present[column.name]
-        and max((len(example) for example in column.examples), default=99) <= 40
-    ]
-    label_name = named(*_LABEL)
-    label = next((c for c in labels if c.name == label_name), labels[-1] if labels else None)
-    others = [column for column in texts if column is not label]
-    text_name = named(*_TEXT)
-    longest = max(others, key=lambda column: max(map(len, column.examples), default=0))
-    text = next((column for column in others if column.name == text_name), longest)
-    if label is not None:
+    # --- plain text and guesses ----------------------------------------------------------------
+
+    def _plain(self) -> list[ShapeProposal]:
+        """One column of text and nothing else but details."""
+        texts = [p for p in self._texts if not p.repeats]
+        titles = [p for p in texts if words_of(p.path)[-1:] in (("title",), ("titolo",), ("titel",))]
+        main = [p for p in texts if p not in titles or len(texts) == 1]
+        if len(main) != 1 or (titles and main[0].says("text") < 3):
+            return []
+        text = main[0]
+        other = max(text.says("question"), text.says("answer"), text.says("label"))
+        nested = any(p is not text and "." in p.path and p.kind == "text" for p in self._read)
+        lists = any(isinstance(value, list) and value for row in self._rows for value in row.values())
+        sure = (other < 2 or text.says("text") == 3) and not (nested or (lists and "." in text.path))
+        sure = sure and len(self._read) <= 1 + len(titles)
+        reason = f"“{text.path}” is the only column of text: the model learns to write like it."
+        if not sure:
+            reason += " That this is meant is a guess."
+        return [
+            ShapeProposal(
+                shape="text", reason=reason, prompt="", completion=f"{{{text.path}}}", sure=sure
+            )
+        ]
+
+    def _guesses(self) -> list[ShapeProposal]:
+        """Two columns, one way and the other: the user has to say which is learned."""
+        if len(self._texts) < 2:
+            return []
+        ordered = sorted(self._texts[:_MANY], key=lambda p: -min(p.mean_length, 1000))
+        kept = [p for p in self._texts if p in ordered[:2]]
+        answer = self._best("answer", self._texts)
+        if answer is not None:
+            kept = [next(p for p in kept if p is not answer), answer]
+        pairs = ((kept[0], kept[1]), (kept[1], kept[0]))
         return [
             ShapeProposal(
                 shape="columns",
-                reason=f"“{label.name}” has only {label.distinct} different values in the first "
-                f"{present[label.name]} rows: it is a label for “{text.name}”.",
-                prompt=f"### {_title(text.name)}: {{{text.name}}}\n### {_title(label.name)}:\n",
-                completion=f"{{{label.name}}}",
+                reason=f"“{first.path}” and “{last.path}” are columns of text; which of them is to "
+                "be learned is a guess.",
+                prompt=f"### {heading(first.path)}: {{{first.path}}}\n### {heading(last.path)}:\n",
+                completion=f"{{{last.path}}}",
+                sure=False,
             )
+            for first, last in pairs
         ]
-    first, last = texts[0], texts[-1]
-    return [
-        ShapeProposal(
-            shape="columns",
-            reason=f"“{first.name}” and “{last.name}” are columns of text; which of them is to "
-            "be learned is a guess.",
-            prompt=f"### {_title(first.name)}: {{{first.name}}}\n### {_title(last.name)}:\n",
-            completion=f"{{{last.name}}}",
-        )
-    ]
 
 
-def _title(name: str) -> str:
-    """A column's name as a heading inside a template."""
-    words = name.replace("_", " ").strip()
-    return escape(words[:1].upper() + words[1:])
+_ASKING: tuple[NameRole, ...] = ("question", "instruction", "prompt", "text", "context")
+
+def _section(path: str) -> str:
+    return f"{{?{path}}}### {heading(path)}: {{{path}}}\n{{/{path}}}"
+
+
+def _sibling(first: str, second: str) -> bool:
+    """“sentence1” and “sentence2”, “text_a” and “text_b”, “premise” and “hypothesis”."""
+    if {first.casefold(), second.casefold()} == {"premise", "hypothesis"}:
+        return True
+    stem, other = first[:-1], second[:-1]
+    return stem == other and len(stem) > 2 and {first[-1], second[-1]} <= set("0123ABCabc")
+
+
+def _digits(profile: Profile) -> bool:
+    return profile.kind == "text" and profile.longest <= 3 and profile.mean_length <= 2

@@ -8,6 +8,7 @@ form                                           found in
 ``["question", "answer", …]``                  UltraChat, LIMA
 ``[{"human": …, "assistant": …}]``             one object for each pair of turns
 ``[["question", "answer"], …]``                histories
+``{"role": […], "content": […]}``              Parquet of the library datasets
 a text of one of these                         CSV: JSON or Python's notation
 =============================================  ===================================
 
@@ -60,21 +61,27 @@ def places(path: str, columns: Sequence[str] | Mapping[str, Any] = ()) -> tuple[
 def turns_at(row: Mapping[str, Any], path: str) -> list[Turn] | None:
     """The turns of a row with ``role`` and ``content``; ``None`` if there is no conversation."""
     found: list[Turn] = []
+    joined = False
     names = places(path, row)
     for number, name in enumerate(names):
         try:
             value = lookup(row, name)
         except KeyError:
             value = None
-        if len(names) > 1 and isinstance(value, str) and turns_of(value) is None:
-            last = number == len(names) - 1
-            role = "assistant" if last else "system" if "system" in name.casefold() else "user"
-            found.append({"role": role, "content": value})
+        if len(names) > 1 and value in (None, "", []):
             continue
         part = turns_of(value)
+        if part is None and len(names) > 1 and isinstance(value, str):
+            last = number == len(names) - 1
+            role = "assistant" if last else "system" if "system" in name.casefold() else "user"
+            if role == "user" and joined:
+                # An instruction and its input are one turn.
+                value = f"{found.pop()['content']}\n\n{value}"
+            found.append(_turn(role, value))
+            joined = role == "user"
+            continue
+        joined = False
         if part is None:
-            if value is None and len(names) > 1:
-                continue
             return None
         found += part
     return found or None
@@ -85,7 +92,7 @@ def turns_of(value: Any) -> list[Turn] | None:
     if isinstance(value, str):
         value = _written_out(value)
     if isinstance(value, Mapping):
-        value = [value]
+        value = _of_lists(value) or [value]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
     if all(isinstance(turn, Mapping) for turn in value):
@@ -99,6 +106,15 @@ def turns_of(value: Any) -> list[Turn] | None:
             for role, text in zip(("user", "assistant"), pair, strict=True)
         ]
     return None
+
+
+def _of_lists(value: Mapping[str, Any]) -> list[Turn] | None:
+    """The turns of an object that holds one list of roles and one of texts."""
+    lists = {k: v for k, v in value.items() if isinstance(v, (list, tuple))}
+    lengths = {len(items) for items in lists.values()}
+    if len(lengths) != 1 or not lengths.isdisjoint({0}) or not set(lists) & set(ROLE_KEYS):
+        return None
+    return [dict(zip(lists, items, strict=True)) for items in zip(*lists.values(), strict=True)]
 
 
 def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:

@@ -21,6 +21,7 @@ import numpy as np
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Recipe
+from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.decide import (
     Decision,
     are_labels,
@@ -46,7 +47,9 @@ class Prepared:
     """The final examples of a run: two Parquet files and the facts about them.
 
     ``left_out_rows`` counts broken lines and rows of which nothing could be learned; ``dropped``
-    counts what repairs left out, by their kind, and training rows that leaked (``leaked``).
+    counts what repairs left out, by their kind, and training rows that leaked (``leaked``);
+    ``unread`` holds what the model does not see, as JSON of :class:`Unread`, and ``marked_bad``
+    columns that mark rows as bad and are not heeded.
     """
 
     train: Path
@@ -60,6 +63,8 @@ class Prepared:
     left_out_rows: int
     labels: tuple[str, ...]
     dropped: dict[str, int] = field(default_factory=dict)
+    unread: list[dict[str, Any]] = field(default_factory=list)
+    marked_bad: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -120,6 +125,8 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
         left_out_rows=totals.left_out + main.source.broken_count,
         labels=_labels(surveyed, decision),
         dropped={reason: count for reason, count in totals.dropped.items() if count},
+        unread=[item.model_dump() for item in main.unread.found()],
+        marked_bad=[name for name, _ in main.unread.marked_bad()],
     )
     write_json(folder / MANIFEST, _manifest(recipe, encoder, prepared, main, second, rows))
     return prepared
@@ -156,6 +163,7 @@ class _Reading:
         self._encoder = encoder
         self._max_tokens = max_tokens
         self._process: Process | None = None
+        self.unread = UnreadTally(data)
         self.digest = ""
 
     def survey(self, on_share: Callable[[float, int], None]) -> Surveyed:
@@ -170,6 +178,7 @@ class _Reading:
             for at, item in enumerate(passed):
                 if item.error is not None:
                     raise self._named(item.error, batch.first + at)
+                self._process.count_unread(item, self.unread)
             survey.add(passed)
             share = batch.done / batch.total if batch.total else 0.5
             on_share(share, round(survey.rows / share) if share else survey.rows)

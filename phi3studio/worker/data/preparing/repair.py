@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from phi3studio.domain.dataset import (
+    DropMarked,
     DropSecrets,
     MergeLabels,
     Redact,
@@ -54,12 +55,21 @@ class RowRepairs:
             for kind in repair.what
         }
         self._drop_empty = "drop_empty" in kinds
-        self.any = bool(self._functions or self._labels or self._secrets or self._drop_empty)
+        self._marked = [
+            (repair.column, {value.strip().casefold() for value in repair.values})
+            for repair in data.repairs
+            if isinstance(repair, DropMarked)
+        ]
+        self.any = bool(
+            self._functions or self._labels or self._secrets or self._drop_empty or self._marked
+        )
 
     def apply(self, row: Row) -> tuple[Row, str | None]:
         """The repaired row, and the kind of the repair that leaves it out, if one does."""
         if not self.any:
             return row, None
+        if any(_marks(_get(row, column), values) for column, values in self._marked):
+            return row, "drop_marked"
         repaired = row
         for function in self._functions:
             repaired = map_texts(repaired, self._columns, self._messages, function)
@@ -91,6 +101,13 @@ class RowRepairs:
         ]
         tool_calls = any(isinstance(turn, Mapping) and turn.get("tool_calls") for turn in turns)
         return not tool_calls and (not answers or not all(answer.strip() for answer in answers))
+
+
+def _marks(value: Any, values: set[str]) -> bool:
+    """Whether a cell, or one of a list of cells, is one of *values*."""
+    if isinstance(value, list):
+        return any(_marks(item, values) for item in value)
+    return not isinstance(value, Mapping) and str(value).strip().casefold() in values
 
 
 def _get(row: Mapping[str, Any], path: str) -> Any:

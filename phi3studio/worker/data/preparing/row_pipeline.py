@@ -11,6 +11,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import lookup, parse_template
 from phi3studio.worker.data.meaning.message_turns import turns_at
+from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import text_defects
 from phi3studio.worker.data.preparing.render import Renderer, conversation
 from phi3studio.worker.data.preparing.repair import RowRepairs, map_texts, texts_of
@@ -198,6 +199,16 @@ class Process:
             for turn in conversation(passed.row, self.data.messages)
             if turn["role"] not in ("assistant", "system")
         )
+
+    def count_unread(self, passed: Passed, tally: UnreadTally) -> None:
+        """Count what a rendered row holds and the model does not see."""
+        if passed.rendered is not None:
+            segments = passed.rendered.segments
+            tally.add(
+                passed.row,
+                "".join(segment.text for segment in segments),
+                [segment.text for segment in segments if segment.trained],
+            )
 
     def all_text(self, passed: Passed) -> str:
         """All texts of the row that reach the model, for searching."""

@@ -1,0 +1,51 @@
+"""Columns that say which rows are bad: rejected answers, ignored examples, thumbs down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from phi3studio.worker.data.meaning.column_names import words_of
+
+_REJECTED = frozenset(
+    "reject rejected ignore ignored skip skipped discarded declined disapproved".split()
+)
+_DECISIONS = _REJECTED | frozenset("accept accepted approved approve submitted pending".split())
+_GOOD_IF_TRUE = frozenset(
+    "label accepted accept approved correct valid good keep verified desirable passed ok "
+    "helpful usable".split()
+)
+_BAD_IF_TRUE = frozenset(
+    "rejected deleted flagged cancelled canceled bad invalid incorrect hallucination "
+    "hallucinated discarded hidden wrong undesirable".split()
+)
+_RATED = frozenset("feedback rating vote votes thumbs thumb verdict quality reaction".split())
+_THUMBS_DOWN = frozenset(
+    {"thumbs_down", "thumbs down", "thumbsdown", "down", "downvote", "-1", "bad", "negative"}
+    | {"dislike", "👎"}
+)
+_TRUE = frozenset({"true", "yes", "1"})
+_FALSE = frozenset({"false", "no", "0"})
+
+
+def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
+    """The values of a column, as text in lower case, that mark a row as bad; empty if the column
+    marks none. For columns next to a prompt and its answer: alone with a text, such a column is
+    a label."""
+    words = set(words_of(name))
+    texts = {
+        str(value).strip().casefold()
+        for value in values
+        if value is not None and not isinstance(value, (list, dict))
+    }
+    rejected = texts & _REJECTED
+    if rejected and texts <= _DECISIONS:
+        return tuple(sorted(rejected))
+    if words & _RATED and (down := texts & _THUMBS_DOWN):
+        return tuple(sorted(down))
+    if texts and texts <= _TRUE | _FALSE:
+        if words & _BAD_IF_TRUE:
+            return tuple(sorted(texts & _TRUE))
+        if words & _GOOD_IF_TRUE and (words != {"label"} or texts <= {"true", "false"}):
+            return tuple(sorted(texts & _FALSE))
+    return ()

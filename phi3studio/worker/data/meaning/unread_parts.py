@@ -1,0 +1,278 @@
+"""What the rows hold and the model does not see: columns, message keys, roles, tools, pictures.
+
+Columns are compared with the template's, texts of a conversation with the rendered text. So what
+a chat template passes over in silence is found too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from phi3studio.domain.dataset import DropMarked, MergeLabels, Unread, UnreadKind
+from phi3studio.domain.recipe import Data
+from phi3studio.domain.template import lookup
+from phi3studio.worker.data.meaning.bad_marks import bad_values
+from phi3studio.worker.data.meaning.column_names import NameRole, strength
+from phi3studio.worker.data.meaning.column_profile import is_number_or_mark, one_to_one, repeats_or_constant
+from phi3studio.worker.data.meaning.message_turns import is_known_role, places, turns_at
+
+Row = Mapping[str, Any]
+
+_SAMPLE = 200
+_EXAMPLE = 80
+_PICTURE_TAG = re.compile(r"<\|?(image|video|audio|img)[^<>\n]{0,12}>")
+_PICTURE_TYPES = re.compile(r"image|video|audio|file|media")
+_PICTURE_NAMES = re.compile(r"^(image|img|picture|photo|video|audio|pixel_values)s?(_|$|\d)")
+_TOOL_COLUMNS = frozenset({"tools", "functions"})
+_TOOL_KEYS = frozenset({"tool_calls", "function_call"})
+_PLUMBING = frozenset({"id", "type", "index", "tool_call_id"})
+_NO_LETTER = re.compile(r"[\W_]+")
+_UNMARKED = (1, True, None)
+# Missed even where they are the same in every row.
+_MISSED: tuple[NameRole, ...] = ("system", "context", "reasoning", "answer", "question", "choices")
+_MARKS = frozenset({"weight", "loss", "train", "loss_weight", "trainable", "training"})
+
+
+@dataclass
+class _Seen:
+    kind: UnreadKind
+    rows: int = 0
+    example: str = ""
+    detail: bool | None = None
+    values: list[Any] = field(default_factory=list)
+
+
+class UnreadTally:
+    """Counts over all rows of one data section. Not thread-safe."""
+
+    def __init__(self, data: Data) -> None:
+        self._messages = data.messages
+        repairs = [r.column for r in data.repairs if isinstance(r, (DropMarked, MergeLabels))]
+        split = [data.split.column] if data.split.column else []
+        self._used = {*(data.template.columns if data.template else ()), *repairs, *split}
+        self._ignored = {name.casefold() for name in data.ignore}
+        self._seen: dict[str, _Seen] = {}
+        self._rows: list[Row] = []
+
+    def add(self, row: Row, text: str | None = None, learned: Sequence[str] = ()) -> None:
+        """Look at a row; *text* is the rendered one and *learned* are its trained parts. Without
+        a text only that is reported which no template shows."""
+        if len(self._rows) < _SAMPLE:
+            self._rows.append(row)
+        shown = _Shown(text)
+        found: dict[str, tuple[UnreadKind, Any, bool | None]] = {}
+        tops = set()
+        if self._messages is not None:
+            tops = {name.split(".")[0] for name in places(self._messages, row)}
+            for name, kind, value, detail in self._turns(row, shown, learned):
+                found.setdefault(name, (kind, value, detail))
+        for column, value in row.items():
+            name = str(column).strip()
+            if name in self._used or _blank(value) or (name == self._messages):
+                continue
+            if name == "system" and self._messages is not None and isinstance(value, str):
+                if shown.lacks(value):
+                    found[name] = ("column", value, False)
+            elif name in _TOOL_COLUMNS and self._messages is not None:
+                if shown.known and any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
+                    found[name] = ("tools", value, False)
+            elif _PICTURE_NAMES.search(name.casefold()):
+                found["pictures"] = ("picture", f"{name}: {value}", False)
+            elif name in tops or any(used.startswith(f"{name}.") for used in self._used):
+                for path, leaf in _texts(value, name):
+                    if not self._covers(path) and shown.lacks(leaf):
+                        plain = _without_numbers(path)
+                        found.setdefault(plain, ("column", leaf, None))
+            else:
+                found[name] = ("column", value, None)
+        for name, (kind, value, detail) in found.items():
+            seen = self._seen.setdefault(name, _Seen(kind, detail=detail))
+            seen.rows += 1
+            seen.example = seen.example or _excerpt(value)
+            if len(seen.values) < _SAMPLE:
+                seen.values.append(value)
+
+    def _covers(self, path: str) -> bool:
+        """Whether a place is read: by the template, or as part of the conversation."""
+        if self._messages is None:
+            return path in self._used
+        return any(path == p or path.startswith(f"{p}.") for p in places(self._messages))
+
+    def _turns(
+        self, row: Row, shown: _Shown, learned: Sequence[str]
+    ) -> Iterator[tuple[str, UnreadKind, Any, bool | None]]:
+        assert self._messages is not None
+        turns = turns_at(row, self._messages) or []
+        last = max((n for n, turn in enumerate(turns) if turn["role"] == "assistant"), default=-1)
+        column = places(self._messages, row)[0]
+        for number, turn in enumerate(turns):
+            content, role = turn.get("content"), str(turn["role"])
+            texts = list(_contents(content))
+            if any(_is_picture(part) for part in _parts(content)):
+                yield "pictures", "picture", content, False
+            elif any(_PICTURE_TAG.search(text) for text in texts):
+                yield "pictures", "picture", content, False
+            if not is_known_role(role):
+                yield f"role:{role.strip()}", "role", texts[0] if texts else role, False
+            elif number > last and texts:
+                yield "turns after the last answer", "turn", texts[0], True
+            elif any(shown.lacks(text) for text in texts):
+                yield f"role:{role}", "role", texts[0], False
+            others = {k: v for k, v in turn.items() if k not in ("role", "content")}
+            if not any(map(str.strip, texts)) and not any(map(_tool_call, others)):
+                if not any(_is_picture(part) for part in _parts(content)):
+                    yield f"empty {role} turns", "turn", f"content: {content!r}", False
+            for key, value in others.items():
+                name = f"{column}.{key}"
+                if key in _MARKS:
+                    if value not in _UNMARKED and any(
+                        text.strip() and text.strip() in part for text in texts for part in learned
+                    ):
+                        yield name, "key", f"{value}: {texts[0]}", False
+                elif _blank(value) or key in _PLUMBING or key == "name":
+                    continue
+                elif _tool_call(key):
+                    if shown.known and any(
+                        shown.lacks(leaf)
+                        for path, leaf in _texts(value, key)
+                        if path.split(".")[-1] not in _PLUMBING
+                    ):
+                        yield name, "tools", value, False
+                elif isinstance(value, (str, list, Mapping)):
+                    reasoning = "reasoning" in key or "think" in key
+                    if (shown.known or not reasoning) and any(
+                        shown.lacks(leaf) for _, leaf in _texts(value, key)
+                    ):
+                        yield name, "key", value, None
+                else:
+                    yield name, "key", value, True
+
+    def found(self) -> tuple[Unread, ...]:
+        """All that was unread and is not ignored; what may be missed first."""
+        result = [
+            Unread(
+                kind=seen.kind,
+                name=name,
+                rows=seen.rows,
+                example=seen.example,
+                detail=self._is_detail(name, seen),
+            )
+            for name, seen in self._seen.items()
+            if name.casefold() not in self._ignored
+        ]
+        return tuple(sorted(result, key=lambda item: item.detail))
+
+    def marked_bad(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Unread columns that mark rows as bad, with the values that do."""
+        return tuple(
+            (name, values)
+            for name, seen in self._seen.items()
+            if seen.kind == "column"
+            and name.casefold() not in self._ignored
+            and (values := bad_values(name, seen.values))
+        )
+
+    def _is_detail(self, name: str, seen: _Seen) -> bool:
+        if seen.detail is not None:
+            return seen.detail
+        if is_number_or_mark(name, seen.values):
+            return True
+        if max(strength(name.split(".")[-1], role) for role in _MISSED) >= 2:
+            return False
+        return repeats_or_constant(name, seen.values) or any(
+            one_to_one(self._rows, name, used) for used in self._used
+        )
+
+
+class _Shown:
+    """The rendered text of a row, asked whether it lacks a text."""
+
+    def __init__(self, text: str | None) -> None:
+        self.known = text is not None
+        self._text = text or ""
+        self._letters: str | None = None
+
+    def lacks(self, text: Any) -> bool:
+        """Whether a text, however it is written, is not in the rendered one. A text that was
+        not rendered is taken to hold everything."""
+        if not self.known:
+            return False
+        part = str(text).strip()
+        if part in self._text:
+            return False
+        if self._letters is None:
+            self._letters = _NO_LETTER.sub("", self._text)
+        # Quotes, escapes and white space may be written in another way.
+        return _NO_LETTER.sub("", part.replace("\\n", "")) not in self._letters
+
+
+def _blank(value: Any) -> bool:
+    return value is None or value != value or value in ("", [], {}) or (
+        isinstance(value, str) and not value.strip()
+    )
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """All texts and numbers inside of a value, with their places."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _texts(inner, f"{path}.{number}")
+    elif not _blank(value):
+        yield path, value
+
+
+def _parts(content: Any) -> Sequence[Any]:
+    return content if isinstance(content, list) else [content]
+
+
+def _contents(content: Any) -> Iterator[str]:
+    for part in _parts(content):
+        text = part.get("text") if isinstance(part, Mapping) else part
+        if isinstance(text, str) and text.strip():
+            yield text
+
+
+def _is_picture(part: Any) -> bool:
+    return isinstance(part, Mapping) and (
+        _PICTURE_TYPES.search(str(part.get("type") or "")) is not None
+        or any(_PICTURE_NAMES.search(str(key)) and part[key] for key in part)
+    )
+
+
+def _tool_call(key: str) -> bool:
+    return key in _TOOL_KEYS
+
+
+def _without_numbers(path: str) -> str:
+    return ".".join(part for part in path.split(".") if not part.isdigit())
+
+
+def _excerpt(value: Any) -> str:
+    text = " ".join(str(value)[: 4 * _EXAMPLE].split())
+    return text if len(text) <= _EXAMPLE else text[: _EXAMPLE - 1] + "…"
+
+
+def unread_without_model(data: Data, rows: Sequence[Row]) -> tuple[Unread, ...]:
+    """What the first rows hold and no model will see, as far as columns and keys say it."""
+    tally = UnreadTally(data)
+    for row in rows:
+        text: str | None = None
+        if data.template is not None:
+            text = "\n".join(
+                str(value) for name in data.template.columns for value in _at(row, name)
+            )
+        tally.add(row, text)
+    return tally.found()
+
+
+def _at(row: Row, path: str) -> Iterator[Any]:
+    try:
+        yield lookup(row, path)
+    except KeyError:
+        return
