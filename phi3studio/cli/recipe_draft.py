@@ -2,56 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.domain.template import escape, missing_column, split_template
+
+if TYPE_CHECKING:
+    from phi3studio.domain.dataset import ShapeProposal, SourceReport, Unread
 
 
 def draft_recipe(
-    data: Path, model: str, prompt: str | None, completion: str | None
-) -> tuple[Recipe, str]:
-    """A complete recipe for *data* and the reason for its shape, in words.
+    data: Path,
+    model: str,
+    *,
+    prompt: str | None = None,
+    completion: str | None = None,
+    template: str | None = None,
+    messages: str | None = None,
+    prompt_column: str | None = None,
+    answer_column: str | None = None,
+) -> tuple[Recipe, list[str]]:
+    """A complete recipe for *data*, and lines that say why it is so and what it leaves unread.
 
-    With *prompt* and *completion* given, those are taken and the file is only looked at.
+    Without a template or columns given, the inspector's proposal is taken; a proposal that is a
+    guess raises :class:`InputError` with the candidates instead.
     """
     if (prompt is None) != (completion is None):
-        raise InputError(
-            "recipe.half_a_template",
-            "Only one of --prompt and --completion is given.",
-            "Give both, or none to have them proposed.",
-        )
+        raise InputError("recipe.half_a_template")
+    if (prompt_column is None) != (answer_column is None):
+        raise InputError("recipe.half_a_template", variant="columns")
     report = wait_for(_look(data.expanduser().absolute()))
+    shape: dict[str, Any]
+    if template is not None:
+        prompt, completion = split_template(_line_breaks(template))
+    elif prompt_column is not None and answer_column is not None:
+        prompt, completion = _of_columns(report, prompt_column, answer_column)
     if prompt is not None and completion is not None:
-        shape: dict[str, Any] = {
-            "template": {"prompt": _line_breaks(prompt), "completion": _line_breaks(completion)}
-        }
-        reason = "The template is the one given."
-    elif report.shapes:
-        best = report.shapes[0]
-        reason = f"Looks like {best.shape.replace('_', ' ')}: {best.reason}"
-        shape = (
-            {"messages": best.messages}
-            if best.messages is not None
-            else {"template": {"prompt": best.prompt, "completion": best.completion}}
-        )
+        given = {"prompt": _line_breaks(prompt), "completion": _line_breaks(completion)}
+        shape, lines = {"template": given}, ["The template is the one given."]
+    elif messages is not None:
+        shape, lines = {"messages": messages}, ["The conversations are where you said."]
     else:
-        raise InputError(
-            "data.no_shape",
-            f"No shape fits {data.name} by itself.",
-            "Give --prompt and --completion with {column} placeholders. The columns are: "
-            + ", ".join(column.name for column in report.columns[:12])
-            + ".",
-        )
+        best = first_proposal(report)
+        if not best.sure:
+            raise _ambiguous(report, best)
+        shape = shape_keys(best)
+        lines = [f"Looks like {best.shape.replace('_', ' ')}: {best.reason}"]
+        lines += unread_lines(best.unread, "")
     values = {
         "name": data.stem[:80] or "fine-tune",
         "data": {"source": str(data), **shape},
         "model": {"source": model},
         "training": {"batch_size": _batch_size(report)},
     }
-    return parse_recipe(values), reason
+    return parse_recipe(values), lines
+
+
+def first_proposal(report: SourceReport) -> ShapeProposal:
+    """The likeliest shape; raises :class:`InputError` where none fits, with the reason."""
+    if report.shapes:
+        return report.shapes[0]
+    if report.obstacle is not None:
+        raise InputError.from_json(report.obstacle)
+    raise InputError(
+        "data.no_shape",
+        file=Path(report.files[0]).name,
+        columns=[column.name for column in report.columns[:12]],
+    )
+
+
+def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
+    """The keys of a recipe's data section that a proposal stands for."""
+    keys: dict[str, Any] = {"repairs": [repair.model_dump() for repair in shape.repairs]}
+    if shape.messages is not None:
+        return {"messages": shape.messages, **keys}
+    return {"template": {"prompt": shape.prompt, "completion": shape.completion}, **keys}
+
+
+def unread_lines(unread: Sequence[Unread], indent: str) -> list[str]:
+    """Lines that say what the model will not see: what may be missed, then the details."""
+    missed = [item for item in unread if not item.detail]
+    lines = [f"{indent}not seen by the model: {item.sentence}" for item in missed]
+    details = [item.name for item in unread if item.detail]
+    if details:
+        more = " …" if len(details) > 20 else ""
+        lines.append(f"{indent}not used: {', '.join(details[:20])}{more}")
+    return lines
+
+
+def _ambiguous(report: SourceReport, best: ShapeProposal) -> InputError:
+    """The error for a guess, with what could be meant."""
+    if best.messages is not None:
+        places = [shape.messages or "" for shape in report.shapes]
+        return InputError("data.ambiguous", variant="messages", places=places)
+    templates = [f"{s.prompt}{{=>}}{s.completion}".replace("\n", "\\n") for s in report.shapes]
+    return InputError(
+        "data.ambiguous",
+        columns=[c.name for c in report.columns if c.kind in ("text", "mixed", "object")][:12],
+        templates=[f"--template '{text}'" for text in templates[:3]],
+    )
+
+
+def _of_columns(report: SourceReport, prompt: str, answer: str) -> tuple[str, str]:
+    names = [column.name.strip() for column in report.columns]
+    for name in (prompt, answer):
+        if name not in names and name.split(".")[0] not in names:
+            raise missing_column(name, names)
+    title = escape(answer.replace("_", " ")[:60])
+    return f"{{{prompt}}}\n### {title}:\n", f"{{{answer}}}"
 
 
 async def _look(path: Path) -> Any:

@@ -249,14 +249,33 @@ class Column(_Value):
 
 class Unread(_Value):
     """Something in the rows that the model does not see. ``name`` is what ``data.ignore`` takes;
-    ``rows`` counts the rows that have it; a ``detail`` (identifier, date, constant, number) is
-    seldom missed."""
+    ``rows`` counts the rows that have it, ``first`` is the first of them; a ``detail``
+    (identifier, date, constant, number) is seldom missed."""
 
     kind: UnreadKind
     name: str
     rows: int
+    first: int = 0
     example: str = ""
     detail: bool = False
+
+    @property
+    def words(self) -> str:
+        """What it is, in a few words."""
+        return {
+            "column": f"the column “{self.name}”",
+            "key": f"“{self.name}” of messages",
+            "role": f"turns of the {self.name.replace(':', ' ')}",
+            "turn": self.name,
+            "tools": f"“{self.name}” (tools and calls)",
+            "picture": "pictures, sound or video",
+        }[self.kind]
+
+    @property
+    def sentence(self) -> str:
+        """What it is, in how many rows, and an example."""
+        example = f", for example “{self.example}”" if self.example else ""
+        return f"{self.words} ({self.rows} {'row' if self.rows == 1 else 'rows'}{example})"
 
 
 class ShapeProposal(_Value):

@@ -9,7 +9,7 @@ touched, what a preset means for this data on this machine.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from phi3studio.domain.recipe import (
     Template,
     Training,
 )
+from phi3studio.domain.template import escape
 from phi3studio.wizard.azure_form import AzureForm, form_of, to_azure
 
 PageName = Literal["data", "model", "tuning", "target", "review"]
@@ -65,6 +66,7 @@ class Draft(BaseModel):
     completion: str = ""
     messages: str = "messages"
     repairs: tuple[Repair, ...] = ()
+    ignore: tuple[str, ...] = ()
     split: Split = Split()
     model: str = "starter"
     revision: str | None = None
@@ -221,16 +223,26 @@ def visit(draft: Draft, page: PageName) -> Draft:
 
 def with_source(draft: Draft, source: str, *, hub: bool = False) -> Draft:
     """Choose another data source; what was found in the old one is forgotten."""
-    fresh = {"shape": None, "prompt": "", "completion": "", "repairs": (), "split": Split()}
+    fresh: dict[str, Any] = {
+        "shape": None,
+        "prompt": "",
+        "completion": "",
+        "repairs": (),
+        "split": Split(),
+    }
+    fresh |= {"ignore": ()}
     kind: DataFormat = "hub" if hub else "auto"
     return edit(draft, "data", source=Source(source=source, format=kind), **fresh)
 
 
 def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
-    """Read the rows as *proposal* says."""
+    """Read the rows as *proposal* says, without the rows that it calls bad."""
+    kinds = {"drop_marked", *(repair.kind for repair in proposal.repairs)}
+    kept = [repair for repair in draft.repairs if repair.kind not in kinds]
     return edit(
         draft,
         "data",
+        repairs=(*kept, *proposal.repairs),
         shape="messages" if proposal.messages else "columns",
         messages=proposal.messages or "messages",
         prompt=proposal.prompt or "",
@@ -247,6 +259,18 @@ def with_repair(draft: Draft, repair: Repair) -> Draft:
 def without_repair(draft: Draft, repair: Repair) -> Draft:
     """Take a repair back."""
     return edit(draft, "data", repairs=tuple(r for r in draft.repairs if r != repair))
+
+
+def with_ignored(draft: Draft, names: Iterable[str]) -> Draft:
+    """Say that the model knowingly does not see these columns, keys or roles."""
+    return edit(draft, "data", ignore=tuple(dict.fromkeys((*draft.ignore, *names))))
+
+
+def with_column(draft: Draft, column: str) -> Draft:
+    """Show the model a column that the template leaves out, before the rest of the prompt."""
+    title = escape(column[:1].upper() + column[1:].replace("_", " "))
+    section = f"{{?{column}}}### {title}:\n{{{column}}}\n\n{{/{column}}}"
+    return edit(draft, "data", prompt=section + draft.prompt)
 
 
 def _repair_key(repair: Repair) -> tuple[str, str]:
@@ -320,6 +344,7 @@ def _data(draft: Draft) -> Data | None:
             template=template,
             messages=draft.messages if draft.shape == "messages" else None,
             repairs=list(draft.repairs),
+            ignore=list(draft.ignore),
             split=draft.split,
         )
     except ValidationError as exc:
@@ -341,6 +366,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
             "completion": template.completion if template else "",
             "messages": data.messages or "messages",
             "repairs": tuple(data.repairs),
+            "ignore": tuple(data.ignore),
             "split": data.split,
         }
     return Draft(

@@ -9,7 +9,7 @@ from typing import Literal
 from phi3studio.domain.azure import share_of_batch
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.targets import ALLOWED, PROVIDER_TITLES
-from phi3studio.domain.template import nearest, parse_template
+from phi3studio.domain.template import column_of, nearest, parse_template
 from phi3studio.wizard.azure_form import AzureForm, form_problems
 from phi3studio.wizard.flow import (
     PAGES,
@@ -89,11 +89,21 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
         e = data.error
         return [error(e.code, "source", e.message, e.hint)]
     if draft.shape is None:
-        return []
+        if data is None or draft.completion.strip():
+            return []
+        return [
+            error(
+                "draft.no_shape",
+                "completion",
+                "It is not chosen yet what the model learns from these rows.",
+                "Choose a proposal next to the rows, or write the template.",
+            )
+        ]
     found: list[Problem] = []
     columns = data.columns if data else ()
     if draft.shape == "messages":
-        if columns and draft.messages not in columns:
+        named = draft.messages.split(" + ")
+        if columns and any(column_of(dict.fromkeys(columns), name) is None for name in named):
             found.append(_missing("messages", draft.messages, columns))
     else:
         for part, text in (("prompt", draft.prompt), ("completion", draft.completion)):
@@ -105,7 +115,7 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
             found += [
                 _missing(part, name, columns)
                 for name in names
-                if columns and name not in columns and name.split(".")[0] not in columns
+                if columns and column_of(dict.fromkeys(columns), name) is None
             ]
         if not draft.completion.strip():
             found.append(

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.recipe_draft import first_proposal, shape_keys, unread_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from phi3studio.domain.dataset import Preview, Report, ShapeProposal, SourceReport
+    from phi3studio.domain.dataset import Preview, Report, SourceReport
     from phi3studio.domain.recipe import Recipe
     from phi3studio.services.inspector_client import Inspector
 
@@ -64,6 +65,10 @@ Repairs = Annotated[
         "--repair", help="A repair to apply: its kind, e.g. trim, or its JSON; may be repeated."
     ),
 ]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", help="Something that the model knowingly does not see; repeatable."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -103,6 +108,7 @@ def preview(
     row: Annotated[int, typer.Option("--row", min=1, help="Which row, from 1.")] = 1,
     length: Length = 1024,
     repair: Repairs = None,
+    ignore: Ignored = None,
     format: Format = "auto",
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -115,7 +121,9 @@ def preview(
     values = _source(files, format, encoding, delimiter, header, config, split)
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Preview]:
-        recipe, reason = await _recipe(inspector, values, template, messages, model, length, repair)
+        recipe, reason = await _recipe(
+            inspector, values, template, messages, model, length, repair, ignore
+        )
         return recipe, reason, await inspector.preview(recipe, row - 1)
 
     recipe, reason, seen = _asked(ask)
@@ -135,6 +143,7 @@ def check(
     model: ModelName = "starter",
     length: Length = 1024,
     repair: Repairs = None,
+    ignore: Ignored = None,
     format: Format = "auto",
     encoding: Encoding = None,
     delimiter: Delimiter = None,
@@ -149,7 +158,9 @@ def check(
     async def ask(inspector: Inspector) -> tuple[Recipe, Report]:
         from phi3studio.domain.dataset import Report
 
-        recipe, _ = await _recipe(inspector, values, template, messages, model, length, repair)
+        recipe, _ = await _recipe(
+            inspector, values, template, messages, model, length, repair, ignore
+        )
         show = sys.stderr.isatty()
         async for item in inspector.check(recipe):
             if isinstance(item, Report):
@@ -221,6 +232,7 @@ async def _recipe(
     model: str,
     length: int,
     repairs: list[str] | None,
+    ignore: list[str] | None,
 ) -> tuple[Recipe, str | None]:
     """The recipe that the options describe, and why its shape was chosen if they leave it open."""
     reason: str | None = None
@@ -236,21 +248,17 @@ async def _recipe(
     else:
         from phi3studio.domain.dataset import Source
 
-        report = await inspector.look(Source.model_validate(source))
-        if not report.shapes:
-            raise InputError(
-                "data.no_shape",
-                f"No shape fits {report.files[0]} by itself.",
-                "Name one with --template or --messages. The columns are: "
-                + ", ".join(column.name for column in report.columns[:12])
-                + ".",
-            )
-        best = report.shapes[0]
-        reason, shape = best.reason, _shape_keys(best)
+        best = first_proposal(await inspector.look(Source.model_validate(source)))
+        reason, shape = best.reason, shape_keys(best)
     folder = Path(model).expanduser()
     chosen = str(folder.absolute()) if folder.is_dir() else model
     recipe = _parsed(
-        {**source, **shape, "repairs": [_repair(text) for text in repairs or ()]},
+        {
+            **source,
+            **shape,
+            "repairs": [*shape.get("repairs", ()), *(_repair(text) for text in repairs or ())],
+            "ignore": ignore or [],
+        },
         model={"source": chosen},
         training={"sequence_length": length},
     )
@@ -265,17 +273,7 @@ def _repair(text: str) -> dict[str, Any]:
         value: dict[str, Any] = json.loads(text)
         return value
     except ValueError as exc:
-        raise InputError(
-            "data.repair",
-            f"The repair {text!r} is not valid JSON: {exc}.",
-            'Write a kind such as trim, or an object such as {"kind": "redact", "what": ["key"]}.',
-        ) from exc
-
-
-def _shape_keys(shape: ShapeProposal) -> dict[str, Any]:
-    if shape.messages is not None:
-        return {"messages": shape.messages}
-    return {"template": {"prompt": shape.prompt, "completion": shape.completion}}
+        raise InputError("data.repair", repair=text, reason=str(exc)) from exc
 
 
 def _data_json(recipe: Recipe) -> dict[str, Any]:
@@ -301,13 +299,19 @@ def _source_lines(report: SourceReport) -> list[str]:
         example = column.examples[0] if column.examples else ""
         lines.append(f"    {column.name} ({column.kind}): {example}")
     lines += [f"  note: {note}" for note in report.notes]
+    if report.obstacle is not None:
+        said = InputError.from_json(report.obstacle)
+        lines += [f"  no shape: {said.message}", f"    {said.hint}"]
     for shape in report.shapes:
-        lines.append(f"  shape {shape.shape}: {shape.reason}")
+        guess = "" if shape.sure else " (a guess)"
+        lines.append(f"  shape {shape.shape}{guess}: {shape.reason}")
         if shape.messages is not None:
-            lines.append(f"    --messages {shape.messages}")
+            lines.append(f"    --messages '{shape.messages}'")
         else:
             text = f"{shape.prompt}{{=>}}{shape.completion}".replace("\n", "\\n")
             lines.append(f"    --template '{text}'")
+        lines += [f"    repair: {repair.model_dump_json()}" for repair in shape.repairs]
+        lines += unread_lines(shape.unread, "    ")
     return lines
 
 
@@ -318,6 +322,7 @@ def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
     if seen.dropped:
         lines.append(f"  left out by the repair {seen.dropped}")
     lines += [f"  {name}: {value}" for name, value in seen.raw.items()]
+    lines += unread_lines(seen.unread, "  ")
     lines += ["Rendered", *("  " + line for line in seen.rendered.splitlines())]
     lines.append(
         f"Tokens ({seen.prompt_tokens} of the prompt, {seen.trained_tokens} trained, "

@@ -28,25 +28,52 @@ def new(
     completion: Annotated[
         str | None, typer.Option("--completion", help="Completion template.")
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template", help="Both in one text; {=>} marks where the completion begins."
+        ),
+    ] = None,
+    messages: Annotated[
+        str | None, typer.Option("--messages", help="The column that holds conversations.")
+    ] = None,
+    prompt_column: Annotated[
+        str | None, typer.Option("--prompt-column", help="The column that is the prompt.")
+    ] = None,
+    answer_column: Annotated[
+        str | None, typer.Option("--answer-column", help="The column that is learned.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a complete recipe with good defaults for a data file."""
     from phi3studio.cli.recipe_draft import draft_recipe
     from phi3studio.runs.recipe_files import write_recipe
 
-    recipe, reason = draft_recipe(data, model, prompt, completion)
+    recipe, lines = draft_recipe(
+        data,
+        model,
+        prompt=prompt,
+        completion=completion,
+        template=template,
+        messages=messages,
+        prompt_column=prompt_column,
+        answer_column=answer_column,
+    )
     target = out or Path(f"{data.stem}.yaml")
     if target.exists():
-        raise InputError(
-            "recipe.exists",
-            f"{target} exists already.",
-            "Name another file with --out, or delete it first.",
-        )
+        raise InputError("recipe.exists", path=target)
     write_recipe(recipe, target)
     if as_json:
-        print_json({"path": str(target), "reason": reason, "recipe": recipe.to_json()})
+        print_json(
+            {
+                "path": str(target),
+                "reason": lines[0],
+                "notes": lines[1:],
+                "recipe": recipe.to_json(),
+            }
+        )
         return
-    typer.echo(f"{reason}\nWrote {target}. Look it over, then: phi3studio run {target}")
+    typer.echo("\n".join(lines) + f"\nWrote {target}. Look it over, then: phi3studio run {target}")
 
 
 @recipe_app.command("check")

@@ -95,6 +95,20 @@ DATA_TEXTS: dict[str, tuple[str, str]] = {
             "Data", "The result could not be measured: add rows, or hold out a larger share."
         ),
     ),
+    "finding.unread": (
+        QT_TRANSLATE_NOOP("Data", "Not seen by the model: {names}"),
+        QT_TRANSLATE_NOOP("Data", "Use it in the template, or ignore it knowingly."),
+    ),
+    "finding.unread_details": (
+        QT_TRANSLATE_NOOP("Data", "Not used: {names}"),
+        QT_TRANSLATE_NOOP(
+            "Data", "Identifiers, dates, numbers, constants and the like do not reach the model."
+        ),
+    ),
+    "finding.marked_bad": (
+        QT_TRANSLATE_NOOP("Data", "“{names}” marks rows as bad, and they are trained as good ones"),
+        QT_TRANSLATE_NOOP("Data", "The model would learn what somebody has rejected."),
+    ),
     "finding.unusable": (
         QT_TRANSLATE_NOOP("Data", "Rows that cannot be used"),
         QT_TRANSLATE_NOOP("Data", "Correct these rows, or leave them out."),

@@ -9,6 +9,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "No data has been chosen yet."),
         QT_TRANSLATE_NOOP("Errors", "Drop a file onto the page, or choose one."),
     ),
+    "draft.no_shape": (
+        QT_TRANSLATE_NOOP("Errors", "It is not chosen yet what the model learns from these rows."),
+        QT_TRANSLATE_NOOP("Errors", "Choose a proposal next to the rows, or write the template."),
+    ),
     "draft.no_completion": (
         QT_TRANSLATE_NOOP("Errors", "The completion is empty, so the model would learn nothing."),
         QT_TRANSLATE_NOOP(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.dataset import Unread
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.targets import check_target
 from phi3studio.models.model_folder import weight_bytes
@@ -71,6 +72,19 @@ def _prepare_data(attempt: Attempt, tokenizer: Any) -> Prepared:
         attempt.notice(
             "data.left_out",
             f"{prepared.left_out_rows} rows could not be used and were left out.",
+            "warning",
+        )
+    missed = [item for item in map(Unread.model_validate, prepared.unread) if not item.detail]
+    if missed:
+        attempt.notice(
+            "data.unread",
+            "Not seen by the model: " + "; ".join(item.sentence for item in missed[:8]) + ".",
+            "warning",
+        )
+    if prepared.marked_bad:
+        attempt.notice(
+            "data.marked_bad",
+            f"Rows that {', '.join(prepared.marked_bad)} marks as bad are trained as good ones.",
             "warning",
         )
     attempt.artifact("data", attempt.run.data)

@@ -2,4 +2,85 @@
 
 from phi3studio.domain.messages.message import Message
 
-MESSAGES: dict[str, Message] = {}
+MESSAGES: dict[str, Message] = {
+    "data.ambiguous": Message(
+        "What is to be learned from these rows would be a guess. The columns are: {columns:list}.",
+        "Say it: --prompt-column NAME --answer-column NAME, or a template: {templates:list}.",
+    ),
+    "data.ambiguous/messages": Message(
+        "Several places hold conversations, and which is meant would be a guess: {places:list}.",
+        "Name the one to be learned with --messages.",
+    ),
+    "data.argilla": Message(
+        "This is an export of Argilla from which no single answer can be told: {places:list}.",
+        "Name the text and the answer in a template, for example {{fields.text}} and "
+        "{{responses.0.value}}.",
+    ),
+    "data.empty": Message(
+        "The data file {source} holds no rows.",
+        "Choose a file with rows in it.",
+    ),
+    "data.label_studio": Message(
+        "This is an export of Label Studio whose annotations are not one choice or "
+        "text for each task.",
+        "Export as JSON-MIN or CSV, or name the place in a template, for example "
+        "{{annotations.0.result.0.value.choices.0}}.",
+    ),
+    "data.no_answers": Message(
+        "“{column}” holds questions without answers: these are requests, and there is "
+        "nothing to learn from.",
+        'Join them with their answers, so that every row has both; --messages "PLACE + '
+        'PLACE" joins two places of a row.',
+    ),
+    "data.no_shape": Message(
+        "No shape fits {file} by itself.",
+        "Name one: --template with {{column}} placeholders, --prompt-column and "
+        "--answer-column, or --messages. The columns are: {columns:list}.",
+    ),
+    "data.nothing_readable": Message(
+        "No line of {source} can be read; line {line}: {reason}.",
+        "Check the file's format; it can be set in data.format.",
+    ),
+    "data.one_turn_a_row": Message(
+        "Every row is one turn of a conversation (“{column}” names who speaks), and "
+        "the conversations would be torn apart.",
+        'Put the turns of each conversation into one row: {{"messages": [{{"role": …, '
+        '"content": …}}, …]}}.',
+    ),
+    "data.preference": Message(
+        "This is a preference set: “{chosen}” is the better answer and “{rejected}” "
+        "the rejected one. Training on preferences is not supported yet.",
+        "To fine-tune on the good answers alone, name them: --messages {chosen} for "
+        "conversations, or a template that ends with {{{chosen}}}.",
+    ),
+    "data.preference/numbered": Message(
+        "This is a preference set: “{verdict}” says which of {answers:list} is better. "
+        "Training on preferences is not supported yet.",
+        "Write the better (chosen) answer of each row into a column of its own, and train on that.",
+    ),
+    "data.repair": Message(
+        "The repair {repair} is not valid JSON: {reason}.",
+        'Write a kind such as trim, or an object such as {{"kind": "redact", "what": ["key"]}}.',
+    ),
+    "data.spans": Message(
+        "These annotations mark spans inside of texts, and a model that writes text "
+        "cannot learn marks.",
+        "Write the answer that it should give as text into a column, for example a "
+        "list of the names found.",
+    ),
+    "data.tokenised": Message(
+        "“{column}” holds numbers of tokens: the rows were made for another tokenizer already.",
+        "Use the texts that they were made from.",
+    ),
+    "data.tree": Message(
+        "The rows are trees of messages with several replies each.",
+        "Write each path from the first message to the last as one conversation: "
+        '{{"messages": [{{"role": …, "content": …}}, …]}}.',
+    ),
+    "data.tree/rows": Message(
+        "Each row is one message of a tree (its parent is another row), so questions "
+        "and answers are not in one row.",
+        "Write each path from the first message to the last as one conversation: "
+        '{{"messages": [{{"role": …, "content": …}}, …]}}.',
+    ),
+}

@@ -87,7 +87,7 @@ class RowLint:
                 continue
             if passed.rendered is None:
                 continue
-            process.count_unread(passed, self._unread)
+            process.count_unread(passed, self._unread, first + at)
             if not passed.rendered.completion.strip() or any(
                 is_blank(passed.row, column) for column in required
             ):

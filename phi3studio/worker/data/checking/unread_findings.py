@@ -11,34 +11,34 @@ from phi3studio.domain.dataset import (
     RepairOffer,
     Unread,
 )
-from phi3studio.worker.data.meaning.unread_parts import UnreadTally
+from phi3studio.worker.data.meaning.unread_parts import Marked, UnreadTally
 
 _SINGLY = 12
 
 
 def unread_findings(tally: UnreadTally) -> list[Finding]:
     """One finding for each thing that may be missed, one for all details together."""
-    marked = dict(tally.marked_bad())
-    found = [_marked(name, values) for name, values in marked.items()]
-    unread = [item for item in tally.found() if item.name not in marked]
+    marked = tally.marked_bad()
+    found = [_marked(mark) for mark in marked]
+    unread = [item for item in tally.found() if item.name not in {m.column for m in marked}]
     missed = [item for item in unread if not item.detail]
     found += [_missed(item) for item in missed[:_SINGLY]]
     details = [*missed[_SINGLY:], *(item for item in unread if item.detail)]
     return [*found, *_details(details)]
 
 
-def _marked(column: str, values: Sequence[str]) -> Finding:
-    listed = " or ".join(values)
+def _marked(mark: Marked) -> Finding:
+    column, listed = mark.column, " or ".join(mark.values)
     return Finding(
         code="marked_bad",
         level="warning",
         title=f"“{column}” marks rows as bad ({listed}), and they are trained as good ones",
         advice="The model would learn what somebody has rejected.",
-        rows=0,
+        rows=mark.rows,
         repairs=(
             RepairOffer(
                 title=f"Leave rows out whose {column} is {listed}",
-                repair=DropMarked(column=column, values=tuple(values)),
+                repair=DropMarked(column=column, values=mark.values),
             ),
         ),
         unread=(column,),
@@ -49,11 +49,11 @@ def _missed(item: Unread) -> Finding:
     return Finding(
         code=f"unread:{item.name}",
         level="warning",
-        title=f"Not seen by the model: {describe_unread(item)}",
+        title=f"Not seen by the model: {item.words}",
         advice=_ADVICE.get(item.kind, "Use it in the template, or ignore it knowingly.")
         + f" To ignore it, write data.ignore: [{item.name}].",
         rows=item.rows,
-        examples=(FindingRow(row=0, text=item.example),) if item.example else (),
+        examples=(FindingRow(row=item.first, text=item.example),) if item.example else (),
         unread=(item.name,),
     )
 
@@ -62,8 +62,8 @@ _ADVICE = {
     "key": "Chat templates have no place for it.",
     "role": "The model's chat template does not know this role: rename it, or drop the turns.",
     "turn": "Correct these turns, or drop the rows.",
-    "tools": "The model's chat template shows no tools or calls, or they are not valid JSON: choose "
-    "a model that was trained to call tools.",
+    "tools": "The model's chat template shows no tools or calls, or they are not valid JSON. "
+    "Choose a model that was trained to call tools.",
     "picture": "The model is trained on the text alone. Answers about a picture that it does not "
     "see teach it to invent.",
 }
@@ -83,15 +83,3 @@ def _details(items: Sequence[Unread]) -> list[Finding]:
             unread=tuple(item.name for item in items),
         )
     ]
-
-
-def describe_unread(item: Unread) -> str:
-    """What is unread, in a few words."""
-    return {
-        "column": f"the column “{item.name}”",
-        "key": f"“{item.name}” of messages",
-        "role": f"turns of the {item.name.replace(':', ' ')}",
-        "turn": item.name,
-        "tools": f"“{item.name}”: tools and calls",
-        "picture": "pictures, sound or video",
-    }[item.kind]

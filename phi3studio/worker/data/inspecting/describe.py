@@ -50,7 +50,7 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         shapes=tuple(_with_unread(shape, source, rows) for shape in shapes),
         obstacle=obstacle.to_json() if obstacle else None,
         broken=tuple(reader.broken[:20]),
-        notes=tuple(_notes(reader, rows, bool(shapes))),
+        notes=tuple(_notes(reader, rows, bool(shapes) or obstacle is not None)),
     )
 
 
@@ -94,15 +94,9 @@ def _nothing(source: Source, reader: RowSource) -> InputError:
     if reader.broken:
         first = reader.broken[0]
         return InputError(
-            "data.nothing_readable",
-            f"No line of {source.source} can be read; line {first.line}: {first.reason}.",
-            "Check the file's format; it can be set in data.format.",
+            "data.nothing_readable", source=source.source, line=first.line, reason=first.reason
         )
-    return InputError(
-        "data.empty",
-        f"The data file {source.source} holds no rows.",
-        "Choose a file with rows in it.",
-    )
+    return InputError("data.empty", source=source.source)
 
 
 def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:

@@ -38,7 +38,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
         )
     encoded, text = passed.encoded, passed.rendered
     tally = UnreadTally(process.data)
-    process.count_unread(passed, tally)
+    process.count_unread(passed, tally, number)
     stop = process.encoder.stop.text
     return Preview(
         row=number,

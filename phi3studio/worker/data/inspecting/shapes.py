@@ -82,7 +82,9 @@ class _Columns:
         self._read = [p for p in self._all if p.can_be_read and p.path not in aliases]
         # A constant instruction still says what to do.
         self._fixed = [
-            p for p in self._all if p.nature == "constant" and p.kind == "text" and p.says("instruction")
+            p
+            for p in self._all
+            if p.nature == "constant" and p.kind == "text" and p.says("instruction")
         ]
         self._texts = [p for p in self._read if p.kind == "text"]
 
@@ -135,13 +137,15 @@ class _Columns:
         among = [p for p in among if p.says("answer") < 3 or p.says("text") == 3]
         among = [p for p in among if not p.says("reasoning")]
         instruction = self._best("instruction", [*among, *self._fixed])
-        if instruction is not None and instruction.says("instruction") == 3:
+        # The same instruction in every row needs something that differs next to it.
+        enough = instruction not in self._fixed or any(p is not answer for p in self._texts)
+        if instruction is not None and instruction.says("instruction") == 3 and enough:
             return instruction
-        for role in ("question", "instruction", "prompt", "text", "context"):
+        for role in _ASKING:
             for least in (2, 1):
-                named = [p for p in among if p.says(role) >= least]  # type: ignore[arg-type]
+                named = [p for p in among if p.says(role) >= least]
                 if named:
-                    return max(named, key=lambda p: (p.says(role), p.mean_length))  # type: ignore[arg-type]
+                    return max(named, key=lambda p: (p.says(role), p.mean_length))
         return among[0] if len(among) == 1 and answer.says("answer") >= 2 else None
 
     def _answered(self, asked: Profile, answer: Profile) -> ShapeProposal:
@@ -215,7 +219,7 @@ class _Columns:
         repairs: list[Repair] = []
         for column, values in self._bad_marks(answer):
             repairs.append(DropMarked(column=column, values=values))
-            reason += f" Rows whose “{column}” is {' or '.join(values)} are marked bad and left out."
+            reason += f" Rows whose “{column}” is {' or '.join(values)} are left out as bad."
         if answer.missing and "." in answer.path:
             repairs.append(DropEmpty())
             reason += " Rows without an answer are left out."
@@ -251,18 +255,20 @@ class _Columns:
             return max(by_value, key=lambda p: (p.kind == "text", p.says("label")))
         repeating = [p for p in self._read if p.repeats and not p.says("text")]
         texts = [p for p in repeating if p.kind == "text"]
-        return (texts or repeating or [None])[-1]
+        return next(iter(reversed(texts or repeating)), None)
 
     def _labelled_text(self, label: Profile) -> Profile | None:
         others = [p for p in self._texts if p is not label]
         for role in ("text", "question", "prompt"):
-            named = [p for p in others if p.says(role) == 3]  # type: ignore[arg-type]
+            named = [p for p in others if p.says(role) == 3]
             if named:
                 return max(named, key=lambda p: p.mean_length)
         return max(others, key=lambda p: p.mean_length, default=None)
 
     def _classified(self, text: Profile, label: Profile) -> ShapeProposal:
-        siblings = [p for p in self._texts if p not in (text, label) and _sibling(p.path, text.path)]
+        siblings = [
+            p for p in self._texts if p not in (text, label) and _sibling(p.path, text.path)
+        ]
         parts = [p for p in self._texts if p is text or p in siblings]
         prompt = "".join(f"### {heading(p.path)}: {{{p.path}}}\n" for p in parts)
         rivals = [p for p in self._read if p.repeats and p is not label]
@@ -281,15 +287,14 @@ class _Columns:
     def _plain(self) -> list[ShapeProposal]:
         """One column of text and nothing else but details."""
         texts = [p for p in self._texts if not p.repeats]
-        titles = [p for p in texts if words_of(p.path)[-1:] in (("title",), ("titolo",), ("titel",))]
+        titles = [p for p in texts if words_of(p.path)[-1:] in _TITLES]
         main = [p for p in texts if p not in titles or len(texts) == 1]
         if len(main) != 1 or (titles and main[0].says("text") < 3):
             return []
         text = main[0]
         other = max(text.says("question"), text.says("answer"), text.says("label"))
         nested = any(p is not text and "." in p.path and p.kind == "text" for p in self._read)
-        lists = any(isinstance(value, list) and value for row in self._rows for value in row.values())
-        sure = (other < 2 or text.says("text") == 3) and not (nested or (lists and "." in text.path))
+        sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles)
         reason = f"“{text.path}” is the only column of text: the model learns to write like it."
         if not sure:
@@ -324,6 +329,10 @@ class _Columns:
 
 
 _ASKING: tuple[NameRole, ...] = ("question", "instruction", "prompt", "text", "context")
+
+
+_TITLES = (("title",), ("titolo",), ("titel",), ("titre",))
+
 
 def _section(path: str) -> str:
     return f"{{?{path}}}### {heading(path)}: {{{path}}}\n{{/{path}}}"

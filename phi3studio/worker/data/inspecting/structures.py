@@ -355,9 +355,7 @@ def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
         how = "lists of turns"
     if not sure:
         how += "; there are several such places, and which is meant is a guess"
-    return ShapeProposal(
-        shape=shape, reason=f"“{path}” holds {how}.", messages=path, sure=sure
-    )
+    return ShapeProposal(shape=shape, reason=f"“{path}” holds {how}.", messages=path, sure=sure)
 
 
 # --- pairs of languages --------------------------------------------------------------------------

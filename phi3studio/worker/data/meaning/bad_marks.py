@@ -7,19 +7,62 @@ from typing import Any
 
 from phi3studio.worker.data.meaning.column_names import words_of
 
-_REJECTED = frozenset(
-    "reject rejected ignore ignored skip skipped discarded declined disapproved".split()
+_REFUSALS = "reject rejected ignore ignored skip skipped discarded declined disapproved"
+_REJECTED = frozenset(_REFUSALS.split())
+_DECISIONS = _REJECTED | {"accept", "accepted", "approved", "approve", "submitted", "pending"}
+_GOOD = (
+    "label accepted accept approved correct valid good keep verified desirable passed ok helpful "
+    "usable"
 )
-_DECISIONS = _REJECTED | frozenset("accept accepted approved approve submitted pending".split())
-_GOOD_IF_TRUE = frozenset(
-    "label accepted accept approved correct valid good keep verified desirable passed ok "
-    "helpful usable".split()
+_GOOD_IF_TRUE = frozenset(_GOOD.split())
+_BAD = (
+    "rejected deleted flagged cancelled canceled bad invalid incorrect hallucination hallucinated "
+    "discarded hidden wrong undesirable"
+)
+_BAD_IF_TRUE = frozenset(_BAD.split())
+_RATINGS = "feedback rating vote votes thumbs thumb verdict quality reaction"
+_RATED = frozenset(_RATINGS.split())
+_DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
+_THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
+_TRUE = frozenset(
+    [
+        "label",
+        "accepted",
+        "accept",
+        "approved",
+        "correct",
+        "valid",
+        "good",
+        "keep",
+        "verified",
+        "desirable",
+        "passed",
+        "ok",
+        "helpful",
+        "usable",
+    ]
 )
 _BAD_IF_TRUE = frozenset(
-    "rejected deleted flagged cancelled canceled bad invalid incorrect hallucination "
-    "hallucinated discarded hidden wrong undesirable".split()
+    [
+        "rejected",
+        "deleted",
+        "flagged",
+        "cancelled",
+        "canceled",
+        "bad",
+        "invalid",
+        "incorrect",
+        "hallucination",
+        "hallucinated",
+        "discarded",
+        "hidden",
+        "wrong",
+        "undesirable",
+    ]
 )
-_RATED = frozenset("feedback rating vote votes thumbs thumb verdict quality reaction".split())
+_RATED = frozenset(
+    ["feedback", "rating", "vote", "votes", "thumbs", "thumb", "verdict", "quality", "reaction"]
+)
 _THUMBS_DOWN = frozenset(
     {"thumbs_down", "thumbs down", "thumbsdown", "down", "downvote", "-1", "bad", "negative"}
     | {"dislike", "👎"}

@@ -14,54 +14,62 @@ NameRole = Literal[
 
 _WORDS: dict[NameRole, str] = {
     "system": "system sysprompt persona sistema systemprompt",
-    "instruction": "instruction instructions task istruzione anweisung aufgabe instruccion consigne "
-    "instrucao polecenie инструкция 指令 指示 지시",
-    "question": "question questions query q problem domanda domande frage pregunta pergunta pytanie "
-    "otazka вопрос вопросы fraga sporgsmal sporsmal kysymys vraag soru pertanyaan ερωτηση "
-    "问题 问 提问 題目 质问 質問 질문 سؤال السؤال שאלה प्रश्न سوال intrebare kerdes",
-    "prompt": "prompt input user request human query instruction source quesito richiesta anfrage "
-    "eingabe entrada entree demande requete consulta solicitud zapytanie запрос 输入 入力 입력 "
-    "src original originale before noisy incorrect wrong sentence1 informal",
-    "text": "text sentence phrase document article dialogue dialog conversation transcript content "
-    "body message review comment tweet headline email mail ticket post passage paragraph story "
-    "description utterance abstract code testo texto texte satz frase oracion articolo artikel "
-    "articulo dialogo messaggio nachricht mensaje recensione bewertung rezension avis resena "
-    "commento kommentar commentaire comentario contenuto inhalt contenu contenido documento "
-    "dokument tekst wypowiedz текст сообщение отзыв 文本 文章 内容 句子 评论 テキスト 文 本文 "
-    "텍스트 문장 내용 نص טקסט पाठ metin yorum premise fact title subject phrase",
-    "context": "context background passage paragraph evidence reference knowledge schema input "
-    "contesto kontext contexte contexto hintergrund document documents article facts kontekst "
-    "контекст 上下文 背景 文脈 문맥 سياق הקשר",
+    "instruction": "instruction instructions task istruzione anweisung aufgabe instruccion "
+    "consigne instrucao polecenie инструкция 指令 指示 지시",
+    "question": "question questions query q problem domanda domande frage pregunta pergunta "
+    "pytanie otazka вопрос вопросы fraga sporgsmal sporsmal kysymys vraag soru "
+    "pertanyaan ερωτηση 问题 问 提问 題目 质问 質問 질문 سؤال السؤال שאלה प्रश्न "
+    "سوال intrebare kerdes",
+    "prompt": "prompt input user request human query instruction source quesito richiesta "
+    "anfrage eingabe entrada entree demande requete consulta solicitud zapytanie "
+    "запрос 输入 入力 입력 src original originale before noisy incorrect wrong "
+    "sentence1 informal",
+    "text": "text sentence phrase document article dialogue dialog conversation transcript "
+    "content body message review comment tweet headline email mail ticket post "
+    "passage paragraph story description utterance abstract code testo texto texte "
+    "satz frase oracion articolo artikel articulo dialogo messaggio nachricht "
+    "mensaje recensione bewertung rezension avis resena commento kommentar "
+    "commentaire comentario contenuto inhalt contenu contenido documento dokument "
+    "tekst wypowiedz текст сообщение отзыв 文本 文章 内容 句子 评论 テキスト 文 "
+    "本文 텍스트 문장 내용 نص טקסט पाठ metin yorum premise fact title subject",
+    "context": "context background passage paragraph evidence reference knowledge schema "
+    "input contesto kontext contexte contexto hintergrund document documents "
+    "article facts kontekst контекст 上下文 背景 文脈 문맥 سياق הקשר",
     "choices": "choices options candidates alternatives distractors scelte opzioni optionen "
     "opciones opcoes choix 选项 選択肢",
-    "answer": "answer answers response responses completion completions output outputs reply target "
-    "targets summary summaries highlights solution translation chosen assistant gpt bot tgt "
-    "corrected correction gold reference rewrite paraphrase simplified formal "
-    "risposta risposte antwort antworten reponse reponses respuesta respuestas resposta odpowiedz "
-    "odpoved ответ ответы svar vastaus antwoord cevap yanit jawaban απαντηση lời "
-    "答案 回答 答 回复 輸出 输出 答え 応答 出力 응답 답변 답 대답 جواب الجواب الإجابة תשובה उत्तर پاسخ raspuns "
-    "valasz soluzione losung loesung solucion solucao riassunto zusammenfassung resume resumen "
-    "resumo sommario 摘要 要約 요약 traduzione ubersetzung uebersetzung traduction traduccion "
-    "traducao перевод 翻译 翻訳 번역 ausgabe sortie salida saida uscita",
-    "label": "label labels class category tone sentiment emotion intent tag topic score rating stars "
-    "polarity spam toxic stance genre grade priority department hypothesis_label annotation "
-    "etichetta classe categoria sentimento emozione tono intento argomento voto stelle priorita "
-    "kategorie klasse stimmung gefuhl absicht thema bewertung etiquette categorie emocion "
-    "sentimiento etiqueta clase categoria kategoria etykieta метка категория класс тональность "
-    "标签 类别 分类 情感 ラベル カテゴリ 感情 라벨 감정 분류 etiket duygu verdict",
-    "reasoning": "reasoning rationale explanation cot thought thoughts thinking chain complex_cot "
-    "ragionamento spiegazione begrundung raisonnement razonamiento 推理 思考",
-    "identifier": "id ids uuid guid uid key index idx hash rowid number nr no num docid qid pid sku "
-    "kennung identificativo identifiant identificador 编号 序号 번호 ид",
-    "time": "timestamp date datetime time created updated modified published created_at updated_at "
-    "year month day data_ora datum zeit zeitstempel uhrzeit horodateur horodatage heure fecha hora "
-    "marca cronologiche orario дата время 时间 日期 日付 時間 타임스탬프 날짜 시간",
-    "address": "url uri link href path file filename filepath image images picture photo img audio "
-    "video email_address website domain permalink",
+    "answer": "answer answers response responses completion completions output outputs reply "
+    "target targets summary summaries highlights solution translation chosen "
+    "assistant gpt bot tgt corrected correction gold reference rewrite paraphrase "
+    "simplified formal risposta risposte antwort antworten reponse reponses "
+    "respuesta respuestas resposta odpowiedz odpoved ответ ответы svar vastaus "
+    "antwoord cevap yanit jawaban απαντηση lời 答案 回答 答 回复 輸出 输出 答え "
+    "応答 出力 응답 답변 답 대답 جواب الجواب الإجابة תשובה उत्तर پاسخ raspuns "
+    "valasz soluzione losung loesung solucion solucao riassunto zusammenfassung "
+    "resume resumen resumo sommario 摘要 要約 요약 traduzione ubersetzung "
+    "uebersetzung traduction traduccion traducao перевод 翻译 翻訳 번역 ausgabe "
+    "sortie salida saida uscita",
+    "label": "label labels class category tone sentiment emotion intent tag topic score "
+    "rating stars polarity spam toxic stance genre grade priority department "
+    "hypothesis_label annotation etichetta classe categoria sentimento emozione "
+    "tono intento argomento voto stelle priorita kategorie klasse stimmung gefuhl "
+    "absicht thema bewertung etiquette categorie emocion sentimiento etiqueta "
+    "clase kategoria etykieta метка категория класс тональность 标签 类别 分类 "
+    "情感 ラベル カテゴリ 感情 라벨 감정 분류 etiket duygu verdict",
+    "reasoning": "reasoning rationale explanation cot thought thoughts thinking chain "
+    "complex_cot ragionamento spiegazione begrundung raisonnement razonamiento "
+    "推理 思考",
+    "identifier": "id ids uuid guid uid key index idx hash rowid number nr no num docid qid pid "
+    "sku kennung identificativo identifiant identificador 编号 序号 번호 ид",
+    "time": "timestamp date datetime time created updated modified published created_at "
+    "updated_at year month day data_ora datum zeit zeitstempel uhrzeit horodateur "
+    "horodatage heure fecha hora marca cronologiche orario дата время 时间 日期 "
+    "日付 時間 타임스탬프 날짜 시간",
+    "address": "url uri link href path file filename filepath image images picture photo img "
+    "audio video email_address website domain permalink",
     "metadata": "split fold lang language locale license version model author username "
     "annotator source dataset subset origin meta metadata length count tokens "
-    "offset start end status weight upvotes downvotes likes views num_tokens lingua sprache langue "
-    "idioma autore autor auteur quelle fonte unnamed",
+    "offset start end status weight upvotes downvotes likes views num_tokens "
+    "lingua sprache langue idioma autore autor auteur quelle fonte unnamed",
 }  # fmt: skip
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -119,8 +127,9 @@ def is_language(name: str) -> bool:
     )
 
 
-_LANGUAGES = frozenset(
-    "en de fr it es pt nl pl ru uk cs sk sl hr sr bg ro hu el tr ar he fa hi bn ur ta te ja zh ko vi "
-    "th id ms sv da no nb fi et lv lt ga cy ca eu gl is mt sq mk ka hy az kk uz mn sw zu af am so "
-    "yo ig ha fi km lo my ne si".split()
+_CODES = (
+    "en de fr it es pt nl pl ru uk cs sk sl hr sr bg ro hu el tr ar he fa hi bn ur ta te ja zh ko "
+    "vi th id ms sv da no nb fi et lv lt ga cy ca eu gl is mt sq mk ka hy az kk uz mn sw zu af am "
+    "so yo ig ha km lo my ne si"
 )
+_LANGUAGES = frozenset(_CODES.split())

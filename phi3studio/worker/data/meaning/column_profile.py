@@ -16,7 +16,9 @@ Nature = Literal["content", "identifier", "time", "address", "constant", "metada
 
 _FEW = 4
 _SHOWN = 200
-_UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
+_UUID = re.compile(
+    r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+)
 _TIME = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}[:.]\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}"
     r"([, T]+\d{1,2}[:.]\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?.{0,6}"

@@ -7,6 +7,7 @@ a chat template passes over in silence is found too.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +17,17 @@ from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
-from phi3studio.worker.data.meaning.column_profile import is_number_or_mark, one_to_one, repeats_or_constant
+from phi3studio.worker.data.meaning.column_profile import (
+    is_number_or_mark,
+    one_to_one,
+    repeats_or_constant,
+)
 from phi3studio.worker.data.meaning.message_turns import is_known_role, places, turns_at
 
 Row = Mapping[str, Any]
 
 _SAMPLE = 200
+_MANY = 20
 _EXAMPLE = 80
 _PICTURE_TAG = re.compile(r"<\|?(image|video|audio|img)[^<>\n]{0,12}>")
 _PICTURE_TYPES = re.compile(r"image|video|audio|file|media")
@@ -39,10 +45,21 @@ _MARKS = frozenset({"weight", "loss", "train", "loss_weight", "trainable", "trai
 @dataclass
 class _Seen:
     kind: UnreadKind
+    first: int
     rows: int = 0
     example: str = ""
     detail: bool | None = None
+    counts: Counter[str] = field(default_factory=Counter)
     values: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A column that marks rows as bad, the values that do, and how many rows have them."""
+
+    column: str
+    values: tuple[str, ...]
+    rows: int
 
 
 class UnreadTally:
@@ -52,14 +69,20 @@ class UnreadTally:
         self._messages = data.messages
         repairs = [r.column for r in data.repairs if isinstance(r, (DropMarked, MergeLabels))]
         split = [data.split.column] if data.split.column else []
+        self._asks = data.template is None or "{" in data.template.prompt
         self._used = {*(data.template.columns if data.template else ()), *repairs, *split}
         self._ignored = {name.casefold() for name in data.ignore}
         self._seen: dict[str, _Seen] = {}
         self._rows: list[Row] = []
 
-    def add(self, row: Row, text: str | None = None, learned: Sequence[str] = ()) -> None:
-        """Look at a row; *text* is the rendered one and *learned* are its trained parts. Without
-        a text only that is reported which no template shows."""
+    def add(
+        self, row: Row, text: str | None = None, learned: Sequence[str] = (), number: int = 0
+    ) -> None:
+        """Look at a row and its number.
+
+        *text* is the rendered row and *learned* are its trained parts. Without a text, only what
+        no template shows is reported.
+        """
         if len(self._rows) < _SAMPLE:
             self._rows.append(row)
         shown = _Shown(text)
@@ -89,11 +112,13 @@ class UnreadTally:
             else:
                 found[name] = ("column", value, None)
         for name, (kind, value, detail) in found.items():
-            seen = self._seen.setdefault(name, _Seen(kind, detail=detail))
+            seen = self._seen.setdefault(name, _Seen(kind, number, detail=detail))
             seen.rows += 1
             seen.example = seen.example or _excerpt(value)
             if len(seen.values) < _SAMPLE:
                 seen.values.append(value)
+            if isinstance(value, (str, bool, int)) and len(seen.counts) < _MANY:
+                seen.counts[str(value)[:_EXAMPLE].strip().casefold()] += 1
 
     def _covers(self, path: str) -> bool:
         """Whether a place is read: by the template, or as part of the conversation."""
@@ -111,9 +136,9 @@ class UnreadTally:
         for number, turn in enumerate(turns):
             content, role = turn.get("content"), str(turn["role"])
             texts = list(_contents(content))
-            if any(_is_picture(part) for part in _parts(content)):
-                yield "pictures", "picture", content, False
-            elif any(_PICTURE_TAG.search(text) for text in texts):
+            if any(_is_picture(part) for part in _parts(content)) or any(
+                _PICTURE_TAG.search(text) for text in texts
+            ):
                 yield "pictures", "picture", content, False
             if not is_known_role(role):
                 yield f"role:{role.strip()}", "role", texts[0] if texts else role, False
@@ -122,9 +147,9 @@ class UnreadTally:
             elif any(shown.lacks(text) for text in texts):
                 yield f"role:{role}", "role", texts[0], False
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
-            if not any(map(str.strip, texts)) and not any(map(_tool_call, others)):
-                if not any(_is_picture(part) for part in _parts(content)):
-                    yield f"empty {role} turns", "turn", f"content: {content!r}", False
+            silent = not texts and not any(map(_is_picture, _parts(content)))
+            if silent and not any(map(_tool_call, others)):
+                yield f"empty {role} turns", "turn", f"content: {content!r}", False
             for key, value in others.items():
                 name = f"{column}.{key}"
                 if key in _MARKS:
@@ -157,6 +182,7 @@ class UnreadTally:
                 kind=seen.kind,
                 name=name,
                 rows=seen.rows,
+                first=seen.first,
                 example=seen.example,
                 detail=self._is_detail(name, seen),
             )
@@ -165,14 +191,16 @@ class UnreadTally:
         ]
         return tuple(sorted(result, key=lambda item: item.detail))
 
-    def marked_bad(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Unread columns that mark rows as bad, with the values that do."""
+    def marked_bad(self) -> tuple[Marked, ...]:
+        """Unread columns that mark rows as bad."""
         return tuple(
-            (name, values)
+            Marked(name, values, sum(seen.counts[value] for value in values))
             for name, seen in self._seen.items()
             if seen.kind == "column"
+            and len(seen.counts) < _MANY
             and name.casefold() not in self._ignored
-            and (values := bad_values(name, seen.values))
+            and (self._asks or name != "label")
+            and (values := bad_values(name, list(seen.counts)))
         )
 
     def _is_detail(self, name: str, seen: _Seen) -> bool:
@@ -210,8 +238,11 @@ class _Shown:
 
 
 def _blank(value: Any) -> bool:
-    return value is None or value != value or value in ("", [], {}) or (
-        isinstance(value, str) and not value.strip()
+    return (
+        value is None
+        or value != value
+        or value in ("", [], {})
+        or (isinstance(value, str) and not value.strip())
     )
 
 

@@ -126,7 +126,7 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
         labels=_labels(surveyed, decision),
         dropped={reason: count for reason, count in totals.dropped.items() if count},
         unread=[item.model_dump() for item in main.unread.found()],
-        marked_bad=[name for name, _ in main.unread.marked_bad()],
+        marked_bad=[mark.column for mark in main.unread.marked_bad()],
     )
     write_json(folder / MANIFEST, _manifest(recipe, encoder, prepared, main, second, rows))
     return prepared
@@ -178,7 +178,7 @@ class _Reading:
             for at, item in enumerate(passed):
                 if item.error is not None:
                     raise self._named(item.error, batch.first + at)
-                self._process.count_unread(item, self.unread)
+                self._process.count_unread(item, self.unread, batch.first + at)
             survey.add(passed)
             share = batch.done / batch.total if batch.total else 0.5
             on_share(share, round(survey.rows / share) if share else survey.rows)

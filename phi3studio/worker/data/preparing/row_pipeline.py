@@ -200,7 +200,7 @@ class Process:
             if turn["role"] not in ("assistant", "system")
         )
 
-    def count_unread(self, passed: Passed, tally: UnreadTally) -> None:
+    def count_unread(self, passed: Passed, tally: UnreadTally, number: int) -> None:
         """Count what a rendered row holds and the model does not see."""
         if passed.rendered is not None:
             segments = passed.rendered.segments
@@ -208,6 +208,7 @@ class Process:
                 passed.row,
                 "".join(segment.text for segment in segments),
                 [segment.text for segment in segments if segment.trained],
+                number,
             )
 
     def all_text(self, passed: Passed) -> str:

@@ -14,7 +14,7 @@ from phi3studio.gui.texts.messages import explain
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.wizard.flow import with_repair, without_repair
+from phi3studio.wizard.flow import with_column, with_ignored, with_repair, without_repair
 
 _LEVELS: dict[dataset.Level, Level] = {"error": "error", "warning": "warning", "info": "info"}
 
@@ -63,7 +63,8 @@ class CheckCard(Card):
         else:
             self.detail.setText(self.tr("when the template is complete"))
         repairs = self._session.draft.repairs
-        key = (id(report), repairs)
+        ignored = self._session.draft.ignore
+        key = (id(report), repairs, ignored)
         if key != self._shown:
             self._shown = key
             self._draw_findings(report, repairs)
@@ -81,12 +82,13 @@ class CheckCard(Card):
             )
             chosen.buttons.addWidget(undo)
             self._list.addWidget(chosen)
+        if self._session.draft.ignore:
+            self._list.addWidget(self._ignored())
         if report is None:
             return
         for found in report.findings:
-            said = explain(
-                f"finding.{found.code}", found.title, found.advice, {"rows": str(found.rows)}
-            )
+            values = {"rows": str(found.rows), "names": ", ".join(found.unread)}
+            said = explain(f"finding.{found.code}", found.title, found.advice, values)
             hint = said.hint
             if found.examples:
                 example = found.examples[0]
@@ -103,6 +105,7 @@ class CheckCard(Card):
                     )
                 )
                 card.buttons.addWidget(fix)
+            self._offer_unread(card, found)
             self._list.addWidget(card)
         figures = report.statistics
         if not any(found.code == "cut_off" for found in report.findings):
@@ -112,6 +115,31 @@ class CheckCard(Card):
             ).format(longest=words.count(figures.longest), length=words.count(length))
             if not figures.cut_off_rows:
                 self._list.addWidget(Finding(theme, "good", text))
+
+    def _offer_unread(self, card: Finding, found: dataset.Finding) -> None:
+        """Use a column that the model does not see, or ignore it knowingly."""
+        theme, session = self._context.theme, self._session
+        facts = session.facts.data
+        column = found.unread[0] if len(found.unread) == 1 else ""
+        template = found.code.startswith("unread:") and session.draft.shape == "columns"
+        if template and facts is not None and column in facts.columns:
+            use = Button(theme, self.tr("Use in the prompt"), kind="link")
+            use.clicked.connect(lambda: session.take(with_column(session.draft, column)))
+            card.buttons.addWidget(use)
+        if found.unread:
+            ignore = Button(theme, self.tr("Ignore"), kind="link")
+            ignore.clicked.connect(lambda: session.take(with_ignored(session.draft, found.unread)))
+            card.buttons.addWidget(ignore)
+
+    def _ignored(self) -> Finding:
+        """What the user has said that the model need not see."""
+        theme, session = self._context.theme, self._session
+        names = ", ".join(session.draft.ignore)
+        card = Finding(theme, "good", self.tr("Ignored: {names}").format(names=names))
+        undo = Button(theme, self.tr("Undo"), kind="link")
+        undo.clicked.connect(lambda: session.edit("data", ignore=()))
+        card.buttons.addWidget(undo)
+        return card
 
     def _repair_title(self, repair: dataset.Repair, title: str = "") -> str:
         match repair.kind:
@@ -131,6 +159,8 @@ class CheckCard(Card):
                 return self.tr("Merge labels")
             case "drop_secrets":
                 return self.tr("Leave rows with secrets out")
+            case "drop_marked":
+                return self.tr("Leave rows out that are marked as bad")
             case "drop_empty":
                 return self.tr("Leave empty rows out")
             case "shorten":

@@ -150,7 +150,7 @@ class Inspection(QObject):
             )
         )
         draft = self._session.draft
-        if draft.shape is None and report.shapes:
+        if draft.shape is None and report.shapes and report.shapes[0].sure:
             self._session.take(with_shape(draft, report.shapes[0]))
         self.page = RowPage(offset=0, rows=report.first[:PAGE_ROWS], end=False)
         self.looked.emit()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 )
 
 from phi3studio.domain.dataset import ShapeProposal, SourceReport
+from phi3studio.domain.errors import InputError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
@@ -163,6 +164,9 @@ class SourceCard(QWidget):
         self._card.detail.setText("")
         if error is not None:
             self._trouble.addWidget(self._error(error))
+        elif report is not None and report.obstacle is not None:
+            obstacle = InputError.from_json(report.obstacle)
+            self._trouble.addWidget(ErrorState(self._context.theme, obstacle))
         if report is not None:
             self._draw_report(report)
         self._draw_shape()
@@ -196,31 +200,48 @@ class SourceCard(QWidget):
             self._shown = report
             self._shape.clear()
             for proposal in report.shapes:
-                self._shape.addItem(self._shape_title(proposal), proposal)
+                self._shape.addItem(self._shape_item(proposal), proposal)
 
     def _draw_shape(self) -> None:
         report, draft = self._inspection.source, self._session.draft
         several = report is not None and len(report.shapes) > 1
+        several = several or (report is not None and draft.shape is None and bool(report.shapes))
         self._shape.setVisible(several)
         if report is None:
             self._reason.setText("")
             return
         index = _chosen(report.shapes, draft)
         if index is None:
-            self._reason.setText(
-                ""
-                if report.shapes
-                else self.tr("No shape was recognised: write the template below yourself.")
-            )
+            self._shape.setCurrentIndex(-1)
+            if not report.shapes:
+                said = self.tr("No shape was recognised: write the template below yourself.")
+            else:
+                said = self.tr(
+                    "What is to be learned would be a guess: choose it here, or write the template "
+                    "below."
+                )
+            self._reason.setText(said)
             return
         self._shape.setCurrentIndex(index)
         proposal = report.shapes[index]
         said = explain(f"shape.{proposal.shape}", proposal.reason, "").message
-        self._reason.setText(f"{self._shape_title(proposal)}: {said}")
+        missed = ", ".join(item.name for item in proposal.unread if not item.detail)
+        text = f"{self._shape_title(proposal)}: {said}"
+        if missed:
+            text += " " + self.tr("Not seen by the model: {names}.").format(names=missed)
+        self._reason.setText(text)
 
     def _take_shape(self, index: int) -> None:
         proposal = self._shape.itemData(index)
         self._session.take(with_shape(self._session.draft, proposal))
+
+    def _shape_item(self, proposal: ShapeProposal) -> str:
+        """A title for the list; the places tell apart what has the same title."""
+        title = self._shape_title(proposal)
+        same = [p for p in self._inspection.source.shapes if p.shape == proposal.shape]  # type: ignore[union-attr]
+        if len(same) < 2:
+            return title
+        return f"{title}: {proposal.messages or proposal.completion}"
 
     def _shape_title(self, proposal: ShapeProposal) -> str:
         return {

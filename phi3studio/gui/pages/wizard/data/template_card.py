@@ -123,6 +123,8 @@ class TemplateCard(Card):
         self._insert.setVisible(not talk)
         self.prompt.put(draft.prompt)
         self.completion.put(draft.completion)
+        if talk and self._column.findText(draft.messages) < 0:
+            self._column.addItem(draft.messages)
         self._column.setCurrentText(draft.messages)
         problems = [p for p in self._session.problems("data") if p.level == "error"]
         for name, wrong in self._wrong.items():
