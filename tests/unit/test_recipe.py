@@ -38,6 +38,7 @@ COMPLETE: dict[str, Any] = {
             {"kind": "merge_labels", "column": "a", "labels": {"JOY": "Joy"}},
             {"kind": "drop_rare_labels", "fewer_than": 3},
         ],
+        "ignore": ["id"],
         "split": {
             "held_out": 0.1,
             "values": ["test"],
