@@ -33,7 +33,7 @@ print(time.perf_counter() - t)
 FULL = """
 import time; t = time.perf_counter()
 import sys
-from phi3studio.gui import app
+from phi3studio.gui import start
 painted = []
 class W(app.MainWindow):
     def paintEvent(self, event):
@@ -43,7 +43,7 @@ class W(app.MainWindow):
             from PySide6.QtCore import QTimer
             QTimer.singleShot(1500, self, self.close_for_good)
 app.MainWindow = W
-app.main([])
+start.main([])
 import psutil
 heavy = {"torch", "transformers", "datasets", "olive", "onnxruntime", "onnxruntime_genai",
          "pyarrow", "pandas"}
@@ -57,12 +57,12 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 import asyncio, qasync
 from phi3studio.gui.context import Context
-from phi3studio.gui.home.model import RunsModel
-from phi3studio.gui.home.page import HomePage
+from phi3studio.gui.pages.home.runs_model import RunsModel
+from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
-from phi3studio.runs.paths import resources, user_home
+from phi3studio.app.paths import resources, user_home
 from phi3studio.runs.store import RunStore
 app = QApplication([]); app.setQuitOnLastWindowClosed(False); loop = qasync.QEventLoop(app)
 home = user_home()
@@ -84,17 +84,17 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 import qasync
 from phi3studio.domain.events import Event
-from phi3studio.gui import showcase
-from phi3studio.gui.chat.transcript import Ask
+from tests.showcase import runs as showcase
+from phi3studio.gui.pages.chat.transcript import Ask
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
-from phi3studio.gui.rooms import Rooms, Services
-from phi3studio.gui.showcase_chat import RecordedAnswer, RecordedChat
-from phi3studio.gui.showcase_inspector import RecordedInspector
+from phi3studio.gui.page_set import Rooms, Services
+from tests.showcase.chat import RecordedAnswer, RecordedChat
+from tests.showcase.inspector import RecordedInspector
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
-from phi3studio.runs.paths import resources, user_home
+from phi3studio.app.paths import resources, user_home
 from phi3studio.runs.store import RunStore
 import psutil
 SECONDS = 20

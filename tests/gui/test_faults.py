@@ -140,7 +140,7 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
             "import os, sys; os.environ['QT_QPA_PLATFORM'] = 'offscreen'",
             "from pathlib import Path",
             "from PySide6.QtCore import QTimer",
-            "from phi3studio.gui import app",
+            "from phi3studio.gui import start",
             "from phi3studio.runs import launch",
             "from phi3studio.runs.store import RunFolder",
             "furnish = app.MainWindow.furnish",
@@ -150,7 +150,7 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
             "    launch.start(run)",
             "    self.show_run(run)",
             "app.MainWindow.furnish = furnished",
-            "raise SystemExit(app.main([]))",
+            "raise SystemExit(start.main([]))",
         )
     )
     program = subprocess.Popen(

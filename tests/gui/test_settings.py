@@ -132,7 +132,7 @@ def start(tmp_path: Path, *before: str) -> subprocess.CompletedProcess[str]:
         (
             "import os; os.environ['QT_QPA_PLATFORM'] = 'offscreen'",
             "from PySide6.QtCore import QTimer",
-            "from phi3studio.gui import app",
+            "from phi3studio.gui import start",
             *before,
             "furnish = app.MainWindow.furnish",
             "def furnished(self, rooms):",
@@ -141,7 +141,7 @@ def start(tmp_path: Path, *before: str) -> subprocess.CompletedProcess[str]:
             "    print('home', user_home().root)",
             "    QTimer.singleShot(300, self, self.close_for_good)",
             "app.MainWindow.furnish = furnished",
-            "raise SystemExit(app.main([]))",
+            "raise SystemExit(start.main([]))",
         )
     )
     environment = {k: v for k, v in os.environ.items() if k != "PHI3STUDIO_HOME"}

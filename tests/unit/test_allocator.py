@@ -15,7 +15,7 @@ from phi3studio.runs import launch
 CHILD = """
 import os, subprocess, sys
 from pathlib import Path
-from phi3studio.runs import allocator
+from phi3studio.app import allocator
 
 print(allocator.LIBRARY in Path("/proc/self/maps").read_text())
 allocator.keep_to_ourselves(os.environ)

@@ -364,7 +364,7 @@ def test_turns_are_taken_in_their_order() -> None:
 _HELD = """
 import psutil, sys
 from pathlib import Path
-from phi3studio.worker.chat.genai import GenaiModel
+from phi3studio.worker.genai.genai import GenaiModel
 
 model = GenaiModel(Path(sys.argv[1]), threads=1)
 

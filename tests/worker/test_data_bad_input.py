@@ -377,8 +377,8 @@ def peak_mb_of(code: str) -> float:
         import resource
         from phi3studio.domain.dataset import Source
         from phi3studio.domain.errors import InputError
-        from phi3studio.worker.data.rows import RowSource
-        from phi3studio.worker.data.describe import describe
+        from phi3studio.worker.data.reading.source_rows import RowSource
+        from phi3studio.worker.data.inspecting.describe import describe
         import pyarrow.compute, pyarrow.parquet, ijson
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         """
@@ -519,7 +519,7 @@ def test_looking_at_large_rows_does_not_fill_the_memory(tmp_path: Path) -> None:
         for _ in range(100):
             file.write(line)
     code = f"""
-    from phi3studio.worker.data.cache import RowCache
+    from phi3studio.worker.data.inspecting.row_cache import RowCache
     assert len(describe(Source(source={str(path)!r})).first) >= 10
     cache = RowCache(Source(source={str(path)!r}))
     assert [len(cache.get(at, 1, lambda: None)) for at in (0, 60, 10, 99, 100)] == [1, 1, 1, 1, 0]

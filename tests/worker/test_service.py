@@ -24,7 +24,7 @@ SERVER = textwrap.dedent(
     """
     import os, time
     from phi3studio.domain.errors import InputError
-    from phi3studio.worker.service import serve
+    from phi3studio.worker.serving import serve
 
     cancelled = []
 
@@ -213,7 +213,7 @@ def test_the_child_ends_when_its_client_is_killed(tmp_path) -> None:
         f"""
         import asyncio, sys
         from pathlib import Path
-        from phi3studio.services.client import Service
+        from phi3studio.services.connection import Service
         async def main():
             command = [sys.executable, "-c", {SERVER!r}]
             service = Service.start("test", command=command, log=Path({str(tmp_path / "log")!r}))
