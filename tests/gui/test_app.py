@@ -85,10 +85,10 @@ def test_the_window_closes_while_it_is_still_being_filled(home: Home) -> None:
         "import os; os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
         "from PySide6.QtCore import QTimer\n"
         "from phi3studio.gui import start\n"
-        "made = app.MainWindow.show\n"
+        "made = start.MainWindow.show\n"
         "def show(self):\n"
         "    made(self); QTimer.singleShot(0, self, self.close)\n"
-        "app.MainWindow.show = show\n"
+        "start.MainWindow.show = show\n"
         "assert start.main([]) == 0\n"
     )
     began = time.monotonic()

@@ -143,13 +143,13 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
             "from phi3studio.gui import start",
             "from phi3studio.runs import launch",
             "from phi3studio.runs.store import RunFolder",
-            "furnish = app.MainWindow.furnish",
+            "furnish = start.MainWindow.furnish",
             "def furnished(self, rooms):",
             "    furnish(self, rooms)",
             "    run = RunFolder(Path(sys.argv[1]))",
             "    launch.start(run)",
             "    self.show_run(run)",
-            "app.MainWindow.furnish = furnished",
+            "start.MainWindow.furnish = furnished",
             "raise SystemExit(start.main([]))",
         )
     )

@@ -134,13 +134,13 @@ def start(tmp_path: Path, *before: str) -> subprocess.CompletedProcess[str]:
             "from PySide6.QtCore import QTimer",
             "from phi3studio.gui import start",
             *before,
-            "furnish = app.MainWindow.furnish",
+            "furnish = start.MainWindow.furnish",
             "def furnished(self, rooms):",
             "    furnish(self, rooms)",
             "    from phi3studio.app.paths import user_home",
             "    print('home', user_home().root)",
             "    QTimer.singleShot(300, self, self.close_for_good)",
-            "app.MainWindow.furnish = furnished",
+            "start.MainWindow.furnish = furnished",
             "raise SystemExit(start.main([]))",
         )
     )

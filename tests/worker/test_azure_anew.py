@@ -266,7 +266,7 @@ def test_a_training_that_was_cancelled_goes_on_in_another_job(
     second.wait()
     kept = int(anew(run)[0].partition("step ")[2].split()[0])
     assert kept > 0
-    assert "trainer.resumed" in codes(run)
+    assert "train.resumed" in codes(run)
     # The second job did not do again what the first had kept.
     again = [n for n in the_steps_after_resume(run) if n <= kept]
     assert again == []

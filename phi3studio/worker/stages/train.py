@@ -80,7 +80,7 @@ def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
     if found is None or found.last:
         return None
     attempt.notice(
-        "trainer.best",
+        "train.best",
         f"The adapter of step {found.step} is kept, whose evaluation loss was the lowest "
         f"({found.loss:.4g}); the last one had {found.last_loss:.4g}.",
     )
@@ -94,12 +94,12 @@ def _last_checkpoint(attempt: Attempt) -> Path | None:
     for name in damaged:
         instead = f"going on from {checkpoint.name}." if checkpoint else "starting again."
         attempt.notice(
-            "trainer.damaged_checkpoint",
+            "train.damaged_checkpoint",
             f"{name} was cut short and is not used; {instead}",
             "warning",
         )
     if checkpoint is not None:
-        attempt.notice("trainer.resumed", f"Going on from {checkpoint.name}.")
+        attempt.notice("train.resumed", f"Going on from {checkpoint.name}.")
     else:
         shutil.rmtree(attempt.run.checkpoints, ignore_errors=True)
     return checkpoint
