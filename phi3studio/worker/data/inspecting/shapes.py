@@ -68,8 +68,27 @@ def propose(rows: Sequence[Row]) -> tuple[ShapeProposal, ...]:
 
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
-    found = structured(rows)
-    return tuple(found or _Columns(rows).proposals())
+    found = structured(rows) or _Columns(rows).proposals()
+    return tuple(_without_bad_rows(shape, rows) for shape in found)
+
+
+def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
+    """The proposal without the rows that a column marks as bad."""
+    if not (shape.messages or "{" in (shape.prompt or "")):
+        return shape
+    repairs = list(shape.repairs)
+    heeded = {repair.column for repair in repairs if isinstance(repair, DropMarked)}
+    reason = shape.reason
+    for column in columns_of(rows):
+        values = bad_values(column, [row.get(column) for row in rows])
+        if (
+            values
+            and column not in heeded
+            and f"{{{column}}}" not in f"{shape.prompt}{shape.completion}"
+        ):
+            repairs.append(DropMarked(column=column, values=values))
+            reason += f" Rows whose “{column}” is {' or '.join(values)} are left out as bad."
+    return shape.model_copy(update={"repairs": tuple(repairs), "reason": reason})
 
 
 class _Columns:
@@ -205,7 +224,7 @@ class _Columns:
         return other.says("context") >= 2 and not other.repeats
 
     def _constant(self, role: NameRole) -> list[Profile]:
-        return [p for p in self._all if p.nature == "constant" and p.says(role) == 3]
+        return [p for p in self._all if p.nature == "constant" and p.says(role) >= 2]
 
     def _listed(self, role: NameRole) -> list[Profile]:
         """Lists that belong to the question as a whole, such as choices: the list's own place."""
@@ -217,9 +236,6 @@ class _Columns:
         self, shape: Any, reason: str, prompt: str, answer: Profile, sure: bool
     ) -> ShapeProposal:
         repairs: list[Repair] = []
-        for column, values in self._bad_marks(answer):
-            repairs.append(DropMarked(column=column, values=values))
-            reason += f" Rows whose “{column}” is {' or '.join(values)} are left out as bad."
         if answer.missing and "." in answer.path:
             repairs.append(DropEmpty())
             reason += " Rows without an answer are left out."
@@ -233,15 +249,6 @@ class _Columns:
             repairs=tuple(repairs),
             sure=sure,
         )
-
-    def _bad_marks(self, answer: Profile) -> list[tuple[str, tuple[str, ...]]]:
-        return [
-            (profile.path, values)
-            for profile in self._all
-            if profile.path != answer.path
-            and "." not in profile.path
-            and (values := bad_values(profile.path, [r.get(profile.path) for r in self._rows]))
-        ]
 
     # --- labels --------------------------------------------------------------------------------
 

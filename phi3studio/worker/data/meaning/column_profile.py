@@ -168,9 +168,10 @@ def nature(path: str, texts: Sequence[str], kind: ValueKind) -> Nature:
     sample = texts[:_SHOWN]
     if sample and all(_UUID.fullmatch(text) for text in sample):
         return "identifier"
-    if sample and kind == "text" and named < 3 and all(_TIME.fullmatch(text) for text in sample):
+    answer = strength(name, "answer") == 3
+    if sample and kind == "text" and not answer and all(_TIME.fullmatch(text) for text in sample):
         return "time"
-    if sample and kind == "text" and named < 3 and all(_ADDRESS.fullmatch(t) for t in sample):
+    if sample and kind == "text" and not answer and all(_ADDRESS.fullmatch(t) for t in sample):
         return "address"
     if len(sample) >= _FEW and len(set(sample)) == 1:
         return "constant"

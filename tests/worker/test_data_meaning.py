@@ -1,0 +1,633 @@
+"""What public data sets' rows mean: the right proposal, a question, or a refusal in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phi3studio.domain.dataset import DropMarked, ShapeProposal, SourceReport
+from phi3studio.domain.dataset import Source as DataSource
+from phi3studio.worker.data.checking.check_data import check
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
+from phi3studio.worker.data.preparing.tokenise import Encoder
+from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
+
+TOWNS = ("Bergen", "Pisa", "Graz", "Lyon", "Porto", "Gent", "Brno", "Turku")
+Make = Callable[[int], dict[str, Any]]
+
+
+def town(n: int) -> str:
+    return f"{TOWNS[n % 8]} {n}"
+
+
+def asked(n: int) -> str:
+    return f"What is {town(n)} known for?"
+
+
+def answered(n: int) -> str:
+    return f"{town(n)} is known for its {n + 2} bridges and a market."
+
+
+def long(n: int) -> str:
+    return f"Anna: shall we go to {town(n)}? Ben: yes, on the next train, at {n} o'clock. " * 2
+
+
+def turn(role: str, text: str, **more: Any) -> dict[str, Any]:
+    return {"role": role, "content": text, **more}
+
+
+def turns(n: int) -> list[dict[str, Any]]:
+    return [turn("user", asked(n)), turn("assistant", answered(n))]
+
+
+def look(tmp_path: Path, make: Make, count: int = 24) -> SourceReport:
+    path = write_jsonl(tmp_path / "rows.jsonl", [make(n) for n in range(count)])
+    return describe(DataSource(source=str(path)))
+
+
+def keys(best: ShapeProposal) -> dict[str, Any]:
+    shape: dict[str, Any] = {"repairs": [repair.model_dump() for repair in best.repairs]}
+    if best.messages is not None:
+        return shape | {"messages": best.messages}
+    return shape | {"prompt": best.prompt, "completion": best.completion}
+
+
+# name → (row, what the first row's prompt has to hold, what is learned)
+SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
+    "OpenOrca": (
+        lambda n: {
+            "id": f"cot.{n * 977}",
+            "system_prompt": "Explain it to a child.",
+            "question": asked(n),
+            "response": answered(n),
+        },
+        ("Explain it to a child.", asked(0)),
+        answered(0),
+    ),
+    "SAMSum": (
+        lambda n: {"id": str(138_000 + n), "dialogue": long(n), "summary": answered(n)},
+        (long(0),),
+        answered(0),
+    ),
+    "CNN/DailyMail": (
+        lambda n: {"article": long(n) * 3, "highlights": answered(n), "id": f"{n:040x}"},
+        (long(0),),
+        answered(0),
+    ),
+    "XSum": (
+        lambda n: {"document": long(n) * 3, "summary": answered(n), "id": str(n * 7919)},
+        (long(0),),
+        answered(0),
+    ),
+    "SQuAD": (
+        lambda n: {
+            "id": f"5733be28{n:016x}",
+            "title": "Towns",
+            "context": long(n),
+            "question": asked(n),
+            "answers": {"text": [answered(n)], "answer_start": [n]},
+        },
+        (long(0), asked(0)),
+        answered(0),
+    ),
+    "SQL": (
+        lambda n: {
+            "answer": f"SELECT {n} FROM t",
+            "question": asked(n),
+            "context": f"CREATE TABLE t{n} (id INT)",
+        },
+        ("CREATE TABLE t0", asked(0)),
+        "SELECT 0 FROM t",
+    ),
+    "UltraChat": (
+        lambda n: {"id": str(n), "data": [asked(n), answered(n)]},
+        (asked(0),),
+        answered(0),
+    ),
+    "Dolly": (
+        lambda n: {
+            "instruction": asked(n),
+            "context": long(n) if n % 2 == 0 else "",
+            "response": answered(n),
+            "category": ("open_qa", "closed_qa")[n % 2],
+        },
+        (asked(0), long(0)),
+        answered(0),
+    ),
+    "Alpaca": (
+        lambda n: {
+            "instruction": asked(n),
+            "input": "",
+            "output": answered(n),
+            "text": f"Below is an instruction. {asked(n)} {answered(n)}",
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "Alpaca with system and history": (
+        lambda n: {
+            "instruction": asked(n),
+            "input": "in short",
+            "output": answered(n),
+            "system": "Talk like a sailor.",
+            "history": [["hello", "ahoy"]],
+        },
+        ("Talk like a sailor.", "hello", "ahoy", asked(0), "in short"),
+        answered(0),
+    ),
+    "prompt and completion": (
+        lambda n: {"prompt": asked(n), "completion": answered(n)},
+        (asked(0),),
+        answered(0),
+    ),
+    "TRL turns": (
+        lambda n: {"prompt": turns(n)[:1], "completion": turns(n)[1:]},
+        (asked(0),),
+        answered(0),
+    ),
+    "chat": (lambda n: {"uuid": f"{n:032x}", "messages": turns(n)}, (asked(0),), answered(0)),
+    "ShareGPT, pairs": (
+        lambda n: {"conversation": [{"human": asked(n), "assistant": answered(n)}]},
+        (asked(0),),
+        answered(0),
+    ),
+    "ShareGPT, role and text": (
+        lambda n: {
+            "items": [{"role": "user", "text": asked(n)}, {"role": "bot", "text": answered(n)}]
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "request log": (
+        lambda n: {
+            "custom_id": f"request-{n}",
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": "m", "messages": turns(n)[:1]},
+            "response": {"body": {"choices": [{"index": 0, "message": turns(n)[1]}]}},
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "Label Studio": (
+        lambda n: {
+            "id": n,
+            "data": {"text": long(n), "ref": n},
+            "project": 3,
+            "created_at": "2023-05-01T10:00:00Z",
+            "annotations": [
+                {
+                    "id": n,
+                    "was_cancelled": False,
+                    "result": [
+                        {
+                            "type": "choices",
+                            "from_name": "mood",
+                            "value": {"choices": [("Calm", "Angry")[n % 2]]},
+                        }
+                    ],
+                }
+            ],
+        },
+        (long(0),),
+        "Calm",
+    ),
+    "Prodigy": (
+        lambda n: {
+            "text": long(n),
+            "_input_hash": n,
+            "_task_hash": -n,
+            "label": ("TRAVEL", "HOME")[n % 2],
+            "answer": ("accept", "reject", "ignore")[n % 3],
+        },
+        (long(0),),
+        "TRAVEL",
+    ),
+    "Argilla": (
+        lambda n: {
+            "id": f"{n:032x}",
+            "fields": {"text": long(n)},
+            "metadata": {},
+            "responses": [{"user_id": "u", "values": {"mood": {"value": "calm"}}}],
+            "status": "completed",
+        },
+        (long(0),),
+        "calm",
+    ),
+    "number and text of a label": (
+        lambda n: {"text": long(n), "label": n % 3, "label_text": ("calm", "glad", "sad")[n % 3]},
+        (long(0),),
+        "calm",
+    ),
+    "sentence pairs": (
+        lambda n: {"sentence1": asked(n), "sentence2": answered(n), "idx": n, "label": n % 2},
+        (asked(0), answered(0)),
+        "0",
+    ),
+    "premise and hypothesis": (
+        lambda n: {
+            "premise": long(n),
+            "hypothesis": answered(n),
+            "label": ("entailment", "neutral")[n % 2],
+        },
+        (long(0), answered(0)),
+        "entailment",
+    ),
+    "ratings": (lambda n: {"review": long(n), "stars": float(n % 5) + 1}, (long(0),), "1.0"),
+    "choices": (
+        lambda n: {
+            "question": asked(n),
+            "choices": ["the sea", town(n)],
+            "answer": ("A", "B")[n % 2],
+        },
+        (asked(0), "the sea"),
+        "A",
+    ),
+    "answers that are numbers": (
+        lambda n: {"question": asked(n), "answer": str(n * 37)},
+        (asked(0),),
+        "0",
+    ),
+    "corrections": (
+        lambda n: {"incorrect": f"he go to {town(n)}", "corrected": f"He goes to {town(n)}."},
+        (f"he go to {town(0)}",),
+        f"He goes to {town(0)}.",
+    ),
+    "Italian": (
+        lambda n: {"codice": f"A-{n:05}", "domanda del cliente": asked(n), "risposta": answered(n)},
+        (asked(0),),
+        answered(0),
+    ),
+    "German": (
+        lambda n: {"Nr": n, "Frage": asked(n), "Antwort": answered(n), "Datum": "2024-01-02"},
+        (asked(0),),
+        answered(0),
+    ),
+    "French": (
+        lambda n: {
+            "Question posée": asked(n),
+            "Réponse": answered(n),
+            "Horodateur": "02/01/2024 10:11:12",
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "Chinese": (
+        lambda n: {"编号": n, "问题": asked(n), "答案": answered(n)},
+        (asked(0),),
+        answered(0),
+    ),
+    "Russian": (lambda n: {"вопрос": asked(n), "ответ": answered(n)}, (asked(0),), answered(0)),
+    "camel case": (
+        lambda n: {
+            "createdAt": f"2024-01-{n + 1:02}",
+            "userQuestion": asked(n),
+            "modelResponse": answered(n),
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "Wikipedia": (
+        lambda n: {
+            "id": str(n),
+            "url": f"https://example.org/{n}",
+            "title": town(n),
+            "text": long(n) * 3,
+        },
+        (),
+        long(0) * 3,
+    ),
+    "spam": (lambda n: {"v1": ("ham", "spam")[n % 3 == 0], "v2": long(n)}, (long(0),), "spam"),
+}
+
+
+@pytest.mark.parametrize("name", SURE)
+def test_public_rows_are_read_by_meaning(tmp_path: Path, byte_level: Any, name: str) -> None:  # noqa: F811
+    make, prompt, learned = SURE[name]
+    report = look(tmp_path, make)
+    assert report.obstacle is None
+    best = report.shapes[0]
+    assert best.sure, best.reason
+    rows = [make(n) for n in range(24)]
+    recipe = recipe_for("x", **keys(best))
+    passed = Process(recipe.rows, byte_level, 900, columns_of(rows)).render(rows)
+    assert [item.error for item in passed] == [None] * len(rows)
+    first = passed[0].rendered
+    assert first is not None
+    assert first.completion == learned
+    assert all(part in first.prompt for part in prompt), first.prompt
+
+
+REFUSED: dict[str, tuple[Make, str, str]] = {
+    "preference": (
+        lambda n: {"prompt": asked(n), "chosen": answered(n), "rejected": "no"},
+        "data.preference",
+        "preference",
+    ),
+    "preference, turns, rejected first": (
+        lambda n: {"rejected": [*turns(n)[:1], turn("assistant", "no")], "chosen": turns(n)},
+        "data.preference",
+        "“chosen”",
+    ),
+    "HH-RLHF": (
+        lambda n: {
+            "chosen": f"\n\nHuman: {asked(n)}\n\nAssistant: {answered(n)}",
+            "rejected": f"\n\nHuman: {asked(n)}\n\nAssistant: no",
+        },
+        "data.preference",
+        "rejected",
+    ),
+    "OpenAI preference": (
+        lambda n: {
+            "input": {"messages": turns(n)[:1]},
+            "preferred_output": turns(n)[1:],
+            "non_preferred_output": [turn("assistant", "no")],
+        },
+        "data.preference",
+        "“preferred_output”",
+    ),
+    "two answers and a verdict": (
+        lambda n: {
+            "prompt": asked(n),
+            "response_0": "no",
+            "response_1": answered(n),
+            "better_response_id": 1,
+        },
+        "data.preference",
+        "better_response_id",
+    ),
+    "OASST": (
+        lambda n: {"message_id": str(n), "parent_id": None, "role": "prompter", "text": asked(n)},
+        "data.tree",
+        "tree",
+    ),
+    "OASST, nested": (
+        lambda n: {"message_tree_id": str(n), "prompt": {"text": asked(n), "replies": []}},
+        "data.tree",
+        "tree",
+    ),
+    "one turn a row": (
+        lambda n: {
+            "conversation_id": n // 2,
+            "role": ("user", "assistant")[n % 2],
+            "content": asked(n),
+        },
+        "data.one_turn_a_row",
+        "“role”",
+    ),
+    "token ids": (
+        lambda n: {"input_ids": [1, 2, n], "labels": [-100, 2, n]},
+        "data.tokenised",
+        "tokens",
+    ),
+    "requests": (
+        lambda n: {"custom_id": f"r-{n}", "body": {"messages": turns(n)[:1]}},
+        "data.no_answers",
+        "body.messages",
+    ),
+    "spans": (
+        lambda n: {
+            "text": long(n),
+            "_input_hash": n,
+            "spans": [{"start": 0, "end": 4}],
+            "answer": "accept",
+        },
+        "data.spans",
+        "spans",
+    ),
+    "Label Studio, spans": (
+        lambda n: {
+            "id": n,
+            "data": {"text": long(n)},
+            "annotations": [
+                {"result": [{"type": "labels", "value": {"start": 0, "end": 4, "labels": ["PER"]}}]}
+            ],
+        },
+        "data.label_studio",
+        "Label Studio",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_rows_that_cannot_be_trained_are_refused_in_words(tmp_path: Path, name: str) -> None:
+    make, code, word = REFUSED[name]
+    report = look(tmp_path, make)
+    assert report.shapes == ()
+    assert report.obstacle is not None
+    assert report.obstacle["code"] == code
+    assert word in report.obstacle["message"]
+    assert report.obstacle["hint"]
+
+
+GUESSED: dict[str, Make] = {
+    "unknown names": lambda n: {"left": asked(n), "right": answered(n)},
+    "translation": lambda n: {"translation": {"en": asked(n), "fr": answered(n)}},
+    "languages": lambda n: {"it": asked(n), "de": answered(n)},
+    "a question alone": lambda n: {"id": n, "question": asked(n)},
+    "text beside nested text": lambda n: {
+        "name": town(n) + " is here",
+        "parts": {"one": asked(n), "two": long(n)},
+    },
+}
+
+
+@pytest.mark.parametrize("name", GUESSED)
+def test_what_is_not_clear_is_a_guess(tmp_path: Path, name: str) -> None:
+    report = look(tmp_path, GUESSED[name])
+    assert report.shapes
+    assert not any(shape.sure for shape in report.shapes)
+    assert "guess" in report.shapes[0].reason
+
+
+def test_no_identifier_date_address_or_constant_is_prompt_or_answer(tmp_path: Path) -> None:
+    def make(n: int) -> dict[str, Any]:
+        return {
+            "key": f"{n:08x}-1111-2222-3333-444455556666",
+            "ref": f"T-{n * 31}",
+            "sent": f"2024-03-{n + 1:02} 08:00:00",
+            "page": f"https://example.org/{n}",
+            "team": "north",
+            "mail": f"a{n}@example.org",
+            "note": long(n),
+        }
+
+    best = look(tmp_path, make).shapes[0]
+    assert (best.prompt, best.completion, best.sure) == ("", "{note}", True)
+    assert {item.name for item in best.unread} == {"key", "ref", "sent", "page", "team", "mail"}
+    assert all(item.detail for item in best.unread)
+
+
+MARKED: dict[str, tuple[Make, str, tuple[str, ...]]] = {
+    "KTO": (
+        lambda n: {"prompt": asked(n), "completion": answered(n), "label": n % 3 > 0},
+        "label",
+        ("false",),
+    ),
+    "KTO, turns": (
+        lambda n: {"prompt": turns(n)[:1], "completion": turns(n)[1:], "label": n % 3 > 0},
+        "label",
+        ("false",),
+    ),
+    "status": (
+        lambda n: {
+            "question": asked(n),
+            "answer": answered(n),
+            "status": "rejected" if n % 3 == 0 else "accepted",
+        },
+        "status",
+        ("rejected",),
+    ),
+    "thumbs": (
+        lambda n: {
+            "question": asked(n),
+            "answer": answered(n),
+            "feedback": "👎" if n % 3 == 0 else "👍",
+        },
+        "feedback",
+        ("👎",),
+    ),
+    "is_correct": (
+        lambda n: {"question": asked(n), "answer": answered(n), "is_correct": n % 3 > 0},
+        "is_correct",
+        ("false",),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_rows_marked_as_bad_are_left_out_and_counted(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+    name: str,
+) -> None:
+    make, column, values = MARKED[name]
+    best = look(tmp_path, make).shapes[0]
+    assert best.sure
+    assert DropMarked(column=column, values=values) in best.repairs
+    path = tmp_path / "rows.jsonl"
+    report = whole_check(recipe_for(path, **keys(best)), encoder)
+    assert report.statistics.kept == 16
+    # Without the repair, the check says that bad answers are trained.
+    shape = {name: value for name, value in keys(best).items() if name != "repairs"}
+    found = {f.code: f for f in whole_check(recipe_for(path, **shape), encoder).findings}
+    assert found["marked_bad"].rows == 8
+    assert found["marked_bad"].repairs[0].repair == DropMarked(column=column, values=values)
+
+
+def whole_check(recipe: Any, encoder: Encoder) -> Any:  # noqa: F811
+    checking = check(recipe.rows, encoder, 900, 1)
+    while True:
+        try:
+            next(checking)
+        except StopIteration as end:
+            return end.value
+
+
+def findings(tmp_path: Path, encoder: Encoder, make: Make, **data: Any) -> dict[str, Any]:  # noqa: F811
+    path = write_jsonl(tmp_path / "rows.jsonl", [make(n) for n in range(24)])
+    found = whole_check(recipe_for(path, **({"messages": "messages"} | data)), encoder).findings
+    return {finding.code: finding for finding in found}
+
+
+UNREAD: dict[str, tuple[Make, str]] = {
+    "a column": (lambda n: {"messages": turns(n), "background": long(n)}, "background"),
+    "reasoning": (
+        lambda n: {
+            "messages": [turns(n)[0], turn("assistant", answered(n), reasoning_content=long(n))]
+        },
+        "messages.reasoning_content",
+    ),
+    "an unknown role": (lambda n: {"messages": [turn("hummany", "x"), *turns(n)]}, "role:hummany"),
+    "pictures": (
+        lambda n: {
+            "messages": [
+                turn(
+                    "user",
+                    [
+                        {"type": "text", "text": asked(n)},
+                        {"type": "image_url", "image_url": {"url": "x.png"}},
+                    ],
+                ),
+                turns(n)[1],
+            ]
+        },
+        "pictures",
+    ),
+    "a tag for a picture": (
+        lambda n: {"messages": [turn("user", f"<image>{asked(n)}"), turns(n)[1]]},
+        "pictures",
+    ),
+    "a column of pictures": (lambda n: {"messages": turns(n), "images": [f"{n}.png"]}, "pictures"),
+    "tools that are not JSON": (
+        lambda n: {"messages": turns(n), "tools": "[{'name': 'clock'}]"},
+        "tools",
+    ),
+    "calls": (
+        lambda n: {
+            "messages": [
+                turns(n)[0],
+                turn(
+                    "assistant",
+                    None,
+                    tool_calls=[
+                        {
+                            "id": "c",
+                            "type": "function",
+                            "function": {"name": "clock", "arguments": "{}"},
+                        }
+                    ],
+                ),
+                turn("tool", "noon"),
+                turn("assistant", answered(n)),
+            ]
+        },
+        "messages.tool_calls",
+    ),
+    "an empty question": (
+        lambda n: {"messages": [turn("user", None), turns(n)[1]]},
+        "empty user turns",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_the_model_does_not_see_is_said_until_it_is_ignored(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+    name: str,
+) -> None:
+    make, unread = UNREAD[name]
+    found = findings(tmp_path, encoder, make)[f"unread:{unread}"]
+    assert found.rows == 24
+    assert (found.level, found.unread) == ("warning", (unread,))
+    assert found.examples[0].text
+    assert f"unread:{unread}" not in findings(tmp_path, encoder, make, ignore=[unread])
+
+
+def test_what_a_template_leaves_out_is_said_with_the_details_apart(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    def make(n: int) -> dict[str, Any]:
+        return {"id": n, "context": long(n), "q": asked(n), "a": answered(n), "lang": "en"}
+
+    shape = {"messages": None, "prompt": "{q}\n", "completion": "{a}"}
+    found = findings(tmp_path, encoder, make, **shape)
+    assert "context" in found["unread:context"].title
+    assert found["unread_details"].level == "info"
+    assert found["unread_details"].unread == ("id", "lang")
+    used = findings(tmp_path, encoder, make, **shape | {"prompt": "{context}\n{q}\n"})
+    assert "unread:context" not in used
+
+
+def test_nothing_is_called_unread_where_all_is_read(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    found = findings(tmp_path, encoder, lambda n: {"messages": turns(n), "system": "Be kind."})
+    assert not [code for code in found if code.startswith("unread")]
