@@ -302,6 +302,42 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         long(0) * 3,
     ),
     "spam": (lambda n: {"v1": ("ham", "spam")[n % 3 == 0], "v2": long(n)}, (long(0),), "spam"),
+    "Google Forms": (
+        lambda n: {
+            "Timestamp": f"1/{n + 1}/2024 10:00:00",
+            "Email Address": f"a{n}@example.org",
+            "What is your question about the town?": asked(n),
+            "How would you answer it?": answered(n),
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "accepted answers": (
+        lambda n: {
+            "Id": n,
+            "Title": asked(n),
+            "Body": long(n),
+            "AcceptedAnswer": answered(n),
+            "Score": n,
+        },
+        (asked(0), long(0)),
+        answered(0),
+    ),
+    "identifier of a ticket": (
+        lambda n: {"ticket": f"T{n}", "customer_message": asked(n), "agent_reply": answered(n)},
+        (asked(0),),
+        answered(0),
+    ),
+    "text and its category": (
+        lambda n: {"Category": ("HR", "IT")[n % 2], "Resume": long(n)},
+        (long(0),),
+        "HR",
+    ),
+    "a list of one label": (
+        lambda n: {"text": long(n), "labels": [n % 4], "id": f"x{n}"},
+        (long(0),),
+        "0",
+    ),
 }
 
 
@@ -410,6 +446,19 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "data.label_studio",
         "Label Studio",
     ),
+    "ranked answers": (
+        lambda n: {
+            "prompt": asked(n),
+            "answers": [{"answer": answered(n), "rank": 1}, {"answer": "no", "rank": 2}],
+        },
+        "data.preference",
+        "“answers”",
+    ),
+    "answers of requests elsewhere": (
+        lambda n: {"id": f"b{n}", "response": {"body": {"choices": [{"message": turns(n)[1]}]}}},
+        "data.no_questions",
+        "answers without their questions",
+    ),
 }
 
 
@@ -433,6 +482,7 @@ GUESSED: dict[str, Make] = {
         "name": town(n) + " is here",
         "parts": {"one": asked(n), "two": long(n)},
     },
+    "a transcript": lambda n: {"text": f"### Human: {asked(n)}### Assistant: {answered(n)}"},
 }
 
 

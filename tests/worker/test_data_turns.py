@@ -20,6 +20,11 @@ FORMS: dict[str, Any] = {
     "texts": [ASKED, ANSWERED],
     "pairs": [[ASKED, ANSWERED]],
     "an object for each pair": [{"human": ASKED, "assistant": ANSWERED}],
+    "Gemini": [
+        {"role": "user", "parts": [{"text": ASKED}]},
+        {"role": "model", "parts": [{"text": ANSWERED}]},
+    ],
+    "lists": {"role": ["user", "assistant"], "content": [ASKED, ANSWERED]},
     "JSON text": json.dumps(STANDARD),
     "Python text": str(STANDARD),
     "numpy text": str(STANDARD).replace("}, {", "}\n {"),

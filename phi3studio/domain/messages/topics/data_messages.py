@@ -32,6 +32,10 @@ MESSAGES: dict[str, Message] = {
         'Join them with their answers, so that every row has both; --messages "PLACE + '
         'PLACE" joins two places of a row.',
     ),
+    "data.no_questions": Message(
+        "“{column}” holds answers without their questions, so there is nothing to prompt with.",
+        "Join them with the requests that they answer, so that every row has both.",
+    ),
     "data.no_shape": Message(
         "No shape fits {file} by itself.",
         "Name one: --template with {{column}} placeholders, --prompt-column and "
@@ -52,6 +56,11 @@ MESSAGES: dict[str, Message] = {
         "the rejected one. Training on preferences is not supported yet.",
         "To fine-tune on the good answers alone, name them: --messages {chosen} for "
         "conversations, or a template that ends with {{{chosen}}}.",
+    ),
+    "data.preference/list": Message(
+        "This is a preference set: “{answers}” holds several answers to each prompt with their "
+        "ranks. Training on preferences is not supported yet.",
+        "Write the best (chosen) answer of each row into a column of its own, and train on that.",
     ),
     "data.preference/numbered": Message(
         "This is a preference set: “{verdict}” says which of {answers:list} is better. "

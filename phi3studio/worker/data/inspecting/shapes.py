@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from phi3studio.domain.dataset import Column, DropEmpty, DropMarked, Repair, ShapeProposal
 from phi3studio.worker.data.checking.short_text import excerpt
 from phi3studio.worker.data.inspecting.structures import heading, structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values
-from phi3studio.worker.data.meaning.column_names import NameRole, words_of
+from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
@@ -79,7 +81,7 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
     repairs = list(shape.repairs)
     heeded = {repair.column for repair in repairs if isinstance(repair, DropMarked)}
     reason = shape.reason
-    for column in columns_of(rows):
+    for column in columns_of(rows)[:_MOST_COLUMNS]:
         values = bad_values(column, [row.get(column) for row in rows])
         if (
             values
@@ -103,7 +105,10 @@ class _Columns:
         self._fixed = [
             p
             for p in self._all
-            if p.nature == "constant" and p.kind == "text" and p.says("instruction")
+            if p.nature == "constant"
+            and p.kind == "text"
+            and p.says("instruction")
+            and p.mean_length >= _WORDY
         ]
         self._texts = [p for p in self._read if p.kind == "text"]
 
@@ -127,7 +132,7 @@ class _Columns:
         answer = self._best("answer", self._read)
         found: list[ShapeProposal] = []
         label = self._label()
-        if answer is not None and not (label and label.says("label") > answer.says("answer")):
+        if answer is not None and (answer.says("answer") >= 2 or label is None):
             asked = self._asked([p for p in self._texts if p is not answer], answer)
             if asked is not None:
                 found.append(self._answered(asked, answer))
@@ -148,13 +153,13 @@ class _Columns:
             named = [p for p in named if p.says(role) >= max(p.says("label"), p.says("question"))]
         return max(
             named,
-            key=lambda p: (p.says(role), not p.says("reasoning"), min(p.mean_length, 1)),
+            key=lambda p: (p.says(role), not p.says("reasoning"), not p.says("text")),
             default=None,
         )
 
     def _asked(self, among: Sequence[Profile], answer: Profile) -> Profile | None:
         among = [p for p in among if p.says("answer") < 3 or p.says("text") == 3]
-        among = [p for p in among if not p.says("reasoning")]
+        among = [p for p in among if not p.says("reasoning") and not p.repeats]
         instruction = self._best("instruction", [*among, *self._fixed])
         # The same instruction in every row needs something that differs next to it.
         enough = instruction not in self._fixed or any(p is not answer for p in self._texts)
@@ -176,7 +181,9 @@ class _Columns:
         more += self._listed("choices")
         head = f"{{?{system.path}}}{{{system.path}}}\n\n{{/{system.path}}}" if system else ""
         sections = "".join(_section(p.path) for p in more)
-        sure = answer.says("answer") >= 2 and (max(map(asked.says, _ASKING)) >= 2 or not others)
+        asks = max(map(asked.says, _ASKING))
+        sure = bool(answer.says("answer") >= 2 and asks >= 2) or (asks > 0 and not others)
+        sure = sure or (answer.says("answer") >= 2 and not others)
         names = "".join(f", “{p.path}”" for p in ([system] if system else []) + more)
         listed = f"“{asked.path}”{names} and “{answer.path}”"
         if asked.says("instruction") == 3:
@@ -221,15 +228,18 @@ class _Columns:
             return False
         if other.says("choices") >= 2 or _sibling(other.path, asked.path):
             return True
-        return other.says("context") >= 2 and not other.repeats
+        if words_of(other.path)[-1:] in _TITLES:
+            return bool(asked.says("text")) or asked.says("question") > 2
+        return other.says("context") >= 2 and not (other.repeats or other.several)
 
     def _constant(self, role: NameRole) -> list[Profile]:
-        return [p for p in self._all if p.nature == "constant" and p.says(role) >= 2]
+        constant = [p for p in self._all if p.nature == "constant" and "." not in p.path]
+        return [p for p in constant if p.says(role) >= 2]
 
     def _listed(self, role: NameRole) -> list[Profile]:
         """Lists that belong to the question as a whole, such as choices: the list's own place."""
-        lists = [p for p in self._all if p.path.endswith(".0") and p.says(role) == 3]
-        names = dict.fromkeys(p.path.split(".")[0] for p in lists)
+        nested = [p.path.split(".")[0] for p in self._all if p.path.endswith(".0")]
+        names = [name for name in dict.fromkeys(nested) if strength(name, role) == 3]
         return [Profile(name, "other", "content", 1, 0, 1, 1, 1) for name in names]
 
     def _proposal(
@@ -274,12 +284,20 @@ class _Columns:
 
     def _classified(self, text: Profile, label: Profile) -> ShapeProposal:
         siblings = [
-            p for p in self._texts if p not in (text, label) and _sibling(p.path, text.path)
+            p
+            for p in self._texts
+            if p not in (text, label)
+            and (_sibling(p.path, text.path) or words_of(p.path)[-1:] in _TITLES)
         ]
         parts = [p for p in self._texts if p is text or p in siblings]
         prompt = "".join(f"### {heading(p.path)}: {{{p.path}}}\n" for p in parts)
         rivals = [p for p in self._read if p.repeats and p is not label]
         sure = label.says("label") >= 2 or (label.kind == "text" and not rivals)
+        sure = sure or words_of(label.path)[0] in ("is", "has")
+        others = [p for p in self._texts if p not in (*parts, label) and not p.repeats]
+        sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
+        if label.several:
+            label = replace(label, path=label.path.removesuffix(".0"))
         why = (
             f"“{label.path}” has only {label.distinct} different values in the first "
             f"{label.present} rows: it is a label for “{text.path}”."
@@ -299,11 +317,21 @@ class _Columns:
         if len(main) != 1 or (titles and main[0].says("text") < 3):
             return []
         text = main[0]
-        other = max(text.says("question"), text.says("answer"), text.says("label"))
-        nested = any(p is not text and "." in p.path and p.kind == "text" for p in self._read)
+        other = max(map(text.says, _NOT_TEXT))
+        nested = any(
+            isinstance(value, (list, Mapping)) and value and strength(str(name), "metadata") < 2
+            for row in self._rows
+            for name, value in row.items()
+        )
+        spoken = sum(len(set(_SPEAKERS.findall(str(r.get(text.path))))) > 1 for r in self._rows)
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles)
         reason = f"“{text.path}” is the only column of text: the model learns to write like it."
+        if spoken * 2 > len(self._rows):
+            sure = False
+            reason += (
+                " It holds conversations, and the questions would be learned like the answers."
+            )
         if not sure:
             reason += " That this is meant is a guess."
         return [
@@ -338,7 +366,10 @@ class _Columns:
 _ASKING: tuple[NameRole, ...] = ("question", "instruction", "prompt", "text", "context")
 
 
-_TITLES = (("title",), ("titolo",), ("titel",), ("titre",))
+_NOT_TEXT: tuple[NameRole, ...] = ("question", "answer", "label", "instruction", "prompt")
+_TITLES = tuple((word,) for word in ["title", "titolo", "titel", "titre", "subject", "headline"])
+_SPEAKERS = re.compile(r"(human|user|assistant|bot|system)(?:\s*:|\|>|>)", re.IGNORECASE)
+_WORDY = 12
 
 
 def _section(path: str) -> str:

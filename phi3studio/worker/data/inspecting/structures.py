@@ -20,6 +20,7 @@ from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_rol
 Rows = Sequence[Mapping[str, Any]]
 Found = list[ShapeProposal]
 _DEEPEST = 5
+_MOST_COLUMNS = 1000
 _CHOSEN = re.compile(
     r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)"
 )
@@ -27,8 +28,10 @@ _REJECTED = re.compile(
     r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
     r"([^a-z]|$)"
 )
-_NUMBERED = re.compile(r"^(response|answer|completion|output|model)[_ ]?([ab]|[0-9])$")
-_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice)")
+_NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
+_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
+_RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
+_LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
 
 def structured(rows: Rows) -> Found:
@@ -50,12 +53,14 @@ def at(row: Mapping[str, Any], path: str) -> Any:
 
 def columns(rows: Rows) -> list[str]:
     """All columns of the rows."""
-    return list(dict.fromkeys(str(name) for row in rows for name in row))
+    return list(dict.fromkeys(str(name) for row in rows for name in row))[:_MOST_COLUMNS]
 
 
 def heading(path: str) -> str:
     """A place's name as a heading inside a template."""
     parts = [part for part in path.split(".") if not part.isdigit()]
+    if len(parts) > 1 and parts[-1] in ("text", "value", "content", "values"):
+        parts.pop()
     words = parts[-1].replace("_", " ").strip()
     return escape(words[:1].upper() + words[1:])
 
@@ -96,12 +101,25 @@ def _preferences(rows: Rows) -> Found:
         good = next(n for n in chosen if n in texts)
         bad = next(n for n in rejected if n in texts)
         raise InputError("data.preference", chosen=good, rejected=bad)
-    numbered = [n for n in names if _NUMBERED.match(folded[n]) and _is_answer(rows[0].get(n))]
+    numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(rows[0].get(n))]
     verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
     if len(numbered) > 1 and verdict is not None:
         raise InputError(
             "data.preference", variant="numbered", answers=numbered[:4], verdict=verdict
         )
+    for name in names:
+        value = rows[0].get(name)
+        if not isinstance(value, list) or len(value) < 2 or folded[name] not in _LISTED:
+            continue
+        ranked = isinstance(value[0], Mapping) and bool(_RANKED & set(value[0]))
+        beside = any(
+            isinstance(rows[0].get(n), list)
+            and len(rows[0][n]) == len(value)
+            and _RANKED & {folded[n].rstrip("s")}
+            for n in names
+        )
+        if ranked or beside:
+            raise InputError("data.preference", variant="list", answers=name)
     return []
 
 
@@ -250,6 +268,14 @@ def _conversations(rows: Rows) -> Found:
     answers = [path for path, kind in found.items() if kind == "answer"]
     if whole:
         return [_conversation_shape(path, rows, len(whole) == 1) for path in whole]
+    if not asked and answers:
+        asked = [
+            name
+            for name in _ASKED
+            if name != "input" and all(isinstance(row.get(name), str) for row in rows)
+        ]
+        if not asked:
+            raise InputError("data.no_questions", column=answers[0])
     if not asked:
         return []
     if not answers:

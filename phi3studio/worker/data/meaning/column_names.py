@@ -37,7 +37,7 @@ _WORDS: dict[NameRole, str] = {
     "article facts kontekst контекст 上下文 背景 文脈 문맥 سياق הקשר",
     "choices": "choices options candidates alternatives distractors scelte opzioni optionen "
     "opciones opcoes choix 选项 選択肢",
-    "answer": "answer answers response responses completion completions output outputs reply "
+    "answer": "code answer answers response responses completion completions output outputs reply "
     "target targets summary summaries highlights solution translation chosen "
     "assistant gpt bot tgt corrected correction gold reference rewrite paraphrase "
     "simplified formal risposta risposte antwort antworten reponse reponses "

@@ -98,12 +98,20 @@ def _collect(path: str, value: Any, paths: dict[str, None], depth: int) -> None:
         for name, inner in value.items():
             _collect(f"{path}.{str(name).strip()}", inner, paths, depth + 1)
     elif isinstance(value, list) and value:
-        if isinstance(value[0], (str, Mapping)) and (
-            isinstance(value[0], str) or turns_of(value) is None
-        ):
-            _collect(f"{path}.0", value[0], paths, depth + 1)
+        first = value[0]
+        if isinstance(first, (str, Mapping)):
+            readable = isinstance(first, str) or turns_of(value) is None
+        else:
+            readable = isinstance(first, (int, float)) and _is_label(path)
+        if readable:
+            _collect(f"{path}.0", first, paths, depth + 1)
     elif value is not None:
         paths[path] = None
+
+
+def _is_label(path: str) -> bool:
+    name = path.split(".")[-1]
+    return max(strength(name, "label"), strength(name, "answer")) >= 2
 
 
 def _profile(path: str, rows: Sequence[Mapping[str, Any]]) -> Profile:
@@ -175,9 +183,11 @@ def nature(path: str, texts: Sequence[str], kind: ValueKind) -> Nature:
         return "address"
     if len(sample) >= _FEW and len(set(sample)) == 1:
         return "constant"
-    if _is_identifier(sample, kind, named):
+    if _is_identifier(sample, kind, max(strength(name, "answer"), strength(name, "label"))):
         return "identifier"
     for role, found in _BY_NAME.items():
+        if role == "identifier" and named and len(set(sample)) * 2 <= len(sample):
+            continue
         if strength(name, role) > named or (strength(name, role) == 2 and _ends(name, role)):
             # A long text is content, whatever its column is called.
             wordy = sum(" " in text for text in sample) * 2 > len(sample)

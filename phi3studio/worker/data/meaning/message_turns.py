@@ -42,7 +42,7 @@ ROLES = {
 """What a role is called in data sets → what chat templates call it."""
 
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
-TEXT_KEYS = ("content", "value", "text", "message", "utterance")
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 _PAIR_KEYS = (
     *(("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("human", "bot")),
     *(("user", "bot"), ("user", "model"), ("question", "answer"), ("prompt", "response")),

@@ -29,6 +29,7 @@ Row = Mapping[str, Any]
 _SAMPLE = 200
 _MANY = 20
 _EXAMPLE = 80
+_SENTENCE = 20
 _PICTURE_TAG = re.compile(r"<\|?(image|video|audio|img)[^<>\n]{0,12}>")
 _PICTURE_TYPES = re.compile(r"image|video|audio|file|media")
 _PICTURE_NAMES = re.compile(r"^(image|img|picture|photo|video|audio|pixel_values)s?(_|$|\d)")
@@ -109,7 +110,7 @@ class UnreadTally:
                     if not self._covers(path) and shown.lacks(leaf):
                         plain = _without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
-            else:
+            elif not shown.holds(value):
                 found[name] = ("column", value, None)
         for name, (kind, value, detail) in found.items():
             seen = self._seen.setdefault(name, _Seen(kind, number, detail=detail))
@@ -222,6 +223,10 @@ class _Shown:
         self.known = text is not None
         self._text = text or ""
         self._letters: str | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Whether a whole sentence is in the rendered text: it stands in another column too."""
+        return isinstance(value, str) and len(value) >= _SENTENCE and value.strip() in self._text
 
     def lacks(self, text: Any) -> bool:
         """Whether a text, however it is written, is not in the rendered one. A text that was
