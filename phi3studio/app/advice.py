@@ -1,10 +1,10 @@
-"""What mends this installation of the program: said where a part of it is missing or broken."""
+"""How this installation of the program is repaired, where a part is missing or broken."""
 
 from __future__ import annotations
 
 from phi3studio.app import frozen
 from phi3studio.app.paths import resources
-from phi3studio.app.release import REPOSITORY
+from phi3studio.domain.messages import Phrase, say
 
 _SCRIPT = "installers/bootstrap.py"
 WITH_AZURE = f"python3 {_SCRIPT} --azure app"
@@ -14,7 +14,7 @@ WITH_AZURE = f"python3 {_SCRIPT} --azure app"
 def is_installed_app() -> bool:
     """Whether this is the installed app, which is closed: nothing can be added to it.
 
-    The Python of a runtime pack runs the app's code too; a build leaves its mark beside it.
+    The Python of a runtime pack runs the app's code too; a build leaves its mark next to it.
     """
     return frozen.bundle() is not None or (resources() / "build.json").is_file()
 
@@ -24,18 +24,18 @@ def from_source() -> bool:
     return not is_installed_app() and (resources().parent / _SCRIPT).is_file()
 
 
-def how_to_repair(options: str = "--fresh doctor") -> str:
-    """A sentence: how this very installation is made whole again.
+def repair(options: str = "--fresh doctor") -> Phrase:
+    """How this very installation is repaired, for the value of a message.
 
     *options* go to the set-up script of the source tree.
     """
     if is_installed_app():
-        return "Install Phi-3 Studio again; your runs, models and settings stay."
+        return Phrase("app.repair", variant="installed_app")
     if from_source():
-        return f"Set the environment up anew: python3 {_SCRIPT} {options}."
-    return "Install the package phi3studio again with pip."
+        return Phrase("app.repair", variant="source", command=f"python3 {_SCRIPT} {options}")
+    return Phrase("app.repair")
 
 
-def source_with_azure() -> str:
-    """A sentence: how jobs in Azure ML are started by one who has the installed app."""
-    return f"Get the source from {REPOSITORY} and start it: {WITH_AZURE}. It shows the same runs."
+def how_to_repair(options: str = "--fresh doctor") -> str:
+    """What :func:`repair` says, in English."""
+    return say(repair(options)).message

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 
-from phi3studio.app.advice import from_source, is_installed_app, source_with_azure
+from phi3studio.app.advice import WITH_AZURE, from_source, is_installed_app
+from phi3studio.app.release import REPOSITORY
 from phi3studio.domain.errors import InputError
 
 PACKAGES = ("azure-ai-ml", "azure-identity", "azure-storage-blob", "azure-keyvault-secrets")
@@ -25,11 +26,10 @@ def no_azure() -> InputError:
     """They are not here, and how to get them."""
     command = install_command()
     if command is None:
-        hint = f"The installed app cannot take them in. {source_with_azure()}"
-    else:
-        also = " (in the source tree: pip install -e '.[azure]')" if from_source() else ""
-        hint = f"Install them: {command}{also}."
-    return InputError("azure.no_sdk", "Azure's packages are not installed.", hint)
+        return InputError(
+            "azure.no_sdk", variant="installed_app", repository=REPOSITORY, command=WITH_AZURE
+        )
+    return InputError("azure.no_sdk", variant="source" if from_source() else "", command=command)
 
 
 def install_command() -> str | None:

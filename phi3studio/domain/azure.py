@@ -21,35 +21,26 @@ GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04:
 CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
 """Base images; Python, PyTorch and CUDA's libraries come with the packages of the job."""
 
+# What a name may be; the message azure.name/… of each says it in words.
 _PATTERNS = {
-    "resource_group": (r"[\w.()-]{1,89}[\w()-]", "letters, digits and _ - . ( )"),
-    "workspace": (r"[A-Za-z0-9][\w-]{1,32}", "3 to 33 letters, digits, _ and -"),
-    "compute": (r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?", "letters, digits and -"),
-    "datastore": (r"\w{1,255}", "letters, digits and _"),
-    "experiment": (r"[A-Za-z0-9][\w-]{0,254}", "letters, digits, _ and -"),
-    "instance_type": (r"[A-Za-z0-9][\w.-]{0,252}", "letters, digits and _ - ."),
-    "image": (r"[\w.:/@-]{1,400}", "letters, digits and _ - . : / @"),
+    "resource_group": r"[\w.()-]{1,89}[\w()-]",
+    "workspace": r"[A-Za-z0-9][\w-]{1,32}",
+    "compute": r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?",
+    "datastore": r"\w{1,255}",
+    "experiment": r"[A-Za-z0-9][\w-]{0,254}",
+    "instance_type": r"[A-Za-z0-9][\w.-]{0,252}",
+    "image": r"[\w.:/@-]{1,400}",
 }
-_DATA = (
-    (r"azureml://datastores/[\w-]+/paths/.+", "azureml://datastores/STORE/paths/FOLDER/FILE"),
-    (
-        r"azureml://(?:subscriptions/[^/]+/resource[gG]roups/[^/]+/workspaces/[^/]+/)"
-        r"datastores/[\w-]+/paths/.+",
-        "",
-    ),
-    (r"azureml:[\w.-]+:[\w.-]+", "azureml:NAME:VERSION"),
-    (r"azureml:[\w.-]+@latest", ""),
-    (
-        r"abfss://[a-z0-9$][a-z0-9-]{2,62}@[a-z0-9]{3,24}\.dfs\.[a-z.]+/.+",
-        "abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/FOLDER/FILE",
-    ),
-    (
-        r"azureml://registries/[\w.-]+/data/[\w.-]+/versions/[\w.-]+",
-        "azureml://registries/REGISTRY/data/NAME/versions/N",
-    ),
-)
 _REGISTRY_DATA = re.compile(
     r"azureml://registries/(?P<registry>[\w.-]+)/data/(?P<name>[\w.-]+)/versions/(?P<version>[\w.-]+)"
+)
+_DATA = (
+    r"azureml://(?:subscriptions/[^/]+/resource[gG]roups/[^/]+/workspaces/[^/]+/)?"
+    r"datastores/[\w-]+/paths/.+",
+    r"azureml:[\w.-]+:[\w.-]+",
+    r"azureml:[\w.-]+@latest",
+    r"abfss://[a-z0-9$][a-z0-9-]{2,62}@[a-z0-9]{3,24}\.dfs\.[a-z.]+/.+",
+    _REGISTRY_DATA,
 )
 _REGISTRY = re.compile(
     r"azureml://registries/(?P<registry>[\w.-]+)/models/(?P<model>[\w.-]+)"
@@ -88,32 +79,17 @@ class HubToken(BaseModel):
     def _is_no_token(cls, value: object) -> object:
         """A text here may be the token itself: it must reach no error message."""
         if isinstance(value, str):
-            raise InputError(
-                "azure.hub_token",
-                "azure.hub_token holds a text. A token never stands in a recipe.",
-                "Put the token into a Key Vault and write its place: azure.hub_token.key_vault "
-                "and azure.hub_token.secret. If the text was a token, revoke it.",
-            )
+            raise InputError("azure.hub_token", variant="text")
         return value
 
     @model_validator(mode="after")
     def _one_place(self) -> HubToken:
         if (self.key_vault is None) == (self.connection is None):
-            raise InputError(
-                "azure.hub_token",
-                "azure.hub_token names "
-                + ("neither a key vault nor a connection." if self.key_vault is None else "two."),
-                "Write azure.hub_token.key_vault: https://NAME.vault.azure.net, or the name of a "
-                "workspace connection as azure.hub_token.connection.",
-            )
+            raise InputError("azure.hub_token", variant="both" if self.key_vault else "neither")
         if self.key_vault is not None and not re.fullmatch(
             r"https://[A-Za-z0-9-]{3,24}\.vault\.[a-z.]+/?", self.key_vault
         ):
-            raise InputError(
-                "azure.hub_token",
-                f"azure.hub_token.key_vault is no vault's address: {self.key_vault}",
-                "Write it like https://NAME.vault.azure.net.",
-            )
+            raise InputError("azure.hub_token", variant="address", value=self.key_vault)
         return self
 
 
@@ -176,36 +152,21 @@ class Azure(BaseModel):
         try:
             return str(uuid.UUID(value))
         except ValueError as exc:
-            raise InputError(
-                "azure.subscription",
-                f"azure.subscription is no subscription's id: {value}",
-                "Write the id that “az account show --query id” prints.",
-            ) from exc
+            raise InputError("azure.subscription", value=value) from exc
 
     @field_validator(*_PATTERNS)
     @classmethod
     def _is_name(cls, value: str | None, info: object) -> str | None:
         name = getattr(info, "field_name", "")
-        pattern, allowed = _PATTERNS[name]
-        if value is not None and not re.fullmatch(pattern, value):
-            raise InputError(
-                "azure.name",
-                f"azure.{name} cannot be a name in Azure ML: “{value}”.",
-                f"Allowed are {allowed}.",
-            )
+        if value is not None and not re.fullmatch(_PATTERNS[name], value):
+            raise InputError("azure.name", variant=name, value=value)
         return value
 
     @field_validator("data")
     @classmethod
     def _is_data(cls, value: str | None) -> str | None:
-        if value is not None and not any(re.fullmatch(pattern, value) for pattern, _ in _DATA):
-            ways = " or ".join(way for _, way in _DATA if way)
-            raise InputError(
-                "azure.data",
-                "azure.data is neither a data asset nor a path of a datastore or a Data Lake: "
-                f"{value}",
-                f"Write {ways}.",
-            )
+        if value is not None and not any(re.fullmatch(pattern, value) for pattern in _DATA):
+            raise InputError("azure.data", value=value)
         return value
 
     @field_validator("model")
@@ -218,11 +179,7 @@ class Azure(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Azure:
         if self.hub_token is not None and self.job_identity == "none":
-            raise InputError(
-                "azure.hub_token",
-                "The job is to read the hub's token, but it has no identity to do so.",
-                "Set azure.job_identity: managed, and let the compute's identity read the secret.",
-            )
+            raise InputError("azure.hub_token", variant="no_identity")
         return self
 
     @property
@@ -247,28 +204,15 @@ def parse_model(text: str) -> RegisteredModel:
     if found is not None and found["version"]:
         return RegisteredModel(found["registry"], found["model"], found["version"])
     if found is not None:
-        raise InputError(
-            "azure.model_version",
-            f"The registry model {found['model']} is named without a version, so another run "
-            "could train another model.",
-            f"Write azureml://registries/{found['registry']}/models/{found['model']}/versions/N; "
-            "the model's page in the studio lists the versions.",
-        )
+        address = f"azureml://registries/{found['registry']}/models/{found['model']}/versions/N"
+        raise InputError("azure.model_version", model=found["model"], address=address)
     own = _WORKSPACE_MODEL.fullmatch(text)
     if own is not None and own["version"]:
         return RegisteredModel(None, own["model"], own["version"])
     if own is not None:
-        raise InputError(
-            "azure.model_version",
-            f"The workspace's model {own['model']} is named without a version.",
-            f"Write azureml:{own['model']}:N.",
-        )
-    raise InputError(
-        "azure.model",
-        f"azure.model is no model of Azure ML: {text}",
-        "Write azureml://registries/REGISTRY/models/MODEL/versions/N or azureml:MODEL:N; a model "
-        "of the hub or of this computer belongs into model.source.",
-    )
+        address = f"azureml:{own['model']}:N"
+        raise InputError("azure.model_version", model=own["model"], address=address)
+    raise InputError("azure.model", value=text)
 
 
 def registry_data(text: str) -> RegisteredModel | None:
@@ -285,12 +229,7 @@ def share_of_batch(batch_size: int, accumulation: int, processes: int) -> tuple[
     """
     rows = batch_size * accumulation
     if rows % processes:
-        raise InputError(
-            "azure.batch",
-            f"{rows} rows a step (training.batch_size × training.accumulation) cannot be shared "
-            f"by {processes} processes (azure.nodes × azure.gpus).",
-            f"Choose a multiple of {processes} rows a step, or fewer nodes and GPUs.",
-        )
+        raise InputError("azure.batch", rows=rows, processes=processes)
     share = rows // processes
     size = next(size for size in range(min(batch_size, share), 0, -1) if share % size == 0)
     return size, share // size

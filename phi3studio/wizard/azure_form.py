@@ -1,22 +1,30 @@
 """The section azure while it is being filled in: texts as they were typed, right or not yet.
 
 :class:`Azure` is valid as a whole or not at all; a form is neither. What is wrong with a field is
-said by the section's own validation, each field on its own.
+reported by the section's own validation, each field on its own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from phi3studio.domain.azure import Azure, JobIdentity, Login
 from phi3studio.domain.errors import InputError
 
-REQUIRED = ("subscription", "resource_group", "workspace", "compute")
-"""What every job needs, in the order in which it is asked for."""
+# What is missing where a field is empty; data and model count where they are in the cloud.
+_EMPTY = {
+    "subscription": "azure.empty_subscription",
+    "resource_group": "azure.empty_resource_group",
+    "workspace": "azure.empty_workspace",
+    "compute": "azure.empty_compute",
+    "data": "azure.empty_data",
+    "model": "azure.empty_model",
+}
 
 # A section that nothing can be said against, in which one field is tried.
 _SOUND: Mapping[str, Any] = {
@@ -26,9 +34,17 @@ _SOUND: Mapping[str, Any] = {
     "compute": "compute",
     "job_identity": "managed",
 }
-_OPTIONAL = ("instance_type", "datastore", "experiment", "image")
 _TOKEN_PLACES = ("key_vault", "secret", "connection")
+_CHECKED = (
+    "subscription", "resource_group", "workspace", "compute", "instance_type", "datastore",
+    "experiment", "image", "data", "model", *_TOKEN_PLACES,
+)  # fmt: skip
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{10,}")
+
+
+def _as_in_section(name: str) -> Any:
+    """The default and the limits of a field of :class:`Azure`."""
+    return copy(Azure.model_fields[name])
 
 
 class AzureForm(BaseModel):
@@ -42,19 +58,19 @@ class AzureForm(BaseModel):
     workspace: str = ""
     compute: str = ""
     instance_type: str = ""
-    nodes: int = Field(1, ge=1, le=64)
-    gpus: int = Field(1, ge=0, le=16)
-    hours: float = Field(24.0, gt=0, le=24 * 30)
-    login: Login = "cli"
-    job_identity: JobIdentity = "none"
+    nodes: int = _as_in_section("nodes")
+    gpus: int = _as_in_section("gpus")
+    hours: float = _as_in_section("hours")
+    login: Login = _as_in_section("login")
+    job_identity: JobIdentity = _as_in_section("job_identity")
     data_in_cloud: bool = False
     data: str = ""
-    data_type: Literal["file", "folder"] = "file"
+    data_type: Literal["file", "folder"] = _as_in_section("data_type")
     model_in_cloud: bool = False
     model: str = ""
-    model_format: Literal["mlflow", "custom"] = "mlflow"
-    datastore: str = "workspaceblobstore"
-    experiment: str = "phi3studio"
+    model_format: Literal["mlflow", "custom"] = _as_in_section("model_format")
+    datastore: str = _as_in_section("datastore")
+    experiment: str = _as_in_section("experiment")
     image: str = ""
     key_vault: str = ""
     secret: str = "hf-token"  # noqa: S105 - the name of a secret
@@ -108,7 +124,7 @@ def to_azure(form: AzureForm) -> Azure:
 def form_problems(form: AzureForm) -> Iterator[tuple[str, InputError]]:
     """What is wrong, as (field's name, error), in the order of the fields; the whole at last."""
     found = False
-    for name in (*REQUIRED, *_OPTIONAL, "data", "model", *_TOKEN_PLACES):
+    for name in _CHECKED:
         error = field_problem(form, name)
         if error is not None:
             found = True
@@ -127,14 +143,14 @@ def field_problem(form: AzureForm, name: str) -> InputError | None:
     if name in ("data", "model") and not getattr(form, f"{name}_in_cloud"):
         return None
     if not text:
-        return _missing(name) if name in (*REQUIRED, "data", "model") else None
+        return InputError(_EMPTY[name]) if name in _EMPTY else None
     changes: dict[str, Any] = {name: text}
     if name in _TOKEN_PLACES:
         if not (form.key_vault.strip() or form.connection.strip()):
             return None
         changes = {"hub_token": _hub_token(form)}
         if name == "connection" and form.key_vault.strip():
-            return None  # said beside the vault
+            return None  # shown with the vault
     try:
         _section({**_SOUND, **changes})
     except InputError as exc:
@@ -175,48 +191,4 @@ def _section(values: Mapping[str, Any]) -> Azure:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            "azure.invalid_value",
-            f"azure.{name} is not valid: {first['msg']}.",
-            "Choose a value in the range that is shown beside it.",
-        ) from exc
-
-
-def _missing(name: str) -> InputError:
-    match name:
-        case "subscription":
-            return InputError(
-                "azure.empty_subscription",
-                "The subscription of Azure is missing.",
-                "Write the id that “az account show --query id” prints.",
-            )
-        case "resource_group":
-            return InputError(
-                "azure.empty_resource_group",
-                "The resource group of the workspace is missing.",
-                "The studio shows it on the workspace's page.",
-            )
-        case "workspace":
-            return InputError(
-                "azure.empty_workspace",
-                "The name of the workspace is missing.",
-                "The studio shows it at its top.",
-            )
-        case "compute":
-            return InputError(
-                "azure.empty_compute",
-                "The compute is missing.",
-                "Write the name of a cluster; the studio lists them under Compute.",
-            )
-        case "data":
-            return InputError(
-                "azure.empty_data",
-                "The address of the data in Azure is missing.",
-                "Write it, or let the file of this computer be uploaded.",
-            )
-        case _:
-            return InputError(
-                "azure.empty_model",
-                "The address of the model in Azure is missing.",
-                "Write it, or take the model of the page Model.",
-            )
+        raise InputError("azure.invalid_value", field=name, reason=first["msg"]) from exc

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from phi3studio.domain.azure import share_of_batch
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Said
 from phi3studio.domain.targets import ALLOWED, PROVIDER_TITLES
 from phi3studio.domain.template import column_of, nearest, parse_template
 from phi3studio.wizard.azure_form import AzureForm, form_problems
@@ -39,7 +40,13 @@ class Problem:
     level: Literal["error", "warning"]
     message: str
     hint: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+
+    @property
+    def recorded(self) -> Said:
+        """The English text, for codes that the catalogue lacks."""
+        return Said(self.message, self.hint)
 
 
 def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
@@ -288,7 +295,7 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
 
 
 def _azure_problems(draft: Draft) -> list[Problem]:
-    """What the job lacks: said beside the fields, and where the page is left."""
+    """What the job lacks: shown next to the fields, and where the page is left."""
     form = draft.azure or AzureForm()
     wrong = list(form_problems(form))
     if not wrong:
@@ -298,6 +305,15 @@ def _azure_problems(draft: Draft) -> list[Problem]:
         except InputError as exc:
             wrong.append(("gpus", exc))
     return [
-        Problem(exc.code, "target", f"azure.{name}", "error", exc.message, exc.hint)
+        Problem(
+            exc.code,
+            "target",
+            f"azure.{name}",
+            "error",
+            exc.message,
+            exc.hint,
+            exc.values,
+            exc.variant,
+        )
         for name, exc in wrong
     ]

@@ -11,6 +11,7 @@ import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
@@ -26,11 +27,6 @@ from phi3studio.gui.texts.error_texts_work import WORK_ERRORS
 
 ERRORS = KNOWN | AZURE_ERRORS | DATA_ERRORS | MODEL_ERRORS | RUNTIME_ERRORS | WORK_ERRORS
 """All codes with sentences of their own."""
-# Said beside a field of the window, where the original would name the recipe's key.
-_BESIDE_FIELDS = frozenset(
-    f"azure.{name}"
-    for name in ("subscription", "name", "data", "model", "model_version", "hub_token", "batch")
-)
 
 
 @dataclass(frozen=True)
@@ -61,24 +57,23 @@ def explain_error(error: Coded) -> Explanation:
     said = render(error.code, error.values, error.variant, language, catalogue(language))
     if said is not None:
         return Explanation(*said)
-    return explain(error.code, *say(error))
+    return explain(error.code, *say(error), error.values)
 
 
 def explain(
-    code: str | None, message: str, hint: str, values: Mapping[str, str] | None = None
+    code: str | None, message: str, hint: str, values: Mapping[str, Any] | None = None
 ) -> Explanation:
     """The words for an error or a problem.
 
     In English the original text is the best one: it names file, row and field. In other languages
-    the code's sentence is shown and the original kept as the detail, unless *values* fill it; so it
-    is in English for what is said beside a field.
+    the code's sentence is shown and the original kept as the detail, unless *values* fill it.
     """
     code = code or ""
     known, context = ERRORS.get(code), "Errors"
     if known is None:
         known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
     english = QLocale().language() == QLocale.Language.English
-    if known is None or (english and code not in _BESIDE_FIELDS):
+    if known is None or english:
         return Explanation(message, hint)
     said, advice = (QCoreApplication.translate(context, text) if text else "" for text in known)
     try:

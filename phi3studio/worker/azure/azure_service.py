@@ -50,11 +50,7 @@ def export_job(recipe: Recipe, out: Path) -> list[str]:
     """
     section_of(recipe)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "azure.export_exists",
-            f"{out} exists already and is not an empty folder.",
-            "Name a new folder with --out.",
-        )
+        raise InputError("azure.export_exists", path=out)
     made = new_folder(out)
     from phi3studio.worker.azure.spec import write_job
 
@@ -71,11 +67,7 @@ def export_job(recipe: Recipe, out: Path) -> list[str]:
 def section_of(recipe: Recipe) -> Azure:
     """The section azure of a recipe; raises :class:`InputError` without one."""
     if recipe.azure is None:
-        raise InputError(
-            "azure.no_section",
-            f"The recipe “{recipe.name}” has no section azure.",
-            "Add azure with subscription, resource_group, workspace and compute.",
-        )
+        raise InputError("azure.no_section", recipe=recipe.name)
     return recipe.azure
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from phi3studio.app.azure_sdk import no_azure
 from phi3studio.domain.azure import Azure, Login
 from phi3studio.domain.errors import RunError
+from phi3studio.worker.azure.azure_failures import translated
 
 ARTIFACTS = "workspaceartifactstore"
 """The datastore of every workspace that holds what jobs write to ``logs`` and ``outputs``."""
@@ -41,9 +42,7 @@ class Workspace:
     retries: int
 
     def sign_in(self) -> None:
-        """Get a token now, so that an expired login is told before anything is made."""
-        from phi3studio.worker.azure.azure_failures import translated
-
+        """Get a token now, so that an expired login is reported before anything is made."""
         with translated(self.azure):
             self.credential.get_token(_ARM)
 
@@ -66,19 +65,12 @@ class Workspace:
         """
         from azure.storage.blob import ContainerClient
 
-        from phi3studio.worker.azure.azure_failures import translated
-
         with translated(self.azure, datastore=datastore):
             store = self.client.datastores.get(datastore, include_secrets=True)
         account = getattr(store, "account_name", None)
         container = getattr(store, "container_name", None) or getattr(store, "filesystem", None)
         if account is None or container is None:
-            raise RunError(
-                "azure.datastore_kind",
-                f"The datastore {datastore} is of the kind {store.type}, which files cannot be "
-                "read from here.",
-                "Name a blob datastore in azure.datastore, such as workspaceblobstore.",
-            )
+            raise RunError("azure.datastore_kind", datastore=datastore, kind=store.type)
         secrets = store.credentials
         key = getattr(secrets, "account_key", None) or getattr(secrets, "sas_token", None)
         endpoint = getattr(store, "endpoint", None) or "core.windows.net"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,44 +93,28 @@ def _compute(azure: Azure, workspace: Workspace) -> str:
     compute = _get_compute(azure, workspace)
     state = _plain(getattr(compute, "state", None) or "Running")
     if state.lower() not in ("running", "starting", "jobrunning", "settingup"):
-        raise InputError(
-            "azure.compute_stopped",
-            f"The compute {azure.compute} is stopped (its state is {state}).",
-            f"Start it: az ml compute start --name {azure.compute}, or use a cluster, which "
-            "starts by itself.",
-        )
+        raise InputError("azure.compute_stopped", compute=azure.compute, state=state)
     provisioned = _plain(compute.provisioning_state or "Succeeded")
     if provisioned.lower() not in ("succeeded", "updating"):
-        raise InputError(
-            "azure.compute_broken",
-            f"The compute {azure.compute} is not usable: its state is {provisioned}.",
-            "Look at it in the studio, or choose another in azure.compute.",
-        )
+        raise InputError("azure.compute_broken", compute=azure.compute, state=provisioned)
     if compute.type.lower() == "kubernetes":
         return _kubernetes(azure, compute)
     if azure.instance_type is not None:
-        raise InputError(
-            "azure.instance_type",
-            f"The compute {azure.compute} is no Kubernetes cluster, so it has no instance types.",
-            "Remove azure.instance_type.",
-        )
+        raise InputError("azure.instance_type", variant="not_kubernetes", compute=azure.compute)
     size = _size(azure, workspace, compute)
     gpus = int(getattr(size, "gpus", 0) or 0)
     if gpus < azure.gpus:
-        has = "has no GPU" if not gpus else "has 1 GPU" if gpus == 1 else f"has {gpus} GPUs"
         raise InputError(
             "azure.no_gpu",
-            f"A machine of {azure.compute} ({compute.size}) {has}, and the recipe wants "
-            f"{azure.gpus}.",
-            f"Choose a compute with GPUs, or set azure.gpus: {gpus}.",
+            compute=azure.compute,
+            size=compute.size,
+            gpus=gpus,
+            wanted=azure.gpus,
         )
     most = getattr(compute, "max_instances", None)
     if most is not None and azure.nodes > int(most):
         raise InputError(
-            "azure.too_many_nodes",
-            f"The cluster {azure.compute} has at most {most} machines, and the recipe wants "
-            f"{azure.nodes}.",
-            f"Set azure.nodes: {most}, or let the cluster grow.",
+            "azure.too_many_nodes", compute=azure.compute, most=int(most), wanted=azure.nodes
         )
     each = "no GPU" if not gpus else "1 GPU each" if gpus == 1 else f"{gpus} GPUs each"
     return f"{azure.compute}: {compute.size}, {each}"
@@ -149,18 +134,20 @@ def _plain(value: Any) -> str:
     return str(getattr(value, "value", value))
 
 
-def _get_compute(azure: Azure, workspace: Workspace) -> Any:
+@contextlib.contextmanager
+def _or(absent: InputError, azure: Azure) -> Iterator[None]:
+    """Raise *absent* where the service does not find what the block asks for."""
     try:
         with translated(azure):
-            return workspace.client.compute.get(azure.compute)
+            yield
     except InputError as exc:
-        if exc.code != "azure.not_found":
-            raise
-        raise InputError(
-            "azure.no_compute",
-            f"The workspace {azure.workspace} has no compute {azure.compute}.",
-            "Correct azure.compute; “az ml compute list” shows which there are.",
-        ) from exc
+        raise (absent if exc.code == "azure.not_found" else exc) from exc.__cause__
+
+
+def _get_compute(azure: Azure, workspace: Workspace) -> Any:
+    absent = InputError("azure.no_compute", workspace=azure.workspace, compute=azure.compute)
+    with _or(absent, azure):
+        return workspace.client.compute.get(azure.compute)
 
 
 def _kubernetes(azure: Azure, compute: Any) -> str:
@@ -168,17 +155,20 @@ def _kubernetes(azure: Azure, compute: Any) -> str:
     if azure.instance_type is not None and types and azure.instance_type not in types:
         raise InputError(
             "azure.instance_type",
-            f"The cluster {azure.compute} has no instance type {azure.instance_type}.",
-            f"It has {', '.join(types)}.",
+            compute=azure.compute,
+            instance_type=azure.instance_type,
+            types=list(types),
         )
     wanted = azure.instance_type or (next(iter(types)) if len(types) == 1 else None)
     gpus = types.get(wanted) if wanted is not None else None
     if gpus is not None and gpus < azure.gpus:
         raise InputError(
             "azure.no_gpu",
-            f"The instance type {wanted} of {azure.compute} has {gpus} GPUs, and the recipe wants "
-            f"{azure.gpus}.",
-            "Choose another in azure.instance_type, or lower azure.gpus.",
+            variant="instance_type",
+            compute=azure.compute,
+            instance_type=wanted,
+            gpus=gpus,
+            wanted=azure.gpus,
         )
     return f"{azure.compute}: Kubernetes, instance type {wanted or 'the default'}"
 
@@ -216,7 +206,7 @@ def _quota(azure: Azure, workspace: Workspace) -> str:
         if family and _same_family(family, name):
             used = _attribute(usage, "current_value", "currentValue") or 0
             return _enough(azure, size, name, int(usage.limit) - int(used))
-    return f"no limit is told for {family or compute.size}"
+    return f"no limit is reported for {family or compute.size}"
 
 
 def _same_family(family: str, name: str) -> bool:
@@ -231,9 +221,11 @@ def _enough(azure: Azure, size: Any, name: str, free: int) -> str:
     if free < needed:
         raise InputError(
             "azure.quota",
-            f"{azure.nodes} machines need {needed} cores of {name}, and {max(0, free)} are free.",
-            "Wait until others are done, ask for more quota in the portal (Usage + quotas), or "
-            "use fewer or smaller machines.",
+            variant="cores",
+            nodes=azure.nodes,
+            needed=needed,
+            family=name,
+            free=max(0, free),
         )
     return f"{free} cores free, {needed} needed ({name})"
 
@@ -249,32 +241,24 @@ def _data(azure: Azure, workspace: Workspace) -> str:
     else:
         name, _, version = azure.data.removeprefix("azureml:").partition(":")
         name = name.removesuffix("@latest")
-    where = f"The registry {shared.registry}" if shared is not None else "The workspace"
-    try:
-        with translated(azure):
-            client = (
-                workspace.registry(shared.registry)
-                if shared is not None and shared.registry is not None
-                else workspace.client
-            )
-            data = client.data
-            found = data.get(name, version=version) if version else data.get(name, label="latest")
-    except InputError as exc:
-        if exc.code != "azure.not_found":
-            raise
-        raise InputError(
-            "azure.no_data",
-            f"{where} has no data asset {name}{f' of version {version}' if version else ''}.",
-            "Correct azure.data; “az ml data list” shows which there are.",
-        ) from exc
+    registry = shared.registry if shared is not None else None
+    absent = InputError(
+        "azure.no_data",
+        variant="registry" if registry else "",
+        name=name,
+        version=version or "latest",
+        registry=registry,
+    )
+    with _or(absent, azure):
+        data = (workspace.registry(registry) if registry else workspace.client).data
+        found = data.get(name, version=version) if version else data.get(name, label="latest")
     if found.type != f"uri_{azure.data_type}":
         raise InputError(
             "azure.data_type",
-            f"The data asset {name} is of the type {found.type}, and the recipe says it is one "
-            f"{azure.data_type}.",
-            f"Set azure.data_type: {str(found.type).removeprefix('uri_')}."
-            if found.type in ("uri_file", "uri_folder")
-            else "Register the files as uri_file or uri_folder.",
+            variant="" if found.type in ("uri_file", "uri_folder") else "other",
+            name=name,
+            type=str(found.type).removeprefix("uri_"),
+            wanted=azure.data_type,
         )
     return f"{name}:{found.version}"
 
@@ -283,18 +267,16 @@ def _model(azure: Azure, workspace: Workspace) -> str:
     assert azure.model is not None
     wanted = parse_model(azure.model)
     where = f"the registry {wanted.registry}" if wanted.registry else "the workspace"
-    try:
-        with translated(azure):
-            client = workspace.registry(wanted.registry) if wanted.registry else workspace.client
-            client.models.get(wanted.name, version=wanted.version)
-    except InputError as exc:
-        if exc.code != "azure.not_found":
-            raise
-        raise InputError(
-            "azure.no_model",
-            f"There is no model {wanted.name} of version {wanted.version} in {where}.",
-            "Correct azure.model; the model's page in the studio shows its address.",
-        ) from exc
+    absent = InputError(
+        "azure.no_model",
+        variant="registry" if wanted.registry else "",
+        name=wanted.name,
+        version=wanted.version,
+        registry=wanted.registry,
+    )
+    with _or(absent, azure):
+        client = workspace.registry(wanted.registry) if wanted.registry else workspace.client
+        client.models.get(wanted.name, version=wanted.version)
     return f"{wanted.name} version {wanted.version} in {where}"
 
 
@@ -314,9 +296,5 @@ def _image(azure: Azure, workspace: Workspace) -> str:
     except requests.RequestException:
         return f"{image} (its registry could not be asked from here)"
     if answer.status_code == 404:
-        raise InputError(
-            "azure.no_image",
-            f"There is no image {image}.",
-            "Correct azure.image, or remove it for the default.",
-        )
+        raise InputError("azure.no_image", image=image)
     return image

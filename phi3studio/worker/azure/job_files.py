@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import phi3studio
-from phi3studio.app.advice import how_to_repair
+from phi3studio.app.advice import repair
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import resources
 from phi3studio.domain.azure import Azure
@@ -23,7 +23,7 @@ START = "start.py"
 # The job has no window and no command line.
 _LEFT_OUT = frozenset({"__pycache__", "gui", "cli"})
 _NOT_NEEDED = frozenset({"translations", "screenshots", "icons", "__pycache__"})
-_START = '''"""Unpacks the program beside nobody's files and hands over to it."""
+_START = '''"""Unpacks the program into a folder of its own and runs the job."""
 
 import runpy
 import sys
@@ -83,11 +83,7 @@ def write_code(recipe: Recipe, folder: Path) -> None:
     """
     source = Path(phi3studio.__file__).parent
     if not (source / "__main__.py").is_file():
-        raise RunError(
-            "azure.no_source",
-            "This copy of the program does not hold its own source, which the job needs.",
-            how_to_repair("--azure --fresh doctor"),
-        )
+        raise RunError("azure.no_source", repair=repair("--azure --fresh doctor"))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, file in _files(source):

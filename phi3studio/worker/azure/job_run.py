@@ -24,7 +24,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.azure_job import KnownJob, known_job, new_job
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.azure import results
-from phi3studio.worker.azure.azure_failures import translate
+from phi3studio.worker.azure.azure_failures import translate, translated
 from phi3studio.worker.azure.connect import Workspace, connect
 from phi3studio.worker.azure.job_check import check_before_submit
 from phi3studio.worker.azure.keep import Kept, read_kept
@@ -200,7 +200,7 @@ class Life:
         self.say("packing the job")
         write_job(self.recipe, folder, job.name, kept.address(self.azure) if kept else None)
         self.say("uploading what the job needs")
-        with self._told(job), no_git():
+        with translated(self.azure), no_git():
             entity = load_job(folder / JOB)
             made = workspace.client.jobs.create_or_update(entity)
         studio = getattr((made.services or {}).get("Studio"), "endpoint", None)
@@ -252,13 +252,8 @@ class Life:
         if last is not None and last.outcome == "failed":
             raise _error_of(last)
         if self._status == "Failed":
-            at = f" The job's page: {job.studio}" if job.studio else ""
-            raise RunError(
-                "azure.job_failed",
-                f"The job {job.name} failed in Azure ML before the training could tell why.",
-                "Its log is in the run's log.txt, if there was one: often the environment could "
-                f"not be built or an input not be mounted.{at}",
-            )
+            page = "page" if job.studio else ""
+            raise RunError("azure.job_failed", variant=page, job=job.name, page=job.studio)
         self.say("fetching the results")
         folder = self.patience(
             lambda: workspace.folder(self.azure.datastore, output_path(job.name))
@@ -309,16 +304,6 @@ class Life:
     def _on_bytes(self, done: int, total: int) -> None:
         self.control.check()
         self.emit(Progress(step=done, total=total, activity="fetching the results"))
-
-    @contextlib.contextmanager
-    def _told(self, job: KnownJob) -> Iterator[None]:
-        try:
-            yield
-        except Exception as exc:
-            error = translate(exc, self.azure)
-            if error is exc:
-                raise
-            raise error from exc
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TypeVar
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Notice
-from phi3studio.worker.azure.azure_failures import TRANSIENT, ThrottledError, translate
+from phi3studio.worker.azure.azure_failures import TRANSIENT, translate
 
 T = TypeVar("T")
 
@@ -67,8 +67,7 @@ class Patience:
                 if not told:
                     told = True
                     self._tell(Notice(level="warning", code=error.code, text=_text(error)))
-                asked = error.retry_after if isinstance(error, ThrottledError) else 0.0
-                self._wait(max(pause, asked))
+                self._wait(max(pause, float(error.values.get("retry_after") or 0)))
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:
                 if told:

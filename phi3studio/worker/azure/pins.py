@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from phi3studio.app.advice import how_to_repair
+from phi3studio.app.advice import repair
 from phi3studio.app.paths import resources
 from phi3studio.domain.errors import RunError
 
@@ -52,11 +52,8 @@ def job_requirements(flavour: str, extras: tuple[str, ...] = ()) -> list[str]:
             if requirement.specifier:
                 found[name] = str(requirement.specifier)
                 continue
-            raise RunError(
-                "azure.no_pin",
-                f"No version of the package {requirement.name} is known for the job.",
-                how_to_repair("--azure --fresh doctor"),
-            )
+            advice = repair("--azure --fresh doctor")
+            raise RunError("azure.no_pin", package=requirement.name, repair=advice)
         extras_of = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
         found[name] = f"{extras_of}=={version}"
         waiting += _needs(name, requirement.extras)
@@ -77,11 +74,8 @@ def _roots(flavour: str) -> Iterator[Requirement]:
     try:
         lines = importlib.metadata.requires("phi3studio") or []
     except importlib.metadata.PackageNotFoundError as exc:
-        raise RunError(
-            "azure.not_installed",
-            "This copy of the program does not know its own requirements.",
-            how_to_repair("--azure --fresh doctor"),
-        ) from exc
+        advice = repair("--azure --fresh doctor")
+        raise RunError("azure.not_installed", repair=advice) from exc
     for line in lines:
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({**_LINUX, "extra": flavour}):

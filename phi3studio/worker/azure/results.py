@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from phi3studio.app.files import write_json
-from phi3studio.domain.errors import RunError
+from phi3studio.domain.errors import RunError, first_line
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.azure.patience import Patience
 
@@ -104,14 +104,8 @@ class Results:
             raise
         except Exception as exc:
             missing = isinstance(exc.__cause__ or exc, ResourceNotFoundError)
-            raise RunError(
-                "azure.no_results",
-                "The job left no results in the datastore."
-                if missing
-                else f"The list of the job's results cannot be read: {exc}",
-                "Look at the job's outputs in the studio; if they are not there, start the recipe "
-                "anew.",
-            ) from exc
+            variant = "" if missing else "unreadable"
+            raise RunError("azure.no_results", variant=variant, reason=first_line(exc)) from exc
         return files
 
     def _file(self, path: str, size: int, digest: str, to: Path, done: int, total: int) -> None:
@@ -120,12 +114,7 @@ class Results:
             if self._fetch(path, size, digest, to, done, total):
                 return
             to.unlink()
-        raise RunError(
-            "azure.damaged",
-            f"The job's file {path} does not have the checksum that the job wrote for it.",
-            "Resume the run to fetch it again; if it stays so, the datastore's copy is damaged: "
-            "start the recipe anew.",
-        )
+        raise RunError("azure.damaged", path=path)
 
     def _fetch(self, path: str, size: int, digest: str, to: Path, done: int, total: int) -> bool:
         """Fetch what is missing of one file; whether the whole has its checksum."""
@@ -168,19 +157,10 @@ def _check_path(path: str) -> None:
     parts = PurePosixPath(path).parts
     plain = len(parts) > 1 and re.fullmatch(r"[a-z][a-z0-9_-]*", parts[0]) is not None
     if not plain or parts[0] in _NOT_RESULTS or ".." in parts or "\\" in path or ":" in path:
-        raise RunError(
-            "azure.damaged",
-            f"The list of the job's results names a file that is none of a run: {path}",
-            "Start the recipe anew.",
-        )
+        raise RunError("azure.damaged", variant="list", path=path)
 
 
 def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed + _SPARE_BYTES:
-        raise RunError(
-            "disk.full",
-            f"The results take {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free on the "
-            f"disk of {folder}.",
-            "Free some space and resume the run: the job's results are kept in the datastore.",
-        )
+        raise RunError("disk.full", variant="job_results", needed=needed, free=free, folder=folder)

@@ -153,12 +153,7 @@ def _mounted(kind: str, path: str) -> dict[str, str]:
 def _local(name: str) -> dict[str, str]:
     path = Path(name)
     if any(sign in name for sign in "*?[") and not path.exists():
-        raise InputError(
-            "azure.pattern",
-            f"Files cannot be given to a job by a pattern: {name}",
-            "Name the folder, or each file (data.source and data.also), or put them into a "
-            "datastore and name it in azure.data.",
-        )
+        raise InputError("azure.pattern", pattern=name)
     return _mounted("uri_folder" if path.is_dir() else "uri_file", str(path.absolute()))
 
 

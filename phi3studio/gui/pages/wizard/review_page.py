@@ -26,7 +26,7 @@ from phi3studio.gui.pages.wizard.data.inspector import OliveConfig
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.summary import summary_lines
-from phi3studio.gui.texts.messages import explain, explain_error
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
@@ -121,7 +121,7 @@ class ReviewPage(QWidget):
         self.name.setPlaceholderText(display_name(draft))
         clear(self._notes)
         for problem in self._session.problems("review"):
-            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            said = explain_error(problem)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

@@ -15,7 +15,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_list import fidelity_settings, target_settings
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.runtime_pack.pack_files import USABLE
@@ -188,7 +188,7 @@ class TargetPage(QWidget):
         for problem in self._session.problems("target"):
             if problem.where.startswith("azure."):
                 continue  # said beside its field
-            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            said = explain_error(problem)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

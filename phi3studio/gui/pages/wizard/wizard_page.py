@@ -21,7 +21,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.tuning_page import TuningPage
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, clear, label
 from phi3studio.gui.widgets.deck import Deck
@@ -165,7 +165,7 @@ class WizardPage(Page):
             wrong = [p for p in self.session.problems(page) if p.level == "error"]
             if wrong:
                 first = wrong[0]
-                return explain(first.code, first.message, first.hint, first.values).message
+                return explain_error(first).message
             return self.tr("Reading the data…") if self.session.draft.source else ""
         data = self.session.facts.data
         parts = []

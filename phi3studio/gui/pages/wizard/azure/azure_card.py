@@ -26,7 +26,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, label
 from phi3studio.gui.widgets.page_frame import Columns
-from phi3studio.wizard.azure_form import AzureForm, form_problems
+from phi3studio.wizard.azure_form import AzureForm
 from phi3studio.wizard.page_problems import Problem
 
 translate = QCoreApplication.translate
@@ -106,9 +106,9 @@ class AzureCard(Card):
         if not draft.in_cloud:
             return
         form = draft.azure or AzureForm()
-        wrong: dict[str, UserFacingError] = dict(form_problems(form))
+        wrong: dict[str, Problem] = {}
         for problem in self._session.problems("target"):
-            wrong.setdefault(problem.where.removeprefix("azure."), _error(problem))
+            wrong.setdefault(problem.where.removeprefix("azure."), problem)
         for name, field in self.fields.items():
             field.show_value(getattr(form, name), wrong.get(name))
             if name in _ONLY_WITH:
@@ -142,7 +142,3 @@ def _how_to_get_the_packages(theme: Theme) -> Finding:
     finding = Finding(theme, "warning", text, hint)
     finding.buttons.addWidget(link)
     return finding
-
-
-def _error(problem: Problem) -> UserFacingError:
-    return UserFacingError(problem.code, problem.message, problem.hint)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.messages import Coded
 from phi3studio.gui.pages.wizard.azure.azure_entries import Entry
 from phi3studio.gui.pages.wizard.setting_fields import NOTHING, parse, shown
 from phi3studio.gui.texts.messages import explain_error
@@ -65,7 +66,7 @@ class AzureField(QWidget):
         self.editor.setFixedWidth(96)
         line.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignTop)
 
-    def show_value(self, value: object, problem: UserFacingError | None) -> None:
+    def show_value(self, value: object, problem: Coded | None) -> None:
         """Show the form's value, and *problem* unless nobody has been here yet."""
         self._value, self._problem = value, ""
         if problem is not None and (value or self._touched or self.entry.is_number):
