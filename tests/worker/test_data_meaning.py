@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +16,7 @@ from phi3studio.domain.dataset import DropMarked, ShapeProposal, SourceReport
 from phi3studio.domain.dataset import Source as DataSource
 from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.prepare_examples import load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
@@ -681,3 +686,61 @@ def test_nothing_is_called_unread_where_all_is_read(
 ) -> None:
     found = findings(tmp_path, encoder, lambda n: {"messages": turns(n), "system": "Be kind."})
     assert not [code for code in found if code.startswith("unread")]
+
+
+def test_the_run_keeps_what_was_unread(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
+    def make(n: int) -> dict[str, Any]:
+        return {"id": n, "context": long(n), "q": asked(n), "a": answered(n), "is_correct": n > 3}
+
+    path = write_jsonl(tmp_path / "rows.jsonl", [make(n) for n in range(24)])
+    recipe = recipe_for(path, prompt="{q}\n", completion="{a}", ignore=["id"])
+    prepared = prepare(recipe, byte_level, tmp_path / "data", lambda _done, _all: None)
+    assert [(item["name"], item["rows"]) for item in prepared.unread if not item["detail"]] == [
+        ("context", 24)
+    ]
+    assert prepared.marked_bad == ["is_correct"]
+    assert load_prepared(tmp_path / "data") == prepared
+
+
+def recipe_new(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "phi3studio", "recipe", "new", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PHI3STUDIO_HOME": str(tmp_path / "home")},
+        check=False,
+        cwd=tmp_path,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_a_recipe_is_never_written_from_a_guess(tmp_path: Path) -> None:
+    rows = [{"left": asked(n), "right": answered(n), "nr": n} for n in range(24)]
+    path = str(write_jsonl(tmp_path / "rows.jsonl", rows))
+    code, said = recipe_new(tmp_path, "--data", path)
+    assert (code, said["error"]["code"]) == (2, "data.ambiguous")
+    assert "left, right" in said["error"]["message"]
+    assert "--answer-column" in said["error"]["hint"]
+    assert not list(tmp_path.glob("*.yaml"))
+    code, said = recipe_new(
+        tmp_path, "--data", path, "--prompt-column", "right", "--answer-column", "left"
+    )
+    assert code == 0
+    assert said["recipe"]["data"]["template"] == {
+        "prompt": "{right}\n### left:\n",
+        "completion": "{left}",
+    }
+
+
+def test_a_new_recipe_says_what_it_leaves_unread(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": asked(n), "completion": answered(n), "label": n % 3 > 0, "notes": long(n)}
+        for n in range(24)
+    ]
+    path = str(write_jsonl(tmp_path / "rows.jsonl", rows))
+    code, said = recipe_new(tmp_path, "--data", path)
+    assert code == 0
+    assert said["recipe"]["data"]["repairs"] == [
+        {"kind": "drop_marked", "column": "label", "values": ["false"]}
+    ]
+    assert "the column “notes” (24 rows, for example “Anna" in said["notes"][0]

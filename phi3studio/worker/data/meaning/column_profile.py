@@ -231,4 +231,6 @@ def one_to_one(rows: Sequence[Mapping[str, Any]], first: str, second: str) -> bo
         except KeyError:
             continue
     lefts, rights = {left for left, _ in pairs}, {right for _, right in pairs}
-    return len(rows) >= _FEW and 1 < len(lefts) == len(rights) == len(pairs)
+    # Values that are all different say nothing about one another.
+    repeat = len(rows) >= _FEW and 1 < len(pairs) * 2 <= len(rows)
+    return repeat and len(lefts) == len(rights) == len(pairs)

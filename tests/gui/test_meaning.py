@@ -1,0 +1,80 @@
+"""The data page asks what a guess means, and says what the model does not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytestqt.qtbot import QtBot
+
+from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.gui.widgets.basic import Finding
+from tests.gui.test_home import button
+from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
+from tests.worker.data_fixtures import write_jsonl
+
+
+def take(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F811
+    page = wizard.view("data")
+    assert isinstance(page, DataPage)
+    page.source.take_file(str(path))
+    qtbot.waitUntil(lambda: wizard.inspection.source is not None, timeout=LONG)
+    return page
+
+
+def said(page: DataPage) -> str:
+    return " ".join(finding.text.text() for finding in page.findChildren(Finding))
+
+
+def test_a_guess_is_not_taken_until_it_is_chosen(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    rows = [{"left": f"the day {n} was fine", "right": f"it was day {n} again"} for n in range(40)]
+    page = take(wizard, qtbot, write_jsonl(tmp_path / "pairs.jsonl", rows))
+    assert wizard.session.draft.shape is None
+    assert not wizard.session.can_continue("data")
+    assert "would be a guess" in page.source._reason.text()
+    assert page.source._shape.count() == 2
+    assert page.source._shape.currentIndex() == -1
+    page.source._shape.activated.emit(1)
+    assert wizard.session.draft.completion == "{left}"
+    qtbot.waitUntil(lambda: wizard.session.can_continue("data"), timeout=LONG)
+
+
+def test_rows_that_cannot_be_trained_say_so(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    rows = [{"prompt": f"p {n}", "chosen": f"yes {n}", "rejected": f"no {n}"} for n in range(40)]
+    page = take(wizard, qtbot, write_jsonl(tmp_path / "pairs.jsonl", rows))
+    assert "preference set" in said(page)
+    assert not wizard.session.can_continue("data")
+
+
+def test_what_is_unread_is_used_or_ignored_with_one_click(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"question": f"who is {n}?", "answer": f"{n} is a friend", "notes": f"long ago {n} came by"}
+        for n in range(40)
+    ]
+    page = take(wizard, qtbot, write_jsonl(tmp_path / "notes.jsonl", rows))
+    assert "Not seen by the model: notes" in page.source._reason.text()
+
+    def shown(text: str) -> None:
+        qtbot.waitUntil(lambda: text in said(page), timeout=LONG)
+
+    shown("Not seen by the model: the column “notes”")
+    button(page.check, "Ignore").click()
+    assert wizard.session.draft.ignore == ("notes",)
+    qtbot.waitUntil(lambda: "Not seen" not in said(page), timeout=LONG)
+    button(page.check, "Undo").click()
+    shown("Not seen by the model: the column “notes”")
+    button(page.check, "Use in the prompt").click()
+    assert wizard.session.draft.prompt.startswith("{?notes}### Notes:\n{notes}")
+    qtbot.waitUntil(lambda: "Not seen" not in said(page), timeout=LONG)
