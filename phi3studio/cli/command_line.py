@@ -102,8 +102,7 @@ def run(arguments: list[str]) -> int:
         message = getattr(exc, "format_message", None)
         if message is None:
             raise
-        hint = "phi3studio --help lists the commands, phi3studio COMMAND --help their options."
-        print_error(InputError("usage", str(message()), hint), as_json)
+        print_error(InputError("usage", reason=str(message())), as_json)
         return 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.run import state_phrase
 
 if TYPE_CHECKING:
     from phi3studio.runs.store import RunFolder
@@ -21,13 +22,5 @@ def exported_run(name: str) -> RunFolder:
         return found
     state = found.state()
     if state == "completed":
-        raise InputError(
-            "run.no_export",
-            f"The run {found.name} made no exported model: its recipe leaves quantise out.",
-            "Add quantise to the recipe's steps and run it.",
-        )
-    raise InputError(
-        "run.not_completed",
-        f"The run {found.name} has no exported model yet: it is {state}.",
-        f"Follow it with phi3studio show {found.name}, or go on with phi3studio resume.",
-    )
+        raise InputError("run.no_export", run=found.name)
+    raise InputError("run.not_completed", run=found.name, state=state_phrase(state))

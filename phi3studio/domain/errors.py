@@ -18,7 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from phi3studio.domain.messages import CATALOGUE, Message, Said, plain_values, say
+from phi3studio.domain.messages import (
+    CATALOGUE,
+    WITHIN,
+    Message,
+    Said,
+    plain_values,
+    say,
+    say_within,
+)
 
 
 class UserFacingError(Exception):
@@ -59,6 +67,21 @@ class UserFacingError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.to_json())
+
+    def within(self, code: str, /, *, variant: str = "", **values: Any) -> Self:
+        """The same error as part of another message, which names it ``{inner:message}`` and
+        ``{inner:hint}``: where it arose, or what became of the work."""
+        outer = {"code": code, "variant": variant, "values": plain_values(values)}
+        recorded = self.recorded
+        if recorded.message:
+            recorded = say_within([outer], recorded)
+        inner = {name: value for name, value in self.values.items() if name != WITHIN}
+        outers = [*self.values.get(WITHIN, ()), outer]
+        return type(self)(self.code, *recorded, variant=self.variant, **inner, **{WITHIN: outers})
+
+    def placed(self, *, row: int, source: str = "") -> Self:
+        """The same error with its place before the message: the row (from 1) of a source."""
+        return self.within("data.place", variant="source" if source else "", row=row, source=source)
 
     def to_json(self) -> dict[str, Any]:
         """For events, services and ``--json``: code and values, and their words in English."""

@@ -357,12 +357,7 @@ def parse_event(line: str | bytes) -> Event | None:
     if not isinstance(data, dict) or "type" not in data:
         return None
     if data.get("v") != EVENT_VERSION:
-        raise RunError(
-            "events.version",
-            f"This run was written in event format {data.get('v')!r}; "
-            f"this program reads format {EVENT_VERSION}.",
-            "Open the run with the version of Phi-3 Studio that made it, or update this one.",
-        )
+        raise RunError("events.version", version=repr(data.get("v")), known=EVENT_VERSION)
     if not isinstance(data["type"], str) or data["type"] not in _TYPES:
         return None
     try:

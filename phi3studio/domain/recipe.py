@@ -57,12 +57,7 @@ class Template(_Section):
     @model_validator(mode="after")
     def _learns_something(self) -> Template:
         if not self.completion.strip():
-            raise InputError(
-                "template.no_completion",
-                "The template has no completion, so the model would learn nothing.",
-                "Write what the model shall answer, for example {answer}, into "
-                "data.template.completion.",
-            )
+            raise InputError("template.no_completion")
         return self
 
     @property
@@ -121,11 +116,7 @@ class Split(_Section):
     @model_validator(mode="after")
     def _one_way(self) -> Split:
         if self.file is not None and self.column is not None:
-            raise InputError(
-                "recipe.two_splits",
-                "data.split names both a file and a column of held-out rows.",
-                "Keep one of data.split.file and data.split.column.",
-            )
+            raise InputError("recipe.two_splits")
         return self
 
 
@@ -152,11 +143,7 @@ class Data(Source):
     def _one_shape(self) -> Data:
         if (self.template is None) == (self.messages is None):
             raise InputError(
-                "recipe.data_shape",
-                "data needs either a template or the name of a messages column, not "
-                + ("neither." if self.template is None else "both."),
-                "For rows with columns write data.template; for conversations write "
-                "data.messages: messages.",
+                "recipe.data_shape", variant="neither" if self.template is None else ""
             )
         return self
 
@@ -249,11 +236,7 @@ class Training(_Section):
     @model_validator(mode="after")
     def _can_stop_early(self) -> Training:
         if self.early_stopping and not self.evaluations:
-            raise InputError(
-                "recipe.no_evaluations",
-                "training.early_stopping needs evaluations, but training.evaluations is 0.",
-                "Set training.evaluations to 8 or so, or training.early_stopping to 0.",
-            )
+            raise InputError("recipe.no_evaluations")
         return self
 
 
@@ -326,35 +309,17 @@ class Recipe(_Section):
     def _complete(self) -> Recipe:
         steps, adapter = self.steps, self.model.adapter
         if "train" in steps and self.data is None:
-            raise InputError(
-                "recipe.no_data",
-                "The recipe has no data, so there is nothing to train on.",
-                "Add data (phi3studio recipe new --data FILE writes it), or leave train out of "
-                "steps.",
-            )
+            raise InputError("recipe.no_data")
         if "merge" in steps and "train" not in steps and adapter is None:
-            raise InputError(
-                "recipe.no_adapter",
-                "The recipe merges an adapter, but it neither trains nor names one.",
-                "Name its folder in model.adapter, or leave merge out of steps.",
-            )
+            raise InputError("recipe.no_adapter")
         if self.target.train_on == "azureml":
             if self.azure is None:
-                raise InputError(
-                    "azure.no_section",
-                    "The recipe trains in Azure ML, but does not say where: it has no section "
-                    "azure.",
-                    "Add azure with subscription, resource_group, workspace and compute.",
-                )
+                raise InputError("azure.no_section", variant="recipe")
             share_of_batch(
                 self.training.batch_size, self.training.accumulation, self.azure.processes
             )
         if steps == ["verify"]:
-            raise InputError(
-                "recipe.only_verify",
-                "The recipe only verifies, but makes nothing to be verified.",
-                "Add quantise to steps; a finished run is verified by phi3studio verify RUN.",
-            )
+            raise InputError("recipe.only_verify")
         return self
 
     @property
@@ -366,11 +331,7 @@ class Recipe(_Section):
     def rows(self) -> Data:
         """The data of a recipe that has some; :class:`InputError` for one that has none."""
         if self.data is None:
-            raise InputError(
-                "recipe.no_data",
-                f"The recipe “{self.name}” has no data.",
-                "Add data to it: phi3studio recipe new --data FILE writes such a part.",
-            )
+            raise InputError("recipe.no_data", variant="rows", name=self.name)
         return self.data
 
     @property
@@ -391,18 +352,10 @@ def slugify(name: str) -> str:
 def parse_recipe(values: object) -> Recipe:
     """Validate parsed JSON or YAML; raises :class:`InputError` that names the key."""
     if not isinstance(values, Mapping):
-        raise InputError(
-            "recipe.not_a_mapping",
-            "The recipe is not a mapping of keys to values.",
-            "Start from a complete one: phi3studio recipe new --data FILE.",
-        )
+        raise InputError("recipe.not_a_mapping")
     version = values.get("version", RECIPE_VERSION)
     if isinstance(version, int) and version > RECIPE_VERSION:
-        raise InputError(
-            "recipe.newer_version",
-            f"The recipe has format version {version}; this program knows up to {RECIPE_VERSION}.",
-            "Update Phi-3 Studio, or write the recipe anew with phi3studio recipe new.",
-        )
+        raise InputError("recipe.newer_version", version=version, known=RECIPE_VERSION)
     try:
         return Recipe.model_validate(dict(values))
     except ValidationError as exc:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import nearest
 
 # What other tools call our keys.
@@ -38,26 +39,24 @@ def explain(exc: ValidationError, recipe: type[BaseModel]) -> InputError:
     first = unknown or errors[0]
     path = [str(part) for part in first["loc"] if not str(part).startswith(("literal[", "list["))]
     name = ".".join(path)
-    more = f" ({len(errors) - 1} more problems after this one.)" if len(errors) > 1 else ""
+    more = Phrase("recipe.more", count=len(errors) - 1) if len(errors) > 1 else None
     if unknown is not None:
         keys = _keys_at(recipe, tuple(path[:-1]))
         near = nearest(path[-1], keys) or _anywhere(recipe, path[-1])
-        hint = f"Write “{near}” instead, or remove the key." if near else "Remove the key."
-        return InputError(
-            "recipe.unknown_key", f"The recipe has an unknown key: {name}.{more}", hint
-        )
+        if near is None:
+            return InputError("recipe.unknown_key", name=name, more=more)
+        return InputError("recipe.unknown_key", variant="near", name=name, near=near, more=more)
     if first["type"] == "missing":
+        return InputError("recipe.missing_key", name=name, more=more)
+    given, reason = first.get("input"), _lower_first(first["msg"])
+    if not name:
+        return InputError("recipe.invalid_value", variant="whole", reason=reason, more=more)
+    if isinstance(given, (dict, list)):
         return InputError(
-            "recipe.missing_key",
-            f"The recipe lacks the key {name}.{more}",
-            "Add it; phi3studio recipe new --data FILE writes a complete recipe to compare with.",
+            "recipe.invalid_value", variant="section", name=name, reason=reason, more=more
         )
-    given = first.get("input")
-    shown = "" if isinstance(given, (dict, list)) else f" (given: {given!r})"
     return InputError(
-        "recipe.invalid_value",
-        f"{name or 'The recipe'} is not valid: {_lower_first(first['msg'])}{shown}.{more}",
-        f"Correct {name or 'it'} in the recipe; phi3studio recipe schema lists what is allowed.",
+        "recipe.invalid_value", name=name, given=repr(given), reason=reason, more=more
     )
 
 

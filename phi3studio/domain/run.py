@@ -29,9 +29,15 @@ from phi3studio.domain.events import (
     Verified,
     Waiting,
 )
+from phi3studio.domain.messages import Phrase
 
 RunState = Literal["queued", "running", "paused", "completed", "failed", "cancelled", "interrupted"]
 LIVE_STATES: frozenset[RunState] = frozenset({"queued", "running"})
+
+
+def state_phrase(state: RunState) -> Phrase:
+    """The state for the value of a message: ``{state:message}``."""
+    return Phrase("run.state", variant=state)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
 _DEEPEST = 20
@@ -120,20 +121,19 @@ def parse_template(text: str, part: str = "template") -> ParsedTemplate:
         if not bare:
             raise InputError(
                 "template.brace",
-                f"The {part} has a single brace at character {match.start() + 1}: "
-                f"{excerpt(text, match.start())}",
-                "Write {{ or }} for a brace that is meant as text, or put a column name inside: "
-                "{column}.",
+                part=Phrase("template.part", variant=part),
+                character=match.start() + 1,
+                excerpt=excerpt(text, match.start()),
             )
         flush()
         if mark == "?":
             if len(stack) > _DEEPEST:
-                raise _section_error(part, f"more than {_DEEPEST} sections inside one another")
+                raise _section_error("deep", part, limit=_DEEPEST)
             stack.append((bare, []))
         elif mark == "/":
             opened, inner = stack[-1]
             if len(stack) == 1 or opened != bare:
-                raise _section_error(part, f"{{/{bare}}} without a {{?{bare}}} before it")
+                raise _section_error("unopened", part, column=bare)
             stack.pop()
             stack[-1][1].append(Piece("", bare, tuple(inner)))
         else:
@@ -141,16 +141,13 @@ def parse_template(text: str, part: str = "template") -> ParsedTemplate:
     literal += text[end:]
     flush()
     if len(stack) > 1:
-        raise _section_error(part, f"{{?{stack[-1][0]}}} without a {{/{stack[-1][0]}}} after it")
+        raise _section_error("", part, column=stack[-1][0])
     return ParsedTemplate(tuple(stack[0][1]))
 
 
-def _section_error(part: str, what: str) -> InputError:
-    return InputError(
-        "template.section",
-        f"The {part} has {what}.",
-        "An optional part is written {?column}…{/column}.",
-    )
+def _section_error(variant: str, part: str, **values: Any) -> InputError:
+    phrase = Phrase("template.part", variant=part)
+    return InputError("template.section", variant=variant, part=phrase, **values)
 
 
 def escape(text: str) -> str:
@@ -170,11 +167,7 @@ def split_template(text: str) -> tuple[str, str]:
         return before, after
     matches = [m for m in _TOKEN.finditer(text) if m.group(1) and m.group(1)[0] not in "?/"]
     if not matches:
-        raise InputError(
-            "template.no_completion",
-            "The template has no column, so there is nothing to learn.",
-            "Put the column that the model shall produce at the end, for example {answer}.",
-        )
+        raise InputError("template.no_completion", variant="no_column")
     cut = matches[-1].start()
     return text[:cut], text[cut:]
 
@@ -240,11 +233,7 @@ def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) ->
     if isinstance(value, str):
         return value
     if value is None or value != value:  # nothing, or not a number
-        raise InputError(
-            "data.empty_value",
-            f"The column “{path}” has no value in this row.",
-            "Fill the value in, or drop the row.",
-        )
+        raise InputError("data.empty_value", column=path)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
@@ -255,12 +244,13 @@ def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) ->
 def missing_column(name: str, columns: Sequence[str]) -> InputError:
     """The error for a column that the template names and the data lacks."""
     near = nearest(name, columns)
-    suggestion = f" The nearest is “{near}”." if near else ""
-    listed = ", ".join(columns[:12]) + (" …" if len(columns) > 12 else "")
+    listed = [*columns[:12], *(["…"] if len(columns) > 12 else [])]
     return InputError(
         "data.missing_column",
-        f"The template names the column “{name}”, which the data does not have.{suggestion}",
-        f"Correct the name in the template. The columns are: {listed or '(none)'}.",
+        variant="" if near else "no_near" if columns else "no_columns",
+        name=name,
+        near=near,
+        columns=listed,
     )
 
 

@@ -9,6 +9,7 @@ from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.run import state_phrase
 from phi3studio.runs.store import RunFolder, RunStore
 
 START = "start"
@@ -25,11 +26,7 @@ def continue_run(
     :class:`InputError` for a run without an adapter.
     """
     if not (run.adapter / "adapter_model.safetensors").is_file():
-        raise InputError(
-            "run.no_adapter",
-            f"The run {run.name} has no trained adapter: it is {run.state()}.",
-            f"Bring it to its end first: phi3studio resume {run.name}.",
-        )
+        raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
     recipe = continued(in_force(run.recipe(), run.view().recoveries), epochs, data)
     created = store.create(recipe)
     start = created.path / START

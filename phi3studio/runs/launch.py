@@ -22,7 +22,7 @@ from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.app.program import program as program
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.run import RunState
+from phi3studio.domain.run import RunState, state_phrase
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import runtime_for
 
@@ -83,11 +83,7 @@ def start(run: RunFolder) -> int:
     Raises :class:`InputError` if one is alive already.
     """
     if run.worker() is not None:
-        raise InputError(
-            "run.busy",
-            f"The run {run.name} is already running.",
-            f"Follow it: phi3studio show {run.name}.",
-        )
+        raise InputError("run.busy", run=run.name)
     run.work.mkdir(exist_ok=True)
     for marker in (run.cancel_marker, run.pause_marker):
         marker.unlink(missing_ok=True)
@@ -143,11 +139,7 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     # Following a job can fail while the job itself goes on.
     followed = state == "failed" and run.job_file.is_file()
     if worker is None and state not in {"interrupted", "paused"} and not followed:
-        raise InputError(
-            "run.not_running",
-            f"The run {run.name} is not running: it is {state}.",
-            "Nothing to do.",
-        )
+        raise InputError("run.not_running", run=run.name, state=state_phrase(state))
     if worker is None and run.job_file.is_file():
         # The job may go on without anybody following it: a worker has to cancel it there.
         start(run)
@@ -169,9 +161,7 @@ def resume(run: RunFolder) -> int:
     state = run.state()
     if state not in RESUMABLE:
         raise InputError(
-            "run.not_resumable",
-            f"The run {run.name} cannot be resumed: it is {state}.",
-            "Start a new run from its recipe: phi3studio run " + str(run.recipe_file),
+            "run.not_resumable", run=run.name, state=state_phrase(state), recipe=run.recipe_file
         )
     return start(run)
 

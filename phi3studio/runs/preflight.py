@@ -30,19 +30,10 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
         main = None if job is not None and job.data is not None else data.source
         for name in (main, *data.also, data.split.file):
             if name is not None and not _exists(name):
-                raise InputError(
-                    "data.no_file",
-                    f"The data file {name} does not exist.",
-                    "Correct data.source (or data.split.file) in the recipe; a relative path "
-                    "starts at the recipe's folder.",
-                )
+                raise InputError("data.no_file", variant="recipe", path=name)
     adapter = recipe.model.adapter
     if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
-        raise InputError(
-            "model.no_adapter",
-            f"There is no LoRA adapter in {adapter}: it has no adapter_config.json.",
-            "Name the folder of a PEFT adapter in model.adapter; a run keeps its own in adapter/.",
-        )
+        raise InputError("model.no_adapter", variant="recipe", folder=adapter)
     store = ModelStore(home)
     source = recipe.model.source
     entry = store.entry(source)
@@ -57,9 +48,9 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     if from_hub and not folder.is_dir():
         raise InputError(
             "model.not_on_disk",
-            f"The model {entry.title if entry else source} is not on this computer, "
-            "and a run fetches nothing by itself.",
-            f"Get it first: phi3studio models get {source}",
+            variant="run",
+            model=entry.title if entry else source,
+            source=source,
         )
     # MLflow folders and GGUF files are looked into by the worker.
     if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
@@ -75,12 +66,7 @@ def check_disk(recipe: Recipe, model: ModelSize, folder: Path) -> None:
     needed = disk_needed(recipe, model)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise InputError(
-            "disk.too_little",
-            f"This run needs about {needed / 1e9:.1f} GB on the disk of {folder}, "
-            f"and {free / 1e9:.1f} GB are free.",
-            "Free some space, or set PHI3STUDIO_HOME to a folder on another disk.",
-        )
+        raise InputError("disk.too_little", variant="run", needed=needed, folder=folder, free=free)
 
 
 def _exists(name: str) -> bool:

@@ -18,17 +18,11 @@ _YAML = (".yaml", ".yml", SUFFIX)
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe in JSON or YAML; relative paths in it start at its own folder."""
     if not path.is_file():
-        raise InputError(
-            "recipe.no_file",
-            f"The recipe {path} does not exist.",
-            "Write one: phi3studio recipe new --data FILE --model NAME.",
-        )
+        raise InputError("recipe.no_file", path=path)
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(
-            "recipe.unreadable", f"The recipe {path} cannot be read: {exc}.", "Save it as UTF-8."
-        ) from exc
+        raise InputError("recipe.unreadable", path=path, reason=str(exc)) from exc
     recipe = parse_recipe(_parse(path, text))
     return absolute(recipe, path.resolve().parent)
 
@@ -68,21 +62,18 @@ def _parse(path: Path, text: str) -> Any:
             return yaml.safe_load(text)
         except yaml.YAMLError as exc:
             mark = getattr(exc, "problem_mark", None)
-            at = f", line {mark.line + 1}" if mark is not None else ""
-            raise _broken(path, at, getattr(exc, "problem", None) or str(exc)) from exc
+            line = mark.line + 1 if mark is not None else None
+            raise _broken(path, line, getattr(exc, "problem", None) or str(exc)) from exc
     try:
         return json.loads(text)
     except ValueError as exc:
-        at = f", line {getattr(exc, 'lineno', 1)}"
-        raise _broken(path, at, getattr(exc, "msg", str(exc))) from exc
+        raise _broken(path, getattr(exc, "lineno", 1), getattr(exc, "msg", str(exc))) from exc
 
 
-def _broken(path: Path, at: str, reason: str) -> InputError:
-    return InputError(
-        "recipe.broken",
-        f"The recipe {path}{at} cannot be parsed: {reason}.",
-        "Correct it at that place; phi3studio recipe new writes a correct one to compare with.",
-    )
+def _broken(path: Path, line: int | None, reason: str) -> InputError:
+    if line is None:
+        return InputError("recipe.broken", path=path, reason=reason)
+    return InputError("recipe.broken", variant="line", path=path, line=line, reason=reason)
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
@@ -104,9 +95,7 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
         write_atomically(path, text)
     except OSError as exc:
         raise InputError(
-            "disk.not_writable",
-            f"{path} cannot be written: {exc.strerror or exc}.",
-            "Name another place with --out.",
+            "disk.not_writable", variant="out", path=path, reason=exc.strerror or str(exc)
         ) from exc
 
 

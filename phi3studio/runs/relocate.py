@@ -50,31 +50,18 @@ def check_new_home(new: Path, old: Path, *, move: bool) -> None:
     """Raise :class:`InputError` when *new* cannot become the home, or cannot take *old* in."""
     new, old = new.absolute(), old.absolute()
     if new == old:
-        raise InputError("home.same", f"{new} is the app home already.", "Choose another folder.")
+        raise InputError("home.same", path=new)
     if new.is_relative_to(old) or old.is_relative_to(new):
-        raise InputError(
-            "home.nested",
-            f"{new} and the present app home lie inside each other.",
-            "Choose a folder beside it, or on another disk.",
-        )
+        raise InputError("home.nested", path=new)
     Home(new).made(new)
     if not move:
         return
     if any(new.iterdir()):
-        raise InputError(
-            "home.not_empty",
-            f"The folder {new} is not empty.",
-            "Choose an empty folder to move to, or use the folder as it is.",
-        )
+        raise InputError("home.not_empty", path=new)
     needed = folder_bytes(old) if old.is_dir() else 0
     free = shutil.disk_usage(new).free
     if not _same_disk(old, new) and free < needed + _SPARE_BYTES:
-        raise InputError(
-            "disk.too_little",
-            f"Moving takes {needed / 1e9:.1f} GB on the disk of {new}, "
-            f"and {free / 1e9:.1f} GB are free.",
-            "Free some space, or choose a folder on another disk.",
-        )
+        raise InputError("disk.too_little", variant="move", needed=needed, folder=new, free=free)
 
 
 def plan(new: Path, *, move: bool) -> None:
@@ -143,20 +130,12 @@ def _left_alone(root: Path) -> Iterator[None]:
     """Nobody works in the home; raises :class:`InputError` otherwise."""
     live = [run.name for run in RunStore(Home(root)).all() if run.worker() is not None]
     if live:
-        raise InputError(
-            "home.busy",
-            f"The run {live[0]} is still running, so the app home cannot be moved.",
-            "Wait for it, or pause it.",
-        )
+        raise InputError("home.busy", run=live[0])
     lock = _window_lock(root)
     try:
         lock.acquire(timeout=0)
     except Timeout as exc:
-        raise InputError(
-            "home.busy",
-            "The window of Phi-3 Studio is open, so the app home cannot be moved.",
-            "Close it first, or choose the folder under Settings there.",
-        ) from exc
+        raise InputError("home.busy", variant="window") from exc
     lock.release()
     (root / "window.lock").unlink(missing_ok=True)
     yield
@@ -171,11 +150,7 @@ def _move(old: Path, new: Path, tell: Tell, check: Callable[[], None]) -> None:
             return
         _copy(old, new, tell, check)
     except OSError as exc:
-        raise RunError(
-            "home.not_moved",
-            f"The app home could not be moved to {new}: {exc.strerror or exc}.",
-            "Everything is still where it was. Choose another folder.",
-        ) from exc
+        raise RunError("home.not_moved", path=new, reason=exc.strerror or str(exc)) from exc
 
 
 def _copy(old: Path, new: Path, tell: Tell, check: Callable[[], None]) -> None:
@@ -222,7 +197,5 @@ def _write(home: Path | None, planned: Pending | None) -> None:
         write_json(file, values)
     except OSError as exc:
         raise RunError(
-            "disk.not_writable",
-            f"The file {file} cannot be written: {exc.strerror or exc}.",
-            "Give yourself the right to write there.",
+            "disk.not_writable", variant="file", path=file, reason=exc.strerror or str(exc)
         ) from exc

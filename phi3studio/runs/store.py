@@ -17,7 +17,7 @@ import psutil
 
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
-from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.errors import InputError, RunError, first_line
 from phi3studio.domain.events import Event, parse_event
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.run import RunState, RunView, fold
@@ -118,9 +118,7 @@ class RunFolder:
             return parse_recipe(json.loads(self.recipe_file.read_text("utf-8")))
         except (OSError, ValueError) as exc:
             raise RunError(
-                "run.no_recipe",
-                f"The run {self.name} has no readable recipe.json ({exc}).",
-                f"The folder is damaged; delete {self.path} if you do not need it.",
+                "run.no_recipe", run=self.name, folder=self.path, reason=first_line(exc)
             ) from exc
 
     def events(self) -> Iterator[Event]:
@@ -225,11 +223,7 @@ class RunStore:
                 continue
             write_json(folder.recipe_file, recipe.to_json())
             return folder
-        raise RunError(
-            "run.no_name",
-            f"No free folder name was found for the run {recipe.slug} in {root}.",
-            "Give the recipe another name.",
-        )
+        raise RunError("run.no_name", slug=recipe.slug, folder=root)
 
     def all(self) -> list[RunFolder]:
         """Every run, newest first."""
@@ -257,24 +251,15 @@ class RunStore:
         if len(found) == 1 and name:
             return found[0]
         if not found or not name:
-            raise InputError(
-                "run.not_found",
-                f"There is no run “{name}”." if runs else "There are no runs yet.",
-                "phi3studio runs lists them." if runs else "Start one: phi3studio demo.",
-            )
-        listed = ", ".join(run.name for run in found[:4])
+            raise InputError("run.not_found", variant="" if runs else "none", name=name)
         raise InputError(
-            "run.ambiguous",
-            f"“{name}” fits {len(found)} runs: {listed}.",
-            "Write more of the name.",
+            "run.ambiguous", name=name, count=len(found), runs=[run.name for run in found[:4]]
         )
 
     def delete(self, run: RunFolder) -> None:
         """Remove a run that is not running."""
         if run.worker() is not None:
-            raise InputError(
-                "run.busy", f"The run {run.name} is still running.", "Cancel it first."
-            )
+            raise InputError("run.busy", run=run.name)
         # Renamed first, so that a half-deleted folder is never listed.
         doomed = run.path.with_name(f".deleted-{run.name}")
         run.path.rename(doomed)

@@ -205,8 +205,9 @@ def _section(key: str, current: BaseModel, changes: Mapping[str, Any]) -> BaseMo
         name = ".".join(str(part) for part in first["loc"])
         raise InputError(
             "draft.invalid_value",
-            f"{key}.{name} cannot be {first.get('input')!r}: {first['msg']}.",
-            "Choose a value in the range that is shown beside it.",
+            key=f"{key}.{name}",
+            given=repr(first.get("input")),
+            reason=first["msg"],
         ) from exc
 
 
@@ -335,9 +336,7 @@ def _data(draft: Draft) -> Data | None:
         try:
             template = Template(prompt=draft.prompt, completion=draft.completion)
         except ValidationError as exc:
-            raise InputError(
-                "draft.incomplete", "The template is not complete.", "Complete the Data page."
-            ) from exc
+            raise InputError("draft.incomplete", variant="template") from exc
     try:
         return Data(
             **(draft.source.model_dump() if draft.source else {}),
@@ -348,9 +347,7 @@ def _data(draft: Draft) -> Data | None:
             split=draft.split,
         )
     except ValidationError as exc:
-        raise InputError(
-            "draft.incomplete", "No data has been chosen yet.", "Complete the Data page."
-        ) from exc
+        raise InputError("draft.incomplete") from exc
 
 
 def from_recipe(recipe: Recipe, name: str = "") -> Draft:

@@ -28,7 +28,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from phi3studio.domain.dataset import RowPage, Source
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer
 from phi3studio.worker.import_lock import auto_tokenizer
@@ -111,11 +111,12 @@ class Inspector:
         cache = self._rows.of(recipe.rows)
         rows = cache.get(number, 1, cancel.check) if number >= 0 else []
         if not rows:
-            last = f"; the last is row {cache.count}" if cache.count else ""
             raise InputError(
                 "data.no_row",
-                f"{Path(recipe.rows.source).name} has no row {number + 1}{last}.",
-                "Ask for a row that exists.",
+                variant="" if cache.count else "none",
+                file=Path(recipe.rows.source).name,
+                row=number + 1,
+                last=cache.count,
             )
         known = [*cache.columns, *rows[0]]
         check_columns(recipe.rows, known)
@@ -180,12 +181,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     try:
         tokenizer: Tokenizer = auto_tokenizer().from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        reason = (str(exc).splitlines() or [type(exc).__name__])[0]
-        raise InputError(
-            "model.tokenizer",
-            f"The tokenizer of {folder} cannot be loaded: {reason}",
-            "Choose a whole model folder, with tokenizer.json and tokenizer_config.json.",
-        ) from exc
+        raise InputError("model.tokenizer", folder=folder, reason=first_line(exc)) from exc
     return tokenizer
 
 
@@ -199,8 +195,4 @@ def _source(params: dict[str, Any]) -> Source:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = ".".join(str(part) for part in first["loc"]) or "source"
-        raise InputError(
-            "data.source",
-            f"The data source is not valid: {name}: {first['msg']}.",
-            f"Correct {name}.",
-        ) from exc
+        raise InputError("data.source", name=name, reason=first["msg"]) from exc

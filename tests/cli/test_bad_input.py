@@ -231,7 +231,7 @@ def small_disk(tmp_path: Path) -> Iterator[Home]:
 @JSON
 def test_too_little_disk_is_found_before_the_work_starts(small_disk, recipe, as_json) -> None:
     said = run(recipe(), small_disk, as_json)
-    assert_refused(said, "disk.too_little", "GB", as_json=as_json)
+    assert_refused(said, "disk.too_little", "62.9 MB", as_json=as_json)
     for folder in RunStore(small_disk).all():
         assert not folder.data.exists()
         assert not folder.adapter.exists()

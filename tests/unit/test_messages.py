@@ -202,3 +202,30 @@ def test_a_number_that_json_lacks_is_still_said() -> None:
     assert error.said("it", {"a": Message("Loss {loss:.4g}.")}).message == "Loss nan."
     exact = InputError("a", loss=2.5)
     assert exact.said("it", {"a": Message("Loss {loss:.2f}.")}).message == "Loss 2,50."
+
+
+def test_an_error_says_its_place_in_both_languages_after_crossing_processes() -> None:
+    error = InputError("data.empty_value", column="answer").placed(source="rows.csv", row=12)
+    for same in (
+        error, pickle.loads(pickle.dumps(error)),
+        InputError.from_json(json.loads(json.dumps(error.to_json()))),
+    ):  # fmt: skip
+        assert same.code == "data.empty_value"
+        assert same.said() == (
+            "rows.csv, row 12: The column “answer” has no value in this row.",
+            "Fill the value in, or drop the row.",
+        )
+        assert same.said("it", italian()) == (
+            "rows.csv, riga 12: In questa riga la colonna «answer» non ha un valore.",
+            "Inserisci il valore, oppure togli la riga.",
+        )
+    outer = {"kept": Message("{inner:message} It is in {folder}.", "{inner:hint} Then retry.")}
+    twice = error.within("kept", folder="aside").said(catalogue={**CATALOGUE, **outer})
+    assert twice.message == f"{error.message} It is in aside."
+    assert twice.hint == f"{error.hint} Then retry."
+
+
+def test_words_of_another_version_are_placed_once() -> None:
+    error = InputError("some.newer", "It is odd.", "Do so.").placed(row=3)
+    assert error.said() == ("Row 3: It is odd.", "Do so.")
+    assert InputError.from_json(error.to_json()).said() == ("Row 3: It is odd.", "Do so.")

@@ -11,6 +11,7 @@ from phi3studio.cli.exported_runs import exported_run
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.run import state_phrase
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
@@ -94,14 +95,11 @@ def _adapter(given: str, base: Recipe) -> tuple[Path, str]:
     if (recipe.model.source, recipe.model.revision) != (base.model.source, base.model.revision):
         raise InputError(
             "model.adapter_of_another_base",
-            f"The run {other.name} trained over {recipe.model.source}, and the export is of "
-            f"{base.model.source}.",
-            "Only adapters over the same base model can be used together.",
+            variant="run",
+            run=other.name,
+            model=recipe.model.source,
+            base=base.model.source,
         )
     if not other.adapter.is_dir():
-        raise InputError(
-            "run.no_adapter",
-            f"The run {other.name} has no trained adapter: it is {other.state()}.",
-            "Name a run that has trained one.",
-        )
+        raise InputError("run.no_adapter", run=other.name, state=state_phrase(other.state()))
     return other.adapter, recipe.slug

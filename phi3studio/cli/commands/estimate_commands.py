@@ -49,11 +49,7 @@ def fit(
 
     given = read_recipe(recipe)
     if out is not None and out.exists():
-        raise InputError(
-            "recipe.exists",
-            f"{out} exists already.",
-            "Name another file with --out, or delete it first.",
-        )
+        raise InputError("recipe.exists", path=out)
     answer = wait_for(_asked("fit", {"recipe": given.to_json()}, as_json))
     if out is not None:
         write_recipe(parse_recipe(answer["recipe"]), out)

@@ -46,9 +46,7 @@ def export(
 
     chosen = next((name for name in WHATS if name == what), None)
     if chosen is None:
-        raise InputError(
-            "export.what", f"There is no --what {what}.", f"Choose one of {', '.join(WHATS)}."
-        )
+        raise InputError("export.what", given=what, choices=WHATS)
     found = RunStore(user_home()).find(run)
     # Before the Olive config, which takes a process and some seconds.
     check_export(found, out.expanduser().absolute(), chosen, replace=replace)

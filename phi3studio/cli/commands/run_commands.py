@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.cli.output import percent, print_json, size
+from phi3studio.domain.run import state_phrase
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RunName = Annotated[
@@ -43,20 +44,13 @@ def run(
     from phi3studio.domain.errors import InputError
     from phi3studio.runs.recipe_files import read_recipe
 
-    if (recipe is None) == (continue_ is None):
-        raise InputError(
-            "usage",
-            "Give either a recipe or --continue RUN"
-            + ("." if recipe is None else ", not both: a run is continued with its own recipe."),
-            "phi3studio run RECIPE, or phi3studio run --continue RUN --epochs 2.",
-        )
+    if recipe is None and continue_ is None:
+        raise InputError("usage", variant="no_recipe")
+    if recipe is not None and continue_ is not None:
+        raise InputError("usage", variant="two_recipes")
     if recipe is not None:
         if epochs is not None or data is not None:
-            raise InputError(
-                "usage",
-                "--epochs and --data belong to --continue.",
-                "A recipe says both itself: training.epochs and data.source.",
-            )
+            raise InputError("usage", variant="only_continue")
         return _start(read_recipe(recipe), detach, as_json)
     return _continue(_find(continue_ or ""), epochs, data, detach, as_json)
 
@@ -137,11 +131,7 @@ def pause(run: RunName, as_json: Json = False) -> None:
 
     found = _find(run)
     if found.worker() is None:
-        raise InputError(
-            "run.not_running",
-            f"The run {found.name} is not running: it is {found.state()}.",
-            "Nothing to do.",
-        )
+        raise InputError("run.not_running", run=found.name, state=state_phrase(found.state()))
     launch.request_pause(found)
     if as_json:
         _tell_state(found, as_json)

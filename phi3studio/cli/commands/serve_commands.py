@@ -53,7 +53,7 @@ def serve(
     given = os.environ.pop(KEY_VARIABLE, None)
     secret = key if key is not None else given
     if secret is not None and (not secret.strip() or not secret.isascii()):
-        raise InputError("serve.key", "The key is empty or not plain ASCII.", "Choose another key.")
+        raise InputError("serve.key")
     made = secret is None
     secret = secret or secrets.token_urlsafe(32)
 

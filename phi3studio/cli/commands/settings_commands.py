@@ -37,7 +37,7 @@ def settings(
     if home is not None:
         _take_home(home, move)
     elif move:
-        raise InputError("usage", "--move needs --home.", "Name the folder: --home FOLDER --move.")
+        raise InputError("usage", variant="move")
     from phi3studio.app.download_log import DownloadLog
     from phi3studio.app.paths import user_home
     from phi3studio.app.settings import read_settings, set_threads, set_update_check
@@ -68,17 +68,13 @@ def _number(text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise InputError(
-            "settings.threads",
-            f"“{text}” cannot be the number of threads.",
-            "Give a number from 1 on, or auto.",
-        ) from None
+        raise InputError("settings.threads", variant="text", given=text) from None
 
 
 def _switch(text: str) -> bool:
     switch = {"on": True, "off": False}.get(text.strip().lower())
     if switch is None:
-        raise InputError("settings.switch", f"“{text}” is neither on nor off.", "Write on or off.")
+        raise InputError("settings.switch", given=text)
     return switch
 
 
@@ -86,11 +82,7 @@ def _take_home(folder: Path, move: bool) -> None:
     from phi3studio.runs import relocate
 
     if relocate.chosen_by_environment():
-        raise InputError(
-            "home.environment",
-            "The environment variable PHI3STUDIO_HOME decides where everything is kept.",
-            "Change it, or unset it and try again.",
-        )
+        raise InputError("home.environment")
 
     def tell(done: int, total: int) -> None:
         typer.echo(f"\r  {size(done)} of {size(total)}      ", nl=False, err=True)

@@ -54,9 +54,7 @@ def chat(
     """Talk to a run's exported model."""
     found = exported_run(run)
     if as_json and prompt is None and not value:
-        raise InputError(
-            "chat.no_prompt", "--json needs a question.", "Add --prompt TEXT (or --value)."
-        )
+        raise InputError("chat.no_prompt")
     options = _constraint(labels, schema)
     if adapter is not None:
         options["adapter"] = "" if adapter == "base" else adapter
@@ -69,9 +67,7 @@ def chat(
 def _constraint(labels: str | None, schema: Path | None) -> dict[str, Any]:
     """What the answer may be, as ``Chat.answer`` takes it."""
     if labels is not None and schema is not None:
-        raise InputError(
-            "chat.constraint", "--labels and --schema exclude each other.", "Keep one."
-        )
+        raise InputError("chat.constraint", variant="both")
     if labels is not None:
         return {"labels": [label.strip() for label in labels.split(",") if label.strip()]}
     if schema is None:
@@ -79,9 +75,7 @@ def _constraint(labels: str | None, schema: Path | None) -> dict[str, Any]:
     try:
         return {"schema": json.loads(schema.read_text("utf-8-sig"))}
     except (OSError, ValueError) as exc:
-        raise InputError(
-            "chat.schema", f"{schema} is no readable JSON schema: {exc}.", "Correct --schema."
-        ) from exc
+        raise InputError("chat.schema", variant="file", path=schema, reason=str(exc)) from exc
 
 
 class _Ask:
@@ -189,27 +183,21 @@ class _Ask:
         if self._values:
             missing = [name for name in columns if name not in self._values]
             if missing:
-                raise InputError(
-                    "chat.missing_value",
-                    f"The template needs a value for {', '.join(missing)}.",
-                    f"Add --value {missing[0]}=TEXT.",
-                )
+                raise InputError("chat.missing_value", columns=missing, first=missing[0])
             return self._values
         if len(columns) == 1:
             return {columns[0]: text}
         raise InputError(
             "chat.several_columns",
-            f"The template has the columns {', '.join(columns)}, so one text is not enough.",
-            "Give each a value: " + " ".join(f"--value {name}=TEXT" for name in columns),
+            columns=columns,
+            options=" ".join(f"--value {name}=TEXT" for name in columns),
         )
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise InputError(
-            "chat.value", f"“{text}” is not column=text.", "Write --value column=text."
-        )
+        raise InputError("chat.value", given=text)
     return name, value
 
 
@@ -224,7 +212,7 @@ def evaluate(
 
     found = RunStore(user_home()).find(run)
     if not data.is_file():
-        raise InputError("data.no_file", f"The data file {data} does not exist.", "Correct --data.")
+        raise InputError("data.no_file", variant="option", path=data)
     result = wait_for(_evaluate(found.path, data.absolute(), as_json))
     if as_json:
         print_json({"run": found.name, "data": str(data), "metrics": result})

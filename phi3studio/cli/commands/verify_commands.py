@@ -40,15 +40,9 @@ def verify(
     try:
         found = RunStore(user_home()).find(run)
         if data is not None and not data.is_file():
-            raise InputError(
-                "data.no_file", f"The data file {data} does not exist.", "Correct --data."
-            )
+            raise InputError("data.no_file", variant="option", path=data)
         if found.worker() is not None:
-            raise InputError(
-                "run.busy",
-                f"The run {found.name} is still running.",
-                f"Wait for it: phi3studio show {found.name}.",
-            )
+            raise InputError("run.busy", run=found.name)
         try:
             result = wait_for(_verify(found.path, data.absolute() if data else None, as_json))
         except KeyboardInterrupt:

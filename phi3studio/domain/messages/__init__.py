@@ -11,15 +11,16 @@ Templates are Python format strings with the formats of :mod:`.formatting`::
 
 A code whose wording depends on the case has variants: ``"data.broken_json/unclosed"`` is the text
 of ``InputError("data.broken_json", variant="unclosed", …)``. A value may be a message itself, an
-error or a :class:`Phrase`: ``"{reason:message} {reason:hint}"``.
+error or a :class:`Phrase`: ``"{reason:message} {reason:hint}"``. The value ``within`` lists the
+messages that the message is part of, innermost first; see :meth:`UserFacingError.within`.
 """
 
 from phi3studio.domain.messages.catalogue import CATALOGUE, find
 from phi3studio.domain.messages.coded import Coded, Phrase, plain_values, say
 from phi3studio.domain.messages.message import Message, Said, Values
-from phi3studio.domain.messages.rendering import render
+from phi3studio.domain.messages.rendering import WITHIN, render, say_within
 
 __all__ = [
-    "CATALOGUE", "Coded", "Message", "Phrase", "Said", "Values", "find", "plain_values", "render",
-    "say",
+    "CATALOGUE", "WITHIN", "Coded", "Message", "Phrase", "Said", "Values", "find", "plain_values",
+    "render", "say", "say_within",
 ]  # fmt: skip

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from phi3studio.domain.messages.catalogue import CATALOGUE, find
 from phi3studio.domain.messages.formatting import MessageFormatter
 from phi3studio.domain.messages.message import Message, Said, Values
+
+WITHIN = "within"
+"""The value that lists the messages that a message is part of."""
 
 
 def render(
@@ -26,9 +29,25 @@ def render(
         return None
     formatter = _Renderer(language, catalogue)
     try:
-        return Said(*(formatter.vformat(template, (), values) for template in message))
+        said = Said(*(formatter.vformat(template, (), values) for template in message))
+        return say_within(values.get(WITHIN, ()), said, language, catalogue)
     except (KeyError, ValueError, IndexError, TypeError, AttributeError):
         return None
+
+
+def say_within(
+    outers: Iterable[Mapping[str, Any]],
+    said: Said,
+    language: str = "en",
+    catalogue: Mapping[str, Message] = CATALOGUE,
+) -> Said:
+    """*said* as part of the messages *outers*, innermost first; unknown ones leave it as it is."""
+    for outer in outers:
+        inner = {"code": "", "message": said.message, "hint": said.hint}
+        values = {**(outer.get("values") or {}), "inner": inner}
+        variant = str(outer.get("variant") or "")
+        said = render(str(outer["code"]), values, variant, language, catalogue) or said
+    return said
 
 
 class _Renderer(MessageFormatter):

@@ -70,23 +70,6 @@ KNOWN: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "A model in {kind} does not run on a CPU."),
         QT_TRANSLATE_NOOP("Errors", "Choose int4 or fp32 for the CPU."),
     ),
-    "draft.invalid_value": (
-        QT_TRANSLATE_NOOP("Errors", "This value is out of its range."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a value in the range that is shown beside it."),
-    ),
-    "template.brace": (
-        QT_TRANSLATE_NOOP("Errors", "The template has a single brace."),
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "Write two braces for one that is meant as text, or put a column name inside.",
-        ),
-    ),
-    "template.no_completion": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "The template has no completion, so the model would learn nothing."
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Write what the model shall answer."),
-    ),
     "data.no_file": (
         QT_TRANSLATE_NOOP("Errors", "The data file does not exist any more."),
         QT_TRANSLATE_NOOP("Errors", "Choose the file again."),
@@ -98,14 +81,6 @@ KNOWN: dict[str, tuple[str, str]] = {
     "data.unknown_format": (
         QT_TRANSLATE_NOOP("Errors", "The format of the file was not recognised."),
         QT_TRANSLATE_NOOP("Errors", "Choose a JSON, JSON lines, CSV, TSV or Parquet file."),
-    ),
-    "data.missing_column": (
-        QT_TRANSLATE_NOOP("Errors", "The template names a column that the data does not have."),
-        QT_TRANSLATE_NOOP("Errors", "Correct the name in the template."),
-    ),
-    "data.empty_value": (
-        QT_TRANSLATE_NOOP("Errors", "A row has no value in a column that the template uses."),
-        QT_TRANSLATE_NOOP("Errors", "Fill the value in, or remove the row."),
     ),
     "model.no_folder": (
         QT_TRANSLATE_NOOP("Errors", "The model folder does not exist."),
@@ -136,18 +111,6 @@ KNOWN: dict[str, tuple[str, str]] = {
     "service.start": (
         QT_TRANSLATE_NOOP("Errors", "A helper process did not start."),
         QT_TRANSLATE_NOOP("Errors", "Try again; the reason is at the end of its log."),
-    ),
-    "run.busy": (
-        QT_TRANSLATE_NOOP("Errors", "The run is already running."),
-        QT_TRANSLATE_NOOP("Errors", "Wait for it, or cancel it first."),
-    ),
-    "run.not_running": (
-        QT_TRANSLATE_NOOP("Errors", "The run is not running."),
-        QT_TRANSLATE_NOOP("Errors", "Nothing to do."),
-    ),
-    "run.no_recipe": (
-        QT_TRANSLATE_NOOP("Errors", "The run has no readable recipe."),
-        QT_TRANSLATE_NOOP("Errors", "The folder is damaged; delete it if you do not need it."),
     ),
     "disk.not_writable": (
         QT_TRANSLATE_NOOP("Errors", "The folder cannot be written."),

@@ -81,10 +81,6 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "A conversation has no answer of the assistant to learn from."),
         QT_TRANSLATE_NOOP("Errors", "Add the answer, or remove the row."),
     ),
-    "data.no_row": (
-        QT_TRANSLATE_NOOP("Errors", "There is no such row."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a row that exists."),
-    ),
     "data.nothing_held_out": (
         QT_TRANSLATE_NOOP("Errors", "No row is held out, so the result could not be measured."),
         QT_TRANSLATE_NOOP("Errors", "Add rows, or hold out a larger share."),
@@ -96,10 +92,6 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
     "data.row_too_long": (
         QT_TRANSLATE_NOOP("Errors", "A row is too long to be read."),
         QT_TRANSLATE_NOOP("Errors", "Divide it, or remove it."),
-    ),
-    "data.source": (
-        QT_TRANSLATE_NOOP("Errors", "The data source is not valid."),
-        QT_TRANSLATE_NOOP("Errors", "Correct what is named in the details."),
     ),
     "data.too_few_rows": (
         QT_TRANSLATE_NOOP("Errors", "Too few rows are left for training."),
@@ -113,34 +105,6 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The file cannot be read."),
         QT_TRANSLATE_NOOP("Errors", "Check that it is there and that you may read it."),
     ),
-    "draft.incomplete": (
-        QT_TRANSLATE_NOOP("Errors", "The draft is not complete yet."),
-        QT_TRANSLATE_NOOP("Errors", "Complete the page Data."),
-    ),
-    "template.section": (
-        QT_TRANSLATE_NOOP("Errors", "An optional part of the template is not closed."),
-        QT_TRANSLATE_NOOP("Errors", "Close each optional part with its own end."),
-    ),
-    "recipe.two_splits": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe names both a file and a column of held-out rows."),
-        QT_TRANSLATE_NOOP("Errors", "Keep one of them."),
-    ),
-    "recipe.no_data": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe has no data, so there is nothing to train on."),
-        QT_TRANSLATE_NOOP("Errors", "Choose data, or leave the step Train out."),
-    ),
-    "recipe.no_adapter": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "The recipe merges an adapter, but it neither trains nor names one."
-        ),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Start from an adapter on the page Model, or leave the step Merge out."
-        ),
-    ),
-    "recipe.only_verify": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe only verifies, but makes nothing to be verified."),
-        QT_TRANSLATE_NOOP("Errors", "Add the step Quantise."),
-    ),
     "recipe.other_adapter_shape": (
         QT_TRANSLATE_NOOP(
             "Errors",
@@ -149,61 +113,13 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
         ),
         QT_TRANSLATE_NOOP("Errors", "Set rank and target modules as the details say."),
     ),
-    "recipe.float16_on_cpu": (
-        QT_TRANSLATE_NOOP("Errors", "A processor cannot train in float16."),
-        QT_TRANSLATE_NOOP("Errors", "Set the number format to auto."),
-    ),
     "recipe.sequence_too_long": (
         QT_TRANSLATE_NOOP("Errors", "The sequence length is longer than the model's context."),
         QT_TRANSLATE_NOOP("Errors", "Set a shorter one."),
     ),
-    "recipe.invalid_value": (
-        QT_TRANSLATE_NOOP("Errors", "A value of the recipe is not valid."),
-        QT_TRANSLATE_NOOP("Errors", "Correct it as the details say."),
-    ),
-    "recipe.unknown_key": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe has an unknown key."),
-        QT_TRANSLATE_NOOP("Errors", "Correct or remove it."),
-    ),
-    "recipe.missing_key": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe lacks a key."),
-        QT_TRANSLATE_NOOP("Errors", "Add it."),
-    ),
-    "recipe.newer_version": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe was written by a newer version of Phi-3 Studio."),
-        QT_TRANSLATE_NOOP("Errors", "Update Phi-3 Studio."),
-    ),
-    "recipe.data_shape": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "The recipe has to name either a template or a column of messages."
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Complete the page Data."),
-    ),
     "settings.threads": (
         QT_TRANSLATE_NOOP("Errors", "This cannot be the number of threads."),
         QT_TRANSLATE_NOOP("Errors", "Choose a number from 1 on, or automatic."),
-    ),
-    "home.same": (
-        QT_TRANSLATE_NOOP("Errors", "This is the app home already."),
-        QT_TRANSLATE_NOOP("Errors", "Choose another folder."),
-    ),
-    "home.nested": (
-        QT_TRANSLATE_NOOP("Errors", "The new folder and the present one lie inside each other."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a folder beside it, or on another disk."),
-    ),
-    "home.not_empty": (
-        QT_TRANSLATE_NOOP("Errors", "The folder is not empty."),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Choose an empty folder to move to, or use the folder as it is."
-        ),
-    ),
-    "home.busy": (
-        QT_TRANSLATE_NOOP("Errors", "A run is still going on, so the app home cannot be moved."),
-        QT_TRANSLATE_NOOP("Errors", "Wait for it, or pause it; then start the window again."),
-    ),
-    "home.not_moved": (
-        QT_TRANSLATE_NOOP("Errors", "The app home could not be moved."),
-        QT_TRANSLATE_NOOP("Errors", "Everything is still where it was. Choose another folder."),
     ),
     "home.missing": (
         QT_TRANSLATE_NOOP("Errors", "The app home is not there."),

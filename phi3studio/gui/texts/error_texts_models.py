@@ -132,10 +132,6 @@ MODEL_ERRORS: dict[str, tuple[str, str]] = {
         ),
         QT_TRANSLATE_NOOP("Errors", "Choose a model with safetensors."),
     ),
-    "model.tokenizer": (
-        QT_TRANSLATE_NOOP("Errors", "The model's tokenizer cannot be loaded."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a whole model folder."),
-    ),
     "model.unknown": (
         QT_TRANSLATE_NOOP("Errors", "The catalogue has no such model."),
         QT_TRANSLATE_NOOP("Errors", "Choose one of the list."),

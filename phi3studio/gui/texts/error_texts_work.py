@@ -5,17 +5,6 @@ from __future__ import annotations
 from phi3studio.gui.texts.i18n import QT_TRANSLATE_NOOP
 
 WORK_ERRORS: dict[str, tuple[str, str]] = {
-    "export.not_written": (
-        QT_TRANSLATE_NOOP("Errors", "The bundle could not be written."),
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "Make room on the disk or choose another place; nothing of it was left behind.",
-        ),
-    ),
-    "export.not_a_bundle": (
-        QT_TRANSLATE_NOOP("Errors", "The folder is no bundle of ours, so it is not replaced."),
-        QT_TRANSLATE_NOOP("Errors", "Choose another place."),
-    ),
     "chat.too_long": (
         QT_TRANSLATE_NOOP("Errors", "The text is longer than what the model can hold."),
         QT_TRANSLATE_NOOP("Errors", "Shorten it, or start a new conversation."),
@@ -56,21 +45,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The model has no place for adapters: its own was merged in."),
         QT_TRANSLATE_NOOP("Errors", "Export the base once, without the step Merge."),
     ),
-    "device.no_cuda": (
-        QT_TRANSLATE_NOOP("Errors", "The recipe trains on CUDA, but no CUDA device can be used."),
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "Train on the processor, or install the driver and the runtime pack (Settings).",
-        ),
-    ),
-    "estimate.busy": (
-        QT_TRANSLATE_NOOP("Errors", "Something else uses the machine, so nothing was measured."),
-        QT_TRANSLATE_NOOP("Errors", "Try again when it is done."),
-    ),
-    "events.version": (
-        QT_TRANSLATE_NOOP("Errors", "This run was written by another version of Phi-3 Studio."),
-        QT_TRANSLATE_NOOP("Errors", "Open it with that version, or update this one."),
-    ),
     "export.adapter_kind": (
         QT_TRANSLATE_NOOP(
             "Errors", "An adapter of this kind cannot be kept apart from its base model."
@@ -81,21 +55,9 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "DirectML cannot switch adapters while it runs."),
         QT_TRANSLATE_NOOP("Errors", "Add the step Merge, or run on the processor."),
     ),
-    "export.crashed": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "ONNX Runtime GenAI ended without a word while it used the model."
-        ),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Another target or quantisation may help; the log holds its last lines."
-        ),
-    ),
     "export.does_not_load": (
         QT_TRANSLATE_NOOP("Errors", "The exported model cannot be loaded."),
         QT_TRANSLATE_NOOP("Errors", "Another quantisation may help; the run's log says more."),
-    ),
-    "export.exists": (
-        QT_TRANSLATE_NOOP("Errors", "The target folder exists already."),
-        QT_TRANSLATE_NOOP("Errors", "Choose another folder, or remove that one first."),
     ),
     "fidelity.score": (
         QT_TRANSLATE_NOOP(
@@ -206,22 +168,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
             "Errors", "Choose a smaller batch or sequence length, or a smaller model."
         ),
     ),
-    "run.bad_result": (
-        QT_TRANSLATE_NOOP("Errors", "What a step made is not usable."),
-        QT_TRANSLATE_NOOP("Errors", "Resume the run to try the step again; its log says more."),
-    ),
-    "run.not_resumable": (
-        QT_TRANSLATE_NOOP("Errors", "The run cannot be resumed in its present state."),
-        QT_TRANSLATE_NOOP("Errors", "Start it again with changes."),
-    ),
-    "run.no_name": (
-        QT_TRANSLATE_NOOP("Errors", "No free folder name was found for the run."),
-        QT_TRANSLATE_NOOP("Errors", "Give the run another name."),
-    ),
-    "run.no_held_out": (
-        QT_TRANSLATE_NOOP("Errors", "The held-out rows of the run are gone or were changed."),
-        QT_TRANSLATE_NOOP("Errors", "Verify with rows of a file."),
-    ),
     "olive.ignored_setting": (
         QT_TRANSLATE_NOOP("Errors", "Olive ignored a setting."),
         QT_TRANSLATE_NOOP(
@@ -231,18 +177,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     "olive.no_model": (
         QT_TRANSLATE_NOOP("Errors", "Olive ended without a model and without an error."),
         QT_TRANSLATE_NOOP("Errors", "The last lines of the run's log may say why."),
-    ),
-    "privacy.connection_refused": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "A library tried to connect to another computer; the connection was refused."
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Nothing was sent."),
-    ),
-    "train.diverged": (
-        QT_TRANSLATE_NOOP("Errors", "The loss grew without bounds, so the training was stopped."),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Lower the learning rate (a tenth is a good next try) and start again."
-        ),
     ),
     "train.checkpoint": (
         QT_TRANSLATE_NOOP("Errors", "A checkpoint was saved."),
@@ -279,9 +213,5 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
     "export.does_not_run": (
         QT_TRANSLATE_NOOP("Errors", "The exported model does not run here."),
         QT_TRANSLATE_NOOP("Errors", "The log says more; another target may help."),
-    ),
-    "export.nothing_there": (
-        QT_TRANSLATE_NOOP("Errors", "The run has nothing of this kind to export."),
-        QT_TRANSLATE_NOOP("Errors", "Choose something that it has."),
     ),
 }

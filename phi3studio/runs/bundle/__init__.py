@@ -73,11 +73,7 @@ def export_bundle(
             with writer.file(SUMS, True) as file:
                 file.write("".join(sums).encode())
     except OSError as exc:
-        raise RunError(
-            "export.not_written",
-            f"The bundle could not be written to {out}: {exc.strerror or exc}.",
-            "Make room on the disk or choose another place; nothing of it was left behind.",
-        ) from exc
+        raise RunError("export.not_written", path=out, reason=exc.strerror or str(exc)) from exc
     return Bundle(out, (*names, SUMS), done, contents.notes)
 
 
@@ -89,26 +85,14 @@ def check_export(run: RunFolder, out: Path, what: What, *, replace: bool) -> Non
 
 def _check_target(out: Path, replace: bool) -> None:
     if out.is_dir() and out.suffix.lower() == ".zip":
-        raise InputError(
-            "export.exists", f"{out} is a folder.", "Name another file, or another folder."
-        )
+        raise InputError("export.exists", variant="folder", path=out)
     taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
     if taken and not replace:
-        raise InputError(
-            "export.exists",
-            f"{out} exists already.",
-            "Name another place, or let it be replaced with --replace.",
-        )
+        raise InputError("export.exists", path=out)
     if taken and out.is_dir() and not (out / SUMS).is_file():
-        raise InputError(
-            "export.not_a_bundle",
-            f"{out} holds something else than a bundle, and is not replaced.",
-            "Name a new folder.",
-        )
+        raise InputError("export.not_a_bundle", path=out)
     if out.is_file() and out.suffix.lower() != ".zip":
-        raise InputError(
-            "export.exists", f"{out} is a file.", "Name a folder, or a file that ends in .zip."
-        )
+        raise InputError("export.exists", variant="file", path=out)
 
 
 def _check_room(out: Path, total: int) -> None:
@@ -117,9 +101,4 @@ def _check_room(out: Path, total: int) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < total + _SPARE_BYTES:
-        raise RunError(
-            "disk.full",
-            f"The bundle takes {total / 1e6:.0f} MB, and {folder} has only {free / 1e6:.0f} MB "
-            "free.",
-            "Make room on the disk or choose another place.",
-        )
+        raise RunError("disk.full", variant="bundle", needed=total, folder=folder, free=free)

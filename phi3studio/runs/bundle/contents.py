@@ -14,7 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from phi3studio import __version__
 from phi3studio.app.paths import Home, resources
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Provider, Recipe
+from phi3studio.domain.run import state_phrase
 from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 from phi3studio.domain.template import parse_template
 from phi3studio.models.model_store import ModelStore
@@ -135,15 +137,19 @@ def result_folder(run: RunFolder, what: What) -> Path:
     if state not in ("completed", "failed"):
         raise InputError(
             "run.not_completed",
-            f"The run {run.name} is {state}, and has no {what} yet.",
-            f"Wait for it, or go on with phi3studio resume {run.name}.",
+            variant="part",
+            run=run.name,
+            state=state_phrase(state),
+            what=Phrase("export.part", variant=what),
         )
-    step = {"model": "quantise", "adapter": "train", "merged": "merge (without quantise)"}[what]
     there = [name for name in WHATS if getattr(run, name).is_dir()]
     raise InputError(
         "export.nothing_there",
-        f"The run {run.name} has no {what}: that takes the step {step}.",
-        f"It has: {', '.join(there)}; choose with --what." if there else "Run the recipe again.",
+        variant="" if there else "alone",
+        run=run.name,
+        what=Phrase("export.part", variant=what),
+        step=Phrase("export.step", variant=what),
+        others=there,
     )
 
 

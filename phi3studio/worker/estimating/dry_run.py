@@ -81,11 +81,7 @@ def dry_run(
     """
     busy = [run.name for run in RunStore(home).all() if run.worker() is not None]
     if busy:
-        raise InputError(
-            "estimate.busy",
-            f"The run {busy[0]} is using the machine, so nothing can be measured.",
-            "Wait for it, pause it, or estimate without --dry-run.",
-        )
+        raise InputError("estimate.busy", run=busy[0])
     scratch = home.made(home.cache) / f"dry-run-{time.time_ns()}"
     trial = _Trial(known, Home(scratch), on_activity, cancelled)
     try:

@@ -25,12 +25,12 @@ def place_adapter(made: Path | None, adapter: Path) -> None:
     from safetensors.torch import load_file
 
     if made is None or not (made / "adapter_model.safetensors").is_file():
-        raise _no_result("adapter", "no adapter_model.safetensors was written")
+        raise RunError("run.bad_result", variant="adapter_file")
     weights = load_file(made / "adapter_model.safetensors")
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-        raise _no_result("adapter", "it holds values that are no numbers")
+        raise RunError("run.bad_result", variant="adapter_numbers")
     if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
-        raise _no_result("adapter", "its weights are all zero, so nothing was learned")
+        raise RunError("run.bad_result", variant="adapter_zero")
     _move(made, adapter)
 
 
@@ -39,7 +39,7 @@ def place_merged(made: Path, merged: Path) -> None:
     try:
         check_model_folder(made)
     except InputError as exc:
-        raise _no_result("merged model", exc.message.removesuffix(".")) from exc
+        raise RunError("run.bad_result", variant="merged", reason=exc) from exc
     _write_legacy_rope(made / "config.json")
     _move(made, merged)
 
@@ -69,7 +69,7 @@ def place_exported(
     """
     output = made if made.is_dir() else made.parent
     if not (output / "genai_config.json").is_file() or not any(output.glob("*.onnx")):
-        raise _no_result("exported model", "genai_config.json or the ONNX file is missing")
+        raise RunError("run.bad_result", variant="model_files")
     _drop_code(output)
     _name_classic_tokenizer(output / "tokenizer_config.json")
     _list_stop(output / "genai_config.json", stop)
@@ -97,23 +97,13 @@ def failed_folder(model: Path) -> Path:
 
 
 def _kept_aside(output: Path, model: Path, error: RunError) -> RunError:
-    """Keep an export that cannot be used beside where it would be; the error that says so."""
+    """Keep an export that cannot be used next to where it would be; the error that says so."""
     aside = failed_folder(model)
     _move(output, aside)
     adapter = model.parent / "adapter"
-    again = (
-        f" To export what was trained in another way, start a recipe with steps: [merge, quantise, "
-        f"verify], model.adapter: {adapter} and another target."
-        if adapter.is_dir()
-        else " Start a recipe with another target."
-    )
-    return RunError(
-        error.code,
-        f"{error.message.rstrip('.')}. The export is kept in {aside.name} beside the run's other "
-        "results.",
-        "The model does not work as it was exported; another target.quantisation or target.int4 "
-        f"may.{again}",
-    )
+    if adapter.is_dir():
+        return error.within("export.kept", variant="adapter", folder=aside.name, adapter=adapter)
+    return error.within("export.kept", folder=aside.name)
 
 
 def _drop_code(folder: Path) -> None:
@@ -155,7 +145,7 @@ def _check_answers(
     """
     listed = json.loads((folder / "genai_config.json").read_text("utf-8"))["model"]["eos_token_id"]
     if stop.id not in (listed if isinstance(listed, list) else [listed]):
-        raise _no_result("exported model", f"its stop tokens lack {stop.text}")
+        raise RunError("run.bad_result", variant="stop", stop=stop.text)
     with runnable(folder, provider, folder.parent) as (usable, stand_in):
         try:
             with ExportedModel(usable, threads) as model:
@@ -168,9 +158,9 @@ def _check_answers(
             _check_graph(folder)
             return
     if not finite:
-        raise _no_result("exported model", "its output holds values that are no numbers")
+        raise RunError("run.bad_result", variant="model_numbers")
     if not answer:
-        raise _no_result("exported model", "it gave no answer")
+        raise RunError("run.bad_result", variant="no_answer")
 
 
 def _check_graph(folder: Path) -> None:
@@ -182,7 +172,7 @@ def _check_graph(folder: Path) -> None:
         made = {name for node in graph.node for name in node.output}
         missing = [output.name for output in graph.output if output.name not in made]
         if missing:
-            raise _no_result("exported model", f"nothing in it computes its output {missing[0]}")
+            raise RunError("run.bad_result", variant="output", output=missing[0])
 
 
 def _move(source: Path, target: Path) -> None:
@@ -190,11 +180,3 @@ def _move(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     source.rename(target)
-
-
-def _no_result(what: str, reason: str) -> RunError:
-    return RunError(
-        "run.bad_result",
-        f"The {what} is not usable: {reason}.",
-        "Look at the last lines of the run's log; resume the run to try the stage again.",
-    )

@@ -251,11 +251,7 @@ def measure_exported(
         part = reference.part(index) if reference is not None else None
         scored = model.score(row.input_ids, learned, part)
         if not scored.finite:
-            raise RunError(
-                "run.bad_result",
-                "The exported model is not usable: its output holds values that are no numbers.",
-                "Choose another number format in target.quantisation, for example fp32.",
-            )
+            raise RunError("run.bad_result", variant="score")
         sums.loss += scored.loss
         sums.learned += len(learned)
         kl += scored.kl

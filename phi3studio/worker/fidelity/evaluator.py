@@ -53,11 +53,7 @@ def _alone(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) ->
     try:
         lock.acquire(timeout=0)
     except Timeout as exc:
-        raise InputError(
-            "run.busy",
-            f"The run {run.name} is being worked on.",
-            f"Wait for it: phi3studio show {run.name}.",
-        ) from exc
+        raise InputError("run.busy", run=run.name) from exc
     try:
         return _measure(run, params, cancel, tell, keep=keep)
     finally:
@@ -132,11 +128,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
     recipe = run.recipe()
     adapter = _adapter(run, recipe)
     if not run.model.is_dir() or (adapter is not None and not adapter.is_dir()):
-        raise InputError(
-            "run.not_completed",
-            f"The run {run.name} has no exported model yet.",
-            f"Finish it first: phi3studio resume {run.name}.",
-        )
+        raise InputError("run.not_completed", variant="verify", run=run.name)
     base = resolve_model(recipe.model.source, revision=recipe.model.revision)
     privacy.refuse_network()
     tokenizer = AutoTokenizer.from_pretrained(
@@ -179,17 +171,11 @@ def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None)
     conversation = recipe.rows.messages is not None
     if file is None:
         if prepared is None:
-            raise InputError(
-                "run.no_held_out",
-                f"The held-out rows of {run.name} are gone or were changed.",
-                "Verify with rows of a file: phi3studio verify RUN --data FILE.",
-            )
+            raise InputError("run.no_held_out", run=run.name)
         return load_held_out(prepared.held_out, labels, conversation=conversation)
     rows = _rows(recipe, tokenizer, file)
     if not rows:
-        raise InputError(
-            "data.empty", f"{file} holds no usable row.", "Choose a file with rows in it."
-        )
+        raise InputError("data.empty", variant="held_out", path=file)
     return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
 
 
@@ -214,9 +200,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
             process = Process(data, tokenizer, longest, columns)
         for at, passed in enumerate(process.encode(process.render(batch.rows))):
             if passed.error is not None:
-                row = batch.first + at + 1
-                message = f"{file.name}, row {row}: {passed.error.message}"
-                raise InputError(passed.error.code, message, passed.error.hint)
+                raise passed.error.placed(source=file.name, row=batch.first + at + 1)
             if passed.rendered is None or passed.encoded is None or passed.dropped is not None:
                 continue
             example = example_of(passed.rendered, passed.encoded, longest)

@@ -128,13 +128,7 @@ class ExportedModel:
                 continue
         if line is None:
             code = self._process.wait()
-            raise RunError(
-                "export.crashed",
-                f"onnxruntime-genai ended without a word (exit code {code}) while it used the "
-                f"model in {self.folder}.",
-                "It may be too large for the memory, or made for a device that this computer "
-                "lacks. Another target or quantisation may help; the log holds its last lines.",
-            )
+            raise RunError("export.crashed", exit_code=code, folder=self.folder)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise RunError.from_json(answer["error"])

@@ -33,17 +33,7 @@ def choose_device(recipe: Recipe) -> str:
     if os.environ.get(BROKEN_VARIABLE):  # the run tells so
         return "cpu"
     built = torch.version.cuda is not None
-    raise InputError(
-        "device.no_cuda",
-        "The recipe trains on CUDA, but no CUDA device can be used: "
-        + ("no NVIDIA GPU or driver was found." if built else "this PyTorch is a CPU build."),
-        "Set target.train_on: cpu (or auto)"
-        + (
-            ", or install the NVIDIA driver."
-            if built
-            else ", or install the runtime pack for NVIDIA GPUs: phi3studio runtime install cuda."
-        ),
-    )
+    raise InputError("device.no_cuda", variant="" if built else "cpu_build")
 
 
 def choose_precision(recipe: Recipe, device: str, before: str | None = None) -> str:
@@ -56,11 +46,7 @@ def choose_precision(recipe: Recipe, device: str, before: str | None = None) -> 
 
     wanted = recipe.training.precision
     if wanted == "float16" and device == "cpu":
-        raise InputError(
-            "recipe.float16_on_cpu",
-            "training.precision is float16, which CPUs cannot train in.",
-            "Set training.precision: auto.",
-        )
+        raise InputError("recipe.float16_on_cpu")
     if wanted != "auto":
         return wanted
     if before is not None:

@@ -72,8 +72,4 @@ def _is_local(host: str) -> bool:
 
 
 def _refusal(host: str) -> RunError:
-    return RunError(
-        "privacy.connection_refused",
-        f"A library tried to connect to {host}; the connection was refused.",
-        "Nothing was sent. If the run failed because of it, report this message.",
-    )
+    return RunError("privacy.connection_refused", host=host)

@@ -65,11 +65,7 @@ class Attempt:
         """The run's examples, for the stages that cannot do without."""
         prepared = self.opened.prepared
         if prepared is None:
-            raise RunError(
-                "recipe.no_data",
-                "The recipe has no data, and this step needs some.",
-                "Add data to the recipe, or leave the step out of steps.",
-            )
+            raise RunError("recipe.no_data", variant="step")
         return prepared
 
     # --- folders -----------------------------------------------------------------------------

@@ -227,12 +227,17 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         loss, held_out = logs.get("loss"), logs.get("eval_loss")
         if loss is None and held_out is None:
             return
-        # A gradient without a value spoils the adapter also where the loss still has one.
-        for value in (loss, held_out, logs.get("grad_norm")):
+        for value in (loss, held_out):
             if value is not None and not math.isfinite(value):
-                raise _diverged(value if loss is None else loss, state.global_step)
+                raise RunError("train.diverged", loss=value, step=state.global_step)
+        # A gradient without a value spoils the adapter also where the loss still has one.
+        gradient = logs.get("grad_norm")
+        if gradient is not None and not math.isfinite(gradient):
+            raise RunError(
+                "train.diverged", variant="gradient", gradient=gradient, step=state.global_step
+            )
         if loss is not None:
-            self._look_for_explosion(loss, logs.get("grad_norm"), state.global_step)
+            self._look_for_explosion(loss, gradient, state.global_step)
         done = state.global_step - self._first_step
         spent = time.monotonic() - self._begun_at
         left = (state.max_steps - state.global_step) * spent / done if done else None
@@ -260,7 +265,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         gone = loss > _EXPLODED * max(self._usual, 1.0) or (gradient == 0.0 and loss > 0.0)
         self._exploded = self._exploded + 1 if gone else 0
         if self._exploded >= _IN_A_ROW:
-            raise _diverged(loss, step)
+            raise RunError("train.diverged", loss=loss, step=step)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
@@ -284,15 +289,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         )
         if self._pausing:
             raise PauseRequested
-
-
-def _diverged(loss: float, step: int) -> RunError:
-    return RunError(
-        "train.diverged",
-        f"The loss became {loss:.4g} at step {step}, so the training was stopped.",
-        "Lower training.learning_rate (a tenth is a good next try) and start again; "
-        "the last good checkpoint is kept in the run's folder.",
-    )
 
 
 def last_checkpoint(folder: Path) -> tuple[Path | None, list[str]]:

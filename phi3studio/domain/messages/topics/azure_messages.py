@@ -258,6 +258,10 @@ MESSAGES: dict[str, Message] = {
         "The recipe “{recipe}” has no section azure.",
         "Add azure with subscription, resource_group, workspace and compute.",
     ),
+    "azure.no_section/recipe": Message(
+        "The recipe trains in Azure ML, but does not say where: it has no section azure.",
+        "Add azure with subscription, resource_group, workspace and compute.",
+    ),
     "azure.no_source": Message(
         "This copy of the program does not hold its own source, which the job needs.",
         "{repair:message}",

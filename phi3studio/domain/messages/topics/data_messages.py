@@ -20,11 +20,32 @@ MESSAGES: dict[str, Message] = {
         "The data file {source} holds no rows.",
         "Choose a file with rows in it.",
     ),
+    "data.empty/held_out": Message(
+        "{path} has no usable row.",
+        "Choose a file with rows in it.",
+    ),
+    "data.empty_value": Message(
+        "The column “{column}” has no value in this row.",
+        "Fill the value in, or drop the row.",
+    ),
     "data.label_studio": Message(
         "This is an export of Label Studio whose annotations are not one choice or "
         "text for each task.",
         "Export as JSON-MIN or CSV, or name the place in a template, for example "
         "{{annotations.0.result.0.value.choices.0}}.",
+    ),
+    "data.missing_column": Message(
+        "The template names the column “{name}”, which the data does not have. The nearest "
+        "is “{near}”.",
+        "Correct the name in the template. The columns are: {columns:list}.",
+    ),
+    "data.missing_column/no_columns": Message(
+        "The template names the column “{name}”, which the data does not have.",
+        "The data has no columns: choose another file.",
+    ),
+    "data.missing_column/no_near": Message(
+        "The template names the column “{name}”, which the data does not have.",
+        "Correct the name in the template. The columns are: {columns:list}.",
     ),
     "data.no_answers": Message(
         "“{column}” holds questions without answers: these are requests, and there is "
@@ -32,9 +53,26 @@ MESSAGES: dict[str, Message] = {
         'Join them with their answers, so that every row has both; --messages "PLACE + '
         'PLACE" joins two places of a row.',
     ),
+    "data.no_file/option": Message(
+        "The data file {path} does not exist.",
+        "Correct --data.",
+    ),
+    "data.no_file/recipe": Message(
+        "The data file {path} does not exist.",
+        "Correct data.source (or data.split.file) in the recipe; a relative path starts at "
+        "the recipe's folder.",
+    ),
     "data.no_questions": Message(
         "“{column}” holds answers without their questions, so there is nothing to prompt with.",
         "Join them with the requests that they answer, so that every row has both.",
+    ),
+    "data.no_row": Message(
+        "{file} has no row {row:number}; the last is row {last:number}.",
+        "Ask for a row that exists.",
+    ),
+    "data.no_row/none": Message(
+        "{file} has no row {row:number}.",
+        "Ask for a row that exists.",
     ),
     "data.no_shape": Message(
         "No shape fits {file} by itself.",
@@ -50,6 +88,14 @@ MESSAGES: dict[str, Message] = {
         "the conversations would be torn apart.",
         'Put the turns of each conversation into one row: {{"messages": [{{"role": …, '
         '"content": …}}, …]}}.',
+    ),
+    "data.place": Message(
+        "Row {row}: {inner:message}",
+        "{inner:hint}",
+    ),
+    "data.place/source": Message(
+        "{source}, row {row}: {inner:message}",
+        "{inner:hint}",
     ),
     "data.preference": Message(
         "This is a preference set: “{chosen}” is the better answer and “{rejected}” "
@@ -70,6 +116,10 @@ MESSAGES: dict[str, Message] = {
     "data.repair": Message(
         "The repair {repair} is not valid JSON: {reason}.",
         'Write a kind such as trim, or an object such as {{"kind": "redact", "what": ["key"]}}.',
+    ),
+    "data.source": Message(
+        "The data source is not valid: {name}: {reason}.",
+        "Correct {name}.",
     ),
     "data.spans": Message(
         "These annotations mark spans inside of texts, and a model that writes text "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from phi3studio.domain.dataset import Preview, Token
-from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.row_pipeline import Process, Row
@@ -20,8 +19,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
     """
     rendered = process.render([row])[0]
     if rendered.error is not None:
-        exc = rendered.error
-        raise InputError(exc.code, f"Row {number + 1}: {exc.message}", exc.hint) from exc
+        raise rendered.error.placed(row=number + 1) from rendered.error
     passed = process.encode([rendered], spans=True)[0]
     if passed.rendered is None or passed.encoded is None:
         return Preview(

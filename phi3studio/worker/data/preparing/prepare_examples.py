@@ -177,7 +177,8 @@ class _Reading:
             passed = self._process.render(batch.rows)
             for at, item in enumerate(passed):
                 if item.error is not None:
-                    raise self._named(item.error, batch.first + at)
+                    name = Path(self.data.source).name
+                    raise item.error.placed(source=name, row=batch.first + at + 1)
                 self._process.count_unread(item, self.unread, batch.first + at)
             survey.add(passed)
             share = batch.done / batch.total if batch.total else 0.5
@@ -212,10 +213,6 @@ class _Reading:
                 yield before, future.result()
         if _digest(self.source) not in ("", self.digest):
             raise _changed(self.data)
-
-    def _named(self, exc: InputError, row: int) -> InputError:
-        name = Path(self.data.source).name
-        return InputError(exc.code, f"{name}, row {row + 1}: {exc.message}", exc.hint)
 
 
 def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
