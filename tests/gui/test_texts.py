@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 import phi3studio
 from phi3studio.app.paths import resources
+from phi3studio.domain.messages import CATALOGUE
 from phi3studio.gui.texts.i18n import install_language
 from phi3studio.gui.texts.messages import ERRORS, explain
 
@@ -65,9 +66,12 @@ def test_every_code_that_reaches_the_window_speaks_italian(italian: None) -> Non
     assert len(found) > 120, "the search for codes is broken"
     texts = " ".join(text for pair in ERRORS.values() for text in pair)
     names = {name: "x" for _, name, _, _ in Formatter().parse(texts) if name}
+    in_catalogue = {key.partition("/")[0] for key in CATALOGUE}
     untranslated = []
     for code, where in sorted(found.items()):
         said = explain(code, "What happened.", "What to do.", names)
+        if code in in_catalogue:
+            continue  # its Italian is tested in test_messages.py
         if said.message == "What happened." and not code.startswith(ELSEWHERE):
             untranslated.append(f"{code} ({where})")
     assert not untranslated, (
@@ -81,11 +85,9 @@ def test_a_code_without_a_sentence_shows_the_original(italian: None) -> None:
 
 
 def test_the_original_stays_as_the_detail(italian: None) -> None:
-    said = explain("train.diverged", "The loss became 9e9 at step 7.", "Lower it.")
-    assert said.message == (
-        "La perdita è cresciuta senza limiti e l’addestramento è stato fermato."
-    )
-    assert said.detail == "The loss became 9e9 at step 7."
+    said = explain("disk.full", "The disk of /runs is full.", "Free some.")
+    assert said.message == "Il disco è pieno."
+    assert said.detail == "The disk of /runs is full."
 
 
 def test_english_says_the_original_which_names_the_file() -> None:
