@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phi3studio.olive_configs.decisions import (
-    Draft,
-    Entry,
-    Section,
-    leaves,
-)
+from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
     carried,
+    is_a,
+    nested,
+    noted,
     refused,
-    told,
     wrong_kind,
 )
 
@@ -37,11 +34,11 @@ _CLIENT_REST: dict[str, Rule] = {
         "Write its subscription_id, resource_group and workspace_name.",
         blocks=True,
     ),
-    "default_auth_params": told("The login is that of az login, or azure.login says another."),
-    "keyvault_name": told("The hub's token comes from where azure.hub_token says."),
-    "read_timeout": told("The program waits as long as the service needs."),
-    "max_operation_retries": told("What fails for a while is asked again by itself."),
-    "operation_retry_interval": told("What fails for a while is asked again by itself."),
+    "default_auth_params": noted("The login is that of az login, or azure.login says another."),
+    "keyvault_name": noted("The hub's token comes from where azure.hub_token says."),
+    "read_timeout": noted("The program waits as long as the service needs."),
+    "max_operation_retries": noted("What fails for a while is asked again by itself."),
+    "operation_retry_interval": noted("What fails for a while is asked again by itself."),
 }
 
 
@@ -78,39 +75,15 @@ def read_client(entry: Entry, draft: Draft) -> None:
             draft.translate(part, f"The same as {draft.sources.get(to)}.")
         else:
             carried(to, str)(draft, part)
-    apply(client, _CLIENT_REST)
-    client.refuse_rest((*_CLIENT, *_CLIENT_REST), "The workspace")
+    apply(client, _CLIENT_REST, "The workspace", also=(*_CLIENT,))
 
 
 def read_system(system: Section) -> None:
     """The machines of the host."""
-    draft = system.draft
-    kind = system.take("type")
-    if kind is not None:
-        draft.translate(kind, "The run is a job in Azure ML.", "target.train_on", "azureml")
-    for key in ("azureml_client", "azureml_client_config"):
-        client = system.take(key)
-        if client is not None:
-            read_client(client, draft)
     docker = system.take("aml_docker_config", "aml_environment_config")
-    if docker is not None and isinstance(docker.value, Mapping):
-        section = Section(docker, draft)
-        apply(section, _DOCKER)
-        section.refuse_rest(tuple(_DOCKER), "aml_docker_config")
-    elif docker is not None:
-        draft.translate(docker, "Not set: an image of Azure ML's own.")
-    resources = system.take("resources")
-    if resources is not None and isinstance(resources.value, Mapping):
-        section = Section(resources, draft)
-        apply(section, _RESOURCES)
-        section.refuse_rest(tuple(_RESOURCES), "resources")
-    elif resources is not None:
-        draft.translate(resources, "Not set.")
-    accelerators = system.take("accelerators")
-    if accelerators is not None:
-        _read_accelerators(accelerators, draft)
-    apply(system, _SYSTEM)
-    system.refuse_rest((*_SYSTEM, "accelerators", "aml_docker_config", "resources"), "The system")
+    if docker is not None:
+        _DOCKER(system.draft, docker)
+    apply(system, _SYSTEM, "The system", also=("aml_docker_config",))
 
 
 def read_datastore(files: Entry, draft: Draft) -> None:
@@ -133,11 +106,7 @@ def read_datastore(files: Entry, draft: Draft) -> None:
         draft.values["azure.data"] = address
         draft.sources["azure.data"] = files.path
     else:
-        draft.lack(
-            "olive.no_data",
-            "The data in Azure ML has no path.",
-            "Write datastore_name and relative_path.",
-        )
+        draft.lack("olive.no_data", "azure")
     for part, text in ((store, named), (path, at), (url, told_url)):
         if part is not None and text:
             draft.translate(part, f"A part of azure.data: {address}.")
@@ -155,13 +124,10 @@ def read_model(resource: Section, kind: Entry) -> None:
     name, registry, version = (resource.take(key) for key in ("name", "registry_name", "version"))
     found, number = _text(name, draft), _text(version, draft)
     place = _text(registry, draft)
-    for part, text, what in ((name, found, "name"), (version, number, "version")):
-        if not text and (part is None or part.value in (None, "")):
-            draft.lack(
-                "azure.model_version" if what == "version" else "olive.no_model",
-                f"The model in Azure ML has no {what}.",
-                f"Write its {what}; the model's page in the studio shows it.",
-            )
+    if not found and (name is None or name.value in (None, "")):
+        draft.lack("olive.no_model", "azure")
+    if not number and (version is None or version.value in (None, "")):
+        draft.lack("azure.model_version", "config")
     if found and number:
         # Names of the registries have no owner in front.
         plain = found.rpartition("/")[2]
@@ -177,41 +143,36 @@ def read_model(resource: Section, kind: Entry) -> None:
             draft.translate(part, f"A part of azure.model: {text}.")
 
 
-def _is_text(part: Entry) -> bool:
-    return isinstance(part.value, str | int) and not isinstance(part.value, bool)
-
-
 def _text(part: Entry | None, draft: Draft) -> str:
-    """The text of a name or a version; what is neither is refused, what is unset is told."""
+    """The text of a name or a version; what is neither is refused, what is unset is noted."""
     if part is None:
         return ""
-    if part.value in (None, "") and not isinstance(part.value, bool):
+    if part.value in (None, ""):
         draft.translate(part, "Not set.")
-        return ""
-    if not _is_text(part):
+    elif is_a(part.value, (str, int)):
+        return str(part.value)
+    else:
         wrong_kind(draft, part, (str,))
-        return ""
-    return str(part.value)
+    return ""
 
 
-def _read_accelerators(entry: Entry, draft: Draft) -> None:
+def _accelerators(draft: Draft, entry: Entry) -> None:
     """``["gpu"]``, or a list of mappings with a ``device``."""
-    wanted = 0
-    for leaf in leaves(entry.value):
-        wanted = 1 if "gpu" in str(leaf.value).casefold() else wanted
+    wanted = int(any("gpu" in str(leaf.value).casefold() for leaf in leaves(entry.value)))
     text = "One GPU of each machine." if wanted else "The machines' CPUs."
     draft.translate(entry, text, "azure.gpus", wanted)
 
 
-_DOCKER: dict[str, Rule] = {
+_ENVIRONMENT: dict[str, Rule] = {
     "base_image": carried("azure.image", str),
-    "conda_file_path": told("The packages of the job are those of this program, with its pins."),
-    "name": told("The environment is named by its content."),
-    "version": told("The environment is named by its content."),
-    "label": told("The environment is named by its content."),
+    "conda_file_path": noted("The packages of the job are those of this program, with its pins."),
+    "name": noted("The environment is named by its content."),
+    "version": noted("The environment is named by its content."),
+    "label": noted("The environment is named by its content."),
     "dockerfile": refused("No image is built from a Dockerfile.", "Push it; name it: azure.image."),
     "build_context_path": refused("No image is built.", "Push it; name it: azure.image."),
 }
+_DOCKER = nested(_ENVIRONMENT, "aml_docker_config", unset="Not set: an image of Azure ML's own.")
 _RESOURCES: dict[str, Rule] = {
     "instance_type": carried("azure.instance_type", str),
     "instance_count": carried("azure.nodes", int),
@@ -223,13 +184,18 @@ _HUB = (
     "the workspace."
 )
 _SYSTEM: dict[str, Rule] = {
+    "type": noted("The run is a job in Azure ML.", "target.train_on", "azureml"),
+    "azureml_client": lambda draft, entry: read_client(entry, draft),
+    "azureml_client_config": lambda draft, entry: read_client(entry, draft),
+    "resources": nested(_RESOURCES, "resources"),
+    "accelerators": _accelerators,
     "aml_compute": carried("azure.compute", str),
     "instance_type": carried("azure.instance_type", str),
     "datastores": carried("azure.datastore", str),
-    "hf_token": told(_HUB),
+    "hf_token": noted(_HUB),
     "tags": refused("Tags are not passed on.", "Leave them out."),
     "environment_variables": refused("Variables are not passed on.", "Leave them out."),
-    "requirements_file": told("The packages of the job are those of this program."),
-    "is_dev": told("The job is the program itself."),
-    "olive_managed_env": told("The job is the program itself."),
+    "requirements_file": noted("The packages of the job are those of this program."),
+    "is_dev": noted("The job is the program itself."),
+    "olive_managed_env": noted("The job is the program itself."),
 }

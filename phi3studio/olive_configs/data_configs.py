@@ -6,20 +6,15 @@ from collections.abc import Mapping
 
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
-from phi3studio.olive_configs.decisions import (
-    Draft,
-    Entry,
-    Section,
-    leaves,
-)
+from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
 from phi3studio.olive_configs.eval_data import DataConfig, held_out_share, read_held_out
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
     is_a,
+    noted,
     refused,
     same_if,
-    told,
     wrong_kind,
 )
 from phi3studio.olive_configs.text_templates import read_text
@@ -59,12 +54,7 @@ def read_data(
             )
     if chosen is None:
         if not any(d.blocks and d.path.endswith("train_data_config") for d in draft.decisions):
-            draft.lack(
-                "olive.no_data",
-                "The config names no data to train on.",
-                "Write a data config (type HuggingfaceContainer, data_name json, data_files …) "
-                "and name it as train_data_config of the LoRA pass.",
-            )
+            draft.lack("olive.no_data")
         return
     share = held_out_share(chosen, other) if other is not None else None
     _read_config(chosen, draft, share)
@@ -124,11 +114,7 @@ def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
     _read_frame(section, own)
     load = section.take("load_dataset_config")
     if load is None:
-        draft.lack(
-            "olive.no_data_files",
-            f"The data config “{config.name}” names no file.",
-            "Write load_dataset_config with data_name and data_files.",
-        )
+        draft.lack("olive.no_data_files", name=config.name)
     else:
         _read_source(Section(load, draft), draft, share)
     section.refuse_rest(_KEYS, "The data config")
@@ -137,14 +123,6 @@ def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
 
 def _read_frame(section: Section, own: bool) -> None:
     draft = section.draft
-    kind = section.take("type")
-    if kind is not None:
-        same_if(
-            ("HuggingfaceContainer", "DataContainer"),
-            "Rows come from files or from a data set of the hub.",
-            "Write HuggingfaceContainer with data_name and data_files.",
-            blocks=True,
-        )(draft, kind)
     for key in ("user_script", "script_dir"):
         script = section.take(key)
         if script is None:
@@ -158,39 +136,27 @@ def _read_frame(section: Section, own: bool) -> None:
                 "Write the rows that it makes to a file, and name that as data_files.",
                 blocks=True,
             )
-    for key, text in (
-        ("dataloader_config", "training_args say how many rows are in a batch."),
-        ("post_process_data_config", "The model's answers are compared as texts."),
-    ):
-        entry = section.take(key)
-        if entry is not None:
-            for leaf in leaves(entry.value, entry.path):
-                draft.translate(leaf, text)
+    apply(section, _FRAME)
 
 
 def _read_source(load: Section, draft: Draft, share: float | None) -> None:
     """Where the rows come from."""
-    name, files = load.take("data_name"), load.take("data_files")
-    local = files is not None and files.value is not None
+    name, files = load.take("data_name"), load.given("data_files")
+    local = files is not None
     if files is not None:
         _read_files(files, draft)
     if name is not None:
         _read_name(name, draft, local)
     elif not local:
-        draft.lack(
-            "olive.no_data_files",
-            "The data config names no file and no data set.",
-            "Write load_dataset_config with data_name and data_files.",
-        )
-    _read_split(load.take("split"), draft, local, share)
+        draft.lack("olive.no_data_files", "section")
+    _read_split(load.given("split", unset="Not set: the split “train”."), draft, local, share)
     for key in ("subset", "name"):
         subset = load.take(key)
         if subset is not None and not local and is_a(subset.value, (str,)):
             draft.carry(subset, "data.hub_config")
         elif subset is not None:
             refused("Files have no subsets.", "Remove it.")(draft, subset)
-    apply(load, _LOAD)
-    load.refuse_rest(_LOAD_KEYS, "load_dataset_config")
+    apply(load, _LOAD, "load_dataset_config", also=_LOAD_KEYS)
 
 
 def _read_name(name: Entry, draft: Draft, local: bool) -> None:
@@ -221,9 +187,7 @@ def _read_name(name: Entry, draft: Draft, local: bool) -> None:
 
 def _read_files(files: Entry, draft: Draft) -> None:
     value = files.value
-    if value is None:
-        draft.translate(files, "Not set.")
-    elif isinstance(value, str):
+    if isinstance(value, str):
         draft.carry(files, "data.source")
     elif isinstance(value, list) and value and all(isinstance(name, str) for name in value):
         draft.carry(files, "data.source", value[0])
@@ -232,8 +196,7 @@ def _read_files(files: Entry, draft: Draft) -> None:
     elif isinstance(value, Mapping) and str(value.get("type", "")).startswith("azureml"):
         _read_datastore(files, draft)
     elif isinstance(value, Mapping) and value.get("type") in ("local_file", "string_name"):
-        resource = Section(files, draft)
-        for part in resource.take_all():
+        for part in Section(files, draft).take_all():
             if part.path.rpartition(".")[2] in ("path", "name"):
                 draft.carry(part, "data.source")
             else:
@@ -274,9 +237,7 @@ def _read_datastore(files: Entry, draft: Draft) -> None:
 
 
 def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | None) -> None:
-    if split is None or split.value is None:
-        if split is not None:
-            draft.translate(split, "Not set: the split “train”.")
+    if split is None:
         return
     text = str(split.value)
     if "[" in text and share is not None:
@@ -304,6 +265,16 @@ def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | N
         draft.carry(split, "data.hub_split")
 
 
+_FRAME: dict[str, Rule] = {
+    "type": same_if(
+        ("HuggingfaceContainer", "DataContainer"),
+        "Rows come from files or from a data set of the hub.",
+        "Write HuggingfaceContainer with data_name and data_files.",
+        blocks=True,
+    ),
+    "dataloader_config": noted("training_args say how many rows are in a batch."),
+    "post_process_data_config": noted("The model's answers are compared as texts."),
+}
 _LOAD: dict[str, Rule] = {
     "type": same_if(
         ("huggingface_dataset", _OWN_LOADER),
@@ -320,6 +291,6 @@ _LOAD: dict[str, Rule] = {
         "Code that a data set brings is never run.", "Use a data set of plain files.", blocks=True
     ),
     "revision": refused("A data set's newest state is read.", "Download that revision."),
-    "cache_dir": told("Each run keeps what it trains in its own folder."),
-    "streaming": told("Rows are never held in memory all at once."),
+    "cache_dir": noted("Each run keeps what it trains in its own folder."),
+    "streaming": noted("Rows are never held in memory all at once."),
 }

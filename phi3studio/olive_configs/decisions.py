@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import nearest
 
 Kind = Literal["carried", "translated", "refused"]
 # Parts of the names of keys whose texts are secrets.
 _SECRET = ("token", "secret", "password", "credential", "api_key", "account_key", "auth")
+
+_EMPTY = "Empty: nothing is set by it."
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,6 @@ class Decision:
         return values
 
 
-class Lack(NamedTuple):
-    """Something that the config does not say and without which there is no recipe."""
-
-    code: str
-    text: str
-    instead: str
-
-
 class Entry(NamedTuple):
     """A value of the config and the path that leads to it."""
 
@@ -87,21 +82,22 @@ class Draft:
     decisions: list[Decision] = field(default_factory=list)
     defaults: list[str] = field(default_factory=list)
     """Sentences on settings that the config leaves to Olive."""
-    lacking: list[Lack] = field(default_factory=list)
+    lacking: list[Phrase] = field(default_factory=list)
+    """What the config does not say and a recipe needs, each with its place for more."""
     cloud: bool = False
     """Whether the config's host is in Azure ML: what speaks of it is taken over then."""
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""
         self._set(entry, to, entry.value if value is None else value)
-        self.decisions.append(Decision(entry.path, entry.value, "carried", to=to))
+        self.decisions.append(Decision(*entry, "carried", to=to))
 
     def translate(self, entry: Entry, text: str, to: str | None = None, value: Any = None) -> None:
         """The key is expressed otherwise, as *text* says; with *to*, as *value* there."""
         if to is not None:
             self._set(entry, to, value)
         for leaf in leaves(entry.value, entry.path):
-            self.decisions.append(Decision(leaf.path, leaf.value, "translated", to=to, text=text))
+            self.decisions.append(Decision(*leaf, "translated", to=to, text=text))
 
     def refuse(
         self,
@@ -113,18 +109,10 @@ class Draft:
         needs_azure: bool = False,
     ) -> None:
         """The key, with all that lies below it, cannot be taken over."""
-        for leaf in leaves(entry.value, entry.path):
-            self.decisions.append(
-                Decision(
-                    leaf.path,
-                    leaf.value,
-                    "refused",
-                    text=text,
-                    instead=instead,
-                    blocks=blocks,
-                    needs_azure=needs_azure,
-                )
-            )
+        self.decisions += [
+            Decision(*leaf, "refused", None, text, instead, blocks, needs_azure)
+            for leaf in leaves(entry.value, entry.path)
+        ]
 
     def azure(
         self,
@@ -138,9 +126,9 @@ class Draft:
         text = f"{what}: it needs the Azure target."
         self.refuse(entry, text, instead, blocks=blocks, needs_azure=True)
 
-    def lack(self, code: str, text: str, instead: str) -> None:
+    def lack(self, code: str, variant: str = "", **values: Any) -> None:
         """Note something that the config does not say and a recipe needs."""
-        self.lacking.append(Lack(code, text, instead))
+        self.lacking.append(Phrase(code, variant=variant, more=None, **values))
 
     def default(self, key: str, value: Any, text: str) -> None:
         """Set what the config leaves open to what Olive takes for it."""
@@ -191,15 +179,15 @@ class Section:
                 entry, "A mapping of keys to values belongs here.", "Write one.", blocks=True
             )
             return
-        if not entry.value and not self._entries:
-            self.draft.translate(entry, "Empty: nothing is set by it.")
+        if not entry.value:
+            self.draft.translate(entry, _EMPTY)
         for key, value in entry.value.items():
             inner = Entry(f"{entry.path}.{key}" if entry.path else str(key), value)
             if key in nested and (value is None or isinstance(value, Mapping)):
                 if value:
                     self._add(inner, nested)
                 else:
-                    self.draft.translate(inner, "Empty: nothing is set by it.")
+                    self.draft.translate(inner, _EMPTY)
             elif key in self._entries:
                 self.draft.refuse(
                     inner,
@@ -209,9 +197,6 @@ class Section:
                 )
             else:
                 self._entries[str(key)] = inner
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._entries
 
     def take(self, *keys: str) -> Entry | None:
         """The entry of the first of *keys* that is there; the others are refused as doubles."""
@@ -230,6 +215,14 @@ class Section:
                     blocks=entry.value != found.value,
                 )
         return found
+
+    def given(self, *keys: str, unset: str = "Not set.") -> Entry | None:
+        """As :meth:`take`; an entry that is null is noted as *unset*, and absent then."""
+        entry = self.take(*keys)
+        if entry is None or entry.value is not None:
+            return entry
+        self.draft.translate(entry, unset)
+        return None
 
     def peek(self, key: str) -> Any:
         """The value of a key without taking it; ``None`` if it is not there."""

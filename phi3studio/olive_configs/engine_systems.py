@@ -7,19 +7,8 @@ from collections.abc import Mapping
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
 from phi3studio.olive_configs.azure_systems import read_client
-from phi3studio.olive_configs.decisions import (
-    Draft,
-    Entry,
-    Section,
-    leaves,
-)
-from phi3studio.olive_configs.rules import (
-    Rule,
-    apply,
-    refused,
-    same_if,
-    told,
-)
+from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
+from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
 
 _PROVIDERS = {
     "cpuexecutionprovider": "cpu",
@@ -28,10 +17,10 @@ _PROVIDERS = {
 }
 _TO = "target.provider"
 _LOCAL = ("localsystem", "local", "none")  # none: the type is missing
-_RESULTS = told("Each run keeps all it makes in a folder of its own, the model in model/.")
-_CACHE = told("Each run has its own cache, so that no old training is taken for a new one.")
-_LOGS = told("Everything that the libraries print is in the run's log.txt.")
-_ARTIFACTS = told("The run's folder holds the adapter and the model.")
+_RESULTS = noted("Each run keeps all it makes in a folder of its own, the model in model/.")
+_CACHE = noted("Each run has its own cache, so that no old training is taken for a new one.")
+_LOGS = noted("Everything that the libraries print is in the run's log.txt.")
+_ARTIFACTS = noted("The run's folder holds the adapter and the model.")
 
 
 def read_systems(entry: Entry | None, engine: Section | None, draft: Draft) -> None:
@@ -42,9 +31,11 @@ def read_systems(entry: Entry | None, engine: Section | None, draft: Draft) -> N
     systems = _systems(entry, draft)
     used: set[str] = set()
     if engine is not None:
-        _read_providers(engine.take("execution_providers"), draft)
+        providers = engine.take("execution_providers")
+        if providers is not None:
+            _read_providers(draft, providers)
         for role in ("host", "target"):
-            named = engine.take(role)
+            named = engine.given(role, unset="Not set: this computer.")
             if named is not None:
                 used |= read_place(named, systems, draft)
         apply(engine, ENGINE)
@@ -60,9 +51,6 @@ def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> se
         _read_system("", Section(entry, draft), draft, used=True)
         return set()
     name = str(entry.value)
-    if entry.value is None:
-        draft.translate(entry, "Not set: this computer.")
-        return set()
     system = systems.get(name)
     if system is None:
         near = nearest(name, list(systems))
@@ -82,9 +70,7 @@ def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> se
 
 
 def _systems(entry: Entry | None, draft: Draft) -> dict[str, Section]:
-    if entry is None or entry.value is None:
-        if entry is not None:
-            draft.translate(entry, "Not set.")
+    if entry is None:
         return {}
     if not isinstance(entry.value, Mapping):
         draft.refuse(
@@ -123,33 +109,23 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
         for part in system.take_all():
             draft.refuse(part, reason, "Remove it, or write a LocalSystem.")
         return
-    apply(system, _SYSTEM)
-    accelerators = system.take("accelerators")
-    if accelerators is not None:
-        _read_accelerators(accelerators, draft)
-    system.refuse_rest(("type", "accelerators"), "The system")
+    apply(system, _SYSTEM, "The system")
 
 
-def _read_accelerators(entry: Entry, draft: Draft) -> None:
+def _read_accelerators(draft: Draft, entry: Entry) -> None:
     value = entry.value
     if not isinstance(value, list) or not any(isinstance(item, Mapping) for item in value):
-        _read_device(entry, draft)
+        _read_device(draft, entry)
         return
     for at, item in enumerate(value):
         place = Entry(f"{entry.path}[{at}]", item)
         if at > 0 or not isinstance(item, Mapping):
             draft.refuse(place, "A model is made for one kind of device.", "Keep the first.")
             continue
-        section = Section(place, draft)
-        _read_providers(section.take("execution_providers"), draft)
-        device = section.take("device")
-        if device is not None:
-            _read_device(device, draft)
-        apply(section, {"memory": told("The program looks at the memory by itself.")})
-        section.refuse_rest(("device", "execution_providers"), "The accelerator")
+        apply(Section(place, draft), _ACCELERATOR, "The accelerator")
 
 
-def _read_device(entry: Entry, draft: Draft) -> None:
+def _read_device(draft: Draft, entry: Entry) -> None:
     names = entry.value if isinstance(entry.value, list) else [entry.value]
     device = str(names[0]).casefold() if names and names[0] is not None else ""
     if not device:
@@ -168,10 +144,8 @@ def _read_device(entry: Entry, draft: Draft) -> None:
         draft.translate(entry, f"The device's execution provider: {provider}.", _TO, provider)
 
 
-def _read_providers(entry: Entry | None, draft: Draft) -> None:
+def _read_providers(draft: Draft, entry: Entry) -> None:
     """``execution_providers``: the first one that a model can be made for."""
-    if entry is None:
-        return
     names = entry.value if isinstance(entry.value, list) else [entry.value]
     if not names or entry.value is None:
         draft.translate(entry, "Not set.")
@@ -196,9 +170,24 @@ def _read_providers(entry: Entry | None, draft: Draft) -> None:
         draft.translate(entry, f"The model is made for {provider}{more}.", _TO, provider)
 
 
+def _flows(draft: Draft, entry: Entry) -> None:
+    """Olive's former choice among orders of the passes."""
+    if entry.value is None or (isinstance(entry.value, list) and len(entry.value) <= 1):
+        draft.translate(entry, "No longer a setting of Olive: passes run as they are listed.")
+    else:
+        text = "A recipe has one chain of passes."
+        draft.refuse(entry, text, "Import one config for each of them.", blocks=True)
+
+
 _SYSTEM: dict[str, Rule] = {
-    "type": told("The work is done on this computer."),
-    "hf_token": told("A token of the hub is kept by the system's key store."),
+    "type": noted("The work is done on this computer."),
+    "accelerators": _read_accelerators,
+    "hf_token": noted("A token of the hub is kept by the system's key store."),
+}
+_ACCELERATOR: dict[str, Rule] = {
+    "execution_providers": _read_providers,
+    "device": _read_device,
+    "memory": noted("The program looks at the memory on its own."),
 }
 ENGINE: dict[str, Rule] = {
     "search_strategy": refused(
@@ -208,7 +197,7 @@ ENGINE: dict[str, Rule] = {
         "The result is measured on the held-out rows, before and after the training.",
         "Leave it out.",
     ),
-    "evaluate_input_model": told("The base model is always measured too."),
+    "evaluate_input_model": noted("The base model is always measured too."),
     "cache_dir": _CACHE,
     "cache_config": _CACHE,
     "clean_cache": _CACHE,
@@ -221,20 +210,21 @@ ENGINE: dict[str, Rule] = {
     "ort_log_severity_level": _LOGS,
     "ort_py_log_severity_level": _LOGS,
     "packaging_config": refused("The model is not packed.", "Copy the run's model folder."),
-    "plot_pareto_frontier": told("Nothing is searched, so there is nothing to plot."),
+    "plot_pareto_frontier": noted("Nothing is searched, so there is nothing to plot."),
     "no_artifacts": _ARTIFACTS,
     "azureml_client_config": lambda draft, entry: read_client(entry, draft),
     "auto_optimizer_config": refused("Passes are not chosen by themselves.", "Name the passes."),
 }
-"""Keys of the engine beside its host, target and providers; also found at the top."""
+"""Keys of the engine besides its host, target and providers; also found at the top."""
 
 TOP: dict[str, Rule] = {
-    "workflow_id": told("The recipe has a name of its own."),
+    "workflow_id": noted("The recipe has a name of its own."),
     "evaluators": refused(
         "The result is measured on the held-out rows, before and after the training.",
         "Leave it out.",
     ),
     "auto_optimizer_config": ENGINE["auto_optimizer_config"],
+    "pass_flows": _flows,
     "workflow_host": same_if((None,), "The work is done on this computer.", "Leave it out."),
 }
 """Keys that stand at the top only."""

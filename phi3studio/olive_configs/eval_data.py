@@ -7,12 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phi3studio.olive_configs.decisions import (
-    Draft,
-    Entry,
-    Section,
-    leaves,
-)
+from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
 from phi3studio.olive_configs.text_templates import TEXT_KEYS
 
 _SLICE = re.compile(r"(\w+)\[(?:(\d+)%)?:(?:(\d+)%)?\]")
@@ -65,12 +60,7 @@ def read_held_out(config: DataConfig, train: DataConfig, draft: Draft, share: fl
         if share is None and files is not None and isinstance(files.value, str):
             draft.carry(files, "data.split.file")
         elif share is None:
-            draft.lack(
-                "olive.evaluation_data",
-                f"The evaluation's data “{config.name}” is neither one file nor the rest of a "
-                "slice of the training's rows.",
-                "Write one file as its data_files, or slices such as train[:80%] and train[80%:].",
-            )
+            draft.lack("olive.evaluation_data", name=config.name)
             if files is not None:
                 draft.refuse(files, "It has to be one file.", "Write one.", blocks=True)
         elif files is not None:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.olive_configs.azure_systems import host_in_azure, read_client
 from phi3studio.olive_configs.data_configs import read_data
-from phi3studio.olive_configs.decisions import (
-    Decision,
-    Draft,
-    Entry,
-    Lack,
-    Section,
-    leaves,
-)
+from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Section, leaves
 from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
 from phi3studio.olive_configs.input_model import read_model
 from phi3studio.olive_configs.pass_chain import read_passes
@@ -26,7 +21,6 @@ from phi3studio.olive_configs.rules import apply
 
 _SECTIONS = ("input_model", "data_configs", "passes", "systems", "engine")
 _PLACES = ("host", "target", "execution_providers")
-_PARTIAL = "With --partial the rest is imported all the same."
 _SHOWN = 5
 
 
@@ -52,13 +46,11 @@ def parse_config(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as exc:
-        at = f", line {exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
-        reason = exc.msg if isinstance(exc, json.JSONDecodeError) else str(exc)
-        raise InputError(
-            "olive.broken_json",
-            f"{name}{at}: this is not JSON: {reason}.",
-            "Correct it at that place; often a comma or a bracket is missing just before it.",
-        ) from exc
+        if isinstance(exc, json.JSONDecodeError):
+            raise InputError(
+                "olive.broken_json", path=name, line=exc.lineno, reason=exc.msg
+            ) from exc
+        raise InputError("olive.broken_json", variant="whole", path=name, reason=str(exc)) from exc
 
 
 def import_config(
@@ -71,22 +63,18 @@ def import_config(
     wrong is in ``problem``.
     """
     if not isinstance(values, Mapping) or not any(key in values for key in _SECTIONS):
-        raise InputError(
-            "olive.not_a_config",
-            "This is not an Olive config: it has none of the keys " + ", ".join(_SECTIONS) + ".",
-            "Choose the file that “olive run --config” would be given.",
-        )
+        raise InputError("olive.not_a_config", keys=_SECTIONS)
     draft = Draft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
     top = Section(Entry("", values), draft, nested=())
     client = top.take("azureml_client")
     if client is not None:
         read_client(client, draft)
-    entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes", "systems")}
+    entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes")}
     steps, adapter = read_passes(entries["passes"], draft)
     if entries["input_model"] is not None:
         read_model(entries["input_model"], draft, catalogue or {})
     else:
-        draft.lack("olive.no_model", "The config has no input_model.", "Write one of type HfModel.")
+        draft.lack("olive.no_model", "section")
     if adapter is not None:
         named = adapter.take("train_data_config"), adapter.take("eval_data_config")
         read_data(entries["data_configs"], *named, draft)
@@ -96,15 +84,11 @@ def import_config(
             "No pass of the chain trains, so no data is read.",
             "Write a LoRA pass that names it, or add data to the recipe to measure the result on.",
         )
-    _read_engine(top, entries["systems"], draft)
+    _read_engine(top, top.given("systems"), draft)
     if adapter is not None:
         _tell_of_held_out(draft)
     elif "merge" in steps and "model.adapter" not in draft.values:
-        draft.lack(
-            "olive.no_adapter",
-            "The chain merges an adapter, but no pass trains one and the model has none.",
-            "Write the adapter's folder as input_model.adapter_path, or add a LoRA pass.",
-        )
+        draft.lack("olive.no_adapter")
     return _finish(values, draft, steps)
 
 
@@ -118,32 +102,13 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
         for key in (*_PLACES, *ENGINE):
             again = top.take(key)
             if again is not None:
-                draft.refuse(again, "It stands beside an engine section.", "Keep it in one place.")
+                draft.refuse(again, "There is also an engine section.", "Keep it in one place.")
     else:
         if engine is not None:
             draft.translate(engine, "Not set.")
         read_systems(systems, top, draft)
-    apply(top, TOP)
-    _read_flows(top, draft)
-    top.refuse_rest(
-        (*_SECTIONS, *_PLACES, *ENGINE, *TOP, "pass_flows", "azureml_client"), "An Olive config"
-    )
-
-
-def _read_flows(top: Section, draft: Draft) -> None:
-    """Olive's former choice among orders of the passes."""
-    flows = top.take("pass_flows")
-    if flows is None:
-        return
-    if flows.value is None or (isinstance(flows.value, list) and len(flows.value) <= 1):
-        draft.translate(flows, "No longer a setting of Olive: passes run as they are listed.")
-    else:
-        draft.refuse(
-            flows,
-            "A recipe has one chain of passes.",
-            "Import one config for each of them.",
-            blocks=True,
-        )
+    known = (*_SECTIONS, *_PLACES, *ENGINE, "azureml_client")
+    apply(top, TOP, "An Olive config", also=known)
 
 
 def _tell_of_held_out(draft: Draft) -> None:
@@ -167,19 +132,25 @@ def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> 
     return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem)
 
 
-def _problem(blocking: list[Decision], lacking: list[Lack]) -> InputError | None:
-    """One error for all that keeps the recipe from doing what the config says."""
-    if not blocking and not lacking:
+def _problem(blocking: list[Decision], lacking: list[Phrase]) -> InputError | None:
+    """One error for all that keeps the recipe from doing what the config says.
+
+    The first says what it is; the next few follow in its hint.
+    """
+    refused = [
+        Phrase(_code(item), path=item.path, text=item.text, instead=item.instead, more=None)
+        for item in blocking
+    ]
+    found = [*lacking, *refused]
+    if not found:
         return None
-    lines = [(lack.text, lack.instead) for lack in lacking]
-    lines += [(f"{item.path}: {item.text}", item.instead) for item in blocking]
-    text, instead = lines[0]
-    more = [f"{text} {instead}" for text, instead in lines[1:_SHOWN]]
-    if len(lines) > _SHOWN:
-        more.append(f"And {len(lines) - _SHOWN} more.")
-    code = lacking[0].code if lacking else _code(blocking[0])
-    hint = " ".join([instead, *(["Also: " + " ".join(more)] if more else []), _PARTIAL])
-    return InputError(code, text, hint)
+    more = Phrase("olive.partial")
+    if len(found) > _SHOWN:
+        more = Phrase("olive.more", count=len(found) - _SHOWN, then=more)
+    for other in reversed(found[1:_SHOWN]):
+        more = Phrase("olive.also", what=other, then=more)
+    first = found[0]
+    return InputError(first.code, variant=first.variant, **first.values | {"more": more})
 
 
 def _code(decision: Decision) -> str:
@@ -192,11 +163,13 @@ def _code(decision: Decision) -> str:
 
 def _located(exc: InputError, draft: Draft) -> InputError:
     """The recipe's error, with the key of the config that the value came from."""
-    key = next((key for key in draft.sources if f"{key} " in exc.message), None)
-    if key is None:
+    said = f"{exc.message} {exc.hint}"
+    named = {key: found.start() for key in draft.sources if (found := _mention(key, said))}
+    if not named:
         return exc
-    return InputError(
-        "olive.invalid_value",
-        f"{draft.sources[key]}: {exc.message}",
-        "Correct the value in the Olive config.",
-    )
+    key = min(named, key=lambda name: named[name])
+    return InputError("olive.invalid_value", path=draft.sources[key], reason=exc)
+
+
+def _mention(key: str, text: str) -> re.Match[str] | None:
+    return re.search(rf"(?<![\w.]){re.escape(key)}(?!\.?\w)", text)

@@ -11,9 +11,11 @@ from phi3studio.olive_configs.rules import (
     apply,
     carried,
     is_a,
+    nested,
+    noted,
+    or_unset,
     refused,
     same_if,
-    told,
     wrong_kind,
 )
 
@@ -39,15 +41,9 @@ def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None
         if place is None:
             continue
         apply(place, _COMMON)
-        for key in ("load_kwargs", "model_loading_args", "from_pretrained_args"):
-            arguments = place.take(key)
-            if arguments is not None:
-                _read_load_arguments(arguments, draft)
-    apply(section, _HANDLER)
-    section.refuse_rest(_MODEL_KEYS, "input_model")
+    apply(section, _HANDLER, "input_model", also=_MODEL_KEYS)
     if hf is not None:
-        apply(hf, _HF_CONFIG)
-        hf.refuse_rest(_HF_KEYS, "hf_config")
+        apply(hf, _HF_CONFIG, "hf_config", also=_HF_KEYS)
 
 
 def _read_type(section: Section) -> None:
@@ -87,11 +83,7 @@ def _read_source(
         ):
             return
         if not any(d.needs_azure and d.blocks for d in draft.decisions):
-            draft.lack(
-                "olive.no_model",
-                "The config names no model.",
-                "Write input_model.model_path: a model's folder or its id on the hub.",
-            )
+            draft.lack("olive.no_model", "config")
         return
     if name is not None and name is not chosen:
         draft.translate(name, f"The weights come from {chosen.path}; the name is not needed.")
@@ -142,15 +134,6 @@ def _read_resource(
     return found
 
 
-def _read_load_arguments(entry: Entry, draft: Draft) -> None:
-    if entry.value is None:
-        draft.translate(entry, "Not set.")
-        return
-    section = Section(entry, draft, nested=("extra_args",))
-    apply(section, _LOAD)
-    section.refuse_rest(tuple(_LOAD), "The loading of the model")
-
-
 def _trust(draft: Draft, entry: Entry) -> None:
     if entry.value:
         draft.refuse(
@@ -179,15 +162,6 @@ def precision(draft: Draft, entry: Entry) -> None:
         draft.carry(entry, "training.precision")
 
 
-def _revision(draft: Draft, entry: Entry) -> None:
-    if entry.value is None:
-        draft.translate(entry, "Not set.")
-    elif is_a(entry.value, (str,)):
-        draft.carry(entry, "model.revision")
-    else:
-        wrong_kind(draft, entry, (str,))
-
-
 def _adapter(draft: Draft, entry: Entry) -> None:
     """The folder of a PEFT adapter over the model: as text, or as a local path with its type."""
     found: Entry | None = entry
@@ -206,14 +180,14 @@ _LOAD: dict[str, Rule] = {
     "trust_remote_code": _trust,
     "torch_dtype": precision,
     "dtype": precision,
-    "revision": _revision,
-    "device_map": told("The model is loaded to where it is trained: target.train_on."),
+    "revision": or_unset(carried("model.revision", str)),
+    "device_map": noted("The model is loaded to where it is trained: target.train_on."),
     "max_memory": refused("The model is loaded whole.", "Use qlora where memory is short."),
-    "attn_implementation": told("The fastest exact attention of the machine is used."),
-    "use_cache": told("Training never uses the cache of generation."),
-    "low_cpu_mem_usage": told("Weights are always loaded without a second copy."),
-    "use_safetensors": told("Only safetensors weights are read."),
-    "cache_dir": told("Models are kept in the program's own folder."),
+    "attn_implementation": noted("The fastest exact attention of the machine is used."),
+    "use_cache": noted("Training never uses the cache of generation."),
+    "low_cpu_mem_usage": noted("Weights are always loaded without a second copy."),
+    "use_safetensors": noted("Only safetensors weights are read."),
+    "cache_dir": noted("Models are kept in the program's own folder."),
     "quantization_method": refused(
         "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
         "Write a QLoRA pass, or method.kind: qlora in the recipe.",
@@ -227,14 +201,16 @@ _LOAD: dict[str, Rule] = {
         "A token never stands in a recipe.", "Set it in the program's settings."
     ),
 }
+_LOADING = nested(_LOAD, "The loading of the model", inner=("extra_args",))
 _COMMON: dict[str, Rule] = {
+    **dict.fromkeys(("load_kwargs", "model_loading_args", "from_pretrained_args"), _LOADING),
     "task": same_if(
         ("text-generation", "text-generation-with-past"),
         "Text generation is what is fine-tuned.",
         "Choose a model that generates text.",
         blocks=True,
     ),
-    "generative": told("Every model that is fine-tuned here generates."),
+    "generative": noted("Every model that is fine-tuned here generates."),
 }
 _HANDLER: dict[str, Rule] = {
     "model_file_format": same_if(
@@ -256,6 +232,6 @@ _HF_CONFIG: dict[str, Rule] = {
     "model_config": refused("The model's own config.json counts.", "Change it there."),
     "components": refused("A model is trained as a whole.", "Remove it."),
     "dataset": refused("Data belongs to data_configs.", "Write a data config.", blocks=True),
-    "feature": told("The inputs follow from the task."),
+    "feature": noted("The inputs follow from the task."),
     "revision": carried("model.revision", str),
 }

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
 from phi3studio.olive_configs.input_model import precision
-from phi3studio.olive_configs.rules import (
-    Rule,
-    apply,
-    carried,
-    is_a,
-    refused,
-    same_if,
-    told,
-)
+from phi3studio.olive_configs.rules import Rule, apply, carried, is_a, noted, refused, same_if
 from phi3studio.olive_configs.training_args import read_arguments
 
 ADAPTERS = {"lora": "lora", "qlora": "qlora", "dora": "dora"}
@@ -102,14 +94,14 @@ _TABLE: dict[str, Rule] = {
     "modules_to_save": refused(
         "Only adapters are trained, no whole modules.", "Leave it out.", blocks=True
     ),
-    "compute_dtype": told(_QUANTISED),
+    "compute_dtype": noted(_QUANTISED),
     "quant_type": same_if(("nf4",), _QUANTISED, "Leave it out."),
-    "save_quant_config": told("The adapter is merged into the unquantised base model."),
-    "device_map": told("The model is loaded to where it is trained: target.train_on."),
-    "allow_tf32": told("TF32 is left as PyTorch has it."),
+    "save_quant_config": noted("The adapter is merged into the unquantised base model."),
+    "device_map": noted("The model is loaded to where it is trained: target.train_on."),
+    "allow_tf32": noted("TF32 is left as PyTorch has it."),
     "ephemeral_gpu_offload": refused("Weights stay where they are trained.", "Leave it out."),
     "bias": same_if(("none",), "No biases are trained.", "Leave it out."),
-    "use_gradient_checkpointing": told("training_args.gradient_checkpointing says it."),
+    "use_gradient_checkpointing": noted("training_args.gradient_checkpointing says it."),
     "use_ort_trainer": refused("The trainer is PyTorch's.", "Leave it out."),
-    "ortmodule_onnx_opset_min": told("The trainer is PyTorch's."),
+    "ortmodule_onnx_opset_min": noted("The trainer is PyTorch's."),
 }

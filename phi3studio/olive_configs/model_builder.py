@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
-from phi3studio.olive_configs.rules import (
-    Rule,
-    apply,
-    refused,
-    same_if,
-    told,
-)
+from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
 
 _PRECISIONS = ("int4", "fp32", "fp16", "bf16")
 _BLOCK = "int4 weights are quantised in blocks of 32 (int4_block_size)."
@@ -123,8 +117,8 @@ _EXTRA: dict[str, Rule] = {
         "If this model needs its code, and you have read it: model.trust_remote_code: true.",
     ),
     "shared_embeddings": _shared,
-    "hf_token": told("The model is built from a local folder; no token is needed."),
-    "filename": told("The file is called model.onnx."),
+    "hf_token": noted("The model is built from a local folder; no token is needed."),
+    "filename": noted("The file is called model.onnx."),
 }
 _TABLE: dict[str, Rule] = {
     "metadata_only": refused("The model is always exported with its weights.", _KEEP, blocks=True),

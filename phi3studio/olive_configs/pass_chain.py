@@ -8,12 +8,7 @@ from phi3studio.domain.template import nearest
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
 from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
 from phi3studio.olive_configs.model_builder import read_builder
-from phi3studio.olive_configs.rules import (
-    Rule,
-    apply,
-    refused,
-    told,
-)
+from phi3studio.olive_configs.rules import Rule, apply, noted, refused
 
 STEPS = ("train", "merge", "quantise")
 _STEP_OF = {**dict.fromkeys(ADAPTERS, "train"), "mergeadapterweights": "merge",
@@ -62,11 +57,7 @@ def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Sec
     steps = tuple(found)
     order = [STEPS.index(step) for step in steps]
     if order != sorted(order) and entry is not None:
-        draft.lack(
-            "olive.order",
-            f"The passes are in the order {', '.join(steps)}.",
-            "Write them as LoRA, MergeAdapterWeights, ModelBuilder.",
-        )
+        draft.lack("olive.order", steps=steps)
     _read_steps(steps, entry, draft)
     return steps, found.get("train")
 
@@ -112,9 +103,7 @@ def _read_pass(entry: Entry, draft: Draft, found: dict[str, Section]) -> None:
 def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draft) -> None:
     """A pass that is not run, named, with what to do instead."""
     if kind is None:
-        draft.lack(
-            "olive.pass_without_type", f"{entry.path} has no type.", "Write its type, e.g. LoRA."
-        )
+        draft.lack("olive.pass_without_type", path=entry.path)
         kind = Entry(f"{entry.path}.type", None)
         _refuse_all(None, section, draft, "The pass has no type.", "Write its type.")
         return
@@ -148,11 +137,7 @@ def _read_steps(steps: tuple[str, ...], entry: Entry | None, draft: Draft) -> No
     """The steps of the chain become the recipe's, and verify where there are rows to measure on."""
     if not steps:
         if entry is None or not any(item.blocks for item in draft.decisions):
-            draft.lack(
-                "olive.no_passes",
-                "The config has no pass that is run here.",
-                f"Write one of {', '.join(_WRITTEN)} into passes.",
-            )
+            draft.lack("olive.no_passes", passes=_WRITTEN)
         return
     measured = "train" in steps
     draft.values["steps"] = [*steps, *(["verify"] if measured else [])]
@@ -172,9 +157,9 @@ def _and(names: Sequence[str]) -> str:
 
 
 _FRAME: dict[str, Rule] = {
-    "disable_search": told("Nothing is searched."),
-    "clean_run_cache": told("Each run has its own cache."),
-    "output_name": told("Each run has a folder of its own."),
+    "disable_search": noted("Nothing is searched."),
+    "clean_run_cache": noted("Each run has its own cache."),
+    "output_name": noted("Each run has a folder of its own."),
     "evaluator": refused("The result is measured on the held-out rows.", "Leave it out."),
     "user_script": refused("Python code of a config is not run.", "Leave it out.", blocks=True),
     "script_dir": refused("Python code of a config is not run.", "Leave it out.", blocks=True),

@@ -22,9 +22,16 @@ def carried(to: str, *kinds: type) -> Rule:
     return rule
 
 
-def told(text: str) -> Rule:
-    """Whatever the value is, *text* says what takes its place."""
-    return lambda draft, entry: draft.translate(entry, text)
+def noted(text: str, to: str | None = None, value: Any = None) -> Rule:
+    """Whatever the value is, *text* says what takes its place: *value* at *to*, if given."""
+    return lambda draft, entry: draft.translate(entry, text, to, value)
+
+
+def or_unset(rule: Rule, text: str = "Not set.") -> Rule:
+    """As *rule*, where the value is not null."""
+    return lambda draft, entry: (
+        draft.translate(entry, text) if entry.value is None else rule(draft, entry)
+    )
 
 
 def same_if(expected: Sequence[Any], text: str, instead: str, *, blocks: bool = False) -> Rule:
@@ -52,12 +59,33 @@ def refused(text: str, instead: str, *, blocks: bool = False) -> Rule:
     return rule
 
 
-def apply(section: Section, table: Mapping[str, Rule]) -> None:
-    """Take every key of the section that the table knows and follow its rule."""
+def nested(
+    table: Mapping[str, Rule], where: str, *, unset: str = "Not set.", inner: Sequence[str] = ()
+) -> Rule:
+    """A mapping with a table of its own; *inner* as for :class:`Section`."""
+
+    def rule(draft: Draft, entry: Entry) -> None:
+        if entry.value is None:
+            draft.translate(entry, unset)
+        else:
+            apply(Section(entry, draft, inner), table, where)
+
+    return rule
+
+
+def apply(
+    section: Section, table: Mapping[str, Rule], where: str = "", also: Sequence[str] = ()
+) -> None:
+    """Take every key of the section that the table knows and follow its rule.
+
+    With *where*, the place in words, every other key is refused; *also* names further right ones.
+    """
     for key, rule in table.items():
         entry = section.take(key)
         if entry is not None:
             rule(section.draft, entry)
+    if where:
+        section.refuse_rest((*also, *table), where)
 
 
 def is_a(value: Any, kinds: Sequence[type]) -> bool:

@@ -13,9 +13,9 @@ from phi3studio.olive_configs.rules import (
     apply,
     carried,
     is_a,
+    noted,
     refused,
     same_if,
-    told,
     wrong_kind,
 )
 
@@ -166,20 +166,17 @@ def _dataset_type(draft: Draft, entry: Entry) -> None:
         )
 
 
-_PADDING = told("Nothing is padded, which gives the same loss in less time.")
-_ORDER = told("Rows are shuffled by training.seed.")
+_PADDING = noted("Nothing is padded, which gives the same loss in less time.")
+_ORDER = noted("Rows are shuffled by training.seed.")
 _TABLE: dict[str, Rule] = {
     "type": same_if(
-        _TYPES,
-        "Rows are rendered by the recipe's template.",
-        "Write a text_template.",
-        blocks=True,
+        _TYPES, "Rows are rendered by the recipe's template.", "Write a text_template.", blocks=True
     ),
     "dataset_type": _dataset_type,
     "corpus_strategy": _strategy,
     "strategy": _strategy,
     "pad_to_max_len": _PADDING,
-    "use_attention_mask": told("No mask is needed where nothing is padded."),
+    "use_attention_mask": noted("No mask is needed where nothing is padded."),
     "padding_side": _PADDING,
     "drop_short_sequences": refused("Short rows are trained too.", "Leave it out."),
     "add_special_tokens": same_if(
@@ -188,15 +185,15 @@ _TABLE: dict[str, Rule] = {
     "max_samples": refused(
         "All rows are trained, but for those that are held out.", "Cut the file beforehand."
     ),
-    "joiner": told("Rows are not joined to one text."),
-    "stride": told("Rows are not joined to one text."),
+    "joiner": noted("Rows are not joined to one text."),
+    "stride": noted("Rows are not joined to one text."),
     "random_seed": _ORDER,
     "random_retries": _ORDER,
-    "processing_batch_size": told("Rows are tokenised in batches that fit the memory."),
-    "batch_size": told("training_args say how many rows are in a batch."),
-    "model_name": told("The tokenizer is the model's own."),
-    "task": told("Text generation is what is fine-tuned."),
-    "trust_remote_code": told("model.trust_remote_code counts for the tokenizer too."),
+    "processing_batch_size": noted("Rows are tokenised in batches that fit the memory."),
+    "batch_size": noted("training_args say how many rows are in a batch."),
+    "model_name": noted("The tokenizer is the model's own."),
+    "task": noted("Text generation is what is fine-tuned."),
+    "trust_remote_code": noted("model.trust_remote_code counts for the tokenizer too."),
     "text_formatting_func": refused(
         "Python code of a config is not run.",
         "Write the texts that it makes to a file, or a text_template.",
@@ -213,7 +210,7 @@ _EXPORTED: dict[str, Rule] = {
     "prompt": carried("data.template.prompt", str),
     "completion": carried("data.template.completion", str),
     "rank_stabilised": carried("method.rank_stabilised", bool),
-    "stop": told("The stop token is the model's own."),
+    "stop": noted("The stop token is the model's own."),
 }
 TEXT_KEYS = frozenset({*_KEYS, *_TABLE, *_EXPORTED, "source_max_len"})
 """Every key that is known here."""

@@ -12,9 +12,9 @@ from phi3studio.olive_configs.rules import (
     apply,
     carried,
     is_a,
+    noted,
     refused,
     same_if,
-    told,
     wrong_kind,
 )
 
@@ -194,9 +194,9 @@ def _format(value: str) -> Rule:
     return rule
 
 
-_REPORTS = told("Every step is reported, in the window and in the run's events.")
-_FOLDERS = told("A run keeps its checkpoints in its own folder, by the clock, and resumes itself.")
-_LOADING = told("Rows are prepared once and read from disk.")
+_REPORTS = noted("Every step is reported, in the window and in the run's events.")
+_FOLDERS = noted("A run keeps its checkpoints in its own folder, by the clock, and resumes itself.")
+_LOADING = noted("Rows are prepared once and read from disk.")
 _TABLE: dict[str, Rule] = {
     "learning_rate": carried("training.learning_rate", float),
     "lr_scheduler_type": _schedule,
@@ -207,12 +207,12 @@ _TABLE: dict[str, Rule] = {
     "gradient_checkpointing": carried("training.gradient_checkpointing", bool),
     "weight_decay": carried("training.weight_decay", float),
     "max_grad_norm": _norm,
-    "per_device_eval_batch_size": told("Rows are evaluated in the training's batch size."),
-    "group_by_length": told("Not needed: rows are laid one behind the other, without padding."),
-    "train_sampling_strategy": told(
+    "per_device_eval_batch_size": noted("Rows are evaluated in the training's batch size."),
+    "group_by_length": noted("Not needed: rows are laid one behind the other, without padding."),
+    "train_sampling_strategy": noted(
         "Not needed: rows are laid one behind the other, without padding."
     ),
-    "length_column_name": told("Not needed: nothing is grouped by length."),
+    "length_column_name": noted("Not needed: nothing is grouped by length."),
     "optim": same_if(
         ("adamw_torch", "adamw_torch_fused", "adamw_hf", "paged_adamw_32bit"),
         _ADAM,
@@ -227,7 +227,7 @@ _TABLE: dict[str, Rule] = {
     "use_cpu": _on_cpu,
     "no_cuda": _on_cpu,
     "torch_compile": refused("Models are not compiled.", _KEEP),
-    "full_determinism": told("The same recipe, machine and seed give the same adapter."),
+    "full_determinism": noted("The same recipe, machine and seed give the same adapter."),
     "deepspeed": refused("DeepSpeed is not used.", "Use qlora where memory is short."),
     "neftune_noise_alpha": refused("No noise is added to embeddings.", _KEEP),
     "optim_args": refused(_ADAM, _KEEP),
@@ -236,8 +236,8 @@ _TABLE: dict[str, Rule] = {
     "load_best_model_at_end": refused(
         "The last step's adapter is kept.", "Train fewer epochs if the evaluation loss rises."
     ),
-    "metric_for_best_model": told("The last step's adapter is kept."),
-    "greater_is_better": told("The last step's adapter is kept."),
+    "metric_for_best_model": noted("The last step's adapter is kept."),
+    "greater_is_better": noted("The last step's adapter is kept."),
     "resume_from_checkpoint": refused(
         "A run resumes from its own checkpoints only.", "Remove it; phi3studio resume goes on."
     ),

@@ -9,7 +9,7 @@ import typer
 
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
-from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.errors import InputError, UserFacingError, first_line
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
@@ -42,11 +42,7 @@ def import_(
 
     target = out or Path(f"{config.stem}.recipe.yaml")
     if target.exists():
-        raise InputError(
-            "recipe.exists",
-            f"{target} exists already.",
-            "Name another file with --out, or delete it first.",
-        )
+        raise InputError("recipe.exists", path=target)
     ours = {entry.hub_id: entry.name for entry in catalogue()}
     imported = import_config(_read(config), config.stem, ours)
     if imported.problem is not None and not (partial and imported.recipe is not None):
@@ -110,17 +106,11 @@ def _read(config: Path) -> Any:
     from phi3studio.olive_configs import parse_config
 
     if not config.is_file():
-        raise InputError(
-            "olive.no_file",
-            f"The Olive config {config} does not exist.",
-            "Name the file that “olive run --config” would be given.",
-        )
+        raise InputError("olive.no_file", path=config)
     try:
         text = config.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
-        raise InputError(
-            "olive.unreadable", f"{config} cannot be read: {exc}.", "Save it as UTF-8."
-        ) from exc
+        raise InputError("olive.unreadable", path=config, reason=first_line(exc)) from exc
     if config.suffix.lower() not in (".yaml", ".yml"):
         return parse_config(text, str(config))
     import yaml
@@ -129,11 +119,12 @@ def _read(config: Path) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
-        at = f", line {mark.line + 1}" if mark is not None else ""
         raise InputError(
             "olive.broken_yaml",
-            f"{config}{at}: this is not YAML: {getattr(exc, 'problem', None) or exc}.",
-            "Correct it at that place.",
+            variant="" if mark else "whole",
+            path=config,
+            line=mark.line + 1 if mark else None,
+            reason=getattr(exc, "problem", None) or first_line(exc),
         ) from exc
 
 

@@ -105,14 +105,6 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The file cannot be read."),
         QT_TRANSLATE_NOOP("Errors", "Check that it is there and that you may read it."),
     ),
-    "recipe.other_adapter_shape": (
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "The adapter has another rank or other layers than the recipe, so it "
-            "cannot be trained further.",
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Set rank and target modules as the details say."),
-    ),
     "recipe.sequence_too_long": (
         QT_TRANSLATE_NOOP("Errors", "The sequence length is longer than the model's context."),
         QT_TRANSLATE_NOOP("Errors", "Set a shorter one."),

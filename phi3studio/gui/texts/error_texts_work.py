@@ -168,16 +168,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
             "Errors", "Choose a smaller batch or sequence length, or a smaller model."
         ),
     ),
-    "olive.ignored_setting": (
-        QT_TRANSLATE_NOOP("Errors", "Olive ignored a setting."),
-        QT_TRANSLATE_NOOP(
-            "Errors", "This is a fault of Phi-3 Studio: report it with the run's log."
-        ),
-    ),
-    "olive.no_model": (
-        QT_TRANSLATE_NOOP("Errors", "Olive ended without a model and without an error."),
-        QT_TRANSLATE_NOOP("Errors", "The last lines of the run's log may say why."),
-    ),
     "train.checkpoint": (
         QT_TRANSLATE_NOOP("Errors", "A checkpoint was saved."),
         "",

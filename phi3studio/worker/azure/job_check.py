@@ -105,11 +105,7 @@ def _compute(azure: Azure, workspace: Workspace) -> str:
     gpus = int(getattr(size, "gpus", 0) or 0)
     if gpus < azure.gpus:
         raise InputError(
-            "azure.no_gpu",
-            compute=azure.compute,
-            size=compute.size,
-            gpus=gpus,
-            wanted=azure.gpus,
+            "azure.no_gpu", compute=azure.compute, size=compute.size, gpus=gpus, wanted=azure.gpus
         )
     most = getattr(compute, "max_instances", None)
     if most is not None and azure.nodes > int(most):

@@ -65,13 +65,7 @@ def job_recipe(recipe: Recipe) -> Recipe:
     if Path(model.source).is_absolute():
         model = model.model_copy(update={"source": Path(model.source).name})
     return recipe.model_copy(
-        update={
-            "azure": None,
-            "target": target,
-            "data": data,
-            "model": model,
-            "training": training,
-        }
+        update={"azure": None, "target": target, "data": data, "model": model, "training": training}
     )
 
 
@@ -119,9 +113,5 @@ def conda(recipe: Recipe, azure: Azure) -> dict[str, Any]:
     return {
         "name": "phi3studio",
         "channels": ["conda-forge"],
-        "dependencies": [
-            f"python={PYTHON}",
-            "pip",
-            {"pip": job_requirements(flavour, extras)},
-        ],
+        "dependencies": [f"python={PYTHON}", "pip", {"pip": job_requirements(flavour, extras)}],
     }

@@ -56,12 +56,7 @@ def copy(file: Path, to: Path) -> str:
 class Results:
     """Fetches the results of a job from its output folder, block by block."""
 
-    def __init__(
-        self,
-        folder: Any,
-        patience: Patience,
-        tell: Callable[[int, int], None],
-    ) -> None:
+    def __init__(self, folder: Any, patience: Patience, tell: Callable[[int, int], None]) -> None:
         """*folder*: the output's; *tell* hears the bytes done and their number."""
         self._folder = folder
         self._patience = patience

@@ -10,12 +10,7 @@ from phi3studio.app.paths import user_home
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.worker.azure.job_files import (
-    RECIPE,
-    START,
-    conda,
-    write_code,
-)
+from phi3studio.worker.azure.job_files import RECIPE, START, conda, write_code
 
 JOB = "job.yml"
 CONDA = "conda.yml"

@@ -120,12 +120,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         return super().enable_lora(model, *args, **kwargs)
 
     def train_and_save_new_model(
-        self,
-        model: Any,
-        tokenizer: Any,
-        config: Any,
-        output_model: Any,
-        output_model_path: str,
+        self, model: Any, tokenizer: Any, config: Any, output_model: Any, output_model_path: str
     ) -> Any:
         """Train with our trainer and callbacks; save as Olive's pass does."""
         from phi3studio.worker.training.trainer import PackedTrainer
@@ -178,12 +173,11 @@ def load_adapter(model: Any, adapter: Path) -> None:
     own = {name: value.shape for name, value in get_peft_model_state_dict(model).items()}
     if {name: value.shape for name, value in given.items()} != own:
         config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-        modules = ", ".join(sorted(config.get("target_modules") or []))
         raise InputError(
             "recipe.other_adapter_shape",
-            f"The adapter in {adapter} has rank {config.get('r')} on {modules}; the recipe's "
-            "method has another rank or other modules, so it cannot be trained further.",
-            f"Set method.rank: {config.get('r')} and method.target_modules: [{modules}].",
+            path=adapter,
+            rank=config.get("r"),
+            modules=sorted(config.get("target_modules") or []),
         )
     set_peft_model_state_dict(model, given)
 

@@ -75,17 +75,9 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> WorkflowResult:
     if listener.exception is not None:
         raise listener.exception
     if listener.ignored:
-        raise RunError(
-            "olive.ignored_setting",
-            f"Olive ignored a setting: {listener.ignored[0]}",
-            "This is a fault of Phi-3 Studio, not of your recipe; report it with the run's log.",
-        )
+        raise RunError("olive.ignored_setting", reason=listener.ignored[0])
     if output is None or not output.has_output_model() or not saved:
-        raise RunError(
-            "olive.no_model",
-            "Olive ended without a model and without an error.",
-            "Look at the last lines of the run's log.",
-        )
+        raise RunError("olive.no_model")
     made = saved[-1]["config"]
     adapter = made.get("adapter_path")
     return WorkflowResult(Path(made["model_path"]), Path(adapter) if adapter else None)

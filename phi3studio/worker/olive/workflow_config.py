@@ -121,12 +121,7 @@ def train_config(recipe: Recipe, plan: TrainPlan) -> dict[str, Any]:
 
 
 def merge_config(
-    recipe: Recipe,
-    model: Path,
-    adapter: Path,
-    output: Path,
-    cache: Path,
-    dtype: str | None = None,
+    recipe: Recipe, model: Path, adapter: Path, output: Path, cache: Path, dtype: str | None = None
 ) -> dict[str, Any]:
     """The workflow of the merge stage: base weights plus adapter, in *dtype* or as stored."""
     config = _workflow(recipe, model, {"merge": {"type": "MergeAdapterWeights"}}, output, cache)
@@ -278,11 +273,7 @@ def _data_config(name: str, file: Path, pre_process: str = PRE_PROCESS) -> dict[
     return {
         "name": name,
         "type": "HuggingfaceContainer",
-        "load_dataset_config": {
-            "data_name": "parquet",
-            "data_files": str(file),
-            "split": "train",
-        },
+        "load_dataset_config": {"data_name": "parquet", "data_files": str(file), "split": "train"},
         "pre_process_data_config": {"type": pre_process},
         "dataloader_config": {"batch_size": 1},
     }

@@ -81,11 +81,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
     and for whatever would stop a run of the recipe before its training.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "olive.export_exists",
-            f"{out} exists already and is not an empty folder.",
-            "Name a new folder with --out.",
-        )
+        raise InputError("olive.export_exists", path=out)
     _check_steps(recipe)
     say("opening the model")
     model = resolve_model(recipe.model.source, say, recipe.model.revision)
@@ -122,17 +118,9 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
 def _check_steps(recipe: Recipe) -> None:
     """Refuse what plain Olive cannot do."""
     if "train" in recipe.steps and recipe.model.adapter is not None:
-        raise InputError(
-            "olive.adapter_training",
-            "Olive by itself does not train an adapter further.",
-            "Remove model.adapter, or run the recipe here: phi3studio run.",
-        )
+        raise InputError("olive.adapter_training")
     if "train" not in recipe.steps and recipe.model.adapter and "merge" not in recipe.steps:
-        raise InputError(
-            "olive.adapter_unused",
-            "The recipe names an adapter, but none of its steps puts it into the model.",
-            "Add merge to steps, or remove model.adapter.",
-        )
+        raise InputError("olive.adapter_unused")
 
 
 def _plan(

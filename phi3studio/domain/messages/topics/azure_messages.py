@@ -6,7 +6,8 @@ MESSAGES: dict[str, Message] = {
     "azure.batch": Message(
         "{rows:# row|# rows} a step (batch size × accumulation) cannot be shared evenly by "
         "{processes} processes (nodes × GPUs).",
-        "Choose a multiple of {processes} rows a step, or fewer nodes and GPUs.",
+        "Choose a multiple of {processes} rows a step (training.batch_size × "
+        "training.accumulation), or fewer nodes and GPUs (azure.nodes, azure.gpus).",
     ),
     "azure.compute_broken": Message(
         "The compute {compute} is not usable: its state is {state}.",
@@ -157,6 +158,10 @@ MESSAGES: dict[str, Message] = {
     "azure.model_version": Message(
         "The model {model} is named without a version, so another run could train another model.",
         "Write {address}; the model's page in the studio lists the versions.",
+    ),
+    "azure.model_version/config": Message(
+        "The model in Azure ML has no version.",
+        "Write its version; the model's page in the studio shows it.{more:message}",
     ),
     "azure.name": Message(
         "“{value}” cannot be a name in Azure ML.",

@@ -22,8 +22,7 @@ MESSAGES: dict[str, Message] = {
         "messages.",
     ),
     "recipe.exists": Message(
-        "{path} exists already.",
-        "Name another file with --out, or delete it first.",
+        "{path} exists already.", "Name another file with --out, or delete it first."
     ),
     "recipe.float16_on_cpu": Message(
         "training.precision is float16, which CPUs cannot train in.",
@@ -53,9 +52,7 @@ MESSAGES: dict[str, Message] = {
         "The recipe lacks the key {name}.{more:message}",
         "Add it; phi3studio recipe new --data FILE writes a complete recipe to compare with.",
     ),
-    "recipe.more": Message(
-        " ({count:# more problem|# more problems} after this one.)",
-    ),
+    "recipe.more": Message(" ({count:# more problem|# more problems} after this one.)"),
     "recipe.newer_version": Message(
         "The recipe has format version {version}; this program knows up to {known}.",
         "Update Phi-3 Studio, or write the recipe from scratch with phi3studio recipe new.",
@@ -92,13 +89,17 @@ MESSAGES: dict[str, Message] = {
         "The recipe only verifies, but makes nothing to be verified.",
         "Add quantise to steps; a finished run is verified by phi3studio verify RUN.",
     ),
+    "recipe.other_adapter_shape": Message(
+        "The adapter in {path} has rank {rank} on {modules:list}; the recipe's method has another "
+        "rank or other modules, so it cannot be trained further.",
+        "Set method.rank: {rank} and method.target_modules: [{modules:list}].",
+    ),
     "recipe.two_splits": Message(
         "data.split names both a file and a column of held-out rows.",
         "Keep one of data.split.file and data.split.column.",
     ),
     "recipe.unknown_key": Message(
-        "The recipe has an unknown key: {name}.{more:message}",
-        "Remove the key.",
+        "The recipe has an unknown key: {name}.{more:message}", "Remove the key."
     ),
     "recipe.unknown_key/near": Message(
         "The recipe has an unknown key: {name}.{more:message}",
