@@ -214,11 +214,11 @@ class Rooms:
 
         page = window.page("new")
         assert isinstance(page, WizardPage)
+        window.go("new")
         try:
             page.take_draft(from_recipe(run.recipe()))
-        except UserFacingError:
-            return
-        window.go("new")
+        except UserFacingError as error:
+            page.show_error(error)
 
     def open_recipe(self, window: Navigator, name: str) -> None:
         """Take the recipe file *name* into the wizard, to be looked at before anything starts."""

@@ -28,7 +28,7 @@ from phi3studio.runtime_pack.use import runtime_for
 
 RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "cancelled"})
 
-# How long a worker may take to stop by itself before its process tree is ended.
+# How long a worker may take to stop on its own before its process tree is ended.
 CANCEL_GRACE_S = 1.5
 # The same where the cancel has to be carried on to a job in Azure ML.
 JOB_CANCEL_GRACE_S = 20.0

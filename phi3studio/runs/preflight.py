@@ -40,7 +40,7 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     folder = store.folder(source, recipe.model.revision)
     from_hub = entry.origin == "hub" if entry else is_hub_id(source)
     if job is not None:
-        # The job fetches the hub's models by itself; what is only here is uploaded.
+        # The job downloads the hub's models on its own; what is only here is uploaded.
         if job.model is None and not from_hub and entry is None:
             check_model_folder(folder)
         home.made(home.runs)

@@ -83,10 +83,17 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     """
     folder = path.absolute().parent
     values = absolute(recipe, Path.cwd()).to_json()
-    data = values.get("data")
+    data, model = values.get("data"), values["model"]
     if data is not None:
         data["source"] = _relative(folder, data["source"])
         data["also"] = [_relative(folder, name) for name in data["also"]]
+        if data["split"].get("file") is not None:
+            data["split"]["file"] = _relative(folder, data["split"]["file"])
+    if model.get("adapter") is not None:
+        model["adapter"] = _relative(folder, model["adapter"])
+    source = _relative(folder, model["source"])
+    if source != model["source"]:
+        model["source"] = f"./{source}"  # without the dot it would be an id of the hub
     if path.suffix.lower() in _YAML:
         text = _yaml(values)
     else:

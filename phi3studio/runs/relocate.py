@@ -1,4 +1,4 @@
-"""Another place for the app home: kept for the next start, with or without what lies there.
+"""Another place for the data directory: kept for the next start, with or without what lies there.
 
 ``home.json`` in the system's folder for configuration says where the home is, and what is to be
 done at the window's next start. It cannot lie in the home itself.

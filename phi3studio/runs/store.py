@@ -5,6 +5,8 @@ A run folder is the only truth about a run; see :class:`RunFolder` for what it h
 
 from __future__ import annotations
 
+import calendar
+import contextlib
 import json
 import re
 import shutil
@@ -179,13 +181,32 @@ class RunFolder:
         return seen.state(alive=alive, cancel_requested=self.cancel_marker.exists())
 
 
-def _age(run: RunFolder) -> tuple[str, int, str]:
+_UTC, _LOCAL = "%Y%m%d-%H%M%SZ", "%Y%m%d-%H%M%S"
+_STAMP = re.compile(r"(\d{8}-\d{6})(Z?)-")
+
+
+def made_at(name: str) -> float:
+    """The time in a run's name, in seconds since the epoch; 0 where it has none.
+
+    Names end their time with Z for UTC; those of older versions have local time, which repeats an
+    hour when the clock goes back.
+    """
+    stamp = _STAMP.match(name)
+    with contextlib.suppress(ValueError, OverflowError):
+        if stamp and stamp[2]:
+            return float(calendar.timegm(time.strptime(stamp[1], _LOCAL)))
+        if stamp:
+            return time.mktime(time.strptime(stamp[1], _LOCAL))
+    return 0.0
+
+
+def _age(run: RunFolder) -> tuple[float, int, str]:
     """Sorts runs by their time: the name's seconds, then the moment their recipe was written."""
     try:
         written = run.recipe_file.stat().st_mtime_ns
     except OSError:
         written = 0
-    return run.name[: len("YYYYmmdd-HHMMSS")], written, run.name
+    return made_at(run.name), written, run.name
 
 
 def _last_progress_only(data: bytes) -> bytes:
@@ -211,9 +232,9 @@ class RunStore:
         self.home = home
 
     def create(self, recipe: Recipe) -> RunFolder:
-        """Make the folder of a new run: ``<time>-<slug>``, unique, with its recipe inside."""
+        """Make the folder of a new run: ``<time in UTC>-<slug>``, with its recipe inside."""
         root = self.home.made(self.home.runs)
-        stamp = time.strftime("%Y%m%d-%H%M%S")
+        stamp = time.strftime(_UTC, time.gmtime())
         for attempt in range(1, 1000):
             suffix = "" if attempt == 1 else f"-{attempt}"
             folder = RunFolder(root / f"{stamp}-{recipe.slug}{suffix}")
@@ -245,7 +266,7 @@ class RunStore:
         starts = [
             run
             for run in runs
-            if run.name.startswith(name) or re.sub(r"^\d{8}-\d{6}-", "", run.name).startswith(name)
+            if run.name.startswith(name) or _STAMP.sub("", run.name, count=1).startswith(name)
         ]
         found = exact or starts
         if len(found) == 1 and name:

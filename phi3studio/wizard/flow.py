@@ -137,7 +137,7 @@ class ModelFacts:
     """What is known of the chosen base model.
 
     ``problem`` is why its folder cannot be used; ``fetch_first``: it is not on this computer, and
-    a run does not bring it by itself.
+    a run does not download it on its own.
     """
 
     title: str

@@ -23,6 +23,7 @@ from phi3studio.gui.pages.models_page import ModelsPage
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding
+from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.store import RunFolder
 from tests.showcase.runs import course, write_run
 
@@ -212,6 +213,17 @@ def test_a_damaged_run_says_so(make_window: Make, qtbot: QtBot, home: Home) -> N
     texts = " ".join(f.text.text() for f in page.findChildren(Finding))
     assert "recipe.json" in texts
     assert "99" in texts
+
+
+def test_a_damaged_run_is_not_run_again_and_the_window_says_why(
+    make_window: Make, home: Home, showcase: dict[str, RunFolder]
+) -> None:
+    run = next(iter(showcase.values()))
+    run.recipe_file.write_text("{")
+    window = make_window()
+    window.page("home").repeat_wanted.emit(run)
+    said = [w.finding.text.text() for w in window.current.findChildren(ErrorState)]
+    assert any(run.name in text and "recipe.json" in text for text in said), said
 
 
 def test_runs_are_compared(make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]) -> None:

@@ -123,6 +123,38 @@ def test_relative_data_paths_start_at_the_recipes_folder(tmp_path, monkeypatch) 
     assert recipe.data.also == [str(tmp_path / "c.csv")]
 
 
+@pytest.mark.parametrize("name", ["r.json", "r.yaml"])
+def test_a_folder_with_recipe_data_model_and_adapter_can_be_moved(tmp_path, name) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in ("tiny", "models/adapter"):
+        (here / folder).mkdir(parents=True)
+    data = RECIPE.rows.model_copy(
+        update={
+            "source": str(here / "a.csv"), "also": [str(here / "rows/b.csv")],
+            "split": Split(file=str(here / "held.csv")),
+        }
+    )  # fmt: skip
+    model = Model(source=str(here / "tiny"), adapter=str(here / "models/adapter"))
+    recipe = RECIPE.model_copy(update={"data": data, "model": model})
+    write_recipe(recipe, here / name)
+    assert str(tmp_path) not in (here / name).read_text("utf-8")
+    assert read_recipe(here / name) == recipe
+    here.rename(there)
+    moved = read_recipe(there / name)
+    assert moved.model == Model(source=str(there / "tiny"), adapter=str(there / "models/adapter"))
+    assert moved.rows.split.file == str(there / "held.csv")
+    assert moved.rows.source == str(there / "a.csv")
+
+
+def test_what_lies_elsewhere_or_on_the_hub_is_written_as_it_is(tmp_path) -> None:
+    model = Model(source="owner/name", adapter=str(tmp_path / "adapter"))
+    recipe = RECIPE.model_copy(update={"model": model})
+    (tmp_path / "sub").mkdir()
+    write_recipe(recipe, tmp_path / "sub/r.json")
+    assert json.loads((tmp_path / "sub/r.json").read_text())["model"]["adapter"] == model.adapter
+    assert read_recipe(tmp_path / "sub/r.json").model == model
+
+
 def test_a_recipe_named_by_a_relative_path(tmp_path, monkeypatch) -> None:
     read(tmp_path, source="a.csv")
     monkeypatch.chdir(tmp_path)

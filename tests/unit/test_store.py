@@ -31,7 +31,9 @@ from phi3studio.domain.events import (
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs import launch
 from phi3studio.runs.queue import MachineQueue
-from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.runs.store import RunFolder, RunStore, made_at
+
+NEEDS_ZONES = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set")
 
 
 def a_recipe(name: str = "first") -> Recipe:
@@ -63,7 +65,7 @@ def write(run: RunFolder, *payloads: AnyPayload) -> None:
 
 def test_a_new_run_has_a_name_of_its_time_and_its_recipe_inside(store) -> None:
     run = store.create(a_recipe("Tone of a Phrase!"))
-    assert re.fullmatch(r"\d{8}-\d{6}-tone-of-a-phrase", run.name)
+    assert re.fullmatch(r"\d{8}-\d{6}Z-tone-of-a-phrase", run.name)
     assert run.path.parent == store.home.runs
     assert run.recipe() == a_recipe("Tone of a Phrase!")
     assert [item.name for item in run.path.iterdir()] == ["recipe.json"]
@@ -78,6 +80,44 @@ def test_the_newest_of_runs_made_in_the_same_second_is_the_latest(store) -> None
     runs = [store.create(a_recipe()) for _ in range(11)]
     same = [run for run in runs if run.name[:15] == runs[-1].name[:15]]
     assert store.find("latest").name == same[-1].name
+
+
+@NEEDS_ZONES
+def test_the_latest_is_right_in_the_hour_that_the_clock_repeats(store, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Rome")
+    time.tzset()
+    try:
+        first = 1792888200.0  # 02:30 in summer time, half an hour before the clock goes back
+        for moment in (first, first + 2400):  # 02:10 in winter time
+            monkeypatch.setattr(time, "time", lambda moment=moment: moment)
+            monkeypatch.setattr(time, "gmtime", lambda at=moment, real=time.gmtime: real(at))
+            monkeypatch.setattr(time, "localtime", lambda at=moment, real=time.localtime: real(at))
+            made = store.create(a_recipe(f"at {moment:.0f}"))
+            os.utime(made.recipe_file, (1, 1))  # as in a home that was copied
+        assert [run.recipe().name for run in store.all()] == [
+            f"at {first + 2400:.0f}", f"at {first:.0f}",
+        ]  # fmt: skip
+        assert made_at(made.name) == first + 2400
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@NEEDS_ZONES
+def test_runs_of_older_versions_stand_where_their_local_time_puts_them(store, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        order = [
+            "20260110-080000-old", "20260110-100000-old", "20260110-153000Z-new",
+            "20260110-110000-old",
+        ]  # fmt: skip
+        named(store, *reversed(order))
+        assert [run.name for run in store.all()] == order[::-1]
+        assert store.find("new").name == "20260110-153000Z-new"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path) -> None:

@@ -63,7 +63,7 @@ def add(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Put a further adapter beside an exported base model."""
+    """Add another adapter to an exported base model."""
     from phi3studio.services.chat_client import Chat
     from phi3studio.services.connection import Service
 

@@ -284,5 +284,5 @@ def _conclude(run: Any, view: Any, state: str) -> None:
             typer.echo(f"\nThe end of {run.log_file}:\n{log_tail(run.log_file, 15)}", err=True)
         return
     if state == "interrupted":
-        typer.echo(f"\nThe worker ended without a word. Log: {run.log_file}", err=True)
+        typer.echo(f"\nThe worker stopped unexpectedly. Log: {run.log_file}", err=True)
     typer.echo(f"The run is {state}. Go on with it: phi3studio resume {run.name}", err=True)

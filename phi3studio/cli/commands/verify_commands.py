@@ -31,7 +31,7 @@ def verify(
 ) -> int:
     """Measure a finished run again and judge its export.
 
-    Exit code 0: faithful; 1: not faithful; 2: it could not be told.
+    Exit code 0: faithful; 1: not faithful; 2: it could not be measured.
     """
     from phi3studio.app.paths import user_home
     from phi3studio.runs.store import RunStore
@@ -69,14 +69,14 @@ def verify(
 async def _verify(run: Path, data: Path | None, quiet: bool) -> Any:
     from phi3studio.services.connection import Service
 
-    told = _Progress(quiet)
+    bar = _Progress(quiet)
     async with Service.start("evaluator") as service:
         stream = service.stream("verify", run=str(run), data=str(data) if data else None)
         try:
             async for item in stream:
-                told.show(item)
+                bar.show(item)
         finally:
-            told.clear()
+            bar.clear()
         return stream.result
 
 

@@ -4,7 +4,7 @@
    time to load, the memory of the training.
 2. The model with only its first few layers is taken through the whole run, twice, with another
    number of layers each time. What merge, quantisation and verification take grows evenly with
-   the layers, so two points tell what all of them will take. Copies of a large model are merged
+   the layers, so two points predict what all of them will take. Copies of a large model are merged
    and quantised the way of large models.
 """
 
@@ -44,7 +44,7 @@ from phi3studio.worker.stages.quantise import CALIBRATING
 from phi3studio.worker.stages.verify import MEASURING
 
 _STEPS = 4
-# Short steps are tried for so many seconds instead: the first ones of them tell little.
+# Short steps are tried for so many seconds instead: the first ones predict little.
 _TRIED_S = 4.0
 _MOST_STEPS = 60
 # Rows that the small copies are verified on.
@@ -152,7 +152,7 @@ class _Trial:
             for before, after in itertools.pairwise(progress)
         ]
         rate = statistics.median(rates)
-        # The first step warms up: what it took beyond its tokens is told with the loading.
+        # The first step warms up: what it took beyond its tokens is counted with the loading.
         first = progress[0][0] - trained - progress[0][1] / rate
         return Steps(
             prepare_s=view.timings["prepare"],
@@ -202,7 +202,7 @@ class _Trial:
         def at(low: float, high: float) -> float:
             return max(low, low + (high - low) * (layers - few) / (more - few))
 
-        # What the training of the whole model took beyond what the copies tell stays taken.
+        # What the training of the whole model took beyond what the copies predict stays counted.
         beyond = 0.0
         if "train" in memory:
             trained = (first.stage_memory["train"], second.stage_memory["train"])
@@ -214,7 +214,7 @@ class _Trial:
             memory[stage] = max(round(at(*peaks) + beyond), memory[stage])
             if stage == "verify":
                 # Loading grows with the layers; the answers of a few layers end otherwise. Nor
-                # does the training's speed tell that of answers: it has functions of its own.
+                # does the training's speed predict that of answers: it has functions of its own.
                 begun = at(_seconds_beside_rows(small), _seconds_beside_rows(larger))
                 known = self._known
                 rows = measuring_seconds(known.model, known.data, known.machine)
@@ -272,28 +272,28 @@ def steps_to_try(seconds: float, steps: int) -> int:
 
 def _seconds_beside_rows(run: RunFolder) -> float:
     """What the verification of *run* took without its held-out rows: most of it is loading."""
-    told: dict[str, list[tuple[float, int]]] = {}
+    seen: dict[str, list[tuple[float, int]]] = {}
     for event in run.events():
         progress = event.payload
         if isinstance(progress, Progress) and (progress.activity or "").startswith(MEASURING):
-            told.setdefault(progress.activity or "", []).append((event.t, progress.step))
+            seen.setdefault(progress.activity or "", []).append((event.t, progress.step))
     rows = 0.0
-    for (began, first), *_, (ended, last) in (of for of in told.values() if len(of) > 1):
+    for (began, first), *_, (ended, last) in (of for of in seen.values() if len(of) > 1):
         rows += (ended - began) * last / max(1, last - first)
     return run.view().timings["verify"] - rows
 
 
 def _seconds_a_layer(run: RunFolder, layers: int) -> float | None:
     """Time of a layer's calibration in *run*, a model of *layers*; ``None`` without one."""
-    told = [
+    seen = [
         (event.t, event.payload.step, event.payload.total)
         for event in run.events()
         if isinstance(event.payload, Progress) and event.payload.activity == CALIBRATING
     ]
-    if len(told) < 2 or told[-1][1] <= told[0][1]:
+    if len(seen) < 2 or seen[-1][1] <= seen[0][1]:
         return None
-    each = (told[-1][0] - told[0][0]) / (told[-1][1] - told[0][1])
-    return each * told[-1][2] / layers
+    each = (seen[-1][0] - seen[0][0]) / (seen[-1][1] - seen[0][1])
+    return each * seen[-1][2] / layers
 
 
 def _changed(

@@ -164,7 +164,7 @@ def _check_answers(
 
 
 def _check_graph(folder: Path) -> None:
-    """What can be told of a model that cannot be loaded here: each output has a node."""
+    """What can be checked of a model that cannot be loaded here: each output has a node."""
     import onnx
 
     for file in folder.glob("*.onnx"):

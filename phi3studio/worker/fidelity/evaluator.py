@@ -41,7 +41,7 @@ def verify(
     """The same on ``data``, or without it on the run's own held-out rows, and judged.
 
     Returns ``{"metrics", "verdict"}`` and appends both to the run's events; the model card is
-    written anew. Nothing is written when it is cancelled.
+    written again. Nothing is written when it is cancelled.
     """
     return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=True)))
 

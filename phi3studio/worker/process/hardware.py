@@ -30,7 +30,7 @@ def choose_device(recipe: Recipe) -> str:
         return "cuda"
     if wanted in ("auto", "azureml"):  # a job's machine is not this one
         return "cpu"
-    if os.environ.get(BROKEN_VARIABLE):  # the run tells so
+    if os.environ.get(BROKEN_VARIABLE):  # a notice of the run says so
         return "cpu"
     built = torch.version.cuda is not None
     raise InputError("device.no_cuda", variant="" if built else "cpu_build")

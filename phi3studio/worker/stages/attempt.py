@@ -80,7 +80,7 @@ class Attempt:
 
     @property
     def keeps_adapter_apart(self) -> bool:
-        """Whether the export is the base model with the adapter beside it."""
+        """Whether the export is the base model with a separate adapter."""
         return self.adapter is not None and "merge" not in self.recipe.steps
 
     @property

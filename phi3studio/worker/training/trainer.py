@@ -102,7 +102,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         return 0
 
     def _clip_grad_norm(self, model: Any) -> Any:
-        """The norm over the trained parameters, which no other has a gradient beside."""
+        """The norm over the trained parameters, the only ones with a gradient."""
         most = self.args.max_grad_norm
         if not self._is_alone_on_cpu:
             return self.accelerator.clip_grad_norm_(self._trained, most)

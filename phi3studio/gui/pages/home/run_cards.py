@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from phi3studio.gui.pages.home.run_entries import RunEntry, made_at
+from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import model_title, stage_title, state_words
@@ -94,7 +94,7 @@ class CardDelegate(QStyledItemDelegate):
         else:
             self._figure(painter, middle, entry)
         foot = QRectF(inner.x(), inner.bottom() - 16, inner.width(), 16)
-        parts = [words.ago(entry.started or made_at(entry.run), time.time())]
+        parts = [words.ago(entry.started, time.time())]
         if entry.bytes and not entry.live:
             parts.append(words.size(entry.bytes))
         self._text(painter, foot, " · ".join(parts), "muted", "small")

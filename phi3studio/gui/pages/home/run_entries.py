@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -11,7 +10,7 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState, RunView
-from phi3studio.runs.store import RunFolder
+from phi3studio.runs.store import RunFolder, made_at
 
 
 @dataclass(frozen=True)
@@ -43,20 +42,13 @@ class RunEntry:
     @property
     def started(self) -> float:
         """When the run was made, in seconds since the epoch."""
-        return self.view.started_at or made_at(self.run)
+        return self.view.started_at or made_at(self.run.name)
 
     def matches(self, words: str) -> bool:
         """Whether every word is somewhere in name, model or data."""
         model = self.recipe.model.source if self.recipe else ""
         text = f"{self.title} {self.run.name} {model} {self.data}".casefold()
         return all(word in text for word in words.casefold().split())
-
-
-def made_at(run: RunFolder) -> float:
-    """The time in the folder's name."""
-    with contextlib.suppress(ValueError, OverflowError):
-        return time.mktime(time.strptime(run.name[:15], "%Y%m%d-%H%M%S"))
-    return 0.0
 
 
 def read_entry(run: RunFolder, known: RunEntry | None = None) -> RunEntry:
