@@ -55,6 +55,7 @@ def test_chat_refuses_constraints_that_make_no_sense(studio, finished, tmp_path)
         (["--schema", tmp_path / "broken.json"], "chat.schema"),
         (["--schema", tmp_path / "absent.json"], "chat.schema"),
         (["--adapter", "absent"], "chat.no_adapter"),
+        (["--system", "Be brief."], "chat.no_system_turn"),
     ):
         said = studio("chat", "latest", "--prompt", PHRASE, *arguments, "--json")
         assert said.code == 2, said.out

@@ -199,13 +199,14 @@ def test_a_template_that_refuses_the_order_of_roles_is_an_input_error(
 
     strict = make_byte_level(tmp_path)
     strict.chat_template = (
-        "{% for m in messages %}{% if m['role'] == 'system' %}"
-        "{{ raise_exception('System role not supported') }}{% endif %}"
+        "{% for m in messages %}{% if 'VERYODD' in m['content'] %}"
+        "{{ raise_exception('No such word') }}{% endif %}"
         "<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
-    with pytest.raises(InputError, match="System role not supported") as caught:
-        example(strict, {"messages": CHAT}, messages="messages")
+    odd = [CHAT[0] | {"content": "VERYODD"}, *CHAT[1:]]
+    with pytest.raises(InputError, match="No such word") as caught:
+        example(strict, {"messages": odd}, messages="messages")
     assert caught.value.code == "data.conversation"
     strict.chat_template = None
     with pytest.raises(InputError) as caught:

@@ -115,6 +115,8 @@ class _Ask:
         async with Service.start("chat") as service:
             chat = Chat(service)
             model = await chat.load(self._folder)
+            if self._messages and not model.is_conversation:
+                raise InputError("chat.no_system_turn", name=model.name)
             if self._prompt is not None or self._values:
                 await self._answer(chat, model, self._prompt or "")
                 return

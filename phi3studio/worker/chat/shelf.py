@@ -15,6 +15,7 @@ from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.template import parse_template
 from phi3studio.worker.chat.conversations import Conversations
 from phi3studio.worker.chat.turns import Turns
+from phi3studio.worker.data.preparing.conversation import ChatTemplate
 from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.process.threads import usable_cores
 from phi3studio.worker.serving import Cancel
@@ -41,6 +42,8 @@ class LoadedModel:
         self.users = 0
         self.conversations = Conversations(self.model)
         self.facts = self.model.facts
+        # The same preparation of messages as in training.
+        self._chat = ChatTemplate(lambda messages, *_: self.model.apply_chat_template(messages))
 
     @property
     def name(self) -> str:
@@ -66,7 +69,7 @@ class LoadedModel:
     def prompt_ids(self, params: dict[str, Any]) -> list[int]:
         """The ids of a request: ``messages``, ``values`` for the template, or plain ``prompt``."""
         if "messages" in params:
-            return self.model.encode(self.model.apply_chat_template(params["messages"]))
+            return self.model.encode(self._chat.prompt(params["messages"]))
         if "values" in params:
             template = self.facts.get("template")
             if template is None:

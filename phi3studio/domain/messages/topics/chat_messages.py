@@ -15,6 +15,10 @@ MESSAGES: dict[str, Message] = {
         "--json needs a question.",
         "Add --prompt TEXT (or --value).",
     ),
+    "chat.no_system_turn": Message(
+        "{name} was trained on a template, which has no place for a system prompt.",
+        "Leave --system out; put what it says into the question, or train on conversations.",
+    ),
     "chat.schema/file": Message(
         "{path} is not a readable JSON schema: {reason}.",
         "Correct --schema.",

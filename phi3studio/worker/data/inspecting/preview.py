@@ -44,7 +44,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
         repaired=shown_row(passed.row, _RAW_CHARACTERS),
         prompt=text.prompt,
         completion=text.completion,
-        rendered="".join(part + stop if trained else part for part, trained in text.segments),
+        rendered="".join(part.text + stop if part.ends else part.text for part in text.segments),
         tokens=_tokens(process, text, encoded)[:_TOKENS_SHOWN],
         prompt_tokens=min(encoded.prompt_tokens, process.max_tokens),
         trained_tokens=encoded.trained[: process.max_tokens].count(True),

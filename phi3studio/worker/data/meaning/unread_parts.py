@@ -147,6 +147,8 @@ class UnreadTally:
                 yield "turns after the last answer", "turn", texts[0], True
             elif any(shown.lacks(text) for text in texts):
                 yield f"role:{role}", "role", texts[0], False
+            elif role == "assistant" and texts and _is_masked(texts, learned):
+                yield "answers that are not trained", "turn", texts[0], False
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
             silent = not texts and not any(map(_is_picture, _parts(content)))
             if silent and not any(map(_tool_call, others)):
@@ -261,6 +263,13 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _texts(inner, f"{path}.{number}")
     elif not _blank(value):
         yield path, value
+
+
+def _is_masked(texts: Sequence[str], learned: Sequence[str]) -> bool:
+    """Whether an answer was rendered and not learned: the template writes it in another form than
+    the model sees when it answers, nobody asked yet, or its own mark says so."""
+    parts = [text.strip() for text in texts]
+    return bool(learned) and not any(part in said for part in parts for said in learned)
 
 
 def _parts(content: Any) -> Sequence[Any]:

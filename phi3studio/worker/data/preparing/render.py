@@ -10,6 +10,13 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import column_of, missing_column, parse_template
 from phi3studio.worker.data.meaning.message_turns import places, turns_at
+from phi3studio.worker.data.preparing.conversation import (
+    ChatTemplate,
+    Message,
+    marked_spans,
+    marks_answers,
+    not_learned,
+)
 from phi3studio.worker.data.preparing.tokenise import (
     Rendered,
     Segment,
@@ -34,15 +41,20 @@ class Renderer:
         self._stop = stop
         self._known = frozenset(known)
         self._messages = data.messages
+        self._chat = chat_template(tokenizer)
+        self._marked = marks_answers(tokenizer.chat_template)
         if data.template is not None:
             self._prompt = parse_template(data.template.prompt, "prompt")
             self._completion = parse_template(data.template.completion, "completion")
+            beginning = getattr(tokenizer, "bos_token", None)
+            if (
+                beginning
+                and data.template.prompt.startswith(beginning)
+                and list(tokenizer("a")["input_ids"])[:1] == [tokenizer.bos_token_id]
+            ):
+                raise InputError("template.writes_bos", token=beginning)
         elif not tokenizer.chat_template:
-            raise InputError(
-                "model.no_chat_template",
-                "The model's tokenizer has no chat template, so conversations cannot be rendered.",
-                "Choose an instruct model, or use columns with a template instead.",
-            )
+            raise InputError("model.no_chat_template")
 
     def render(self, row: Row) -> Rendered:
         """One row as text; raises :class:`InputError` if it lacks something."""
@@ -54,57 +66,53 @@ class Renderer:
             return Rendered(prompt, body.rstrip("\n"), segments, bos=True)
         return self._conversation(conversation(row, self._messages), tools_of(row))
 
-    def _conversation(self, messages: list[dict[str, Any]], tools: Any) -> Rendered:
-        """Every assistant turn is learned, as the template itself bounds it: what it adds for a
-        turn beyond the generation prompt before it, up to and including the stop token."""
-        answers = [at for at, turn in enumerate(messages) if turn.get("role") == "assistant"]
+    def _conversation(self, messages: list[Message], tools: Any) -> Rendered:
+        answers = [at for at, turn in enumerate(messages) if turn["role"] == "assistant"]
         if not answers:
-            raise InputError(
-                "data.no_assistant_turn",
-                "A conversation has no assistant turn, so there is nothing to learn.",
-                "Add the assistant's answer, or drop the row.",
-            )
+            raise InputError("data.no_assistant_turn")
         # What comes after the last answer teaches nothing.
-        whole = self._render(messages[: answers[-1] + 1], tools, generation=False)
+        given = self._chat.accepted(messages[: answers[-1] + 1], tools)
+        skipped = {at for at, turn in enumerate(given) if not_learned(turn)}
+        if self._marked and not skipped:
+            whole, spans = marked_spans(lambda: self._with_marks(given, tools), self._stop.text)
+        else:
+            whole, spans = self._chat.learned(given, tools, self._stop.text, skipped)
+        if not spans:
+            raise InputError("data.nothing_learned" if skipped else "model.chat_template")
         segments: list[Segment] = []
-        end, before = 0, ""
-        for at in answers:
-            before = self._render(messages[:at], tools, generation=True)
-            after = (
-                whole
-                if at == answers[-1]
-                else self._render(messages[: at + 1], tools, generation=False)
-            )
-            if not (after.startswith(before) and whole.startswith(after.rstrip("\n"))):
-                raise InputError(
-                    "model.chat_template",
-                    "The model's chat template rewrites earlier turns, so their mask is unknown.",
-                    "Use a model whose template keeps the turns, or rows with a template.",
-                )
-            cut = after.rfind(self._stop.text, len(before))
-            stop = cut if cut >= 0 else len(after.rstrip("\n"))
-            segments.append(Segment(whole[end : len(before)], False))
-            segments.append(Segment(whole[len(before) : stop], True))
-            end = stop + (len(self._stop.text) if cut >= 0 else 0)
-        return Rendered(whole[: len(before)], segments[-1].text, tuple(segments), bos=False)
+        end = 0
+        for span in spans:
+            segments.append(Segment(whole[end : span.start], False))
+            segments.append(Segment(whole[span.start : span.end], True, span.stops))
+            written = span.stops and whole.startswith(self._stop.text, span.end)
+            end = span.end + (len(self._stop.text) if written else 0)
+        return Rendered(whole[: spans[-1].start], segments[-1].text, tuple(segments), bos=False)
 
-    def _render(self, messages: list[dict[str, Any]], tools: Any, *, generation: bool) -> str:
+    def _with_marks(self, messages: list[Message], tools: Any) -> tuple[str, list[tuple[int, int]]]:
+        from transformers.utils.chat_template_utils import render_jinja_template
+
+        texts, marks = render_jinja_template(
+            [messages],
+            tools=tools,
+            chat_template=self._tokenizer.chat_template,
+            return_assistant_tokens_mask=True,
+            **getattr(self._tokenizer, "special_tokens_map", {}),
+        )
+        return str(texts[0]), [(int(start), int(end)) for start, end in marks[0]]
+
+
+def chat_template(tokenizer: Tokenizer) -> ChatTemplate:
+    """The chat template of a Hugging Face tokenizer."""
+
+    def render(messages: list[Message], tools: Any, generation: bool) -> str:
         extra = {"tools": tools} if tools else {}
-        try:
-            return str(
-                self._tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=generation, **extra
-                )
+        return str(
+            tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=generation, **extra
             )
-        except Exception as exc:  # whatever a template raises: jinja's errors, TypeError, …
-            if not messages:
-                return ""
-            raise InputError(
-                "data.conversation",
-                f"The model's chat template refuses the conversation: {_first_line(exc)}",
-                "Check the order of the roles: most models want user and assistant in turn, "
-                "after at most one system message.",
-            ) from exc
+        )
+
+    return ChatTemplate(render)
 
 
 def conversation(row: Row, column: str) -> list[dict[str, Any]]:
@@ -112,11 +120,7 @@ def conversation(row: Row, column: str) -> list[dict[str, Any]]:
     (see ``meaning.message_turns``)."""
     value = turns_at(row, column)
     if value is None:
-        raise InputError(
-            "data.messages_shape",
-            f"“{column}” is not a list of messages with role and content.",
-            'Write [{"role": "user", "content": "…"}, {"role": "assistant", "content": "…"}].',
-        )
+        raise InputError("data.messages_shape", column=column)
     messages = [_message(turn) for turn in value]
     system = row.get("system")
     if isinstance(system, str) and system.strip() and messages[0]["role"] != "system":
@@ -170,7 +174,3 @@ def check_columns(data: Data, columns: Collection[str]) -> None:
     for name in (*named, *split):
         if column_of(existing, name) is None:
             raise missing_column(name, list(columns))
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]

@@ -29,6 +29,7 @@ class Tokenizer(Protocol):
 
     eos_token: str | None
     eos_token_id: int | None
+    bos_token_id: int | None
     chat_template: Any
     all_special_tokens: Sequence[str]
 
@@ -47,10 +48,17 @@ class Stop:
 
 
 class Segment(NamedTuple):
-    """A piece of a rendered row: shown to the model, or (``trained``) learned by it."""
+    """A piece of a rendered row: masked, or (``trained``) learned, with the stop token after it
+    where the answer ends there (``stops``)."""
 
     text: str
     trained: bool
+    stops: bool = True
+
+    @property
+    def ends(self) -> bool:
+        """Whether the stop token follows."""
+        return self.trained and self.stops
 
 
 @dataclass(frozen=True)
@@ -131,11 +139,7 @@ def find_stop(tokenizer: Tokenizer) -> Stop:
             first = min(special, key=tail.index)
             return Stop(first, tokenizer.convert_tokens_to_ids(first))
     if tokenizer.eos_token is None or tokenizer.eos_token_id is None:
-        raise InputError(
-            "model.no_stop_token",
-            "The model's tokenizer has no end-of-sequence token, so its answers could not stop.",
-            "Choose an instruct model, or add eos_token to its tokenizer_config.json.",
-        )
+        raise InputError("model.no_stop_token")
     return Stop(tokenizer.eos_token, tokenizer.eos_token_id)
 
 
@@ -171,7 +175,7 @@ class Encoder:
                     tail = self._tail(before)
                     texts += (tail, tail + segment.text)
                 texts.append(segment.text)
-                before += segment.text + (self.stop.text if segment.trained else "")
+                before += segment.text + (self.stop.text if segment.ends else "")
         pieces = iter(self._batch(texts, spans))
         return [self._assemble(row, pieces) for row in rows]
 
@@ -199,7 +203,7 @@ class Encoder:
         for segment in row.segments:
             count = next(lengths)
             if segment.trained:
-                count += 1  # the stop token
+                count += segment.stops  # the stop token
                 trained += max(0, min(max_tokens, tokens + count) - tokens)
             tokens += count
         return Measure(tokens, trained)
@@ -222,7 +226,7 @@ class Encoder:
         spans = [(-1, 0, 0)] * len(ids)
         prompt_tokens = 0
         before = False
-        for number, (text, learned) in enumerate(row.segments):
+        for number, (text, learned, stops) in enumerate(row.segments):
             skip = shift = 0
             if not self._context_free and before:
                 tail, both, alone = next(pieces), next(pieces), next(pieces)
@@ -243,7 +247,7 @@ class Encoder:
                     (number, max(0, start - shift), max(0, end - shift))
                     for start, end in piece.spans[skip:]
                 ]
-            if learned:
+            if learned and stops:
                 ids.append(self.stop.id)
                 trained.append(True)
                 spans.append((-1, 0, 0))

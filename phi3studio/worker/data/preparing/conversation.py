@@ -1,0 +1,251 @@
+"""Conversations through a model's own chat template, and which parts of them are learned.
+
+Published templates differ in ways that a mask must survive: Phi-3's end with the end-of-text
+token when no generation prompt is asked for, Qwen3's strip the reasoning of earlier turns,
+Gemma's refuse a system turn or two turns of one role, Qwen2.5's write a system prompt of their
+own. So a turn is learned where two renderings agree: the one that inference would have seen when
+the turn was written (the conversation before it, with the generation prompt), and the one whole
+conversation that is trained on. A template that marks the assistant's parts itself
+(``{% generation %}``) decides alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+from phi3studio.domain.errors import InputError, first_line
+
+Message = dict[str, Any]
+_MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_PROBE = "probe-7f3a"
+
+
+class Render(Protocol):
+    """A chat template; raises whatever the template raises."""
+
+    def __call__(self, messages: list[Message], tools: Any, generation: bool) -> str: ...
+
+
+class Span(NamedTuple):
+    """Characters of a rendered conversation that are learned; ``stops``: the stop token follows."""
+
+    start: int
+    end: int
+    stops: bool
+
+
+class ChatTemplate:
+    """A chat template as training, chat and server use it: one way to prepare messages for it."""
+
+    def __init__(self, render: Render) -> None:
+        self._render = render
+
+    def prompt(self, messages: Sequence[Message], tools: Any = None) -> str:
+        """What is sent for the next answer; raises :class:`InputError` if the template refuses."""
+        return self.rendered(self.accepted(messages, tools), tools, generation=True)
+
+    def accepted(self, messages: Sequence[Message], tools: Any = None) -> list[Message]:
+        """*messages* in the form that the template takes.
+
+        A system turn that it has no place for goes before the first question, turns of one role
+        in a row become one, and answers before the first question are left out: each only where
+        the template refuses the conversation otherwise (or passes the system turn over).
+        """
+        found = [self._message(message) for message in messages]
+        if tools and self._tools_in_system:
+            found = _with_tools(found, tools)
+        if not self._takes_system:
+            found = _system_merged(found)
+        refusal: InputError | None = None
+        for change in (lambda given: given, _turns_merged, _without_greeting):
+            found = change(found)
+            try:
+                self.rendered(found, tools, generation=found[-1]["role"] != "assistant")
+            except InputError as exc:
+                refusal = refusal or exc
+                continue
+            return found
+        assert refusal is not None
+        raise refusal
+
+    def rendered(self, messages: list[Message], tools: Any, *, generation: bool) -> str:
+        """*messages* as text."""
+        try:
+            return self._render(messages, tools or None, generation)
+        except Exception as exc:  # whatever a template raises: jinja's errors, TypeError, …
+            raise InputError("data.conversation", reason=first_line(exc)[:200]) from exc
+
+    def learned(
+        self, messages: list[Message], tools: Any, stop: str, skipped: set[int]
+    ) -> tuple[str, list[Span]]:
+        """The text of an accepted conversation that ends with an answer, and what is learned of it.
+
+        *skipped* are turns that are not to be learned. An answer before the first question is
+        not: nobody asks for it at inference.
+        """
+        whole = self.rendered(messages, tools, generation=False)
+        spans: list[Span] = []
+        asked = False
+        for at, turn in enumerate(messages):
+            asked = asked or turn["role"] in ("user", "tool")
+            if turn["role"] != "assistant" or not asked or at in skipped:
+                continue
+            last = at == len(messages) - 1
+            until = whole if last else self.rendered(messages[: at + 1], tools, generation=False)
+            before = self.rendered(messages[:at], tools, generation=True)
+            if not until.startswith(before):
+                continue
+            end = _answer_end(until, len(before), str(turn["content"]), stop)
+            stops = until.startswith(stop, end)
+            kept = end + len(stop) if stops else end
+            if whole[:kept] == until[:kept]:
+                # Where the template writes no stop token, the last answer has to end all the same.
+                spans.append(Span(len(before), end, stops or last))
+        return whole, spans
+
+    def _message(self, message: Message) -> Message:
+        message = dict(message)
+        if message["role"] == "developer" and not self._takes_developer:
+            message["role"] = "system"
+        calls = message.get("tool_calls")
+        if isinstance(calls, list):
+            message["tool_calls"] = [_call(call) for call in calls]
+        return message
+
+    @cached_property
+    def _takes_system(self) -> bool:
+        return self._shows("system")
+
+    @cached_property
+    def _takes_developer(self) -> bool:
+        return self._shows("developer")
+
+    @cached_property
+    def _tools_in_system(self) -> bool:
+        """Whether the template reads the tools from the system turn, as Phi-4-mini's does."""
+        system = {"role": "system", "content": "", "tools": json.dumps([{"name": _PROBE}])}
+        return _PROBE in self._tried([system, _question()])
+
+    def _shows(self, role: str) -> bool:
+        return _PROBE in self._tried([{"role": role, "content": _PROBE}, _question()])
+
+    def _tried(self, messages: list[Message]) -> str:
+        try:
+            return self._render(messages, None, True)
+        except Exception:  # a refusal is the answer
+            return ""
+
+
+def marked_spans(
+    render_marked: Callable[[], tuple[str, list[tuple[int, int]]]], stop: str
+) -> tuple[str, list[Span]]:
+    """The text and the spans that a template marks itself with ``{% generation %}``."""
+    whole, marks = render_marked()
+    spans = []
+    for start, end in marks:
+        text = whole[start:end]
+        body = text.rstrip("\n").removesuffix(stop)
+        inside = len(body) < len(text.rstrip("\n"))
+        stops = inside or whole.startswith(stop, end)
+        spans.append(Span(start, start + len(body) if inside else end, stops))
+    return whole, spans
+
+
+def marks_answers(template: Any) -> bool:
+    """Whether a template marks the assistant's parts itself."""
+    return isinstance(template, str) and _MARKS.search(template) is not None
+
+
+def not_learned(message: Message) -> bool:
+    """Whether a data set marks this turn as one that is not to be learned."""
+    for key in ("weight", "loss_weight"):
+        value = message.get(key)
+        if isinstance(value, (int, float)) and value == 0:
+            return True
+    return any(
+        message.get(key) in (False, "false", 0)
+        for key in ("loss", "train", "trainable", "training")
+    )
+
+
+def _answer_end(text: str, start: int, content: str, stop: str) -> int:
+    """Where an answer ends: before the stop token after its content, else before the line ends."""
+    at = text.find(content.strip(), start) if content.strip() else -1
+    after = at + len(content.strip()) if at >= 0 else start
+    found = text.find(stop, after)
+    if found < 0 and at < 0:
+        found = text.rfind(stop, start)
+    return found if found >= 0 else max(start, len(text.rstrip("\n")))
+
+
+def _question() -> Message:
+    return {"role": "user", "content": "question"}
+
+
+def _system_merged(messages: list[Message]) -> list[Message]:
+    """System turns at the beginning of the user's next turn."""
+    found: list[Message] = []
+    waiting: list[str] = []
+    for message in messages:
+        if message["role"] == "system":
+            waiting.append(str(message["content"]))
+        elif message["role"] == "user" and waiting:
+            content = "\n\n".join([*waiting, str(message["content"])])
+            found.append({**message, "content": content})
+            waiting = []
+        else:
+            found.append(message)
+    if waiting:
+        found.append({"role": "user", "content": "\n\n".join(waiting)})
+    return found
+
+
+def _turns_merged(messages: list[Message]) -> list[Message]:
+    """Turns of one role in a row as one, an empty line between them."""
+    found: list[Message] = []
+    for message in messages:
+        before = found[-1] if found else None
+        calls = "tool_calls" in message or (before is not None and "tool_calls" in before)
+        if before is not None and before["role"] == message["role"] != "tool" and not calls:
+            content = f"{before['content']}\n\n{message['content']}"
+            found[-1] = {**before, **message, "content": content}
+        else:
+            found.append(message)
+    return found
+
+
+def _without_greeting(messages: list[Message]) -> list[Message]:
+    """Without what the assistant says before anybody asked."""
+    first = next((n for n, turn in enumerate(messages) if turn["role"] == "user"), 0)
+    return [turn for n, turn in enumerate(messages) if n >= first or turn["role"] == "system"]
+
+
+def _with_tools(messages: list[Message], tools: Any) -> list[Message]:
+    text = tools if isinstance(tools, str) else json.dumps(tools, ensure_ascii=False)
+    if messages[0]["role"] == "system":
+        return [{**messages[0], "tools": text}, *messages[1:]]
+    return [{"role": "system", "content": "", "tools": text}, *messages]
+
+
+def _call(call: Any) -> Any:
+    """A tool call with its arguments as an object: a text would be encoded a second time."""
+    if not isinstance(call, dict):
+        return call
+    call = dict(call)
+    inner = call.get("function")
+    target = dict(inner) if isinstance(inner, dict) else call
+    arguments = target.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            value = json.loads(arguments)
+        except (ValueError, RecursionError):
+            value = None
+        if isinstance(value, dict):
+            target["arguments"] = value
+    if isinstance(inner, dict):
+        call["function"] = target
+    return call

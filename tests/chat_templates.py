@@ -1,0 +1,155 @@
+"""Chat templates that behave as the published ones of the models that people train.
+
+Written for the tests, each with the habits of its family that a mask has to survive: an end-of-text
+token where no generation prompt is asked for (Phi), a default system prompt (Qwen2.5, SmolLM2),
+reasoning that only the last turn keeps (Qwen3), a date in the system turn and trimmed contents
+(Llama-3.2), no system turn and strictly alternating roles (Gemma).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_EACH = "{% for message in messages %}"
+_ALTERNATE = (
+    "{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant') }}"
+    "{% endif %}"
+)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A template and its special tokens. ``stop`` ends an answer."""
+
+    template: str
+    specials: tuple[str, ...]
+    stop: str
+    bos: str | None = None
+
+
+PHI3 = Family(
+    _EACH
+    + "{% if message['role'] == 'system' %}{{'<|system|>\n' + message['content'] + '<|end|>\n'}}"
+    "{% elif message['role'] == 'user' %}{{'<|user|>\n' + message['content'] + '<|end|>\n'}}"
+    "{% elif message['role'] == 'assistant' %}"
+    "{{'<|assistant|>\n' + message['content'] + '<|end|>\n'}}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}",
+    ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>"),
+    "<|end|>",
+)
+# The first Phi-3: the user's turn ends with the assistant's header, a system turn is passed over.
+PHI3_FIRST = Family(
+    "{{ bos_token }}" + _EACH + "{% if message['role'] == 'user' %}"
+    "{{'<|user|>\n' + message['content'] + '<|end|>\n<|assistant|>\n'}}"
+    "{% elif message['role'] == 'assistant' %}{{message['content'] + '<|end|>\n'}}{% endif %}"
+    "{% endfor %}",
+    ("<s>", "<|user|>", "<|assistant|>", "<|end|>"),
+    "<|end|>",
+    bos="<s>",
+)
+PHI4_MINI = Family(
+    _EACH + "{% if message['role'] == 'system' and 'tools' in message and message['tools'] is not "
+    "none %}{{ '<|system|>' + message['content'] + '<|tool|>' + message['tools'] + '<|/tool|>"
+    "<|end|>' }}{% else %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ eos_token }}{% endif %}",
+    ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|/tool|>", "<|end|>"),
+    "<|end|>",
+)
+_CHATML_TURN = "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+_CHATML_END = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+_CALLS = (
+    "{% if message.tool_calls %}{{ '<|im_start|>assistant\n' + (message.content or '') }}"
+    "{% for call in message.tool_calls %}{% set f = call.function or call %}"
+    '{{ \'<tool_call>{"name": "\' + f.name + \'", "arguments": \' + (f.arguments | tojson) + '
+    "'}</tool_call>' }}{% endfor %}{{ '<|im_end|>\n' }}{% elif message['role'] == 'tool' %}"
+    "{{ '<|im_start|>user\n<tool_response>' + message.content + '</tool_response><|im_end|>\n' }}"
+    "{% else %}" + _CHATML_TURN + "{% endif %}"
+)
+QWEN25 = Family(
+    "{% if messages[0]['role'] == 'system' %}{% set first = messages[0]['content'] %}{% else %}"
+    "{% set first = 'You are a helpful assistant.' %}{% endif %}"
+    "{{ '<|im_start|>system\n' + first }}{% if tools %}{{ '\n# Tools' }}"
+    "{% for tool in tools %}{{ '\n' + (tool | tojson) }}{% endfor %}{% endif %}"
+    "{{ '<|im_end|>\n' }}" + _EACH + "{% if not (loop.first and message['role'] == 'system') %}"
+    + _CALLS + "{% endif %}{% endfor %}" + _CHATML_END,
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)  # fmt: skip
+QWEN3 = Family(
+    "{% set ns = namespace(last=-1) %}" + _EACH + "{% if message['role'] == 'user' %}"
+    "{% set ns.last = loop.index0 %}{% endif %}{% endfor %}" + _EACH
+    + "{% if message['role'] == 'assistant' %}{% set thought = message.reasoning_content or '' %}"
+    "{% set text = message.content %}{% if '</think>' in text %}"
+    "{% set thought = text.split('</think>')[0].split('<think>')[-1].strip('\n') %}"
+    "{% set text = text.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "{% if loop.index0 > ns.last and (loop.last or thought) %}"
+    "{{ '<|im_start|>assistant\n<think>\n' + thought.strip('\n') + '\n</think>\n\n' + "
+    "text.lstrip('\n') + '<|im_end|>\n' }}{% else %}"
+    "{{ '<|im_start|>assistant\n' + text + '<|im_end|>\n' }}{% endif %}"
+    "{% else %}" + _CHATML_TURN + "{% endif %}{% endfor %}" + _CHATML_END,
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)  # fmt: skip
+LLAMA32 = Family(
+    "{{ bos_token }}{{ '<|start_header_id|>system<|end_header_id|>\n\n' }}"
+    "{{ 'Today Date: 26 Jul 2024\n\n' }}"
+    "{% if messages[0]['role'] == 'system' %}{{ messages[0]['content'] | trim }}"
+    "{% set messages = messages[1:] %}{% endif %}{{ '<|eot_id|>' }}" + _EACH
+    + "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + "
+    "(message['content'] | trim) + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}",
+    ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+    "<|eot_id|>",
+    bos="<|begin_of_text|>",
+)  # fmt: skip
+_GEMMA_TURN = (
+    "{{ '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + "
+    "'\n' + first + (message['content'] | trim) + '<end_of_turn>\n' }}{% set first = '' %}"
+)
+_GEMMA_END = "{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+GEMMA2 = Family(
+    "{{ bos_token }}{% set first = '' %}{% if messages[0]['role'] == 'system' %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}"
+    + _EACH + _ALTERNATE + _GEMMA_TURN + _GEMMA_END,
+    ("<bos>", "<start_of_turn>", "<end_of_turn>"),
+    "<end_of_turn>",
+    bos="<bos>",
+)  # fmt: skip
+GEMMA3 = Family(
+    "{{ bos_token }}{% set first = '' %}{% if messages[0]['role'] == 'system' %}"
+    "{% set first = messages[0]['content'] + '\n\n' %}{% set messages = messages[1:] %}{% endif %}"
+    + _EACH + _ALTERNATE
+    + _GEMMA_TURN.replace("+ first +", "+ (first if loop.first else '') +") + _GEMMA_END,
+    ("<bos>", "<start_of_turn>", "<end_of_turn>"),
+    "<end_of_turn>",
+    bos="<bos>",
+)  # fmt: skip
+SMOLLM2 = Family(
+    _EACH + "{% if loop.first and message['role'] != 'system' %}{{ '<|im_start|>system\n"
+    "You are a helpful AI assistant named SmolLM<|im_end|>\n' }}{% endif %}"
+    + _CHATML_TURN + "{% endfor %}" + _CHATML_END,
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)  # fmt: skip
+MARKED = Family(
+    _EACH + "{% if message['role'] == 'assistant' %}{{ '<|im_start|>assistant\n' }}"
+    "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}"
+    "{% else %}" + _CHATML_TURN + "{% endif %}{% endfor %}" + _CHATML_END,
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)
+
+FAMILIES = {
+    "phi-3": PHI3,
+    "phi-3-first": PHI3_FIRST,
+    "phi-4-mini": PHI4_MINI,
+    "qwen2.5": QWEN25,
+    "qwen3": QWEN3,
+    "llama-3.2": LLAMA32,
+    "gemma-2": GEMMA2,
+    "gemma-3": GEMMA3,
+    "smollm2": SMOLLM2,
+    "marked": MARKED,
+}
