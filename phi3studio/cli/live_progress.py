@@ -63,7 +63,7 @@ class LiveView:
             case Verified() as p:
                 self._line(f"      the exported model is {p.word}")
             case Notice() as p:
-                self._line(f"      ! {p.text}")
+                self._line(f"      ! {' '.join(p.said()).strip()}")
             case Metrics() as p:
                 self._line(
                     f"      {p.model:<9} {percent(p.accuracy):>6} right, "

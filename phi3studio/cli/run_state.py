@@ -37,7 +37,7 @@ def run_document(run: RunFolder, view: RunView | None = None) -> dict[str, Any]:
             for kind, item in seen.artifacts.items()
         },
         "notices": [
-            {"level": n.level, "code": n.code, "text": n.text}
+            {"level": n.level, "code": n.code, "text": " ".join(n.said()).strip()}
             for n in seen.notices
             if n.level != "info"
         ],
@@ -45,11 +45,7 @@ def run_document(run: RunFolder, view: RunView | None = None) -> dict[str, Any]:
         "device": seen.device,
         "started_at": seen.started_at,
         "ended_at": seen.ended_at,
-        "error": (
-            {"code": finished.code, "message": finished.message, "hint": finished.hint}
-            if finished is not None and finished.code is not None
-            else None
-        ),
+        "error": (finished.error.to_json() if finished is not None and finished.error else None),
     }
 
 
@@ -85,6 +81,11 @@ def verdict_document(verdict: Verified | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
     values = verdict.model_dump(mode="json", exclude={"type"}, exclude_none=True)
+    for part, all_found in (("reasons", verdict.reasons), ("remarks", verdict.remarks)):
+        values[part] = [
+            found.model_dump() | dict(zip(("text", "next"), found.said(), strict=True))
+            for found in all_found
+        ]
     return {"word": verdict.word, **values}
 
 
@@ -117,9 +118,10 @@ def run_lines(run: RunFolder, view: RunView) -> list[str]:
         )
     if view.peak_memory:
         lines.append(f"  memory  {size(view.peak_memory)} at most")
-    lines += [f"  ! {n.text}" for n in other_notices(view)]
-    if view.finished is not None and view.finished.message:
-        lines += [f"  Error: {view.finished.message}", f"  {view.finished.hint}"]
+    lines += [f"  ! {' '.join(n.said()).strip()}" for n in other_notices(view)]
+    error = view.finished.error if view.finished is not None else None
+    if error is not None:
+        lines += [f"  Error: {error.message}", f"  {error.hint}"]
     lines.append(f"  folder  {run.path}")
     return lines
 

@@ -30,12 +30,14 @@ def verdict_lines(verdict: Verified) -> list[str]:
         lost = f"{item.points_lost:.1f} points lost, " if item.points_lost is not None else ""
         lines.append(f"    int4 {item.preset:<8} {size(item.bytes):>7}  {lost}{word}{kept}")
     for found in verdict.reasons:
-        lines.append(f"    ✗ {found.text}")
-        lines.append(f"      Try next: {found.next}")
+        said = found.said()
+        lines.append(f"    ✗ {said.message}")
+        lines.append(f"      Try next: {said.hint}")
     for found in verdict.remarks:
-        lines.append(f"    ! {found.text}")
-        if found.next:
-            lines.append(f"      {found.next}")
+        said = found.said()
+        lines.append(f"    ! {said.message}")
+        if said.hint:
+            lines.append(f"      {said.hint}")
     return lines
 
 

@@ -19,6 +19,8 @@ from pydantic import (
     model_serializer,
 )
 
+from phi3studio.domain.messages import Phrase, say
+
 DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text", "hub"]
 TextRows = Literal["auto", "line", "paragraph"]
 Shape = Literal[
@@ -260,22 +262,24 @@ class Unread(_Value):
     detail: bool = False
 
     @property
+    def phrase(self) -> Phrase:
+        """What it is, in how many rows, and an example."""
+        example = Phrase("data.unread_example", text=self.example) if self.example else None
+        return Phrase("data.unread_part", what=self._what, rows=self.rows, example=example)
+
+    @property
     def words(self) -> str:
-        """What it is, in a few words."""
-        return {
-            "column": f"the column “{self.name}”",
-            "key": f"“{self.name}” of messages",
-            "role": f"turns of the {self.name.replace(':', ' ')}",
-            "turn": self.name,
-            "tools": f"“{self.name}” (tools and calls)",
-            "picture": "pictures, sound or video",
-        }[self.kind]
+        """What it is, in a few words of English."""
+        return say(self._what).message
+
+    @property
+    def _what(self) -> Phrase:
+        return Phrase("data.unread_kind", variant=self.kind, name=self.name.replace(":", " "))
 
     @property
     def sentence(self) -> str:
-        """What it is, in how many rows, and an example."""
-        example = f", for example “{self.example}”" if self.example else ""
-        return f"{self.words} ({self.rows} {'row' if self.rows == 1 else 'rows'}{example})"
+        """:attr:`phrase` in English."""
+        return say(self.phrase).message
 
 
 class ShapeProposal(_Value):

@@ -9,11 +9,20 @@ one ``finished`` or ``paused``, or with neither when its process died.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    model_serializer,
+)
 
-from phi3studio.domain.errors import RunError
+from phi3studio.domain.errors import RunError, UserFacingError
+from phi3studio.domain.messages import CATALOGUE, Message, Said, plain_values, say
 
 EVENT_VERSION = 1
 
@@ -30,6 +39,20 @@ class Payload(BaseModel):
     """Base of every event's content."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Worded(Payload):
+    """What is said by a stable code and its values; text is made where somebody reads it.
+
+    The texts that subclasses hold are those of records that older versions wrote.
+    """
+
+    variant: str = ""
+    values: dict[str, Any] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _without_the_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value not in ("", {})}
 
 
 class Waiting(Payload):
@@ -122,13 +145,29 @@ class Progress(Payload):
     tokens: int | None = None
 
 
-class Notice(Payload):
-    """Something worth telling; ``code`` is stable."""
+class Notice(Worded):
+    """Something worth knowing; :func:`notice` makes one."""
 
     type: Literal["notice"] = "notice"
     level: NoticeLevel = "info"
     code: str
-    text: str
+    text: str = ""
+
+    @property
+    def recorded(self) -> Said:
+        """The words of an older version."""
+        return Said(self.text)
+
+    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+        """What it says in a language."""
+        return say(self, language, catalogue)
+
+
+def notice(
+    code: str, /, *, level: NoticeLevel = "info", variant: str = "", **values: Any
+) -> Notice:
+    """A notice: a code of the message catalogue with its values."""
+    return Notice(code=code, level=level, variant=variant, values=plain_values(values))
 
 
 class Artifact(Payload):
@@ -189,12 +228,26 @@ class Metrics(Payload):
     peak_memory: int | None = None
 
 
-class Finding(Payload):
-    """A part of a verdict: a stable code, what was found, and what to try next."""
+class Finding(Worded):
+    """A part of a verdict: what was found, and what to try next; :func:`finding` makes one."""
 
     code: str
-    text: str
+    text: str = ""
     next: str = ""
+
+    @property
+    def recorded(self) -> Said:
+        """The words of an older version."""
+        return Said(self.text, self.next)
+
+    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+        """What was found and what to try next, in a language."""
+        return say(self, language, catalogue)
+
+
+def finding(code: str, /, *, variant: str = "", **values: Any) -> Finding:
+    """A finding: a code of the message catalogue with its values."""
+    return Finding(code=code, variant=variant, values=plain_values(values))
 
 
 class ParityExample(Payload):
@@ -280,8 +333,8 @@ class Paused(Payload):
     type: Literal["paused"] = "paused"
 
 
-class Finished(Payload):
-    """The attempt's last word."""
+class Finished(Worded):
+    """The attempt's last event. What failed is an :attr:`error`."""
 
     type: Literal["finished"] = "finished"
     outcome: Outcome
@@ -289,6 +342,26 @@ class Finished(Payload):
     message: str | None = None
     hint: str | None = None
     peak_memory: int = 0
+
+    @classmethod
+    def failed(cls, error: UserFacingError, peak_memory: int = 0) -> Self:
+        """The end of an attempt that *error* ended."""
+        return cls(
+            outcome="failed",
+            code=error.code,
+            variant=error.variant,
+            values=error.values,
+            message=error.recorded.message or None,
+            hint=error.recorded.hint or None,
+            peak_memory=peak_memory,
+        )
+
+    @property
+    def error(self) -> UserFacingError | None:
+        """What went wrong; ``None`` where nothing did."""
+        if self.outcome != "failed":
+            return None
+        return UserFacingError.from_json(self.model_dump())
 
 
 AnyPayload = (

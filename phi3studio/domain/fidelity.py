@@ -20,7 +20,9 @@ from phi3studio.domain.events import (
     ParityExample,
     ScoreName,
     Verified,
+    finding,
 )
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Fidelity, Int4Preset, Target
 from phi3studio.domain.targets import ALLOWED
 
@@ -175,25 +177,24 @@ def judge(
     )
 
 
-def next_export(target: Target) -> str:
+def next_export(target: Target) -> Phrase:
     """The next more exact export of the same model, as settings of the recipe."""
     exact = "fp16" if "fp16" in ALLOWED[target.provider] else "fp32"
-    larger = f"set target.quantisation: {exact} (larger, exact)"
     if target.quantisation == "int4":
         match target.int4:
             case "small":
-                return "Set target.int4: fast, which keeps the embedding exact."
+                return Phrase("fidelity.next", variant="fast")
             case "fast":
-                return "Set target.int4: quality, which keeps some layers in 8 bits."
+                return Phrase("fidelity.next", variant="quality")
             case _ if target.block_size > 16:
-                return f"Set target.block_size: 16; if that does not suffice, {larger}."
+                return Phrase("fidelity.next", variant="block_size", exact=exact)
             case _ if target.accuracy_level == 4:
-                return f"Set target.accuracy_level: 1; if that does not suffice, {larger}."
+                return Phrase("fidelity.next", variant="accuracy_level", exact=exact)
             case _:
-                return f"{larger[0].upper()}{larger[1:]}."
+                return Phrase("fidelity.next", variant="exact", exact=exact)
     if target.quantisation in ("fp16", "bf16"):
-        return "Export for the CPU with target.provider: cpu and target.quantisation: fp32."
-    return "The format is exact, so the export itself is at fault: report it with the run's log."
+        return Phrase("fidelity.next", variant="cpu")
+    return Phrase("fidelity.next")
 
 
 def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | None]:
@@ -202,12 +203,6 @@ def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | Non
         return None, None
     low, high = lost_interval(before, after)
     return 100 * (sum(before) - sum(after)) / len(before), (100 * low, 100 * high)
-
-
-_SCORES: dict[ScoreName, str] = {
-    "accuracy": "accuracy",
-    "token_f1": "F1 of the words",
-}
 
 
 def _score_reasons(
@@ -219,22 +214,20 @@ def _score_reasons(
 ) -> list[Finding]:
     if lost is None or interval is None or lost <= limits.points_lost + 1e-9:
         return []
-    name = _SCORES[evidence.score_name or "accuracy"]
-    chance = (
-        f" With {evidence.rows} held-out rows that may be chance: "
-        f"the loss lies between {interval[0]:.1f} and {interval[1]:.1f} points."
-        if interval[0] <= limits.points_lost
-        else ""
-    )
-    more = " More held-out rows tell whether the loss is real." if chance else ""
     # Never “loses 3.0 points; 3 are allowed”.
     digits = next(n for n in range(1, 12) if round(lost, n) > limits.points_lost)
     return [
-        Finding(
-            code="fidelity.score",
-            text=f"The exported model loses {lost:.{digits}f} points of {name} against the "
-            f"{evidence.reference} model; {limits.points_lost:g} are allowed.{chance}",
-            next=next_export(target) + more,
+        finding(
+            "fidelity.score",
+            variant="chance" if interval[0] <= limits.points_lost else "",
+            lost=round(lost, digits),
+            limit=limits.points_lost,
+            score=Phrase("fidelity.score_name", variant=evidence.score_name or "accuracy"),
+            reference=_model(evidence.reference),
+            rows=evidence.rows,
+            low=interval[0],
+            high=interval[1],
+            next=next_export(target),
         )
     ]
 
@@ -242,28 +235,20 @@ def _score_reasons(
 def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[Finding]:
     found: list[Finding] = []
     if evidence.stop_listed is False:
-        found.append(
-            Finding(
-                code="fidelity.stop_not_listed",
-                text=f"The stop token {evidence.stop} is not among the eos_token_id of "
-                "genai_config.json, so answers run on.",
-                next="Export the model again; do not edit genai_config.json.",
-            )
-        )
+        found.append(finding("fidelity.stop_not_listed", stop=evidence.stop))
     exported = evidence.models.get("exported")
     before = evidence.models.get(evidence.reference)
     if exported is None or exported.stops is None or exported.stops >= limits.stops - 1e-9:
         return found
     too = before is not None and before.stops is not None and before.stops < limits.stops - 1e-9
     found.append(
-        Finding(
-            code="fidelity.stops",
-            text=f"Only {_percent(exported.stops)} of the answers end by a stop token; "
-            f"{_percent(limits.stops)} have to."
-            + (f" The {evidence.reference} model does not end more of them." if too else ""),
-            next="Train longer, or raise training.learning_rate, so that the stop token is learned."
-            if too
-            else f"The export is the cause. {next_export(target)}",
+        finding(
+            "fidelity.stops",
+            variant="training" if too else "",
+            stops=_below(exported.stops, limits.stops),
+            limit=100 * limits.stops,
+            reference=_model(evidence.reference),
+            next=next_export(target),
         )
     )
     return found
@@ -273,14 +258,16 @@ def _parity_reasons(evidence: Evidence) -> list[Finding]:
     if evidence.parity is None or evidence.parity >= 1.0:
         return []
     example = evidence.parity_example
-    where = f" The first is row {example.row}, at “{example.text}”." if example is not None else ""
+    share = 1 - evidence.parity
+    if example is None:
+        return [finding("fidelity.template", share=share)]
     return [
-        Finding(
-            code="fidelity.template",
-            text=f"{_percent(1 - evidence.parity)} of the prompts become other tokens in the "
-            f"exported model's tokenizer than the training saw.{where}",
-            next="Take what is special there (invisible characters, tags) out of the template or "
-            "the data, for example by a repair; or use a base model with another tokenizer.",
+        finding(
+            "fidelity.template",
+            variant="example",
+            share=share,
+            row=example.row,
+            text=example.text,
         )
     ]
 
@@ -291,12 +278,13 @@ def _perplexity(evidence: Evidence, target: Target) -> list[Finding]:
         return []
     if exported.perplexity <= WORST_PERPLEXITY_RATIO * before.perplexity:
         return []
-    where = "general text" if evidence.general else "the held-out answers"
     return [
-        Finding(
-            code="fidelity.perplexity",
-            text=f"The exported model's perplexity on {where} is {exported.perplexity:.3g}, "
-            f"the {evidence.reference} one's {before.perplexity:.3g}.",
+        finding(
+            "fidelity.perplexity",
+            variant="general" if evidence.general else "",
+            perplexity=exported.perplexity,
+            reference=_model(evidence.reference),
+            reference_perplexity=before.perplexity,
             next=next_export(target),
         )
     ]
@@ -310,14 +298,7 @@ def _remarks(
 ) -> list[Finding]:
     found: list[Finding] = []
     if evidence.general:
-        found.append(
-            Finding(
-                code="fidelity.no_task",
-                text="The recipe has no data, so there is no task score: the export was compared "
-                "on general text.",
-                next="Add data to the recipe to have the task measured.",
-            )
-        )
+        found.append(finding("fidelity.no_task"))
     if (
         lost is not None
         and interval is not None
@@ -326,12 +307,13 @@ def _remarks(
     ):
         enough = rows_to_tell(lost, interval, evidence.rows, limits.points_lost)
         found.append(
-            Finding(
-                code="fidelity.few_rows",
-                text=f"{evidence.rows} held-out rows are too few to tell a loss of "
-                f"{limits.points_lost:g} points: it may be up to {interval[1]:.1f}.",
-                next="Hold out more rows (data.split.held_out)"
-                + (f"; about {enough} would tell." if enough is not None else "."),
+            finding(
+                "fidelity.few_rows",
+                variant="enough" if enough is not None else "",
+                rows=evidence.rows,
+                limit=limits.points_lost,
+                high=interval[1],
+                enough=enough,
             )
         )
     exported = evidence.models.get("exported")
@@ -339,16 +321,16 @@ def _remarks(
         trained = exported.stops - exported.other_stops
         if trained < limits.stops - 1e-9 <= exported.stops:
             found.append(
-                Finding(
-                    code="fidelity.other_stop",
-                    text=f"{_percent(exported.other_stops)} of the answers end by another stop "
-                    f"token of the model than the trained {evidence.stop}.",
-                    next="Nothing here; other programs have to know both tokens.",
-                )
+                finding("fidelity.other_stop", share=exported.other_stops, stop=evidence.stop)
             )
     return found
 
 
-def _percent(share: float) -> str:
-    value = 100 * share
-    return f"{value:.0f} %" if abs(value - round(value)) < 0.05 else f"{value:.1f} %"
+def _model(role: ModelRole) -> Phrase:
+    return Phrase("fidelity.model", variant="base" if role == "base" else "")
+
+
+def _below(share: float, limit: float) -> float:
+    """A share below *limit* in percent, with as many digits as show that it is below."""
+    digits = next(n for n in range(12) if round(100 * share, n) < 100 * limit)
+    return round(100 * share, digits)

@@ -21,7 +21,7 @@ from phi3studio import __version__
 from phi3studio.app import allocator
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.estimation.recovery import in_force
-from phi3studio.domain.events import Finished, Notice, Paused, Started, Waiting
+from phi3studio.domain.events import Finished, Paused, Started, Waiting, notice
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE
@@ -135,15 +135,7 @@ def _attempt(
                 return AGAIN
             except RunError as last:
                 error = last
-        emit(
-            Finished(
-                outcome="failed",
-                code=error.code,
-                message=error.message,
-                hint=error.hint,
-                peak_memory=memory.peak,
-            )
-        )
+        emit(Finished.failed(error, memory.peak))
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
     return 0
@@ -173,14 +165,7 @@ def _tell_of_pack(emit: Emitter) -> None:
     """Say that the run goes without the runtime pack that was meant for it."""
     damage = os.environ.get(BROKEN_VARIABLE)
     if damage:
-        emit(
-            Notice(
-                level="warning",
-                code="runtime.broken",
-                text="The runtime pack for the NVIDIA GPU is broken, so the CPU is used: "
-                f"{damage}. Repair it: phi3studio runtime install cuda.",
-            )
-        )
+        emit(notice("runtime.broken", level="warning", damage=damage))
 
 
 def _start_libraries(emit: Emitter) -> ThreadGovernor:
@@ -188,12 +173,8 @@ def _start_libraries(emit: Emitter) -> ThreadGovernor:
     import torch
 
     def on_change(threads: int, cores: int) -> None:
-        text = (
-            f"Other programs are busy: computing on {threads} of {cores} cores."
-            if threads < cores
-            else f"The machine is free again: computing on {cores} cores."
-        )
-        emit(Notice(code="machine.threads", text=text))
+        variant = "busy" if threads < cores else ""
+        emit(notice("machine.threads", variant=variant, threads=threads, cores=cores))
 
     governor = ThreadGovernor(on_change)
     torch.set_num_threads(governor.threads)

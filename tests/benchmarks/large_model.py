@@ -328,7 +328,7 @@ def main() -> None:
         with Watch() as watch:
             run = run_all(model, home, options.steps, options.int4, merged)
         view = run.view()
-        print(f"{run.state()}: {view.finished.message if view.finished else ''}")
+        print(f"{run.state()}: {view.finished.error if view.finished else ''}")
         for stage, seconds in view.timings.items():
             print(f"  {stage:<9} {seconds:7.0f} s")
         bar = BARS.get(options.shape, BAR)

@@ -22,6 +22,7 @@ from phi3studio.domain.fidelity import (
     next_export,
     rows_to_tell,
 )
+from phi3studio.domain.messages import say
 from phi3studio.domain.recipe import Fidelity, Recipe, Target
 from phi3studio.domain.run import fold
 from phi3studio.domain.targets import ALLOWED, check_target
@@ -147,14 +148,14 @@ def test_a_loss_above_the_limit_is_a_reason_with_the_next_thing_to_try() -> None
     bad = verdict(scores=([1.0] * 900 + [0.0] * 100, [1.0] * 860 + [0.0] * 140))
     assert bad.word == "not faithful"
     assert codes(bad.reasons) == ["fidelity.score"]
-    assert "4.0 points of accuracy" in bad.reasons[0].text
-    assert "chance" in bad.reasons[0].text  # 4.0 ± 1.3 reaches below 3
-    assert bad.reasons[0].next.startswith("Set target.int4: quality")
+    assert "4.0 points of accuracy" in bad.reasons[0].said().message
+    assert "chance" in bad.reasons[0].said().message  # 4.0 ± 1.3 reaches below 3
+    assert bad.reasons[0].said().hint.startswith("Set target.int4: quality")
 
 
 def test_a_loss_just_above_the_limit_is_not_said_to_be_the_limit() -> None:
     bad = verdict(rows=132, scores=([1.0] * 122 + [0.0] * 10, [1.0] * 118 + [0.0] * 14))
-    assert "loses 3.03 points" in bad.reasons[0].text
+    assert "loses 3.03 points" in bad.reasons[0].said().message
 
 
 def test_a_loss_that_is_exactly_the_limit_passes() -> None:
@@ -167,15 +168,15 @@ def test_few_rows_do_not_prove_a_small_loss_and_the_verdict_says_how_many_would(
     few = verdict(rows=30, scores=([1.0] * 30, [1.0] * 30))
     assert few.faithful
     assert codes(few.remarks) == ["fidelity.few_rows"]
-    assert "30 held-out rows are too few" in few.remarks[0].text
-    assert "would tell" in few.remarks[0].next
+    assert "30 held-out rows are too few" in few.remarks[0].said().message
+    assert "would tell" in few.remarks[0].said().hint
 
 
 def test_a_loss_on_few_rows_may_be_chance_and_the_reason_says_so() -> None:
     few = verdict(rows=30, scores=([1.0] * 30, [1.0] * 28 + [0.0] * 2))
     assert not few.faithful
-    assert "may be chance" in few.reasons[0].text
-    assert "More held-out rows" in few.reasons[0].next
+    assert "may be chance" in few.reasons[0].said().message
+    assert "More held-out rows" in few.reasons[0].said().hint
 
 
 def test_rows_to_tell_grows_as_the_loss_nears_the_limit() -> None:
@@ -192,15 +193,15 @@ def test_answers_that_do_not_stop_are_blamed_on_what_caused_it(merged_stops, bla
     models["merged"] = MERGED.model_copy(update={"stops": merged_stops})
     bad = verdict(models=models)
     assert codes(bad.reasons) == ["fidelity.stops"]
-    assert "Only 90 % of the answers" in bad.reasons[0].text
-    assert bad.reasons[0].next.startswith(blamed)
+    assert "Only 90 % of the answers" in bad.reasons[0].said().message
+    assert bad.reasons[0].said().hint.startswith(blamed)
 
 
 def test_another_stop_token_counts_but_is_told() -> None:
     other = verdict(models=exported(stops=1.0, other_stops=0.3))
     assert other.faithful
     assert codes(other.remarks) == ["fidelity.other_stop"]
-    assert "30 % of the answers" in other.remarks[0].text
+    assert "30 % of the answers" in other.remarks[0].said().message
 
 
 def test_a_stop_token_that_is_not_listed_fails() -> None:
@@ -211,8 +212,8 @@ def test_one_prompt_read_otherwise_fails_and_shows_where() -> None:
     example = ParityExample(row=7, text="été", training=(1,), hugging_face=(1,), genai=(2, 3))
     bad = verdict(parity=0.999, parity_example=example)
     assert codes(bad.reasons) == ["fidelity.template"]
-    assert "row 7" in bad.reasons[0].text
-    assert "été" in bad.reasons[0].text
+    assert "row 7" in bad.reasons[0].said().message
+    assert "été" in bad.reasons[0].said().message
 
 
 def test_perplexity_is_a_remark_beside_a_score_and_a_reason_without() -> None:
@@ -250,7 +251,7 @@ def test_what_could_not_be_measured_is_not_proven() -> None:
     ],
 )
 def test_the_next_thing_to_try_is_the_next_more_exact_export(target, expected) -> None:
-    assert expected in next_export(target)
+    assert expected in say(next_export(target)).message
 
 
 def test_auto_tries_the_presets_from_small_to_large() -> None:

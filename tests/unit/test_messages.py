@@ -15,19 +15,20 @@ import pytest
 import phi3studio
 from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import CATALOGUE, Message, Phrase, render
+from phi3studio.domain.messages import CATALOGUE, Message, Phrase, find, render
 
 PACKAGE = Path(phi3studio.__file__).parent
 ITALIAN = resources() / "translations" / "messages" / "it"
 # What takes a code first and the message's values as keywords.
-RAISES = {"InputError", "RunError", "UserFacingError"}
-RESERVED = {"code", "variant"}
+RAISES = {"InputError", "RunError", "UserFacingError", "notice", "finding", "Phrase"}
+RESERVED = {"code", "variant", "level"}
 
 
 class Raise(NamedTuple):
     """One place where a code is used."""
 
-    key: str
+    code: str
+    variants: tuple[str, ...] | None
     values: frozenset[str]
     anything: bool
     positional: int
@@ -35,7 +36,7 @@ class Raise(NamedTuple):
 
 
 def raises() -> Iterator[Raise]:
-    """Every error that is raised with a code that is written out."""
+    """Every error, notice and finding with a code that is written out."""
     for file in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:
@@ -45,17 +46,35 @@ def raises() -> Iterator[Raise]:
             if name not in RAISES or not isinstance(code, ast.Constant):
                 continue
             given = {k.arg: k.value for k in node.keywords if k.arg}
-            variant = given.get("variant")
-            key = str(code.value)
-            if isinstance(variant, ast.Constant) and variant.value:
-                key += f"/{variant.value}"
             yield Raise(
-                key,
+                str(code.value),
+                written_out(given.get("variant")),
                 frozenset(given) - RESERVED,
                 any(k.arg is None for k in node.keywords),
                 len(node.args),
                 f"{file.relative_to(PACKAGE.parent)}:{node.lineno}",
             )
+
+
+def written_out(variant: ast.expr | None) -> tuple[str, ...] | None:
+    """The variants that an expression can be; ``None`` where it is computed."""
+    match variant:
+        case None:
+            return ("",)
+        case ast.Constant(value=str() as text):
+            return (text,)
+        case ast.IfExp(body=one, orelse=other):
+            found = [written_out(one), written_out(other)]
+            return tuple(text for texts in found for text in texts or ()) if all(found) else None
+    return None
+
+
+def messages_of(use: Raise) -> dict[str, Message | None]:
+    """Every message that a use can say: all variants where the variant is computed."""
+    if use.variants is None:
+        found = {key: text for key, text in CATALOGUE.items() if key.split("/")[0] == use.code}
+        return dict(found) or {use.code: None}
+    return {f"{use.code}/{variant}": find(use.code, variant) for variant in use.variants}
 
 
 def fields(message: Message) -> frozenset[str]:
@@ -77,11 +96,11 @@ def test_every_raised_code_has_its_text_and_gives_the_values_that_it_names() -> 
     for use in raises():
         if use.positional > 1:
             continue
-        message = CATALOGUE.get(use.key) or CATALOGUE.get(use.key.partition("/")[0])
-        if message is None:
-            wrong.append(f"{use.where}: {use.key} has no text")
-        elif not use.anything and (missing := fields(message) - use.values):
-            wrong.append(f"{use.where}: {use.key} lacks {sorted(missing)}")
+        for key, message in messages_of(use).items():
+            if message is None:
+                wrong.append(f"{use.where}: {key} has no text")
+            elif not use.anything and (missing := fields(message) - use.values):
+                wrong.append(f"{use.where}: {key} lacks {sorted(missing)}")
     assert not wrong, "\n".join(wrong)
 
 

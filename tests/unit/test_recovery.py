@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from phi3studio.domain.estimation.recovery import (
     SHORTEST_ROWS,
-    describe,
     in_force,
+    recovered,
     safer,
 )
 from phi3studio.domain.events import Event, Notice, Recovery, parse_event
@@ -103,7 +103,7 @@ def test_every_step_is_told_in_words() -> None:
     start = recipe(batch_size=2, sequence_length=256)
     found: list[Recovery] = []
     for step in ladder(start, 256):
-        text = describe(step, in_force(start, found))
+        text = recovered(step, in_force(start, found)).said().message
         assert text.startswith("The memory did not suffice (an allocation failed). Going on with ")
         found.append(step)
-    assert "1 rows in a forward pass instead of 2" in describe(found[0], start)
+    assert "1 row in a forward pass instead of 2" in recovered(found[0], start).said().message

@@ -9,8 +9,8 @@ import pytest
 
 from phi3studio.app.paths import Home, resources
 from phi3studio.domain.base_models import parse_catalogue
-from phi3studio.domain.errors import InputError, RunError
-from phi3studio.domain.events import EVENT_VERSION
+from phi3studio.domain.errors import InputError, RunError, UserFacingError
+from phi3studio.domain.events import EVENT_VERSION, Finished, Notice, Verified, parse_event
 from phi3studio.domain.recipe import RECIPE_VERSION, Data, Recipe, Template, parse_recipe
 from phi3studio.models.model_store import ModelStore, catalogue, check_model_folder
 from phi3studio.runs.demo import demo_recipe
@@ -38,6 +38,59 @@ def test_a_run_folder_that_version_0_1_0_wrote_still_reads() -> None:
     assert view.progress is not None
     # Whatever was written is understood: no line is passed over.
     assert len(list(run.events())) == len(run.events_file.read_text("utf-8").splitlines())
+
+
+def test_a_run_of_today_says_its_notices_and_verdict_from_codes_and_values() -> None:
+    view = RunFolder(RECORDED / "20261129-101500-unfaithful").view()
+    assert view.verdict is not None
+    assert view.finished is not None
+    assert view.finished.error is not None
+    coded = (*view.notices, *view.verdict.reasons, view.finished.error)
+    said = [" ".join(one.said()).strip() for one in coded]
+    assert said == [
+        "3 rows are longer than 512 tokens and were cut off.",
+        "Rows left out by repairs: 1,250 by duplicates.",
+        "Checkpoint saved at step 40 (1.5 s).",
+        "No int4 preset is faithful; quality, the best, is kept. "
+        "Tried: small (104 MB): not faithful, quality (228 MB): faithful.",
+        "The exported model loses 6.7 points of accuracy against the merged model; 3 are allowed. "
+        "With 30 held-out rows that may be chance: the loss lies between -5.8 and 18.3 points. "
+        "Set target.int4: quality, which keeps some layers in 8 bits. "
+        "More held-out rows tell whether the loss is real.",
+        "Only 98 % of the answers end with a stop token; 99 % have to. "
+        "The export is the cause. Set target.int4: quality, which keeps some layers in 8 bits.",
+        "10 % of the prompts become other tokens in the exported model's tokenizer than in "
+        "training. The first is row 7, at “été”. Take what is special there (invisible "
+        "characters, tags) out of the template or the data, for example by a repair; or use a "
+        "base model with another tokenizer.",
+        "The trial run stopped unexpectedly. The memory may have been too small: close other "
+        "programs, or choose smaller settings, and try again.",
+    ]
+
+
+def test_a_run_of_an_older_version_keeps_its_words() -> None:
+    head = '{"v": 1, "seq": 1, "t": 1.0, '
+    lines = {
+        '"type": "notice", "code": "data.cut_off", "text": "3 rows were cut off."}': (
+            "3 rows were cut off.",
+            "",
+        ),
+        '"type": "finished", "outcome": "failed", "code": "of.old", "message": "It was full.", '
+        '"hint": "Free some."}': ("It was full.", "Free some."),
+        '"type": "verified", "faithful": false, "reasons": [{"code": "fidelity.stops", '
+        '"text": "Few stop.", "next": "Train longer."}]}': ("Few stop.", "Train longer."),
+    }
+    for line, words in lines.items():
+        event = parse_event(head + line)
+        assert event is not None
+        match event.payload:
+            case Verified(reasons=(found,)):
+                said = found.said()
+            case Finished(error=UserFacingError() as error):
+                said = error.said()
+            case Notice() as notice:
+                said = notice.said()
+        assert said == words
 
 
 def test_the_catalogue_is_whole_and_refuses_another_version() -> None:

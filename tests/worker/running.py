@@ -148,7 +148,7 @@ def losses(run: RunFolder) -> dict[int, float]:
 
 
 def notices(run: RunFolder, code: str) -> list[str]:
-    return [notice.text for notice in run.view().notices if notice.code == code]
+    return [notice.said().message for notice in run.view().notices if notice.code == code]
 
 
 def adapter_bytes(run: RunFolder) -> bytes:

@@ -81,7 +81,9 @@ def checkpoints_of(job: Job) -> str | None:
 
 
 def anew(run: RunFolder) -> list[str]:
-    return [notice.text for notice in payloads(run, Notice) if notice.code == "azure.anew"]
+    return [
+        notice.said().message for notice in payloads(run, Notice) if notice.code == "azure.anew"
+    ]
 
 
 def test_a_failed_job_is_followed_by_one_that_goes_on_from_its_checkpoint(

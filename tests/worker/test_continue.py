@@ -121,8 +121,8 @@ def test_another_shape_is_refused_before_the_training(
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "recipe.other_adapter_shape", story(run)
-    assert "method.rank: 4" in (finished.hint or "")
-    assert "o_proj, qkv_proj" in (finished.hint or "")
+    assert "method.rank: 4" in finished.error.hint
+    assert "o_proj, qkv_proj" in finished.error.hint
     assert losses(run) == {}
 
 

@@ -76,12 +76,12 @@ def test_every_target_is_built_and_what_could_not_be_measured_is_said(
         # The CPU has no kernels for it, so without the wheel nothing is known.
         assert verdict.word == "not proven"
         assert codes == ["fidelity.not_measured"]
-        assert wheels[provider] in verdict.reasons[0].text
+        assert wheels[provider] in verdict.reasons[0].said().message
     else:
         assert verdict.word == "faithful"
         assert codes == ["fidelity.no_task", "fidelity.measured_on_cpu"]
-        assert wheels[provider] in verdict.remarks[1].text
-        assert "not measured" in verdict.remarks[1].text
+        assert wheels[provider] in verdict.remarks[1].said().message
+        assert "not measured" in verdict.remarks[1].said().message
     # The run's own model is for its provider; that it was measured elsewhere left no trace.
     assert not list(run.path.glob("**/cpu-*"))
 
@@ -113,7 +113,7 @@ def failure(run: RunFolder) -> tuple[str, str, str]:
     assert wait_for_end(run) == "failed", story(run)
     finished = run.view().finished
     assert finished is not None
-    return finished.code or "", finished.message or "", finished.hint or ""
+    return finished.code or "", finished.error.message, finished.error.hint
 
 
 def test_an_export_that_does_not_run_is_kept_aside_and_what_was_trained_stays(

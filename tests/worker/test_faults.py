@@ -77,7 +77,7 @@ def test_a_sequence_longer_than_the_models_context_is_refused(
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "recipe.sequence_too_long", story(run)
-    assert "512" in (finished.hint or "")
+    assert "512" in finished.error.hint
 
 
 @pytest.mark.parametrize("modules", [["no_such_module"], ["o_proj", "no_such_module"], []])
@@ -98,7 +98,7 @@ def test_a_data_set_of_one_row_is_refused(start_run, tiny_phi3, tmp_path) -> Non
     finished = run.view().finished
     assert finished is not None
     assert finished.code in ("data.too_few_rows", "data.nothing_held_out"), story(run)
-    assert "Add rows" in (finished.hint or "")
+    assert "Add rows" in finished.error.hint
 
 
 def test_a_learning_rate_that_explodes_keeps_the_last_good_checkpoint(
@@ -176,7 +176,7 @@ def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_l
     # Where not even the last word had room, the run counts as interrupted.
     if finished is not None:
         assert finished.code == "disk.full", story(run)
-        assert "Free some space" in (finished.hint or "")
+        assert "Free some space" in finished.error.hint
     filler.unlink()
     launch.resume(run)
     completed(run)

@@ -176,7 +176,7 @@ def test_a_run_with_a_model_that_is_not_here_says_how_to_get_it(
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "model.not_on_disk"
-    assert f"phi3studio models get {name}" in (finished.hint or "")
+    assert f"phi3studio models get {name}" in finished.error.hint
     assert world.hub.requests == []
 
 

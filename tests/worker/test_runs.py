@@ -601,7 +601,7 @@ def test_a_training_that_diverges_fails_with_advice(start_run, tiny_phi3, phrase
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "train.diverged", story(run)
-    assert "learning_rate" in (finished.hint or "")
+    assert "learning_rate" in finished.error.hint
     assert not run.adapter.exists()
 
 
@@ -612,7 +612,7 @@ def test_a_failed_run_is_told_once_and_can_be_resumed(start_run, tiny_phi3, phra
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "model.no_such_module"
-    assert "qkv_proj" in (finished.hint or "")
+    assert "qkv_proj" in finished.error.hint
     launch.resume(run)
     assert wait_for_end(run) == "failed"
     assert types(run).count("finished") == 2

@@ -89,8 +89,8 @@ def test_an_adapter_of_another_shape_is_not_trained_further(
     finished = run.view().finished
     assert finished is not None
     assert finished.code == "recipe.other_adapter_shape"
-    assert finished.hint is not None
-    assert "method.rank: 4" in finished.hint
+    assert finished.error is not None
+    assert "method.rank: 4" in finished.error.hint
 
 
 @pytest.mark.parametrize(
@@ -130,4 +130,5 @@ def test_an_adapter_that_does_not_fit_is_refused_before_anything_is_done(
     finished = run.view().finished
     assert finished is not None
     assert finished.code == code
-    assert finished.hint
+    assert finished.error is not None
+    assert finished.error.hint

@@ -186,7 +186,7 @@ def test_answers_that_do_not_end_make_a_run_not_faithful_everywhere(
     verdict = verdict_of(run)
     assert verdict.word == "not faithful"
     assert [found.code for found in verdict.reasons] == ["fidelity.stops"]
-    assert verdict.reasons[0].next.startswith("Train longer")
+    assert verdict.reasons[0].said().hint.startswith("Train longer")
     assert notices(run, "fidelity.stops")
     assert studio("show", run.name)[1].count("not faithful") >= 2
     assert "completed, not faithful" in studio("runs")[1]

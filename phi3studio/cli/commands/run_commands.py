@@ -277,8 +277,8 @@ def _conclude(run: Any, view: Any, state: str) -> None:
     if state == "completed":
         typer.echo("\n".join(closing_lines(run, view)))
         return
-    if state == "failed" and view.finished is not None:
-        error = view.finished
+    error = view.finished.error if view.finished is not None else None
+    if error is not None:
         typer.echo(f"\nError: {error.message}\n{error.hint}\n[{error.code}]", err=True)
         if error.code == "bug":
             typer.echo(f"\nThe end of {run.log_file}:\n{log_tail(run.log_file, 15)}", err=True)

@@ -8,18 +8,14 @@ after it can be compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from phi3studio.domain.events import MemoryCause, Recovery, StageName
+from phi3studio.domain.events import MemoryCause, Notice, Recovery, StageName, notice
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
 
 SHORTEST_ROWS = 64
 """Rows are never cut shorter than this many tokens: too little of them would be left."""
-
-_CAUSES: dict[MemoryCause, str] = {
-    "device": "the GPU's memory was full",
-    "host": "an allocation failed",
-    "killed": "the system ended the worker because the memory was full",
-}
 
 
 def in_force(recipe: Recipe, recoveries: Sequence[Recovery]) -> Recipe:
@@ -78,27 +74,24 @@ def safer(
     )
 
 
-def describe(step: Recovery, before: Recipe) -> str:
-    """What happened and what is done about it, in a sentence or two."""
-    happened = f"The memory did not suffice ({_CAUSES[step.cause]})"
+def recovered(step: Recovery, before: Recipe) -> Notice:
+    """What happened and what is done about it."""
+    cause = Phrase("run.memory_cause", variant=step.cause)
+    say = partial(notice, "run.recovered", level="warning", cause=cause)
     training = before.training
     if "batch_size" in step.changed:
-        return (
-            f"{happened}. Going on with {step.batch_size} rows in a forward pass instead of "
-            f"{training.batch_size} and {step.accumulation} passes in a step instead of "
-            f"{training.accumulation}: as many rows in a step as before."
+        return say(
+            variant="batch_size",
+            rows=step.batch_size,
+            rows_before=training.batch_size,
+            passes=step.accumulation,
+            passes_before=training.accumulation,
         )
     if "gradient_checkpointing" in step.changed:
-        return (
-            f"{happened}. Going on with gradient checkpointing: the same result with less "
-            "memory, about a third slower."
-        )
+        return say(variant="gradient_checkpointing")
     if "sequence_length" in step.changed:
-        return (
-            f"{happened}. Going on with the last {step.sequence_length} tokens of longer rows: "
-            "the beginning of their prompts is left out."
-        )
-    return f"{happened}. Going on with target.int4: {step.int4}, which takes less."
+        return say(variant="sequence_length", tokens=step.sequence_length)
+    return say(variant="int4", preset=step.int4)
 
 
 def _smallest_factor(number: int) -> int:

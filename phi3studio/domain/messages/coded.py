@@ -64,8 +64,9 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, Coded):
         said = say(value)
-        found = {"code": value.code, "message": said.message, "hint": said.hint}
-        return found | {"variant": value.variant, "values": plain_values(value.values)}
+        found: dict[str, Any] = {"code": value.code, "message": said.message, "hint": said.hint}
+        found |= {"variant": value.variant, "values": plain_values(value.values)}
+        return {name: part for name, part in found.items() if part}
     if isinstance(value, Mapping):
         return plain_values(value)
     if isinstance(value, Iterable):

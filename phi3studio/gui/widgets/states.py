@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.messages import Coded
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Finding, Icon, Level, label, row
@@ -44,7 +44,7 @@ class EmptyState(QWidget):
 class ErrorState(QWidget):
     """What happened, what to do, and the details on request."""
 
-    def __init__(self, theme: Theme, error: UserFacingError, level: Level = "error") -> None:
+    def __init__(self, theme: Theme, error: Coded, level: Level = "error") -> None:
         super().__init__()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

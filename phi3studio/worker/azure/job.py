@@ -238,9 +238,7 @@ def _work(run: RunFolder) -> int:
 def _report(run: RunFolder, error: UserFacingError) -> None:
     """Tell an error that came before the worker, as the worker would have."""
     print(f"Error: {error.message}\n{error.hint}\n[{error.code}]", file=sys.stderr, flush=True)
-    Emitter(run)(
-        Finished(outcome="failed", code=error.code, message=error.message, hint=error.hint)
-    )
+    Emitter(run)(Finished.failed(error))
 
 
 def _shared_folder() -> Path:

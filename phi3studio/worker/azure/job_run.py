@@ -19,7 +19,8 @@ from phi3studio import __version__
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
-from phi3studio.domain.events import Artifact, Finished, Notice, Progress, Started
+from phi3studio.domain.events import Artifact, Finished, Progress, Started, notice
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.azure_job import KnownJob, known_job, new_job
 from phi3studio.runs.store import RunFolder
@@ -81,8 +82,7 @@ def run_job(
         cancel_job(run, emit, life.workspace)
         raise
     except PauseRequested:
-        text = "The job goes on in Azure ML; phi3studio resume follows it again."
-        emit(Notice(code="azure.left", text=text))
+        emit(notice("azure.left"))
         raise
 
 
@@ -100,14 +100,10 @@ def cancel_job(
     except Exception as exc:
         error = translate(exc, azure, job=job.name)
         if error.code != "azure.no_job":  # else it was not submitted yet
-            text = (
-                f"The job {job.name} could not be cancelled: {error.message} It may go on and "
-                "cost money; cancel it again, or in the studio."
-            )
-            emit(Notice(level="error", code="azure.not_cancelled", text=text))
+            emit(notice("azure.not_cancelled", level="error", job=job.name, reason=error))
             return
     else:
-        emit(Notice(code="azure.cancel_sent", text=f"The job {job.name} is cancelled."))
+        emit(notice("azure.cancel_sent", job=job.name))
     job.having(cancel_sent=True).save(run)
 
 
@@ -142,22 +138,22 @@ class Life:
         elif (end := self._end_of(job)) is not None:
             job = self._submit_anew(workspace, job, end)
         else:
-            self.emit(Notice(code="azure.found", text=f"Going on with the job {job.name}."))
+            self.emit(notice("azure.found", job=job.name))
         self._job = job
         relay = self._follow(workspace, job)
         self._conclude(workspace, job, relay)
 
     def _end_of(self, job: KnownJob) -> str | None:
-        """Why a new job is needed in place of *job*; ``None`` while it goes on or has results."""
+        """How *job* ended without results; ``None`` while it goes on or has some."""
         if job.cancel_sent:
-            return "was cancelled"
+            return "cancelled"
         try:
             self._status = self._ask_status(job)
         except RunError as exc:
             if exc.code != "azure.no_job":
                 raise
-            return "is not there any more"
-        return {"Failed": "failed", "Canceled": "was cancelled"}.get(self._status)
+            return "gone"
+        return {"Failed": "failed", "Canceled": "cancelled"}.get(self._status)
 
     def _submit_anew(self, workspace: Workspace, old: KnownJob, end: str) -> KnownJob:
         """Submit another job, which goes on from the checkpoints of *old* where it left any."""
@@ -165,13 +161,19 @@ class Life:
         if not old.submitted:  # it was stopped in between: nobody has heard of that job
             return self._submit(workspace)
         kept = self._find_kept(workspace, old) if "train" in self.recipe.steps else None
-        then = (
-            f"it goes on from the checkpoint of step {kept.step} that {kept.job} left."
-            if kept is not None
-            else "it begins from the start, for there is no checkpoint to go on from."
-        )
-        text = f"The job {old.name} {end}. A new one takes its place: {then}"
-        self.emit(Notice(code="azure.anew", text=text))
+        ending = Phrase("azure.ending", variant=end, job=old.name)
+        if kept is None:
+            self.emit(notice("azure.anew", ending=ending))
+        else:
+            self.emit(
+                notice(
+                    "azure.anew",
+                    variant="checkpoint",
+                    ending=ending,
+                    step=kept.step,
+                    job=kept.job,
+                )
+            )
         return self._submit(workspace, kept)
 
     def _find_kept(self, workspace: Workspace, old: KnownJob) -> Kept | None:
@@ -207,9 +209,11 @@ class Life:
         job = job.having(submitted=True, studio=studio)
         job.save(self.run)
         self.say(f"submitted as {job.name}")
-        at = f" Its page: {studio}" if studio else ""
-        text = f"The job {job.name} was submitted to {self.azure.where}.{at}"
-        self.emit(Notice(code="azure.submitted", text=text))
+        page = "page" if studio else ""
+        where = self.azure.where
+        self.emit(
+            notice("azure.submitted", variant=page, job=job.name, workspace=where, page=studio)
+        )
         return job
 
     def _follow(self, workspace: Workspace, job: KnownJob) -> Relay:
@@ -246,8 +250,7 @@ class Life:
         """From the job's end to the run's."""
         last = relay.finished
         if self._status == "Canceled" or (last is not None and last.outcome == "cancelled"):
-            text = f"The job {job.name} was cancelled in Azure ML."
-            self.emit(Notice(level="warning", code="azure.cancelled", text=text))
+            self.emit(notice("azure.cancelled", level="warning", job=job.name))
             raise Cancelled
         if last is not None and last.outcome == "failed":
             raise _error_of(last)
@@ -323,9 +326,9 @@ def no_git() -> Iterator[None]:
 
 def _error_of(last: Finished) -> UserFacingError:
     """The job's own error, raised again here."""
-    code, message = last.code or "azure.job_failed", last.message or "The job failed."
-    kind = InputError if code.split(".")[0] in ("data", "template", "recipe", "model") else RunError
-    return kind(code, message, last.hint or "Look into the run's log.txt.")
+    area = (last.code or "").split(".")[0]
+    kind = InputError if area in ("data", "template", "recipe", "model") else RunError
+    return kind.from_json({"code": "azure.job_failed"} | last.model_dump(exclude_none=True))
 
 
 def _versions() -> dict[str, str]:

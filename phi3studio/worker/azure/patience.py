@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import Notice
+from phi3studio.domain.events import Notice, notice
 from phi3studio.worker.azure.azure_failures import TRANSIENT, translate
 
 T = TypeVar("T")
@@ -66,21 +66,16 @@ class Patience:
                     continue
                 if not told:
                     told = True
-                    self._tell(Notice(level="warning", code=error.code, text=_text(error)))
+                    waiting = notice(error.code, level="warning", variant="waiting", reason=error)
+                    self._tell(waiting)
                 self._wait(max(pause, float(error.values.get("retry_after") or 0)))
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:
                 if told:
-                    self._tell(Notice(code="azure.back", text="Azure answers again."))
+                    self._tell(notice("azure.back"))
                 return result
 
     def _passes(self, error: UserFacingError, begun: float) -> bool:
         if error.code == "azure.login":
             return self._clock.now() - begun < _LOGIN_WAIT_S
         return error.code in TRANSIENT
-
-
-def _text(error: UserFacingError) -> str:
-    if error.code == "azure.login":
-        return f"{error.message} The job goes on; {error.hint[:1].lower()}{error.hint[1:]}"
-    return f"{error.message} The job goes on; it is asked for again and again."

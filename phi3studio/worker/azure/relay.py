@@ -11,10 +11,10 @@ from phi3studio.domain.events import (
     Artifact,
     Event,
     Finished,
-    Notice,
     Paused,
     Started,
     Waiting,
+    notice,
     parse_event,
 )
 from phi3studio.runs.azure_job import KnownJob
@@ -76,8 +76,8 @@ class Relay:
                 pass
             case Started() as begun:
                 self.started = True
-                text = f"The job computes on {begun.device} with {begun.threads} threads."
-                self._pass(Event(seq=0, t=event.t, payload=Notice(code="azure.begun", text=text)))
+                found = notice("azure.begun", device=begun.device, threads=begun.threads)
+                self._pass(Event(seq=0, t=event.t, payload=found))
             case _:
                 self._pass(event)
 

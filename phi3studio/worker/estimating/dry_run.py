@@ -256,11 +256,8 @@ class _Trial:
         launch.reap()
         finished = run.view().finished
         if finished is None or finished.outcome != "completed":
-            raise RunError(
-                finished.code if finished and finished.code else "estimate.trial_failed",
-                f"The trial run ended early: {finished.message if finished else 'it was killed'}",
-                (finished.hint if finished else None) or "Look at the settings and try again.",
-            )
+            error = finished.error if finished is not None else None
+            raise error or RunError("estimate.trial_failed")
         return run
 
 

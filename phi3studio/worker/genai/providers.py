@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Finding
+from phi3studio.domain.events import Finding, finding
 from phi3studio.domain.recipe import Provider
 from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 
@@ -32,30 +32,21 @@ def can_run(provider: Provider) -> bool:
 
 def measured_on_cpu(provider: Provider) -> Finding:
     """What to tell of a model for *provider* that was measured on the CPU."""
-    wheels, title = " and ".join(FLAVOURS[provider]), PROVIDER_TITLES[provider]
-    return Finding(
-        code="fidelity.measured_on_cpu",
-        text=f"The model is made for {title}, and the wheels that run it there are missing here: "
-        f"{wheels}. It was measured on the CPU instead; its speed and memory on {title} were not "
-        "measured.",
-        next=f"Where {wheels} are installed: phi3studio verify RUN.",
+    return finding(
+        "fidelity.measured_on_cpu",
+        wheels=FLAVOURS[provider],
+        device=PROVIDER_TITLES[provider],
     )
 
 
 def not_measured(provider: Provider, error: RunError) -> Finding:
     """What to tell of a model for *provider* that does not run here at all, because of *error*."""
-    wheels, title = " and ".join(FLAVOURS[provider]), PROVIDER_TITLES[provider]
-    if can_run(provider):
-        reason = f"The model does not run on {title} here: {_cause(error)}."
-    else:
-        reason = (
-            f"The model is made for {title}, and the wheels that run it there are missing here: "
-            f"{wheels}. On the CPU it does not run: {_cause(error)}."
-        )
-    return Finding(
-        code="fidelity.not_measured",
-        text=f"{reason} So nothing is known about it.",
-        next=f"Where {wheels} are installed and {title} works: phi3studio verify RUN.",
+    return finding(
+        "fidelity.not_measured",
+        variant="" if can_run(provider) else "no_wheels",
+        wheels=FLAVOURS[provider],
+        device=PROVIDER_TITLES[provider],
+        reason=_cause(error),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import AnyPayload, Artifact, Notice, NoticeLevel, Progress
+from phi3studio.domain.events import AnyPayload, Artifact, NoticeLevel, Progress, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.data.preparing.prepare_examples import Prepared
@@ -102,9 +102,11 @@ class Attempt:
         self.control.check()
         self.emit(Progress(step=0, total=0, activity=activity, memory=self.memory.now()))
 
-    def notice(self, code: str, text: str, level: NoticeLevel = "info") -> None:
-        """Tell the user something that is worth keeping."""
-        self.emit(Notice(level=level, code=code, text=text))
+    def notice(
+        self, code: str, /, *, level: NoticeLevel = "info", variant: str = "", **values: Any
+    ) -> None:
+        """Report something that is worth keeping: a code of the message catalogue."""
+        self.emit(notice(code, level=level, variant=variant, **values))
 
     def on_row(self, activity: str) -> Callable[[int, int], None]:
         """A listener that reports (done, of how many) now and then, and stops when asked."""

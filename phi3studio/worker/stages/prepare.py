@@ -7,6 +7,7 @@ from typing import Any
 
 from phi3studio.domain.dataset import Unread
 from phi3studio.domain.estimation.estimate import ModelSize
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.targets import check_target
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.runs.preflight import check_disk
@@ -38,11 +39,10 @@ def do(attempt: Attempt) -> None:
     if recipe.model.adapter is not None:
         check_adapter(Path(recipe.model.adapter), model, trusted)
     if trusted and facts.code_files:
-        files = ", ".join(facts.code_files)
         attempt.notice(
             "model.remote_code",
-            f"The recipe lets the model folder run its own code: {files}.",
-            "warning",
+            level="warning",
+            files=facts.code_files,
         )
     _check_disk(attempt, facts, model)
     from transformers import AutoTokenizer
@@ -61,32 +61,23 @@ def _prepare_data(attempt: Attempt, tokenizer: Any) -> Prepared:
     if prepared.cut_off_rows:
         attempt.notice(
             "data.cut_off",
-            f"{prepared.cut_off_rows} rows are longer than "
-            f"{attempt.recipe.training.sequence_length} tokens and were cut off.",
-            "warning",
+            level="warning",
+            rows=prepared.cut_off_rows,
+            tokens=attempt.recipe.training.sequence_length,
         )
     if prepared.dropped:
-        dropped = ", ".join(f"{count} by {why}" for why, count in prepared.dropped.items())
-        attempt.notice("data.dropped", f"Rows left out by repairs: {dropped}.")
+        dropped = [
+            Phrase("data.dropped_by", rows=rows, repair=why)
+            for why, rows in prepared.dropped.items()
+        ]
+        attempt.notice("data.dropped", repairs=dropped)
     if prepared.left_out_rows:
-        attempt.notice(
-            "data.left_out",
-            f"{prepared.left_out_rows} rows could not be used and were left out.",
-            "warning",
-        )
+        attempt.notice("data.left_out", level="warning", rows=prepared.left_out_rows)
     missed = [item for item in map(Unread.model_validate, prepared.unread) if not item.detail]
     if missed:
-        attempt.notice(
-            "data.unread",
-            "Not seen by the model: " + "; ".join(item.sentence for item in missed[:8]) + ".",
-            "warning",
-        )
+        attempt.notice("data.unread", level="warning", parts=[item.phrase for item in missed[:8]])
     if prepared.marked_bad:
-        attempt.notice(
-            "data.marked_bad",
-            f"Rows that {', '.join(prepared.marked_bad)} marks as bad are trained as good ones.",
-            "warning",
-        )
+        attempt.notice("data.marked_bad", level="warning", columns=prepared.marked_bad)
     attempt.artifact("data", attempt.run.data)
     return prepared
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from phi3studio.domain.events import Verified
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Int4Preset, Recipe
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.stages.attempt import Attempt
@@ -120,21 +121,19 @@ def _build_smallest(attempt: Attempt) -> None:
         return verdict
 
     chosen = auto.choose(attempt.run, build, judge, attempt.say)
-    sizes = ", ".join(
-        f"{item.preset} ({item.bytes / 1e6:.0f} MB): {'' if item.faithful else 'not '}faithful"
+    tried = [
+        Phrase(
+            "export.auto_tried",
+            variant="faithful" if item.faithful else "",
+            preset=item.preset,
+            bytes=item.bytes,
+        )
         for item in auto.tried(attempt.run)
-    )
+    ]
     if chosen.faithful:
-        attempt.notice(
-            "export.auto",
-            f"The smallest faithful int4 preset is {chosen.preset}. Tried: {sizes}.",
-        )
+        attempt.notice("export.auto", preset=chosen.preset, tried=tried)
     else:
-        attempt.notice(
-            "export.auto_none",
-            f"No int4 preset is faithful; {chosen.preset}, the best, is kept. Tried: {sizes}.",
-            "warning",
-        )
+        attempt.notice("export.auto_none", level="warning", preset=chosen.preset, tried=tried)
 
 
 def source(attempt: Attempt) -> Path:

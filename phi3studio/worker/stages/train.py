@@ -81,8 +81,9 @@ def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
         return None
     attempt.notice(
         "train.best",
-        f"The adapter of step {found.step} is kept, whose evaluation loss was the lowest "
-        f"({found.loss:.4g}); the last one had {found.last_loss:.4g}.",
+        step=found.step,
+        loss=found.loss,
+        last_loss=found.last_loss,
     )
     return best.folder
 
@@ -92,14 +93,15 @@ def _last_checkpoint(attempt: Attempt) -> Path | None:
 
     checkpoint, damaged = last_checkpoint(attempt.run.checkpoints)
     for name in damaged:
-        instead = f"going on from {checkpoint.name}." if checkpoint else "starting again."
         attempt.notice(
             "train.damaged_checkpoint",
-            f"{name} was cut short and is not used; {instead}",
-            "warning",
+            level="warning",
+            variant="earlier" if checkpoint else "",
+            damaged=name,
+            checkpoint=checkpoint.name if checkpoint else "",
         )
     if checkpoint is not None:
-        attempt.notice("train.resumed", f"Going on from {checkpoint.name}.")
+        attempt.notice("train.resumed", checkpoint=checkpoint.name)
     else:
         shutil.rmtree(attempt.run.checkpoints, ignore_errors=True)
     return checkpoint

@@ -78,7 +78,7 @@ def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
 def notices(verdict: Verified) -> list[Notice]:
     """What a user has to know about a verdict, for lists of notices."""
     return [
-        Notice(level="warning", code=found.code, text=f"{found.text} {found.next}".strip())
+        Notice(level="warning", code=found.code, variant=found.variant, values=found.values)
         for found in (*verdict.reasons, *verdict.remarks)
         if found.code != "fidelity.no_task"
     ]

@@ -74,7 +74,7 @@ class BestAdapter:
 
 
 def best_callback(
-    best: BestAdapter, patience: int, notice: Callable[[str, str], None], keep: bool
+    best: BestAdapter, patience: int, notice: Callable[..., None], keep: bool
 ) -> TrainerCallback:
     """A trainer callback that notes every evaluation, and stops after *patience* of them in a row
     that were no better (0: never). The last step is always evaluated."""
@@ -105,8 +105,9 @@ def best_callback(
                 control.should_save = True
                 notice(
                     "train.stopped_early",
-                    f"Stopped at step {state.global_step} of {state.max_steps}: "
-                    f"{since} evaluations in a row were no better.",
+                    step=state.global_step,
+                    steps=state.max_steps,
+                    evaluations=since,
                 )
 
     return Callback()

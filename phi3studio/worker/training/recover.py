@@ -6,8 +6,8 @@ import contextlib
 import json
 from collections.abc import Callable
 
-from phi3studio.domain.estimation.recovery import describe, in_force, safer
-from phi3studio.domain.events import AnyPayload, MemoryCause, Notice
+from phi3studio.domain.estimation.recovery import in_force, recovered, safer
+from phi3studio.domain.events import AnyPayload, MemoryCause
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.failures import out_of_memory
 
@@ -42,7 +42,7 @@ def recover(run: RunFolder, emit: Callable[[AnyPayload], None], cause: MemoryCau
     if step is None:
         raise out_of_memory(_REASONS[cause], _STAGE_HINTS.get(view.stage or ""))
     emit(step)
-    emit(Notice(level="warning", code="run.recovered", text=describe(step, recipe)))
+    emit(recovered(step, recipe))
 
 
 def _longest(run: RunFolder, otherwise: int) -> int:

@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import Trainer, TrainerCallback
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Notice, Progress
+from phi3studio.domain.events import Notice, Progress, notice
 from phi3studio.worker.data.preparing.tokenise import IGNORED
 from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequested
 from phi3studio.worker.process.heap import keeping_freed_memory
@@ -281,12 +281,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self._saved_at = time.monotonic()
         cost = self._saved_at - self._save_at
         self._interval_s = max(self._interval_s, 30 * cost)
-        self._emit(
-            Notice(
-                code="train.checkpoint",
-                text=f"Checkpoint saved at step {state.global_step} ({cost:.1f} s).",
-            )
-        )
+        self._emit(notice("train.checkpoint", step=state.global_step, seconds=round(cost, 1)))
         if self._pausing:
             raise PauseRequested
 

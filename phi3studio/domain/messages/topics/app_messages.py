@@ -60,6 +60,10 @@ MESSAGES: dict[str, Message] = {
         "A library tried to connect to {host}; the connection was refused.",
         "Nothing was sent. If the run failed because of it, report this message.",
     ),
+    "runtime.broken": Message(
+        "The runtime pack for the NVIDIA GPU is broken, so the CPU is used: {damage}.",
+        "Repair it under Settings, or: phi3studio runtime install cuda.",
+    ),
     "serve.key": Message(
         "The key is empty or not plain ASCII.",
         "Choose another key.",

@@ -3,12 +3,24 @@
 from phi3studio.domain.messages.message import Message
 
 MESSAGES: dict[str, Message] = {
+    "azure.anew": Message(
+        "{ending:message} A new one takes its place: it begins from the start, for there is no "
+        "checkpoint to go on from.",
+    ),
+    "azure.anew/checkpoint": Message(
+        "{ending:message} A new one takes its place: it goes on from the checkpoint of step "
+        "{step} that {job} left.",
+    ),
+    "azure.back": Message("Azure answers again."),
     "azure.batch": Message(
         "{rows:# row|# rows} a step (batch size × accumulation) cannot be shared evenly by "
         "{processes} processes (nodes × GPUs).",
         "Choose a multiple of {processes} rows a step (training.batch_size × "
         "training.accumulation), or fewer nodes and GPUs (azure.nodes, azure.gpus).",
     ),
+    "azure.begun": Message("The job computes on {device} with {threads:# thread|# threads}."),
+    "azure.cancel_sent": Message("The job {job} is cancelled."),
+    "azure.cancelled": Message("The job {job} was cancelled in Azure ML."),
     "azure.compute_broken": Message(
         "The compute {compute} is not usable: its state is {state}.",
         "Look at it in the studio, or choose another in azure.compute.",
@@ -68,6 +80,9 @@ MESSAGES: dict[str, Message] = {
     "azure.empty_workspace": Message(
         "The name of the workspace is missing.", "The studio shows it at its top."
     ),
+    "azure.ending/cancelled": Message("The job {job} was cancelled."),
+    "azure.ending/failed": Message("The job {job} failed."),
+    "azure.ending/gone": Message("The job {job} is not there any more."),
     "azure.export_exists": Message(
         "{path} exists already and is not an empty folder.", "Name a new folder (--out)."
     ),
@@ -85,6 +100,7 @@ MESSAGES: dict[str, Message] = {
         "Ask its owner for the role “AzureML Data Scientist”, and for access to the storage of "
         "{datastore}.",
     ),
+    "azure.found": Message("Going on with the job {job}."),
     "azure.hub_token": Message(
         "The place of the hub's token is not right.",
         "Name a vault (https://NAME.vault.azure.net) or a connection, and let the job act as a "
@@ -134,6 +150,7 @@ MESSAGES: dict[str, Message] = {
         "Its log is in the run's log.txt, if there was one: often the environment could not be "
         "built, or an input could not be mounted. The job's page: {page}",
     ),
+    "azure.left": Message("The job goes on in Azure ML; phi3studio resume follows it again."),
     "azure.login": Message(
         "You are not signed in to Azure, or the login has expired: {reason}",
         "Sign in again: az login. Then start, or resume the run.",
@@ -150,6 +167,7 @@ MESSAGES: dict[str, Message] = {
         "Azure's command line (az) is not installed.",
         "Install it, then: az login. Or set azure.login: browser.",
     ),
+    "azure.login/waiting": Message("{reason:message} The job goes on.", "{reason:hint}"),
     "azure.model": Message(
         "“{value}” is no model of Azure ML.",
         "Set azure.model to azureml://registries/REGISTRY/models/MODEL/versions/N or "
@@ -271,6 +289,10 @@ MESSAGES: dict[str, Message] = {
         "This copy of the program does not hold its own source, which the job needs.",
         "{repair:message}",
     ),
+    "azure.not_cancelled": Message(
+        "The job {job} could not be cancelled: {reason:message}",
+        "It may go on and cost money; cancel it again, or in the studio.",
+    ),
     "azure.not_found": Message(
         "Azure did not find what the recipe names: {reason}",
         "Compare azure.subscription, azure.resource_group ({resource_group}) and azure.workspace "
@@ -299,6 +321,8 @@ MESSAGES: dict[str, Message] = {
         "Correct what it names in the recipe's section azure; the check (phi3studio azure check "
         "RECIPE) shows what is missing.",
     ),
+    "azure.submitted": Message("The job {job} was submitted to {workspace}."),
+    "azure.submitted/page": Message("The job {job} was submitted to {workspace}. Its page: {page}"),
     "azure.subscription": Message(
         "“{value}” is no subscription's id.",
         "Set azure.subscription to the id that “az account show --query id” prints.",
@@ -306,6 +330,9 @@ MESSAGES: dict[str, Message] = {
     "azure.throttled": Message(
         "Azure asks to wait: too many requests were made.",
         "Try again in some minutes; a job that was submitted goes on meanwhile.",
+    ),
+    "azure.throttled/waiting": Message(
+        "{reason:message} The job goes on; Azure is asked again and again.",
     ),
     "azure.too_many_nodes": Message(
         "The cluster {compute} has at most {most:# machine|# machines}, and the recipe wants "
@@ -316,10 +343,16 @@ MESSAGES: dict[str, Message] = {
         "Azure has a fault of its own at the moment ({status}): {reason}",
         "Try again later; a job that was submitted goes on meanwhile.",
     ),
+    "azure.unavailable/waiting": Message(
+        "{reason:message} The job goes on; Azure is asked again and again.",
+    ),
     "azure.unreachable": Message(
         "Azure cannot be reached: {reason}",
         "Check the network. A job that was submitted goes on meanwhile; resume the run to follow "
         "it again.",
+    ),
+    "azure.unreachable/waiting": Message(
+        "{reason:message} The job goes on; Azure is asked again and again.",
     ),
     "disk.full/job_results": Message(
         "The results take {needed:bytes}, and {free:bytes} are free on the disk of {folder}.",

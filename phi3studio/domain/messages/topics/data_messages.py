@@ -16,6 +16,12 @@ MESSAGES: dict[str, Message] = {
         "Name the text and the answer in a template, for example {{fields.text}} and "
         "{{responses.0.value}}.",
     ),
+    "data.cut_off": Message(
+        "{rows:# row is|# rows are} longer than {tokens:number} tokens and {rows:was|were} cut "
+        "off.",
+    ),
+    "data.dropped": Message("Rows left out by repairs: {repairs:list}."),
+    "data.dropped_by": Message("{rows:number} by {repair}"),
     "data.empty": Message(
         "The data file {source} holds no rows.",
         "Choose a file with rows in it.",
@@ -34,6 +40,8 @@ MESSAGES: dict[str, Message] = {
         "Export as JSON-MIN or CSV, or name the place in a template, for example "
         "{{annotations.0.result.0.value.choices.0}}.",
     ),
+    "data.left_out": Message("{rows:# row|# rows} could not be used and {rows:was|were} left out."),
+    "data.marked_bad": Message("Rows that {columns:list} marks as bad are trained as good ones."),
     "data.missing_column": Message(
         "The template names the column “{name}”, which the data does not have. The nearest "
         "is “{near}”.",
@@ -142,4 +150,13 @@ MESSAGES: dict[str, Message] = {
         "Write each path from the first message to the last as one conversation: "
         '{{"messages": [{{"role": …, "content": …}}, …]}}.',
     ),
+    "data.unread": Message("Not seen by the model: {parts:list}."),
+    "data.unread_example": Message(", for example “{text}”"),
+    "data.unread_kind/column": Message("the column “{name}”"),
+    "data.unread_kind/key": Message("“{name}” of messages"),
+    "data.unread_kind/picture": Message("pictures, sound or video"),
+    "data.unread_kind/role": Message("turns of the {name}"),
+    "data.unread_kind/tools": Message("“{name}” (tools and calls)"),
+    "data.unread_kind/turn": Message("{name}"),
+    "data.unread_part": Message("{what:message} ({rows:# row|# rows}{example:message})"),
 }

@@ -15,6 +15,9 @@ MESSAGES: dict[str, Message] = {
         "The model {model} is not on this computer, and a run downloads nothing on its own.",
         "Get it first: phi3studio models get {source}",
     ),
+    "model.remote_code": Message(
+        "The recipe lets the model folder run its own code: {files:list}.",
+    ),
     "model.tokenizer": Message(
         "The tokenizer of {folder} cannot be loaded: {reason}",
         "Choose a whole model folder, with tokenizer.json and tokenizer_config.json.",

@@ -17,9 +17,18 @@ MESSAGES: dict[str, Message] = {
         "The run {run} is using the machine, so nothing can be measured.",
         "Wait for it, pause it, or estimate without --dry-run.",
     ),
+    "estimate.trial_failed": Message(
+        "The trial run stopped unexpectedly.",
+        "The memory may have been too small: close other programs, or choose smaller settings, "
+        "and try again.",
+    ),
     "events.version": Message(
         "This run was written in event format {version}; this program reads format {known}.",
         "Open the run with the version of Phi-3 Studio that made it, or update this one.",
+    ),
+    "machine.threads": Message("The machine is free again: computing on {cores} cores."),
+    "machine.threads/busy": Message(
+        "Other programs are busy: computing on {threads} of {cores} cores.",
     ),
     "run.ambiguous": Message(
         "“{name}” fits {count} runs: {runs:list}.",
@@ -69,6 +78,9 @@ MESSAGES: dict[str, Message] = {
         "The run {run} is still running.",
         "Wait for it (phi3studio show {run}), or cancel it first.",
     ),
+    "run.memory_cause/device": Message("the GPU's memory was full"),
+    "run.memory_cause/host": Message("an allocation failed"),
+    "run.memory_cause/killed": Message("the system ended the worker because the memory was full"),
     "run.no_adapter": Message(
         "The run {run} has no trained adapter: it is {state:message}.",
         "Resume it first (phi3studio resume {run}), or choose a run that has trained one.",
@@ -117,6 +129,23 @@ MESSAGES: dict[str, Message] = {
         "The run {run} is not running: it is {state:message}.",
         "Nothing to do.",
     ),
+    "run.recovered/batch_size": Message(
+        "The memory did not suffice ({cause:message}). Going on with {rows:# row|# rows} in a "
+        "forward pass instead of {rows_before} and {passes:# pass|# passes} in a step instead of "
+        "{passes_before}: as many rows in a step as before.",
+    ),
+    "run.recovered/gradient_checkpointing": Message(
+        "The memory did not suffice ({cause:message}). Going on with gradient checkpointing: the "
+        "same result with less memory, about a third slower.",
+    ),
+    "run.recovered/int4": Message(
+        "The memory did not suffice ({cause:message}). Going on with target.int4: {preset}, "
+        "which takes less.",
+    ),
+    "run.recovered/sequence_length": Message(
+        "The memory did not suffice ({cause:message}). Going on with the last {tokens:number} "
+        "tokens of longer rows: the beginning of their prompts is left out.",
+    ),
     "run.state/cancelled": Message(
         "cancelled",
     ),
@@ -138,6 +167,15 @@ MESSAGES: dict[str, Message] = {
     "run.state/running": Message(
         "running",
     ),
+    "train.best": Message(
+        "The adapter of step {step} is kept, which had the lowest evaluation loss ({loss:.4g}); "
+        "the last one had {last_loss:.4g}.",
+    ),
+    "train.checkpoint": Message("Checkpoint saved at step {step} ({seconds} s)."),
+    "train.damaged_checkpoint": Message("{damaged} is incomplete and is not used; starting again."),
+    "train.damaged_checkpoint/earlier": Message(
+        "{damaged} is incomplete and is not used; going on from {checkpoint}.",
+    ),
     "train.diverged": Message(
         "The loss became {loss:.4g} at step {step}, so the training was stopped.",
         "Lower training.learning_rate (a tenth is a good next try) and start again; the "
@@ -147,5 +185,10 @@ MESSAGES: dict[str, Message] = {
         "The gradient became {gradient:.4g} at step {step}, so the training was stopped.",
         "Lower training.learning_rate (a tenth is a good next try) and start again; the "
         "last good checkpoint is kept in the run's folder.",
+    ),
+    "train.resumed": Message("Going on from {checkpoint}."),
+    "train.stopped_early": Message(
+        "Stopped at step {step} of {steps}: {evaluations:# evaluation|# evaluations} in a row "
+        "were no better.",
     ),
 }

@@ -175,11 +175,9 @@ class BaseColumn(Card):
             self.ready.emit(run)
             return
         self.offer()
-        if snapshot.state == "failed" and view.finished is not None:
-            ending = view.finished
-            self._say(
-                UserFacingError(ending.code or "bug", ending.message or "", ending.hint or "")
-            )
+        error = view.finished.error if view.finished is not None else None
+        if error is not None:
+            self._say(error)
 
     def _fail(self, error: UserFacingError) -> None:
         self._run = None

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.texts.run_words import model_title, stage_title, state_words
 from phi3studio.gui.theme import Theme
 from phi3studio.runs.store import RunFolder
@@ -144,8 +145,9 @@ class CardDelegate(QStyledItemDelegate):
         metrics = entry.view.metrics.get("exported") or entry.view.metrics.get("merged")
         if metrics is None:
             said = ""
-            if entry.state == "failed" and entry.view.finished and entry.view.finished.message:
-                said = entry.view.finished.message
+            error = entry.view.finished.error if entry.view.finished is not None else None
+            if error is not None:
+                said = explain_error(error).message
             elif entry.view.stage and entry.state != "completed":
                 said = self.tr("Stopped at: {stage}").format(stage=stage_title(entry.view.stage))
             self._text(painter, area, said, "muted")

@@ -228,21 +228,16 @@ class RunPage(Page):
         self._notes_shown = key
         clear(self._notes)
         theme = self._context.theme
-        if ending is not None and ending.outcome == "failed":
-            self._notes.addWidget(
-                ErrorState(
-                    theme,
-                    UserFacingError(ending.code or "bug", ending.message or "", ending.hint or ""),
-                )
-            )
+        error = ending.error if ending is not None else None
+        if error is not None:
+            self._notes.addWidget(ErrorState(theme, error))
         if why is not None:
             level: Level = "warning" if why.reason in {"dead", "swapping", "stuck"} else "info"
             text, hint = self._stall_words(why)
             self._notes.addWidget(Finding(theme, level, text, hint))
         for notice in notices:
             level = "error" if notice.level == "error" else "warning"
-            said = UserFacingError(notice.code, notice.text, "")
-            self._notes.addWidget(ErrorState(theme, said, level))
+            self._notes.addWidget(ErrorState(theme, notice, level))
         if snapshot.state == "paused" and not is_cloud(self._recipe):
             self._notes.addWidget(
                 Finding(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QTableWidget, QTableWidgetItem
 
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Candidate, Verified
 from phi3studio.domain.events import Finding as Found
 from phi3studio.gui.texts import words
@@ -46,8 +45,7 @@ class VerdictCard(Card):
         )
         for grade, all_found in levels:
             for found in all_found:
-                said_of_it = UserFacingError(found.code, found.text, found.next)
-                self.body.addWidget(ErrorState(self._theme, said_of_it, grade))
+                self.body.addWidget(ErrorState(self._theme, found, grade))
         grid = QGridLayout()
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(7)
