@@ -13,9 +13,10 @@ from PySide6.QtWidgets import QApplication
 
 import phi3studio
 from phi3studio.app.paths import resources
+from phi3studio.domain.events import notice
 from phi3studio.domain.messages import CATALOGUE
 from phi3studio.gui.texts.i18n import install_language
-from phi3studio.gui.texts.messages import ERRORS, explain
+from phi3studio.gui.texts.messages import ERRORS, explain, explain_error
 
 PACKAGE = Path(phi3studio.__file__).parent
 LAYERS = ("domain", "runs", "services", "worker")
@@ -104,10 +105,15 @@ def test_values_fill_the_italian_sentence(italian: None) -> None:
 def test_no_sentence_is_for_a_code_that_nobody_raises() -> None:
     text = "".join(
         file.read_text("utf-8")
-        for layer in (*LAYERS, "gui")
-        for file in PACKAGE.joinpath(layer).rglob("*.py")
+        for file in PACKAGE.rglob("*.py")
         if not file.name.startswith("error_texts")
     )
     # A code that is put together from parts is written down as its beginning.
     made = {"data.broken_parquet", "data.broken_arrow"}
     assert [code for code in ERRORS if f'"{code}"' not in text and code not in made] == []
+
+
+def test_an_italian_notice_in_the_window_says_its_figures(italian: None) -> None:
+    said = explain_error(notice("data.cut_off", rows=1250, tokens=512))
+    assert said.message == "1.250 righe superano i 512 token: sono state troncate."
+    assert said.detail == ""

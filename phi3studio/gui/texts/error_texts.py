@@ -134,10 +134,4 @@ KNOWN: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The disk is full."),
         QT_TRANSLATE_NOOP("Errors", "Free some space and resume the run."),
     ),
-    "memory.short": (
-        QT_TRANSLATE_NOOP("Errors", "The memory was not enough."),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Choose a smaller batch or sequence length, or a smaller model."
-        ),
-    ),
 }

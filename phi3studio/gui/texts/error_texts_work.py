@@ -152,10 +152,6 @@ WORK_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "The number of threads follows the cores that are free."),
         "",
     ),
-    "memory.low": (
-        QT_TRANSLATE_NOOP("Errors", "Memory is getting short."),
-        "",
-    ),
     "run.recovered": (
         QT_TRANSLATE_NOOP(
             "Errors", "The memory was not enough: the run goes on with safer settings."
