@@ -54,7 +54,7 @@ def host_in_azure(values: Mapping[str, Any]) -> bool:
     return isinstance(host, Mapping) and str(host.get("type")).casefold() in SYSTEMS
 
 
-def read_client(entry: Entry, draft: Draft) -> None:
+def read_client(draft: Draft, entry: Entry) -> None:
     """The workspace: ``azureml_client``, which stands in several places."""
     if not draft.cloud:
         draft.azure(entry, "The workspace")
@@ -80,24 +80,18 @@ def read_client(entry: Entry, draft: Draft) -> None:
 
 def read_system(system: Section) -> None:
     """The machines of the host."""
-    docker = system.take("aml_docker_config", "aml_environment_config")
-    if docker is not None:
-        _DOCKER(system.draft, docker)
+    system.read(_DOCKER, "aml_docker_config", "aml_environment_config")
     apply(system, _SYSTEM, "The system", also=("aml_docker_config",))
 
 
 def read_datastore(files: Entry, draft: Draft) -> None:
     """Data in a datastore, ``{"type": "azureml_datastore", …}``."""
     section = Section(files, draft)
-    kind = section.take("type")
-    client = section.take("azureml_client")
+    section.read(noted("The job reads the rows where they are: azure.data."), "type")
+    section.read(read_client, "azureml_client")
     store, path, url = (
         section.take(key) for key in ("datastore_name", "relative_path", "datastore_url")
     )
-    if client is not None:
-        read_client(client, draft)
-    if kind is not None:
-        draft.translate(kind, "The job reads the rows where they are: azure.data.")
     named, at, told_url = (_text(part, draft) for part in (store, path, url))
     address = told_url
     if not address and at:
@@ -118,9 +112,7 @@ def read_model(resource: Section, kind: Entry) -> None:
     """A model of a registry or of the workspace."""
     draft = resource.draft
     draft.translate(kind, "The job gets the model from Azure ML: azure.model.")
-    client = resource.take("azureml_client")
-    if client is not None:
-        read_client(client, draft)
+    resource.read(read_client, "azureml_client")
     name, registry, version = (resource.take(key) for key in ("name", "registry_name", "version"))
     found, number = _text(name, draft), _text(version, draft)
     place = _text(registry, draft)
@@ -185,8 +177,8 @@ _HUB = (
 )
 _SYSTEM: dict[str, Rule] = {
     "type": noted("The run is a job in Azure ML.", "target.train_on", "azureml"),
-    "azureml_client": lambda draft, entry: read_client(entry, draft),
-    "azureml_client_config": lambda draft, entry: read_client(entry, draft),
+    "azureml_client": read_client,
+    "azureml_client_config": read_client,
     "resources": nested(_RESOURCES, "resources"),
     "accelerators": _accelerators,
     "aml_compute": carried("azure.compute", str),

@@ -11,6 +11,7 @@ from phi3studio.olive_configs.eval_data import DataConfig, held_out_share, read_
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
+    carried,
     is_a,
     noted,
     refused,
@@ -104,12 +105,7 @@ def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> Dat
 
 def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
     section = config.section
-    pre_entry = section.take("pre_process_data_config")
-    pre = (
-        Section(pre_entry, draft)
-        if pre_entry is not None
-        else Section.absent(f"{config.entry.path}.pre_process_data_config", draft)
-    )
+    pre = Section(section.take("pre_process_data_config"), draft)
     own = str(pre.peek("type")).casefold() == _OWN_PRE_PROCESS
     _read_frame(section, own)
     load = section.take("load_dataset_config")
@@ -150,12 +146,10 @@ def _read_source(load: Section, draft: Draft, share: float | None) -> None:
     elif not local:
         draft.lack("olive.no_data_files", "section")
     _read_split(load.given("split", unset="Not set: the split “train”."), draft, local, share)
+    subset = refused("Files have no subsets.", "Remove it.")
     for key in ("subset", "name"):
-        subset = load.take(key)
-        if subset is not None and not local and is_a(subset.value, (str,)):
-            draft.carry(subset, "data.hub_config")
-        elif subset is not None:
-            refused("Files have no subsets.", "Remove it.")(draft, subset)
+        hub = not local and is_a(load.peek(key), (str,))
+        load.read(carried("data.hub_config", str) if hub else subset, key)
     apply(load, _LOAD, "load_dataset_config", also=_LOAD_KEYS)
 
 
@@ -197,7 +191,7 @@ def _read_files(files: Entry, draft: Draft) -> None:
         _read_datastore(files, draft)
     elif isinstance(value, Mapping) and value.get("type") in ("local_file", "string_name"):
         for part in Section(files, draft).take_all():
-            if part.path.rpartition(".")[2] in ("path", "name"):
+            if part.key in ("path", "name"):
                 draft.carry(part, "data.source")
             else:
                 draft.translate(part, "A recipe names files by their path.")
@@ -223,11 +217,10 @@ def _read_datastore(files: Entry, draft: Draft) -> None:
         azure_systems.read_datastore(files, draft)
         return
     for leaf in leaves(files.value, files.path):
-        key = leaf.path.rpartition(".")[2]
-        path = key == "relative_path"
+        path = leaf.key == "relative_path"
         draft.azure(
             leaf,
-            f"{key} of the data in Azure ML",
+            f"{leaf.key} of the data in Azure ML",
             "Download the file and write its path as data_files (or data.source).",
             blocks=path,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -59,6 +59,11 @@ class Entry(NamedTuple):
 
     path: str
     value: Any
+
+    @property
+    def key(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
 
 
 def leaves(value: Any, path: str = "") -> Iterator[Entry]:
@@ -155,23 +160,18 @@ class Draft:
 class Section:
     """A mapping of the config; what is nested in its ``config`` or ``params`` counts as its own.
 
-    Each key is taken once. :meth:`rest` gives those that nobody took.
+    Each key is taken once. :meth:`take_all` gives those that nobody took.
     """
 
     def __init__(
-        self, entry: Entry, draft: Draft, nested: Sequence[str] = ("config", "params")
+        self, entry: Entry | None, draft: Draft, nested: Sequence[str] = ("config", "params")
     ) -> None:
-        self.path = entry.path
+        """Without an entry the section has no keys."""
+        self.path = entry.path if entry is not None else ""
         self.draft = draft
         self._entries: dict[str, Entry] = {}
-        self._add(entry, nested)
-
-    @classmethod
-    def absent(cls, path: str, draft: Draft) -> Section:
-        """The section that would stand at *path*, without a key."""
-        section = cls.__new__(cls)
-        section.path, section.draft, section._entries = path, draft, {}
-        return section
+        if entry is not None:
+            self._add(entry, nested)
 
     def _add(self, entry: Entry, nested: Sequence[str]) -> None:
         if not isinstance(entry.value, Mapping):
@@ -216,6 +216,12 @@ class Section:
                 )
         return found
 
+    def read(self, rule: Callable[[Draft, Entry], None], *keys: str) -> None:
+        """As :meth:`take`; the entry is decided on by *rule*."""
+        entry = self.take(*keys)
+        if entry is not None:
+            rule(self.draft, entry)
+
     def given(self, *keys: str, unset: str = "Not set.") -> Entry | None:
         """As :meth:`take`; an entry that is null is noted as *unset*, and absent then."""
         entry = self.take(*keys)
@@ -229,12 +235,6 @@ class Section:
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
-    def put_back(self, *entries: Entry | None) -> None:
-        """Leave entries that were taken for a later reader."""
-        for entry in entries:
-            if entry is not None:
-                self._entries[entry.path.rpartition(".")[2]] = entry
-
     def take_all(self) -> list[Entry]:
         """The entries that nobody took yet."""
         left, self._entries = list(self._entries.values()), {}
@@ -243,11 +243,10 @@ class Section:
     def refuse_rest(self, known: Sequence[str], where: str) -> None:
         """Refuse every key that nobody took; *known* are the right ones *where* it stands."""
         for entry in self.take_all():
-            key = entry.path.rpartition(".")[2]
-            near = nearest(key, list(known))
+            near = nearest(entry.key, list(known))
             self.draft.refuse(
                 entry,
-                f"{where} has no key “{key}” that is known here.",
+                f"{where} has no key “{entry.key}” that is known here.",
                 f"Write “{near}” instead, or remove the key." if near else "Remove the key.",
                 blocks=True,
             )

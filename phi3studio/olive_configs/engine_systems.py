@@ -23,22 +23,19 @@ _LOGS = noted("Everything that the libraries print is in the run's log.txt.")
 _ARTIFACTS = noted("The run's folder holds the adapter and the model.")
 
 
-def read_systems(entry: Entry | None, engine: Section | None, draft: Draft) -> None:
+def read_systems(entry: Entry | None, engine: Section, draft: Draft) -> None:
     """Decide on every key of ``systems`` and of the engine.
 
     *engine* holds the keys of ``engine``, or those that stand at the top for it.
     """
     systems = _systems(entry, draft)
     used: set[str] = set()
-    if engine is not None:
-        providers = engine.take("execution_providers")
-        if providers is not None:
-            _read_providers(draft, providers)
-        for role in ("host", "target"):
-            named = engine.given(role, unset="Not set: this computer.")
-            if named is not None:
-                used |= read_place(named, systems, draft)
-        apply(engine, ENGINE)
+    engine.read(_read_providers, "execution_providers")
+    for role in ("host", "target"):
+        named = engine.given(role, unset="Not set: this computer.")
+        if named is not None:
+            used |= read_place(named, systems, draft)
+    apply(engine, ENGINE)
     for name, system in systems.items():
         _read_system(name, system, draft, used=name in used or len(systems) == 1)
     if draft.values.get(_TO) is None:
@@ -70,17 +67,8 @@ def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> se
 
 
 def _systems(entry: Entry | None, draft: Draft) -> dict[str, Section]:
-    if entry is None:
-        return {}
-    if not isinstance(entry.value, Mapping):
-        draft.refuse(
-            entry, "A mapping of names to systems belongs here.", "Write one.", blocks=True
-        )
-        return {}
-    return {
-        str(name): Section(Entry(f"{entry.path}.{name}", value), draft)
-        for name, value in entry.value.items()
-    }
+    entries = Section(entry, draft, nested=()).take_all()
+    return {part.path.partition(".")[2]: Section(part, draft) for part in entries}
 
 
 def _kind(system: Section) -> str:
@@ -95,9 +83,7 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
     if kind in azure_systems.SYSTEMS and not draft.cloud:
         for part in system.take_all():
             for leaf in leaves(part.value, part.path):
-                draft.azure(
-                    leaf, f"{leaf.path.rpartition('.')[2]} of the system “{name}” in Azure ML"
-                )
+                draft.azure(leaf, f"{leaf.key} of the system “{name}” in Azure ML")
         return
     if kind not in _LOCAL or not used:
         reason = (
@@ -212,7 +198,7 @@ ENGINE: dict[str, Rule] = {
     "packaging_config": refused("The model is not packed.", "Copy the run's model folder."),
     "plot_pareto_frontier": noted("Nothing is searched, so there is nothing to plot."),
     "no_artifacts": _ARTIFACTS,
-    "azureml_client_config": lambda draft, entry: read_client(entry, draft),
+    "azureml_client_config": read_client,
     "auto_optimizer_config": refused("Passes are not chosen by themselves.", "Name the passes."),
 }
 """Keys of the engine besides its host, target and providers; also found at the top."""

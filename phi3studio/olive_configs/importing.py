@@ -17,7 +17,7 @@ from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Section, 
 from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
 from phi3studio.olive_configs.input_model import read_model
 from phi3studio.olive_configs.pass_chain import read_passes
-from phi3studio.olive_configs.rules import apply
+from phi3studio.olive_configs.rules import apply, refused
 
 _SECTIONS = ("input_model", "data_configs", "passes", "systems", "engine")
 _PLACES = ("host", "target", "execution_providers")
@@ -66,17 +66,14 @@ def import_config(
         raise InputError("olive.not_a_config", keys=_SECTIONS)
     draft = Draft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
     top = Section(Entry("", values), draft, nested=())
-    client = top.take("azureml_client")
-    if client is not None:
-        read_client(client, draft)
+    top.read(read_client, "azureml_client")
     entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes")}
-    steps, adapter = read_passes(entries["passes"], draft)
+    steps, named = read_passes(entries["passes"], draft)
     if entries["input_model"] is not None:
         read_model(entries["input_model"], draft, catalogue or {})
     else:
         draft.lack("olive.no_model", "section")
-    if adapter is not None:
-        named = adapter.take("train_data_config"), adapter.take("eval_data_config")
+    if named is not None:
         read_data(entries["data_configs"], *named, draft)
     elif entries["data_configs"] is not None:
         draft.refuse(
@@ -85,8 +82,8 @@ def import_config(
             "Write a LoRA pass that names it, or add data to the recipe to measure the result on.",
         )
     _read_engine(top, top.given("systems"), draft)
-    if adapter is not None:
-        _tell_of_held_out(draft)
+    if named is not None:
+        _note_held_out(draft)
     elif "merge" in steps and "model.adapter" not in draft.values:
         draft.lack("olive.no_adapter")
     return _finish(values, draft, steps)
@@ -99,10 +96,8 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
         section = Section(engine, draft)
         read_systems(systems, section, draft)
         section.refuse_rest((*_PLACES, *ENGINE), "engine")
-        for key in (*_PLACES, *ENGINE):
-            again = top.take(key)
-            if again is not None:
-                draft.refuse(again, "There is also an engine section.", "Keep it in one place.")
+        twice = refused("There is also an engine section.", "Keep it in one place.")
+        apply(top, dict.fromkeys((*_PLACES, *ENGINE), twice))
     else:
         if engine is not None:
             draft.translate(engine, "Not set.")
@@ -111,7 +106,7 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
     apply(top, TOP, "An Olive config", also=known)
 
 
-def _tell_of_held_out(draft: Draft) -> None:
+def _note_held_out(draft: Draft) -> None:
     if not any(key in draft.values for key in ("data.split.held_out", "data.split.file")):
         draft.defaults.append(
             "No rows are set aside: Olive would train on all of them. A recipe holds out a share "

@@ -10,7 +10,6 @@ from phi3studio.olive_configs.rules import (
     Rule,
     apply,
     carried,
-    is_a,
     nested,
     noted,
     or_unset,
@@ -20,11 +19,10 @@ from phi3studio.olive_configs.rules import (
 )
 
 _KINDS = ("hfmodel", "pytorchmodel", "huggingfacemodel")
-_MODEL_KEYS = ("type", "model_path", "task", "load_kwargs", "hf_config", "model_file_format")
+_MODEL_KEYS = ("type", "model_path", "hf_config", "task", "load_kwargs")
 _HF_KEYS = ("model_name", "task", "model_loading_args", "from_pretrained_args", "load_kwargs")
 _AZURE = ("azureml_registry_model", "azureml_model", "azureml_datastore", "azureml_job_output")
 _LOCAL = ("local_folder", "local_file", "string_name")
-_OWN_LOADER = "Fine-tuning loads models by transformers alone."
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -32,18 +30,12 @@ def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None
     """Decide on every key of ``input_model``; *catalogue*: hub id → name in our catalogue."""
     section = Section(entry, draft)
     _read_type(section)
-    hf_entry = section.take("hf_config")
-    hf = Section(hf_entry, draft, nested=()) if hf_entry is not None else None
-    _read_source(
-        section.take("model_path"), hf.take("model_name") if hf else None, draft, catalogue
-    )
+    hf = Section(section.take("hf_config"), draft, nested=())
+    _read_source(section.take("model_path"), hf.take("model_name"), draft, catalogue)
     for place in (section, hf):
-        if place is None:
-            continue
         apply(place, _COMMON)
     apply(section, _HANDLER, "input_model", also=_MODEL_KEYS)
-    if hf is not None:
-        apply(hf, _HF_CONFIG, "hf_config", also=_HF_KEYS)
+    apply(hf, _HF_CONFIG, "hf_config", also=_HF_KEYS)
 
 
 def _read_type(section: Section) -> None:
@@ -114,14 +106,13 @@ def _read_resource(
     elif kind is not None and kind.value in _AZURE:
         draft.azure(kind, f"The {what} is an {kind.value}")
         for part in resource.take_all():
-            key = part.path.rpartition(".")[2]
             draft.azure(
                 part,
-                f"{key} of the {kind.value}",
+                f"{part.key} of the {kind.value}",
                 "The recipe takes the model of the name in hf_config instead."
                 if replaced
                 else f"Download the {what} and write its folder as {what}_path.",
-                blocks=key in ("name", "relative_path") and not replaced,
+                blocks=part.key in ("name", "relative_path") and not replaced,
             )
     elif kind is not None:
         draft.refuse(
@@ -167,15 +158,19 @@ def _adapter(draft: Draft, entry: Entry) -> None:
     found: Entry | None = entry
     if isinstance(entry.value, Mapping):
         found = _read_resource(entry, draft, replaced=False, what="adapter")
-    if found is None or found.value is None:
-        if found is not None:
-            draft.translate(found, "Not set.")
-    elif is_a(found.value, (str,)) and found.value:
-        draft.carry(found, "model.adapter")
-    else:
+    if found is None:
+        return
+    if found.value == "":
         wrong_kind(draft, found, (str,))
+    else:
+        or_unset(carried("model.adapter", str))(draft, found)
 
 
+_UNQUANTISED = refused(
+    "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
+    "Write a QLoRA pass, or method.kind: qlora in the recipe.",
+)
+_TOKEN = refused("A token is never part of a recipe.", "Set it in the program's settings.")
 _LOAD: dict[str, Rule] = {
     "trust_remote_code": _trust,
     "torch_dtype": precision,
@@ -188,18 +183,10 @@ _LOAD: dict[str, Rule] = {
     "low_cpu_mem_usage": noted("Weights are always loaded without a second copy."),
     "use_safetensors": noted("Only safetensors weights are read."),
     "cache_dir": noted("Models are kept in the program's own folder."),
-    "quantization_method": refused(
-        "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
-        "Write a QLoRA pass, or method.kind: qlora in the recipe.",
-    ),
-    "quantization_config": refused(
-        "The base model is loaded unquantised; a QLoRA pass quantises it for the training.",
-        "Write a QLoRA pass, or method.kind: qlora in the recipe.",
-    ),
-    "token": refused("A token never stands in a recipe.", "Set it in the program's settings."),
-    "use_auth_token": refused(
-        "A token never stands in a recipe.", "Set it in the program's settings."
-    ),
+    "quantization_method": _UNQUANTISED,
+    "quantization_config": _UNQUANTISED,
+    "token": _TOKEN,
+    "use_auth_token": _TOKEN,
 }
 _LOADING = nested(_LOAD, "The loading of the model", inner=("extra_args",))
 _COMMON: dict[str, Rule] = {
@@ -212,6 +199,12 @@ _COMMON: dict[str, Rule] = {
     ),
     "generative": noted("Every model that is fine-tuned here generates."),
 }
+_OWN_LOADER = refused(
+    "Fine-tuning loads models by transformers alone.",
+    "Give a folder in Hugging Face format.",
+    blocks=True,
+)
+_SHAPES = refused("The shapes of inputs follow from the model.", "Remove it.")
 _HANDLER: dict[str, Rule] = {
     "model_file_format": same_if(
         ("PyTorch.MLflow", "PyTorch.SafeTensors"),
@@ -220,11 +213,8 @@ _HANDLER: dict[str, Rule] = {
         blocks=True,
     ),
     "adapter_path": _adapter,
-    "model_loader": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
-    "model_script": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
-    "script_dir": refused(_OWN_LOADER, "Give a folder in Hugging Face format.", blocks=True),
-    "io_config": refused("The shapes of inputs follow from the model.", "Remove it."),
-    "dummy_inputs_func": refused("The shapes of inputs follow from the model.", "Remove it."),
+    **dict.fromkeys(("model_loader", "model_script", "script_dir"), _OWN_LOADER),
+    **dict.fromkeys(("io_config", "dummy_inputs_func"), _SHAPES),
     "model_attributes": refused("Attributes follow from the model's config.json.", "Remove it."),
 }
 _HF_CONFIG: dict[str, Rule] = {

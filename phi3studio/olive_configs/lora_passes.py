@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
 from phi3studio.olive_configs.input_model import precision
-from phi3studio.olive_configs.rules import Rule, apply, carried, is_a, noted, refused, same_if
+from phi3studio.olive_configs.rules import (
+    Rule,
+    apply,
+    carried,
+    is_a,
+    noted,
+    or_unset,
+    refused,
+    same_if,
+)
 from phi3studio.olive_configs.training_args import read_arguments
 
 ADAPTERS = {"lora": "lora", "qlora": "qlora", "dora": "dora"}
 """Pass type in lower case → the recipe's method."""
 
 _KEYS = (
-    "r", "lora_r", "alpha", "lora_alpha", "lora_dropout", "target_modules", "train_data_config",
-    "eval_data_config", "training_args", "torch_dtype", "double_quant", "eval_dataset_size",
+    "r", "lora_r", "alpha", "lora_alpha", "train_data_config", "eval_data_config",
+    "training_args",
 )  # fmt: skip
 
 
@@ -20,14 +29,10 @@ def read_adapter(section: Section, kind: str) -> None:
     """Decide on every key of an adapter pass that is not the pass's own frame."""
     draft = section.draft
     draft.values["method.kind"] = ADAPTERS[kind]
-    for to, names in (("method.rank", ("lora_r", "r")), ("method.alpha", ("lora_alpha", "alpha"))):
-        entry = section.take(*names)
-        if entry is not None:
-            carried(to, int if to == "method.rank" else float)(draft, entry)
+    section.read(carried("method.rank", int), "lora_r", "r")
+    section.read(carried("method.alpha", float), "lora_alpha", "alpha")
     apply(section, _TABLE)
-    _read_double_quantisation(section, kind)
-    _read_held_out_share(section)
-    read_arguments(section.take("training_args"), draft)
+    read_arguments(section.given("training_args"), draft)
     draft.default("method.rank", 64, "No rank is given: Olive takes 64, and so does method.rank.")
     draft.default(
         "method.alpha", 16, "No alpha is given: Olive takes 16, and so does method.alpha."
@@ -37,40 +42,29 @@ def read_adapter(section: Section, kind: str) -> None:
     )
     if "method.target_modules" not in draft.values:
         draft.default("method.target_modules", "auto", "The attention's modules are adapted.")
-    section.refuse_rest(_KEYS, "The pass")
+    section.refuse_rest((*_KEYS, *_TABLE), "The pass")
 
 
-def _read_double_quantisation(section: Section, kind: str) -> None:
-    entry = section.take("double_quant")
-    if entry is None:
-        return
-    if kind == "qlora":
-        carried("method.double_quantisation", bool)(section.draft, entry)
+def _double_quantisation(draft: Draft, entry: Entry) -> None:
+    if draft.values["method.kind"] == "qlora":
+        carried("method.double_quantisation", bool)(draft, entry)
     elif entry.value:
-        section.draft.refuse(
+        draft.refuse(
             entry,
             "Only QLoRA quantises the base model, once or twice; LoRA and DoRA keep it whole.",
-            "If it shall be quantised while training: method.kind: qlora and "
-            "method.double_quantisation: true.",
+            "To quantise it while training: method.kind: qlora and method.double_quantisation: "
+            "true.",
         )
     else:
-        section.draft.translate(entry, "LoRA and DoRA keep the base model whole.")
+        draft.translate(entry, "LoRA and DoRA keep the base model whole.")
 
 
-def _read_held_out_share(section: Section) -> None:
-    entry = section.take("eval_dataset_size")
-    if entry is None:
-        return
-    if entry.value is None:
-        section.draft.translate(entry, "Not set.")
-    elif is_a(entry.value, (float,)) and 0 < entry.value < 1:
-        section.draft.carry(entry, "data.split.held_out")
+def _held_out_share(draft: Draft, entry: Entry) -> None:
+    if is_a(entry.value, (float,)) and 0 < entry.value < 1:
+        draft.carry(entry, "data.split.held_out")
     else:
-        section.draft.refuse(
-            entry,
-            "A recipe holds out a share of the rows, between 0 and 1.",
-            "Write data.split.held_out, for example 0.2.",
-        )
+        text = "A recipe holds out a share of the rows, between 0 and 1."
+        draft.refuse(entry, text, "Write data.split.held_out, for example 0.2.")
 
 
 def _modules(draft: Draft, entry: Entry) -> None:
@@ -86,6 +80,8 @@ def _modules(draft: Draft, entry: Entry) -> None:
 
 _QUANTISED = "QLoRA's base weights are in NF4, computed in the training's number format."
 _TABLE: dict[str, Rule] = {
+    "double_quant": _double_quantisation,
+    "eval_dataset_size": or_unset(_held_out_share),
     "lora_dropout": carried("method.dropout", float),
     "target_modules": _modules,
     "torch_dtype": precision,

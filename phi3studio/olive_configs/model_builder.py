@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
-from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
+from phi3studio.olive_configs.rules import Rule, apply, noted, or_unset, refused, same_if
 
 _PRECISIONS = ("int4", "fp32", "fp16", "bf16")
 _BLOCK = "int4 weights are quantised in blocks of 32 (int4_block_size)."
 _KEEP = "Leave it out."
+_TO = "target.int4"
 _PRESET_OF = {"k_quant_mixed": "quality", "default": "fast"}
 
 
@@ -30,74 +29,49 @@ def read_builder(section: Section) -> None:
             f"Write one of {', '.join(_PRECISIONS)}.",
             blocks=True,
         )
-    extra = section.take("extra_options")
-    places = [section]
-    if extra is not None and extra.value:
-        places.append(Section(extra, draft, nested=()))
-    elif extra is not None:
-        draft.translate(extra, "Not set.")
-    _read_preset(places, draft)
-    apply(section, _TABLE)
-    for place in places:
+    extra = Section(section.given("extra_options"), draft, nested=())
+    for place in (section, extra):
         apply(place, _BOTH)
-    if len(places) > 1:
-        apply(places[1], _EXTRA)
-        places[1].refuse_rest((*_BOTH, *_EXTRA, "int4_algo_config"), "extra_options")
-    known = ("precision", "extra_options", "int4_algo_config", "int4_op_types_to_quantize")
-    section.refuse_rest((*known, *_BOTH, *_TABLE), "ModelBuilder")
-
-
-def _read_preset(places: list[Section], draft: Draft) -> None:
-    """int4's preset: by the algorithm, or by what is quantised."""
-    to = "target.int4"
-    for place in places:
-        algorithm = place.take("int4_algo_config")
-        kinds = place.take("int4_op_types_to_quantize")
-        if algorithm is not None:
-            _read_algorithm(algorithm, draft)
-        if kinds is None:
-            continue
-        if kinds.value in (None, ["MatMul"]):
-            draft.translate(kinds, "The linear layers, as in every preset.")
-        elif isinstance(kinds.value, list) and set(kinds.value) == {"MatMul", "Gather"}:
-            draft.translate(kinds, "The embedding too: the preset small.", to, "small")
-        else:
-            draft.refuse(
-                kinds, "Only MatMul, or MatMul and Gather, are quantised.", _KEEP, blocks=False
-            )
     if draft.values.get("target.quantisation") == "int4":
-        draft.default(
-            to, "fast", "No int4_algo_config is given: plain int4, the preset fast; quality is "
-            "better and calibrates on your rows.",
-        )  # fmt: skip
+        text = (
+            "No int4_algo_config is given: plain int4, the preset fast; quality is better and "
+            "calibrates on your rows."
+        )
+        draft.default(_TO, "fast", text)
+    apply(extra, _EXTRA, "extra_options", also=(*_BOTH,))
+    apply(section, _TABLE, "ModelBuilder", also=("precision", "extra_options", *_BOTH))
 
 
-def _read_algorithm(entry: Entry, draft: Draft) -> None:
+def _kinds(draft: Draft, entry: Entry) -> None:
+    """int4's preset by what is quantised."""
+    if entry.value in (None, ["MatMul"]):
+        draft.translate(entry, "The linear layers, as in every preset.")
+    elif isinstance(entry.value, list) and set(entry.value) == {"MatMul", "Gather"}:
+        draft.translate(entry, "The embedding too: the preset small.", _TO, "small")
+    else:
+        draft.refuse(entry, "Only MatMul, or MatMul and Gather, are quantised.", _KEEP)
+
+
+def _algorithm(draft: Draft, entry: Entry) -> None:
+    """int4's preset by the algorithm."""
     preset = _PRESET_OF.get(str(entry.value))
-    if entry.value is None:
-        draft.translate(entry, "Not set.")
-    elif preset is None:
+    if preset is None:
         draft.refuse(
             entry,
             f"The algorithm {entry.value} is not offered; it measured worse than these.",
             "Choose target.int4: quality (k_quant_mixed), fast (default) or small.",
         )
     else:
-        draft.translate(entry, f"The preset {preset}.", "target.int4", preset)
+        draft.translate(entry, f"The preset {preset}.", _TO, preset)
 
 
 def _off(text: str) -> Rule:
     return refused(text, _KEEP)
 
 
-def _shared(draft: Draft, entry: Entry) -> None:
-    expected: tuple[Any, ...] = (False,)
-    same_if(expected, "Tied embeddings are kept apart from the head where it matters.", _KEEP)(
-        draft, entry
-    )
-
-
 _BOTH: dict[str, Rule] = {
+    "int4_algo_config": or_unset(_algorithm),
+    "int4_op_types_to_quantize": _kinds,
     "int4_block_size": same_if((32,), _BLOCK, _KEEP),
     "int4_accuracy_level": same_if((4,), "Activations are in 8 bits (level 4).", _KEEP),
     "int4_is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),
@@ -116,7 +90,9 @@ _EXTRA: dict[str, Rule] = {
         "Code that a model brings is not run because a config asks for it.",
         "If this model needs its code, and you have read it: model.trust_remote_code: true.",
     ),
-    "shared_embeddings": _shared,
+    "shared_embeddings": same_if(
+        (False,), "Tied embeddings are kept apart from the head where it matters.", _KEEP
+    ),
     "hf_token": noted("The model is built from a local folder; no token is needed."),
     "filename": noted("The file is called model.onnx."),
 }

@@ -43,12 +43,16 @@ _OTHERS = frozenset(
 )  # fmt: skip
 
 
-def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Section | None]:
-    """Decide on every key of ``passes`` but for the data that they name.
+Named = tuple[Entry | None, Entry | None]
+"""What an adapter pass says of its data: ``train_data_config`` and ``eval_data_config``."""
 
-    Returns the steps of the chain, and the adapter pass's section with its two data keys left.
+
+def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Named | None]:
+    """Decide on every key of ``passes`` except for the data that they name.
+
+    Returns the steps of the chain, and the data of its adapter pass, if it has one.
     """
-    found: dict[str, Section] = {}
+    found: dict[str, Named] = {}
     if entry is not None and isinstance(entry.value, Mapping):
         for name, value in entry.value.items():
             _read_pass(Entry(f"{entry.path}.{name}", value), draft, found)
@@ -62,16 +66,14 @@ def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Sec
     return steps, found.get("train")
 
 
-def _read_pass(entry: Entry, draft: Draft, found: dict[str, Section]) -> None:
+def _read_pass(entry: Entry, draft: Draft, found: dict[str, Named]) -> None:
     if isinstance(entry.value, list):
-        for at, item in enumerate(entry.value):
-            place = Entry(f"{entry.path}[{at}]", item)
-            if at == 0:
-                _read_pass(place, draft, found)
-            else:
-                draft.refuse(
-                    place, "Alternatives of a pass are not tried.", "Keep one.", blocks=True
-                )
+        places = [Entry(f"{entry.path}[{at}]", item) for at, item in enumerate(entry.value)]
+        for place in places[:1]:
+            _read_pass(place, draft, found)
+        for place in places[1:]:
+            text = "Alternatives of a pass are not tried."
+            draft.refuse(place, text, "Keep one.", blocks=True)
         return
     section = Section(entry, draft)
     kind = section.take("type")
@@ -81,17 +83,15 @@ def _read_pass(entry: Entry, draft: Draft, found: dict[str, Section]) -> None:
         _refuse_pass(kind, entry, section, draft)
         return
     if step in found:
-        _refuse_all(
-            kind, section, draft, f"The chain has two passes of the step {step}.", "Keep one."
-        )
+        text = f"The chain has two passes of the step {step}."
+        _refuse_all(kind, section, draft, text, "Keep one.")
         return
-    found[step] = section
+    found[step] = None, None
     apply(section, _FRAME)
     if step == "train":
         draft.translate(kind, f"method.kind: {ADAPTERS[name]}.", "method.kind", ADAPTERS[name])
-        train, held_out = section.take("train_data_config"), section.take("eval_data_config")
+        found[step] = section.take("train_data_config"), section.take("eval_data_config")
         read_adapter(section, name)
-        section.put_back(train, held_out)
     elif step == "merge":
         draft.translate(kind, "The step merge of the recipe.")
         section.refuse_rest((), "MergeAdapterWeights")
@@ -104,11 +104,10 @@ def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draf
     """A pass that is not run, named, with what to do instead."""
     if kind is None:
         draft.lack("olive.pass_without_type", path=entry.path)
-        kind = Entry(f"{entry.path}.type", None)
         _refuse_all(None, section, draft, "The pass has no type.", "Write its type.")
         return
     name = str(kind.value)
-    folded = name.rpartition(".")[2].casefold()
+    text, folded = f"The pass {name} is not run.", name.rpartition(".")[2].casefold()
     if folded in _ADAPTERS_NOT_RUN:
         instead = "Write LoRA, QLoRA or DoRA."
     elif folded in _CONVERSIONS:
@@ -119,9 +118,7 @@ def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draf
         near = nearest(name, list(_WRITTEN))
         text = f"There is no pass “{name}” that is known here."
         instead = f"Write “{near}”." if near else f"The passes that are run: {', '.join(_WRITTEN)}."
-        _refuse_all(kind, section, draft, text, instead)
-        return
-    _refuse_all(kind, section, draft, f"The pass {name} is not run.", instead)
+    _refuse_all(kind, section, draft, text, instead)
 
 
 def _refuse_all(
@@ -156,11 +153,11 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+_CODE = refused("Python code of a config is not run.", "Leave it out.", blocks=True)
 _FRAME: dict[str, Rule] = {
     "disable_search": noted("Nothing is searched."),
     "clean_run_cache": noted("Each run has its own cache."),
     "output_name": noted("Each run has a folder of its own."),
     "evaluator": refused("The result is measured on the held-out rows.", "Leave it out."),
-    "user_script": refused("Python code of a config is not run.", "Leave it out.", blocks=True),
-    "script_dir": refused("Python code of a config is not run.", "Leave it out.", blocks=True),
+    **dict.fromkeys(("user_script", "script_dir"), _CODE),
 }

@@ -81,9 +81,7 @@ def apply(
     With *where*, the place in words, every other key is refused; *also* names further right ones.
     """
     for key, rule in table.items():
-        entry = section.take(key)
-        if entry is not None:
-            rule(section.draft, entry)
+        section.read(rule, key)
     if where:
         section.refuse_rest((*also, *table), where)
 

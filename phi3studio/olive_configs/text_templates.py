@@ -149,7 +149,7 @@ def _strategy(draft: Draft, entry: Entry) -> None:
     old = "Now called strategy. " if entry.path.endswith("corpus_strategy") else ""
     draft.translate(
         entry,
-        old + "Each row is one example, and rows of a batch lie one behind the other without "
+        old + "Each row is one example, and rows of a batch are packed one after the other without "
         "seeing each other; Olive's join cuts them in pieces and drops the rest.",
     )
 
@@ -167,6 +167,8 @@ def _dataset_type(draft: Draft, entry: Entry) -> None:
 
 
 _PADDING = noted("Nothing is padded, which gives the same loss in less time.")
+_CODE = refused("Python code of a config is not run.", "Write a text_template.", blocks=True)
+_ONE_ROW = noted("Rows are not joined to one text.")
 _ORDER = noted("Rows are shuffled by training.seed.")
 _TABLE: dict[str, Rule] = {
     "type": same_if(
@@ -185,8 +187,8 @@ _TABLE: dict[str, Rule] = {
     "max_samples": refused(
         "All rows are trained, but for those that are held out.", "Cut the file beforehand."
     ),
-    "joiner": noted("Rows are not joined to one text."),
-    "stride": noted("Rows are not joined to one text."),
+    "joiner": _ONE_ROW,
+    "stride": _ONE_ROW,
     "random_seed": _ORDER,
     "random_retries": _ORDER,
     "processing_batch_size": noted("Rows are tokenised in batches that fit the memory."),
@@ -199,12 +201,8 @@ _TABLE: dict[str, Rule] = {
         "Write the texts that it makes to a file, or a text_template.",
         blocks=True,
     ),
-    "user_script": refused(
-        "Python code of a config is not run.", "Write a text_template.", blocks=True
-    ),
-    "script_dir": refused(
-        "Python code of a config is not run.", "Write a text_template.", blocks=True
-    ),
+    "user_script": _CODE,
+    "script_dir": _CODE,
 }
 _EXPORTED: dict[str, Rule] = {
     "prompt": carried("data.template.prompt", str),

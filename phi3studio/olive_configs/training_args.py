@@ -38,32 +38,23 @@ _KEEP = "Leave it out; the recipe has no such setting."
 
 def read_arguments(entry: Entry | None, draft: Draft) -> None:
     """Decide on every key of ``training_args``, and fill in what it leaves to the trainer."""
-    if entry is not None and entry.value is None:
-        draft.translate(entry, "Not set.")
-        entry = None
-    if entry is not None:
-        section = Section(entry, draft, nested=("extra_args",))
-        steps = section.peek("max_steps")
-        epochs = section.peek("num_train_epochs")
-        apply(section, _TABLE)
-        _read_seeds(section)
-        _read_warmup(section, steps)
-        _read_evaluations(section, steps, epochs)
-        known = (*_TABLE, "seed", "data_seed", "warmup_steps", "warmup_ratio", "eval_steps")
-        section.refuse_rest((*known, "eval_strategy"), "training_args")
+    section = Section(entry, draft, nested=("extra_args",))
+    steps, epochs = section.peek("max_steps"), section.peek("num_train_epochs")
+    _read_seeds(section)
+    _read_warmup(section, steps)
+    _read_evaluations(section, steps, epochs)
+    known = ("seed", "data_seed", "warmup_steps", "warmup_ratio", "eval_steps", "eval_strategy")
+    apply(section, _TABLE, "training_args", also=known)
     for key, (value, name) in _DEFAULTS.items():
         shown = json.dumps(value)
         draft.default(key, value, f"No {name} is given: Olive takes {shown}, and so does {key}.")
 
 
 def _read_seeds(section: Section) -> None:
-    draft, seed, data_seed = section.draft, section.take("seed"), section.take("data_seed")
-    if seed is not None:
-        carried("training.seed", int)(draft, seed)
+    draft = section.draft
+    section.read(carried("training.seed", int), "seed")
+    data_seed = section.given("data_seed", unset="Not set: training.seed also orders the rows.")
     if data_seed is None:
-        return
-    if data_seed.value is None:
-        draft.translate(data_seed, "Not set: training.seed also orders the rows.")
         return
     chosen = draft.values.get("training.seed", 42)
     if data_seed.value == chosen:
@@ -116,15 +107,14 @@ def _read_evaluations(section: Section, max_steps: Any, epochs: Any) -> None:
     if strategy is not None:
         old = strategy.path.endswith("evaluation_strategy")
         note = "Now called eval_strategy. " if old else ""
+        stepped = chosen == "epoch" and is_a(max_steps, (int,)) and max_steps > 0
         if chosen in (None, "no"):
-            draft.translate(strategy, note + "The loss is not taken meanwhile.", to, 0)
-        elif chosen == "epoch" and is_a(max_steps, (int,)) and max_steps > 0:
+            draft.translate(strategy, note + "The loss is not measured meanwhile.", to, 0)
+        elif chosen == "steps" or stepped:
             draft.translate(strategy, note + "Evaluations are spread evenly over the steps.")
         elif chosen == "epoch":
             count = max(1, round(epochs if is_a(epochs, (float,)) else 3))
             draft.translate(strategy, note + f"{count} epochs, as many evaluations.", to, count)
-        elif chosen == "steps":
-            draft.translate(strategy, note + "Evaluations are spread evenly over the steps.")
         else:
             draft.refuse(
                 strategy, "It has to be no, steps or epoch.", "Correct the value.", blocks=True
@@ -143,9 +133,8 @@ def _read_evaluations(section: Section, max_steps: Any, epochs: Any) -> None:
         text = f"Every {every.value} of {max_steps} steps: {count} evaluations."
         draft.translate(every, text, to, count)
     else:
-        draft.translate(
-            every, f"A recipe says how many evaluations there are, not after how many steps: {4}."
-        )
+        text = "A recipe says how many evaluations there are, not after how many steps: 4."
+        draft.translate(every, text)
 
 
 def _schedule(draft: Draft, entry: Entry) -> None:
@@ -162,19 +151,16 @@ def _schedule(draft: Draft, entry: Entry) -> None:
 def _max_steps(draft: Draft, entry: Entry) -> None:
     if entry.value in (-1, None):
         draft.translate(entry, "Not set: the epochs count.")
-    elif is_a(entry.value, (int,)):
-        draft.carry(entry, "training.max_steps")
     else:
-        wrong_kind(draft, entry, (int,))
+        carried("training.max_steps", int)(draft, entry)
 
 
 def _norm(draft: Draft, entry: Entry) -> None:
     if is_a(entry.value, (float,)) and entry.value > 0:
         draft.carry(entry, "training.max_grad_norm")
     else:
-        draft.refuse(
-            entry, "Gradients are always clipped.", "A large training.max_grad_norm does nothing."
-        )
+        instead = "A large training.max_grad_norm does nothing."
+        draft.refuse(entry, "Gradients are always clipped.", instead)
 
 
 def _on_cpu(draft: Draft, entry: Entry) -> None:
@@ -196,6 +182,7 @@ def _format(value: str) -> Rule:
 
 _REPORTS = noted("Every step is reported, in the window and in the run's events.")
 _FOLDERS = noted("A run keeps its checkpoints in its own folder, by the clock, and resumes itself.")
+_PACKED = noted("Not needed: rows are packed one after the other, without padding.")
 _LOADING = noted("Rows are prepared once and read from disk.")
 _TABLE: dict[str, Rule] = {
     "learning_rate": carried("training.learning_rate", float),
@@ -208,10 +195,8 @@ _TABLE: dict[str, Rule] = {
     "weight_decay": carried("training.weight_decay", float),
     "max_grad_norm": _norm,
     "per_device_eval_batch_size": noted("Rows are evaluated in the training's batch size."),
-    "group_by_length": noted("Not needed: rows are laid one behind the other, without padding."),
-    "train_sampling_strategy": noted(
-        "Not needed: rows are laid one behind the other, without padding."
-    ),
+    "group_by_length": _PACKED,
+    "train_sampling_strategy": _PACKED,
     "length_column_name": noted("Not needed: nothing is grouped by length."),
     "optim": same_if(
         ("adamw_torch", "adamw_torch_fused", "adamw_hf", "paged_adamw_32bit"),

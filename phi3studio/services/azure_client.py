@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -23,6 +23,21 @@ class Finding:
     text: str
     error: UserFacingError | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON values; ``text`` is the error's message where there is one."""
+        found: dict[str, Any] = {"name": self.name, "ok": self.error is None, "text": self.text}
+        if self.error is not None:
+            error = self.error.to_json()
+            found |= error | {"text": error.pop("message")}
+        return found
+
+    @classmethod
+    def from_json(cls, item: Mapping[str, Any]) -> Self:
+        """The finding of which :meth:`to_json` made *item*."""
+        text = str(item["text"])
+        error = None if item["ok"] else UserFacingError.from_json({**item, "message": text})
+        return cls(str(item["name"]), text, error)
+
 
 async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
     """What *recipe*'s job lacks, one finding after the other, as each is known.
@@ -34,7 +49,7 @@ async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
         stream = service.stream("check", recipe=recipe.to_json())
         try:
             async for item in stream:
-                yield _finding(item)
+                yield Finding.from_json(item)
         finally:
             await stream.aclose()
 
@@ -47,9 +62,3 @@ async def export(recipe: Recipe, out: Path) -> tuple[str, ...]:
     async with Service.start("azure") as service:
         made = await service.call("export", recipe=recipe.to_json(), out=str(out))
         return tuple(str(name) for name in made["files"])
-
-
-def _finding(item: dict[str, Any]) -> Finding:
-    text = str(item["text"])
-    error = None if item["ok"] else UserFacingError.from_json(item | {"message": text})
-    return Finding(str(item["name"]), text, error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from phi3studio.cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
+    from phi3studio.services.azure_client import Finding
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe with a section azure.")]
@@ -24,12 +25,14 @@ azure_app = typer.Typer(
 
 @azure_app.command("check")
 def check(recipe: RecipeFile, as_json: AsJson = False) -> int:
-    """Tell what is missing for the recipe's job: login, workspace, compute, quota, image."""
+    """Show what is missing for the recipe's job: login, workspace, compute, quota, image."""
     from phi3studio.runs.recipe_files import read_recipe
 
-    findings, good = wait_for(_check(read_recipe(recipe), as_json))
+    findings = wait_for(_check(read_recipe(recipe), as_json))
+    good = all(finding.error is None for finding in findings)
     if as_json:
-        print_json({"ok": good, "findings": findings})
+        found = [finding.to_json() for finding in findings]
+        print_json({"ok": good, "findings": found})
     elif good:
         typer.echo(f"\nNothing is missing. Start it: phi3studio run {recipe}")
     return 0 if good else 2
@@ -43,40 +46,31 @@ def export(
 ) -> None:
     """Write job.yml, environment and code for “az ml job create”."""
     from phi3studio.runs.recipe_files import read_recipe
+    from phi3studio.services.azure_client import export as export_job
 
-    result = wait_for(_export(read_recipe(recipe), out.expanduser().absolute()))
+    out = out.expanduser().absolute()
+    files = wait_for(export_job(read_recipe(recipe), out))
     if as_json:
-        print_json(result)
+        print_json({"folder": str(out), "files": list(files)})
         return
-    typer.echo(f"Wrote {', '.join(result['files'])} into {result['folder']}.")
-    typer.echo(f"README.txt there says how to create the job.\n\n  cd {result['folder']}")
+    typer.echo(f"Wrote {', '.join(files)} into {out}.")
+    typer.echo(f"README.txt there says how to create the job.\n\n  cd {out}")
     typer.echo("  az ml job create --file job.yml …")
 
 
-async def _check(recipe: Recipe, quiet: bool) -> tuple[list[dict[str, Any]], bool]:
-    from phi3studio.services.connection import Service
+async def _check(recipe: Recipe, quiet: bool) -> list[Finding]:
+    from phi3studio.services import azure_client
 
-    findings: list[dict[str, Any]] = []
-    async with Service.start("azure") as service:
-        stream = service.stream("check", recipe=recipe.to_json())
-        async for item in stream:
-            findings.append(item)
-            if not quiet:
-                typer.echo(_line(item))
-        return findings, bool(stream.result["ok"])
+    findings = []
+    async for finding in azure_client.check(recipe):
+        findings.append(finding)
+        if not quiet:
+            typer.echo(_line(finding))
+    return findings
 
 
-async def _export(recipe: Recipe, out: Path) -> dict[str, Any]:
-    from phi3studio.services.connection import Service
-
-    async with Service.start("azure") as service:
-        result: dict[str, Any] = await service.call("export", recipe=recipe.to_json(), out=str(out))
-        return result
-
-
-def _line(finding: dict[str, Any]) -> str:
-    mark = "✓" if finding["ok"] else "✗"
-    line = f"{mark} {finding['name']:<11} {finding['text']}"
-    if finding["ok"]:
+def _line(finding: Finding) -> str:
+    line = f"{'✗' if finding.error else '✓'} {finding.name:<11} {finding.text}"
+    if finding.error is None:
         return line
-    return f"{line}\n  {'':<11} {finding['hint']}\n  {'':<11} [{finding['code']}]"
+    return f"{line}\n  {'':<11} {finding.error.hint}\n  {'':<11} [{finding.error.code}]"

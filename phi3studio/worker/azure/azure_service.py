@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +11,19 @@ from phi3studio.app.files import new_folder, write_atomically
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.worker.streamed import streamed
 
 README = "README.txt"
-Tell = Callable[[dict[str, Any]], None]
 
 
 def check(params: dict[str, Any], cancel: Any) -> Generator[dict[str, Any], None, dict[str, Any]]:
-    """Look for what ``recipe``'s job lacks; yields one finding after the other.
-
-    Returns ``{"ok": bool}``.
-    """
+    """Look for what ``recipe``'s job lacks; yields one finding after the other."""
     azure = section_of(parse_recipe(params["recipe"]))
+    from phi3studio.worker.azure.connect import connect
+    from phi3studio.worker.azure.job_check import check as look
 
-    def work(tell: Tell) -> dict[str, Any]:
-        from phi3studio.worker.azure.connect import connect
-        from phi3studio.worker.azure.job_check import check as look
-
-        good = True
-        for finding in look(azure, connect(azure)):
-            good = good and finding.error is None
-            tell(finding.to_json())
-        return {"ok": good}
-
-    return (yield from streamed(work))
+    for finding in look(azure, connect(azure)):
+        yield finding.to_json()
+    return {}
 
 
 def export(params: dict[str, Any], cancel: Any) -> dict[str, Any]:

@@ -72,17 +72,9 @@ def read_order(arguments: Sequence[str]) -> Order:
     parser.add_argument("--secret", default="hf-token")
     parser.add_argument("--connection")
     parser.add_argument("--identity", default="none")
-    given = parser.parse_args(arguments)
-    inputs = {name: Path(path) for name, _, path in (item.partition("=") for item in given.input)}
-    return Order(
-        given.recipe,
-        given.output,
-        inputs,
-        given.key_vault,
-        given.secret,
-        given.connection,
-        given.identity,
-    )
+    given = vars(parser.parse_args(arguments))
+    pairs = (item.partition("=") for item in given.pop("input"))
+    return Order(inputs={name: Path(path) for name, _, path in pairs}, **given)
 
 
 def do_job(order: Order, place: Place) -> int:
@@ -129,9 +121,8 @@ def with_inputs(recipe: Recipe, inputs: dict[str, Path]) -> Recipe:
             split = split.model_copy(update={"file": str(inputs["held_out"])})
         data = data.model_copy(update={"source": str(inputs["data"]), "also": also, "split": split})
     if "model" in inputs:
-        model = model.model_copy(
-            update={"source": str(find_model(inputs["model"])), "revision": None}
-        )
+        found = str(find_model(inputs["model"]))
+        model = model.model_copy(update={"source": found, "revision": None})
     if "adapter" in inputs:
         model = model.model_copy(update={"adapter": str(inputs["adapter"])})
     return recipe.model_copy(update={"data": data, "model": model})
@@ -188,9 +179,7 @@ def hub_token(order: Order) -> str | None:
         from azure.identity import ManagedIdentityCredential
 
         client = os.environ.get("DEFAULT_IDENTITY_CLIENT_ID")
-        credential = ManagedIdentityCredential(client_id=client) if client else (
-            ManagedIdentityCredential()
-        )  # fmt: skip
+        credential = ManagedIdentityCredential(**{"client_id": client} if client else {})
     if order.key_vault is not None:
         from azure.keyvault.secrets import SecretClient
 

@@ -5,32 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from phi3studio.domain.azure import Azure, parse_model, registry_data
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.services.azure_client import Finding
 from phi3studio.worker.azure.azure_failures import translated
 from phi3studio.worker.azure.connect import Workspace
 
 _TIMEOUT_S = 15
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; ``error`` says what is wrong with it."""
-
-    name: str
-    text: str
-    error: UserFacingError | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The finding as JSON values."""
-        found: dict[str, Any] = {"name": self.name, "ok": self.error is None, "text": self.text}
-        if self.error is not None:
-            error = self.error.to_json()
-            found |= error | {"text": error.pop("message")}
-        return found
 
 
 def check(azure: Azure, workspace: Workspace) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ import importlib.metadata
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -117,13 +116,7 @@ def _constraints(flavour: str) -> Mapping[str, str]:
     folder = resources().parent / "installers" / "constraints"
     pins: dict[str, str] = {}
     for file in (folder / "base.txt", folder / f"{flavour}.txt"):
-        pins |= _read(file)
+        if file.is_file():
+            found = _PIN.findall(file.read_text("utf-8"))
+            pins |= {canonicalize_name(name): version for name, version in found}
     return pins
-
-
-def _read(file: Path) -> dict[str, str]:
-    try:
-        text = file.read_text("utf-8")
-    except OSError:
-        return {}
-    return {canonicalize_name(name): version for name, version in _PIN.findall(text)}
