@@ -28,6 +28,7 @@ _CLIENT = {
     "resource_group": "azure.resource_group",
     "workspace_name": "azure.workspace",
 }
+_RETRIES = noted("Requests that fail for a while are repeated.")
 _CLIENT_REST: dict[str, Rule] = {
     "aml_config_path": refused(
         "A file of the workspace is not read.",
@@ -37,8 +38,8 @@ _CLIENT_REST: dict[str, Rule] = {
     "default_auth_params": noted("The login is that of az login, or azure.login says another."),
     "keyvault_name": noted("The hub's token comes from where azure.hub_token says."),
     "read_timeout": noted("The program waits as long as the service needs."),
-    "max_operation_retries": noted("What fails for a while is asked again by itself."),
-    "operation_retry_interval": noted("What fails for a while is asked again by itself."),
+    "max_operation_retries": _RETRIES,
+    "operation_retry_interval": _RETRIES,
 }
 
 
@@ -92,8 +93,7 @@ def read_datastore(files: Entry, draft: Draft) -> None:
     store, path, url = (
         section.take(key) for key in ("datastore_name", "relative_path", "datastore_url")
     )
-    named, at, told_url = (_text(part, draft) for part in (store, path, url))
-    address = told_url
+    named, at, address = (_text(part, draft) for part in (store, path, url))
     if not address and at:
         address = f"azureml://datastores/{named or 'workspaceblobstore'}/paths/{at.lstrip('/')}"
     if address:
@@ -101,8 +101,8 @@ def read_datastore(files: Entry, draft: Draft) -> None:
         draft.sources["azure.data"] = files.path
     else:
         draft.lack("olive.no_data", "azure")
-    for part, text in ((store, named), (path, at), (url, told_url)):
-        if part is not None and text:
+    for part in (store, path, url):
+        if part is not None and is_a(part.value, (str, int)) and part.value != "":
             draft.translate(part, f"A part of azure.data: {address}.")
     draft.values.setdefault("data.source", address.rstrip("/").rpartition("/")[2] or "data")
     section.refuse_rest(("datastore_name", "relative_path", "azureml_client"), "The data")

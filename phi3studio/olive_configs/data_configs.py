@@ -124,7 +124,7 @@ def _read_frame(section: Section, own: bool) -> None:
         if script is None:
             continue
         if own or script.value is None:
-            draft.translate(script, "A recipe does by itself what the exported script does.")
+            draft.translate(script, "A recipe does what the exported script does.")
         else:
             draft.refuse(
                 script,
@@ -164,7 +164,7 @@ def _read_name(name: Entry, draft: Draft, local: bool) -> None:
         draft.refuse(
             name,
             f"Files in {name.value} format, but none is named.",
-            "Write data_files beside it.",
+            "Write data_files next to it.",
             blocks=True,
         )
     elif local:

@@ -18,8 +18,7 @@ from phi3studio.olive_configs.rules import (
     wrong_kind,
 )
 
-_KINDS = ("hfmodel", "pytorchmodel", "huggingfacemodel")
-_MODEL_KEYS = ("type", "model_path", "hf_config", "task", "load_kwargs")
+_MODEL_KEYS = ("model_path", "hf_config", "task", "load_kwargs")
 _HF_KEYS = ("model_name", "task", "model_loading_args", "from_pretrained_args", "load_kwargs")
 _AZURE = ("azureml_registry_model", "azureml_model", "azureml_datastore", "azureml_job_output")
 _LOCAL = ("local_folder", "local_file", "string_name")
@@ -29,33 +28,12 @@ _PRECISIONS = ("float32", "bfloat16", "float16")
 def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None:
     """Decide on every key of ``input_model``; *catalogue*: hub id → name in our catalogue."""
     section = Section(entry, draft)
-    _read_type(section)
     hf = Section(section.take("hf_config"), draft, nested=())
     _read_source(section.take("model_path"), hf.take("model_name"), draft, catalogue)
     for place in (section, hf):
         apply(place, _COMMON)
     apply(section, _HANDLER, "input_model", also=_MODEL_KEYS)
     apply(hf, _HF_CONFIG, "hf_config", also=_HF_KEYS)
-
-
-def _read_type(section: Section) -> None:
-    kind = section.take("type")
-    if kind is None:
-        return
-    name = str(kind.value)
-    if name.casefold() not in _KINDS:
-        section.draft.refuse(
-            kind,
-            f"A model of type {name} cannot be fine-tuned.",
-            "Write HfModel and a folder in Hugging Face format as model_path.",
-            blocks=True,
-        )
-    elif name.casefold() == "hfmodel":
-        section.draft.translate(kind, "A recipe's model is always one of Hugging Face's format.")
-    else:
-        section.draft.translate(
-            kind, f"{name} was replaced by HfModel; a recipe's model is always such a one."
-        )
 
 
 def _read_source(
@@ -97,7 +75,7 @@ def _read_resource(
     found: Entry | None = None
     local = kind is not None and kind.value in _LOCAL
     if kind is not None and local:
-        draft.translate(kind, "A recipe tells a folder from a name by itself.")
+        draft.translate(kind, "A folder and a name are recognised without a type.")
         found = resource.take("path", "name")
     elif (
         kind is not None and draft.cloud and what == "model" and kind.value in azure_systems.MODELS
@@ -206,6 +184,12 @@ _OWN_LOADER = refused(
 )
 _SHAPES = refused("The shapes of inputs follow from the model.", "Remove it.")
 _HANDLER: dict[str, Rule] = {
+    "type": same_if(
+        ("HfModel", "PyTorchModel", "HuggingfaceModel"),
+        "A recipe's model is always one in Hugging Face format, as an HfModel is.",
+        "Write HfModel and a folder in Hugging Face format as model_path.",
+        blocks=True,
+    ),
     "model_file_format": same_if(
         ("PyTorch.MLflow", "PyTorch.SafeTensors"),
         "The format is recognised from the model's folder.",

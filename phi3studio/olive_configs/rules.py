@@ -42,7 +42,8 @@ def same_if(expected: Sequence[Any], text: str, instead: str, *, blocks: bool = 
             draft.translate(entry, text)
         else:
             shown = ", ".join(str(value) for value in expected)
-            draft.refuse(entry, f"{text} Only {shown} can be had.", instead, blocks=blocks)
+            reason = f"{entry.value} is not supported, only {shown}. {text}"
+            draft.refuse(entry, reason, instead, blocks=blocks)
 
     return rule
 

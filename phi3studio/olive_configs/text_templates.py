@@ -145,27 +145,10 @@ def _read_template(template: Entry, draft: Draft) -> None:
     )
 
 
-def _strategy(draft: Draft, entry: Entry) -> None:
-    old = "Now called strategy. " if entry.path.endswith("corpus_strategy") else ""
-    draft.translate(
-        entry,
-        old + "Each row is one example, and rows of a batch are packed one after the other without "
-        "seeing each other; Olive's join cuts them in pieces and drops the rest.",
-    )
-
-
-def _dataset_type(draft: Draft, entry: Entry) -> None:
-    if entry.value in (None, "corpus"):
-        draft.translate(entry, "No longer a setting of Olive; each row is one text.")
-    else:
-        draft.refuse(
-            entry,
-            f"Data sets of the type {entry.value} are no longer read by Olive.",
-            "Write a text_template with the columns of both parts.",
-            blocks=True,
-        )
-
-
+_ROWS = (
+    "Each row is one example, and rows of a batch are packed one after the other without seeing "
+    "each other; Olive's join cuts them in pieces and drops the rest."
+)
 _PADDING = noted("Nothing is padded, which gives the same loss in less time.")
 _CODE = refused("Python code of a config is not run.", "Write a text_template.", blocks=True)
 _ONE_ROW = noted("Rows are not joined to one text.")
@@ -174,9 +157,14 @@ _TABLE: dict[str, Rule] = {
     "type": same_if(
         _TYPES, "Rows are rendered by the recipe's template.", "Write a text_template.", blocks=True
     ),
-    "dataset_type": _dataset_type,
-    "corpus_strategy": _strategy,
-    "strategy": _strategy,
+    "dataset_type": same_if(
+        ("corpus",),
+        "No longer a setting of Olive; each row is one text.",
+        "Write a text_template with the columns of both parts.",
+        blocks=True,
+    ),
+    "corpus_strategy": noted(f"Now called strategy. {_ROWS}"),
+    "strategy": noted(_ROWS),
     "pad_to_max_len": _PADDING,
     "use_attention_mask": noted("No mask is needed where nothing is padded."),
     "padding_side": _PADDING,
@@ -185,7 +173,7 @@ _TABLE: dict[str, Rule] = {
         (True,), "Beginning and stop token are added as in chat.", "Leave it out."
     ),
     "max_samples": refused(
-        "All rows are trained, but for those that are held out.", "Cut the file beforehand."
+        "All rows are trained, except for those that are held out.", "Cut the file beforehand."
     ),
     "joiner": _ONE_ROW,
     "stride": _ONE_ROW,

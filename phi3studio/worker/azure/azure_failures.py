@@ -54,14 +54,8 @@ def _response(
     if status == 401:
         return _login(exc, azure)
     if status == 403:
-        where = "storage" if datastore else ""
-        return InputError(
-            "azure.forbidden",
-            variant=where,
-            workspace=azure.workspace,
-            reason=text,
-            datastore=datastore,
-        )
+        values = {"workspace": azure.workspace, "reason": text, "datastore": datastore}
+        return InputError("azure.forbidden", variant="storage" if datastore else "", **values)
     if status == 404:
         return _not_found(code, text, azure, datastore, job)
     if status == 429:

@@ -34,7 +34,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class Workspace:
-    """The SDK's clients for one workspace. Makes no request by itself."""
+    """The SDK's clients for one workspace. Makes no request on its own."""
 
     azure: Azure
     credential: Any

@@ -141,7 +141,7 @@ def find_model(folder: Path) -> Path:
 
 
 def _get_model(recipe: Recipe, home: Home, order: Order, place: Place, shared: Path) -> None:
-    """Fetch a model that the job did not get as an input: once on each machine."""
+    """Download a model that the job did not get as an input: once on each machine."""
     if "model" in order.inputs:
         return
     done, failed = shared / "model.done", shared / "model.failed"
@@ -157,7 +157,7 @@ def _get_model(recipe: Recipe, home: Home, order: Order, place: Place, shared: P
         os.environ["HF_TOKEN"] = token
     try:
         source, revision = recipe.model.source, recipe.model.revision
-        get_model(source, ModelStore(home), revision=revision, tell=_tell)
+        get_model(source, ModelStore(home), revision=revision, tell=_print)
     except BaseException:
         failed.touch()
         raise
@@ -199,7 +199,7 @@ def hub_token(order: Order) -> str | None:
     return str(getattr(secrets, "key", None) or secrets["key"])
 
 
-def _tell(item: dict[str, object]) -> None:
+def _print(item: dict[str, object]) -> None:
     activity = item.get("activity")
     if activity:
         print(activity, flush=True)
@@ -209,7 +209,7 @@ def _tell(item: dict[str, object]) -> None:
 
 
 def _work(run: RunFolder) -> int:
-    """Run the worker, its words in the job's log; a job that is ended cancels it."""
+    """Run the worker, its output in the job's log; a job that is ended cancels it."""
     run.work.mkdir(exist_ok=True)
     environment = worker_environment(run)
     paths = [str(Path(__file__).resolve().parents[3]), environment.get("PYTHONPATH", "")]
@@ -225,7 +225,7 @@ def _work(run: RunFolder) -> int:
 
 
 def _report(run: RunFolder, error: UserFacingError) -> None:
-    """Tell an error that came before the worker, as the worker would have."""
+    """Report an error that came before the worker, as the worker would have."""
     print(f"Error: {error.message}\n{error.hint}\n[{error.code}]", file=sys.stderr, flush=True)
     Emitter(run)(Finished.failed(error))
 

@@ -1,8 +1,8 @@
-"""A run whose work is a job in Azure ML: submitted, followed, cancelled, its results fetched.
+"""A run whose work is a job in Azure ML: submitted, followed, cancelled, its results downloaded.
 
-The run's folder tells the same as that of a run here: the job's events and log arrive in it, and
-the results at the end. Closing the laptop ends only the following; a later attempt finds the job
-by the name that the folder keeps.
+The run's folder becomes that of a local run: the job's events and log arrive in it, and the
+results at the end. Closing the laptop ends only the following; a later attempt finds the job by
+the name that the folder keeps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from phi3studio import __version__
 from phi3studio.app.files import folder_bytes
@@ -75,11 +75,11 @@ def run_job(
             stages=recipe.stages,
         )
     )
-    life = Life(run, recipe, recipe.azure, emit, control, clock or Clock())
+    job_run = JobRun(run, recipe, recipe.azure, emit, control, clock or Clock())
     try:
-        life.live()
+        job_run.follow()
     except Cancelled:
-        cancel_job(run, emit, life.workspace)
+        cancel_job(run, emit, job_run.workspace)
         raise
     except PauseRequested:
         emit(notice("azure.left"))
@@ -89,7 +89,7 @@ def run_job(
 def cancel_job(
     run: RunFolder, emit: Callable[..., None], workspace: Workspace | None = None
 ) -> None:
-    """Cancel the run's job in Azure ML, once; tells when that did not succeed."""
+    """Cancel the run's job in Azure ML, once; reports when that did not succeed."""
     job = known_job(run)
     azure = run.recipe().azure
     if job is None or azure is None or job.cancel_sent:
@@ -108,7 +108,7 @@ def cancel_job(
 
 
 @dataclass
-class Life:
+class JobRun:
     """One attempt's view of the job."""
 
     run: RunFolder
@@ -117,15 +117,14 @@ class Life:
     emit: Callable[..., None]
     control: Control
     clock: Clock
-    log: Callable[[bytes], object] = field(default=lambda data: _to_log(data))
     _job: KnownJob | None = None
     workspace: Workspace | None = None
     _status: str = ""
 
     # --- the course --------------------------------------------------------------------------
 
-    def live(self) -> None:
-        """Submit or find the job, and see it through."""
+    def follow(self) -> None:
+        """Submit or find the job, and follow it to its end."""
         self._job = known_job(self.run)
         self.say("signing in to Azure")
         workspace = self.workspace = connect(self.azure, retries=0)
@@ -136,11 +135,11 @@ class Life:
         if job is None:
             job = self._submit(workspace)
         elif (end := self._end_of(job)) is not None:
-            job = self._submit_anew(workspace, job, end)
+            job = self._submit_again(workspace, job, end)
         else:
             self.emit(notice("azure.found", job=job.name))
         self._job = job
-        relay = self._follow(workspace, job)
+        relay = self._relay(workspace, job)
         self._conclude(workspace, job, relay)
 
     def _end_of(self, job: KnownJob) -> str | None:
@@ -155,7 +154,7 @@ class Life:
             return "gone"
         return {"Failed": "failed", "Canceled": "cancelled"}.get(self._status)
 
-    def _submit_anew(self, workspace: Workspace, old: KnownJob, end: str) -> KnownJob:
+    def _submit_again(self, workspace: Workspace, old: KnownJob, end: str) -> KnownJob:
         """Submit another job, which goes on from the checkpoints of *old* where it left any."""
         self._status = ""
         if not old.submitted:  # it was stopped in between: nobody has heard of that job
@@ -216,8 +215,8 @@ class Life:
         )
         return job
 
-    def _follow(self, workspace: Workspace, job: KnownJob) -> Relay:
-        """Pass on what the job writes until it has ended and its last word was read."""
+    def _relay(self, workspace: Workspace, job: KnownJob) -> Relay:
+        """Pass on what the job writes until it has ended and its last event was read."""
         relay = Relay(self.run, lambda payload, t: self.emit(payload, t))
         reader: Reader | None = None
         looks, left = 0, _LAST_LOOKS
@@ -229,10 +228,10 @@ class Life:
                 quiet = not self.patience(reader.read_events)
             if quiet or looks % _STATUS_EVERY == 0 or relay.finished is not None:
                 requests += 1
-                self._tell_status(self._ask_status(job))
+                self._report_status(self._ask_status(job))
             if reader is None and self._status in _WORKING:
                 many = self.azure.processes > 1
-                reader = Reader(self.run, workspace, job, relay, self.log, many=many)
+                reader = Reader(self.run, workspace, job, relay, _to_log, many=many)
                 requests += 2
                 self.patience(reader.open)
                 self.patience(reader.read_events)
@@ -298,7 +297,7 @@ class Life:
         status = self.patience(lambda: client.jobs.get(job.name).status, job.name)
         return str(getattr(status, "value", status))
 
-    def _tell_status(self, status: str) -> None:
+    def _report_status(self, status: str) -> None:
         if status != self._status:
             self._status = status
             if status in _SAID:

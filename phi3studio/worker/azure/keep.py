@@ -119,7 +119,7 @@ def drop_kept(output: Path) -> None:
 def restore(source: Path, checkpoints: Path) -> bool:
     """Place the checkpoint of an earlier job (a mounted folder) where the training looks for it.
 
-    Whether it came whole: one that is damaged is left, and the training begins anew.
+    Whether it came whole: one that is damaged is left, and the training starts from scratch.
     """
     try:
         sums: dict[str, str] = json.loads((source / _SUMS).read_text("utf-8"))["files"]

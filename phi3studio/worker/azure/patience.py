@@ -32,9 +32,9 @@ class Clock:
 
 
 class Patience:
-    """Calls until it works: outages and throttling pass, an expired login is waited for a while.
+    """Repeats a call until it works: through outages, throttling, and for a while an expired login.
 
-    *wait* sleeps and looks for the user's wishes; *tell* hears once of each outage and its end.
+    *wait* sleeps and checks for a pause or cancel; *tell* gets a notice of each outage and its end.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Patience:
         self._tell = tell
 
     def __call__(self, ask: Callable[[], T], job: str | None = None) -> T:
-        """The result of *ask*. Raises our error for what does not pass by itself."""
-        pause, begun, told, renewed = _FIRST_WAIT_S, self._clock.now(), False, False
+        """The result of *ask*. Raises our error for what does not pass on its own."""
+        pause, begun, reported, renewed = _FIRST_WAIT_S, self._clock.now(), False, False
         while True:
             try:
                 result = ask()
@@ -64,14 +64,14 @@ class Patience:
                 if error.code == "azure.login" and not renewed:
                     renewed = True  # the client's own token was old; it asks for a new one now
                     continue
-                if not told:
-                    told = True
+                if not reported:
+                    reported = True
                     waiting = notice(error.code, level="warning", variant="waiting", reason=error)
                     self._tell(waiting)
                 self._wait(max(pause, float(error.values.get("retry_after") or 0)))
                 pause = min(2 * pause, _LONGEST_WAIT_S)
             else:
-                if told:
+                if reported:
                     self._tell(notice("azure.back"))
                 return result
 

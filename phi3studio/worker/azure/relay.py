@@ -42,7 +42,7 @@ def read_from(blob: Any, offset: int) -> bytes:
 class Relay:
     """Passes the job's events on, each once, with the time that the job gave it.
 
-    The job's last word and its results are kept back: the run is finished when the results are
+    The job's last event and its results are kept back: the run is finished when the results are
     here and verified.
     """
 
@@ -53,7 +53,6 @@ class Relay:
         self._buffer = b""
         self.offset = 0
         self.finished: Finished | None = None
-        self.started = False
         self.artifacts: list[Artifact] = []
 
     def take(self, data: bytes) -> int:
@@ -75,7 +74,6 @@ class Relay:
             case Waiting() | Paused():
                 pass
             case Started() as begun:
-                self.started = True
                 found = notice("azure.begun", device=begun.device, threads=begun.threads)
                 self._pass(Event(seq=0, t=event.t, payload=found))
             case _:

@@ -1,4 +1,4 @@
-"""The job's results: written with their checksums there, fetched and verified here."""
+"""The job's results: written with their checksums there, downloaded and verified here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHECKSUMS = "checksums.json"
 """Written last: a folder without it is not complete."""
 EVENTS = "events.jsonl"
 """The job's events once more, for a service that did not show them while the job ran."""
-# Folders of a run that are none of its results; its card is written anew here.
+# Folders of a run that are none of its results; its card is written again here.
 _NOT_RESULTS = frozenset({"work", "checkpoints", "card"})
 
 _VERSION = 1
@@ -54,10 +54,10 @@ def copy(file: Path, to: Path) -> str:
 
 
 class Results:
-    """Fetches the results of a job from its output folder, block by block."""
+    """Downloads the results of a job from its output folder, block by block."""
 
     def __init__(self, folder: Any, patience: Patience, tell: Callable[[int, int], None]) -> None:
-        """*folder*: the output's; *tell* hears the bytes done and their number."""
+        """*folder*: the output's; *tell* gets the bytes done and their number."""
         self._folder = folder
         self._patience = patience
         self._tell = tell
@@ -65,8 +65,8 @@ class Results:
     def fetch(self, run: RunFolder) -> list[str]:
         """Place the results in the run's folder, verified; returns the parts that came.
 
-        What an earlier attempt fetched is not fetched again. Raises :class:`RunError` where the
-        results are not there or are damaged; then nothing was placed.
+        What an earlier attempt downloaded is kept. Raises :class:`RunError` where the results are
+        missing or damaged; then nothing was placed.
         """
         files = self._checksums()
         total = sum(int(file["bytes"]) for file in files.values())
@@ -112,7 +112,7 @@ class Results:
         raise RunError("azure.damaged", path=path)
 
     def _fetch(self, path: str, size: int, digest: str, to: Path, done: int, total: int) -> bool:
-        """Fetch what is missing of one file; whether the whole has its checksum."""
+        """Download what is missing of one file; whether the whole has its checksum."""
         blob = self._folder.blob(path)
         have = to.stat().st_size if to.is_file() else 0
         found = hashlib.sha256()

@@ -40,8 +40,7 @@ def write_job(recipe: Recipe, folder: Path, job: str, checkpoints: str | None = 
     """Write ``job.yml``, ``conda.yml`` and the code folder into *folder*; returns their names.
 
     *job* becomes the job's name; *checkpoints* is the address of those of an earlier job, to go on
-    from. Raises :class:`InputError` for inputs that cannot be given to a
-    job.
+    from. Raises :class:`InputError` for inputs that cannot be given to a job.
     """
     azure = recipe.azure
     assert azure is not None  # The recipe refuses azureml without the section.
@@ -126,7 +125,7 @@ def job_inputs(recipe: Recipe, azure: Azure) -> dict[str, dict[str, str]]:
 def model_folder(recipe: Recipe) -> Path | None:
     """The folder of a base model that has to be uploaded; ``None`` for one that the job can get.
 
-    The starter and the hub's models are fetched by the job; added models and folders are only
+    The starter and the hub's models are downloaded by the job; added models and folders are only
     on this computer.
     """
     from phi3studio.domain.base_models import is_hub_id

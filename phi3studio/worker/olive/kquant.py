@@ -23,7 +23,7 @@ _WEIGHTS_AT_ONCE = 256 * 1024
 def in_small_parts(on_module: Callable[[], None] = lambda: None) -> Iterator[None]:
     """While inside, Olive's k-quant works on a few rows at a time and tells of every module.
 
-    The parts run beside one another, each on one thread: sharing out every small operation would
+    The parts run in parallel, each on one thread: sharing out every small operation would
     have the cores wait for each other all the time.
     """
     whole = kquant.kquant_find_qparams

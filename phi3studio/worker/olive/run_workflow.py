@@ -44,7 +44,7 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> WorkflowResult:
     """Run *config* and return where its output model is.
 
     The model stays in the cache, to be moved: Olive would copy it to its output folder, and the
-    whole base model beside an adapter, which for a large model is many gigabytes.
+    whole base model next to an adapter, which for a large model is many gigabytes.
 
     Raises the exception of the pass that failed, which Olive itself swallows, or
     :class:`RunError` when Olive ignored a setting or produced no model.

@@ -161,7 +161,7 @@ def build_config(
 def apart_config(
     recipe: Recipe, model: Path, adapter: Path, float_nodes: list[str], output: Path, cache: Path
 ) -> dict[str, Any]:
-    """The quantise stage where the adapter stays beside the base model, as inputs of its graph.
+    """The quantise stage where the adapter stays next to the base model, as inputs of its graph.
 
     *float_nodes* are the adapter's products, which int4 leaves alone.
     """
@@ -178,7 +178,7 @@ def apart_config(
 
 
 def builder_options(target: Target) -> dict[str, Any]:
-    """ModelBuilder's options where it quantises by itself."""
+    """ModelBuilder's options where it quantises itself."""
     options: dict[str, Any] = {"precision": target.quantisation}
     # hf_remote: ModelBuilder would run a model folder's own code by default.
     extra: dict[str, Any] = {"hf_remote": False}
@@ -187,7 +187,7 @@ def builder_options(target: Target) -> dict[str, Any]:
         options["int4_block_size"] = target.block_size
         if target.int4 == "quality":
             options["int4_algo_config"] = "k_quant_mixed"
-            # k_quant_mixed shares tied embeddings with the head by itself, and ruins them.
+            # k_quant_mixed shares tied embeddings with the head on its own, and ruins them.
             extra["shared_embeddings"] = False
         elif target.int4 == "small":
             options["int4_op_types_to_quantize"] = ["MatMul", "Gather"]

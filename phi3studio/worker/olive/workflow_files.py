@@ -1,7 +1,7 @@
 """A recipe as files that plain Olive runs: config, user script, the rows, a README.
 
 Rows are read, repaired and split here, by the same code as in a run; the exported script renders,
-tokenises and masks them by itself. So ``olive run`` trains the adapter that a run trains.
+tokenises and masks them itself. So ``olive run`` trains the adapter that a run trains.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
     adapter = Path(recipe.model.adapter) if recipe.model.adapter is not None else None
     if adapter is not None:
         check_adapter(adapter, model, trust)
-    beside = _relative(adapter, out) if adapter is not None else None
-    written = Written(_relative(model, out), beside)
+    apart = _relative(adapter, out) if adapter is not None else None
+    written = Written(_relative(model, out), apart)
     if not facts.is_large:
         written = replace(written, merge_dtype="float32")
     made = new_folder(out)
@@ -233,7 +233,7 @@ def _clear(out: Path, made: bool) -> None:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """*path* from *folder* where it lies below or beside it; else as it is."""
+    """*path* from *folder* where it lies below or next to it; else as it is."""
     try:
         found = Path(os.path.relpath(path.resolve(), folder.resolve()))
     except ValueError:  # another drive of Windows
@@ -283,7 +283,7 @@ def _readme(recipe: Recipe, notes: tuple[str, ...]) -> str:
     if train:
         lines += [
             f"{SCRIPT} turns the rows in data/ into examples. The rows are those of the training,",
-            "after the recipe's repairs and its split; each run trains anew.",
+            "after the recipe's repairs and its split; each run trains from scratch.",
             "",
         ]
     return "\n".join([*lines, *(f"{note}\n" for note in notes)])
