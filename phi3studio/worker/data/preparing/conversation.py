@@ -91,7 +91,7 @@ class ChatTemplate:
         spans: list[Span] = []
         asked = False
         for at, turn in enumerate(messages):
-            asked = asked or turn["role"] in ("user", "tool")
+            asked = asked or turn["role"] not in ("assistant", "system", "developer")
             if turn["role"] != "assistant" or not asked or at in skipped:
                 continue
             last = at == len(messages) - 1
