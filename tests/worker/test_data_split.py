@@ -138,3 +138,47 @@ def test_file_and_column_exclude_each_other() -> None:
     with pytest.raises(InputError) as caught:
         recipe_for("x", prompt="a", completion="b", split={"file": "f", "column": "c"})
     assert caught.value.code == "recipe.two_splits"
+
+
+INSTRUCTION = (
+    "Read the customer's message with care, look at the mood and the product, and answer with "
+    "exactly one of the labels billing, delivery, returns or other, without explaining it: "
+)
+
+
+def test_rows_are_told_apart_by_what_follows_a_long_shared_instruction(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows = [{"q": INSTRUCTION + text(n, 8), "a": ("billing", "other")[n % 2]} for n in range(100)]
+    _, _, held_out = prepared(tmp_path, byte_level, rows, split={"held_out": 0.2})
+    assert len(held_out) == 20
+
+
+def test_a_group_that_fills_a_side_is_parted_and_equal_prompts_stay_together(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    # Four instructions, a quarter of the rows each: none of them is what half of the rows share.
+    heads = [text(1000 + n, 60) for n in range(4)]
+    rows = [{"q": f"{heads[n % 4]} {text(n // 2, 6)}", "a": str(n)} for n in range(100)]
+    _, train, held_out = prepared(tmp_path, byte_level, rows, split={"held_out": 0.2})
+    assert 15 <= len(held_out) <= 25
+    seen = {rows[at]["q"] for at in train}
+    assert not seen & {rows[at]["q"] for at in held_out}
+
+
+def test_labels_of_two_rows_each_still_give_the_share() -> None:
+    labels = [n // 2 for n in range(120)]
+    assert int(held_out_rows(range(120), labels, 0.2, 1).sum()) == 24
+
+
+def test_a_second_file_is_compared_without_the_shared_instruction(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows = [{"q": INSTRUCTION + text(n, 8), "a": "other"} for n in range(40)]
+    other = write_jsonl(tmp_path / "other.jsonl", [rows[3], rows[0] | {"q": INSTRUCTION + "new"}])
+    _, train, held_out = prepared(tmp_path, byte_level, rows, split={"file": str(other)})
+    assert len(train) == 39
+    assert len(held_out) == 2

@@ -104,7 +104,7 @@ def check(
         raise _no_rows(data, source)
     surveyed = survey.finish()
     yield CheckProgress(done=total, total=total, rows=len(surveyed))
-    evaluation = _evaluation(data, encoder, max_tokens)
+    evaluation = _evaluation(data, encoder, max_tokens, surveyed)
     decision = decide(data, surveyed, evaluation)
     held_out = int(decision.held_out.sum()) if evaluation is None else _usable(evaluation)
     statistics = _statistics(data, surveyed, decision, held_out, max_tokens, rows_per_step)
@@ -112,6 +112,7 @@ def check(
     texts = _texts(data, {place for item in pending for place in item.places})
     findings = [
         *_broken(source),
+        *_parted(decision.parted),
         *_too_few(statistics, rows_per_step),
         *lint.findings(),
         *(item.with_texts(texts) for item in pending),
@@ -141,7 +142,7 @@ def _no_rows(data: Data, source: RowSource) -> InputError:
     )
 
 
-def _evaluation(data: Data, encoder: Encoder, max_tokens: int) -> Surveyed | None:
+def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -> Surveyed | None:
     """The rows of the split's second file, if there is one."""
     if data.split.file is None:
         return None
@@ -153,7 +154,7 @@ def _evaluation(data: Data, encoder: Encoder, max_tokens: int) -> Surveyed | Non
             columns = columns_of(batch.rows)
             check_columns(other, columns)
             process = Process(other, encoder, max_tokens, columns)
-            survey = Survey(process)
+            survey = Survey(process, like=like)
         survey.add(process.render(batch.rows))
     if survey is None:
         raise InputError(
@@ -266,6 +267,22 @@ def _broken(source: RowSource) -> list[Finding]:
             repairs=()
             if skipped
             else (RepairOffer(title="Leave these lines out", repair=SkipBroken()),),
+        )
+    ]
+
+
+def _parted(rows: int) -> list[Finding]:
+    if not rows:
+        return []
+    return [
+        Finding(
+            code="parted_group",
+            level="warning",
+            title="Many rows that are nearly the same",
+            advice="They would fill most of a side of the split, so only equal prompts stay "
+            "together: the measured score may be too good. Name a second file or a column in "
+            "data.split to divide them yourself.",
+            rows=rows,
         )
     ]
 

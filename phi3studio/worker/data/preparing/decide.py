@@ -21,6 +21,7 @@ Flags = npt.NDArray[np.bool_]
 # Reported as nearly the same; kept on one side of the split even when somewhat less alike.
 NEARLY_SAME = 0.8
 SAME_SIDE = 0.7
+_LARGE_GROUP = 10
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class Decision:
     """One flag a row: ``train`` and ``held_out`` exclude each other, ``kept`` is either.
 
     ``dropped`` counts the rows that each reason left out. ``leaked`` are rows left out of
-    training because a held-out row has the same or nearly the same prompt.
+    training because a held-out row has the same or nearly the same prompt. ``parted`` counts rows
+    of a group of nearly equal prompts that was too large to stay on one side.
     """
 
     train: Flags
     held_out: Flags
     leaked: Flags
     dropped: dict[str, int] = field(default_factory=dict)
+    parted: int = 0
 
     @property
     def kept(self) -> Flags:
@@ -84,13 +87,24 @@ def decide(data: Data, rows: Surveyed, evaluation: Surveyed | None = None) -> De
     held_out = np.zeros(len(rows), np.bool_)
     places = np.flatnonzero(kept)
     labels = stratum_labels(data, rows, kept)
+    sides, parted = _part_large_groups(together[places], rows.prompts[places], data.split.held_out)
     held_out[places] = held_out_rows(
-        together[places],
+        sides,
         labels[places] if labels is not None else None,
         data.split.held_out,
         data.split.seed,
     )
-    return Decision(kept & ~held_out, held_out, nothing, dropped)
+    return Decision(kept & ~held_out, held_out, nothing, dropped, parted)
+
+
+def _part_large_groups(
+    together: npt.NDArray[np.int64], prompts: npt.NDArray[np.uint64], share: float
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Groups that would fill more than half of a side: only equal prompts stay together in them."""
+    _, inverse, sizes = np.unique(together, return_inverse=True, return_counts=True)
+    large = sizes > max(_LARGE_GROUP, share * len(together) / 2)
+    parted = large[inverse]
+    return np.where(parted, first_of_equal(prompts), together), int(parted.sum())
 
 
 def held_out_source(data: Data, file: str) -> Data:

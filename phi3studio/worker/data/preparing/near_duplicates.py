@@ -26,19 +26,60 @@ _SECOND = np.uint64(0xC2B2AE3D27D4EB4F)
 _UNSPACED = r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}])"
 _PUNCTUATION = re.compile(r"[\W_]+")
 _COMPARED_AT_ONCE = 50_000
+_LEAST_TEXTS = 10
 
 
-def signatures(texts: Sequence[str]) -> tuple[Signatures, npt.NDArray[np.bool_]]:
+def signatures(
+    texts: Sequence[str], shared: npt.NDArray[np.uint64] | None = None
+) -> tuple[Signatures, npt.NDArray[np.bool_]]:
     """The signature of each text, and whether it has one (it holds at least a word).
 
-    Case, punctuation and white space do not count. Deterministic across processes.
+    Case, punctuation and white space do not count, nor the word pairs of *shared*. Deterministic
+    across processes.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    pairs, bounds, has_words = _word_pairs(texts)
+    if shared is not None and len(shared):
+        pairs, bounds, has_words = _without(pairs, bounds, shared)
+    if not len(texts):
+        return np.zeros((0, PERMUTATIONS), np.uint16), has_words
     import rensa  # type: ignore[import-untyped]
 
+    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(pairs, bounds, PERMUTATIONS, _SEED)
+    digests = np.array(matrix.to_rows(), np.uint64)
+    # The low bits: MinHash values are minima, so their high bits say little.
+    return (digests & np.uint64(0xFFFF)).astype(np.uint16), has_words
+
+
+def shared_pairs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """The word pairs that at least half of *texts* have: a long instruction that rows repeat.
+
+    Without them rows are told apart by what differs. Empty for fewer than 10 different texts.
+    """
+    different = list(dict.fromkeys(text for text in texts if text))
+    if len(different) < _LEAST_TEXTS:
+        return np.zeros(0, np.uint64)
+    pairs, bounds, _ = _word_pairs(different)
+    row = np.repeat(np.arange(len(different), dtype=np.uint64), np.diff(bounds).astype(np.int64))
+    once = np.unique(np.stack((pairs, row), axis=1), axis=0)[:, 0]
+    values, counts = np.unique(once, return_counts=True)
+    found: npt.NDArray[np.uint64] = values[counts * 2 >= len(different)]
+    return found
+
+
+def _without(pairs: Any, bounds: Any, shared: Any) -> tuple[Any, Any, npt.NDArray[np.bool_]]:
+    kept = ~np.isin(pairs, shared)
+    counts = np.concatenate(([0], np.cumsum(kept)))
+    left = counts[bounds.astype(np.int64)]
+    return pairs[kept], left.astype(np.uint64), np.diff(left) > 0
+
+
+def _word_pairs(texts: Sequence[str]) -> tuple[Any, Any, npt.NDArray[np.bool_]]:
+    """Hashes of neighbouring words of all texts, where each text's begin, and which have words."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     if not texts:
-        return np.zeros((0, PERMUTATIONS), np.uint16), np.zeros(0, np.bool_)
+        return np.zeros(0, np.uint64), np.zeros(1, np.uint64), np.zeros(0, np.bool_)
     column = pc.utf8_lower(pa.array(texts, pa.large_string()))
     if pc.any(pc.match_substring_regex(column, _UNSPACED)).as_py():
         column = pc.replace_substring_regex(column, _UNSPACED, r" \1 ")
@@ -53,10 +94,7 @@ def signatures(texts: Sequence[str]) -> tuple[Signatures, npt.NDArray[np.bool_]]
     hashed = hashed[real]
     has_words = np.diff(offsets) > 0
     pairs, bounds = _pairs(hashed, offsets)
-    matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(pairs, bounds, PERMUTATIONS, _SEED)
-    digests = np.array(matrix.to_rows(), np.uint64)
-    # The low bits: MinHash values are minima, so their high bits say little.
-    return (digests & np.uint64(0xFFFF)).astype(np.uint16), has_words
+    return pairs, bounds, has_words
 
 
 @functools.lru_cache(maxsize=100_000)

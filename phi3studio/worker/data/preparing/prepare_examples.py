@@ -95,7 +95,7 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
     main = _Reading(data, encoder, longest)
     second = _second_file(data, encoder, longest)
     surveyed = main.survey(lambda share, rows: on_progress(*_at(_FIRST_PASS * share, rows)))
-    evaluation = second.survey(lambda _share, _rows: None) if second else None
+    evaluation = second.survey(lambda _share, _rows: None, surveyed) if second else None
     decision = decide(data, surveyed, evaluation)
     rows = len(surveyed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,14 +166,16 @@ class _Reading:
         self.unread = UnreadTally(data)
         self.digest = ""
 
-    def survey(self, on_share: Callable[[float, int], None]) -> Surveyed:
+    def survey(
+        self, on_share: Callable[[float, int], None], like: Surveyed | None = None
+    ) -> Surveyed:
         survey: Survey | None = None
         for batch in self.source.batches(hashed=True):
             if self._process is None or survey is None:
                 columns = columns_of(batch.rows)
                 check_columns(self.data, columns)
                 self._process = Process(self.data, self._encoder, self._max_tokens, columns)
-                survey = Survey(self._process)
+                survey = Survey(self._process, like=like)
             passed = self._process.render(batch.rows)
             for at, item in enumerate(passed):
                 if item.error is not None:

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
 
-from phi3studio.worker.data.preparing.near_duplicates import PERMUTATIONS, signatures
+from phi3studio.worker.data.preparing.near_duplicates import PERMUTATIONS, shared_pairs, signatures
 from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
 
 USABLE = 0
@@ -29,9 +30,15 @@ class Survey:
     Decisions do not look at the latter three, so they can be made before anything is tokenised.
     """
 
-    def __init__(self, process: Process, *, near: bool = True) -> None:
+    def __init__(
+        self, process: Process, *, near: bool = True, like: Surveyed | None = None
+    ) -> None:
         self._process = process
         self._near = near
+        # Found in the first batch; a second file's rows are compared with the first's by the same.
+        self.shared_pairs: npt.NDArray[np.uint64] | None = (
+            like.shared_pairs if like is not None else None
+        )
         self._parts: dict[str, list[Any]] = {
             name: []
             for name in (
@@ -82,8 +89,10 @@ class Survey:
             "labels": labels,
             "marked": marked,
         }
+        if self.shared_pairs is None and self._near:
+            self.shared_pairs = shared_pairs(texts)
         values["signatures"], values["worded"] = (
-            signatures(texts)
+            signatures(texts, self.shared_pairs)
             if self._near
             else (np.zeros((len(rows), PERMUTATIONS), np.uint16), np.zeros(len(rows), np.bool_))
         )
@@ -153,6 +162,7 @@ class Surveyed:
         self.worded = arrays["worded"]
         self.label_names = survey.label_names
         self.reasons = survey.reasons
+        self.shared_pairs = survey.shared_pairs
 
     def __len__(self) -> int:
         return len(self.states)
