@@ -35,8 +35,8 @@ class KnownJob:
 
 
 def new_job(run: RunFolder) -> KnownJob:
-    """A job that was not submitted; its name is nobody else's."""
-    return KnownJob(f"phi3studio-{run.name}-{secrets.token_hex(3)}")
+    """A job that was not submitted, with a name of its own; Azure ML's names are in lower case."""
+    return KnownJob(f"phi3studio-{run.name.lower()}-{secrets.token_hex(3)}")
 
 
 def known_job(run: RunFolder) -> KnownJob | None:

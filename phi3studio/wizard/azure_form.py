@@ -149,7 +149,7 @@ def field_problem(form: AzureForm, name: str) -> InputError | None:
         if not (form.key_vault.strip() or form.connection.strip()):
             return None
         changes = {"hub_token": _hub_token(form)}
-        if name == "connection" and form.key_vault.strip():
+        if name != "key_vault" and form.key_vault.strip():
             return None  # shown with the vault
     try:
         _section({**_SOUND, **changes})

@@ -10,6 +10,8 @@ import pytest
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
+from phi3studio.gui.texts.messages import catalogue
 from phi3studio.wizard.azure_form import (
     AzureForm,
     field_problem,
@@ -202,3 +204,27 @@ def test_a_model_that_is_not_here_is_no_obstacle_for_a_job() -> None:
     assert [p.code for p in problems(draft(), broken, "model")] == ["model.no_config"]
     cloud = draft(model_in_cloud=True, model=REGISTRY)
     assert problems(cloud, broken, "model") == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"compute": "gpu_cluster"}, "gpu_cluster"),
+        ({"workspace": "x y"}, "x y"),
+        ({"image": "a b"}, "a b"),
+        ({"data_in_cloud": True, "data": "rows.jsonl"}, "rows.jsonl"),
+        ({"model_in_cloud": True, "model": "azureml:mine"}, "azureml:mine:N"),
+        ({"key_vault": "http://keys", "job_identity": "managed"}, "http://keys"),
+    ],
+)
+def test_what_is_wrong_names_the_value_in_italian_too(changes, named) -> None:
+    ((_, error),) = form_problems(AzureForm(**WHOLE | changes))
+    said = error.said("it", catalogue("it"))
+    assert named in said.message + said.hint
+    assert said.message != error.message
+    draft = Draft(
+        target=Draft().target.model_copy(update={"train_on": "azureml"}),
+        azure=AzureForm(**WHOLE | changes),
+    )
+    (shown,) = [found for found in problems(draft, Facts(), "target") if found.code == error.code]
+    assert say(shown, "it", catalogue("it")) == said

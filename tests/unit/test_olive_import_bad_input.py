@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.errors import InputError
+from phi3studio.gui.texts.messages import catalogue
 from phi3studio.olive_configs import parse_config
 from tests.unit.test_olive_import import ARGUMENTS, LORA, PARAMS, TEXT, changed, fixture, read
 
@@ -119,6 +120,8 @@ def test_no_model() -> None:
         ("input_model.type", "ONNXModel", "ONNXModel"),
         ("input_model.config.hf_config.task", "image-classification", "Text generation"),
         ("engine", {"host": "local_system", "search_strateg": False}, "search_strateg"),
+        ("systems", "local_system", "mapping"),
+        ("passes.builder.config.extra_options", "int4_block_size=32", "mapping"),
     ],
 )
 def test_what_would_train_something_else_is_refused(path, value, said) -> None:
@@ -154,3 +157,19 @@ def test_a_key_that_is_given_twice_with_two_values_is_refused() -> None:
     found = problem(changed("lora-phrases", **{f"{LORA}.alpha": 16}))
     assert f"{LORA}.alpha" in found.message
     assert f"{LORA}.lora_alpha" in found.message
+
+
+def test_several_faults_are_listed_in_every_language() -> None:
+    found = problem(
+        changed("lora-phrases", **{"engine.target": None, "input_model.type": "ONNXModel"})
+        | {"pipelines": {"a": 1}, "data_configs": []}
+    )
+    italian = catalogue("it")
+    english, other = found.said(), found.said("it", italian)
+    assert "--partial" in english.hint
+    assert "Also: " in english.hint
+    assert "Inoltre: " in other.hint
+    assert "Also: " not in other.hint
+    for said in (english, other):
+        assert "pipelines" in said.message + said.hint
+        assert "ONNXModel" in said.message + said.hint
