@@ -189,6 +189,15 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
+def side_by_side(arguments: list[str]) -> list[str]:
+    """Tests on up to four cores at once; those of one file stay together, as they share models."""
+    if any(
+        word.startswith(("-n", "--numprocesses", "--pdb")) or word == "-s" for word in arguments
+    ):
+        return []
+    return ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
+
+
 def run_checks(arguments: list[str]) -> int:
     """Lint, format, types, architecture and tests; *arguments* go to pytest."""
     python = str(python_of(VENV))
@@ -198,7 +207,7 @@ def run_checks(arguments: list[str]) -> int:
         [python, "-m", "ruff", "format", "--check", "."],
         [python, "-m", "mypy"],
         [str(scripts / "lint-imports")],
-        [python, "-m", "pytest", *arguments],
+        [python, "-m", "pytest", *side_by_side(arguments), *arguments],
     ]
     environment = {**os.environ, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
     for check in checks:
