@@ -58,7 +58,9 @@ def main(arguments: list[str]) -> int:
     if rest and rest[0] == "test":
         return run_checks(rest[1:])
     command = ["gui", *rest[1:]] if rest and rest[0] == "app" else rest
-    return subprocess.call([str(python_of(VENV)), "-m", "phi3studio", *(command or ["--help"])])
+    # -P: nothing is imported from the folder that this is called in.
+    program = [str(python_of(VENV)), "-P", "-m", "phi3studio"]
+    return subprocess.call([*program, *(command or ["--help"])])
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:

@@ -5,9 +5,14 @@ Nothing heavy is imported here: each branch imports its own.
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # ``python -m`` looks into the working folder first: a random.py there would be imported.
+    del sys.path[0]
+
 import multiprocessing
 import os
-import sys
 from pathlib import Path
 
 from phi3studio.app import frozen
@@ -16,6 +21,7 @@ from phi3studio.app import frozen
 def main() -> int:
     """Dispatch on the first argument; returns the exit code."""
     multiprocessing.freeze_support()
+    os.environ["PYTHONSAFEPATH"] = "1"  # so also in whatever processes libraries start
     arguments = sys.argv[1:]
     folder = frozen.bundle()
     if folder is not None:

@@ -49,7 +49,7 @@ class Runtime:
         """The command line of a process."""
         if self.python is None:
             return program(*arguments)
-        return [str(self.python), "-m", "phi3studio", *arguments]
+        return [str(self.python), "-P", "-m", "phi3studio", *arguments]
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of a process; *base* is what it would be without a pack."""

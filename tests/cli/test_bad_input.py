@@ -322,3 +322,15 @@ def test_an_existing_recipe_is_not_overwritten(home, tmp_path, phrases) -> None:
     said = say("recipe", "new", "--data", phrases, "--out", target, "--json", home=home)
     assert_refused(said, "recipe.exists", "mine.yaml", as_json=True)
     assert target.read_text() == "precious"
+
+
+def test_no_file_of_the_working_folder_is_imported(studio, tmp_path) -> None:
+    mark = tmp_path / "imported"
+    for name in ("random", "json", "calendar", "numpy", "utils", "types", "datasets"):
+        text = f"open({str(mark)!r}, 'a').write({name!r})\nraise SystemExit('imported')\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "rows.csv").write_text("question,answer\nwhy?,because\nwho?,me\n")
+    for arguments in (("models", "list"), ("data", "shapes", "rows.csv"), ("doctor",)):
+        said = studio(*arguments, cwd=tmp_path)
+        assert said.code == 0, said.err
+    assert not mark.exists()

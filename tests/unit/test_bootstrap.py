@@ -163,7 +163,7 @@ def test_the_first_time_an_environment_is_made_with_the_pinned_versions(
             python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
             "--no-deps", "-e", str(bootstrap.ROOT),
         ],
-        [python, "-m", "phi3studio", "demo", "--quick"],
+        [python, "-P", "-m", "phi3studio", "demo", "--quick"],
     ]  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def test_the_second_time_nothing_is_installed(bootstrap, commands) -> None:
     commands.clear()
     assert bootstrap.main(["runs", "--json"]) == 0
     python = str(bootstrap.python_of(bootstrap.VENV))
-    assert commands == [[python, "-m", "phi3studio", "runs", "--json"]]
+    assert commands == [[python, "-P", "-m", "phi3studio", "runs", "--json"]]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "cpu.txt", "base.txt"])
@@ -274,7 +274,7 @@ def test_the_stamp_says_what_the_environment_was_made_from(bootstrap, commands) 
 )
 def test_commands_are_passed_on(bootstrap, commands, arguments, passed) -> None:
     assert bootstrap.main(arguments) == 0
-    assert commands[-1][3:] == passed
+    assert commands[-1][4:] == passed
 
 
 def test_the_exit_code_of_the_command_is_the_scripts(bootstrap, commands, monkeypatch) -> None:

@@ -118,7 +118,7 @@ def test_a_pack_is_made_proven_and_used(index: PackageIndex, home: Home) -> None
     # A worker that wants the GPU is started in it, another one is not.
     runtime = runtime_for(on_cuda(provider="cuda"), home)
     assert runtime.program("worker", "run", "x") == [
-        str(pack.python), "-m", "phi3studio", "worker", "run", "x",
+        str(pack.python), "-P", "-m", "phi3studio", "worker", "run", "x",
     ]  # fmt: skip
     assert runtime_for(on_cuda(provider="cpu"), home).python is None
     assert runtime_for_service("chat", home).python == pack.python

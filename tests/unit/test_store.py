@@ -496,7 +496,7 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store, mo
 
 
 def test_the_program_starts_itself_from_source_and_frozen(monkeypatch) -> None:
-    command = [sys.executable, "-m", "phi3studio", "worker", "run", "x"]
+    command = [sys.executable, "-P", "-m", "phi3studio", "worker", "run", "x"]
     assert launch.program("worker", "run", "x") == command
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert launch.program("worker", "run", "x") == [sys.executable, "worker", "run", "x"]

@@ -214,7 +214,7 @@ def _work(run: RunFolder) -> int:
     environment = worker_environment(run)
     paths = [str(Path(__file__).resolve().parents[3]), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    command = [sys.executable, "-m", "phi3studio", "worker", "run", str(run.path)]
+    command = [sys.executable, "-P", "-m", "phi3studio", "worker", "run", str(run.path)]
 
     def stop(number: int, frame: FrameType | None) -> None:
         run.cancel_marker.touch()

