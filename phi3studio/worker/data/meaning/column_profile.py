@@ -95,8 +95,10 @@ def _collect(path: str, value: Any, paths: dict[str, None], depth: int) -> None:
     if not path or set("{}\n") & set(path) or path[0] in "?/" or depth > _DEEPEST:
         return
     if isinstance(value, Mapping):
+        # Numbers as names are rows or places, not columns.
         for name, inner in value.items():
-            _collect(f"{path}.{str(name).strip()}", inner, paths, depth + 1)
+            if not str(name).isdigit():
+                _collect(f"{path}.{str(name).strip()}", inner, paths, depth + 1)
     elif isinstance(value, list) and value:
         first = value[0]
         if isinstance(first, (str, Mapping)):
