@@ -744,3 +744,16 @@ def test_a_new_recipe_says_what_it_leaves_unread(tmp_path: Path) -> None:
         {"kind": "drop_marked", "column": "label", "values": ["false"]}
     ]
     assert "the column “notes” (24 rows, for example “Anna" in said["notes"][0]
+
+
+def test_a_template_that_learns_identifiers_is_questioned(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    def make(n: int) -> dict[str, Any]:
+        return {"id": f"doc-{n * 31}", "article": long(n)}
+
+    shape = {"messages": None, "prompt": "{article}\n", "completion": "{id}"}
+    assert "“id”" in findings(tmp_path, encoder, make, **shape)["odd_column"].title
+    meant = shape | {"prompt": "{id} {article}\n", "completion": "{article}"}
+    assert "odd_column" not in findings(tmp_path, encoder, make, **meant)

@@ -155,10 +155,10 @@ def check(
     """Read everything: statistics, findings, and the repairs that they offer."""
     values = _source(files, format, encoding, delimiter, header, config, split)
 
-    async def ask(inspector: Inspector) -> tuple[Recipe, Report]:
+    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Report]:
         from phi3studio.domain.dataset import Report
 
-        recipe, _ = await _recipe(
+        recipe, reason = await _recipe(
             inspector, values, template, messages, model, length, repair, ignore
         )
         show = sys.stderr.isatty()
@@ -166,16 +166,16 @@ def check(
             if isinstance(item, Report):
                 if show:
                     sys.stderr.write("\r\x1b[K")
-                return recipe, item
+                return recipe, reason, item
             if show and item.total:
                 sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
         raise AssertionError("a check ends with its report")
 
-    recipe, report = _asked(ask)
+    recipe, reason, report = _asked(ask)
     if as_json:
-        print_json({"data": _data_json(recipe), **report.model_dump(mode="json")})
+        print_json({"data": _data_json(recipe), "reason": reason, **report.model_dump(mode="json")})
         return
-    for line in _report_lines(report):
+    for line in [*([reason] if reason else []), *_report_lines(report)]:
         typer.echo(line)
 
 

@@ -105,6 +105,12 @@ DATA_TEXTS: dict[str, tuple[str, str]] = {
             "Data", "Identifiers, dates, numbers, constants and the like do not reach the model."
         ),
     ),
+    "finding.odd_column": (
+        QT_TRANSLATE_NOOP(
+            "Data", "“{names}” in the template holds identifiers, dates or addresses"
+        ),
+        QT_TRANSLATE_NOOP("Data", "Choose the column that is meant."),
+    ),
     "finding.marked_bad": (
         QT_TRANSLATE_NOOP("Data", "“{names}” marks rows as bad, and they are trained as good ones"),
         QT_TRANSLATE_NOOP("Data", "The model would learn what somebody has rejected."),

@@ -24,7 +24,21 @@ def unread_findings(tally: UnreadTally) -> list[Finding]:
     missed = [item for item in unread if not item.detail]
     found += [_missed(item) for item in missed[:_SINGLY]]
     details = [*missed[_SINGLY:], *(item for item in unread if item.detail)]
-    return [*found, *_details(details)]
+    return [*map(_odd, tally.odd_columns()), *found, *_details(details)]
+
+
+def _odd(item: tuple[str, str]) -> Finding:
+    column, kind = item
+    what = {"identifier": "identifiers", "time": "dates or times", "address": "addresses"}[kind]
+    return Finding(
+        code="odd_column",
+        level="warning",
+        title=f"“{column}” in the template holds {what}",
+        advice="A model can neither learn from them nor learn to guess them: choose the column "
+        "that is meant.",
+        rows=0,
+        unread=(column,),
+    )
 
 
 def _marked(mark: Marked) -> Finding:

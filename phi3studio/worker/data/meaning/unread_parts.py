@@ -14,11 +14,13 @@ from typing import Any
 
 from phi3studio.domain.dataset import DropMarked, MergeLabels, Unread, UnreadKind
 from phi3studio.domain.recipe import Data
-from phi3studio.domain.template import lookup
+from phi3studio.domain.template import lookup, parse_template
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.column_profile import (
+    Nature,
     is_number_or_mark,
+    nature,
     one_to_one,
     repeats_or_constant,
 )
@@ -70,6 +72,7 @@ class UnreadTally:
         self._messages = data.messages
         repairs = [r.column for r in data.repairs if isinstance(r, (DropMarked, MergeLabels))]
         split = [data.split.column] if data.split.column else []
+        self._template = data.template
         self._asks = data.template is None or "{" in data.template.prompt
         self._used = {*(data.template.columns if data.template else ()), *repairs, *split}
         self._ignored = {name.casefold() for name in data.ignore}
@@ -205,6 +208,23 @@ class UnreadTally:
             and (self._asks or name != "label")
             and (values := bad_values(name, list(seen.counts)))
         )
+
+    def odd_columns(self) -> tuple[tuple[str, Nature], ...]:
+        """The columns of the template that can hardly be meant: a completion, or all of a
+        prompt, that is an identifier, a date or an address."""
+        if self._template is None:
+            return ()
+        odd: list[tuple[str, Nature]] = []
+        for text in (self._template.prompt, self._template.completion):
+            columns = parse_template(text).columns
+            found = [(column, self._nature(column)) for column in columns]
+            if found and all(kind in ("identifier", "time", "address") for _, kind in found):
+                odd += [item for item in found if item not in odd]
+        return tuple(item for item in odd if item[0].casefold() not in self._ignored)
+
+    def _nature(self, column: str) -> Nature:
+        values = [str(v).strip() for row in self._rows for v in _at(row, column) if not _blank(v)]
+        return nature(column, values, "text")
 
     def _is_detail(self, name: str, seen: _Seen) -> bool:
         if seen.detail is not None:
