@@ -321,8 +321,8 @@ def test_a_login_that_expires_meanwhile_is_waited_for(
     attempt()
     assert the_steps(run) == list(range(1, 51))
     (told,) = [n for n in payloads(run, Notice) if n.code == "azure.login"]
-    assert "az login" in told.text
-    assert "The job goes on" in told.text
+    assert "az login" in told.said().hint
+    assert "The job goes on" in told.said().message
 
 
 def test_a_login_that_stays_expired_ends_the_following_and_a_resume_takes_it_up(
@@ -453,7 +453,7 @@ def test_a_cancel_that_cannot_be_delivered_is_told(standin, run, attempt, result
         attempt()
     (told,) = [n for n in payloads(run, Notice) if n.code == "azure.not_cancelled"]
     assert told.level == "error"
-    assert "cost money" in told.text
+    assert "cost money" in told.said().hint
 
 
 def test_a_pause_leaves_the_job_alone_and_a_resume_finds_it(
