@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import threading
@@ -63,3 +64,11 @@ def folder_bytes(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+
+
+def matching_files(name: str) -> list[Path]:
+    """The files that a pattern (``data/*.jsonl``) names, sorted; empty for other names."""
+    if not glob.has_magic(name):
+        return []
+    found = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
+    return [path for path in found if path.is_file()]

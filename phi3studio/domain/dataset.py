@@ -21,7 +21,9 @@ from pydantic import (
 
 from phi3studio.domain.messages import Phrase, say
 
-DataFormat = Literal["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text", "hub"]
+DataFormat = Literal[
+    "auto", "json", "jsonl", "csv", "tsv", "yaml", "spreadsheet", "parquet", "arrow", "text", "hub"
+]
 TextRows = Literal["auto", "line", "paragraph"]
 Shape = Literal[
     "columns",
@@ -57,9 +59,9 @@ class Source(_Input):
 
     source: str = Field(
         min_length=1,
-        description="Path of the data file, or of a folder or pattern (data/*.jsonl) of files of "
-        "one format; relative paths start at the recipe's folder. With format hub: the id of a "
-        "data set, owner/name.",
+        description="Path of the data file, or of a folder or pattern (data/*.jsonl); relative "
+        "paths start at the recipe's folder. Of files named train, validation and test, train is "
+        "trained and validation held out. With format hub: the id of a data set, owner/name.",
     )
     also: list[str] = Field([], description="Further files whose rows follow those of source.")
     format: DataFormat = Field("auto", description="File format; recognised when auto.")
@@ -74,6 +76,14 @@ class Source(_Input):
     )
     header: bool | None = Field(
         None, description="Whether the first CSV line names the columns; recognised when absent."
+    )
+    sheet: str | None = Field(
+        None, description="Sheet of a workbook; the first with rows when absent."
+    )
+    records: str | None = Field(
+        None,
+        description="Keys that lead to the rows in a JSON or YAML document, joined by dots "
+        "(data.train); recognised when absent.",
     )
     text_rows: TextRows = Field(
         "auto", description="Plain text: a row is a line, or a paragraph between blank lines."
@@ -325,6 +335,8 @@ class SourceReport(_Value):
     quote: str | None = None
     header: bool | None = None
     text_rows: str | None = None
+    sheet: str | None = None
+    records: str | None = None
     bytes: int = 0
     rows: int = 0
     rows_exact: bool = False

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from phi3studio.app.azure_sdk import has_azure, no_azure
+from phi3studio.app.files import matching_files
 from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
@@ -70,7 +71,4 @@ def check_disk(recipe: Recipe, model: ModelSize, folder: Path) -> None:
 
 
 def _exists(name: str) -> bool:
-    path = Path(name)
-    if any(sign in name for sign in "*?["):
-        return path.exists() or any(path.parent.glob(path.name))
-    return path.exists()
+    return Path(name).exists() or bool(matching_files(name))

@@ -241,7 +241,7 @@ def test_labels_too_few_rows_and_broken_lines(tmp_path: Path, encoder: Encoder) 
             broken = end.value
             break
     found = finding(broken, "broken_lines")
-    assert (found.level, found.rows, found.examples[0].row) == ("error", 1, 41)
+    assert (found.level, found.rows, found.examples[0].row) == ("error", 1, 40)
     assert [offer.repair.kind for offer in found.repairs] == ["skip_broken"]
     assert broken.broken_lines == 1
 

@@ -35,12 +35,20 @@ File = Annotated[
     typer.Argument(metavar="FILE…", help="Data files, a folder, a pattern, or a hub id."),
 ]
 Format = Annotated[
-    str, typer.Option("--format", help="json, jsonl, csv, tsv, parquet, arrow, text or hub.")
+    str,
+    typer.Option(
+        "--format", help="json, jsonl, csv, tsv, yaml, spreadsheet, parquet, arrow, text or hub."
+    ),
 ]
 Encoding = Annotated[str | None, typer.Option("--encoding", help="Text encoding.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="CSV delimiter.")]
 Header = Annotated[
     bool | None, typer.Option("--header/--no-header", help="Whether line 1 names the columns.")
+]
+Sheet = Annotated[str | None, typer.Option("--sheet", help="Sheet of a workbook.")]
+Records = Annotated[
+    str | None,
+    typer.Option("--records", help="Keys to the rows in a JSON document, joined by dots."),
 ]
 Config = Annotated[str | None, typer.Option("--config", help="Hub configuration.")]
 HubSplit = Annotated[str, typer.Option("--split", help="Hub split.")]
@@ -79,12 +87,14 @@ def shapes(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    sheet: Sheet = None,
+    records: Records = None,
     config: Config = None,
     split: HubSplit = "train",
     as_json: AsJson = False,
 ) -> None:
     """Say what a data set is, and which shapes fit it."""
-    values = _source(files, format, encoding, delimiter, header, config, split)
+    values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
     async def ask(inspector: Inspector) -> SourceReport:
         from phi3studio.domain.dataset import Source
@@ -113,12 +123,14 @@ def preview(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    sheet: Sheet = None,
+    records: Records = None,
     config: Config = None,
     split: HubSplit = "train",
     as_json: AsJson = False,
 ) -> None:
     """Show one row raw, rendered, and as the tokens that will be trained."""
-    values = _source(files, format, encoding, delimiter, header, config, split)
+    values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Preview]:
         recipe, reason = await _recipe(
@@ -148,12 +160,14 @@ def check(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     header: Header = None,
+    sheet: Sheet = None,
+    records: Records = None,
     config: Config = None,
     split: HubSplit = "train",
     as_json: AsJson = False,
 ) -> None:
     """Read everything: statistics, findings, and the repairs that they offer."""
-    values = _source(files, format, encoding, delimiter, header, config, split)
+    values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Report]:
         from phi3studio.domain.dataset import Report
@@ -196,6 +210,8 @@ def _source(
     encoding: str | None,
     delimiter: str | None,
     header: bool | None,
+    sheet: str | None,
+    records: str | None,
     config: str | None,
     split: str,
 ) -> dict[str, Any]:
@@ -210,6 +226,8 @@ def _source(
         "encoding": encoding,
         "delimiter": "\t" if delimiter in ("\\t", "tab") else delimiter,
         "header": header,
+        "sheet": sheet,
+        "records": records,
         "hub_config": config,
         "hub_split": split,
     }
@@ -290,6 +308,12 @@ def _source_lines(report: SourceReport) -> list[str]:
         facts.append(report.encoding)
     if report.delimiter:
         facts.append(f"delimiter {report.delimiter!r}")
+    if report.sheet:
+        facts.append(f"sheet {report.sheet!r}")
+    if report.records:
+        facts.append(f"rows in {report.records!r}")
+    if report.header is not None:
+        facts.append("names in line 1" if report.header else "no line of names")
     lines = [
         f"{report.files[0]}" + (f" and {len(report.files) - 1} more" if report.files[1:] else ""),
         f"  {', '.join(facts)}; {about} {report.rows} rows",

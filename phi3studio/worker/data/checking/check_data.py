@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -90,7 +89,7 @@ def check(
                     survey, lint = Survey(process), RowLint(process)
                 rendered = process.render(batch.rows)
                 waiting.append((batch.first, rendered, pool.submit(process.measure, rendered)))
-                survey.add(rendered)
+                survey.add(rendered, held_out_part=batch.held_out)
                 lint.add(batch.first, rendered)
                 while len(waiting) > _AHEAD:
                     collect()
@@ -113,6 +112,7 @@ def check(
     findings = [
         *_broken(source),
         *_parted(decision.parted),
+        *_odd(source),
         *_too_few(statistics, rows_per_step),
         *lint.findings(),
         *(item.with_texts(texts) for item in pending),
@@ -131,15 +131,9 @@ def _no_rows(data: Data, source: RowSource) -> InputError:
     if source.broken:
         first: Broken = source.broken[0]
         return InputError(
-            "data.nothing_readable",
-            f"No line of {data.source} can be read; line {first.line}: {first.reason}.",
-            "Check the file's format; it can be set in data.format.",
+            "data.nothing_readable", source=data.source, line=first.line, reason=first.reason
         )
-    return InputError(
-        "data.empty",
-        f"The data file {data.source} holds no rows.",
-        "Choose a file with rows in it.",
-    )
+    return InputError("data.empty", source=data.source)
 
 
 def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -> Surveyed | None:
@@ -157,11 +151,7 @@ def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -
             survey = Survey(process, like=like)
         survey.add(process.render(batch.rows))
     if survey is None:
-        raise InputError(
-            "data.empty",
-            f"The data file {data.split.file} holds no rows.",
-            "Choose a file with rows in it, or remove data.split.file.",
-        )
+        raise InputError("data.empty", source=data.split.file)
     return survey.finish()
 
 
@@ -261,7 +251,7 @@ def _broken(source: RowSource) -> list[Finding]:
             advice="They are left out." if skipped else "Correct the lines, or leave them out.",
             rows=source.broken_count,
             examples=tuple(
-                FindingRow(row=item.line, text=f"{item.file}, line {item.line}: {item.reason}")
+                FindingRow(row=item.line - 1, text=f"{item.file}, line {item.line}: {item.reason}")
                 for item in source.broken[:20]
             ),
             repairs=()
@@ -283,6 +273,24 @@ def _parted(rows: int) -> list[Finding]:
             "together: the measured score may be too good. Name a second file or a column in "
             "data.split to divide them yourself.",
             rows=rows,
+        )
+    ]
+
+
+def _odd(source: RowSource) -> list[Finding]:
+    if not source.odd:
+        return []
+    return [
+        Finding(
+            code="odd_lines",
+            level="info",
+            title="Lines that are read otherwise than they stand",
+            advice="Look at them: the rows are used.",
+            rows=source.odd_counts.total(),
+            examples=tuple(
+                FindingRow(row=odd.line - 1, text=f"{odd.file}, line {odd.line}: {odd.reason}")
+                for odd in source.odd.values()
+            ),
         )
     ]
 
@@ -318,4 +326,13 @@ def file_names(source: RowSource) -> tuple[str, ...]:
     """The paths of a source's files; the id of a hub data set."""
     if source.layout.format == "hub":
         return (source.source.source,)
-    return tuple(str(Path(file.path)) for file in source.layout.files)
+    return tuple(dict.fromkeys(str(file.path) for file in source.layout.files))
+
+
+def odd_notes(source: RowSource) -> list[str]:
+    """What was read otherwise than it stands, with the first line and how many there are."""
+    return [
+        f"{odd.reason[:1].upper()}{odd.reason[1:]} ({odd.file}, line {odd.line}; "
+        f"{source.odd_counts[code]} in all)."
+        for code, odd in source.odd.items()
+    ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from phi3studio.domain.dataset import ShapeProposal, Source, SourceReport
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
 from phi3studio.domain.recipe import Data, Template
-from phi3studio.worker.data.checking.check_data import file_names
+from phi3studio.worker.data.checking.check_data import file_names, odd_notes
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.inspecting.shapes import describe_columns, propose
 from phi3studio.worker.data.meaning.unread_parts import unread_without_model
@@ -36,12 +37,16 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         files=file_names(reader),
         format=layout.format,
         compression=layout.compression,
-        encoding=None if layout.format in ("parquet", "arrow", "hub") else layout.encoding.name,
+        encoding=None
+        if layout.format in ("parquet", "arrow", "hub", "spreadsheet")
+        else layout.encoding.name,
         encoding_sure=layout.encoding.sure,
         delimiter=layout.dialect.delimiter if layout.dialect else None,
         quote=layout.dialect.quote if layout.dialect else None,
         header=layout.dialect.header if layout.dialect else None,
         text_rows=layout.text_rows,
+        sheet=layout.sheet,
+        records=layout.records,
         bytes=layout.bytes,
         rows=total,
         rows_exact=exact,
@@ -100,8 +105,8 @@ def _nothing(source: Source, reader: RowSource) -> InputError:
 
 
 def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:
-    notes: list[str] = []
     layout = reader.layout
+    notes = [say(note).message for note in layout.notes]
     if not layout.encoding.sure:
         notes.append(
             f"The text encoding looks like {layout.encoding.name}; check a few accented letters "
@@ -118,6 +123,7 @@ def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:
             f"Some lines cannot be read, the first is line {first.line} of {first.file}: "
             f"{first.reason}."
         )
+    notes += odd_notes(reader)
     if not shaped:
         notes.append("No shape fits by itself: choose the columns in a template.")
     return notes

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
-from phi3studio.worker.data.reading.source_files import find_files
+from phi3studio.worker.data.reading.find_files import find_files
 from phi3studio.worker.data.reading.source_rows import Batch, RowSource
 
 _PAGE_ROWS = 50
@@ -119,12 +119,8 @@ def _stamp(source: Source) -> str:
     if source.format == "hub":
         return ""
     try:
-        return "|".join(
-            f"{file.path}:{file.size}:{file.path.stat().st_mtime_ns}" for file in find_files(source)
-        )
+        files = find_files(source).files
+        return "|".join(f"{f.path}:{f.size}:{f.path.stat().st_mtime_ns}" for f in files)
     except OSError as exc:
-        raise InputError(
-            "data.unreadable",
-            f"{source.source} cannot be read: {exc.strerror or exc}.",
-            "Check that the file is there and that you may read it.",
-        ) from exc
+        reason = exc.strerror or str(exc)
+        raise InputError("data.unreadable", path=source.source, reason=reason) from exc

@@ -75,11 +75,12 @@ def decide(data: Data, rows: Surveyed, evaluation: Surveyed | None = None) -> De
             drop("drop_rare_labels", rare_labels(rows, kept, repair.fewer_than))
     nothing: Flags = np.zeros(len(rows), np.bool_)
     if evaluation is not None:
+        drop("other_held_out", rows.marked)  # a validation part, where another file is measured on
         leaked = kept & shared_with(rows, evaluation)
         drop("leaked", leaked)
         return Decision(kept, nothing, leaked, dropped)
     together = alike(rows, kept, SAME_SIDE)
-    if data.split.column is not None:
+    if data.split.column is not None or rows.marked.any():
         held_out = kept & rows.marked
         leaked = kept & ~rows.marked & np.isin(together, together[held_out])
         drop("leaked", leaked)

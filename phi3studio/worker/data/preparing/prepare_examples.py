@@ -182,7 +182,7 @@ class _Reading:
                     name = Path(self.data.source).name
                     raise item.error.placed(source=name, row=batch.first + at + 1)
                 self._process.count_unread(item, self.unread, batch.first + at)
-            survey.add(passed)
+            survey.add(passed, held_out_part=batch.held_out)
             share = batch.done / batch.total if batch.total else 0.5
             on_share(share, round(survey.rows / share) if share else survey.rows)
         if survey is None:

@@ -55,14 +55,14 @@ class Survey:
         """The labels in the order of their first appearance."""
         return list(self._label_places)
 
-    def add(self, rows: Sequence[Passed]) -> None:
-        """Take in the next rows, rendered."""
+    def add(self, rows: Sequence[Passed], *, held_out_part: bool = False) -> None:
+        """Take in the next rows, rendered; *held_out_part*: they are of a validation part."""
         process, split = self._process, self._process.data.split
         prompts = np.zeros(len(rows), np.uint64)
         answers = np.zeros(len(rows), np.uint64)
         states = np.zeros(len(rows), np.uint8)
         labels = np.full(len(rows), -1, np.int32)
-        marked = np.zeros(len(rows), np.bool_)
+        marked = np.full(len(rows), held_out_part, np.bool_)
         texts: list[str] = []
         held_out = {value.strip().casefold() for value in split.values}
         for at, passed in enumerate(rows):
@@ -80,7 +80,7 @@ class Survey:
             if label is not None:
                 labels[at] = self._label_places.setdefault(label, len(self._label_places))
             if split.column is not None:
-                marked[at] = process.text_of(passed, split.column).strip().casefold() in held_out
+                marked[at] |= process.text_of(passed, split.column).strip().casefold() in held_out
             texts.append(process.input_text(passed) if self._near else "")
         values = {
             "prompts": prompts,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from phi3studio.domain.errors import InputError
 
 LINE_BYTES = 4 * 1024 * 1024
-"""Longest line, and longest row, that is taken for data: about a million tokens."""
+"""Longest line, and longest row, that counts as data: about a million tokens."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -24,6 +25,43 @@ _LIKELY = [
     *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "koi8_r", "mac_roman", "cp437", "cp850"),
 ]
 _SAMPLE = 16 * 1024
+
+# Encodings of the Latin alphabet, the commonest first, and the letters beyond ASCII of the
+# languages that are written in them.
+_LATIN = (
+    *("cp1252", "cp1250", "cp1254", "cp1257", "iso8859_2", "iso8859_15"),
+    *("mac_roman", "cp850", "cp852", "cp437"),
+)
+_LETTERS = tuple(
+    frozenset(small + small.upper())
+    for small in (
+        "àâæçéèêëîïôœùûüÿ",  # French
+        "àèéìíîòóùú",  # Italian
+        "äöüß",  # German
+        "áéíñóúü",  # Spanish
+        "áâãàçéêíóôõúü",  # Portuguese
+        "àçèéíïòóúü·",  # Catalan
+        "åäöéü",  # Swedish, Finnish
+        "æøåéèêóòôü",  # Danish, Norwegian
+        "áðéíóúýþæö",  # Icelandic
+        "àáèéëêïíóöôüú",  # Dutch
+        "áéíóú",  # Irish
+        "ąćęłńóśźż",  # Polish
+        "áčďéěíňóřšťúůýž",  # Czech
+        "áäčďéíĺľňóôŕšťúýž",  # Slovak
+        "áéíóöőúüű",  # Hungarian
+        "ăâîşţșț",  # Romanian
+        "čćđšž",  # Croatian, Slovenian, Bosnian
+        "çë",  # Albanian
+        "çğıöşüâîûİ",  # Turkish
+        "ąčęėįšųūž",  # Lithuanian
+        "āčēģīķļņšūž",  # Latvian
+        "äõöüšž",  # Estonian
+    )
+)
+_SIGNS = frozenset("“”„‘’‚–—…«»‹›€£¥§°•·¡¿©®™½¼¾²³×±ºª´\u00a0")
+_LATIN_SHARE = 0.5
+_SURE_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -49,30 +87,74 @@ def detect(head: bytes, complete: bool) -> Encoding:
         if _mostly_utf8(head):
             return Encoding("utf-8")  # single bad lines are reported by number instead
         start = max(0, exc.start - 200)
+    # Only lines that say something: those with bytes beyond ASCII.
+    sample = b"\n".join(line for line in head[start:].splitlines() if not line.isascii())[:_SAMPLE]
+    return Encoding(_latin(sample) or _by_statistics(sample), sure=False)
+
+
+def _latin(sample: bytes) -> str | None:
+    """The encoding in which the letters beyond ASCII are those of one language, if one is.
+
+    Statistics over bytes alone take short French and Italian texts for Baltic ones.
+    """
+    found: list[tuple[float, int, str]] = []
+    for place, name in enumerate(_LATIN):
+        try:
+            text = sample.decode(name)
+        except UnicodeDecodeError:
+            text = sample[:-1].decode(name, "replace")
+        if (share := _one_language(text)) >= _SURE_SHARE:
+            found.append((-round(share, 2), place, name))
+    return min(found)[2] if found else None
+
+
+def _one_language(text: str) -> float:
+    """The share of the characters beyond ASCII that the best fitting language has; 0 for a text
+    that has more of them than any language of the Latin alphabet."""
+    letters: Counter[str] = Counter()
+    signs = total = 0
+    for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
+        if character.isascii():
+            continue
+        total += 1
+        if character in _SIGNS:
+            signs += not (before.isalpha() and after.isalpha()) or character in "’·"
+        elif not (character.isupper() and before.islower()):
+            letters[character] += 1
+    ascii_letters = sum(character.isascii() and character.isalpha() for character in text)
+    if total - signs > _LATIN_SHARE * (ascii_letters + total - signs):
+        return 0.0
+    best = max(sum(letters[one] for one in known if one in letters) for known in _LETTERS)
+    return (best + signs) / max(1, total)
+
+
+def _by_statistics(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    # Only lines that tell something: those with bytes beyond ASCII.
-    telling = [line for line in head[start:].splitlines() if not line.isascii()]
-    matches = list(from_bytes(b"\n".join(telling)[:_SAMPLE], cp_isolation=_LIKELY))
+    matches = list(from_bytes(sample, cp_isolation=_LIKELY))
     if not matches:
-        return Encoding("cp1252", sure=False)
-    # Several often fit equally well (cp1250 and cp1252 for French): then the commoner one.
+        return "cp1252"
+    # Several often fit equally well: then the commoner one.
     best = min(matches, key=lambda m: (m.chaos, -m.coherence, _LIKELY.index(m.encoding)))
-    return Encoding(best.encoding, sure=False)
+    return best.encoding
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 without its mark: every second byte of Western text is NUL."""
-    sample = head[:4096]
-    if len(sample) < 8:
+    """UTF-16 without its mark: there are NUL bytes, and of the two byte orders one gives line
+    ends and spaces among printable characters."""
+    sample = head[: len(head) // 2 * 2][:65536]
+    if len(sample) < 8 or sample.count(0) * 200 < len(sample):
         return None
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    half = len(sample) // 2
-    if odd > 0.4 * half and even < 0.05 * half:
-        return "utf-16-le"
-    if even > 0.4 * half and odd < 0.05 * half:
-        return "utf-16-be"
-    return None
+    found: list[tuple[int, str]] = []
+    for name in ("utf-16-le", "utf-16-be"):
+        text = sample.decode(name, "replace")
+        blanks = sum(map(text.count, " \n\r\t"))
+        odd = sum(not c.isprintable() or c == "\ufffd" for c in text) - sum(
+            map(text.count, "\n\r\t")
+        )
+        if blanks and odd * 10 <= len(text):
+            found.append((blanks, name))
+    return max(found)[1] if found else None
 
 
 def _mostly_utf8(head: bytes) -> bool:
@@ -96,19 +178,21 @@ def check_name(name: str) -> str:
             raise LookupError(name)
         "".encode(name)
     except (LookupError, UnicodeError, ValueError, TypeError):
-        raise InputError(
-            "data.encoding",
-            f"There is no text encoding named {name!r}.",
-            "Use a name such as utf-8, utf-16, cp1252 or shift_jis in data.encoding.",
-        ) from None
+        raise InputError("data.encoding", name=name) from None
     return name
 
 
-def as_utf8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def as_utf8(
+    pieces: Iterable[bytes], encoding: str, *, carriage_returns: bool = False
+) -> Iterator[bytes]:
     """The same text as UTF-8 without byte order mark; undecodable bytes become U+FFFD.
 
-    UTF-8 itself passes unchecked: whoever reads its lines sees which one is broken.
+    UTF-8 itself passes unchecked: whoever reads its lines sees which one is broken. With
+    *carriage_returns* these end the lines, as on the first Macs.
     """
+    if carriage_returns:
+        yield from (piece.replace(b"\r", b"\n") for piece in as_utf8(pieces, encoding))
+        return
     if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
         first = True
         for piece in pieces:

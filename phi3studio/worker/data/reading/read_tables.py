@@ -33,11 +33,8 @@ def table_batches(
         for batch in batches:
             yield from _slices(file, batch, batch_rows, batch_bytes)
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, UnicodeError) as exc:
-        raise InputError(
-            f"data.broken_{kind}",
-            f"{file.path} is not a readable {kind.capitalize()} file ({_first_line(exc)}).",
-            "Write the file anew, or choose another.",
-        ) from exc
+        code = "data.broken_parquet" if kind == "parquet" else "data.broken_arrow"
+        raise InputError(code, path=file.path, reason=_first_line(exc)) from exc
 
 
 def table_rows(file: DataFile, kind: str) -> int:
@@ -85,11 +82,7 @@ def _parquet(file: DataFile, batch_rows: int) -> Iterator[Any]:
 
 
 def _bomb(file: DataFile) -> InputError:
-    return InputError(
-        "data.bomb",
-        f"{file.path} expands to more than {_BOMB_RATIO} times its size; no data set does that.",
-        "If the file is meant to be so, write it anew without compression.",
-    )
+    return InputError("data.bomb", path=file.path, ratio=_BOMB_RATIO)
 
 
 def _arrow(file: DataFile) -> Iterator[Any]:
@@ -115,11 +108,8 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
     for column in batch.columns:
         sizes += _value_bytes(column)
     if batch.num_rows and sizes.max() > LINE_BYTES:
-        raise InputError(
-            "data.row_too_long",
-            f"{file.path}: a row holds more than {LINE_BYTES // CHUNK} MiB.",
-            "Divide it, or remove it.",
-        )
+        limit = LINE_BYTES // CHUNK
+        raise InputError("data.row_too_long", variant="table", path=file.path, limit=limit)
     start = 0
     ends = np.cumsum(sizes)
     while start < batch.num_rows:
@@ -204,19 +194,9 @@ def _hub_error(source: Source, exc: Exception) -> InputError:
 
     name = source.source
     if isinstance(exc, DatasetNotFoundError):
-        return InputError(
-            "data.hub_not_found",
-            f"The hub has no data set “{name}” that you may read.",
-            "Check the id (owner/name); for a gated one accept its terms and log in first.",
-        )
+        return InputError("data.hub_not_found", name=name)
     if isinstance(exc, ValueError):
-        return InputError(
-            "data.hub_choice",
-            f"The data set “{name}” cannot be read so: {_first_line(exc)}",
-            "Set data.hub_config and data.hub_split to ones that it has.",
-        )
+        return InputError("data.hub_choice", name=name, reason=_first_line(exc))
     return InputError(
-        "data.hub_unreachable",
-        f"The data set “{name}” cannot be loaded ({type(exc).__name__}: {_first_line(exc)}).",
-        "Check the network and the id, or download the files and name their folder.",
+        "data.hub_unreachable", name=name, error=type(exc).__name__, reason=_first_line(exc)
     )

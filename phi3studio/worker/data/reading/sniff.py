@@ -1,127 +1,180 @@
-"""What a file is, told from its beginning: format, CSV dialect, header, text rows."""
+"""What the files of a source are: format, encoding, dialect, and where the rows are in them."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
-from phi3studio.worker.data.reading.encoding import (
-    LINE_BYTES,
-    Encoding,
-    as_utf8,
-    check_name,
-    detect,
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.reading.dialect import recognise
+from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
+from phi3studio.worker.data.reading.find_files import find_files, part_of
+from phi3studio.worker.data.reading.json_document import Plan, plan_of
+from phi3studio.worker.data.reading.read_csv import Dialect
+from phi3studio.worker.data.reading.read_sheets import sheet_names
+from phi3studio.worker.data.reading.read_text import yaml_as_json
+from phi3studio.worker.data.reading.signatures import (
+    binary_format,
+    compression_of,
+    refuse_binary,
+    text_format,
+    zipped_file,
 )
 from phi3studio.worker.data.reading.source_files import (
+    CHUNK,
     Bounded,
     DataFile,
     chunks,
-    compression_of,
-    find_files,
     head_of,
 )
 
 UTF8 = Encoding("utf-8")
 HEAD_BYTES = 256 * 1024
-_DELIMITERS = (",", ";", "\t", "|")
-_DIALECT_ROWS = 100
-csv.field_size_limit(LINE_BYTES)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a CSV file is written. ``quote`` is empty where quotes have no meaning."""
-
-    delimiter: str
-    quote: str
-    header: bool
-
-    def reader_options(self) -> dict[str, object]:
-        """Arguments of :func:`csv.reader`; strict, so that a stray quote is an error."""
-        if not self.quote:
-            return {"delimiter": self.delimiter, "quoting": csv.QUOTE_NONE, "strict": True}
-        return {"delimiter": self.delimiter, "quotechar": self.quote, "strict": True}
+_ASCII_BYTES = 64 * CHUNK
+TABLES = ("parquet", "arrow")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a source and how all of them are read."""
+    """The files of a source and how the first of them is read; ``notes`` say what was decided."""
 
     files: tuple[DataFile, ...]
     format: str
     compression: str | None = None
     encoding: Encoding = UTF8
+    carriage_returns: bool = False
     dialect: Dialect | None = None
     text_rows: str | None = None
-    notes: tuple[str, ...] = ()
+    plan: Plan | None = None
+    sheet: str | None = None
+    notes: tuple[Phrase, ...] = ()
 
     @property
     def bytes(self) -> int:
         return sum(file.size for file in self.files)
 
+    @property
+    def records(self) -> str | None:
+        """The keys that lead to the rows of a document, joined by dots; ``None`` at its top."""
+        return ".".join(self.plan.path) or None if self.plan else None
+
 
 def examine(source: Source) -> Layout:
     """Find the files and look at the beginning of the first that is not empty.
 
-    Reads at most a few hundred kilobytes. Raises :class:`InputError` for what is no data.
+    Raises :class:`InputError` for what is no data.
     """
-    files = tuple(file for file in find_files(source) if file.size)
-    first = files[0]
-    raw_head = head_of(first)
-    _refuse_foreign(first.path, raw_head)
-    compression = compression_of(raw_head)
-    head, complete = _head(first, compression)
-    kind = source.format if source.format != "auto" else _kind(first, head)
-    layout = Layout(files, kind, compression)
-    if kind in ("parquet", "arrow"):
+    found = find_files(source)
+    files = tuple(file for file in found.files if file.size)
+    layout = examine_file(source, files[0])
+    if len(files) == 1:
+        layout = _parts(layout)
+        return replace(layout, notes=(*found.notes, *layout.notes))
+    return replace(layout, files=files, notes=(*found.notes, *layout.notes))
+
+
+def examine_file(source: Source, file: DataFile) -> Layout:
+    """How one file is read. Reads a few hundred kilobytes, unless there is nothing but ASCII
+    or a document's rows stand at its end."""
+    raw_head = head_of(file)
+    compression = compression_of(file.path, raw_head)
+    head, complete = _head(file, compression)
+    refuse_binary(file.path, head)
+    kind = source.format if source.format != "auto" else binary_format(file, head) or ""
+    if kind in TABLES or kind == "spreadsheet":
         if compression is not None:
-            raise InputError(
-                "data.compressed_table",
-                f"{first.path} is a compressed {kind} file, which cannot be read in pieces.",
-                f"Unpack it first; {kind} files are compressed inside anyway.",
-            )
-        return layout
-    encoding = Encoding(check_name(source.encoding)) if source.encoding else detect(head, complete)
+            raise InputError("data.compressed_table", path=file.path, format=kind)
+        if kind == "spreadsheet":
+            return _sheet(source, file)
+        return Layout((file,), kind)
+    encoding = _encoding(source, file, compression, head, complete)
     text = b"".join(as_utf8([head], encoding.name)).decode("utf-8", "replace")
+    returns = "\r" in text and "\n" not in text
+    text = text.replace("\r", "\n") if returns else text
     if not complete and "\n" in text:
         text = text[: text.rindex("\n") + 1]
-    layout = replace(layout, encoding=encoding)
+    zipped = zipped_file(file.path) if compression == "zip" else None
+    kind = kind or text_format(file, text, complete, zipped)
+    layout = Layout((file,), kind, compression, encoding, returns)
     if kind in ("csv", "tsv"):
-        return replace(layout, dialect=_dialect(source, kind, text))
+        return replace(layout, dialect=recognise(source, kind, text))
     if kind == "text":
         rows = source.text_rows
         if rows == "auto":
             rows = "paragraph" if _has_paragraphs(text) else "line"
         return replace(layout, text_rows=rows)
-    if kind in ("json", "jsonl") and source.format == "auto":
-        layout = replace(layout, format=_lines_or_document(kind, text))
+    return replace(layout, plan=_plan(source, file, layout)) if kind != "jsonl" else layout
+
+
+def text_pieces(file: DataFile, raw: Bounded, layout: Layout) -> Iterator[bytes]:
+    """The file's text as UTF-8, in pieces; YAML as JSON."""
+    content = chunks(file, raw, layout.compression)
+    returns = layout.carriage_returns
+    pieces = as_utf8(content, layout.encoding.name, carriage_returns=returns)
+    return yaml_as_json(file, pieces) if layout.format == "yaml" else pieces
+
+
+def _plan(source: Source, file: DataFile, layout: Layout) -> Plan:
+    with Bounded(file) as raw:
+        pieces = text_pieces(file, raw, layout)
+        plan = plan_of(file, pieces, ".".join(file.inside) or source.records)
+    if plan is None or (layout.format == "yaml" and plan.way == "one" and not plan.path):
+        code = "data.yaml_shape" if layout.format == "yaml" else "data.json_shape"
+        raise InputError(code, path=file.path)
+    return plan
+
+
+def _parts(layout: Layout) -> Layout:
+    """The train and validation parts of a document or workbook, each as a file of its own."""
+    file = layout.files[0]
+    if layout.plan is None or layout.plan.way != "parts":
+        return layout
+    parts = layout.plan.parts
+    files = [replace(file, inside=parts["train"].path)]
+    notes = [Phrase("files.part_rows", name=".".join(parts["train"].path))]
+    if "validation" in parts:
+        name = parts["validation"].path
+        files.append(replace(file, part="validation", inside=name))
+        notes.append(Phrase("files.held_out", names=[".".join(name)]))
+    if "test" in parts:
+        notes.append(Phrase("files.test", names=[".".join(parts["test"].path)]))
+    plan = replace(parts["train"], parts=parts)
+    return replace(layout, files=tuple(files), plan=plan, notes=(*layout.notes, *notes))
+
+
+def _sheet(source: Source, file: DataFile) -> Layout:
+    names = sheet_names(file, file.inside[0] if file.inside else source.sheet)
+    parts = {part_of(name): name for name in reversed(names) if part_of(name)}
+    layout = Layout((replace(file, inside=(names[0],)),), "spreadsheet", sheet=names[0])
+    if "train" in parts and len(parts) > 1:
+        plans = {part: Plan("list", (name,)) for part, name in parts.items()}
+        layout = replace(layout, plan=Plan("parts", parts=plans), sheet=parts["train"])
+        return _parts(layout)
+    if len(names) > 1:
+        return replace(layout, notes=(Phrase("files.sheet", name=names[0], others=names[1:]),))
     return layout
 
 
-def _refuse_foreign(path: Path, head: bytes) -> None:
-    """Files that look like data to people and are something else."""
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        sheet = path.suffix.lower() in (".xlsx", ".ods", ".xlsm")
-        raise InputError(
-            "data.unknown_format",
-            f"{path} is {'a spreadsheet' if sheet else 'a ZIP archive'}, not a data file.",
-            "Save the sheet as CSV (UTF-8) and use that file."
-            if sheet
-            else "Unpack it and name the file or folder inside.",
-        )
-    if head.startswith((b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\x7fELF", b"\xd0\xcf\x11\xe0")):
-        raise InputError(
-            "data.unknown_format",
-            f"{path} is a document, picture or program, not a data file.",
-            "Save its content as CSV, JSON lines or plain text and use that file.",
-        )
+def _encoding(
+    source: Source, file: DataFile, compression: str | None, head: bytes, complete: bool
+) -> Encoding:
+    if source.encoding:
+        return Encoding(check_name(source.encoding))
+    found = detect(head, complete)
+    if complete or found.name != "utf-8" or not head.isascii():
+        return found
+    # The first letter beyond ASCII may come late.
+    read = 0
+    with Bounded(file) as raw:
+        for piece in chunks(file, raw, compression):
+            if not piece.isascii():
+                return detect(piece, complete=False)
+            read += len(piece)
+            if read > _ASCII_BYTES:
+                break
+    return found
 
 
 def _head(file: DataFile, compression: str | None) -> tuple[bytes, bool]:
@@ -129,143 +182,12 @@ def _head(file: DataFile, compression: str | None) -> tuple[bytes, bool]:
     with Bounded(file) as raw:
         for piece in chunks(file, raw, compression):
             head += piece
-            if len(head) >= HEAD_BYTES:
+            if len(head) > HEAD_BYTES:
                 return head[:HEAD_BYTES], False
     return head, True
-
-
-def _kind(file: DataFile, head: bytes) -> str:
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith(b"ARROW1") or head.startswith(b"\xff\xff\xff\xff"):
-        return "arrow"
-    named = file.suffix_format
-    if named is not None:
-        return named
-    text = b"".join(as_utf8([head], detect(head, complete=False).name)).decode("utf-8", "replace")
-    start = text.lstrip()[:1]
-    if start in ("{", "["):
-        return _lines_or_document("json", text)
-    counts = [len(row) for row in _rows(text, _guess_delimiter(text), '"') if row]
-    if len(counts) > 1 and counts[0] > 1 and len(set(counts)) == 1:
-        return "csv"
-    if "\0" in text:
-        raise InputError(
-            "data.unknown_format",
-            f"The format of {file.path} is not recognised by its name or content.",
-            "Set data.format to json, jsonl, csv, tsv, parquet, arrow or text.",
-        )
-    return "text"
-
-
-def _lines_or_document(named: str, text: str) -> str:
-    """JSON and JSON lines are often named for each other."""
-    stripped = text.lstrip()
-    if not stripped.startswith(("{", "[")):
-        return named
-    if stripped.startswith("["):
-        return "json" if named == "json" or not _is_object(stripped.split("\n", 1)[0]) else "jsonl"
-    found = [line for line in stripped.split("\n", 4)[:3] if line.strip()]
-    objects = [_is_object(line) for line in found]
-    if objects and objects[0]:
-        return "jsonl" if named == "jsonl" or len(found) > 1 else named
-    return "json" if objects and found[0].strip() == "{" else named
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _has_paragraphs(text: str) -> bool:
     """Whether blank lines divide the text into blocks, some of several lines."""
     blocks = [block for block in text.replace("\r\n", "\n").split("\n\n") if block.strip()]
     return len(blocks) > 1 and any("\n" in block.strip() for block in blocks)
-
-
-# --- CSV -----------------------------------------------------------------------------------
-
-
-def _dialect(source: Source, kind: str, text: str) -> Dialect:
-    delimiter = source.delimiter or ("\t" if kind == "tsv" else _guess_delimiter(text))
-    quote = source.quote
-    if quote is None:
-        quote = _guess_quote(text, delimiter)
-    header = source.header
-    if header is None:
-        header = _has_header(_rows(text, delimiter, quote))
-    return Dialect(delimiter, quote, header)
-
-
-def _rows(text: str, delimiter: str, quote: str) -> list[list[str]]:
-    """The first rows that can be read in this dialect."""
-    options = Dialect(delimiter, quote, header=True).reader_options()
-    rows: list[list[str]] = []
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), **options):  # type: ignore[arg-type]
-            if row:
-                rows.append(row)
-            if len(rows) >= _DIALECT_ROWS:
-                break
-    except csv.Error:
-        pass  # the beginning is enough to go by
-    return rows
-
-
-def _guess_delimiter(text: str) -> str:
-    """The delimiter that gives the most rows an equal number of columns, above one."""
-    best, best_score = ",", 0.0
-    for delimiter in _DELIMITERS:
-        counts = Counter(len(row) for row in _rows(text, delimiter, '"'))
-        if not counts:
-            continue
-        width, rows = counts.most_common(1)[0]
-        if width > 1:
-            # Agreement counts most; among equals the first delimiter of the list wins.
-            score = rows / counts.total() + min(width, 20) / 1000
-            if score > best_score + 1e-9:
-                best, best_score = delimiter, score
-    return best
-
-
-def _guess_quote(text: str, delimiter: str) -> str:
-    """The quote character, or none if reading with it fails where reading without it agrees."""
-    quoted = [len(row) for row in _rows(text, delimiter, '"')]
-    plain = [len(row) for row in _rows(text, delimiter, "")]
-    if f"{delimiter}'" in text and f"'{delimiter}" in text and '"' not in text:
-        return "'"
-    steady = len(set(plain)) == 1 and len(plain) > len(quoted)
-    return "" if steady and '"' in text else '"'
-
-
-def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row names the columns.
-
-    Names are short, distinct and no numbers. A first row that could also be data is taken for
-    names, unless its values occur again below or are as long as the data's.
-    """
-    if not rows:
-        return True
-    first, rest = rows[0], rows[1:]
-    names = [cell.strip() for cell in first]
-    if any(_is_number(name) for name in names) or len(set(names)) < len(names):
-        return False
-    if any(len(name) > 64 or name.endswith((".", "!", "?")) for name in names):
-        return False
-    if not rest:
-        return True
-    for column, name in enumerate(names):
-        below = [row[column].strip() for row in rest if len(row) > column]
-        if name and name in below:
-            return False  # a label, not a name
-    return True
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-        return True
-    except ValueError:
-        return False

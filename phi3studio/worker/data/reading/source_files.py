@@ -7,25 +7,26 @@ all measure is refused.
 
 from __future__ import annotations
 
-import glob
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from phi3studio.domain.dataset import Source
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
 
 CHUNK = 1024 * 1024
-_MOST_FILES = 10_000
 _BOMB_RATIO = 200
 _BOMB_BYTES = 128 * CHUNK
 _ZSTD_WINDOW = 128 * CHUNK
+_XZ_MEMORY = 256 * CHUNK
 
 SUFFIXES = {
     ".json": "json",
@@ -39,91 +40,48 @@ SUFFIXES = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".xlsx": "spreadsheet",
+    ".xlsm": "spreadsheet",
+    ".xls": "spreadsheet",
+    ".ods": "spreadsheet",
     ".txt": "text",
     ".md": "text",
     ".text": "text",
 }
-_COMPRESSED = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-# What `datasets.save_to_disk` writes beside the rows.
-_BESIDE = {"dataset_info.json", "state.json", "dataset_dict.json", "dataset_infos.json"}
+COMPRESSED = {".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz", ".zip"}
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file, and its size in bytes when it was first looked at."""
+    """One file, and its size in bytes when it was first looked at.
+
+    ``part`` is validation for rows that are held out. ``inside`` leads to the rows in a document
+    (keys) or workbook (a sheet), where several parts lie in one file."""
 
     path: Path
     size: int
+    part: str = ""
+    inside: tuple[str, ...] = ()
+
+    @property
+    def suffixes(self) -> list[str]:
+        """The endings of its name in lower case, without a compression's."""
+        found = [suffix.lower() for suffix in self.path.suffixes]
+        return found[:-1] if found and found[-1] in COMPRESSED else found
 
     @property
     def suffix_format(self) -> str | None:
-        """The format that the name promises, below a compression's suffix."""
-        path = self.path
-        if path.suffix.lower() in _COMPRESSED:
-            path = path.with_suffix("")
-        return SUFFIXES.get(path.suffix.lower())
-
-
-def find_files(source: Source) -> tuple[DataFile, ...]:
-    """The files that a source names, in reading order; raises :class:`InputError` for none."""
-    found: list[DataFile] = []
-    for name in (source.source, *source.also):
-        found.extend(DataFile(path, _size(path)) for path in _expand(name))
-    if not any(file.size for file in found):
-        raise InputError(
-            "data.empty",
-            f"The data file {found[0].path} holds no rows.",
-            "Choose a file with rows in it.",
+        """The format that the name promises."""
+        return next(
+            (SUFFIXES[end] for end in reversed(self.suffixes[-2:]) if end in SUFFIXES), None
         )
-    return tuple(found)
 
 
-def _expand(name: str) -> list[Path]:
-    path = Path(name)
-    try:
-        if path.is_dir():
-            return _in_folder(path)
-        if path.exists():
-            if not path.is_file():
-                raise InputError(
-                    "data.no_file", f"{path} is not a regular file.", "Choose a data file."
-                )
-            return [path]
-        if glob.has_magic(name):
-            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207
-            matches = [match for match in matches if match.is_file()][:_MOST_FILES]
-            if matches:
-                return matches
-    except (OSError, ValueError) as exc:
-        raise InputError(
-            "data.no_file", f"The path {name!r} cannot be used: {exc}.", "Correct data.source."
-        ) from exc
-    raise InputError(
-        "data.no_file",
-        f"The data file {name} does not exist.",
-        "Correct data.source in the recipe; a relative path starts at the recipe's folder. "
-        "For a data set of the Hugging Face hub set data.format: hub.",
-    )
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    """The data files below a folder, of the format that most of them have."""
-    by_format: dict[str, list[Path]] = {}
-    for count, path in enumerate(sorted(folder.rglob("*"))):
-        if count > _MOST_FILES:
-            break
-        kind = DataFile(path, 0).suffix_format
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if kind and not hidden and path.name not in _BESIDE and path.is_file():
-            by_format.setdefault(kind, []).append(path)
-    tables = {kind: paths for kind, paths in by_format.items() if kind != "text"} or by_format
-    if not tables:
-        raise InputError(
-            "data.is_folder",
-            f"The folder {folder} holds no data files.",
-            "Name a JSON, JSONL, CSV, TSV, Parquet, Arrow or text file, or a folder of them.",
-        )
-    return max(tables.values(), key=len)
+def file_at(path: Path) -> DataFile:
+    """The file as it is now; raises :class:`InputError` if it cannot be read."""
+    return DataFile(path, _size(path))
 
 
 def _size(path: Path) -> int:
@@ -136,11 +94,7 @@ def _size(path: Path) -> int:
 
 def unreadable(path: Path, exc: OSError) -> InputError:
     """The error for a file that the system does not let us read."""
-    return InputError(
-        "data.unreadable",
-        f"{path} cannot be read: {exc.strerror or exc}.",
-        "Check that the file is there and that you may read it.",
-    )
+    return InputError("data.unreadable", path=path, reason=exc.strerror or str(exc))
 
 
 class Bounded(io.RawIOBase):
@@ -169,11 +123,7 @@ class Bounded(io.RawIOBase):
         except OSError as exc:
             raise unreadable(self._path, exc) from exc
         if count == 0:
-            raise InputError(
-                "data.changed",
-                f"{self._path} became shorter while it was read.",
-                "Wait until nothing writes to the file, then try again.",
-            )
+            raise InputError("data.changed", variant="shorter", path=self._path)
         self._left -= count
         self.read_bytes += count
         if self._hash is not None:
@@ -192,16 +142,7 @@ class Bounded(io.RawIOBase):
         super().close()
 
 
-def compression_of(head: bytes) -> str | None:
-    """gzip or zstd, told by the first bytes."""
-    if head.startswith(b"\x1f\x8b"):
-        return "gzip"
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return "zstd"
-    return None
-
-
-def head_of(file: DataFile, count: int = 64) -> bytes:
+def head_of(file: DataFile, count: int = 4096) -> bytes:
     """The first *count* bytes of the file as it lies on disk."""
     with Bounded(file) as raw:
         return raw.read(count) or b""
@@ -215,27 +156,90 @@ def chunks(file: DataFile, raw: Bounded, compression: str | None) -> Iterator[by
         return
     import zstandard
 
-    stream: BinaryIO
+    written = 0
+    try:
+        for piece in _unpacked(file, raw, compression):
+            written += len(piece)
+            packed = raw.read_bytes or file.size
+            if written > _BOMB_BYTES and written > _BOMB_RATIO * packed:
+                raise InputError("data.bomb", path=file.path, ratio=_BOMB_RATIO)
+            yield piece
+    except InputError:
+        raise
+    except (
+        *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
+        *(zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile),
+    ) as exc:
+        raise InputError(
+            "data.broken_compression",
+            path=file.path,
+            compression=compression,
+            reason=first_line(exc),
+        ) from exc
+
+
+def _unpacked(file: DataFile, raw: Bounded, compression: str) -> Iterator[bytes]:
+    if compression in ("bzip2", "xz"):
+        yield from _by_streams(raw, compression)
+        return
+    import zstandard
+
+    stream: Any
+    if compression == "zip":
+        with zipfile.ZipFile(file.path) as archive, archive.open(only_member(archive)) as stream:
+            while piece := stream.read(CHUNK):
+                yield piece
+        return
     if compression == "gzip":
-        stream = gzip.GzipFile(fileobj=io.BufferedReader(raw), mode="rb")  # type: ignore[assignment]
+        stream = gzip.GzipFile(fileobj=io.BufferedReader(raw), mode="rb")
     else:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         stream = decompressor.stream_reader(io.BufferedReader(raw), read_across_frames=True)
-    written = 0
-    try:
-        while piece := stream.read(CHUNK):
-            written += len(piece)
-            if written > _BOMB_BYTES and written > _BOMB_RATIO * raw.read_bytes:
-                raise InputError(
-                    "data.bomb",
-                    f"{file.path} expands to more than {_BOMB_RATIO} times its size; "
-                    "no data set does that.",
-                    "If the file is meant to be so, unpack it and use the unpacked file.",
-                )
+    while piece := stream.read(CHUNK):
+        yield piece
+
+
+def _by_streams(raw: Bounded, compression: str) -> Iterator[bytes]:
+    """bzip2 and xz: streams may follow one another."""
+
+    def fresh() -> Any:
+        if compression == "bzip2":
+            return bz2.BZ2Decompressor()
+        return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+    stream, packed, started = fresh(), b"", False
+    while True:
+        if stream.eof:
+            packed = (stream.unused_data or raw.read(CHUNK) or b"").lstrip(b"\0")
+            if not packed:
+                return
+            stream, started = fresh(), True
+        elif stream.needs_input:
+            packed = raw.read(CHUNK) or b""
+            if not packed:
+                raise EOFError("the data ends too early" if started or raw.read_bytes else "")
+        if piece := stream.decompress(packed, CHUNK):
             yield piece
-    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as exc:
-        raise InputError(
-            "data.broken_compression",
-            f"{file.path} is damaged: its {compression} data cannot be read to the end ({exc}).",
-            "Copy or download the file again.",
-        ) from exc
+        packed = b""
+
+
+def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The data file in a ZIP archive; raises :class:`InputError` unless there is exactly one."""
+    members = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir()
+        and not info.filename.startswith("__MACOSX/")
+        and not Path(info.filename).name.startswith(".")
+    ]
+    data = [info for info in members if DataFile(Path(info.filename), 0).suffix_format]
+    tables = [i for i in data if DataFile(Path(i.filename), 0).suffix_format != "text"]
+    chosen = tables or data or members
+    if not chosen:
+        raise InputError("data.archive", variant="empty", path=archive.filename)
+    if len(chosen) > 1:
+        names = [info.filename for info in chosen[:8]]
+        raise InputError("data.archive", variant="several", path=archive.filename, names=names)
+    if chosen[0].flag_bits & 1:
+        raise InputError("data.archive", variant="locked", path=archive.filename)
+    return chosen[0]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase, say
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
+from phi3studio.worker.data.reading.json_document import document_rows
+from phi3studio.worker.data.reading.json_rows import json_lines
+from phi3studio.worker.data.reading.read_csv import csv_rows
+from phi3studio.worker.data.reading.read_sheets import sheet_rows
 from phi3studio.worker.data.reading.read_tables import (
     SizedRows,
     hub_rows,
     table_batches,
     table_rows,
 )
-from phi3studio.worker.data.reading.read_text import text_rows
-from phi3studio.worker.data.reading.sniff import Layout, examine
+from phi3studio.worker.data.reading.read_text import plain_rows
+from phi3studio.worker.data.reading.sniff import TABLES, Layout, examine, examine_file, text_pieces
 from phi3studio.worker.data.reading.source_files import Bounded, DataFile
 
 Row = dict[str, Any]
@@ -28,13 +34,15 @@ _MOST_BROKEN = 1000
 @dataclass(frozen=True)
 class Batch:
     """Rows ``first``, ``first + 1`` … of a source. ``done`` and ``total`` count bytes on disk;
-    ``size`` is about how many bytes the rows' texts have."""
+    ``size`` is about how many bytes the rows' texts have. ``held_out``: the rows are those of a
+    validation part."""
 
     first: int
     rows: list[Row]
     done: int
     total: int
     size: int
+    held_out: bool = False
 
 
 class RowSource:
@@ -42,7 +50,8 @@ class RowSource:
 
     Every reading gives the same rows: files are read up to the size that they had at first.
     ``broken`` lists the lines that the last reading could not use (the first thousand of them;
-    ``broken_count`` counts all), ``sha256`` the digests of the files once they were read.
+    ``broken_count`` counts all), ``odd`` those that it used otherwise than they stand: the first
+    of each kind and how many there are. ``sha256`` are the digests of the files once read.
     """
 
     def __init__(self, source: Source, *, lenient: bool | None = None) -> None:
@@ -51,28 +60,34 @@ class RowSource:
         self.layout = Layout((), "hub") if source.format == "hub" else examine(source)
         self.broken: list[Broken] = []
         self.broken_count = 0
+        self.odd: dict[str, Broken] = {}
+        self.odd_counts: Counter[str] = Counter()
         self.sha256: dict[str, str] = {}
 
     def batches(self, *, batch_rows: int = BATCH_ROWS, hashed: bool = False) -> Iterator[Batch]:
         """All rows. Raises :class:`InputError` at the first broken line unless lenient."""
         self.broken, self.broken_count = [], 0
+        self.odd, self.odd_counts = {}, Counter()
         first, before, total = 0, 0, self.layout.bytes
         if self.layout.format == "hub":
             for rows, size in _in_batches(hub_rows(self.source), batch_rows):
                 yield Batch(first, rows, first + len(rows), 0, size)
                 first += len(rows)
             return
-        tables = self.layout.format in ("parquet", "arrow")
-        for file in self.layout.files:
-            expected = table_rows(file, self.layout.format) if tables else 0
+        layout = self.layout
+        for file in layout.files:
+            if file.path != layout.files[0].path:
+                layout = examine_file(self.source, file)
+            expected = table_rows(file, layout.format) if layout.format in TABLES else 0
             with Bounded(file, hashed=hashed) as raw:
                 inside = 0
-                for rows, size in self._of_file(file, raw, batch_rows):
+                for rows, size in self._of_file(layout, file, raw, batch_rows):
                     inside += len(rows)
                     read = raw.read_bytes
-                    if tables:
+                    if layout.format in TABLES:
                         read = file.size * inside // max(inside, expected)
-                    yield Batch(first, rows, before + min(read, file.size), total, size)
+                    done = before + min(read, file.size)
+                    yield Batch(first, rows, done, total, size, file.part == "validation")
                     first += len(rows)
                 if hashed:
                     self.sha256[str(file.path)] = raw.sha256()
@@ -80,7 +95,7 @@ class RowSource:
 
     def known_rows(self) -> int | None:
         """The number of rows, where the files tell it without being read."""
-        if self.layout.format not in ("parquet", "arrow"):
+        if self.layout.format not in TABLES:
             return None
         counts = [table_rows(file, self.layout.format) for file in self.layout.files]
         return sum(counts) if all(counts) else None
@@ -90,24 +105,60 @@ class RowSource:
         for batch in self.batches(batch_rows=200):
             yield from batch.rows
 
-    def _of_file(self, file: DataFile, raw: Bounded, batch_rows: int) -> Iterator[SizedRows]:
-        layout = self.layout
-        if layout.format in ("parquet", "arrow"):
+    def _of_file(
+        self, layout: Layout, file: DataFile, raw: Bounded, batch_rows: int
+    ) -> Iterator[SizedRows]:
+        if layout.format in TABLES:
             yield from table_batches(file, layout.format, batch_rows, BATCH_BYTES)
             return
-        report: Callable[[BrokenLine], None] = lambda broken: self._broken(file, broken)  # noqa: E731
-        yield from _in_batches(text_rows(layout, file, raw, report), batch_rows)
+        rows = self._text_rows(layout, file, raw)
+        yield from _in_batches(rows, batch_rows)
 
-    def _broken(self, file: DataFile, broken: BrokenLine) -> None:
+    def _text_rows(self, layout: Layout, file: DataFile, raw: Bounded) -> Iterator[tuple[Row, int]]:
+        def report(broken: BrokenLine) -> None:
+            self._broken(layout, file, broken)
+
+        if layout.format == "spreadsheet":
+            inside = file if file.inside else layout.files[0]
+            return sheet_rows(inside, self.source.header)
+        pieces = text_pieces(file, raw, layout)
+        if layout.format == "jsonl":
+            return json_lines(pieces, report)
+        if layout.format == "text":
+            return plain_rows(pieces, layout.text_rows == "paragraph", report)
+        if layout.dialect is not None:
+            return csv_rows(pieces, layout.dialect, report)
+        plan = layout.plan
+        assert plan is not None
+        if file.part:
+            plan = plan.parts.get(file.part, plan)
+        return document_rows(file, pieces, plan, report)
+
+    def _broken(self, layout: Layout, file: DataFile, broken: BrokenLine) -> None:
+        said = Broken(file=file.path.name, line=broken.line, reason=say(broken.reason).message)
+        if broken.used:
+            self.odd.setdefault(broken.reason.code, said)
+            self.odd_counts[broken.reason.code] += 1
+            return
         self.broken_count += 1
         if not self._lenient:
-            raise InputError(
-                f"data.broken_{self.layout.format}",
-                f"{file.path}, line {broken.line}: {broken.reason}.",
-                broken.hint + " Or set data.skip_broken: true to leave such lines out.",
-            )
+            raise _error(layout.format, file, broken.line, broken.reason)
         if len(self.broken) < _MOST_BROKEN:
-            self.broken.append(Broken(file=file.path.name, line=broken.line, reason=broken.reason))
+            self.broken.append(said)
+
+
+def _error(format: str, file: DataFile, line: int, reason: Phrase) -> InputError:
+    path = file.path
+    match format:
+        case "csv":
+            return InputError("data.broken_csv", path=path, line=line, reason=reason)
+        case "tsv":
+            return InputError("data.broken_tsv", path=path, line=line, reason=reason)
+        case "jsonl":
+            return InputError("data.broken_jsonl", path=path, line=line, reason=reason)
+        case "text":
+            return InputError("data.broken_text", path=path, line=line, reason=reason)
+    return InputError("data.broken_json", path=path, line=line, reason=reason)
 
 
 def _is_lenient(source: Source) -> bool:

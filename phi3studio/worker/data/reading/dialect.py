@@ -1,0 +1,330 @@
+"""How a CSV file is written, by the weight of evidence over its first rows. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.reading.read_csv import Dialect, python_conversation, records
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE_RECORDS = 300
+_MOST_COLUMNS = 50_000
+_MOST_PREAMBLE = 10
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
+_KNOWN = frozenset(
+    [
+        "answer",
+        "answers",
+        "category",
+        "class",
+        "comment",
+        "completion",
+        "content",
+        "context",
+        "conversation",
+        "conversations",
+        "date",
+        "email",
+        "feedback",
+        "id",
+        "input",
+        "instruction",
+        "intent",
+        "label",
+        "labels",
+        "message",
+        "messages",
+        "name",
+        "output",
+        "prompt",
+        "query",
+        "question",
+        "reply",
+        "response",
+        "rating",
+        "score",
+        "sentence",
+        "sentiment",
+        "source",
+        "split",
+        "summary",
+        "system",
+        "tag",
+        "target",
+        "text",
+        "timestamp",
+        "title",
+        "topic",
+        "translation",
+        "type",
+        "url",
+        "user",
+    ]
+)
+Record = list[str]
+
+
+def table_delimiter(text: str) -> str | None:
+    """The delimiter of a text that is a table: nearly all records have as many columns as the
+    first, above one."""
+    lines = _numbered(text)
+    found = _written(Source(source="."), text, lines, None)
+    defects, width = _defects(lines, found)
+    rows = [cells for _, cells in _read(lines, found) if not isinstance(cells, Phrase) and cells]
+    fits = len(rows) > 1 and width > 1 and len(rows[0]) == width and defects <= 0.1
+    return found.delimiter if fits else None
+
+
+def _numbered(text: str) -> list[tuple[int, str]]:
+    lines = [(at, line + "\n") for at, line in enumerate(text.split("\n"), start=1)]
+    return lines[:-1] if lines[-1][1] == "\n" else lines
+
+
+def recognise(source: Source, kind: str, text: str) -> Dialect:
+    """The dialect of the file that begins with *text*; what the source names is not guessed."""
+    lines = _numbered(text)
+    skip, delimiter = 0, source.delimiter
+    separator = _SEPARATOR_LINE.fullmatch(lines[0][1].strip("\r\n")) if lines else None
+    if separator is not None:
+        skip, delimiter = 1, delimiter or separator[1]
+    if delimiter is None and kind == "tsv" and any("\t" in line for _, line in lines):
+        delimiter = "\t"
+    found = _written(source, text, lines[skip:], delimiter)
+    sample = [
+        (at, cells)
+        for at, cells in _read(lines[skip:], found)
+        if not isinstance(cells, Phrase) and cells
+    ]
+    if sample and len(sample[0][1]) > _MOST_COLUMNS:
+        raise InputError(
+            "data.too_many_columns",
+            line=sample[0][0],
+            columns=len(sample[0][1]),
+            most=_MOST_COLUMNS,
+        )
+    preamble = _preamble([cells for _, cells in sample])
+    if preamble:
+        skip = sample[preamble][0] - 1
+    rows = [cells for _, cells in sample[preamble:]]
+    header = source.header if source.header is not None else has_header(rows)
+    names = column_names(rows, header)
+    literals = tuple(at for at in range(len(names)) if _is_literal(rows[header:], at))
+    head = tuple(rows[0]) if header and rows else ()
+    return replace(found, header=header, names=names, head=head, skip=skip, literals=literals)
+
+
+# --- delimiter and quote ---------------------------------------------------------------------
+
+
+def _written(
+    source: Source, text: str, lines: Sequence[tuple[int, str]], delimiter: str | None
+) -> Dialect:
+    """The delimiter and quote with which the most records have an equal number of columns."""
+    best, best_score = Dialect(delimiter or ",", '"'), -1.0
+    for candidate in (delimiter,) if delimiter else _DELIMITERS:
+        if candidate not in text and best_score >= 0:
+            continue
+        dialect, bad, width = min(
+            ((d, *_defects(lines, d)) for d in _quotings(source, text, candidate)),
+            key=lambda found: found[1],
+        )
+        score = 1 - bad + min(width, 20) / 1000 if width > 1 else 0.0
+        # What is followed by a space is rather part of a sentence.
+        if text.count(candidate + " ") * 2 > text.count(candidate):
+            score -= 0.05
+        if score > best_score + 1e-9:
+            best, best_score = dialect, score
+    return best
+
+
+def _quotings(source: Source, text: str, delimiter: str) -> list[Dialect]:
+    if source.quote is not None:
+        escape = "\\" if source.quote and "\\" + source.quote in text else ""
+        plain = Dialect(delimiter, source.quote, checked=False)
+        return [plain, *([replace(plain, escape=escape)] if escape else [])]
+    found = [Dialect(delimiter, '"'), Dialect(delimiter, "")]
+    if '\\"' in text:
+        found.insert(1, Dialect(delimiter, '"', escape="\\"))
+    if f"{delimiter}'" in text and f"'{delimiter}" in text and '"' not in text:
+        found.insert(0, Dialect(delimiter, "'"))
+    return found
+
+
+def _read(lines: Sequence[tuple[int, str]], dialect: Dialect) -> list[tuple[int, Record | Phrase]]:
+    found: list[tuple[int, Record | Phrase]] = []
+    for item in records(lines, dialect):
+        found.append(item)
+        if len(found) >= _SAMPLE_RECORDS:
+            break
+    return found
+
+
+def _defects(lines: Sequence[tuple[int, str]], dialect: Dialect) -> tuple[float, int]:
+    """The share of records that do not fit this dialect, and how many columns the others have."""
+    widths: Counter[int] = Counter()
+    bad = total = 0
+    for _, cells in _read(lines, dialect):
+        if isinstance(cells, Phrase):
+            bad += 1
+        elif not cells:
+            continue
+        elif not dialect.quote and any(
+            len(c) > 1 and c[0] == '"' and c.rstrip("\r").endswith('"') for c in cells
+        ):
+            bad += 1  # a quoted value, were quotes read
+        else:
+            widths[len(cells)] += 1
+        total += 1
+    if not widths:
+        return 1.0, 0
+    width, fitting = max(widths.items(), key=lambda item: (item[1], item[0]))
+    return (bad + widths.total() - fitting) / total, width
+
+
+# --- header ----------------------------------------------------------------------------------
+
+
+def _preamble(rows: Sequence[Record]) -> int:
+    """How many records stand above the table: titles and comments in one cell."""
+    width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
+    if width < 2 or count < 3:
+        return 0
+    for at, row in enumerate(rows[: _MOST_PREAMBLE + 1]):
+        if sum(bool(cell.strip()) for cell in row) > 1:
+            return at
+    return 0
+
+
+def has_header(rows: Sequence[Record]) -> bool:
+    """Whether the first row names the columns: evidence for and against, column by column."""
+    if len(rows) < 2:
+        return True
+    first = [cell.strip() for cell in rows[0]]
+    named = [name for name in first if name]
+    if not named:
+        return False
+    below = [
+        [
+            row[at].strip()
+            for row in rows[1:]
+            if len(row) > at and row != rows[0] and row[at].strip()
+        ]
+        for at in range(len(first))
+    ]
+    typed = [_is_typed(values) for values in below]
+    if _counted(named) and not all(t or not values for t, values in zip(typed, below, strict=True)):
+        return True  # 0, 1, 2 … over texts: the names that pandas gives
+    evidence = 0.0
+    if all(_IDENTIFIER.fullmatch(name) and len(name) <= 40 for name in named):
+        evidence += 1
+    if len(set(named)) < len(named):
+        evidence -= 1
+    for name, values, is_typed in zip(first, below, typed, strict=True):
+        if name:
+            evidence += _of_column(name, values, is_typed)
+    return evidence >= 0
+
+
+def _of_column(name: str, values: Sequence[str], typed: bool) -> float:
+    """Evidence of one column for a header (above zero) or against it."""
+    if not values:
+        return 0.5
+    again = values.count(name)
+    if again and again * 100 >= len(values):
+        return -3.0  # a label, not a name
+    if _looks_typed(name):
+        return -2.0 if typed else 0.0
+    evidence = 2.0 if typed else 0.0
+    if name.casefold().strip(" :*") in _KNOWN:
+        evidence += 2
+    mean = sum(map(len, values)) / len(values)
+    if name.endswith(("?", ":")):
+        alike = sum(value.endswith(name[-1]) for value in values) / len(values)
+        return evidence + (1 if alike < 0.2 else -1)
+    if name.endswith((".", "!")) or len(name.split()) > 8 or len(name) > 64:
+        return evidence - (1 if mean * 2 > len(name) else 0.5)
+    if len(name) <= 40 and mean >= 3 * len(name):
+        evidence += 1
+    return evidence
+
+
+def _counted(names: Sequence[str]) -> bool:
+    return list(names) == [str(at) for at in range(len(names))]
+
+
+def _looks_typed(text: str) -> bool:
+    if _DATE.fullmatch(text):
+        return True
+    try:
+        float(text.replace(",", ".", 1).rstrip("%"))
+        return True
+    except ValueError:
+        return False
+
+
+def _is_typed(values: Sequence[str]) -> bool:
+    """Whether nearly all values are numbers or dates."""
+    return bool(values) and sum(map(_looks_typed, values)) >= 0.8 * len(values)
+
+
+def column_names(rows: Sequence[Record], header: bool) -> tuple[str | None, ...]:
+    """Names that all differ; ``None`` for a column without name and values, and for one that only
+    counts the rows, as pandas and R write it."""
+    if not rows:
+        return ()
+    data = rows[1:] if header else rows
+    widths = Counter(len(row) for row in data)
+    width = max(widths.items(), key=lambda item: (item[1], item[0]))[0] if data else 0
+    first = [cell.strip() for cell in rows[0]] if header else [""] * len(rows[0])
+    if header and width == len(first) + 1:
+        ends = all(len(row) < width or not row[-1].strip() for row in data)
+        first = [*first, ""] if ends else ["", *first]  # trailing delimiters, or R's row names
+    first += [""] * (width - len(first) if not header else 0)
+    names: list[str | None] = []
+    copies: dict[str, int] = {}
+    for at, cell in enumerate(first):
+        if header and not cell and _says_nothing(data, at):
+            names.append(None)
+            continue
+        name = unique = cell or f"column{at + 1}"
+        while unique in copies:
+            copies[name] += 1
+            unique = f"{name}_{copies[name]}"
+        copies[unique] = 1
+        names.append(unique)
+    if all(name is None for name in names):
+        return tuple(f"column{at + 1}" for at in range(len(names)))
+    return tuple(names)
+
+
+def _says_nothing(data: Sequence[Record], at: int) -> bool:
+    values = [row[at].strip().rstrip("\r") for row in data if len(row) > at]
+    if not any(values):
+        return True
+    start = 1 if values[0] == "1" else 0
+    return at == 0 and values == [str(start + place) for place in range(len(values))]
+
+
+def _is_literal(data: Sequence[Record], at: int) -> bool:
+    """Whether a column holds conversations as Python writes them and JSON does not."""
+    cells = [row[at] for row in data[:20] if len(row) > at and row[at].strip()]
+    return bool(cells) and all(
+        python_conversation(cell) is not None and not _is_json(cell) for cell in cells
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

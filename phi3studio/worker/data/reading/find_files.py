@@ -1,0 +1,154 @@
+"""The files that a source names: paths, patterns, folders, and their parts.
+
+In a folder the names train, validation and test say which rows are trained, held out and neither;
+files about the data (manifests, statistics, read-me files) are left out. What was left out is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from phi3studio.app.files import matching_files
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.reading.source_files import DataFile, file_at
+
+_MOST_FILES = 10_000
+_PARTS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+# What `datasets` and others write next to the rows.
+_SIDECARS = re.compile(
+    r"(dataset_infos?|dataset_dict|state|croissant|package|tokenizer\w*|vocab|.*_?config"
+    r"|.*manifest|.*metadata|.*stats|.*statistics|.*report|.*summary|.*schema|.*index|.*licen[cs]e"
+    r"|readme|changelog|requirements|citation)",
+    re.IGNORECASE,
+)
+_SIDECAR_FORMATS = ("json", "yaml", "text")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files in reading order, and what was left out."""
+
+    files: tuple[DataFile, ...]
+    notes: tuple[Phrase, ...] = ()
+
+
+def find_files(source: Source) -> Files:
+    """The files that a source names; raises :class:`InputError` for none."""
+    found: list[DataFile] = []
+    notes: list[Phrase] = []
+    for name in (source.source, *source.also):
+        expanded = _expand(name)
+        found += expanded.files
+        notes += expanded.notes
+    if not any(file.size for file in found):
+        raise InputError("data.empty", source=found[0].path)
+    return Files(tuple(found), tuple(notes))
+
+
+def part_of(name: str) -> str:
+    """train, validation or test, if exactly one of them is in a name; otherwise empty."""
+    words = re.split(r"[^a-z]+", name.casefold())
+    parts = {_PARTS[word] for word in words if word in _PARTS}
+    return parts.pop() if len(parts) == 1 else ""
+
+
+def _expand(name: str) -> Files:
+    path = Path(name)
+    try:
+        if path.is_dir():
+            return _sorted_out(path, [p for p in _below(path) if _is_data(path, p)])
+        if path.exists():
+            if not path.is_file():
+                raise InputError("data.no_file", variant="special", path=path)
+            return Files((file_at(path),))
+        matches = matching_files(name)[:_MOST_FILES]
+        if matches:
+            return _sorted_out(None, matches)
+    except (OSError, ValueError) as exc:
+        raise InputError("data.no_file", variant="path", path=name, reason=str(exc)) from exc
+    raise InputError("data.no_file", path=name)
+
+
+def _below(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for path in folder.rglob("*"):
+        found.append(path)
+        if len(found) > _MOST_FILES:
+            break
+    return sorted(found)
+
+
+def _is_data(folder: Path, path: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and DataFile(path, 0).suffix_format is not None and path.is_file()
+
+
+def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
+    """The files of each part, all in the format in which it has the most bytes."""
+    files = [file_at(path) for path in paths]
+    data = [file for file in files if not _is_sidecar(file)] or files
+    if not data:
+        raise InputError("data.is_folder", path=folder)
+    by_part: dict[str, list[DataFile]] = {}
+    for file in data:
+        by_part.setdefault(_part_of_path(folder, file.path), []).append(file)
+    train = by_part.get("train") or by_part.get("")
+    if train is None:
+        if len(by_part) > 1:
+            names = [str(file.path) for file in data[:8]]
+            raise InputError("data.no_train_part", path=folder or paths[0].parent, names=names)
+        train = next(iter(by_part.values()))  # only one part: that is the data
+        by_part = {"": train}
+    chosen = _one_format(train)
+    held_out = [
+        replace(file, part="validation") for file in _one_format(by_part.get("validation", []))
+    ]
+    used = {file.path for file in (*chosen, *held_out)}
+    test = [file for file in by_part.get("test", []) if file.path not in used]
+    others = [f for f in files if f.path not in used and f not in test]
+    notes = [
+        Phrase(code, names=[file.path.name for file in some[:8]])
+        for code, some in (
+            ("files.held_out", held_out),
+            ("files.test", test),
+            ("files.left_out", others),
+        )
+        if some
+    ]
+    return Files((*chosen, *held_out), tuple(notes))
+
+
+def _part_of_path(folder: Path | None, path: Path) -> str:
+    """The part that the file's name says, or else the nearest folder below the source's."""
+    own = part_of(path.name)
+    if own or folder is None:
+        return own
+    parents = path.relative_to(folder).parts[:-1]
+    return next((part for name in reversed(parents) if (part := part_of(name))), "")
+
+
+def _is_sidecar(file: DataFile) -> bool:
+    if file.suffix_format not in _SIDECAR_FORMATS or part_of(file.path.name):
+        return False
+    return _SIDECARS.fullmatch(file.path.name.split(".")[0]) is not None
+
+
+def _one_format(files: Sequence[DataFile]) -> list[DataFile]:
+    sizes: dict[str, int] = {}
+    for file in files:
+        kind = file.suffix_format or ""
+        sizes[kind] = sizes.get(kind, 0) + file.size
+    tables = {kind: size for kind, size in sizes.items() if kind != "text"} or sizes
+    if not tables:
+        return []
+    best = max(tables, key=lambda kind: tables[kind])
+    return [file for file in files if (file.suffix_format or "") == best]

@@ -1,0 +1,182 @@
+"""Rows of CSV files. A record that cannot be read costs its own line, not those after it."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, not_utf8, too_long
+from phi3studio.worker.data.reading.encoding import LINE_BYTES, lines
+from phi3studio.worker.data.reading.source_files import CHUNK
+
+csv.field_size_limit(LINE_BYTES)
+Line = tuple[int, str]
+_BOM = codecs.BOM_UTF8.decode()
+_LITERAL_CHARACTERS = 500_000
+_ARRAY_BREAK = re.compile(r"\}\s*\n\s*\{")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written. ``quote`` is empty where quotes have no meaning, ``escape``
+    where quotes inside of values are doubled. ``checked``: the quote was recognised, not named,
+    so a value over several lines may be the work of two stray quotes.
+
+    ``names`` are the columns' names, ``None`` for one without name and values; ``head`` is the
+    first record if it holds the names. Data begins after ``skip`` lines. ``literals`` are columns
+    (from 0) of conversations written as Python writes lists."""
+
+    delimiter: str
+    quote: str
+    header: bool = True
+    escape: str = ""
+    checked: bool = True
+    names: tuple[str | None, ...] = ()
+    head: tuple[str, ...] = ()
+    skip: int = 0
+    literals: tuple[int, ...] = ()
+
+    def reader_options(self) -> dict[str, Any]:
+        """Arguments of :func:`csv.reader`; strict, so that a stray quote is an error."""
+        options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
+        if self.escape:
+            options["escapechar"] = self.escape
+        return options | ({"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE})
+
+
+def records(source: Iterable[Line], dialect: Dialect) -> Iterator[tuple[int, list[str] | Phrase]]:
+    """The number of each record's first line (from 1), and its cells or what is wrong with it.
+
+    After a broken record reading goes on at the line after its first.
+    """
+    fresh = iter(source)
+    again: list[Line] = []
+    taken: list[Line] = []
+
+    def feed() -> Iterator[str]:
+        while True:
+            item = again.pop() if again else next(fresh, None)
+            if item is None:
+                return
+            taken.append(item)
+            yield item[1]
+
+    options = dialect.reader_options()
+    reader = csv.reader(feed(), **options)
+    while True:
+        taken.clear()
+        try:
+            cells = next(reader)
+            if len(taken) == 1 or not _merged(taken, cells, dialect):
+                yield taken[0][0], cells
+                continue
+            broken = Phrase("line.merged", last=taken[-1][0])
+        except StopIteration:
+            return
+        except csv.Error as exc:
+            if not taken:
+                return
+            broken = _csv_reason(str(exc), dialect)
+        yield taken[0][0], broken
+        again += reversed(taken[1:])
+        reader = csv.reader(feed(), **options)
+
+
+def _merged(taken: list[Line], cells: list[str], dialect: Dialect) -> bool:
+    """Whether two stray quotes joined several rows: each line alone has all the columns."""
+    width = len(cells)
+    if not dialect.checked or width < 2 or len(taken) < (4 if width == 2 else 3):
+        return False
+    return all(text.count(dialect.delimiter) == width - 1 for _, text in taken)
+
+
+def _csv_reason(text: str, dialect: Dialect) -> Phrase:
+    if "unexpected end" in text:
+        return Phrase("line.unclosed")
+    if "field larger" in text:
+        return Phrase("line.long_value", limit=LINE_BYTES // CHUNK)
+    if "expected after" in text:
+        return Phrase("line.quote", delimiter=dialect.delimiter)
+    return Phrase("line.csv", reason=text)
+
+
+def csv_rows(
+    pieces: Iterator[bytes], dialect: Dialect, report: Report
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """``(row, bytes)`` of each record."""
+    consumed = 0
+
+    def text() -> Iterator[Line]:
+        nonlocal consumed
+        for number, line in lines(pieces):
+            if line is None:
+                report(too_long(number))
+                continue
+            if number <= dialect.skip:
+                continue
+            consumed += len(line)
+            if line.startswith(codecs.BOM_UTF8):  # files joined with `cat`
+                line = line.removeprefix(codecs.BOM_UTF8)
+            try:
+                yield number, line.decode("utf-8") + "\n"
+            except UnicodeDecodeError as exc:
+                report(not_utf8(number, exc))
+
+    names = dialect.names
+    head = list(dialect.head) if dialect.head else None
+    left_out = [at for at, name in enumerate(names) if name is None]
+    before, first = 0, True
+    for number, cells in records(text(), dialect):
+        size, before = consumed - before, consumed
+        if isinstance(cells, Phrase):
+            report(BrokenLine(number, cells))
+            continue
+        if not cells:
+            continue
+        if cells == head:
+            if not first:
+                report(BrokenLine(number, Phrase("line.repeated_header"), used=True))
+            first = False
+            continue
+        first = False
+        if not names:
+            names = tuple(f"column{at + 1}" for at in range(len(cells)))
+        if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
+            reason = Phrase("line.wide", values=len(cells), columns=len(names))
+            report(BrokenLine(number, reason))
+            continue
+        row: dict[Any, Any] = dict(zip(names, cells, strict=False))
+        if left_out:
+            row.pop(None, None)
+            if any(at and at < len(cells) and cells[at].strip() for at in left_out):
+                report(BrokenLine(number, Phrase("line.unnamed"), used=True))
+        for at in dialect.literals:
+            if at < len(cells):
+                row[names[at]] = python_conversation(cells[at]) or cells[at]
+        yield row, size
+
+
+def python_conversation(text: str) -> list[Any] | None:
+    """The messages in a list as Python (and NumPy, without commas) writes it; ``None`` for other
+    text."""
+    text = text.strip()
+    if not text.startswith(("[{", "array([{")) or len(text) > _LITERAL_CHARACTERS:
+        return None
+    if text.startswith("array("):
+        text = re.sub(r"^array\(|(, dtype=object)?\)$", "", text)
+    for attempt in (text, _ARRAY_BREAK.sub("}, {", text)):
+        try:
+            value = ast.literal_eval(attempt)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, list) and all(
+            isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in value
+        ):
+            return value
+    return None

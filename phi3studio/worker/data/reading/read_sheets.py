@@ -1,0 +1,99 @@
+"""Rows of Excel and OpenDocument workbooks."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from phi3studio.domain.errors import InputError, first_line
+from phi3studio.worker.data.reading.dialect import column_names, has_header
+from phi3studio.worker.data.reading.json_rows import Sized
+from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
+
+_BOMB_BYTES = 128 * CHUNK
+_BOMB_RATIO = 200
+_MOST_BYTES = 2048 * CHUNK
+_SAMPLE = 300
+
+
+def sheet_names(file: DataFile, wanted: str | None = None) -> list[str]:
+    """The sheets that have rows, in their order; only *wanted*, if it is named."""
+    book = _open(file)
+    names: list[str] = list(book.sheet_names)
+    if wanted is not None:
+        if wanted not in names:
+            raise InputError("data.no_sheet", path=file.path, name=wanted, names=names)
+        return [wanted]
+    found = [name for name in names if len(_cells(file, book, name, 2)) > 1]
+    if not found:
+        raise InputError("data.empty", source=file.path)
+    return found
+
+
+def sheet_rows(file: DataFile, header: bool | None) -> Iterator[Sized]:
+    """The rows of the sheet that ``file.inside`` names. Whole numbers are integers, dates ISO
+    texts, empty cells ``None``; empty rows, and columns without name and values, are left out."""
+    table = [row for row in _cells(file, _open(file), file.inside[0]) if any(c != "" for c in row)]
+    width = max(map(len, table), default=0)
+    while len(table) > 2 and width > 2 and sum(cell != "" for cell in table[0]) == 1:
+        del table[0]  # a title above the table
+    texts = [[str(_plain(cell) or "") for cell in row] for row in table[:_SAMPLE]]
+    with_header = has_header(texts) if header is None else header
+    names = column_names(texts, with_header)
+    for row in table[with_header:]:
+        values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
+        yield values, sum(len(str(value)) for value in values.values())
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    if isinstance(cell, datetime.datetime):
+        midnight = (cell.hour, cell.minute, cell.second, cell.microsecond) == (0, 0, 0, 0)
+        return cell.date().isoformat() if midnight else cell.isoformat(sep=" ")
+    if isinstance(cell, (datetime.date, datetime.time)):
+        return cell.isoformat()
+    if isinstance(cell, datetime.timedelta):
+        return str(cell)
+    return None if cell == "" else cell
+
+
+def _open(file: DataFile) -> Any:
+    import python_calamine
+
+    _measure(file)
+    try:
+        return python_calamine.load_workbook(str(file.path))
+    except python_calamine.PasswordError as exc:
+        raise InputError("data.broken_spreadsheet", variant="locked", path=file.path) from exc
+    except BaseException as exc:
+        raise _broken(file, exc) from exc
+
+
+def _cells(file: DataFile, book: Any, name: str, most: int | None = None) -> Sequence[list[Any]]:
+    try:
+        sheet = book.get_sheet_by_name(name)
+        rows: list[list[Any]] = sheet.to_python(skip_empty_area=True, nrows=most)
+        return rows
+    except BaseException as exc:
+        raise _broken(file, exc) from exc
+
+
+def _broken(file: DataFile, exc: BaseException) -> BaseException:
+    """What a damaged workbook raises; Rust's panics are no ``Exception``."""
+    if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
+        return exc
+    return InputError("data.broken_spreadsheet", path=file.path, reason=first_line(exc))
+
+
+def _measure(file: DataFile) -> None:
+    """Refuse what would not fit into memory: a sheet is read as a whole."""
+    try:
+        with zipfile.ZipFile(file.path) as archive:
+            size = sum(info.file_size for info in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return  # an old .xls, or damaged: opening it will say so
+    if size > _MOST_BYTES or (size > _BOMB_BYTES and size > _BOMB_RATIO * file.size):
+        raise InputError("data.bomb", variant="spreadsheet", path=file.path)
