@@ -17,6 +17,7 @@ _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_RECORDS = 300
 _MOST_COLUMNS = 50_000
 _MOST_PREAMBLE = 10
+_WRITTEN_SO = 3
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
@@ -85,6 +86,7 @@ def table_delimiter(text: str) -> str | None:
 
 
 def _numbered(text: str) -> list[tuple[int, str]]:
+    text = text.replace("\ufeff", "")  # joined files have marks in the middle
     lines = [(at, line + "\n") for at, line in enumerate(text.split("\n"), start=1)]
     return lines[:-1] if lines[-1][1] == "\n" else lines
 
@@ -134,7 +136,7 @@ def _written(
         if candidate not in text and best_score >= 0:
             continue
         dialect, bad, width = min(
-            ((d, *_defects(lines, d)) for d in _quotings(source, text, candidate)),
+            ((d, *_defects(lines, d)) for d in _quotings(source, text, lines, candidate)),
             key=lambda found: found[1],
         )
         score = 1 - bad + min(width, 20) / 1000 if width > 1 else 0.0
@@ -146,12 +148,19 @@ def _written(
     return best
 
 
-def _quotings(source: Source, text: str, delimiter: str) -> list[Dialect]:
+def _quotings(
+    source: Source, text: str, lines: Sequence[tuple[int, str]], delimiter: str
+) -> list[Dialect]:
     if source.quote is not None:
         escape = "\\" if source.quote and "\\" + source.quote in text else ""
         plain = Dialect(delimiter, source.quote, checked=False)
         return [plain, *([replace(plain, escape=escape)] if escape else [])]
-    found = [Dialect(delimiter, '"'), Dialect(delimiter, "")]
+    usual = Dialect(delimiter, '"')
+    # Stray quotes are rare: values over several lines that are not come from the writer.
+    loose = replace(usual, checked=False)
+    if _several_lines(lines, loose) >= _WRITTEN_SO and not _defects(lines, loose)[0]:
+        usual = loose
+    found = [usual, Dialect(delimiter, "")]
     if '\\"' in text:
         found.insert(1, Dialect(delimiter, '"', escape="\\"))
     if f"{delimiter}'" in text and f"'{delimiter}" in text and '"' not in text:
@@ -166,6 +175,14 @@ def _read(lines: Sequence[tuple[int, str]], dialect: Dialect) -> list[tuple[int,
         if len(found) >= _SAMPLE_RECORDS:
             break
     return found
+
+
+def _several_lines(lines: Sequence[tuple[int, str]], dialect: Dialect) -> int:
+    """How many records have a line break in a value."""
+    return sum(
+        not isinstance(cells, Phrase) and any("\n" in cell for cell in cells)
+        for _, cells in _read(lines, dialect)
+    )
 
 
 def _defects(lines: Sequence[tuple[int, str]], dialect: Dialect) -> tuple[float, int]:

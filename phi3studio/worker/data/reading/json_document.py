@@ -150,7 +150,8 @@ class _Reader:
                 pass
 
     def next_line_like(self, start: int) -> bool:
-        """Go on at the next line that begins as the one of *start* does, after a broken value."""
+        """Go on at the next line that begins as the one of *start* does, or at the end; ``False``
+        if the value of *start*, which is broken, shares its line with others."""
         before = self.text[self.text.rfind("\n", 0, start) + 1 : start]
         if before.strip(" \t"):
             return False
@@ -159,7 +160,8 @@ class _Reader:
         while (match := again.search(self.text, self.at)) is None:
             self.at = max(self.at, len(self.text) - len(before) - 2)
             if not self._fill():
-                return False
+                self.at = len(self.text)
+                return True
         self.at = match.end() - 1
         return True
 
@@ -371,9 +373,10 @@ def _elements(reader: _Reader, plan: Plan, report: Report) -> Iterator[Sized]:
     inside = plan.way == "list"
     maker = RowMaker(plan.sample)
     end = "]" if inside else ""
+    broken = False
     if inside:
         reader.take("[")
-    while reader.peek() != end:
+    while reader.peek() not in (end, ""):
         start, character = reader.at, reader.text[reader.at : reader.at + 1]
         held = reader.text
         try:
@@ -382,6 +385,7 @@ def _elements(reader: _Reader, plan: Plan, report: Report) -> Iterator[Sized]:
             start = reader.at
             at = exc.pos if isinstance(exc, json.JSONDecodeError) else start
             report(BrokenLine(reader.line(at), json_reason(exc)))
+            broken = True
             if not character or not reader.next_line_like(start):
                 raise
             continue
@@ -399,7 +403,7 @@ def _elements(reader: _Reader, plan: Plan, report: Report) -> Iterator[Sized]:
             yield row, len(text)
         if not reader.comma() and inside:
             break
-    if inside:
+    if inside and not broken:
         reader.take("]")
 
 

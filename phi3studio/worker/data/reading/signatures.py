@@ -151,8 +151,9 @@ def json_format(text: str, named: str | None, complete: bool) -> str | None:
         return None
     kinds = [_kind_of(value) for value in values]
     good = kinds.count("object") + kinds.count("list")
-    if values[0] == "[" and good:
-        return "json"
+    commas = sum(bool(kind) and v.endswith(",") for kind, v in zip(kinds, values, strict=True))
+    if (values[0] == "[" and good) or commas * 2 > good:
+        return "json"  # elements of a list, one a line
     if good * 2 >= len(values) and (len(values) > 1 or (named == "jsonl" and kinds[0] == "object")):
         return "jsonl"
     start = text.lstrip("\ufeff \t\r\n\x1e")

@@ -1,0 +1,615 @@
+"""Files are read by what they hold, whatever they are called: right, or refused in words."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import lzma
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phi3studio.domain.dataset import Source
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.reading import json_document
+from phi3studio.worker.data.reading.source_rows import RowSource
+from tests.worker.data_fixtures import write_jsonl
+
+ROWS = [
+    {"question": f"What grows in field {n}, and why?", "answer": f"Barley no. {n}; it likes clay."}
+    for n in range(12)
+]
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+
+
+def source_of(path: Path, **options: Any) -> RowSource:
+    return RowSource(Source(source=str(path), **options), lenient=True)
+
+
+def read(path: Path, **options: Any) -> list[dict[str, Any]]:
+    return list(source_of(path, **options).rows())
+
+
+def put(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def refusal(path: Path, **options: Any) -> InputError:
+    with pytest.raises(InputError) as caught:
+        read(path, **options)
+    assert caught.value.hint
+    return caught.value
+
+
+# --- content before name -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl.txt", "rows.txt", "rows.csv", "rows.json", "rows"])
+def test_json_lines_under_any_name(tmp_path: Path, name: str) -> None:
+    path = put(tmp_path / name, LINES)
+    assert read(path) == ROWS
+    assert describe(Source(source=str(path))).format == "jsonl"
+
+
+def test_a_json_document_named_text(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "rows.txt", json.dumps(ROWS, indent=2))) == ROWS
+
+
+def test_unicode_text_of_excel(tmp_path: Path) -> None:
+    lines = ["question\tanswer", *(f"{row['question']}\t{row['answer']}" for row in ROWS)]
+    path = put(tmp_path / "rows.txt", "\r\n".join(lines).encode("utf-16"))
+    assert read(path) == ROWS
+    assert describe(Source(source=str(path))).format == "tsv"
+
+
+def test_csv_of_a_first_macintosh(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "rows.csv", "q,a\rone,1\rtwo,2\r")) == [
+        {"q": "one", "a": "1"},
+        {"q": "two", "a": "2"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Roses are red, violets are blue,\nSugar is sweet, honey is too,\nAnd you are, too\n",
+        "[Chorus]\nLa la la\n[Verse]\nAnd so on\n",
+        "- Bring: water\n- Note: it may rain\n",
+        "{braces} are a start\nof nothing in particular\n",
+    ],
+)
+def test_prose_stays_text(tmp_path: Path, text: str) -> None:
+    path = put(tmp_path / "poem.txt", text)
+    assert read(path, text_rows="line") == [{"text": line} for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.parquet", "rows.txt", "rows"])
+def test_a_pointer_of_git_lfs_is_refused(tmp_path: Path, name: str) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12\n"
+    error = refusal(put(tmp_path / name, pointer))
+    assert error.code == "data.lfs_pointer"
+    assert "git lfs pull" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>", "HTML"),
+        ("\n  <html lang=en><head></head></html>", "HTML"),
+        ('<?xml version="1.0"?><rows/>', "XML"),
+        ("{\\rtf1 text}", "RTF"),
+        (b"SQLite format 3\0" + b"\0" * 100, "SQLite"),
+        (b"7z\xbc\xaf\x27\x1c" + b"\0" * 40, "7z"),
+        (b"a.jsonl" + b"\0" * 250 + b"ustar\x0000" + b"\0" * 300, "TAR"),
+    ],
+)
+def test_what_is_no_data_is_refused_by_its_kind(
+    tmp_path: Path, content: str | bytes, word: str
+) -> None:
+    assert word in refusal(put(tmp_path / "rows.csv", content)).message
+
+
+def test_yaml_lists_of_rows(tmp_path: Path) -> None:
+    text = "- question: Is it ready?\n  answer: no\n  day: 2024-05-01\n  n: 3\n" * 2
+    expected = {"question": "Is it ready?", "answer": "no", "day": "2024-05-01", "n": 3}
+    assert read(put(tmp_path / "rows.yaml", text)) == [expected] * 2
+    assert read(put(tmp_path / "rows.txt", text)) == [expected] * 2
+    nested = "version: 2\nseeds:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    path = put(tmp_path / "rows.yml", nested)
+    assert read(path) == [expected] * 2
+    assert describe(Source(source=str(path))).records == "seeds"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: a\nvalue: 1\n",
+        "a: &a [1, 2]\nb: [*a, *a]\n",
+        "- x: !!python/object/apply:os.getcwd []\n",
+        "- a: [1\n",
+    ],
+)
+def test_yaml_without_rows_or_with_references_is_refused(tmp_path: Path, text: str) -> None:
+    assert refusal(put(tmp_path / "rows.yaml", text)).code in (
+        "data.yaml_shape",
+        "data.broken_yaml",
+    )
+
+
+@pytest.mark.parametrize("ending", ["bz2", "xz"])
+def test_bzip2_and_xz(tmp_path: Path, ending: str) -> None:
+    pack = bz2.compress if ending == "bz2" else lzma.compress
+    half = len(LINES) // 2
+    content = pack(LINES[:half].encode()) + pack(LINES[half:].encode())
+    path = put(tmp_path / f"rows.jsonl.{ending}", content)
+    assert read(path) == ROWS
+    assert refusal(put(path, content[:-9])).code == "data.broken_compression"
+
+
+def zipped(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_a_zip_with_one_data_file(tmp_path: Path) -> None:
+    files = {"__MACOSX/._rows.csv": "x", "README.md": "about", "d/rows.csv": "q,a\none,1\ntwo,2\n"}
+    path = zipped(tmp_path / "rows.zip", files)
+    assert read(path) == [{"q": "one", "a": "1"}, {"q": "two", "a": "2"}]
+    error = refusal(zipped(path, {"train.csv": "a", "test.csv": "b"}))
+    assert "train.csv, test.csv" in error.message
+    assert "Unpack" in error.hint
+
+
+# --- workbooks ---------------------------------------------------------------------------------
+
+
+def workbook(path: Path, sheets: dict[str, list[list[str]]], dates: bool = True) -> Path:
+    """An .xlsx of cells in its XML: ``n:`` numbers, ``d:`` dates (days), ``f:`` formulas."""
+
+    def cell(text: str) -> str:
+        kind, _, value = text.partition(":")
+        match kind:
+            case "n":
+                return f"<c><v>{value}</v></c>"
+            case "d":
+                return f'<c s="1"><v>{value}</v></c>'
+            case "f":
+                return f"<c><f>1+1</f><v>{value}</v></c>"
+        return f'<c t="inlineStr"><is><t>{text}</t></is></c>' if text else "<c/>"
+
+    names = list(sheets)
+    ns = "http://schemas.openxmlformats.org/"
+    rels = f"{ns}officeDocument/2006/relationships"
+    main = f'xmlns="{ns}spreadsheetml/2006/main" xmlns:r="{rels}"'
+    files = {
+        "[Content_Types].xml": f'<Types xmlns="{ns}package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{ns}package/2006/relationships"><Relationship '
+        f'Id="r" Type="{rels}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f"<workbook {main}><sheets>"
+        + "".join(
+            f'<sheet name="{name}" sheetId="{n + 1}" r:id="r{n}"/>' for n, name in enumerate(names)
+        )
+        + "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{ns}package/2006/relationships">'
+        + "".join(
+            f'<Relationship Id="r{n}" Type="{rels}/worksheet" Target="worksheets/s{n}.xml"/>'
+            for n in range(len(names))
+        )
+        + f'<Relationship Id="s" Type="{rels}/styles" Target="styles.xml"/></Relationships>',
+        "xl/styles.xml": f"<styleSheet {main}><cellXfs><xf/>"
+        '<xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>',
+    }
+    for n, rows in enumerate(sheets.values()):
+        body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+        files[f"xl/worksheets/s{n}.xml"] = (
+            f"<worksheet {main}><sheetData>{body}</sheetData></worksheet>"
+        )
+    return zipped(path, files)
+
+
+SHEET = [
+    ["question", "answer", "day", "count", "share", ""],
+    ["How many?", "f:42", "d:45413", "n:7", "n:0.25", ""],
+    ["", "", "", "", "", ""],
+    ["And now?", "n:3.0", "d:45414", "n:8", "n:0.5", ""],
+]
+EXPECTED = [
+    {"question": "How many?", "answer": 42, "day": "2024-05-01", "count": 7, "share": 0.25},
+    {"question": "And now?", "answer": 3, "day": "2024-05-02", "count": 8, "share": 0.5},
+]
+
+
+@pytest.mark.parametrize("name", ["rows.xlsx", "rows.csv", "rows"])
+def test_excel_sheets_with_typed_cells(tmp_path: Path, name: str) -> None:
+    path = workbook(tmp_path / name, {"Empty": [], "Data": SHEET, "Notes": [["a"], ["b"]]})
+    assert read(path) == EXPECTED
+    report = describe(Source(source=str(path)))
+    assert (report.format, report.sheet) == ("spreadsheet", "Data")
+    assert any("Notes" in note for note in report.notes)
+    assert refusal(path, sheet="Absent").code == "data.no_sheet"
+    assert len(read(path, sheet="Notes", header=False)) == 2
+
+
+def test_sheets_that_are_parts(tmp_path: Path) -> None:
+    rows = [["q", "a"], ["one", "n:1"], ["two", "n:2"]]
+    path = workbook(tmp_path / "r.xlsx", {"Test": rows, "Train": rows, "Validation": rows[:2]})
+    batches = list(source_of(path).batches())
+    assert [(len(batch.rows), batch.held_out) for batch in batches] == [(2, False), (1, True)]
+
+
+def test_open_document_sheets(tmp_path: Path) -> None:
+    office = "urn:oasis:names:tc:opendocument:xmlns"
+    cells = "".join(
+        f"<table:table-row>{''.join(row)}</table:table-row>"
+        for row in (
+            [f"<table:table-cell office:value-type='string'><text:p>{t}</text:p></table:table-cell>"
+             for t in ("question", "n")],
+            ["<table:table-cell office:value-type='string'><text:p>Why?</text:p>"
+             "</table:table-cell>",
+             "<table:table-cell office:value-type='float' office:value='5'/>"],
+        )
+    )  # fmt: skip
+    content = (
+        f"<office:document-content xmlns:office='{office}:office:1.0' "
+        f"xmlns:table='{office}:table:1.0' xmlns:text='{office}:text:1.0'><office:body>"
+        f"<office:spreadsheet><table:table table:name='One'>{cells}</table:table>"
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    path = tmp_path / "rows.ods"
+    zipped(
+        path,
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": content,
+            "META-INF/manifest.xml": "<manifest/>",
+        },
+    )
+    assert read(path) == [{"question": "Why?", "n": 5}]
+
+
+def test_a_damaged_workbook_says_so(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "rows.xlsx", {"Data": SHEET})
+    put(path, path.read_bytes()[:-100])
+    assert refusal(path).code == "data.broken_compression"
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
+COLUMNS = {"question": [row["question"] for row in ROWS], "answer": [row["answer"] for row in ROWS]}
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        ({name: {str(n): v for n, v in enumerate(col)} for name, col in COLUMNS.items()}, ROWS),
+        ({str(n): row for n, row in enumerate(ROWS)}, ROWS),
+        ({f"id{n}": row for n, row in enumerate(ROWS)},
+         [row | {"index": f"id{n}"} for n, row in enumerate(ROWS)]),
+        (COLUMNS, ROWS),
+        ({"columns": list(ROWS[0]), "index": [0], "data": [list(r.values()) for r in ROWS]}, ROWS),
+        ([list(ROWS[0]), *(list(row.values()) for row in ROWS)], ROWS),
+        ({"schema": {"fields": [{"name": "question"}]}, "data": ROWS}, ROWS),
+        ({"version": 1, "authors": [{"name": "A"}], "examples": ROWS}, ROWS),
+        ({"meta": {"x": [1]}, "payload": {"inner": {"rows": ROWS}}}, ROWS),
+        ({"rows": [{"row_idx": n, "row": row} for n, row in enumerate(ROWS)]}, ROWS),
+        ([TURNS, TURNS], [{"messages": TURNS}] * 2),
+        (TURNS, [{"messages": TURNS}]),
+        ({"first": TURNS, "second": TURNS}, [{"messages": TURNS, "index": "first"},
+                                             {"messages": TURNS, "index": "second"}]),
+        ({"messages": TURNS}, [{"messages": TURNS}]),
+        (["one", "two"], [{"text": "one"}, {"text": "two"}]),
+    ],
+    ids=["columns", "index", "ids", "lists", "split", "values", "table", "largest", "nested",
+         "viewer", "conversations", "conversation", "named", "row", "texts"],
+)  # fmt: skip
+@pytest.mark.parametrize("indent", [None, 1])
+def test_orientations_of_json(
+    tmp_path: Path, value: Any, rows: list[dict[str, Any]], indent: int | None
+) -> None:
+    path = put(tmp_path / "rows.json", json.dumps(value, indent=indent))
+    assert read(path) == rows
+
+
+def test_parts_of_a_document(tmp_path: Path) -> None:
+    value = {"test": ROWS[:2], "validation": ROWS[2:4], "train": ROWS[4:]}
+    path = put(tmp_path / "rows.json", json.dumps({"data": value}))
+    source = source_of(path)
+    assert [(b.rows, b.held_out) for b in source.batches()] == [
+        (ROWS[4:], False),
+        (ROWS[2:4], True),
+    ]
+    assert "Not trained" in say(source.layout.notes[-1]).message
+    assert read(path, records="data.test") == ROWS[:2]
+    assert refusal(path, records="data.dev").code == "data.no_records"
+
+
+ODD = [
+    '{"id": 1180591620717411303424, "x": 3.0, "q": "a"}',
+    '{"id": 2, "x": NaN, "q": "b\\ud800"}',
+    '{"id": 3, "x": 1e999, " q ": "c", "q": "old", "q": "new"}',
+]
+
+
+def large(text: str, sep: str) -> str:
+    """The same rows, and so many before that the document has more than 16 MiB."""
+    filler = '{"id": 0, "x": 0.5, "q": "' + "f" * 10_000 + '"}'
+    return sep.join([filler] * 1700) + sep + text
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("kind", ["document", "wrapped", "lines", "after one another"])
+def test_odd_values_come_out_alike_at_any_size(tmp_path: Path, kind: str, size: str) -> None:
+    sep = {"lines": "\n", "after one another": "\n\n"}.get(kind, ",\n")
+    text = sep.join(ODD)
+    text = large(text, sep) if size == "large" else text
+    if kind == "document":
+        text = f"[{text}]"
+    elif kind == "wrapped":
+        text = f'{{"meta": {{"n": 1}}, "rows": [{text}]}}'
+    elif kind == "after one another":
+        text = text.replace(', "', ',\n "')
+    source = source_of(put(tmp_path / "rows.json", text))
+    rows = list(source.rows())[-3:]
+    assert rows[0] == {"id": 1180591620717411303424, "x": 3.0, "q": "a"}
+    assert isinstance(rows[0]["x"], float)
+    assert (repr(rows[1]["x"]), rows[1]["q"]) == ("nan", "b\ufffd")
+    assert rows[2] == {"id": 3, "x": float("inf"), " q ": "c", "q": "new"}
+    assert source.odd_counts["line.repeated_key"] == 1
+
+
+def test_a_broken_row_of_a_document_is_one_row(tmp_path: Path) -> None:
+    rows = [json.dumps(row, indent=1) for row in ROWS]
+    rows[4] = rows[4].replace('",', '"')
+    text = "[\n" + ",\n".join(rows) + "\n]"
+    source = source_of(put(tmp_path / "rows.json", text))
+    assert list(source.rows()) == [*ROWS[:4], *ROWS[5:]]
+    assert [broken.line for broken in source.broken] == [2 + 4 * 4 + 2]
+
+
+@pytest.mark.parametrize("pretty", [True, False])
+def test_a_comma_too_much_is_named(tmp_path: Path, pretty: bool) -> None:
+    good, bad = '{"q": "x", "a": "y"}', '{"q": "x", "a": "y",}'
+    text = f"[\n{good},\n{bad}\n]" if pretty else f"{good}\n{bad}\n{good}\n"
+    source = source_of(put(tmp_path / "rows.jsonl", text))
+    assert len(list(source.rows())) == (1 if pretty else 2)
+    assert [b.line for b in source.broken] == [3 if pretty else 2]
+    assert "comma" in source.broken[0].reason
+
+
+@pytest.mark.parametrize("threshold", [64, 1024 * 1024])
+def test_values_that_lie_across_pieces(
+    tmp_path: Path, threshold: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path / "rows.json", json.dumps({"rows": ROWS, "n": 123456}, ensure_ascii=False))
+    plan = json_document.plan_of
+    text = path.read_bytes()
+    from phi3studio.worker.data.reading.source_files import file_at
+
+    def pieces() -> Any:
+        return iter([text[at : at + threshold] for at in range(0, len(text), threshold)])
+
+    found = plan(file_at(path), pieces())
+    assert found is not None
+    rows = json_document.document_rows(file_at(path), pieces(), found, lambda broken: None)
+    assert [row for row, _ in rows] == ROWS
+
+
+def test_joined_files_have_marks_in_the_middle(tmp_path: Path) -> None:
+    half = LINES.encode("utf-8-sig")
+    assert read(put(tmp_path / "rows.jsonl", half + half)) == ROWS * 2
+    table = "q,a\none,1\ntwo,2\n".encode("utf-8-sig")
+    source = source_of(put(tmp_path / "rows.csv", table + table))
+    assert list(source.rows()) == [{"q": "one", "a": "1"}, {"q": "two", "a": "2"}] * 2
+    assert source.odd_counts["line.repeated_header"] == 1
+
+
+# --- CSV ---------------------------------------------------------------------------------------
+
+
+def csv_file(path: Path, head: str, line: str, count: int = 40, **odd: str) -> Path:
+    lines = [head, *(line.format(n=n) for n in range(count))]
+    for at, text in odd.items():
+        lines[int(at[1:]) - 1] = text
+    return put(path, "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "names"),
+    [
+        ("v1,v2,,,", 'ham,"Message {n}, call",,,', ["v1", "v2"]),
+        ("question,answer,,", "What is {n}?,It is {n}.,,", ["question", "answer"]),
+        ("question,answer", "What is {n}?,It is {n}.,", ["question", "answer"]),
+        (",0,1", "{n},What is {n}?,It is {n}.", ["0", "1"]),
+        ("0,1", "What is {n}?,It is {n}.", ["0", "1"]),
+        ('"text","label"', '"1","The text {n}","x{n}"', ["column1", "text", "label"]),
+        ("Timestamp,What do you like most about the service? Please tell us,Which day was it?",
+         "2024/01/0{n},The people {n},Monday",
+         ["Timestamp", "What do you like most about the service? Please tell us",
+          "Which day was it?"]),
+        ("sep=;\nquestion;answer", "Is it {n}, then?;Yes, {n}, I think.", ["question", "answer"]),
+        ("Export of May\nquestion,answer", "What is {n}?,It is {n}.", ["question", "answer"]),
+    ],
+    ids=["spam", "trailing", "trailing-data", "pandas", "numbers", "r", "form", "sep", "title"],
+)  # fmt: skip
+def test_odd_headers(tmp_path: Path, head: str, line: str, names: list[str]) -> None:
+    rows = read(csv_file(tmp_path / "rows.csv", head, line))
+    assert list(rows[0]) == names
+    assert len(rows) == 40
+
+
+@pytest.mark.parametrize(
+    "line", ["I am {n},joy", "{n},{n}", "2024-01-0{n},The people {n}", "What is {n}?,It is {n}."]
+)
+def test_rows_without_names(tmp_path: Path, line: str) -> None:
+    path = csv_file(tmp_path / "rows.csv", line.format(n=99), line)
+    assert len(read(path)) == 41
+    assert len(read(path, header=True)) == 40
+
+
+QUOTED = '"What is {n}, then?","It is ""{n}"", I think."'
+
+
+def test_one_unclosed_quote_is_one_row(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "rows.csv", "question,answer", QUOTED, l9='"What is it?,"Nothing."')
+    source = source_of(path)
+    rows = list(source.rows())
+    assert len(rows) == 39
+    assert rows[7] == {"question": "What is 8, then?", "answer": 'It is "8", I think.'}
+    assert [broken.line for broken in source.broken] == [9]
+
+
+def test_an_unclosed_quote_without_another_after_it(tmp_path: Path) -> None:
+    line = "What is {n}?,It is {n}."
+    odd = {"l2": '"What, then?","It, too"', "l3": '"a, b","c"', "l35": 'What is it?,"It is'}
+    source = source_of(csv_file(tmp_path / "rows.csv", "question,answer", line, **odd))
+    assert len(list(source.rows())) == 39
+    assert [broken.line for broken in source.broken] == [35]
+
+
+def test_two_stray_quotes_join_no_rows(tmp_path: Path) -> None:
+    odd = {"l9": 'A screen of,"24 inch', "l15": 'And one of,30"'}
+    rows = read(
+        csv_file(tmp_path / "rows.csv", "question,answer", "What is {n}?,It is {n}.", **odd)
+    )
+    assert len(rows) == 40
+    assert rows[7] == {"question": "A screen of", "answer": '"24 inch'}
+
+
+def test_values_over_several_lines_stay_whole(tmp_path: Path) -> None:
+    line = '"Dear {n},\nthis is,\nas they say,\na letter",ok'
+    rows = read(csv_file(tmp_path / "rows.csv", "question,answer", line))
+    assert [row["answer"] for row in rows] == ["ok"] * 40
+    assert rows[3]["question"] == "Dear 3,\nthis is,\nas they say,\na letter"
+
+
+def test_quotes_escaped_by_backslashes(tmp_path: Path) -> None:
+    line = '"Say \\"{n}\\", please","{n}, ""{n}"""'
+    rows = read(csv_file(tmp_path / "rows.csv", "question,answer", line))
+    assert rows[2] == {"question": 'Say "2", please', "answer": '2, "2"'}
+
+
+def test_lists_as_python_writes_them(tmp_path: Path) -> None:
+    line = (
+        "\"[{{'role': 'user', 'content': \"\"It's {n}\"\"}}\n"
+        " {{'role': 'assistant', 'content': 'Yes'}}]\""
+    )
+    rows = read(csv_file(tmp_path / "rows.csv", "messages", line))
+    turns = [{"role": "user", "content": "It's 2"}, {"role": "assistant", "content": "Yes"}]
+    assert rows[2] == {"messages": turns}
+
+
+def test_words_for_nothing_are_texts(tmp_path: Path) -> None:
+    rows = read(csv_file(tmp_path / "rows.csv", "text,label", "region {n},NA", l5="null,None"))
+    assert (rows[0]["label"], rows[3]) == ("NA", {"text": "null", "label": "None"})
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_finding_shows_the_line_where_it_is(tmp_path: Path, kind: str) -> None:
+    from phi3studio.worker.data.checking.check_data import _broken
+
+    lines = [json.dumps({"q": f"x{n}", "a": "y"}) for n in range(20)]
+    if kind == "csv":
+        lines = ["q,a", *(f"x{n},y" for n in range(19))]
+    lines[6] = "x,y,z" if kind == "csv" else "{"
+    source = source_of(put(tmp_path / f"rows.{kind}", "\n".join(lines)))
+    list(source.rows())
+    (finding,) = _broken(source)
+    assert finding.examples[0].row + 1 == 7
+    assert "line 7" in finding.examples[0].text
+
+
+# --- encodings ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("Où est-il allé ? Ça va, l'été à Besançon, près de la forêt.", "cp1252 mac_roman cp850"),
+        ("Perché è così? La città è più bella, però può darsi di sì.", "cp1252 mac_roman cp850"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "cp1250 iso8859_2 cp852"),
+        ("Zażółć gęślą jaźń. Książka jest żółta.", "cp1250 iso8859_2"),
+        ("Größe, Übung, süß. Die nächste Straße.", "cp1252 cp850"),
+        ("¿Dónde está la estación? Mañana, señor.", "cp1252"),
+        ("Não há razão para preocupação, avó.", "cp1252"),
+        ("Åtta smörgåsar på ön, närmaste station.", "cp1252"),
+        ("En yakın istasyon nerede? Şu güneşli gün.", "cp1254"),
+        ("Kur yra artimiausia stotis? Ačiū, žąsis, įėjo.", "cp1257"),
+        ("Где ближайшая станция? Сегодня хорошо.", "cp1251 koi8_r utf-16-le utf-16-be"),
+        ("Πού είναι ο σταθμός; Καλημέρα σας.", "cp1253"),
+        ("今天天气很好，我们去公园散步。", "gb18030 utf-16-le utf-16-be"),
+    ],
+)
+def test_letters_decide_the_encoding(tmp_path: Path, text: str, encodings: str) -> None:
+    for encoding in encodings.split():
+        content = "question,answer\n" + f"{text.replace(',', '')},x\n" * 6
+        path = put(tmp_path / f"{encoding}.csv", content.encode(encoding))
+        assert read(path)[0] == {"question": text.replace(",", ""), "answer": "x"}, encoding
+
+
+def test_a_first_accent_far_down_decides_too(tmp_path: Path) -> None:
+    plain = "".join(f'{{"text": "line {n}"}}\n' for n in range(20_000))
+    content = plain.encode() + '{"text": "La città è più bella."}\n'.encode("cp1252")
+    assert read(put(tmp_path / "rows.jsonl", content))[-1] == {"text": "La città è più bella."}
+
+
+# --- folders -----------------------------------------------------------------------------------
+
+
+def folder(path: Path, **parts: int) -> Path:
+    for name, count in parts.items():
+        file = path / name.replace("__", "/").replace("_dot_", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_jsonl(file, [{"q": f"{name} {n}", "a": str(n)} for n in range(count)])
+    return path
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_dot_jsonl", "val_dot_jsonl", "test_dot_jsonl"),
+        ("train__0_dot_jsonl", "validation__0_dot_jsonl", "test__0_dot_jsonl"),
+        ("my-train_dot_jsonl", "my-dev_dot_jsonl", "my-test_dot_jsonl"),
+    ],
+)
+def test_parts_of_a_folder(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    path = folder(tmp_path / "set", **dict(zip(names, (6, 3, 2), strict=True)))
+    for sidecar in ("stats", "dataset_infos", "export_manifest", "extra"):
+        put(path / f"{sidecar}.json", '{"rows": 11}')
+    put(path / "README.md", "about")
+    batches = list(source_of(path).batches())
+    assert [(len(batch.rows), batch.held_out) for batch in batches] == [(6, False), (3, True)]
+    notes = " ".join(describe(Source(source=str(path))).notes)
+    assert "Held out" in notes
+    assert "Not trained" in notes
+    assert "stats.json" in notes
+
+
+def test_more_names_do_not_outweigh_more_data(tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", rows_dot_jsonl=30)
+    for name in "abc":
+        put(path / f"{name}.json", '{"made": "today"}')
+    assert len(read(path)) == 30
+    assert len(read(path / "*.json*")) == 30
+
+
+def test_a_folder_without_training_data_says_so(tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", dev_dot_jsonl=3, test_dot_jsonl=3)
+    assert refusal(path).code == "data.no_train_part"
+    assert len(read(path / "test.jsonl")) == 3
+
+
+def test_files_of_different_encodings_and_delimiters(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    put(tmp_path / "set" / "a.csv", "q,a\n" + "Où ça, là ?,oui\n".replace("ça,", "ça") * 5)
+    put(tmp_path / "set" / "b.csv", ("q;a\n" + "La città è più bella;sì\n" * 5).encode("cp1252"))
+    rows = read(tmp_path / "set")
+    assert rows[0] == {"q": "Où ça là ?", "a": "oui"}
+    assert rows[-1] == {"q": "La città è più bella", "a": "sì"}
