@@ -836,6 +836,18 @@
         <translation>Nessuna riga è troncata: la più lunga ha {longest} token su {length}</translation>
     </message>
     <message>
+        <source>Use in the prompt</source>
+        <translation>Usa nel prompt</translation>
+    </message>
+    <message>
+        <source>Ignore</source>
+        <translation>Ignora</translation>
+    </message>
+    <message>
+        <source>Ignored: {names}</source>
+        <translation>Ignorate: {names}</translation>
+    </message>
+    <message>
         <source>Leave broken lines out</source>
         <translation>Escludi le righe rovinate</translation>
     </message>
@@ -866,6 +878,10 @@
     <message>
         <source>Leave rows with secrets out</source>
         <translation>Escludi le righe con dati riservati</translation>
+    </message>
+    <message>
+        <source>Leave rows out that are marked as bad</source>
+        <translation>Escludi le righe contrassegnate come cattive</translation>
     </message>
     <message>
         <source>Leave empty rows out</source>
@@ -1351,6 +1367,38 @@
         <translation>Il risultato non si potrebbe misurare: aggiungi righe, oppure tienine da parte di più.</translation>
     </message>
     <message>
+        <source>Not seen by the model: {names}</source>
+        <translation>Non visto dal modello: {names}</translation>
+    </message>
+    <message>
+        <source>Use it in the template, or ignore it knowingly.</source>
+        <translation>Usarlo nel modello di testo, oppure ignorarlo di proposito.</translation>
+    </message>
+    <message>
+        <source>Not used: {names}</source>
+        <translation>Non usato: {names}</translation>
+    </message>
+    <message>
+        <source>Identifiers, dates, numbers, constants and the like do not reach the model.</source>
+        <translation>Identificatori, date, numeri, costanti e simili non arrivano al modello.</translation>
+    </message>
+    <message>
+        <source>“{names}” in the template holds identifiers, dates or addresses</source>
+        <translation>«{names}» nel modello di testo contiene identificatori, date o indirizzi</translation>
+    </message>
+    <message>
+        <source>Choose the column that is meant.</source>
+        <translation>Scegliere la colonna che si intende.</translation>
+    </message>
+    <message>
+        <source>“{names}” marks rows as bad, and they are trained as good ones</source>
+        <translation>«{names}» contrassegna righe come cattive, e vengono addestrate come buone</translation>
+    </message>
+    <message>
+        <source>The model would learn what somebody has rejected.</source>
+        <translation>Il modello imparerebbe ciò che qualcuno ha rifiutato.</translation>
+    </message>
+    <message>
         <source>Rows that cannot be used</source>
         <translation>Righe inutilizzabili</translation>
     </message>
@@ -1542,6 +1590,14 @@
         <translation>Trascina un file sulla pagina, oppure sceglilo.</translation>
     </message>
     <message>
+        <source>It is not chosen yet what the model learns from these rows.</source>
+        <translation>Non è ancora stato scelto che cosa il modello impara da queste righe.</translation>
+    </message>
+    <message>
+        <source>Choose a proposal next to the rows, or write the template.</source>
+        <translation>Scegliere una proposta accanto alle righe, oppure scrivere il modello di testo.</translation>
+    </message>
+    <message>
         <source>The completion is empty, so the model would learn nothing.</source>
         <translation>Il completamento è vuoto: il modello non imparerebbe nulla.</translation>
     </message>
@@ -1634,30 +1690,6 @@
         <translation>Per la CPU scegli int4 o fp32.</translation>
     </message>
     <message>
-        <source>This value is out of its range.</source>
-        <translation>Il valore è fuori dai limiti.</translation>
-    </message>
-    <message>
-        <source>Choose a value in the range that is shown beside it.</source>
-        <translation>Scegli un valore entro i limiti indicati accanto.</translation>
-    </message>
-    <message>
-        <source>The template has a single brace.</source>
-        <translation>Il modello di prompt contiene una graffa isolata.</translation>
-    </message>
-    <message>
-        <source>Write two braces for one that is meant as text, or put a column name inside.</source>
-        <translation>Scrivi due graffe se è testo, oppure metti dentro il nome di una colonna.</translation>
-    </message>
-    <message>
-        <source>The template has no completion, so the model would learn nothing.</source>
-        <translation>Manca il completamento: il modello non imparerebbe nulla.</translation>
-    </message>
-    <message>
-        <source>Write what the model shall answer.</source>
-        <translation>Scrivi che cosa deve rispondere il modello.</translation>
-    </message>
-    <message>
         <source>The data file does not exist any more.</source>
         <translation>Il file dei dati non esiste più.</translation>
     </message>
@@ -1680,22 +1712,6 @@
     <message>
         <source>Choose a JSON, JSON lines, CSV, TSV or Parquet file.</source>
         <translation>Scegli un file JSON, JSON lines, CSV, TSV o Parquet.</translation>
-    </message>
-    <message>
-        <source>The template names a column that the data does not have.</source>
-        <translation>Il modello di prompt nomina una colonna che nei dati non c’è.</translation>
-    </message>
-    <message>
-        <source>Correct the name in the template.</source>
-        <translation>Correggi il nome nel modello di prompt.</translation>
-    </message>
-    <message>
-        <source>A row has no value in a column that the template uses.</source>
-        <translation>In una riga manca il valore di una colonna usata dal modello di prompt.</translation>
-    </message>
-    <message>
-        <source>Fill the value in, or remove the row.</source>
-        <translation>Inserisci il valore, oppure togli la riga.</translation>
     </message>
     <message>
         <source>The model folder does not exist.</source>
@@ -1744,30 +1760,6 @@
     <message>
         <source>Try again; the reason is at the end of its log.</source>
         <translation>Riprova; il motivo è in fondo al suo registro.</translation>
-    </message>
-    <message>
-        <source>The run is already running.</source>
-        <translation>L’esecuzione è già in corso.</translation>
-    </message>
-    <message>
-        <source>Wait for it, or cancel it first.</source>
-        <translation>Aspetta che finisca, oppure prima interrompila.</translation>
-    </message>
-    <message>
-        <source>The run is not running.</source>
-        <translation>L’esecuzione non è in corso.</translation>
-    </message>
-    <message>
-        <source>Nothing to do.</source>
-        <translation>Non c’è nulla da fare.</translation>
-    </message>
-    <message>
-        <source>The run has no readable recipe.</source>
-        <translation>La ricetta dell’esecuzione non è leggibile.</translation>
-    </message>
-    <message>
-        <source>The folder is damaged; delete it if you do not need it.</source>
-        <translation>La cartella è danneggiata; eliminala se non ti serve.</translation>
     </message>
     <message>
         <source>The folder cannot be written.</source>
@@ -1950,14 +1942,6 @@
         <translation>Aggiungi la risposta o togli la riga.</translation>
     </message>
     <message>
-        <source>There is no such row.</source>
-        <translation>Questa riga non esiste.</translation>
-    </message>
-    <message>
-        <source>Choose a row that exists.</source>
-        <translation>Scegli una riga che esiste.</translation>
-    </message>
-    <message>
         <source>No row is held out, so the result could not be measured.</source>
         <translation>Nessuna riga è tenuta da parte: il risultato non si potrebbe misurare.</translation>
     </message>
@@ -1980,14 +1964,6 @@
     <message>
         <source>Divide it, or remove it.</source>
         <translation>Dividila o toglila.</translation>
-    </message>
-    <message>
-        <source>The data source is not valid.</source>
-        <translation>La fonte dei dati non è valida.</translation>
-    </message>
-    <message>
-        <source>Correct what is named in the details.</source>
-        <translation>Correggi ciò che indicano i dettagli.</translation>
     </message>
     <message>
         <source>Too few rows are left for training.</source>
@@ -2014,70 +1990,6 @@
         <translation>Controlla che esista e che tu possa leggerlo.</translation>
     </message>
     <message>
-        <source>The draft is not complete yet.</source>
-        <translation>La bozza non è ancora completa.</translation>
-    </message>
-    <message>
-        <source>Complete the page Data.</source>
-        <translation>Completa la pagina Dati.</translation>
-    </message>
-    <message>
-        <source>An optional part of the template is not closed.</source>
-        <translation>Una parte facoltativa del modello di testo non è chiusa.</translation>
-    </message>
-    <message>
-        <source>Close each optional part with its own end.</source>
-        <translation>Chiudi ogni parte facoltativa con la sua fine.</translation>
-    </message>
-    <message>
-        <source>The recipe names both a file and a column of held-out rows.</source>
-        <translation>La ricetta indica sia un file sia una colonna di righe tenute da parte.</translation>
-    </message>
-    <message>
-        <source>Keep one of them.</source>
-        <translation>Tienine uno solo.</translation>
-    </message>
-    <message>
-        <source>The recipe has no data, so there is nothing to train on.</source>
-        <translation>La ricetta non ha dati: non c’è nulla su cui addestrare.</translation>
-    </message>
-    <message>
-        <source>Choose data, or leave the step Train out.</source>
-        <translation>Scegli i dati, oppure lascia fuori il passo Addestra.</translation>
-    </message>
-    <message>
-        <source>The recipe merges an adapter, but it neither trains nor names one.</source>
-        <translation>La ricetta fonde un adattatore, ma non ne addestra né ne indica uno.</translation>
-    </message>
-    <message>
-        <source>Start from an adapter on the page Model, or leave the step Merge out.</source>
-        <translation>Parti da un adattatore nella pagina Modello, oppure lascia fuori il passo Fondi.</translation>
-    </message>
-    <message>
-        <source>The recipe only verifies, but makes nothing to be verified.</source>
-        <translation>La ricetta si limita a verificare, ma non produce nulla da verificare.</translation>
-    </message>
-    <message>
-        <source>Add the step Quantise.</source>
-        <translation>Aggiungi il passo Quantizza.</translation>
-    </message>
-    <message>
-        <source>The adapter has another rank or other layers than the recipe, so it cannot be trained further.</source>
-        <translation>L’adattatore ha un altro rango o altri strati rispetto alla ricetta: non si può addestrare oltre.</translation>
-    </message>
-    <message>
-        <source>Set rank and target modules as the details say.</source>
-        <translation>Imposta rango e moduli come dicono i dettagli.</translation>
-    </message>
-    <message>
-        <source>A processor cannot train in float16.</source>
-        <translation>Un processore non può addestrare in float16.</translation>
-    </message>
-    <message>
-        <source>Set the number format to auto.</source>
-        <translation>Imposta il formato dei numeri su auto.</translation>
-    </message>
-    <message>
         <source>The sequence length is longer than the model&apos;s context.</source>
         <translation>La lunghezza della sequenza supera il contesto del modello.</translation>
     </message>
@@ -2086,40 +1998,8 @@
         <translation>Impostane una più corta.</translation>
     </message>
     <message>
-        <source>A value of the recipe is not valid.</source>
-        <translation>Un valore della ricetta non è valido.</translation>
-    </message>
-    <message>
-        <source>Correct it as the details say.</source>
-        <translation>Correggilo come dicono i dettagli.</translation>
-    </message>
-    <message>
-        <source>The recipe has an unknown key.</source>
-        <translation>La ricetta ha una chiave sconosciuta.</translation>
-    </message>
-    <message>
-        <source>Correct or remove it.</source>
-        <translation>Correggila o toglila.</translation>
-    </message>
-    <message>
-        <source>The recipe lacks a key.</source>
-        <translation>Alla ricetta manca una chiave.</translation>
-    </message>
-    <message>
-        <source>Add it.</source>
-        <translation>Aggiungila.</translation>
-    </message>
-    <message>
-        <source>The recipe was written by a newer version of Phi-3 Studio.</source>
-        <translation>La ricetta è stata scritta da una versione più recente di Phi-3 Studio.</translation>
-    </message>
-    <message>
         <source>Update Phi-3 Studio.</source>
         <translation>Aggiorna Phi-3 Studio.</translation>
-    </message>
-    <message>
-        <source>The recipe has to name either a template or a column of messages.</source>
-        <translation>La ricetta deve indicare un modello di testo oppure una colonna di messaggi.</translation>
     </message>
     <message>
         <source>This cannot be the number of threads.</source>
@@ -2128,46 +2008,6 @@
     <message>
         <source>Choose a number from 1 on, or automatic.</source>
         <translation>Scegli un numero da 1 in su, oppure automatico.</translation>
-    </message>
-    <message>
-        <source>This is the app home already.</source>
-        <translation>Questa è già la cartella dell’app.</translation>
-    </message>
-    <message>
-        <source>Choose another folder.</source>
-        <translation>Scegli un’altra cartella.</translation>
-    </message>
-    <message>
-        <source>The new folder and the present one lie inside each other.</source>
-        <translation>La nuova cartella e quella attuale sono una dentro l’altra.</translation>
-    </message>
-    <message>
-        <source>Choose a folder beside it, or on another disk.</source>
-        <translation>Scegli una cartella accanto, o su un altro disco.</translation>
-    </message>
-    <message>
-        <source>The folder is not empty.</source>
-        <translation>La cartella non è vuota.</translation>
-    </message>
-    <message>
-        <source>Choose an empty folder to move to, or use the folder as it is.</source>
-        <translation>Scegli una cartella vuota in cui spostare, oppure usa la cartella così com’è.</translation>
-    </message>
-    <message>
-        <source>A run is still going on, so the app home cannot be moved.</source>
-        <translation>Un’esecuzione è ancora in corso: la cartella dell’app non si può spostare.</translation>
-    </message>
-    <message>
-        <source>Wait for it, or pause it; then start the window again.</source>
-        <translation>Aspetta che finisca o mettila in pausa, poi riavvia la finestra.</translation>
-    </message>
-    <message>
-        <source>The app home could not be moved.</source>
-        <translation>La cartella dell’app non si è potuta spostare.</translation>
-    </message>
-    <message>
-        <source>Everything is still where it was. Choose another folder.</source>
-        <translation>Tutto è ancora dov’era. Scegli un’altra cartella.</translation>
     </message>
     <message>
         <source>The app home is not there.</source>
@@ -2394,14 +2234,6 @@
         <translation>Scegli un modello con safetensors.</translation>
     </message>
     <message>
-        <source>The model&apos;s tokenizer cannot be loaded.</source>
-        <translation>Il tokenizer del modello non si può caricare.</translation>
-    </message>
-    <message>
-        <source>Choose a whole model folder.</source>
-        <translation>Scegli una cartella di modello completa.</translation>
-    </message>
-    <message>
         <source>The catalogue has no such model.</source>
         <translation>Il catalogo non ha un modello simile.</translation>
     </message>
@@ -2440,398 +2272,6 @@
     <message>
         <source>Make a new one and store it under Settings.</source>
         <translation>Creane uno nuovo e salvalo nelle impostazioni.</translation>
-    </message>
-    <message>
-        <source>The recipe trains in Azure ML, but does not say where.</source>
-        <translation>La ricetta addestra in Azure ML, ma non dice dove.</translation>
-    </message>
-    <message>
-        <source>Add the section azure to the recipe.</source>
-        <translation>Aggiungi la sezione azure alla ricetta.</translation>
-    </message>
-    <message>
-        <source>The rows of a step cannot be shared evenly by the nodes and GPUs.</source>
-        <translation>Le righe di un passo non si possono dividere fra nodi e GPU.</translation>
-    </message>
-    <message>
-        <source>The subscription of Azure is missing.</source>
-        <translation>Manca la sottoscrizione di Azure.</translation>
-    </message>
-    <message>
-        <source>Write the id that “az account show --query id” prints.</source>
-        <translation>Scrivi l’id che stampa «az account show --query id».</translation>
-    </message>
-    <message>
-        <source>The resource group of the workspace is missing.</source>
-        <translation>Manca il gruppo di risorse dell’area di lavoro.</translation>
-    </message>
-    <message>
-        <source>The studio shows it on the workspace&apos;s page.</source>
-        <translation>Lo studio lo mostra nella pagina dell’area di lavoro.</translation>
-    </message>
-    <message>
-        <source>The name of the workspace is missing.</source>
-        <translation>Manca il nome dell’area di lavoro.</translation>
-    </message>
-    <message>
-        <source>The studio shows it at its top.</source>
-        <translation>Lo studio lo mostra in alto.</translation>
-    </message>
-    <message>
-        <source>The compute is missing.</source>
-        <translation>Manca il calcolo.</translation>
-    </message>
-    <message>
-        <source>Write the name of a cluster; the studio lists them under Compute.</source>
-        <translation>Scrivi il nome di un cluster; lo studio li elenca sotto Calcolo.</translation>
-    </message>
-    <message>
-        <source>The address of the data in Azure is missing.</source>
-        <translation>Manca l’indirizzo dei dati in Azure.</translation>
-    </message>
-    <message>
-        <source>Write it, or let the file of this computer be uploaded.</source>
-        <translation>Scrivilo, o lascia che si carichi il file di questo computer.</translation>
-    </message>
-    <message>
-        <source>The address of the model in Azure is missing.</source>
-        <translation>Manca l’indirizzo del modello in Azure.</translation>
-    </message>
-    <message>
-        <source>Write it, or take the model of the page Model.</source>
-        <translation>Scrivilo, o usa il modello della pagina Modello.</translation>
-    </message>
-    <message>
-        <source>This is no subscription&apos;s id.</source>
-        <translation>Questo non è l’id di una sottoscrizione.</translation>
-    </message>
-    <message>
-        <source>This cannot be a name in Azure ML.</source>
-        <translation>Questo non può essere un nome in Azure ML.</translation>
-    </message>
-    <message>
-        <source>Use letters, digits and dashes, as the studio shows the name.</source>
-        <translation>Usa lettere, cifre e trattini, come lo studio mostra il nome.</translation>
-    </message>
-    <message>
-        <source>This is neither a data asset nor a path of a datastore or a Data Lake.</source>
-        <translation>Questo non è né un asset di dati né un percorso di un archivio o di un Data Lake.</translation>
-    </message>
-    <message>
-        <source>Write azureml://datastores/STORE/paths/FILE, azureml:NAME:VERSION, or abfss:// and the path.</source>
-        <translation>Scrivi azureml://datastores/ARCHIVIO/paths/FILE, azureml:NOME:VERSIONE, o abfss:// e il percorso.</translation>
-    </message>
-    <message>
-        <source>This is no model of Azure ML.</source>
-        <translation>Questo non è un modello di Azure ML.</translation>
-    </message>
-    <message>
-        <source>Write azureml://registries/REGISTRY/models/MODEL/versions/N or azureml:MODEL:N.</source>
-        <translation>Scrivi azureml://registries/REGISTRO/models/MODELLO/versions/N o azureml:MODELLO:N.</translation>
-    </message>
-    <message>
-        <source>The model is named without a version.</source>
-        <translation>Il modello è indicato senza versione.</translation>
-    </message>
-    <message>
-        <source>Add /versions/N; the model&apos;s page in the studio lists them.</source>
-        <translation>Aggiungi /versions/N; la pagina del modello nello studio le elenca.</translation>
-    </message>
-    <message>
-        <source>The place of the hub&apos;s token is not right.</source>
-        <translation>Il luogo del token dell’hub non è corretto.</translation>
-    </message>
-    <message>
-        <source>Name a vault (https://NAME.vault.azure.net) or a connection, and let the job act as a managed identity.</source>
-        <translation>Indica un vault (https://NOME.vault.azure.net) o una connessione, e fai agire il processo come identità gestita.</translation>
-    </message>
-    <message>
-        <source>Choose a multiple of them as batch size.</source>
-        <translation>Scegli come batch un loro multiplo.</translation>
-    </message>
-    <message>
-        <source>Azure&apos;s packages are not installed.</source>
-        <translation>I pacchetti di Azure non sono installati.</translation>
-    </message>
-    <message>
-        <source>The page Target says how to get them.</source>
-        <translation>La pagina Destinazione dice come averli.</translation>
-    </message>
-    <message>
-        <source>A package that the job needs is not installed here.</source>
-        <translation>Un pacchetto che serve al processo non è installato qui.</translation>
-    </message>
-    <message>
-        <source>Install Phi-3 Studio again; the details name it.</source>
-        <translation>Reinstalla Phi-3 Studio; i dettagli lo indicano.</translation>
-    </message>
-    <message>
-        <source>The version of a package that the job needs is not known.</source>
-        <translation>La versione di un pacchetto che serve al processo non è nota.</translation>
-    </message>
-    <message>
-        <source>This copy of the program does not hold its own source, which the job needs.</source>
-        <translation>Questa copia del programma non contiene il proprio codice, che serve al processo.</translation>
-    </message>
-    <message>
-        <source>Start Phi-3 Studio from its source.</source>
-        <translation>Avvia Phi-3 Studio dal suo codice sorgente.</translation>
-    </message>
-    <message>
-        <source>The folder exists already and is not empty.</source>
-        <translation>La cartella esiste già e non è vuota.</translation>
-    </message>
-    <message>
-        <source>Choose a new folder.</source>
-        <translation>Scegli una cartella nuova.</translation>
-    </message>
-    <message>
-        <source>Files cannot be given to a job by a pattern.</source>
-        <translation>A un processo non si possono dare file con caratteri jolly.</translation>
-    </message>
-    <message>
-        <source>Name the folder or each file, or put them into a datastore.</source>
-        <translation>Indica la cartella o ogni file, o mettili in un archivio.</translation>
-    </message>
-    <message>
-        <source>You are not signed in to Azure, or the login has expired.</source>
-        <translation>Non hai effettuato l’accesso ad Azure, o l’accesso è scaduto.</translation>
-    </message>
-    <message>
-        <source>Sign in (az login) and try again; a job that was submitted goes on meanwhile.</source>
-        <translation>Accedi (az login) e riprova; un processo già inviato intanto continua.</translation>
-    </message>
-    <message>
-        <source>You may not do this in the workspace.</source>
-        <translation>Non hai il permesso di farlo nell’area di lavoro.</translation>
-    </message>
-    <message>
-        <source>Ask its owner for the role “AzureML Data Scientist”.</source>
-        <translation>Chiedi al proprietario il ruolo «AzureML Data Scientist».</translation>
-    </message>
-    <message>
-        <source>Azure did not find what is named here.</source>
-        <translation>Azure non ha trovato ciò che è indicato qui.</translation>
-    </message>
-    <message>
-        <source>Compare subscription, resource group and workspace with the studio.</source>
-        <translation>Confronta sottoscrizione, gruppo di risorse e area di lavoro con lo studio.</translation>
-    </message>
-    <message>
-        <source>The workspace has no such datastore.</source>
-        <translation>L’area di lavoro non ha un archivio con questo nome.</translation>
-    </message>
-    <message>
-        <source>Correct its name; workspaceblobstore is always one.</source>
-        <translation>Correggi il nome; workspaceblobstore c’è sempre.</translation>
-    </message>
-    <message>
-        <source>Files cannot be read from a datastore of this kind.</source>
-        <translation>Da un archivio di questo tipo non si possono leggere file.</translation>
-    </message>
-    <message>
-        <source>Name a blob datastore, such as workspaceblobstore.</source>
-        <translation>Indica un archivio blob, come workspaceblobstore.</translation>
-    </message>
-    <message>
-        <source>The workspace has no such compute.</source>
-        <translation>L’area di lavoro non ha un calcolo con questo nome.</translation>
-    </message>
-    <message>
-        <source>Correct its name; the studio lists them under Compute.</source>
-        <translation>Correggi il nome; lo studio li elenca sotto Calcolo.</translation>
-    </message>
-    <message>
-        <source>The compute is stopped.</source>
-        <translation>Il calcolo è fermo.</translation>
-    </message>
-    <message>
-        <source>Start it in the studio, or use a cluster, which starts by itself.</source>
-        <translation>Avvialo nello studio, o usa un cluster, che si avvia da solo.</translation>
-    </message>
-    <message>
-        <source>The compute is not usable.</source>
-        <translation>Il calcolo non è utilizzabile.</translation>
-    </message>
-    <message>
-        <source>Look at it in the studio, or choose another.</source>
-        <translation>Guardalo nello studio, o scegline un altro.</translation>
-    </message>
-    <message>
-        <source>The instance type does not fit the compute.</source>
-        <translation>Il tipo di istanza non è adatto al calcolo.</translation>
-    </message>
-    <message>
-        <source>Choose one that it has; only Kubernetes has any.</source>
-        <translation>Scegline uno che possiede; li ha solo Kubernetes.</translation>
-    </message>
-    <message>
-        <source>The machines of the compute have fewer GPUs than are wanted.</source>
-        <translation>Le macchine del calcolo hanno meno GPU di quelle richieste.</translation>
-    </message>
-    <message>
-        <source>Choose another compute, or lower the number of GPUs.</source>
-        <translation>Scegli un altro calcolo, o riduci il numero di GPU.</translation>
-    </message>
-    <message>
-        <source>The cluster has fewer machines than are wanted.</source>
-        <translation>Il cluster ha meno macchine di quelle richieste.</translation>
-    </message>
-    <message>
-        <source>Lower their number, or let the cluster grow.</source>
-        <translation>Riducine il numero, o fai crescere il cluster.</translation>
-    </message>
-    <message>
-        <source>The quota of the subscription does not suffice.</source>
-        <translation>La quota della sottoscrizione non basta.</translation>
-    </message>
-    <message>
-        <source>Ask for more under “Usage + quotas” in the portal, or use a smaller machine.</source>
-        <translation>Chiedine di più in «Utilizzo e quote» nel portale, o usa una macchina più piccola.</translation>
-    </message>
-    <message>
-        <source>There is no such data asset.</source>
-        <translation>Non c’è un asset di dati con questo nome.</translation>
-    </message>
-    <message>
-        <source>Correct its name and version.</source>
-        <translation>Correggi il nome e la versione.</translation>
-    </message>
-    <message>
-        <source>The data asset is of another type.</source>
-        <translation>L’asset di dati è di un altro tipo.</translation>
-    </message>
-    <message>
-        <source>Say whether it is a file or a folder.</source>
-        <translation>Indica se è un file o una cartella.</translation>
-    </message>
-    <message>
-        <source>There is no such model of that version.</source>
-        <translation>Non c’è un modello con questo nome e questa versione.</translation>
-    </message>
-    <message>
-        <source>Correct its address; the model&apos;s page in the studio shows it.</source>
-        <translation>Correggi l’indirizzo; la pagina del modello nello studio lo mostra.</translation>
-    </message>
-    <message>
-        <source>There is no such base image.</source>
-        <translation>Non c’è un’immagine di base con questo nome.</translation>
-    </message>
-    <message>
-        <source>Correct it, or leave it empty for the default.</source>
-        <translation>Correggila, o lascia vuoto per quella predefinita.</translation>
-    </message>
-    <message>
-        <source>The job was submitted.</source>
-        <translation>Il processo è stato inviato.</translation>
-    </message>
-    <message>
-        <source>The job has begun to compute.</source>
-        <translation>Il processo ha cominciato a calcolare.</translation>
-    </message>
-    <message>
-        <source>Going on with the job.</source>
-        <translation>Si continua con il processo.</translation>
-    </message>
-    <message>
-        <source>The job before has ended without a result: a new one takes its place.</source>
-        <translation>Il processo precedente è finito senza risultato: uno nuovo prende il suo posto.</translation>
-    </message>
-    <message>
-        <source>The job goes on in Azure ML; Resume follows it again.</source>
-        <translation>Il processo continua in Azure ML; Riprendi torna a seguirlo.</translation>
-    </message>
-    <message>
-        <source>Azure answers again.</source>
-        <translation>Azure risponde di nuovo.</translation>
-    </message>
-    <message>
-        <source>The job is cancelled.</source>
-        <translation>Il processo viene annullato.</translation>
-    </message>
-    <message>
-        <source>The job was cancelled in Azure ML.</source>
-        <translation>Il processo è stato annullato in Azure ML.</translation>
-    </message>
-    <message>
-        <source>The job could not be cancelled. It may go on and cost money.</source>
-        <translation>Non è stato possibile annullare il processo. Può continuare e costare denaro.</translation>
-    </message>
-    <message>
-        <source>Cancel it again, or in the studio.</source>
-        <translation>Annullalo di nuovo, o nello studio.</translation>
-    </message>
-    <message>
-        <source>Azure cannot be reached.</source>
-        <translation>Azure non è raggiungibile.</translation>
-    </message>
-    <message>
-        <source>Check the network. A job that was submitted goes on meanwhile.</source>
-        <translation>Controlla la rete. Un processo già inviato intanto continua.</translation>
-    </message>
-    <message>
-        <source>Azure asks to wait: too many requests were made.</source>
-        <translation>Azure chiede di aspettare: ci sono state troppe richieste.</translation>
-    </message>
-    <message>
-        <source>A job that was submitted goes on meanwhile.</source>
-        <translation>Un processo già inviato intanto continua.</translation>
-    </message>
-    <message>
-        <source>Azure has a fault of its own at the moment.</source>
-        <translation>Al momento Azure ha un guasto suo.</translation>
-    </message>
-    <message>
-        <source>Try again later; a job that was submitted goes on meanwhile.</source>
-        <translation>Riprova più tardi; un processo già inviato intanto continua.</translation>
-    </message>
-    <message>
-        <source>Azure refused the request.</source>
-        <translation>Azure ha rifiutato la richiesta.</translation>
-    </message>
-    <message>
-        <source>Correct what it names; Check on the page Target tells what is missing.</source>
-        <translation>Correggi ciò che indica; Controlla, nella pagina Destinazione, dice che cosa manca.</translation>
-    </message>
-    <message>
-        <source>Azure&apos;s packages failed.</source>
-        <translation>I pacchetti di Azure hanno fallito.</translation>
-    </message>
-    <message>
-        <source>Look at the workspace in the studio; Check on the page Target tells what is missing.</source>
-        <translation>Guarda l’area di lavoro nello studio; Controlla, nella pagina Destinazione, dice che cosa manca.</translation>
-    </message>
-    <message>
-        <source>The job is not in the workspace any more.</source>
-        <translation>Il processo non è più nell’area di lavoro.</translation>
-    </message>
-    <message>
-        <source>Start the run anew.</source>
-        <translation>Avvia di nuovo l’esecuzione.</translation>
-    </message>
-    <message>
-        <source>The job failed before the training could tell why.</source>
-        <translation>Il processo è fallito prima che l’addestramento potesse dire perché.</translation>
-    </message>
-    <message>
-        <source>Its log below may say why; often the environment could not be built or an input not be mounted.</source>
-        <translation>Il registro qui sotto può dire perché; spesso non si è potuto costruire l’ambiente o collegare un dato.</translation>
-    </message>
-    <message>
-        <source>The job left no results, or their list cannot be read.</source>
-        <translation>Il processo non ha lasciato risultati, o il loro elenco non è leggibile.</translation>
-    </message>
-    <message>
-        <source>Look at the job&apos;s outputs in the studio; if they are not there, start the run anew.</source>
-        <translation>Guarda gli output del processo nello studio; se non ci sono, avvia di nuovo l’esecuzione.</translation>
-    </message>
-    <message>
-        <source>The job&apos;s results are damaged.</source>
-        <translation>I risultati del processo sono danneggiati.</translation>
-    </message>
-    <message>
-        <source>Resume the run to fetch them again; if it stays so, start it anew.</source>
-        <translation>Riprendi l’esecuzione per scaricarli di nuovo; se resta così, avviala da capo.</translation>
     </message>
     <message>
         <source>The text is longer than what the model can hold.</source>
@@ -2914,26 +2354,6 @@
         <translation>Esporta la base una volta, senza il passo Fondi.</translation>
     </message>
     <message>
-        <source>The recipe trains on CUDA, but no CUDA device can be used.</source>
-        <translation>La ricetta addestra su CUDA, ma nessun dispositivo CUDA è utilizzabile.</translation>
-    </message>
-    <message>
-        <source>Something else uses the machine, so nothing was measured.</source>
-        <translation>Qualcos’altro usa il computer: non è stato misurato nulla.</translation>
-    </message>
-    <message>
-        <source>Try again when it is done.</source>
-        <translation>Riprova quando ha finito.</translation>
-    </message>
-    <message>
-        <source>This run was written by another version of Phi-3 Studio.</source>
-        <translation>Questa esecuzione è stata scritta da un’altra versione di Phi-3 Studio.</translation>
-    </message>
-    <message>
-        <source>Open it with that version, or update this one.</source>
-        <translation>Aprila con quella versione, o aggiorna questa.</translation>
-    </message>
-    <message>
         <source>An adapter of this kind cannot be kept apart from its base model.</source>
         <translation>Un adattatore di questo tipo non può restare separato dal modello di base.</translation>
     </message>
@@ -2950,48 +2370,12 @@
         <translation>Aggiungi il passo Fondi, oppure usa il processore.</translation>
     </message>
     <message>
-        <source>ONNX Runtime GenAI ended without a word while it used the model.</source>
-        <translation>ONNX Runtime GenAI è terminato senza dire nulla mentre usava il modello.</translation>
-    </message>
-    <message>
-        <source>Another target or quantisation may help; the log holds its last lines.</source>
-        <translation>Un’altra destinazione o quantizzazione può aiutare; il registro contiene le ultime righe.</translation>
-    </message>
-    <message>
         <source>The exported model cannot be loaded.</source>
         <translation>Il modello esportato non si può caricare.</translation>
     </message>
     <message>
         <source>Another quantisation may help; the run&apos;s log says more.</source>
         <translation>Un’altra quantizzazione può aiutare; il registro dice di più.</translation>
-    </message>
-    <message>
-        <source>The target folder exists already.</source>
-        <translation>La cartella di destinazione esiste già.</translation>
-    </message>
-    <message>
-        <source>Choose another folder, or remove that one first.</source>
-        <translation>Scegli un’altra cartella, o prima togli quella.</translation>
-    </message>
-    <message>
-        <source>The bundle could not be written.</source>
-        <translation>Il pacchetto non si è potuto scrivere.</translation>
-    </message>
-    <message>
-        <source>Make room on the disk or choose another place; nothing of it was left behind.</source>
-        <translation>Libera spazio sul disco o scegli un altro posto; non ne è rimasto nulla.</translation>
-    </message>
-    <message>
-        <source>The folder is no bundle of ours, so it is not replaced.</source>
-        <translation>La cartella non è un nostro pacchetto: non viene sostituita.</translation>
-    </message>
-    <message>
-        <source>Choose another place.</source>
-        <translation>Scegli un altro posto.</translation>
-    </message>
-    <message>
-        <source>Train on the processor, or install the driver and the runtime pack (Settings).</source>
-        <translation>Addestra sul processore, o installa il driver e il pacchetto per GPU NVIDIA (Impostazioni).</translation>
     </message>
     <message>
         <source>The exported model loses more of the task score than is allowed.</source>
@@ -3130,76 +2514,8 @@
         <translation>Il numero di thread segue i core liberi.</translation>
     </message>
     <message>
-        <source>Memory is getting short.</source>
-        <translation>La memoria sta per finire.</translation>
-    </message>
-    <message>
         <source>The memory was not enough: the run goes on with safer settings.</source>
         <translation>La memoria non bastava: l’esecuzione continua con impostazioni più prudenti.</translation>
-    </message>
-    <message>
-        <source>What a step made is not usable.</source>
-        <translation>Il risultato di un passo non è utilizzabile.</translation>
-    </message>
-    <message>
-        <source>Resume the run to try the step again; its log says more.</source>
-        <translation>Riprendi l’esecuzione per riprovare il passo; il registro dice di più.</translation>
-    </message>
-    <message>
-        <source>The run cannot be resumed in its present state.</source>
-        <translation>L’esecuzione non si può riprendere nello stato attuale.</translation>
-    </message>
-    <message>
-        <source>Start it again with changes.</source>
-        <translation>Avviala di nuovo con modifiche.</translation>
-    </message>
-    <message>
-        <source>No free folder name was found for the run.</source>
-        <translation>Non si è trovato un nome di cartella libero per l’esecuzione.</translation>
-    </message>
-    <message>
-        <source>Give the run another name.</source>
-        <translation>Dai all’esecuzione un altro nome.</translation>
-    </message>
-    <message>
-        <source>The held-out rows of the run are gone or were changed.</source>
-        <translation>Le righe tenute da parte non ci sono più o sono cambiate.</translation>
-    </message>
-    <message>
-        <source>Verify with rows of a file.</source>
-        <translation>Verifica con le righe di un file.</translation>
-    </message>
-    <message>
-        <source>Olive ignored a setting.</source>
-        <translation>Olive ha ignorato un’impostazione.</translation>
-    </message>
-    <message>
-        <source>This is a fault of Phi-3 Studio: report it with the run&apos;s log.</source>
-        <translation>È un difetto di Phi-3 Studio: segnalalo con il registro.</translation>
-    </message>
-    <message>
-        <source>Olive ended without a model and without an error.</source>
-        <translation>Olive è terminato senza un modello e senza un errore.</translation>
-    </message>
-    <message>
-        <source>The last lines of the run&apos;s log may say why.</source>
-        <translation>Le ultime righe del registro possono dire perché.</translation>
-    </message>
-    <message>
-        <source>A library tried to connect to another computer; the connection was refused.</source>
-        <translation>Una libreria ha tentato di collegarsi a un altro computer; il collegamento è stato rifiutato.</translation>
-    </message>
-    <message>
-        <source>Nothing was sent.</source>
-        <translation>Non è stato inviato nulla.</translation>
-    </message>
-    <message>
-        <source>The loss grew without bounds, so the training was stopped.</source>
-        <translation>La perdita è cresciuta senza limiti e l’addestramento è stato fermato.</translation>
-    </message>
-    <message>
-        <source>Lower the learning rate (a tenth is a good next try) and start again.</source>
-        <translation>Riduci il tasso di apprendimento (un decimo è un buon tentativo) e riparti.</translation>
     </message>
     <message>
         <source>A checkpoint was saved.</source>
@@ -3256,14 +2572,6 @@
     <message>
         <source>The log says more; another target may help.</source>
         <translation>Il registro dice di più; un’altra destinazione può aiutare.</translation>
-    </message>
-    <message>
-        <source>The run has nothing of this kind to export.</source>
-        <translation>L’esecuzione non ha nulla di questo tipo da esportare.</translation>
-    </message>
-    <message>
-        <source>Choose something that it has.</source>
-        <translation>Scegli qualcosa che ha.</translation>
     </message>
     <message>
         <source>There is no runtime pack of this name.</source>
@@ -5252,6 +4560,14 @@
     <message>
         <source>No shape was recognised: write the template below yourself.</source>
         <translation>Nessuna forma riconosciuta: scrivi tu il modello di prompt qui sotto.</translation>
+    </message>
+    <message>
+        <source>What is to be learned would be a guess: choose it here, or write the template below.</source>
+        <translation>Che cosa imparare sarebbe un’ipotesi: sceglierlo qui, oppure scrivere sotto il modello di testo.</translation>
+    </message>
+    <message>
+        <source>Not seen by the model: {names}.</source>
+        <translation>Non visto dal modello: {names}.</translation>
     </message>
     <message>
         <source>Columns with a template</source>
