@@ -23,12 +23,8 @@ from phi3studio.domain.events import (
     finding,
 )
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Fidelity, Int4Preset, Target
-from phi3studio.domain.targets import ALLOWED
-
-AUTO_ORDER: tuple[Int4Preset, ...] = ("small", "fast", "quality")
-"""The presets by the size of what they make: the embedding in int4 too, plain int4, and int4 with
-some layers in 8 bits. Measured on the starter: 104, 200 and 227 MB."""
+from phi3studio.domain.quantisation import ALLOWED, more_exact
+from phi3studio.domain.recipe import Fidelity, Target
 
 WORST_PERPLEXITY_RATIO = 1.3
 """Plain int4 of the starter is at 1.26 on general text, and answers as it should."""
@@ -181,11 +177,9 @@ def next_export(target: Target) -> Phrase:
     """The next more exact export of the same model, as settings of the recipe."""
     exact = "fp16" if "fp16" in ALLOWED[target.provider] else "fp32"
     if target.quantisation == "int4":
-        match target.int4:
-            case "small":
-                return Phrase("fidelity.next", variant="fast")
-            case "fast":
-                return Phrase("fidelity.next", variant="quality")
+        match more_exact(target.int4, target.provider):
+            case str(preset):
+                return Phrase("fidelity.next", variant="preset", preset=preset)
             case _ if target.block_size > 16:
                 return Phrase("fidelity.next", variant="block_size", exact=exact)
             case _ if target.accuracy_level == 4:
@@ -194,7 +188,7 @@ def next_export(target: Target) -> Phrase:
                 return Phrase("fidelity.next", variant="exact", exact=exact)
     if target.quantisation in ("fp16", "bf16"):
         return Phrase("fidelity.next", variant="cpu")
-    return Phrase("fidelity.next")
+    return Phrase("fidelity.next", variant="defect")
 
 
 def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | None]:

@@ -8,6 +8,7 @@ silence costs a whole training.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from phi3studio.domain.dataset import DataFormat as DataFormat
 from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import STAGES, StageName
+from phi3studio.domain.quantisation import DEFAULT, FormatName, PresetName, Provider
 from phi3studio.domain.recipe_errors import explain
 from phi3studio.domain.template import parse_template
 
@@ -26,9 +28,6 @@ RECIPE_VERSION = 1
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda", "azureml"]
-Provider = Literal["cpu", "cuda", "dml"]
-Quantisation = Literal["int4", "fp32", "fp16", "bf16"]
-Int4Preset = Literal["auto", "quality", "fast", "small"]
 MethodKind = Literal["lora", "qlora", "dora"]
 TargetModules = Literal["auto", "attention", "all_linear"]
 Step = Literal["train", "merge", "quantise", "verify"]
@@ -233,6 +232,16 @@ class Training(_Section):
         "settings (smaller batches, then gradient checkpointing, then shorter rows).",
     )
 
+    def steps_per_epoch(self, train_rows: int) -> int:
+        """Optimiser steps in one pass over so many rows."""
+        return math.ceil(train_rows / (self.batch_size * self.accumulation))
+
+    def total_steps(self, train_rows: int) -> int:
+        """Optimiser steps of the whole training, as the trainer makes them."""
+        if self.max_steps is not None:
+            return self.max_steps
+        return max(1, round(self.epochs * self.steps_per_epoch(train_rows)))
+
     @model_validator(mode="after")
     def _can_stop_early(self) -> Training:
         if self.early_stopping and not self.evaluations:
@@ -249,9 +258,9 @@ class Target(_Section):
         "as the section azure says.",
     )
     provider: Provider = Field("cpu", description="ONNX Runtime's execution provider.")
-    quantisation: Quantisation = "int4"
-    int4: Int4Preset = Field(
-        "quality",
+    quantisation: FormatName = "int4"
+    int4: PresetName = Field(
+        DEFAULT,
         description="quality: some layers in 8 bits, and calibrated on your rows for models under "
         "a billion parameters; fast: plain int4; small: the embedding in int4 too; auto: the "
         "smallest of the three that is faithful.",

@@ -1,22 +1,12 @@
-"""Which number formats each execution provider can run, as ModelBuilder builds them."""
+"""Whether a recipe's target can be built, and what runs a model of each execution provider."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import Provider, Quantisation, Recipe
-
-ALLOWED: Mapping[Provider, tuple[Quantisation, ...]] = {
-    "cpu": ("int4", "fp32"),
-    "cuda": ("int4", "fp16", "bf16"),
-    "dml": ("int4", "fp16"),
-}
-"""Of ModelBuilder in onnxruntime-genai 0.14. Each can be built on any machine.
-
-Its help lists fp32 for CUDA as well, but the graph that it then builds promises outputs
-(``present.0.key``) that no node makes, so it loads nowhere.
-"""
+from phi3studio.domain.quantisation import ALLOWED, FORMATS, PRESETS, Provider
+from phi3studio.domain.recipe import Recipe
 
 PROVIDER_TITLES: Mapping[Provider, str] = {"cpu": "the CPU", "cuda": "CUDA", "dml": "DirectML"}
 
@@ -30,13 +20,23 @@ FLAVOURS: Mapping[Provider, tuple[str, ...]] = {
 
 def check_target(recipe: Recipe) -> None:
     """Raise :class:`InputError` for a target that cannot be built; asked first of all."""
-    provider, quantisation = recipe.target.provider, recipe.target.quantisation
-    if "quantise" not in recipe.steps or quantisation in ALLOWED[provider]:
+    target = recipe.target
+    if "quantise" not in recipe.steps:
         return
-    elsewhere = [name for name, formats in ALLOWED.items() if quantisation in formats]
-    others = f", or target.provider: {' or '.join(elsewhere)}" if elsewhere else ""
-    raise InputError(
-        "recipe.target",
-        f"A model for {PROVIDER_TITLES[provider]} cannot be exported as {quantisation}.",
-        f"Set target.quantisation: {' or '.join(ALLOWED[provider])}{others}.",
-    )
+    if target.quantisation not in ALLOWED[target.provider]:
+        raise InputError(
+            "recipe.target",
+            provider=target.provider,
+            quantisation=target.quantisation,
+            formats=ALLOWED[target.provider],
+            providers=FORMATS[target.quantisation].providers,
+        )
+    preset = PRESETS.get(target.int4) if target.quantisation == "int4" else None
+    if preset is not None and target.provider not in preset.providers:
+        raise InputError(
+            "recipe.target",
+            variant="preset",
+            provider=target.provider,
+            preset=preset.name,
+            presets=[row.name for row in PRESETS.values() if target.provider in row.providers],
+        )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from phi3studio.domain.quantisation import FORMATS, PLAIN, PRESETS
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
-from phi3studio.olive_configs.rules import Rule, apply, noted, or_unset, refused, same_if
+from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
 
-_PRECISIONS = ("int4", "fp32", "fp16", "bf16")
+_PRECISIONS = tuple(FORMATS)
 _BLOCK = "int4 weights are quantised in blocks of 32 (int4_block_size)."
 _KEEP = "Leave it out."
 _TO = "target.int4"
-_PRESET_OF = {"k_quant_mixed": "quality", "default": "fast"}
+_ALGORITHM = "int4_algo_config"
+_KINDS = "int4_op_types_to_quantize"
 
 
 def read_builder(section: Section) -> None:
@@ -30,6 +32,7 @@ def read_builder(section: Section) -> None:
             blocks=True,
         )
     extra = Section(section.given("extra_options"), draft, nested=())
+    _preset(draft, (section, extra))
     for place in (section, extra):
         apply(place, _BOTH)
     if draft.values.get("target.quantisation") == "int4":
@@ -37,32 +40,53 @@ def read_builder(section: Section) -> None:
             "No int4_algo_config is given: plain int4, the preset fast; quality is better and "
             "calibrates on your rows."
         )
-        draft.default(_TO, "fast", text)
-    apply(extra, _EXTRA, "extra_options", also=(*_BOTH,))
-    apply(section, _TABLE, "ModelBuilder", also=("precision", "extra_options", *_BOTH))
+        draft.default(_TO, PLAIN, text)
+    also = (_ALGORITHM, _KINDS, *_BOTH)
+    apply(extra, _EXTRA, "extra_options", also=also)
+    apply(section, _TABLE, "ModelBuilder", also=("precision", "extra_options", *also))
 
 
-def _kinds(draft: Draft, entry: Entry) -> None:
-    """int4's preset by what is quantised."""
-    if entry.value in (None, ["MatMul"]):
-        draft.translate(entry, "The linear layers, as in every preset.")
-    elif isinstance(entry.value, list) and set(entry.value) == {"MatMul", "Gather"}:
-        draft.translate(entry, "The embedding too: the preset small.", _TO, "small")
-    else:
-        draft.refuse(entry, "Only MatMul, or MatMul and Gather, are quantised.", _KEEP)
-
-
-def _algorithm(draft: Draft, entry: Entry) -> None:
-    """int4's preset by the algorithm."""
-    preset = _PRESET_OF.get(str(entry.value))
-    if preset is None:
+def _preset(draft: Draft, places: tuple[Section, ...]) -> None:
+    """int4's preset: the one with this algorithm that quantises these operators."""
+    algorithm, kinds = (_given(places, key) for key in (_ALGORITHM, _KINDS))
+    name = PRESETS[PLAIN].algorithm if algorithm is None else str(algorithm.value)
+    known = [row for row in PRESETS.values() if row.algorithm == name]
+    if algorithm is not None and not known:
+        offered = ", ".join(f"{row.name} ({row.algorithm})" for row in PRESETS.values())
         draft.refuse(
-            entry,
-            f"The algorithm {entry.value} is not offered; it measured worse than these.",
-            "Choose target.int4: quality (k_quant_mixed), fast (default) or small.",
+            algorithm,
+            f"The algorithm {name} is not offered; it measured worse than these.",
+            f"Choose target.int4: {offered}.",
         )
-    else:
-        draft.translate(entry, f"The preset {preset}.", _TO, preset)
+        algorithm, known = None, [PRESETS[PLAIN]]
+    operators = {"MatMul"}
+    if kinds is not None:
+        operators = set(kinds.value) if isinstance(kinds.value, list) else set()
+    row = next((row for row in known if set(row.operators) == operators), None)
+    if row is None and kinds is not None:
+        offered = " or ".join(" and ".join(row.operators) for row in known)
+        draft.refuse(kinds, f"Only {offered} are quantised.", _KEEP)
+        kinds = None
+    for entry in (algorithm, kinds):
+        if entry is not None:
+            row = row or known[0]
+            draft.translate(entry, f"The preset {row.name}.", _TO, row.name)
+
+
+def _given(places: tuple[Section, ...], key: str) -> Entry | None:
+    """The key's first entry that says something; null says nothing."""
+    found = None
+    for place in places:
+        entry = place.take(key)
+        if entry is None:
+            continue
+        if entry.value is None:
+            place.draft.translate(entry, "Not set.")
+        elif found is None:
+            found = entry
+        else:
+            place.draft.refuse(entry, f"{key} is given twice.", "Keep one of them.")
+    return found
 
 
 def _off(text: str) -> Rule:
@@ -70,8 +94,6 @@ def _off(text: str) -> Rule:
 
 
 _BOTH: dict[str, Rule] = {
-    "int4_algo_config": or_unset(_algorithm),
-    "int4_op_types_to_quantize": _kinds,
     "int4_block_size": same_if((32,), _BLOCK, _KEEP),
     "int4_accuracy_level": same_if((4,), "Activations are in 8 bits (level 4).", _KEEP),
     "int4_is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),

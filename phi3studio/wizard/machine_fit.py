@@ -10,15 +10,16 @@ from typing import Any, Literal
 from phi3studio.domain.base_models import CatalogueEntry
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.estimate import (
-    LARGE_MODEL,
     TIGHT,
     DataSize,
     Estimate,
     Machine,
     ModelSize,
     estimate,
+    is_large,
     usual_precision,
 )
+from phi3studio.domain.quantisation import PLAIN
 from phi3studio.domain.recipe import Data, MethodKind, Recipe, Template
 from phi3studio.wizard.flow import (
     DataFacts,
@@ -45,7 +46,7 @@ class Fit:
 
 def model_size(parameters: int, file_bytes: int = 0) -> ModelSize:
     """The proportions of a decoder of that size, where its configuration is not at hand."""
-    layers = 30 if parameters < LARGE_MODEL else 32
+    layers = 32 if is_large(parameters) else 30
     hidden = max(256, round(math.sqrt(parameters / (12 * layers)) / 64) * 64)
     return ModelSize(
         parameters, hidden, layers, 49_152, file_bytes or parameters * 2, round(2.7 * hidden)
@@ -104,7 +105,7 @@ def _modest(size: ModelSize, kind: MethodKind) -> Estimate:
         update={
             "method": plain.method.model_copy(update={"kind": kind}),
             "training": plain.training.model_copy(update={"batch_size": 1}),
-            "target": plain.target.model_copy(update={"int4": "fast"}),
+            "target": plain.target.model_copy(update={"int4": PLAIN}),
         }
     )
     rows = DataSize(500, 50_000, 100, 10_000, 256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.recipe import Method, Training
 from phi3studio.wizard.flow import (
     Draft,
@@ -13,20 +14,10 @@ from phi3studio.wizard.flow import (
 )
 
 
-def steps_per_epoch(draft: Draft, facts: Facts) -> int | None:
-    """Optimiser steps in one pass over the training rows."""
-    if facts.data is None or not facts.data.train_rows:
-        return None
-    together = draft.training.batch_size * draft.training.accumulation
-    return math.ceil(facts.data.train_rows / together)
-
-
 def total_steps(draft: Draft, facts: Facts) -> int | None:
-    """Optimiser steps of the whole training."""
-    if draft.training.max_steps is not None:
-        return draft.training.max_steps
-    each = steps_per_epoch(draft, facts)
-    return None if each is None else max(1, math.ceil(each * draft.training.epochs))
+    """Optimiser steps of the whole training; ``None`` while the rows are not counted."""
+    rows = facts.data.train_rows if facts.data is not None else 0
+    return draft.training.total_steps(rows) if rows or draft.training.max_steps else None
 
 
 def preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
@@ -42,7 +33,7 @@ def preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
     ceiling = min(ceiling, (model.context if model else None) or ceiling)
     length = max(64, min(ceiling, math.ceil(longest / 64) * 64))
     rows = (data.train_rows if data else 0) or 500
-    large = ((model.parameters if model else None) or 0) > 1_000_000_000
+    large = is_large((model.parameters if model else None) or 0)
     roomy = machine is not None and machine.free_memory > 12 * 2**30
     batch, accumulation = (8, 1) if not large else ((2, 4) if roomy else (1, 8))
     if length > 1024 and batch > 1:

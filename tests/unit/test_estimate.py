@@ -14,7 +14,6 @@ from phi3studio.domain.estimation.estimate import (
     disk_needed,
     estimate,
     exported_bytes,
-    total_steps,
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
 
@@ -125,12 +124,13 @@ def test_a_faster_machine_takes_less_time() -> None:
         ({"epochs": 1, "batch_size": 8}, 81, 11),
         ({"epochs": 3, "batch_size": 8}, 80, 30),
         ({"epochs": 1, "batch_size": 8, "accumulation": 4}, 80, 3),
+        ({"epochs": 1.5, "batch_size": 8}, 88, 16),
         ({"epochs": 0.001, "batch_size": 8}, 8, 1),
         ({"epochs": 3, "max_steps": 7}, 10_000, 7),
     ],
 )
 def test_total_steps(settings, rows, steps) -> None:
-    assert total_steps(with_settings(**settings), rows) == steps
+    assert with_settings(**settings).training.total_steps(rows) == steps
 
 
 def test_the_exports_size_follows_the_format() -> None:

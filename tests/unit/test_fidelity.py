@@ -12,7 +12,6 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import Event, Finding, Finished, ModelFigures, ParityExample, Verified
 from phi3studio.domain.events import parse_event as parse
 from phi3studio.domain.fidelity import (
-    AUTO_ORDER,
     Evidence,
     confusion_of,
     judge,
@@ -23,9 +22,10 @@ from phi3studio.domain.fidelity import (
     rows_to_tell,
 )
 from phi3studio.domain.messages import say
+from phi3studio.domain.quantisation import ALLOWED, AUTO_ORDER
 from phi3studio.domain.recipe import Fidelity, Recipe, Target
 from phi3studio.domain.run import fold
-from phi3studio.domain.targets import ALLOWED, check_target
+from phi3studio.domain.targets import check_target
 
 # --- labels and scores ----------------------------------------------------------------------------
 

@@ -35,7 +35,6 @@ from phi3studio.wizard.page_problems import can_continue, problems, reachable
 from phi3studio.wizard.tuning_presets import (
     follow_preset,
     preset,
-    steps_per_epoch,
     total_steps,
     with_preset,
 )
@@ -185,7 +184,7 @@ def test_quick_look_is_short_on_any_data() -> None:
     facts = replace(FACTS, data=replace(DATA, train_rows=100_000))
     quick = with_preset(Draft(), "quick", facts)
     assert total_steps(quick, facts) == 60
-    assert steps_per_epoch(quick, facts) == 12_500
+    assert quick.training.steps_per_epoch(100_000) == 12_500
 
 
 def test_the_sequence_length_is_checked_against_the_context(draft: Draft) -> None:

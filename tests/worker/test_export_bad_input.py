@@ -11,8 +11,8 @@ import pytest
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import Verified
+from phi3studio.domain.quantisation import ALLOWED
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.targets import ALLOWED
 from phi3studio.runs import launch
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.store import RunFolder

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from phi3studio.domain.events import StageName
+from phi3studio.domain.quantisation import FORMATS, Preset, presets_tried
 from phi3studio.domain.recipe import Recipe
 
 LARGE_MODEL = 10**9
@@ -27,9 +28,8 @@ _IMPORTS_BYTES: dict[str, int] = {
 # What CUDA's libraries take of the host's memory, and its context of the GPU's.
 _CUDA_HOST_BYTES = 2 * 10**9
 _CUDA_CONTEXT_BYTES = 600 * 10**6
-# Bytes a parameter: of a merge in float32, and of the quantisations of small models.
+# Bytes a parameter of a merge in float32, and of an export that is not int4.
 _MERGE_BYTES = 12.5
-_BUILD_BYTES = {"fast": 11.0, "small": 11.0, "quality": 14.0, "auto": 14.0}
 # Large models are merged and quantised layer by layer.
 _LARGE_BYTES = 3.3
 _LARGE_LEAST = 6 * 10**9
@@ -50,8 +50,6 @@ _GROWTH = 1.15
 _LOGIT_BYTES = 12
 _ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 _NF4_BYTES = 0.6
-# int4 weights with scales and 8-bit parts, by preset (bytes per parameter, measured).
-_INT4_BYTES = {"fast": 0.72, "small": 0.6, "quality": 0.85, "auto": 0.85}
 # Small models' layers are kept in the layout of the matrix products as well, for both directions.
 TIGHT = 0.8
 """Above this share of the free memory the system begins to swap."""
@@ -72,10 +70,7 @@ _ROWS_A_SECOND = 5000
 _LOADED_A_SECOND = 400e6
 # Large models are merged layer by layer, from file to file.
 _LARGE_MERGED_A_SECOND = 110e6
-_CALIBRATED_A_SECOND = 1.9e6
 _QUANTISED_A_SECOND = 10e6
-# Large models rounded as they are, without a search for the best scales.
-_LARGE_ROUNDED_A_SECOND = 100e6
 
 
 @dataclass(frozen=True)
@@ -166,9 +161,9 @@ class Estimate:
         return sum(self.seconds.values())
 
 
-def is_large(model: ModelSize) -> bool:
-    """Whether the model is merged and quantised layer by layer."""
-    return model.parameters >= LARGE_MODEL
+def is_large(model: ModelSize | int) -> bool:
+    """Whether a model, or one of so many parameters, is merged and quantised layer by layer."""
+    return (model if isinstance(model, int) else model.parameters) >= LARGE_MODEL
 
 
 def usual_precision(model: ModelSize) -> str:
@@ -176,21 +171,12 @@ def usual_precision(model: ModelSize) -> str:
     return "bfloat16" if is_large(model) else "float32"
 
 
-def total_steps(recipe: Recipe, train_rows: int) -> int:
-    """Optimiser steps of the whole training."""
-    training = recipe.training
-    if training.max_steps is not None:
-        return training.max_steps
-    batches = -(-train_rows // training.batch_size)
-    return max(1, round(training.epochs * -(-batches // training.accumulation)))
-
-
 def disk_needed(recipe: Recipe, model: ModelSize) -> int:
     """Disk in bytes that a run takes at its fullest: merged copies, export, checkpoints.
 
     While int4 weights are calibrated, two more copies of the merged model lie in Olive's cache.
     """
-    calibrated = not is_large(model) and recipe.target.quantisation == "int4"
+    calibrated = not is_large(model) and any(row.calibrates for row in _presets(recipe))
     merged = (3 if calibrated else 1) * merged_bytes(model)
     exported = 2 * exported_bytes(recipe, model.parameters)
     return merged + exported + 200 * 1024**2
@@ -203,10 +189,15 @@ def merged_bytes(model: ModelSize) -> int:
 
 def exported_bytes(recipe: Recipe, parameters: int) -> int:
     """Size of the exported model on disk, in bytes."""
+    if presets := _presets(recipe):
+        return round(parameters * max(row.weight_bytes for row in presets)) + 100 * 1024**2
+    return round(parameters * FORMATS[recipe.target.quantisation].weight_bytes)
+
+
+def _presets(recipe: Recipe) -> tuple[Preset, ...]:
+    """The int4 presets that the export builds; empty for other formats."""
     target = recipe.target
-    if target.quantisation == "int4":
-        return round(parameters * _INT4_BYTES[target.int4]) + 100 * 1024**2
-    return parameters * (4 if target.quantisation == "fp32" else 2)
+    return presets_tried(target.int4, target.provider) if target.quantisation == "int4" else ()
 
 
 def adapter_parameters(recipe: Recipe, model: ModelSize) -> int:
@@ -226,7 +217,7 @@ def training_bytes(
     if recipe.method.kind == "qlora":
         weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
     weights += _laid_out_bytes(recipe, model, precision, device)
-    steps = total_steps(recipe, data.train_rows)
+    steps = recipe.training.total_steps(data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
     return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))
 
@@ -306,8 +297,7 @@ def _large_or(model: ModelSize, bytes_a_parameter: float) -> float:
 
 
 def _build_bytes(recipe: Recipe) -> float:
-    target = recipe.target
-    return _BUILD_BYTES[target.int4] if target.quantisation == "int4" else _MERGE_BYTES
+    return max((row.build_bytes for row in _presets(recipe)), default=_MERGE_BYTES)
 
 
 def _seconds(
@@ -330,7 +320,7 @@ def _seconds(
         if training.gradient_checkpointing:
             rate /= _RECOMPUTED
         rows = training.batch_size * training.accumulation
-        tokens = total_steps(recipe, data.train_rows) * rows * data.mean
+        tokens = recipe.training.total_steps(data.train_rows) * rows * data.mean
         load = model.file_bytes / _LOADED_A_SECOND
         return start + load + tokens * _FLOPS_A_PARAMETER * model.body / rate
     if stage == "merge":
@@ -350,17 +340,10 @@ def measuring_seconds(model: ModelSize, data: DataSize, machine: Machine) -> flo
 
 
 def _quantise_seconds(recipe: Recipe, model: ModelSize) -> float:
-    target, start = recipe.target, _START_S["quantise"]
     large = is_large(model)
-    plain = start + model.parameters / _QUANTISED_A_SECOND
-    rounded = start + model.parameters / _LARGE_ROUNDED_A_SECOND if large else plain
-    if target.quantisation != "int4":
-        return plain
-    if target.int4 in ("fast", "small"):
-        return rounded
-    fitted = plain if large else start + model.parameters / _CALIBRATED_A_SECOND
-    # auto tries the small and the fast one first.
-    return fitted + (2 * rounded if target.int4 == "auto" else 0)
+    rates = [row.large_weights_per_s if large else row.weights_per_s for row in _presets(recipe)]
+    each = [_START_S["quantise"] + model.parameters / rate for rate in rates]
+    return sum(each) or _START_S["quantise"] + model.parameters / _QUANTISED_A_SECOND
 
 
 def measured(found: Estimate, **parts: object) -> Estimate:

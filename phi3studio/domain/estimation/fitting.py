@@ -14,6 +14,7 @@ from phi3studio.domain.estimation.estimate import (
     is_large,
 )
 from phi3studio.domain.estimation.recovery import safer
+from phi3studio.domain.quantisation import PRESETS, lighter, most_exact
 from phi3studio.domain.recipe import Recipe
 
 # Below this many tokens in a forward pass the processor is not kept busy.
@@ -150,10 +151,15 @@ def _save(
             draft.set("training", "sequence_length", step.sequence_length, why)
             return True
         return False
-    if recipe.target.quantisation == "int4" and recipe.target.int4 in ("quality", "auto"):
-        draft.set("target", "int4", "fast", why)
-        return True
-    return False
+    target = recipe.target
+    now = most_exact(target.int4, target.provider)
+    preset = lighter(target.int4, target.provider)
+    if target.quantisation != "int4" or preset is None:
+        return False
+    if PRESETS[preset].build_bytes >= now.build_bytes:
+        return False
+    draft.set("target", "int4", preset, why)
+    return True
 
 
 def _use_the_room(

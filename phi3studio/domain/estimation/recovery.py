@@ -12,6 +12,7 @@ from functools import partial
 
 from phi3studio.domain.events import MemoryCause, Notice, Recovery, StageName, notice
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.quantisation import lighter
 from phi3studio.domain.recipe import Recipe
 
 SHORTEST_ROWS = 64
@@ -65,8 +66,9 @@ def safer(
             changes = {"gradient_checkpointing": True}
         elif rows > SHORTEST_ROWS:
             changes = {"sequence_length": max(SHORTEST_ROWS, rows // 2)}
-    elif stage == "quantise" and target.quantisation == "int4" and target.int4 != "fast":
-        changes = {"int4": "fast"}
+    elif stage == "quantise" and target.quantisation == "int4":
+        preset = lighter(target.int4, target.provider)
+        changes = {} if preset is None else {"int4": preset}
     if stage is None or not changes:
         return None
     return Recovery.model_validate(

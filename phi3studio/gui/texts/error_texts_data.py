@@ -9,12 +9,6 @@ DATA_ERRORS: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "A model in {kind} does not run on {device}."),
         QT_TRANSLATE_NOOP("Errors", "Choose {kinds} for it."),
     ),
-    "recipe.target": (
-        QT_TRANSLATE_NOOP(
-            "Errors", "A model in this number format does not run on the chosen device."
-        ),
-        QT_TRANSLATE_NOOP("Errors", "Choose another quantisation or another device."),
-    ),
     "data.bomb": (
         QT_TRANSLATE_NOOP(
             "Errors", "The compressed file expands to far more than a data set holds."

@@ -50,6 +50,11 @@ def catalogue(language: str) -> Mapping[str, Message]:
     }
 
 
+def text_of(code: str, english: Message) -> Message:
+    """A text that stands where its fact does, in the language of the window."""
+    return catalogue(QLocale().name().split("_")[0]).get(code, english)
+
+
 def explain_error(error: Coded) -> Explanation:
     """What an error says in the language of the window, with the file and row it names."""
     language = QLocale().name().split("_")[0]

@@ -15,7 +15,8 @@ from phi3studio import __version__
 from phi3studio.app.paths import Home, resources
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Provider, Recipe
+from phi3studio.domain.quantisation import Provider
+from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
 from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 from phi3studio.domain.template import parse_template

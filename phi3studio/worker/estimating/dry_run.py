@@ -30,7 +30,6 @@ from phi3studio.domain.estimation.estimate import (
     measured,
     measuring_seconds,
     step_bytes,
-    total_steps,
 )
 from phi3studio.domain.events import Progress, Stage, StageDone
 from phi3studio.domain.recipe import Recipe
@@ -115,7 +114,9 @@ class _Trial:
         train_rows = known.data.train_rows
         later = [name for name in known.recipe.stages if name not in ("prepare", "train")]
         if "train" in known.recipe.stages:
-            count = steps_to_try(found.seconds["train"], total_steps(known.recipe, train_rows))
+            count = steps_to_try(
+                found.seconds["train"], known.recipe.training.total_steps(train_rows)
+            )
             self._say(f"training {count} steps")
             steps = self._steps(count)
             seconds["prepare"] = steps.prepare_s
@@ -167,7 +168,7 @@ class _Trial:
         recipe, data = self._known.recipe, self._known.data
         training = recipe.training
         rows = training.batch_size * training.accumulation
-        count = total_steps(recipe, data.train_rows)
+        count = recipe.training.total_steps(data.train_rows)
         # The last step of an epoch is a smaller one.
         passes = count / max(1, -(-data.train_rows // rows))
         tokens = min(count * rows, passes * data.train_rows) * data.mean
@@ -183,7 +184,7 @@ class _Trial:
         known = self._known
         if known.machine.device == "cuda":
             return 0
-        steps = total_steps(known.recipe, known.data.train_rows)
+        steps = known.recipe.training.total_steps(known.data.train_rows)
 
         def after(count: int) -> float:
             return step_bytes(known.recipe, known.model, known.data, known.precision, count)

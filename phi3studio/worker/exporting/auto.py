@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phi3studio.app.files import folder_bytes, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Candidate, Verified
-from phi3studio.domain.fidelity import AUTO_ORDER
-from phi3studio.domain.recipe import Int4Preset
+from phi3studio.domain.quantisation import Preset
 from phi3studio.runs.store import RunFolder
 
-Build = Callable[[Int4Preset, Path], None]
+Build = Callable[[str, Path], None]
 """Builds a preset's model into a folder, which is there only when the model is whole."""
 Judge = Callable[[Path], Verified]
 
@@ -38,8 +37,14 @@ def tried(run: RunFolder) -> tuple[Candidate, ...]:
     return tuple(item.model_copy(update={"kept": item == chosen}) for item in seen)
 
 
-def choose(run: RunFolder, build: Build, judge: Judge, say: Callable[[str], None]) -> Candidate:
-    """Build and judge one preset after the other; leave the chosen model in ``run.model``.
+def choose(
+    run: RunFolder,
+    presets: Sequence[Preset],
+    build: Build,
+    judge: Judge,
+    say: Callable[[str], None],
+) -> Candidate:
+    """Build and measure *presets*, smallest first; leave the chosen model in ``run.model``.
 
     The first faithful one is kept. If there is none, the best is: the one that loses the fewest
     points, and of equal ones that with the lowest perplexity.
@@ -48,7 +53,7 @@ def choose(run: RunFolder, build: Build, judge: Judge, say: Callable[[str], None
     folder.mkdir(parents=True, exist_ok=True)
     candidate, best = folder / _CANDIDATE, folder / _BEST
     seen = [item.model_copy(update={"kept": False}) for item in tried(run)]
-    order = list(AUTO_ORDER)
+    order = [row.name for row in presets]
     failure: RunError | None = None
     while order and not any(item.faithful for item in seen):
         preset = order.pop(0)

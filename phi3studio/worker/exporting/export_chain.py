@@ -11,7 +11,8 @@ from typing import Any
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.domain.recipe import Provider, Recipe
+from phi3studio.domain.quantisation import Provider
+from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder
 from phi3studio.worker.data.preparing.tokenise import Stop
 from phi3studio.worker.fidelity.exported_model import ExportedModel

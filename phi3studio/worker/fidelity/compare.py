@@ -10,7 +10,7 @@ from typing import Any
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.estimation.estimate import LARGE_MODEL
+from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.events import (
     Candidate,
     Finding,
@@ -185,10 +185,10 @@ class Comparison:
         folder = self.merged if role == "merged" and self.merged is not None else self.base
         check_model_folder(folder)
         # A large model is measured in its own number format instead of float32.
-        small = max(weight_bytes(folder), 2 * stands_for(folder)) < 2 * LARGE_MODEL
+        large = is_large(max(weight_bytes(folder) // 2, stands_for(folder)))
         model = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=torch.float32 if small else "auto",
+            dtype="auto" if large else torch.float32,
             trust_remote_code=self.recipe.model.trust_remote_code,
         )
         if role == "merged" and self.merged is None and self.adapter is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
-from phi3studio.domain.estimation.estimate import LARGE_MODEL
+from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import remote_code_files
 
@@ -36,7 +36,7 @@ class ModelFacts:
     @property
     def is_large(self) -> bool:
         """Whether it is merged and quantised layer by layer, as its weights are stored."""
-        return max(self.parameters, self.stands_for) >= LARGE_MODEL
+        return is_large(max(self.parameters, self.stands_for))
 
     def target_modules(self, wanted: str | list[str]) -> tuple[str, ...]:
         """The module names that a LoRA adapter attaches to.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.recipe import MethodKind, Provider, Recipe, Target
+from phi3studio.domain.quantisation import PLAIN, PRESETS, Preset, Provider, most_exact
+from phi3studio.domain.recipe import MethodKind, Recipe, Target
 
 METHOD_PASSES: dict[MethodKind, str] = {
     "lora": "StudioLoRA",
@@ -148,7 +149,7 @@ def build_config(
     target = recipe.target
     if large and target.quantisation == "int4":
         passes, data = early_passes(target), []
-    elif calibration is not None and target.quantisation == "int4" and target.int4 == "quality":
+    elif calibration is not None and target.quantisation == "int4" and _preset(target).calibrates:
         passes = calibrated_passes(target)
         data = [_data_config(CALIBRATION_DATA, calibration, CALIBRATION)]
     else:
@@ -185,12 +186,14 @@ def builder_options(target: Target) -> dict[str, Any]:
     if target.quantisation == "int4":
         options["int4_accuracy_level"] = target.accuracy_level
         options["int4_block_size"] = target.block_size
-        if target.int4 == "quality":
-            options["int4_algo_config"] = "k_quant_mixed"
+        preset = _preset(target)
+        if preset.algorithm != PRESETS[PLAIN].algorithm:
+            options["int4_algo_config"] = preset.algorithm
+        if preset.mixed:
             # k_quant_mixed shares tied embeddings with the head on its own, and ruins them.
             extra["shared_embeddings"] = False
-        elif target.int4 == "small":
-            options["int4_op_types_to_quantize"] = ["MatMul", "Gather"]
+        if preset.embedding:
+            options["int4_op_types_to_quantize"] = list(preset.operators)
     return options | {"extra_options": extra}
 
 
@@ -200,13 +203,29 @@ def calibrated_passes(target: Target) -> dict[str, Any]:
     Measured on the tuned starter model, 132 held-out rows: 88.6 % right against 89.4 % before
     quantisation, where plain k_quant_mixed gives 84.1 %.
     """
+    preset = _preset(target)
     block = {"group_size": target.block_size, "sym": False}
-    return {
-        "mixed": {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"},
+    bits = 8 if preset.mixed else 4
+    return _mixed(preset) | {
         "gptq": {"type": GPTQ_PASS, "bits": 4, **block, "data_config": CALIBRATION_DATA},
-        "head": {"type": "Rtn", "bits": 8, **block, "lm_head": True},
+        "head": {"type": "Rtn", "bits": bits, **block, "lm_head": True, **_embeds(preset)},
         "builder": _builder_of_int4(target),
     }
+
+
+def _preset(target: Target) -> Preset:
+    return most_exact(target.int4, target.provider)
+
+
+def _mixed(preset: Preset) -> dict[str, Any]:
+    """The pass that chooses the layers that keep 8 bits, where some do."""
+    if not preset.mixed:
+        return {}
+    return {"mixed": {"type": "SelectiveMixedPrecision", "algorithm": preset.algorithm}}
+
+
+def _embeds(preset: Preset) -> dict[str, Any]:
+    return {"embeds": True} if preset.embedding else {}
 
 
 def early_passes(target: Target) -> dict[str, Any]:
@@ -215,13 +234,13 @@ def early_passes(target: Target) -> dict[str, Any]:
     Measured on the shape of Phi-3-mini, see ``tests/benchmarks/large_model.py``.
     """
     block = {"bits": 4, "group_size": target.block_size, "lm_head": True}
-    passes: dict[str, Any] = {}
-    if target.int4 == "quality":
-        passes["mixed"] = {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"}
-        head = {"overrides": {"lm_head": {"bits": 8}}}
+    preset = _preset(target)
+    passes = _mixed(preset)
+    if preset.mixed:
+        head = {"overrides": {"lm_head": {"bits": 8}}, **_embeds(preset)}
         passes["int4"] = {"type": KQUANT_PASS, **block, "sym": False, **head}
     else:
-        passes["int4"] = {"type": "Rtn", **block, "sym": True, "embeds": target.int4 == "small"}
+        passes["int4"] = {"type": "Rtn", **block, "sym": True, "embeds": preset.embedding}
     passes["builder"] = _builder_of_int4(target)
     return passes
 

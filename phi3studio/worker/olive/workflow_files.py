@@ -18,7 +18,7 @@ from typing import Any
 from phi3studio.app.files import new_folder, write_atomically, write_json
 from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.estimation.estimate import total_steps
+from phi3studio.domain.quantisation import most_exact
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -146,7 +146,7 @@ def _plan(
         checkpoints=Path(),
         output=Path("model"),
         cache=Path("cache"),
-        total_steps=total_steps(recipe, prepared.train_rows),
+        total_steps=recipe.training.total_steps(prepared.train_rows),
         device=device,
         precision=hardware.choose_precision(recipe, device),
         target_modules=facts.target_modules(recipe.method.target_modules),
@@ -216,7 +216,7 @@ def _data_config(data: dict[str, Any], recipe: Recipe, stop: str) -> dict[str, A
 
 def _eval_steps(recipe: Recipe, train_rows: int) -> int | None:
     evaluations = recipe.training.evaluations
-    return max(1, total_steps(recipe, train_rows) // evaluations) if evaluations else None
+    return max(1, recipe.training.total_steps(train_rows) // evaluations) if evaluations else None
 
 
 # --- files ----------------------------------------------------------------------------------------
@@ -248,11 +248,12 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
     if precision is not None and recipe.training.precision == "auto":
         notes.append(f"The training's number format is {precision}, chosen for this machine.")
     target = recipe.target
-    calibrated = target.quantisation == "int4" and target.int4 == "quality"
+    preset = most_exact(target.int4, target.provider)
+    calibrated = target.quantisation == "int4" and preset.calibrates
     if "quantise" in recipe.steps and calibrated and not is_large:
         notes.append(
             "Phi-3 Studio also calibrates the int4 weights on your rows for a model of this "
-            "size; the exported chain quantises without calibration (k_quant_mixed)."
+            "size; the exported chain quantises without calibration."
         )
     return tuple(notes)
 

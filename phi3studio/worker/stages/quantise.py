@@ -9,7 +9,8 @@ from pathlib import Path
 
 from phi3studio.domain.events import Verified
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Int4Preset, Recipe
+from phi3studio.domain.quantisation import AUTO, presets_tried
+from phi3studio.domain.recipe import Recipe
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.stages.attempt import Attempt
 
@@ -30,7 +31,7 @@ def do(attempt: Attempt) -> None:
     from phi3studio.worker.exporting.export_chain import failed_folder
 
     target = attempt.recipe.target
-    if target.quantisation == "int4" and target.int4 == "auto":
+    if target.quantisation == "int4" and target.int4 == AUTO:
         _build_smallest(attempt)
     else:
         _build(attempt, attempt.recipe, attempt.run.model)
@@ -105,7 +106,7 @@ def _build_smallest(attempt: Attempt) -> None:
     from phi3studio.worker.exporting import auto
     from phi3studio.worker.stages import verify
 
-    def build(preset: Int4Preset, model: Path) -> None:
+    def build(preset: str, model: Path) -> None:
         target = attempt.recipe.target.model_copy(update={"int4": preset})
         _build(attempt, attempt.recipe.model_copy(update={"target": target}), model)
 
@@ -120,7 +121,8 @@ def _build_smallest(attempt: Attempt) -> None:
         assert verdict is not None  # There is an exported model.
         return verdict
 
-    chosen = auto.choose(attempt.run, build, judge, attempt.say)
+    presets = presets_tried(AUTO, attempt.recipe.target.provider)
+    chosen = auto.choose(attempt.run, presets, build, judge, attempt.say)
     tried = [
         Phrase(
             "export.auto_tried",

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from phi3studio.domain.estimation.estimate import total_steps
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.process.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
@@ -31,7 +30,7 @@ def do(attempt: Attempt) -> None:
 
     recipe, run = attempt.recipe, attempt.run
     checkpoint = _last_checkpoint(attempt)
-    steps = total_steps(recipe, attempt.prepared.train_rows)
+    steps = recipe.training.total_steps(attempt.prepared.train_rows)
     evaluations = recipe.training.evaluations
     scratch = attempt.scratch("train")
     plan = oc.TrainPlan(

@@ -94,7 +94,7 @@ MESSAGES: dict[str, Message] = {
     ),
     "fidelity.model": Message("merged model"),
     "fidelity.model/base": Message("base model"),
-    "fidelity.next": Message(
+    "fidelity.next/defect": Message(
         "The format is exact, so the export itself is at fault: report it with the run's log.",
     ),
     "fidelity.next/accuracy_level": Message(
@@ -109,10 +109,7 @@ MESSAGES: dict[str, Message] = {
         "Export for the CPU with target.provider: cpu and target.quantisation: fp32.",
     ),
     "fidelity.next/exact": Message("Set target.quantisation: {exact} (larger, exact)."),
-    "fidelity.next/fast": Message("Set target.int4: fast, which keeps the embedding exact."),
-    "fidelity.next/quality": Message(
-        "Set target.int4: quality, which keeps some layers in 8 bits.",
-    ),
+    "fidelity.next/preset": Message("Set target.int4: {preset}, which is more exact."),
     "fidelity.no_task": Message(
         "The recipe has no data, so there is no task score: the export was compared on general "
         "text.",

@@ -94,6 +94,15 @@ MESSAGES: dict[str, Message] = {
         "rank or other modules, so it cannot be trained further.",
         "Set method.rank: {rank} and method.target_modules: [{modules:list}].",
     ),
+    "recipe.target": Message(
+        "A model for {provider} cannot be exported as {quantisation}.",
+        "Set target.quantisation to one of {formats:list}, or target.provider to one of "
+        "{providers:list}.",
+    ),
+    "recipe.target/preset": Message(
+        "A model for {provider} cannot be exported with target.int4: {preset}.",
+        "Set target.int4 to one of {presets:list}.",
+    ),
     "recipe.two_splits": Message(
         "data.split names both a file and a column of held-out rows.",
         "Keep one of data.split.file and data.split.column.",

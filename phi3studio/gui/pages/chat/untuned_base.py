@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.quantisation import most_exact
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES
 from phi3studio.gui.context import Context
@@ -39,7 +40,7 @@ class Base:
     def of(cls, tuned: Recipe) -> Base:
         """The base of a tuned model: a recipe that only exports it."""
         # What is automatic is decided by measuring, and there is nothing to measure it with.
-        int4 = "quality" if tuned.target.int4 == "auto" else tuned.target.int4
+        int4 = most_exact(tuned.target.int4, tuned.target.provider).name
         target = tuned.target.model_copy(update={"int4": int4, "train_on": "auto"})
         return cls(
             Recipe(

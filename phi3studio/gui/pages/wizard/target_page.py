@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayo
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.estimate import exported_bytes
-from phi3studio.domain.targets import ALLOWED
+from phi3studio.domain.quantisation import AUTO, FORMATS, PRESETS, choice_texts
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.azure.azure_card import AzureCard
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
@@ -15,13 +15,19 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_list import fidelity_settings, target_settings
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain_error
+from phi3studio.gui.texts.messages import explain_error, text_of
 from phi3studio.gui.widgets.basic import Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.runtime_pack.pack_files import USABLE
 from phi3studio.wizard.flow import edit, to_recipe
 
-_INT4 = frozenset({"auto", "quality", "fast", "small"})
+_KINDS = (AUTO, *PRESETS, *(name for name in FORMATS if name != "int4"))
+"""What the card Quantisation offers, in its order."""
+
+
+def _changes(kind: str) -> dict[str, str]:
+    """The recipe's keys that a choice of :data:`_KINDS` sets."""
+    return {"quantisation": kind} if kind in FORMATS else {"quantisation": "int4", "int4": kind}
 
 
 class _Choice(QWidget):
@@ -101,26 +107,10 @@ class TargetPage(QWidget):
                 self.tr("Windows GPU (DirectML)"), self.tr("any GPU of Windows 10 and 11")
             ),
         }
+        texts = choice_texts()
         self._kind = {
-            "auto": _Choice(
-                self.tr("Automatic (int4)"),
-                self.tr("tries the three below and keeps the smallest that is faithful"),
-            ),
-            "quality": _Choice(
-                self.tr("Quality (int4, k_quant_mixed)"),
-                self.tr("4 bits, with 8 where it matters: nearly as good as the original"),
-            ),
-            "fast": _Choice(
-                self.tr("Fast (int4)"), self.tr("4 bits throughout: quickest on a processor")
-            ),
-            "small": _Choice(
-                self.tr("Small (int4 with embedding)"), self.tr("the vocabulary in 4 bits as well")
-            ),
-            "fp32": _Choice(
-                self.tr("Full precision (fp32)"), self.tr("no loss at all, eight times the size")
-            ),
-            "fp16": _Choice(self.tr("Half precision (fp16)"), self.tr("no visible loss, for GPUs")),
-            "bf16": _Choice(self.tr("Half precision (bf16)"), self.tr("as fp16, for new GPUs")),
+            name: _Choice(*text_of(f"quantisation.{name}", texts[f"quantisation.{name}"]))
+            for name in _KINDS
         }
         where.left.addWidget(self._card(self.tr("Train on"), self._train, self._take_train))
         where.right.addWidget(self._card(self.tr("Run on"), self._run, self._take_run))
@@ -161,8 +151,7 @@ class TargetPage(QWidget):
         self._session.edit("target", target={"provider": key})
 
     def _take_kind(self, key: str) -> None:
-        changes = {"quantisation": "int4", "int4": key} if key in _INT4 else {"quantisation": key}
-        self._session.edit("target", target=changes)
+        self._session.edit("target", target=_changes(key))
 
     def _draw(self) -> None:
         draft = self._session.draft
@@ -175,14 +164,15 @@ class TargetPage(QWidget):
         chosen = target.int4 if target.quantisation == "int4" else target.quantisation
         self._kind[chosen].radio.setChecked(True)
         self._draw_machine()
-        allowed = ALLOWED[target.provider]
         device = {
             "cpu": self.tr("not on a processor"),
             "cuda": self.tr("not on CUDA"),
             "dml": self.tr("not on DirectML"),
         }[target.provider]
-        for key in ("fp32", "fp16", "bf16"):
-            self._kind[key].set_reason("" if key in allowed else device)
+        for name, choice in self._kind.items():
+            row = PRESETS.get(name) or FORMATS.get(name)
+            if row is not None:
+                choice.set_reason("" if target.provider in row.providers else device)
         self._draw_sizes()
         clear(self._notes)
         for problem in self._session.problems("target"):
@@ -234,11 +224,8 @@ class TargetPage(QWidget):
         if model is None or not model.parameters:
             return
         for key, choice in self._kind.items():
-            changes = (
-                {"quantisation": "int4", "int4": key} if key in _INT4 else {"quantisation": key}
-            )
             try:
-                recipe = to_recipe(edit(self._session.draft, "target", target=changes))
+                recipe = to_recipe(edit(self._session.draft, "target", target=_changes(key)))
             except InputError:
                 return
             size = words.size(exported_bytes(recipe, model.parameters))
