@@ -73,6 +73,11 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         ("Explain it to a child.", asked(0)),
         answered(0),
     ),
+    "prompt and completion that look like identifiers": (
+        lambda n: {"prompt": f"q{n}", "completion": f"a{n}"},
+        ("q0",),
+        "a0",
+    ),
     "SAMSum": (
         lambda n: {"id": str(138_000 + n), "dialogue": long(n), "summary": answered(n)},
         (long(0),),

@@ -185,7 +185,11 @@ def nature(path: str, texts: Sequence[str], kind: ValueKind) -> Nature:
         return "address"
     if len(sample) >= _FEW and len(set(sample)) == 1:
         return "constant"
-    if _is_identifier(sample, kind, max(strength(name, "answer"), strength(name, "label"))):
+    # A column that is called just “prompt” is one, whatever its values look like.
+    asks = any(strength(name, role) == 3 for role in _ASKS)
+    if not asks and _is_identifier(
+        sample, kind, max(strength(name, "answer"), strength(name, "label"))
+    ):
         return "identifier"
     for role, found in _BY_NAME.items():
         if role == "identifier" and named and len(set(sample)) * 2 <= len(sample):
@@ -210,6 +214,7 @@ def _is_identifier(texts: Sequence[str], kind: ValueKind, named: int) -> bool:
     )
 
 
+_ASKS: tuple[NameRole, ...] = ("question", "prompt", "instruction")
 _BY_NAME: dict[NameRole, Nature] = {
     "identifier": "identifier",
     "time": "time",
