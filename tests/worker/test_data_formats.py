@@ -6,18 +6,23 @@ import bz2
 import json
 import lzma
 import zipfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from phi3studio.app.files import matching_files
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
+from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading import json_document
 from phi3studio.worker.data.reading.source_rows import RowSource
-from tests.worker.data_fixtures import write_jsonl
+from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
 
 ROWS = [
     {"question": f"What grows in field {n}, and why?", "answer": f"Barley no. {n}; it likes clay."}
@@ -613,3 +618,28 @@ def test_files_of_different_encodings_and_delimiters(tmp_path: Path) -> None:
     rows = read(tmp_path / "set")
     assert rows[0] == {"q": "Où ça là ?", "a": "oui"}
     assert rows[-1] == {"q": "La città è più bella", "a": "sì"}
+
+
+def checked(data: Any, encoder: Encoder) -> Generator[Any, None, None]:  # noqa: F811
+    yield (yield from check(data, encoder, 256, 1))
+
+
+def test_a_validation_part_is_held_out_whole(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    path = folder(tmp_path / "set", train_dot_jsonl=20, val_dot_jsonl=5, test_dot_jsonl=7)
+    recipe = recipe_for(path, prompt="{q}\n", completion="{a}")
+    *_, report = checked(recipe.data, encoder)
+    figures = report.statistics
+    prepared = prepare(recipe, encoder.tokenizer, tmp_path / "data", lambda done, total: None)
+    assert (figures.rows, figures.held_out_rows) == (25, 5)
+    assert (prepared.train_rows + sum(prepared.dropped.values()), prepared.held_out_rows) == (20, 5)
+
+
+@pytest.mark.parametrize("pattern", ["*.jsonl", "**/*.jsonl", "s?t/rows.jsonl"])
+def test_a_pattern_is_no_missing_file_for_a_run(tmp_path: Path, pattern: str) -> None:
+    folder(tmp_path / "set", rows_dot_jsonl=3)
+    base = tmp_path / "set" if pattern == "*.jsonl" else tmp_path
+    assert len(read(base / pattern)) == 3
+    assert [path.name for path in matching_files(str(base / pattern))] == ["rows.jsonl"]

@@ -132,18 +132,19 @@ def preview(
     """Show one row raw, rendered, and as the tokens that will be trained."""
     values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
-    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Preview]:
-        recipe, reason = await _recipe(
+    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Preview]:
+        recipe, reason, source = await _recipe(
             inspector, values, template, messages, model, length, repair, ignore
         )
-        return recipe, reason, await inspector.preview(recipe, row - 1)
+        return recipe, reason, source, await inspector.preview(recipe, row - 1)
 
-    recipe, reason, seen = _asked(ask)
+    recipe, reason, source, seen = _asked(ask)
     if as_json:
         document = seen.model_dump(mode="json")
-        print_json({"reason": reason, "data": _data_json(recipe), **document, "row": row})
+        found = {"reason": reason, "source": _source_json(source), "data": _data_json(recipe)}
+        print_json({**found, **document, "row": row})
         return
-    for line in _preview_lines(seen, reason):
+    for line in [*_fact_lines(source), *_preview_lines(seen, reason)]:
         typer.echo(line)
 
 
@@ -169,10 +170,10 @@ def check(
     """Read everything: statistics, findings, and the repairs that they offer."""
     values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
-    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, Report]:
+    async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Report]:
         from phi3studio.domain.dataset import Report
 
-        recipe, reason = await _recipe(
+        recipe, reason, source = await _recipe(
             inspector, values, template, messages, model, length, repair, ignore
         )
         show = sys.stderr.isatty()
@@ -180,16 +181,17 @@ def check(
             if isinstance(item, Report):
                 if show:
                     sys.stderr.write("\r\x1b[K")
-                return recipe, reason, item
+                return recipe, reason, source, item
             if show and item.total:
                 sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
         raise AssertionError("a check ends with its report")
 
-    recipe, reason, report = _asked(ask)
+    recipe, reason, source, report = _asked(ask)
     if as_json:
-        print_json({"data": _data_json(recipe), "reason": reason, **report.model_dump(mode="json")})
+        found = {"source": _source_json(source), "data": _data_json(recipe), "reason": reason}
+        print_json({**found, **report.model_dump(mode="json")})
         return
-    for line in [*([reason] if reason else []), *_report_lines(report)]:
+    for line in [*_fact_lines(source), *([reason] if reason else []), *_report_lines(report)]:
         typer.echo(line)
 
 
@@ -251,8 +253,12 @@ async def _recipe(
     length: int,
     repairs: list[str] | None,
     ignore: list[str] | None,
-) -> tuple[Recipe, str | None]:
-    """The recipe that the options describe, and why its shape was chosen if they leave it open."""
+) -> tuple[Recipe, str | None, SourceReport]:
+    """The recipe that the options describe, why its shape was chosen if they leave it open, and
+    how the source is read."""
+    from phi3studio.domain.dataset import Source
+
+    report = await inspector.look(Source.model_validate(source))
     reason: str | None = None
     shape: dict[str, Any]
     if template is not None:
@@ -264,9 +270,7 @@ async def _recipe(
     elif messages is not None:
         shape = {"messages": messages}
     else:
-        from phi3studio.domain.dataset import Source
-
-        best = first_proposal(await inspector.look(Source.model_validate(source)))
+        best = first_proposal(report)
         reason, shape = best.reason, shape_keys(best)
     folder = Path(model).expanduser()
     chosen = str(folder.absolute()) if folder.is_dir() else model
@@ -280,7 +284,7 @@ async def _recipe(
         model={"source": chosen},
         training={"sequence_length": length},
     )
-    return recipe, reason
+    return recipe, reason, report
 
 
 def _repair(text: str) -> dict[str, Any]:
@@ -301,7 +305,27 @@ def _data_json(recipe: Recipe) -> dict[str, Any]:
 # --- text for people -----------------------------------------------------------------------
 
 
-def _source_lines(report: SourceReport) -> list[str]:
+_FACTS = (
+    *(
+        "files",
+        "format",
+        "compression",
+        "encoding",
+        "encoding_sure",
+        "delimiter",
+        "quote",
+        "header",
+    ),
+    *("text_rows", "sheet", "records", "notes"),
+)
+
+
+def _source_json(report: SourceReport) -> dict[str, Any]:
+    return report.model_dump(mode="json", include=set(_FACTS), exclude_none=True)
+
+
+def _fact_lines(report: SourceReport) -> list[str]:
+    """How the source is read, and what was decided about it."""
     about = "exactly" if report.rows_exact else "about"
     facts = [report.format, *([report.compression] if report.compression else [])]
     if report.encoding:
@@ -313,16 +337,22 @@ def _source_lines(report: SourceReport) -> list[str]:
     if report.records:
         facts.append(f"rows in {report.records!r}")
     if report.header is not None:
-        facts.append("names in line 1" if report.header else "no line of names")
-    lines = [
+        facts.append("columns have names" if report.header else "columns have no names")
+    return [
         f"{report.files[0]}" + (f" and {len(report.files) - 1} more" if report.files[1:] else ""),
         f"  {', '.join(facts)}; {about} {report.rows} rows",
+        *(f"  note: {note}" for note in report.notes),
+    ]
+
+
+def _source_lines(report: SourceReport) -> list[str]:
+    lines = [
+        *_fact_lines(report),
         "  columns:",
     ]
     for column in report.columns[:40]:
         example = column.examples[0] if column.examples else ""
         lines.append(f"    {column.name} ({column.kind}): {example}")
-    lines += [f"  note: {note}" for note in report.notes]
     if report.obstacle is not None:
         said = InputError.from_json(report.obstacle)
         lines += [f"  no shape: {said.message}", f"    {said.hint}"]

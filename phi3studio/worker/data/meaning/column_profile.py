@@ -65,7 +65,7 @@ class Profile:
 
     def says(self, role: NameRole) -> int:
         """How clearly the name says that this is its role; see ``column_names.strength``."""
-        parts = [part for part in self.path.split(".") if not part.isdigit()]
+        parts = [part for part in self.path.split(".") if not part.isdigit()] or [""]
         inner = strength(parts[-1], role)
         outer = max((strength(part, role) for part in parts[:-1]), default=0)
         whole = strength(self.path, role) if len(parts) > 1 else 0

@@ -33,7 +33,10 @@ from phi3studio.wizard.flow import (
 )
 from phi3studio.wizard.optional_steps import without_data
 
-_FILTER = "*.json *.jsonl *.ndjson *.csv *.tsv *.parquet *.arrow *.txt *.gz *.zst *.bz2 *.xz"
+_FILTER = (
+    "*.json *.jsonl *.ndjson *.csv *.tsv *.tab *.xlsx *.xls *.ods *.yaml *.yml *.parquet *.arrow "
+    "*.feather *.txt *.md *.gz *.zst *.bz2 *.xz *.zip"
+)
 
 
 class SourceCard(QWidget):
@@ -84,7 +87,9 @@ class SourceCard(QWidget):
         layout.addWidget(Icon(theme, "file", "accent_text", 34), 0, center)
         layout.addWidget(label(self.tr("Drop a data file here"), "cardTitle"), 0, center)
         layout.addWidget(
-            label(self.tr("JSON, JSON lines, CSV, TSV, Parquet, Arrow or text"), "muted"), 0, center
+            label(self.tr("JSON, CSV, Excel, OpenDocument, YAML, Parquet, Arrow or text"), "muted"),
+            0,
+            center,
         )
         choose = Button(theme, self.tr("Choose file…"), kind="primary", icon="folder")
         choose.clicked.connect(self.choose_file)
@@ -191,6 +196,15 @@ class SourceCard(QWidget):
         if report.encoding:
             sure = "" if report.encoding_sure else self.tr(" (guessed)")
             parts.append(report.encoding.upper() + sure)
+        if report.delimiter:
+            sign = self.tr("tab") if report.delimiter == "\t" else report.delimiter
+            parts.append(self.tr("delimiter {sign}").format(sign=sign))
+        if report.header is False:
+            parts.append(self.tr("columns without names"))
+        if report.sheet:
+            parts.append(self.tr("sheet {name}").format(name=report.sheet))
+        if report.records:
+            parts.append(self.tr("rows in {name}").format(name=report.records))
         if report.bytes:
             parts.append(words.size(report.bytes))
         self._card.detail.setText(" · ".join(parts))
