@@ -440,9 +440,13 @@ def csv_file(path: Path, head: str, line: str, count: int = 40, **odd: str) -> P
          ["Timestamp", "What do you like most about the service? Please tell us",
           "Which day was it?"]),
         ("sep=;\nquestion;answer", "Is it {n}, then?;Yes, {n}, I think.", ["question", "answer"]),
+        ("country,2019,2020", "Land {n},6{n},5{n}", ["country", "2019", "2020"]),
+        ("text", "Well, then {n}, so be it", ["text"]),
+        ("question, answer", '"Is it {n}, then?", "Yes, {n}"', ["question", "answer"]),
         ("Export of May\nquestion,answer", "What is {n}?,It is {n}.", ["question", "answer"]),
     ],
-    ids=["spam", "trailing", "trailing-data", "pandas", "numbers", "r", "form", "sep", "title"],
+    ids=["spam", "trailing", "trailing-data", "pandas", "numbers", "r", "form", "sep", "years",
+         "one column", "spaces", "title"],
 )  # fmt: skip
 def test_odd_headers(tmp_path: Path, head: str, line: str, names: list[str]) -> None:
     rows = read(csv_file(tmp_path / "rows.csv", head, line))
@@ -451,7 +455,14 @@ def test_odd_headers(tmp_path: Path, head: str, line: str, names: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    "line", ["I am {n},joy", "{n},{n}", "2024-01-0{n},The people {n}", "What is {n}?,It is {n}."]
+    "line",
+    [
+        "I am {n},joy",
+        "{n},{n}",
+        "2024-01-0{n},The people {n}",
+        "The sky is {n} now,It is {n}",
+        "What is {n}?,It is {n}.",
+    ],
 )
 def test_rows_without_names(tmp_path: Path, line: str) -> None:
     path = csv_file(tmp_path / "rows.csv", line.format(n=99), line)

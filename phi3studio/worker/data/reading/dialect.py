@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
@@ -145,6 +146,11 @@ def _written(
             score -= 0.05
         if score > best_score + 1e-9:
             best, best_score = dialect, score
+    if not delimiter and text.count(best.delimiter + " ") * 2 > text.count(best.delimiter):
+        first = next((c for _, c in _read(lines, best) if c and not isinstance(c, Phrase)), [])
+        unused = [sign for sign in _DELIMITERS if sign not in text]
+        if len(first) == 1 and unused:
+            return replace(best, delimiter=unused[-1])  # one column of sentences
     return best
 
 
@@ -154,13 +160,18 @@ def _quotings(
     if source.quote is not None:
         escape = "\\" if source.quote and "\\" + source.quote in text else ""
         plain = Dialect(delimiter, source.quote, checked=False)
-        return [plain, *([replace(plain, escape=escape)] if escape else [])]
+        found = [plain, *([replace(plain, escape=escape)] if escape else [])]
+        return (
+            [*found, replace(plain, spaced=True)] if f"{delimiter} {plain.quote}" in text else found
+        )
     usual = Dialect(delimiter, '"')
     # Stray quotes are rare: values over several lines that are not come from the writer.
     loose = replace(usual, checked=False)
     if _several_lines(lines, loose) >= _WRITTEN_SO and not _defects(lines, loose)[0]:
         usual = loose
     found = [usual, Dialect(delimiter, "")]
+    if f'{delimiter} "' in text:
+        found.insert(1, replace(usual, spaced=True))
     if '\\"' in text:
         found.insert(1, Dialect(delimiter, '"', escape="\\"))
     if f"{delimiter}'" in text and f"'{delimiter}" in text and '"' not in text:
@@ -240,6 +251,9 @@ def has_header(rows: Sequence[Record]) -> bool:
     typed = [_is_typed(values) for values in below]
     if _counted(named) and not all(t or not values for t, values in zip(typed, below, strict=True)):
         return True  # 0, 1, 2 … over texts: the names that pandas gives
+    years = [int(name) for name in named if re.fullmatch("(19|20)[0-9]{2}", name)]
+    if len(years) > 1 and len(years) < len(named) and len({b - a for a, b in pairwise(years)}) == 1:
+        return True
     evidence = 0.0
     if all(_IDENTIFIER.fullmatch(name) and len(name) <= 40 for name in named):
         evidence += 1
@@ -269,6 +283,8 @@ def _of_column(name: str, values: Sequence[str], typed: bool) -> float:
         return evidence + (1 if alike < 0.2 else -1)
     if name.endswith((".", "!")) or len(name.split()) > 8 or len(name) > 64:
         return evidence - (1 if mean * 2 > len(name) else 0.5)
+    if len(name.split()) > 3 and len(name) < mean * 2 < 4 * len(name):
+        return evidence - 2  # a sentence as long as those below
     if len(name) <= 40 and mean >= 3 * len(name):
         evidence += 1
     return evidence

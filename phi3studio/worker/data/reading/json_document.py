@@ -16,12 +16,13 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
+from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, too_long
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
 from phi3studio.worker.data.reading.find_files import part_of
 from phi3studio.worker.data.reading.json_rows import (
     RowMaker,
     Sized,
+    is_too_deep,
     is_turn,
     json_reason,
     repeated_key,
@@ -195,7 +196,8 @@ def plan_of(file: DataFile, pieces: Iterator[bytes], named: str | None = None) -
         return _named(root, tuple(named.split(".")), file)
     if several:
         return Plan("values")
-    return _decide(root, ()) or (Plan("one") if root.children else None)
+    holds = any(kid.count or kid.kind == "scalar" for kid in root.children.values())
+    return _decide(root, ()) or (Plan("one") if holds else None)
 
 
 def _outline(reader: _Reader, node: _Node, depth: int, name: str) -> None:
@@ -345,6 +347,8 @@ def document_rows(
         start = reader.at
         value = whole_characters(reader.value(_TABLE_BYTES))
         size = reader.at - start
+        if plan.way == "one" and is_too_deep(reader.text[start : reader.at]):
+            raise RecursionError
     except (json.JSONDecodeError, RecursionError) as exc:
         raise reader.wrong(exc) from exc
     rows = _of_table(value, plan.way)
@@ -392,6 +396,14 @@ def _elements(reader: _Reader, plan: Plan, report: Report) -> Iterator[Sized]:
         if reader.text is not held:
             start = max(0, reader.at - 1)  # the text was moved: the size is about right
         text = reader.text[start : reader.at]
+        if len(text) > LINE_BYTES:
+            report(too_long(reader.line(start)))
+            reader.comma()
+            continue
+        if is_too_deep(text):
+            report(BrokenLine(reader.line(start), Phrase("line.deep")))
+            reader.comma()
+            continue
         if "\\u" in text:
             value = whole_characters(value)
         if (key := repeated_key(value, text)) is not None:

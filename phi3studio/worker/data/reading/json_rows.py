@@ -167,7 +167,7 @@ def _may_have_lost_digits(value: Any) -> bool:
 def _patient(line: bytes) -> Any:
     """What Python reads and orjson does not: NaN, large numbers, lone surrogates."""
     text = line.decode("utf-8")
-    if text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST:
+    if is_too_deep(text):
         raise RecursionError
     value = json.loads(text)
     return whole_characters(value) if "\\u" in text else value
@@ -182,6 +182,11 @@ def whole_characters(value: Any) -> Any:
     if isinstance(value, dict):
         return {whole_characters(key): whole_characters(item) for key, item in value.items()}
     return value
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether lists and objects in a JSON text are nested more deeply than any data."""
+    return text.count("[") + text.count("{") > _DEEPEST and _depth(text) > _DEEPEST
 
 
 def _depth(text: str) -> int:

@@ -26,7 +26,8 @@ _ARRAY_BREAK = re.compile(r"\}\s*\n\s*\{")
 class Dialect:
     """How a CSV file is written. ``quote`` is empty where quotes have no meaning, ``escape``
     where quotes inside of values are doubled. ``checked``: the quote was recognised, not named,
-    so a value over several lines may be the work of two stray quotes.
+    so a value over several lines may be the work of two stray quotes. ``spaced``: delimiters are
+    followed by a space.
 
     ``names`` are the columns' names, ``None`` for one without name and values; ``head`` is the
     first record if it holds the names. Data begins after ``skip`` lines. ``literals`` are columns
@@ -37,6 +38,7 @@ class Dialect:
     header: bool = True
     escape: str = ""
     checked: bool = True
+    spaced: bool = False
     names: tuple[str | None, ...] = ()
     head: tuple[str, ...] = ()
     skip: int = 0
@@ -45,6 +47,7 @@ class Dialect:
     def reader_options(self) -> dict[str, Any]:
         """Arguments of :func:`csv.reader`; strict, so that a stray quote is an error."""
         options: dict[str, Any] = {"delimiter": self.delimiter, "strict": True}
+        options["skipinitialspace"] = self.spaced
         if self.escape:
             options["escapechar"] = self.escape
         return options | ({"quotechar": self.quote} if self.quote else {"quoting": csv.QUOTE_NONE})
