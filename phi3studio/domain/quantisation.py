@@ -18,6 +18,15 @@ from phi3studio.domain.messages import Message
 Provider = Literal["cpu", "cuda", "dml"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
+PROVIDER_TITLES: Mapping[Provider, str] = {"cpu": "the CPU", "cuda": "CUDA", "dml": "DirectML"}
+
+FLAVOURS: Mapping[Provider, tuple[str, ...]] = {
+    "cpu": ("onnxruntime-genai", "onnxruntime"),
+    "cuda": ("onnxruntime-genai-cuda", "onnxruntime-gpu"),
+    "dml": ("onnxruntime-genai-directml", "onnxruntime-directml"),
+}
+"""The wheels that run a model of each provider; one flavour fits into an environment."""
+
 # Algorithms of int4_algo_config that keep some layers in 8 bits.
 _MIXED = frozenset({"k_quant_mixed", "k_quant_last", "k_quant_down"})
 
@@ -73,9 +82,6 @@ class Preset:
 
 AUTO = "auto"
 """``target.int4: auto``: the smallest faithful preset."""
-AUTO_TEXT = Message(
-    "Automatic (int4)", "tries the int4 presets below and keeps the smallest that is faithful"
-)
 DEFAULT = "quality"
 PLAIN = "fast"
 """int4 as ModelBuilder makes it without further options; it takes the least memory."""
@@ -110,6 +116,14 @@ PRESETS: Mapping[str, Preset] = {
         ),
     )
 }
+
+PRESET_TEXTS: Mapping[str, Message] = {
+    AUTO: Message(
+        "Automatic (int4)", "tries the int4 presets below and keeps the smallest that is faithful"
+    ),
+    **{row.name: row.text for row in PRESETS.values()},
+}
+"""Title and explanation of every value of ``target.int4``."""
 
 FORMATS: Mapping[str, NumberFormat] = {
     row.name: row
@@ -181,7 +195,5 @@ def lighter(name: str, provider: Provider) -> str | None:
 
 def choice_texts() -> dict[str, Message]:
     """Title and explanation of every choice, by the code that translations use."""
-    rows = {AUTO: AUTO_TEXT}
-    rows |= {row.name: row.text for row in PRESETS.values()}
-    rows |= {row.name: row.text for row in FORMATS.values()}
+    rows = {**PRESET_TEXTS, **{row.name: row.text for row in FORMATS.values()}}
     return {f"quantisation.{name}": text for name, text in rows.items()}

@@ -8,37 +8,45 @@ silence costs a whole training.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from phi3studio.domain.azure import Azure, share_of_batch
 from phi3studio.domain.dataset import DataFormat as DataFormat
 from phi3studio.domain.dataset import Repair, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import STAGES, StageName
-from phi3studio.domain.quantisation import DEFAULT, FormatName, PresetName, Provider
+from phi3studio.domain.hyperparameters import Fidelity as Fidelity
+from phi3studio.domain.hyperparameters import Method as Method
+from phi3studio.domain.hyperparameters import MethodKind as MethodKind
+from phi3studio.domain.hyperparameters import Precision as Precision
+from phi3studio.domain.hyperparameters import Section, setting
+from phi3studio.domain.hyperparameters import TargetModules as TargetModules
+from phi3studio.domain.hyperparameters import Training as Training
+from phi3studio.domain.quantisation import (
+    ALLOWED,
+    DEFAULT,
+    FORMATS,
+    PRESET_TEXTS,
+    PRESETS,
+    FormatName,
+    PresetName,
+    Provider,
+)
 from phi3studio.domain.recipe_errors import explain
 from phi3studio.domain.template import parse_template
 
 RECIPE_VERSION = 1
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Device = Literal["auto", "cpu", "cuda", "azureml"]
-MethodKind = Literal["lora", "qlora", "dora"]
-TargetModules = Literal["auto", "attention", "all_linear"]
 Step = Literal["train", "merge", "quantise", "verify"]
 ALL_STEPS: tuple[Step, ...] = ("train", "merge", "quantise", "verify")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class Template(_Section):
+class Template(Section):
     """Prompt and completion, with ``{column}`` placeholders; ``{{`` is a literal brace.
 
     ``{?column}…{/column}`` is a part that appears only in rows where the column has a value.
@@ -84,7 +92,7 @@ class Template(_Section):
         return parsed.only_column
 
 
-class Split(_Section):
+class Split(Section):
     """How rows are held out: never trained, used for the figures at the end.
 
     Rows with an equal or nearly equal prompt always fall on the same side.
@@ -147,7 +155,7 @@ class Data(Source):
         return self
 
 
-class Model(_Section):
+class Model(Section):
     """The base model."""
 
     source: str = Field(
@@ -167,89 +175,7 @@ class Model(_Section):
     )
 
 
-class Method(_Section):
-    """LoRA: small trained matrices beside the frozen weights."""
-
-    kind: MethodKind = Field(
-        "lora",
-        description="lora; qlora: the base weights in 4 bits while training; dora: direction and "
-        "magnitude learned apart.",
-    )
-    rank: int = Field(16, ge=1, le=1024, description="Rank of the adapter's matrices.")
-    alpha: float = Field(32, gt=0, description="Scale of the adapter; twice the rank is usual.")
-    dropout: float = Field(0.05, ge=0, lt=1, description="Dropout in the adapter while training.")
-    target_modules: TargetModules | list[str] = Field(
-        "auto", description="auto, attention, all_linear, or a list of module names."
-    )
-    rank_stabilised: bool = Field(
-        False, description="Scale by alpha / sqrt(rank) (rsLoRA), for high ranks."
-    )
-    double_quantisation: bool = Field(
-        False, description="qlora: quantise the quantisation's constants too."
-    )
-
-
-class Training(_Section):
-    """The optimisation."""
-
-    epochs: float = Field(3, gt=0, le=1000, description="Passes over the training rows.")
-    max_steps: int | None = Field(
-        None, ge=1, description="Stop after so many optimiser steps; takes precedence over epochs."
-    )
-    learning_rate: float = Field(2e-4, gt=0, le=1, description="Peak learning rate.")
-    schedule: Literal["linear", "cosine", "constant"] = "cosine"
-    warmup: float = Field(0.05, ge=0, lt=1, description="Share of the steps that warm up.")
-    weight_decay: float = Field(0.0, ge=0, le=1)
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    batch_size: int = Field(8, ge=1, description="Rows in one forward pass.")
-    accumulation: int = Field(1, ge=1, description="Forward passes in one optimiser step.")
-    sequence_length: int = Field(
-        1024, ge=8, description="Longest row in tokens; what is longer is cut off."
-    )
-    seed: int = Field(0, ge=0, description="Same recipe, machine and seed: the same adapter.")
-    precision: Precision = Field("auto", description="Number format of the base weights.")
-    gradient_checkpointing: bool = Field(
-        False, description="Save memory by computing activations twice."
-    )
-    evaluations: int = Field(
-        4, ge=0, description="How often the evaluation loss is taken during the training."
-    )
-    checkpoint_minutes: float = Field(
-        0.5, gt=0, description="Longest time between two checkpoints, in minutes."
-    )
-    keep_best: bool = Field(
-        True,
-        description="Export the adapter of the evaluation with the lowest loss, not the last one.",
-    )
-    early_stopping: int = Field(
-        0,
-        ge=0,
-        description="Stop after so many evaluations in a row that were no better; 0 never stops.",
-    )
-    recover: bool = Field(
-        True,
-        description="When the memory does not suffice, go on from the last checkpoint with safer "
-        "settings (smaller batches, then gradient checkpointing, then shorter rows).",
-    )
-
-    def steps_per_epoch(self, train_rows: int) -> int:
-        """Optimiser steps in one pass over so many rows."""
-        return math.ceil(train_rows / (self.batch_size * self.accumulation))
-
-    def total_steps(self, train_rows: int) -> int:
-        """Optimiser steps of the whole training, as the trainer makes them."""
-        if self.max_steps is not None:
-            return self.max_steps
-        return max(1, round(self.epochs * self.steps_per_epoch(train_rows)))
-
-    @model_validator(mode="after")
-    def _can_stop_early(self) -> Training:
-        if self.early_stopping and not self.evaluations:
-            raise InputError("recipe.no_evaluations")
-        return self
-
-
-class Target(_Section):
+class Target(Section):
     """Where the model is trained and where it will run."""
 
     train_on: Device = Field(
@@ -261,32 +187,21 @@ class Target(_Section):
     quantisation: FormatName = "int4"
     int4: PresetName = Field(
         DEFAULT,
-        description="quality: some layers in 8 bits, and calibrated on your rows for models under "
-        "a billion parameters; fast: plain int4; small: the embedding in int4 too; auto: the "
-        "smallest of the three that is faithful.",
+        description="; ".join(f"{name}: {text.hint}" for name, text in PRESET_TEXTS.items()) + ".",
     )
-    block_size: Literal[16, 32, 64, 128, 256] = Field(
-        32, description="int4: so many weights share one scale; smaller is more exact."
+    block_size: Literal[16, 32, 64, 128, 256] = setting(
+        32, "int4", "Block size", "So many weights share one scale; smaller is more exact."
     )
-    accuracy_level: Literal[0, 1, 2, 3, 4] = Field(
+    accuracy_level: Literal[0, 1, 2, 3, 4] = setting(
         4,
-        description="int4: the number format of the products (0 as the model, 1 float32, "
-        "2 float16, 3 bfloat16, 4 int8); 4 is the fastest on a CPU.",
+        "int4",
+        "Accuracy level",
+        "Number format of the products: 0 as the model, 1 float32, 2 float16, 3 bfloat16, 4 "
+        "int8; 4 is the fastest on a processor.",
     )
 
 
-class Fidelity(_Section):
-    """How much worse than the merged model the exported one may be."""
-
-    points_lost: float = Field(
-        3.0, ge=0, le=100, description="At most so many points (percent) of the task score."
-    )
-    stops: float = Field(
-        0.99, ge=0, le=1, description="At least this share of the answers ends by itself."
-    )
-
-
-class Recipe(_Section):
+class Recipe(Section):
     """One fine-tune, from data file to exported model.
 
     ``steps`` leaves parts out: train alone gives an adapter; merge alone puts ``model.adapter``
@@ -351,6 +266,30 @@ class Recipe(_Section):
     def to_json(self) -> dict[str, Any]:
         """The complete recipe as JSON values, absent ones left out."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def check_target(recipe: Recipe) -> None:
+    """Raise :class:`InputError` for a target that cannot be built; asked first of all."""
+    target = recipe.target
+    if "quantise" not in recipe.steps:
+        return
+    if target.quantisation not in ALLOWED[target.provider]:
+        raise InputError(
+            "recipe.target",
+            provider=target.provider,
+            quantisation=target.quantisation,
+            formats=ALLOWED[target.provider],
+            providers=FORMATS[target.quantisation].providers,
+        )
+    preset = PRESETS.get(target.int4) if target.quantisation == "int4" else None
+    if preset is not None and target.provider not in preset.providers:
+        raise InputError(
+            "recipe.target",
+            variant="preset",
+            provider=target.provider,
+            preset=preset.name,
+            presets=[row.name for row in PRESETS.values() if target.provider in row.providers],
+        )
 
 
 def slugify(name: str) -> str:

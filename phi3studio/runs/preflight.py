@@ -11,8 +11,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.estimate import ModelSize, disk_needed
-from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.targets import check_target
+from phi3studio.domain.recipe import Recipe, check_target
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import ModelStore, check_model_folder
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 from phi3studio.domain.azure import share_of_batch
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Said
-from phi3studio.domain.quantisation import ALLOWED
-from phi3studio.domain.targets import PROVIDER_TITLES
+from phi3studio.domain.quantisation import ALLOWED, PROVIDER_TITLES
 from phi3studio.domain.template import column_of, nearest, parse_template
 from phi3studio.wizard.azure_form import AzureForm, form_problems
 from phi3studio.wizard.flow import (

@@ -23,9 +23,8 @@ from phi3studio.domain.fidelity import (
 )
 from phi3studio.domain.messages import say
 from phi3studio.domain.quantisation import ALLOWED, AUTO_ORDER
-from phi3studio.domain.recipe import Fidelity, Recipe, Target
+from phi3studio.domain.recipe import Fidelity, Recipe, Target, check_target
 from phi3studio.domain.run import fold
-from phi3studio.domain.targets import check_target
 
 # --- labels and scores ----------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import CATALOGUE, Message, Phrase, find, render
 from phi3studio.domain.quantisation import choice_texts
+from phi3studio.gui.pages.wizard.setting_list import settings
 
 PACKAGE = Path(phi3studio.__file__).parent
 ITALIAN = resources() / "translations" / "messages" / "it"
@@ -137,6 +138,7 @@ def test_no_two_topics_have_the_same_code() -> None:
 def test_italian_has_the_same_codes_and_values() -> None:
     found = italian()
     english = {**CATALOGUE, **choice_texts()}
+    english |= {setting.code: setting.text for setting in settings()}
     missing = sorted(set(english) - set(found))
     assert not missing, f"write these in resources/translations/messages/it: {missing}"
     assert not set(found) - set(english), sorted(set(found) - set(english))

@@ -15,10 +15,9 @@ from phi3studio import __version__
 from phi3studio.app.paths import Home, resources
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.quantisation import Provider
+from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
-from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
 from phi3studio.domain.template import parse_template
 from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.bundle.redaction import Scrubber
@@ -40,7 +39,7 @@ GENAI: dict[Provider, tuple[str, str]] = {
     "dml": ("Microsoft.ML.OnnxRuntimeGenAI.DirectML", "0.13.1"),
 }
 """The .NET package of each flavour, and the release that the models are made for; the Python
-wheels (``domain.targets.FLAVOURS``) have the same releases."""
+wheels (``domain.quantisation.FLAVOURS``) have the same releases."""
 
 _TEXTS = {".json", ".jinja", ".md", ".html", ".svg", ".txt", ".py", ".cs", ".csproj"}
 _LARGEST_TEXT = 1024 * 1024

@@ -13,8 +13,7 @@ from pathlib import Path
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Finding, finding
-from phi3studio.domain.quantisation import Provider
-from phi3studio.domain.targets import FLAVOURS, PROVIDER_TITLES
+from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 
 _ORT_NAMES: dict[Provider, str] = {
     "cpu": "CPUExecutionProvider",

@@ -8,7 +8,7 @@ from typing import Any
 from phi3studio.domain.dataset import Unread
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.targets import check_target
+from phi3studio.domain.recipe import check_target
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.runs.preflight import check_disk
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare

@@ -37,7 +37,7 @@ class SettingField(QWidget):
         text.setSpacing(1)
         title = label(setting.title)
         text.addWidget(title)
-        limits = setting.limits()
+        limits = setting.limits
         self._about = setting.about + (f" ({limits})" if limits else "")
         self._note = label(self._about, "small", wrap=True)
         text.addWidget(self._note)
@@ -94,7 +94,7 @@ class SettingField(QWidget):
 
     def _range(self) -> str:
         return translate("Settings", "Allowed: {range}").format(
-            range=self.setting.limits() or translate("Settings", "whole numbers")
+            range=self.setting.limits or translate("Settings", "whole numbers")
         )
 
     def _leave(self) -> None:

@@ -12,7 +12,7 @@ from phi3studio.gui.pages.wizard.azure.azure_card import AzureCard
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.folded_settings import FoldedSettings
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.pages.wizard.setting_list import fidelity_settings, target_settings
+from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error, text_of
@@ -121,10 +121,10 @@ class TargetPage(QWidget):
         self._kinds = self._card(self.tr("Quantisation"), self._kind, self._take_kind)
         columns.right.addWidget(self._kinds)
         self.int4 = FoldedSettings(
-            theme, session, "target", self.tr("4 bits in detail"), target_settings()
+            theme, session, "target", self.tr("4 bits in detail"), settings("int4")
         )
         self.fidelity = FoldedSettings(
-            theme, session, "target", self.tr("Faithful enough"), fidelity_settings()
+            theme, session, "target", self.tr("Faithful enough"), settings("fidelity")
         )
         columns.right.addWidget(self.int4)
         columns.right.addWidget(self.fidelity)

@@ -13,7 +13,7 @@ from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.model_page import ChoiceCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
-from phi3studio.gui.pages.wizard.setting_list import Setting, training_settings
+from phi3studio.gui.pages.wizard.setting_list import Setting, settings
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain
 from phi3studio.gui.theme import Theme
@@ -103,7 +103,7 @@ class TuningPage(QWidget):
         fields.setContentsMargins(0, 0, 0, 0)
         fields.setSpacing(4)
         self.fields: list[SettingField] = []
-        for index, setting in enumerate(training_settings()):
+        for index, setting in enumerate(settings("tuning", "details")):
             if index:
                 fields.addWidget(line())
             field = SettingField(setting, self._apply)

@@ -1,0 +1,208 @@
+"""The sections of a recipe that hold numbers to choose: method, training, fidelity.
+
+A field made by :func:`setting` is offered by the window. Its title, explanation and range stand
+here alone: the window, the recipe's schema and the reference read them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from phi3studio.domain.errors import InputError
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+MethodKind = Literal["lora", "qlora", "dora"]
+TargetModules = Literal["auto", "attention", "all_linear"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> Any:
+    """A field that the window offers: *group* says where, *title* and *about* in which words.
+
+    Their Italian is in ``resources/translations/messages/it/settings.json``.
+    """
+    extra: dict[str, Any] = {"group": group}
+    return Field(default, title=title, description=about, json_schema_extra=extra, **limits)
+
+
+class Method(Section):
+    """LoRA: small trained matrices beside the frozen weights."""
+
+    kind: MethodKind = Field(
+        "lora",
+        description="lora; qlora: the base weights in 4 bits while training; dora: direction and "
+        "magnitude learned apart.",
+    )
+    rank: int = setting(
+        16,
+        "tuning",
+        "Rank (r)",
+        "Size of the learned matrices: room for what is new.",
+        ge=1,
+        le=1024,
+    )
+    alpha: float = setting(
+        32, "tuning", "Alpha", "Weight of what was learned; twice the rank is usual.", gt=0
+    )
+    dropout: float = setting(
+        0.05,
+        "tuning",
+        "Dropout",
+        "Share left out at random, against learning by heart.",
+        ge=0,
+        lt=1,
+    )
+    target_modules: TargetModules | list[str] = setting(
+        "auto",
+        "tuning",
+        "Target modules",
+        "Which layers get a matrix: auto, attention, all_linear, or a list of module names.",
+    )
+    rank_stabilised: bool = setting(
+        False,
+        "details",
+        "Rank-stabilised",
+        "Scales by the root of the rank (rsLoRA), for high ranks.",
+    )
+    double_quantisation: bool = setting(
+        False,
+        "details",
+        "Double quantisation",
+        "QLoRA: the constants of the 4 bits are quantised too.",
+    )
+
+
+class Training(Section):
+    """The optimisation."""
+
+    epochs: float = setting(3, "tuning", "Epochs", "How often every row is seen.", gt=0, le=1000)
+    max_steps: int | None = setting(
+        None, "tuning", "Most steps", "Stops after so many steps, whatever the epochs say.", ge=1
+    )
+    learning_rate: float = setting(
+        2e-4,
+        "tuning",
+        "Learning rate",
+        "How large each correction is; too large and it forgets.",
+        gt=0,
+        le=1,
+    )
+    schedule: Literal["linear", "cosine", "constant"] = setting(
+        "cosine", "details", "Schedule", "How the learning rate falls towards the end."
+    )
+    warmup: float = setting(
+        0.05,
+        "details",
+        "Warm-up",
+        "Share of the steps in which the learning rate rises.",
+        ge=0,
+        lt=1,
+    )
+    weight_decay: float = setting(
+        0.0, "details", "Weight decay", "Pulls the learned weights towards zero.", ge=0, le=1
+    )
+    max_grad_norm: float = setting(
+        1.0, "details", "Gradient limit", "Corrections are clipped to this size.", gt=0
+    )
+    batch_size: int = setting(
+        8, "tuning", "Batch size", "Rows in one pass; more need more memory.", ge=1
+    )
+    accumulation: int = setting(
+        1,
+        "tuning",
+        "Accumulation",
+        "Passes that make one step: a larger batch in less memory.",
+        ge=1,
+    )
+    sequence_length: int = setting(
+        1024, "tuning", "Sequence length", "Longest row in tokens; what is longer is cut off.", ge=8
+    )
+    seed: int = setting(
+        0, "details", "Seed", "The same seed gives the same model again, on the same machine.", ge=0
+    )
+    precision: Precision = setting(
+        "auto", "details", "Number format", "Of the base weights; auto takes the fastest sound one."
+    )
+    gradient_checkpointing: bool = setting(
+        False,
+        "details",
+        "Gradient checkpointing",
+        "Saves memory by computing twice; about a third slower.",
+    )
+    evaluations: int = setting(
+        4,
+        "details",
+        "Evaluations",
+        "How often the evaluation loss is taken on held-out rows during the training.",
+        ge=0,
+    )
+    checkpoint_minutes: float = setting(
+        0.5,
+        "details",
+        "Minutes between checkpoints",
+        "How much work a power cut may cost: the longest time between two checkpoints.",
+        gt=0,
+    )
+    keep_best: bool = setting(
+        True,
+        "details",
+        "Keep the best",
+        "Exports the adapter of the evaluation with the lowest loss, not the last one.",
+    )
+    early_stopping: int = setting(
+        0,
+        "details",
+        "Stop early",
+        "After so many evaluations in a row that were no better; 0 never stops.",
+        ge=0,
+    )
+    recover: bool = setting(
+        True,
+        "details",
+        "Recover when memory is short",
+        "Goes on from the last checkpoint with smaller batches, then with gradient "
+        "checkpointing, then with shorter rows.",
+    )
+
+    def steps_per_epoch(self, train_rows: int) -> int:
+        """Optimiser steps in one pass over so many rows."""
+        return math.ceil(train_rows / (self.batch_size * self.accumulation))
+
+    def total_steps(self, train_rows: int) -> int:
+        """Optimiser steps of the whole training, as the trainer makes them."""
+        if self.max_steps is not None:
+            return self.max_steps
+        return max(1, round(self.epochs * self.steps_per_epoch(train_rows)))
+
+    @model_validator(mode="after")
+    def _can_stop_early(self) -> Training:
+        if self.early_stopping and not self.evaluations:
+            raise InputError("recipe.no_evaluations")
+        return self
+
+
+class Fidelity(Section):
+    """How much worse than the merged model the exported one may be."""
+
+    points_lost: float = setting(
+        3.0,
+        "fidelity",
+        "Points lost",
+        "At most so many points (percent) of the task score.",
+        ge=0,
+        le=100,
+    )
+    stops: float = setting(
+        0.99,
+        "fidelity",
+        "Answers that end",
+        "At least this share of the answers ends by itself.",
+        ge=0,
+        le=1,
+    )
