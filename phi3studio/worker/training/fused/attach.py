@@ -20,6 +20,7 @@ from phi3studio.worker.training.fused.elementwise import (
     fuse_rotary,
     has_kernels,
 )
+from phi3studio.worker.training.fused.families import USUAL_ROTARY
 from phi3studio.worker.training.fused.frozen_weights import Frozen, can_lay_out
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
@@ -28,8 +29,6 @@ from phi3studio.worker.training.fused.loss import head_loss
 from phi3studio.worker.training.fused.on_cpu import FrozenMlp
 from phi3studio.worker.training.fused.packed_rows import collate_rows
 
-# Families whose rotary positions turn the halves of each head by equal angles.
-_USUAL_ROTARY = frozenset({"phi3", "llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma"})
 # Settings of a config that change the logits after the head.
 _LOGIT_SETTINGS = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
@@ -120,7 +119,7 @@ def fuse(model: Any) -> Fused:
     norms = gpu_mlps = 0
     adapted: dict[Any, AdaptedLinear] = {}
     mlps: dict[Any, FrozenMlp] = {}
-    turns = base.config.model_type in _USUAL_ROTARY
+    turns = base.config.model_type in USUAL_ROTARY
     by_rows = None if on_gpu else _use_row_attention(base)
     for name, module in base.named_modules():
         for group in [] if on_gpu else fuse_groups(module, copies, laid_out):

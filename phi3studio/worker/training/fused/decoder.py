@@ -8,7 +8,7 @@ the gradients of equal adapters in all layers are one product.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 
 from phi3studio.worker.training.fused.dropout import draw_many
 from phi3studio.worker.training.fused.elementwise import is_frozen_norm, is_silu_gated
-from phi3studio.worker.training.fused.last_layer import PLAIN_LAYERS
+from phi3studio.worker.training.fused.families import PLAIN_LAYERS, WINDOWS
 from phi3studio.worker.training.fused.lora import AdaptedLinear, Factors, Kept
 from phi3studio.worker.training.fused.on_cpu import (
     Activated,
@@ -30,14 +30,6 @@ from phi3studio.worker.training.fused.on_cpu import (
 )
 from phi3studio.worker.training.fused.packed_rows import Rows
 from phi3studio.worker.training.fused.row_attention import attend, attend_backward
-
-# Attentions that do nothing to queries and keys but turn them, and where each finds its window.
-_WINDOWS: Mapping[str, Callable[[Any], int | None]] = {
-    "LlamaAttention": lambda attention: None,
-    "MistralAttention": lambda attention: getattr(attention.config, "sliding_window", None),
-    "Phi3Attention": lambda attention: getattr(attention.config, "sliding_window", None),
-    "Qwen2Attention": lambda attention: getattr(attention, "sliding_window", None),
-}
 
 Drawn = Sequence[torch.Tensor | None]
 """What is dropped of the input of each part with adapters, in their order; ``None``: nothing."""
@@ -115,7 +107,7 @@ class _Layer:
         self._kept_heads: int = attention.config.num_key_value_heads
         self._head_size: int = attention.head_dim
         self._scale: float = attention.scaling
-        self._window = _WINDOWS[type(attention).__name__](attention) or 0
+        self._window = WINDOWS[type(attention).__name__](attention) or 0
 
     @property
     def adapted(self) -> list[AdaptedLinear]:
@@ -313,7 +305,7 @@ def _layer(
     if type(layer).__name__ not in PLAIN_LAYERS:
         return None
     attention, mlp = layer.self_attn, layer.mlp
-    if type(attention).__name__ not in _WINDOWS:
+    if type(attention).__name__ not in WINDOWS:
         return None
     if not all(map(is_frozen_norm, (layer.input_layernorm, layer.post_attention_layernorm))):
         return None

@@ -19,14 +19,10 @@ import torch.nn.functional as functional
 
 from phi3studio.domain.errors import first_line
 from phi3studio.worker.training.fused import on_cpu
+from phi3studio.worker.training.fused.families import PLAIN_NORMS
 from phi3studio.worker.training.fused.frozen_weights import Frozen
 
 _log = logging.getLogger(__name__)
-
-_NORMS = frozenset(
-    {"Phi3RMSNorm", "LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm"}
-)
-"""Norms that multiply by the weight after rounding to the input's format; Gemma's adds one."""
 
 
 @functools.cache
@@ -48,12 +44,12 @@ def has_kernels() -> bool:
 
 def is_frozen_norm(norm: Any) -> bool:
     """Whether *norm* is of a known kind and nobody trains its weight."""
-    return type(norm).__name__ in _NORMS and not norm.weight.requires_grad
+    return type(norm).__name__ in PLAIN_NORMS and not norm.weight.requires_grad
 
 
 def fuse_norm(norm: Any) -> bool:
     """Use one function for one of the model's norms."""
-    if type(norm).__name__ not in _NORMS:
+    if type(norm).__name__ not in PLAIN_NORMS:
         return False
     if not norm.weight.is_cuda and is_frozen_norm(norm):
 

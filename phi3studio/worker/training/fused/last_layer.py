@@ -8,17 +8,7 @@ from typing import Any
 
 import torch
 
-PLAIN_LAYERS = frozenset(
-    {
-        "LlamaDecoderLayer",
-        "MistralDecoderLayer",
-        "Phi3DecoderLayer",
-        "Qwen2DecoderLayer",
-        "Qwen3DecoderLayer",
-        "SmolLM3DecoderLayer",
-    }
-)
-"""Families whose layers add the attention's output and the MLP's, and do nothing else."""
+from phi3studio.worker.training.fused.families import PLAIN_LAYERS
 
 
 def trim_last_layer(base: Any) -> bool:
