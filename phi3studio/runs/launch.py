@@ -31,9 +31,7 @@ RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "
 # How long a worker may take to stop on its own before its process tree is ended.
 CANCEL_GRACE_S = 1.5
 # The same where the cancel has to be carried on to a job in Azure ML.
-JOB_CANCEL_GRACE_S = 20.0
-# A worker that is started for it imports Azure's packages first.
-JOB_START_S = 60.0
+JOB_CANCEL_GRACE_S = 65.0
 
 
 COMPUTING: Mapping[str, str] = {
@@ -142,8 +140,7 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     followed = state == "failed" and run.job_file.is_file()
     if worker is None and state not in {"interrupted", "paused"} and not followed:
         raise InputError("run.not_running", run=run.name, state=state_phrase(state))
-    alone = worker is None
-    if alone and run.job_file.is_file():
+    if worker is None and run.job_file.is_file():
         # The job may go on without anybody following it: a worker has to cancel it there.
         start(run)
         worker = run.worker()
@@ -151,7 +148,7 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     if worker is None:
         return
     if run.job_file.is_file():
-        grace_s = max(grace_s, JOB_CANCEL_GRACE_S) + (JOB_START_S if alone else 0)
+        grace_s = max(grace_s, JOB_CANCEL_GRACE_S)
     tree = process_tree(worker)
     with contextlib.suppress(psutil.TimeoutExpired):
         worker.wait(grace_s)

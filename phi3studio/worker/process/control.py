@@ -19,7 +19,7 @@ from phi3studio.runs.store import RunFolder
 _POLL_S = 0.1
 # How long native code may keep the main thread from noticing before the process is ended.
 _HARD_STOP_S = 1.0
-JOB_STOP_S = 18.0
+JOB_STOP_S = 60.0
 """The same where a cancel has to be carried on to a job in Azure ML."""
 
 
