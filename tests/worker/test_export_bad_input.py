@@ -88,7 +88,7 @@ def test_every_target_is_built_and_what_could_not_be_measured_is_said(
 
 @pytest.mark.parametrize(
     ("provider", "quantisation", "instead"),
-    [("cpu", "fp16", "int4 or fp32"), ("dml", "bf16", "cuda"), ("cuda", "fp32", "cpu")],
+    [("cpu", "fp16", "int4, fp32"), ("dml", "bf16", "cuda"), ("cuda", "fp32", "cpu")],
 )
 def test_a_target_that_cannot_be_built_is_refused_before_the_run_begins(
     home, start_run, tiny_phi3, provider, quantisation, instead
