@@ -53,8 +53,9 @@ def studio_examples(
     rank_stabilised=False,  # read by get_peft_model
     **_,
 ):
-    """Examples of input_ids and labels. With prompt and completion a row is rendered by them,
-    otherwise its column "messages" by the model's chat template."""
+    """Examples of input_ids and labels. With prompt and completion a row is rendered by them. A
+    conversation is in the column "pieces", as the model's chat template writes it: texts, whether
+    each is learned, and whether the stop token follows."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         model_name, trust_remote_code=bool(trust_remote_code)
     )
@@ -63,10 +64,11 @@ def studio_examples(
     examples = []
     for row in dataset:
         if completion is None:
-            ids, labels = encoder.encode(turns(tokenizer, row, stop), bos=False)
+            ids, labels = encoder.encode(json.loads(row["pieces"]), bos=False)
         else:
             answer = fill(completion, row).removesuffix(stop)
-            ids, labels = encoder.encode([(fill(prompt, row), False), (answer, True)], bos=True)
+            pieces = [(fill(prompt, row), False, False), (answer, True, True)]
+            ids, labels = encoder.encode(pieces, bos=True)
         examples.append({"input_ids": ids[:max_seq_len], "labels": labels[:max_seq_len]})
     return examples
 
@@ -88,36 +90,6 @@ def fill(template, row):
         elif shown[-1]:
             parts.append(row[name])
     return "".join(parts) + template[end:]
-
-
-def turns(tokenizer, row, stop):
-    """The pieces of a conversation, each with whether it is learned: what the chat template adds
-    for an assistant's turn beyond the generation prompt, up to the stop token."""
-    messages = json.loads(row["messages"])
-    extra = {"tools": json.loads(row["tools"])} if row.get("tools") else {}
-
-    def render(upto, generation):
-        try:
-            return tokenizer.apply_chat_template(
-                messages[:upto], tokenize=False, add_generation_prompt=generation, **extra
-            )
-        except Exception:  # whatever a template raises
-            if upto:
-                raise
-            return ""  # a template that cannot render no messages at all
-
-    answers = [at for at, turn in enumerate(messages) if turn["role"] == "assistant"]
-    whole = render(answers[-1] + 1, False)
-    pieces, end = [], 0
-    for at in answers:
-        before = render(at, True)
-        after = whole if at == answers[-1] else render(at + 1, False)
-        cut = after.rfind(stop, len(before))
-        learned_to = cut if cut >= 0 else len(after.rstrip("\n"))
-        pieces.append((whole[end : len(before)], False))
-        pieces.append((whole[len(before) : learned_to], True))
-        end = learned_to + (len(stop) if cut >= 0 else 0)
-    return pieces
 
 
 class Encoder:
@@ -146,14 +118,14 @@ class Encoder:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def encode(self, pieces, bos):
-        """The ids of a row and its labels, where a learned piece is followed by the stop token."""
+        """The ids of a row and its labels; *stops*: the stop token follows a learned piece."""
         ids = list(self.beginning) if bos else []
         labels = [IGNORED] * len(ids)
         before = ""
-        for text, learned in pieces:
+        for text, learned, stops in pieces:
             new = self._continued(before, text)
-            before += text + (self.stop if learned else "")
-            new += [self.stop_id] if learned else []
+            before += text + (self.stop if learned and stops else "")
+            new += [self.stop_id] if learned and stops else []
             ids += new
             labels += new if learned else [IGNORED] * len(new)
         return ids, labels

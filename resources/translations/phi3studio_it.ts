@@ -1818,14 +1818,6 @@
         <translation>Scegli {kinds}.</translation>
     </message>
     <message>
-        <source>A model in this number format does not run on the chosen device.</source>
-        <translation>Un modello in questo formato non gira sul dispositivo scelto.</translation>
-    </message>
-    <message>
-        <source>Choose another quantisation or another device.</source>
-        <translation>Scegli un’altra quantizzazione o un altro dispositivo.</translation>
-    </message>
-    <message>
         <source>The compressed file expands to far more than a data set holds.</source>
         <translation>Il file compresso si espande ben oltre quanto contiene un insieme di dati.</translation>
     </message>
@@ -4202,230 +4194,6 @@
 <context>
     <name>Settings</name>
     <message>
-        <source>Epochs</source>
-        <translation>Epoche</translation>
-    </message>
-    <message>
-        <source>How often every row is seen.</source>
-        <translation>Quante volte si vede ogni riga.</translation>
-    </message>
-    <message>
-        <source>Most steps</source>
-        <translation>Passi massimi</translation>
-    </message>
-    <message>
-        <source>Stops after so many steps, whatever the epochs say.</source>
-        <translation>Si ferma dopo questi passi, qualunque sia il numero di epoche.</translation>
-    </message>
-    <message>
-        <source>Learning rate</source>
-        <translation>Tasso di apprendimento</translation>
-    </message>
-    <message>
-        <source>How large each correction is; too large and it forgets.</source>
-        <translation>Quanto è grande ogni correzione; se è troppa, il modello dimentica.</translation>
-    </message>
-    <message>
-        <source>Batch size</source>
-        <translation>Dimensione del batch</translation>
-    </message>
-    <message>
-        <source>Rows in one pass; more need more memory.</source>
-        <translation>Righe per passaggio; di più richiedono più memoria.</translation>
-    </message>
-    <message>
-        <source>Accumulation</source>
-        <translation>Accumulo</translation>
-    </message>
-    <message>
-        <source>Passes that make one step: a larger batch in less memory.</source>
-        <translation>Passaggi che formano un passo: un batch più grande con meno memoria.</translation>
-    </message>
-    <message>
-        <source>Sequence length</source>
-        <translation>Lunghezza di sequenza</translation>
-    </message>
-    <message>
-        <source>Longest row in tokens; what is longer is cut off.</source>
-        <translation>Lunghezza massima di una riga in token; il resto è troncato.</translation>
-    </message>
-    <message>
-        <source>Rank (r)</source>
-        <translation>Rango (r)</translation>
-    </message>
-    <message>
-        <source>Size of the learned matrices: room for what is new.</source>
-        <translation>Grandezza delle matrici imparate: lo spazio per il nuovo.</translation>
-    </message>
-    <message>
-        <source>Alpha</source>
-        <translation>Alfa</translation>
-    </message>
-    <message>
-        <source>Weight of what was learned; twice the rank is usual.</source>
-        <translation>Peso di ciò che si è imparato; di solito il doppio del rango.</translation>
-    </message>
-    <message>
-        <source>Dropout</source>
-        <translation>Dropout</translation>
-    </message>
-    <message>
-        <source>Share left out at random, against learning by heart.</source>
-        <translation>Quota esclusa a caso, per non imparare a memoria.</translation>
-    </message>
-    <message>
-        <source>Target modules</source>
-        <translation>Moduli coinvolti</translation>
-    </message>
-    <message>
-        <source>Which layers get a matrix.</source>
-        <translation>Quali strati ricevono una matrice.</translation>
-    </message>
-    <message>
-        <source>Schedule</source>
-        <translation>Andamento</translation>
-    </message>
-    <message>
-        <source>How the learning rate falls towards the end.</source>
-        <translation>Come scende il tasso di apprendimento verso la fine.</translation>
-    </message>
-    <message>
-        <source>Warm-up</source>
-        <translation>Riscaldamento</translation>
-    </message>
-    <message>
-        <source>Share of the steps in which the learning rate rises.</source>
-        <translation>Quota di passi in cui il tasso di apprendimento sale.</translation>
-    </message>
-    <message>
-        <source>Weight decay</source>
-        <translation>Decadimento dei pesi</translation>
-    </message>
-    <message>
-        <source>Pulls the learned weights towards zero.</source>
-        <translation>Spinge verso zero i pesi imparati.</translation>
-    </message>
-    <message>
-        <source>Gradient limit</source>
-        <translation>Limite del gradiente</translation>
-    </message>
-    <message>
-        <source>Corrections are clipped to this size.</source>
-        <translation>Le correzioni sono limitate a questa grandezza.</translation>
-    </message>
-    <message>
-        <source>Number format</source>
-        <translation>Formato numerico</translation>
-    </message>
-    <message>
-        <source>Of the base weights; auto takes the fastest sound one.</source>
-        <translation>Dei pesi di base; auto sceglie il più veloce affidabile.</translation>
-    </message>
-    <message>
-        <source>Gradient checkpointing</source>
-        <translation>Checkpointing del gradiente</translation>
-    </message>
-    <message>
-        <source>Saves memory by computing twice; about a third slower.</source>
-        <translation>Risparmia memoria calcolando due volte; circa un terzo più lento.</translation>
-    </message>
-    <message>
-        <source>Evaluations</source>
-        <translation>Valutazioni</translation>
-    </message>
-    <message>
-        <source>How often the held-out rows are measured on the way.</source>
-        <translation>Quante volte si misurano le righe tenute da parte.</translation>
-    </message>
-    <message>
-        <source>Minutes between checkpoints</source>
-        <translation>Minuti tra i salvataggi</translation>
-    </message>
-    <message>
-        <source>How much work a power cut may cost.</source>
-        <translation>Quanto lavoro può costare un blackout.</translation>
-    </message>
-    <message>
-        <source>Seed</source>
-        <translation>Seme</translation>
-    </message>
-    <message>
-        <source>The same seed gives the same model again.</source>
-        <translation>Lo stesso seme ridà lo stesso modello.</translation>
-    </message>
-    <message>
-        <source>Keep the best</source>
-        <translation>Tieni il migliore</translation>
-    </message>
-    <message>
-        <source>Exports the adapter of the evaluation with the lowest loss, not the last one.</source>
-        <translation>Esporta l’adattatore della valutazione con la perdita più bassa, non l’ultimo.</translation>
-    </message>
-    <message>
-        <source>Stop early</source>
-        <translation>Fermati prima</translation>
-    </message>
-    <message>
-        <source>After so many evaluations in a row that were no better; 0 never stops.</source>
-        <translation>Dopo tante valutazioni di fila senza miglioramento; con 0 mai.</translation>
-    </message>
-    <message>
-        <source>Recover when memory is short</source>
-        <translation>Rimedia se manca memoria</translation>
-    </message>
-    <message>
-        <source>Goes on from the last checkpoint with smaller batches, then with gradient checkpointing, then with shorter rows.</source>
-        <translation>Riparte dall’ultimo punto di ripresa con batch più piccoli, poi con il gradient checkpointing, poi con righe più corte.</translation>
-    </message>
-    <message>
-        <source>Rank-stabilised</source>
-        <translation>Rango stabilizzato</translation>
-    </message>
-    <message>
-        <source>Scales by the root of the rank (rsLoRA), for high ranks.</source>
-        <translation>Scala con la radice del rango (rsLoRA), per ranghi alti.</translation>
-    </message>
-    <message>
-        <source>Double quantisation</source>
-        <translation>Doppia quantizzazione</translation>
-    </message>
-    <message>
-        <source>QLoRA: the constants of the 4 bits are quantised too.</source>
-        <translation>QLoRA: si quantizzano anche le costanti dei 4 bit.</translation>
-    </message>
-    <message>
-        <source>Block size</source>
-        <translation>Dimensione del blocco</translation>
-    </message>
-    <message>
-        <source>So many weights share one scale; smaller is more exact.</source>
-        <translation>Tanti pesi condividono una scala; più piccolo è più esatto.</translation>
-    </message>
-    <message>
-        <source>Accuracy level</source>
-        <translation>Livello di precisione</translation>
-    </message>
-    <message>
-        <source>Number format of the products: 0 as the model, 1 float32, 2 float16, 3 bfloat16, 4 int8; 4 is the fastest on a processor.</source>
-        <translation>Formato dei prodotti: 0 come il modello, 1 float32, 2 float16, 3 bfloat16, 4 int8; su un processore 4 è il più veloce.</translation>
-    </message>
-    <message>
-        <source>Points lost</source>
-        <translation>Punti persi</translation>
-    </message>
-    <message>
-        <source>At most so many points (percent) of the task score.</source>
-        <translation>Al massimo tanti punti (percentuali) del punteggio del compito.</translation>
-    </message>
-    <message>
-        <source>Answers that end</source>
-        <translation>Risposte che terminano</translation>
-    </message>
-    <message>
-        <source>At least this share of the answers ends by itself.</source>
-        <translation>Almeno questa quota delle risposte termina da sola.</translation>
-    </message>
-    <message>
         <source>This is not a number.</source>
         <translation>Questo non è un numero.</translation>
     </message>
@@ -4499,8 +4267,8 @@
         <translation>Trascina qui un file di dati</translation>
     </message>
     <message>
-        <source>JSON, JSON lines, CSV, TSV, Parquet, Arrow or text</source>
-        <translation>JSON, JSON lines, CSV, TSV, Parquet, Arrow o testo</translation>
+        <source>JSON, CSV, Excel, OpenDocument, YAML, Parquet, Arrow or text</source>
+        <translation>JSON, CSV, Excel, OpenDocument, YAML, Parquet, Arrow o testo</translation>
     </message>
     <message>
         <source>Choose file…</source>
@@ -4556,6 +4324,26 @@
     <message>
         <source> (guessed)</source>
         <translation> (presunta)</translation>
+    </message>
+    <message>
+        <source>tab</source>
+        <translation>tabulazione</translation>
+    </message>
+    <message>
+        <source>delimiter {sign}</source>
+        <translation>separatore {sign}</translation>
+    </message>
+    <message>
+        <source>columns without names</source>
+        <translation>colonne senza nomi</translation>
+    </message>
+    <message>
+        <source>sheet {name}</source>
+        <translation>foglio {name}</translation>
+    </message>
+    <message>
+        <source>rows in {name}</source>
+        <translation>righe in {name}</translation>
     </message>
     <message>
         <source>No shape was recognised: write the template below yourself.</source>
@@ -4908,62 +4696,6 @@
     <message>
         <source>any GPU of Windows 10 and 11</source>
         <translation>qualsiasi GPU con Windows 10 e 11</translation>
-    </message>
-    <message>
-        <source>Automatic (int4)</source>
-        <translation>Automatica (int4)</translation>
-    </message>
-    <message>
-        <source>tries the three below and keeps the smallest that is faithful</source>
-        <translation>prova le tre qui sotto e tiene la più piccola che è fedele</translation>
-    </message>
-    <message>
-        <source>Quality (int4, k_quant_mixed)</source>
-        <translation>Qualità (int4, k_quant_mixed)</translation>
-    </message>
-    <message>
-        <source>4 bits, with 8 where it matters: nearly as good as the original</source>
-        <translation>4 bit, con 8 dove conta: quasi come l’originale</translation>
-    </message>
-    <message>
-        <source>Fast (int4)</source>
-        <translation>Veloce (int4)</translation>
-    </message>
-    <message>
-        <source>4 bits throughout: quickest on a processor</source>
-        <translation>4 bit ovunque: il più rapido su un processore</translation>
-    </message>
-    <message>
-        <source>Small (int4 with embedding)</source>
-        <translation>Piccolo (int4 con embedding)</translation>
-    </message>
-    <message>
-        <source>the vocabulary in 4 bits as well</source>
-        <translation>anche il vocabolario in 4 bit</translation>
-    </message>
-    <message>
-        <source>Full precision (fp32)</source>
-        <translation>Precisione piena (fp32)</translation>
-    </message>
-    <message>
-        <source>no loss at all, eight times the size</source>
-        <translation>nessuna perdita, dimensione otto volte maggiore</translation>
-    </message>
-    <message>
-        <source>Half precision (fp16)</source>
-        <translation>Mezza precisione (fp16)</translation>
-    </message>
-    <message>
-        <source>no visible loss, for GPUs</source>
-        <translation>nessuna perdita visibile, per GPU</translation>
-    </message>
-    <message>
-        <source>Half precision (bf16)</source>
-        <translation>Mezza precisione (bf16)</translation>
-    </message>
-    <message>
-        <source>as fp16, for new GPUs</source>
-        <translation>come fp16, per GPU recenti</translation>
     </message>
     <message>
         <source>Train on</source>

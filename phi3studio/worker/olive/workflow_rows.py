@@ -6,13 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.domain.template import cell_text, is_blank
 from phi3studio.worker.data.preparing.prepare_examples import Prepared
-from phi3studio.worker.data.preparing.render import conversation, tools_of
-from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
+from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading.source_rows import RowSource
 from phi3studio.worker.olive import workflow_config as oc
@@ -50,16 +48,15 @@ def _rows_of(
             process = Process(data, encoder, recipe.training.sequence_length, known)
         rows = [row for at, row in enumerate(batch.rows, batch.first) if at in wanted]
         for passed in process.encode(process.render(rows)):
-            yield _texts(data, passed.row)
+            yield _texts(data, passed)
 
 
-def _texts(data: Data, row: dict[str, Any]) -> dict[str, str]:
+def _texts(data: Data, passed: Passed) -> dict[str, str]:
     """What the user script needs of a row, every value as the text that the model sees."""
+    row = passed.row
     if data.template is None:
-        column = data.messages or "messages"
-        texts = {"messages": json.dumps(conversation(row, column), ensure_ascii=False)}
-        tools = tools_of(row)
-        return texts | ({"tools": json.dumps(tools, ensure_ascii=False)} if tools else {})
+        assert passed.rendered is not None  # the row is one of the examples
+        return {"pieces": json.dumps(passed.rendered.segments, ensure_ascii=False)}
     required = data.template.required
     return {
         column: cell_text(row, column)

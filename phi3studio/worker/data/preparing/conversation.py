@@ -89,15 +89,19 @@ class ChatTemplate:
         """
         whole = self.rendered(messages, tools, generation=False)
         spans: list[Span] = []
-        asked = False
+        # A conversation of answers alone has nothing else to learn.
+        asked = not any(
+            turn["role"] == "assistant" and _is_asked(messages[:at])
+            for at, turn in enumerate(messages)
+        )
         for at, turn in enumerate(messages):
-            asked = asked or turn["role"] not in ("assistant", "system", "developer")
+            asked = asked or _is_asked(messages[at : at + 1])
             if turn["role"] != "assistant" or not asked or at in skipped:
                 continue
             last = at == len(messages) - 1
             until = whole if last else self.rendered(messages[: at + 1], tools, generation=False)
-            before = self.rendered(messages[:at], tools, generation=True)
-            if not until.startswith(before):
+            before = self.rendered(messages[:at], tools, generation=True) if at else ""
+            if not before or not until.startswith(before):
                 continue
             end = _answer_end(until, len(before), str(turn["content"]), stop)
             stops = until.startswith(stop, end)
@@ -170,6 +174,10 @@ def not_learned(message: Message) -> bool:
         message.get(key) in (False, "false", 0)
         for key in ("loss", "train", "trainable", "training")
     )
+
+
+def _is_asked(messages: Sequence[Message]) -> bool:
+    return any(turn["role"] not in ("assistant", "system", "developer") for turn in messages)
 
 
 def _answer_end(text: str, start: int, content: str, stop: str) -> int:
