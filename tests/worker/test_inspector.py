@@ -242,6 +242,8 @@ def test_the_command_line_gives_the_same(tmp_path: Path, model_folder: Path) -> 
     process = Process(recipe.data, encoder, 256, ["phrase", "tone"])
     expected = preview(process, row, 7).model_dump(mode="json")
     assert code == 0
+    source = shown.pop("source")
+    assert (source["format"], source["encoding"], source["files"]) == ("jsonl", "utf-8", [sample])
     assert {**shown, "row": 7} == {**expected, "data": shown["data"], "reason": None}
     assert shown["row"] == 8
     assert shown["data"]["template"] == EMOTIONS
