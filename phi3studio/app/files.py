@@ -52,7 +52,9 @@ def new_folder(path: Path) -> bool:
         path.mkdir(parents=True)
     except OSError as exc:
         raise InputError(
-            "disk.not_writable", variant="out", path=path, reason=exc.strerror or exc
+            "disk.not_writable",
+            f"The folder {path} cannot be made: {exc.strerror or exc}.",
+            "Name another folder with --out.",
         ) from exc
     return True
 

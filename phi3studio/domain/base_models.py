@@ -103,4 +103,8 @@ def is_hub_id(text: str) -> bool:
 
 
 def _damaged() -> RunError:
-    return RunError("models.catalogue")
+    return RunError(
+        "models.catalogue",
+        "The catalogue of base models is damaged.",
+        "Install Phi-3 Studio again.",
+    )

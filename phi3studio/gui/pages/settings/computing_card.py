@@ -67,10 +67,7 @@ class ComputingCard(Card):
                 error
                 if isinstance(error, UserFacingError)
                 else UserFacingError(
-                    "disk.not_writable",
-                    variant="file",
-                    path=error.filename,
-                    reason=error.strerror or error,
+                    "disk.not_writable", str(error), "Give yourself the right to write there."
                 )
             )
             self._note(ErrorState(self._context.theme, shown))

@@ -186,7 +186,11 @@ class _Reading:
             share = batch.done / batch.total if batch.total else 0.5
             on_share(share, round(survey.rows / share) if share else survey.rows)
         if survey is None:
-            raise InputError("data.empty", source=self.data.source)
+            raise InputError(
+                "data.empty",
+                f"The data file {self.data.source} holds no rows.",
+                "Choose a file with rows in it.",
+            )
         surveyed = survey.finish()
         self.digest = _digest(self.source) or _content_digest(surveyed)
         return surveyed
@@ -269,9 +273,17 @@ def _at(share: float, rows: int) -> tuple[int, int]:
 def _enough(recipe: Recipe, train: int, held_out: int) -> None:
     needed = recipe.training.batch_size
     if train < needed:
-        raise InputError("data.too_few_rows", rows=train, batch=needed)
+        raise InputError(
+            "data.too_few_rows",
+            f"{train} rows are left for training, fewer than one batch of {needed}.",
+            "Add rows, lower training.batch_size, or lower data.split.held_out.",
+        )
     if not held_out:
-        raise InputError("data.nothing_held_out")
+        raise InputError(
+            "data.nothing_held_out",
+            "No row is held out, so the result could not be measured.",
+            "Add rows, raise data.split.held_out, or name a second file in data.split.file.",
+        )
 
 
 def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
@@ -282,7 +294,11 @@ def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
 
 
 def _changed(data: Data) -> InputError:
-    return InputError("data.changed", path=data.source)
+    return InputError(
+        "data.changed",
+        f"{data.source} was changed while it was read.",
+        "Wait until nothing writes to the file, then start again.",
+    )
 
 
 def _digest(source: RowSource) -> str:
