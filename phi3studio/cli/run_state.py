@@ -140,7 +140,7 @@ def other_notices(view: RunView) -> list[Notice]:
         else set()
     )
     found = [n for n in view.notices if n.level != "info" and n.code not in told]
-    return list(dict.fromkeys(found))
+    return [notice for at, notice in enumerate(found) if notice not in found[:at]]
 
 
 def age(seconds: float | None) -> str:

@@ -326,7 +326,7 @@ def test_an_existing_recipe_is_not_overwritten(home, tmp_path, phrases) -> None:
 
 def test_no_file_of_the_working_folder_is_imported(studio, tmp_path) -> None:
     mark = tmp_path / "imported"
-    for name in ("random", "json", "calendar", "numpy", "utils", "types", "datasets"):
+    for name in ("random", "json", "calendar", "numpy", "utils", "datasets"):
         text = f"open({str(mark)!r}, 'a').write({name!r})\nraise SystemExit('imported')\n"
         (tmp_path / f"{name}.py").write_text(text)
     (tmp_path / "rows.csv").write_text("question,answer\nwhy?,because\nwho?,me\n")

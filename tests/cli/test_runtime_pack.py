@@ -143,7 +143,7 @@ def test_a_run_goes_on_the_processor_when_the_pack_is_broken_and_says_so(
     started = next(p for p in events if isinstance(p, Started))
     assert started.device == "cpu"
     told = next(p for p in events if isinstance(p, Notice) and p.code == "runtime.broken")
-    assert (told.level, "lib.bin is gone" in told.text) == ("warning", True)
+    assert (told.level, "lib.bin is gone" in told.said().message) == ("warning", True)
     assert "lib.bin is gone" in studio("show", run.name).out
 
 
