@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.messages.formatting import duration as duration
 
 
 def print_json(value: Any) -> None:
@@ -25,18 +26,6 @@ def print_error(error: UserFacingError, as_json: bool) -> None:
         print_json({"error": error.to_json()})
         return
     sys.stderr.write(f"Error: {error.message}\n{error.hint}\n[{error.code}]\n")
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: “45 s”, “4 min 10 s”, “2 h 5 min”."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        minutes, rest = divmod(whole, 60)
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60} min"
 
 
 def size(count: float) -> str:
