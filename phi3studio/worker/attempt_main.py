@@ -115,18 +115,17 @@ def _attempt(
             _tell_of_pack(emit)
             execute(Attempt(run, recipe, emit, control, memory, device, precision, governor))
     except Cancelled:
-        if run.job_file.is_file():
-            from phi3studio.worker.azure.job_run import cancel_job
-
-            cancel_job(run, emit)
-        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
-        return 130
+        return _cancelled(run, emit, memory)
     except PauseRequested:
         emit(Paused())
         return 0
     except BaseException as exc:
         if not isinstance(exc, UserFacingError):
             traceback.print_exc()
+            if control.cancel_requested:
+                # A library may catch the interruption and raise an error of its own for it:
+                # numpy, interrupted while it is imported, says that it was imported twice.
+                return _cancelled(run, emit, memory)
         error = translate(exc)
         cause = memory_cause(exc)
         if cause is not None:
@@ -139,6 +138,15 @@ def _attempt(
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
     return 0
+
+
+def _cancelled(run: RunFolder, emit: Emitter, memory: MemoryMeter) -> int:
+    if run.job_file.is_file():
+        from phi3studio.worker.azure.job_run import cancel_job
+
+        cancel_job(run, emit)
+    emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+    return 130
 
 
 @contextlib.contextmanager

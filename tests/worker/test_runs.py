@@ -562,6 +562,37 @@ def test_cancelled_at_any_moment_no_process_and_no_half_result_is_left(
     assert not run.model.exists()
 
 
+_INTERRUPTED_IMPORT = """
+import sys
+from pathlib import Path
+from phi3studio.runs.store import RunFolder
+from phi3studio.worker import attempt_main
+
+def start_libraries(emit):
+    RunFolder(Path(sys.argv[1])).cancel_marker.touch()
+    try:
+        while True:
+            pass
+    except BaseException:
+        raise ImportError("cannot load module more than once per process") from None
+
+attempt_main._start_libraries = start_libraries
+sys.exit(attempt_main.run_worker(Path(sys.argv[1])))
+"""
+
+
+def test_an_error_that_a_library_makes_of_the_interruption_is_a_cancel(
+    home, tiny_phi3, phrases
+) -> None:
+    run = RunStore(home).create(tiny_recipe(tiny_phi3, phrases, max_steps=3))
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", _INTERRUPTED_IMPORT, str(run.path)],
+        stdin=subprocess.PIPE,  # an attempt ends when its standard input does
+    )
+    assert worker.wait(60) == 130
+    assert run.state() == "cancelled", story(run)
+
+
 def test_a_paused_training_keeps_its_work_and_goes_on(pair, start_run) -> None:
     run = start_run(pair.second.recipe())
     wait_for_event(run, is_step(3))
