@@ -14,9 +14,10 @@ from typing import Any, Literal
 import psutil
 
 from phi3studio import __version__
-from phi3studio.app.advice import how_to_repair
+from phi3studio.app.advice import repair
 from phi3studio.app.machine_speed import read_speed
 from phi3studio.app.paths import Home
+from phi3studio.domain.messages import Said, plain_values, say
 from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.runtime_pack.installed import pack_status
 from phi3studio.runtime_pack.pack_files import PackState, PackStatus
@@ -26,6 +27,7 @@ from phi3studio.wizard.flow import MachineFacts
 CudaReason = Literal["", "no_gpu", "cpu_torch"]
 """Why no CUDA device can train; empty: one can."""
 DirectMlReason = Literal["", "not_windows", "not_installed"]
+Level = Literal["error", "warning"]
 
 FLAVOURS = {
     "cpu": "onnxruntime",
@@ -52,14 +54,29 @@ _LOW_MEMORY = 4_000_000_000
 class Finding:
     """Something that is wrong, and what to do about it; a ``warning`` lets runs work.
 
-    ``code`` is stable and ``values`` fill its translated text.
+    :func:`finding` makes one of a code of the message catalogue.
     """
 
     code: str
-    message: str
-    hint: str
-    level: Literal["error", "warning"] = "error"
-    values: dict[str, str] = field(default_factory=dict)
+    level: Level
+    variant: str
+    values: dict[str, Any]
+
+    @property
+    def recorded(self) -> Said:
+        """No words of its own: they are in the catalogue."""
+        return Said("")
+
+    def to_json(self) -> dict[str, Any]:
+        """Code and values, and what they say in English."""
+        said = say(self)
+        words = {"message": said.message, "hint": said.hint}
+        return {"code": self.code, **words, "level": self.level, "values": self.values}
+
+
+def finding(code: str, /, *, level: Level = "error", variant: str = "", **values: Any) -> Finding:
+    """A finding: a code of the message catalogue with its values."""
+    return Finding(code, level, variant, plain_values(values))
 
 
 @dataclass(frozen=True)
@@ -192,7 +209,7 @@ def _cuda_reason(gpu: str | None, versions: dict[str, str], pack: PackStatus | N
 
 
 def is_cpu_torch(version: str | None, system: str) -> bool:
-    """Whether PyTorch is a CPU build, told from its version; ``False`` where there is none.
+    """Whether PyTorch is a CPU build, judged by its version; ``False`` where there is none.
 
     PyTorch's own index names the kind in it; PyPI's wheels do not, and are CUDA builds on Linux
     and CPU builds elsewhere. *system* as in ``sys.platform``.
@@ -215,54 +232,23 @@ def _installation(
     found: list[Finding] = []
     genais = [name for name in _GENAI if name in versions]
     if len(flavours) > 1 or len(genais) > 1:
-        names = ", ".join([*(FLAVOURS[name] for name in flavours), *genais])
-        found.append(
-            Finding(
-                "install.two_runtimes",
-                f"Several flavours of ONNX Runtime are installed over each other: {names}.",
-                "They share one folder and break each other. "
-                + how_to_repair("--flavour cpu --fresh doctor"),
-                values={"names": names},
-            )
-        )
+        names = [*(FLAVOURS[name] for name in flavours), *genais]
+        remedy = repair("--flavour cpu --fresh doctor")
+        found.append(finding("install.two_runtimes", names=names, remedy=remedy))
     if not flavours or not genais:
-        found.append(
-            Finding(
-                "install.no_runtime",
-                "ONNX Runtime or ONNX Runtime GenAI is not installed.",
-                how_to_repair("doctor"),
-            )
-        )
+        found.append(finding("install.no_runtime", remedy=repair("doctor")))
     found.extend(
-        Finding(
-            "install.missing",
-            f"{name} is not installed.",
-            how_to_repair("doctor"),
-            values={"name": name},
-        )
+        finding("install.missing", name=name, remedy=repair("doctor"))
         for name in ("torch", "transformers", "peft", "datasets", "olive-ai")
         if name not in versions
     )
     cpu_torch = is_cpu_torch(versions.get("torch"), sys.platform)
     if cpu_torch and "cuda" in flavours:
-        found.append(
-            Finding(
-                "install.cpu_torch",
-                "ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build, so training would "
-                "run on the CPU.",
-                "Install the CUDA build of the same PyTorch version.",
-            )
-        )
+        found.append(finding("install.cpu_torch"))
     elif pack is not None and pack.state in ("broken", "unusable"):
+        variant = "" if pack.damage else "other_version"
         found.append(
-            Finding(
-                "runtime.damaged",
-                "The runtime pack for the NVIDIA GPU is "
-                + ("broken" if pack.damage else "of another version of Phi-3 Studio")
-                + f", so the CPU is used{': ' if pack.damage else ''}{pack.damage}.",
-                "Repair it under Settings, or: phi3studio runtime install cuda.",
-                "warning",
-            )
+            finding("runtime.damaged", level="warning", variant=variant, damage=pack.damage)
         )
     elif cpu_torch and gpu is not None and not (pack is not None and pack.usable):
         found.append(_idle_gpu(gpu, pack))
@@ -273,45 +259,14 @@ def _idle_gpu(gpu: str, pack: PackStatus | None) -> Finding:
     """A GPU that PyTorch's CPU build cannot train on, and whether a pack can be had."""
     if pack is None:
         reason = no_pack("cuda")
-        return Finding(
-            "install.gpu_out_of_reach",
-            f"{gpu} is there. {reason.message}",
-            reason.hint,
-            "warning",
-            {"gpu": gpu},
-        )
-    return Finding(
-        "install.gpu_unused",
-        f"{gpu} is there, but the CPU flavour is installed.",
-        "Install the runtime pack for NVIDIA GPUs to train on it: under Settings, or "
-        "phi3studio runtime install cuda.",
-        "warning",
-        {"gpu": gpu},
-    )
+        return finding("install.gpu_out_of_reach", level="warning", gpu=gpu, reason=reason)
+    return finding("install.gpu_unused", level="warning", gpu=gpu)
 
 
 def _machine(memory: int, disk: int) -> list[Finding]:
     found: list[Finding] = []
     if disk < _LOW_DISK:
-        free = f"{disk / 1e9:.1f} GB"
-        found.append(
-            Finding(
-                "machine.low_disk",
-                f"The disk is nearly full: {free} are free.",
-                "A run takes 2 GB and more while it works.",
-                "warning",
-                {"free": free},
-            )
-        )
+        found.append(finding("machine.low_disk", level="warning", free=disk))
     if memory < _LOW_MEMORY:
-        free = f"{memory / 1e9:.1f} GB"
-        found.append(
-            Finding(
-                "machine.low_memory",
-                f"Little memory is free: {free}.",
-                "Close other programs before a run.",
-                "warning",
-                {"free": free},
-            )
-        )
+        found.append(finding("machine.low_memory", level="warning", free=memory))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phi3studio.app import frozen
 from phi3studio.app.paths import resources
-from phi3studio.domain.messages import Phrase, say
+from phi3studio.domain.messages import Phrase
 
 _SCRIPT = "installers/bootstrap.py"
 WITH_AZURE = f"python3 {_SCRIPT} --azure app"
@@ -34,8 +34,3 @@ def repair(options: str = "--fresh doctor") -> Phrase:
     if from_source():
         return Phrase("app.repair", variant="source", command=f"python3 {_SCRIPT} {options}")
     return Phrase("app.repair")
-
-
-def how_to_repair(options: str = "--fresh doctor") -> str:
-    """What :func:`repair` says, in English."""
-    return say(repair(options)).message

@@ -52,9 +52,7 @@ def new_folder(path: Path) -> bool:
         path.mkdir(parents=True)
     except OSError as exc:
         raise InputError(
-            "disk.not_writable",
-            f"The folder {path} cannot be made: {exc.strerror or exc}.",
-            "Name another folder with --out.",
+            "disk.not_writable", variant="out", path=path, reason=exc.strerror or exc
         ) from exc
     return True
 

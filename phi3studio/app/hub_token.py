@@ -32,11 +32,7 @@ def save_hub_token(token: str) -> None:
 
     token = token.strip()
     if not token.isascii() or not token.startswith("hf_") or any(sign.isspace() for sign in token):
-        raise InputError(
-            "token.malformed",
-            "That is no token of the Hugging Face hub: those begin with hf_.",
-            "Make one at https://huggingface.co/settings/tokens (the kind “Read”) and paste it.",
-        )
+        raise InputError("token.malformed")
     try:
         keyring.set_password(_SERVICE, _USER, token)
     except KeyringError as exc:
@@ -58,9 +54,4 @@ def forget_hub_token() -> bool:
 
 
 def _no_keyring() -> RunError:
-    return RunError(
-        "token.no_keyring",
-        "This system has no keyring that could hold the token.",
-        "Set the environment variable HF_TOKEN instead, or install and unlock a keyring "
-        "(on Linux: GNOME Keyring or KWallet).",
-    )
+    return RunError("token.no_keyring")

@@ -48,11 +48,7 @@ class Home:
             probe.touch()
             probe.unlink()
         except OSError as exc:
-            raise InputError(
-                "disk.not_writable",
-                f"The folder {folder} cannot be written: {exc.strerror or exc}.",
-                "Give yourself the right to write there, or set PHI3STUDIO_HOME to another folder.",
-            ) from exc
+            raise InputError("disk.not_writable", path=folder, reason=exc.strerror or exc) from exc
         return folder
 
 
@@ -69,11 +65,7 @@ def user_home() -> Home:
     if chosen is None:
         return Home(default_home())
     if not chosen.is_dir():
-        raise InputError(
-            "home.missing",
-            f"The app home {chosen} is not there.",
-            "Connect its disk, or choose another folder: phi3studio settings --home FOLDER.",
-        )
+        raise InputError("home.missing", folder=chosen)
     return Home(chosen)
 
 

@@ -42,11 +42,7 @@ def read_settings(home: Home) -> Settings:
 def set_threads(home: Home, threads: int | None) -> Settings:
     """Keep the number of threads, ``None`` for automatic; raises :class:`InputError`."""
     if threads is not None and not _is_count(threads):
-        raise InputError(
-            "settings.threads",
-            f"{threads} cannot be the number of threads.",
-            "Give a number from 1 on, or auto.",
-        )
+        raise InputError("settings.threads", threads=threads)
     return _change(home, threads=threads)
 
 

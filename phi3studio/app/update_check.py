@@ -100,11 +100,7 @@ def newest_release(url: str | None = None) -> Release:
         return parse_release(text)
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "reason", None) or exc
-        raise RunError(
-            "update.unreachable",
-            f"The list of releases at {urlsplit(url).hostname} cannot be read: {reason}.",
-            "Look at the connection and ask again.",
-        ) from exc
+        raise RunError("update.unreachable", host=urlsplit(url).hostname, reason=reason) from exc
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):

@@ -13,9 +13,7 @@ def parse_labels(text: str) -> tuple[str, ...]:
     lines = (line.strip() for line in text.splitlines())
     labels = tuple(dict.fromkeys(line for line in lines if line))
     if not labels:
-        raise InputError(
-            "chat.labels", "The labels are empty.", "Name at least one label, one on each line."
-        )
+        raise InputError("chat.labels")
     return labels
 
 
@@ -24,18 +22,13 @@ def parse_schema(text: str) -> dict[str, Any]:
     try:
         schema = json.loads(text)
     except json.JSONDecodeError as exc:
-        place = f"line {exc.lineno}, column {exc.colno}"
         raise InputError(
             "chat.schema",
-            f"The JSON schema is no valid JSON: {exc.msg} ({place})."
-            if text.strip()
-            else "The JSON schema is empty.",
-            'Write a schema such as {"type": "object", "properties": {…}}.',
+            variant="broken" if text.strip() else "empty",
+            reason=exc.msg,
+            line=exc.lineno,
+            column=exc.colno,
         ) from exc
     if not isinstance(schema, dict):
-        raise InputError(
-            "chat.schema",
-            "The JSON schema is not an object.",
-            'Write a schema such as {"type": "object", "properties": {…}}.',
-        )
+        raise InputError("chat.schema", variant="not_object")
     return schema

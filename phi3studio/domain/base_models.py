@@ -103,8 +103,4 @@ def is_hub_id(text: str) -> bool:
 
 
 def _damaged() -> RunError:
-    return RunError(
-        "models.catalogue",
-        "The catalogue of base models is damaged.",
-        "Install Phi-3 Studio again.",
-    )
+    return RunError("models.catalogue")

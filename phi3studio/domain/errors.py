@@ -119,9 +119,13 @@ class RunError(UserFacingError):
     exit_code = 1
 
 
-def first_line(exc: BaseException) -> str:
-    """What an exception of another library says, shortly; its type's name if it says nothing."""
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+def first_line(exc: BaseException, *, typed: bool = False) -> str:
+    """What an exception of another library says, in at most 300 characters; its type's name if it
+    says nothing. *typed* puts the type's name before it.
+    """
+    name, lines = type(exc).__name__, str(exc).strip().splitlines()
+    said = lines[0][:300] if lines else name
+    return f"{name}: {said}" if typed and lines else said
 
 
 class Cancelled(BaseException):

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.errors import UserFacingError, first_line
 
 _MISSING = re.compile(r"(lib[^\s:]+\.so[.\d]*): cannot open shared object file")
 # Debian's names of packages that do not follow from the library's.
@@ -34,11 +34,7 @@ def check(environment: Mapping[str, str] | None = None) -> None:
     chosen = environment.get("QT_QPA_PLATFORM", "")
     plugins = _plugins(environment) if not chosen else []
     if not chosen and not plugins:
-        raise UserFacingError(
-            "display.none",
-            "There is no display: the window needs a desktop (X11 or Wayland).",
-            "Start it from a desktop session, or use the commands: phi3studio --help.",
-        )
+        raise UserFacingError("display.none")
     try:
         importlib.import_module("PySide6.QtWidgets")
     except ImportError as exc:
@@ -71,11 +67,7 @@ def _trouble(plugin: str, environment: Mapping[str, str]) -> UserFacingError | N
     except OSError as exc:
         return _library(exc)
     if plugin == "qxcb" and not _x_answers():
-        return UserFacingError(
-            "display.unreachable",
-            f"The display {environment['DISPLAY']} does not answer.",
-            "Log in to a desktop and start it there; over SSH, connect with ssh -X.",
-        )
+        return UserFacingError("display.unreachable", display=environment["DISPLAY"])
     return None
 
 
@@ -96,18 +88,9 @@ def _library(exc: Exception) -> UserFacingError:
     """The error for a library that the loader did not find, by its own words."""
     found = _MISSING.search(str(exc))
     if found is None:
-        return UserFacingError(
-            "display.library",
-            f"The window's libraries cannot be loaded: {exc}",
-            "Install the program again; the commands work without a window: phi3studio --help.",
-        )
+        return UserFacingError("display.library", variant="other", reason=first_line(exc))
     name = found[1]
-    return UserFacingError(
-        "display.library",
-        f"The system library {name} is missing; the window cannot open without it.",
-        "Install the package that holds it (on Debian and Ubuntu: sudo apt install "
-        f"{package_of(name)}) and start again.",
-    )
+    return UserFacingError("display.library", name=name, package=package_of(name))
 
 
 def package_of(library: str) -> str:

@@ -26,15 +26,7 @@ def read_adapter(folder: Path) -> Adapter:
         config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
         adapter = Adapter(folder, int(config["r"]), str(config.get("base_model_name_or_path", "")))
     except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise InputError(
-            "model.no_adapter",
-            f"There is no LoRA adapter in {folder}: it has no readable adapter_config.json.",
-            "Choose the folder of a PEFT adapter; a run keeps its own in adapter/.",
-        ) from exc
+        raise InputError("model.no_adapter", folder=folder) from exc
     if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise InputError(
-            "model.no_adapter",
-            f"The adapter in {folder} lacks its weights, adapter_model.safetensors.",
-            "Choose a whole adapter folder; a run keeps its own in adapter/.",
-        )
+        raise InputError("model.no_adapter", variant="weights", folder=folder)
     return adapter

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.models.hub_cache import content_hash
 
 INDEX = "model.safetensors.index.json"
@@ -31,37 +32,22 @@ def check_model_folder(folder: Path) -> None:
     its blobs.
     """
     if not folder.is_dir():
-        raise InputError(
-            "model.no_folder",
-            f"The model folder {folder} does not exist.",
-            "Name a folder with config.json and safetensors weights, or a model of the catalogue "
-            "(phi3studio models list).",
-        )
+        raise InputError("model.no_folder", folder=folder)
     _check_links(folder)
     try:
         json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError) as exc:
-        raise InputError(
-            "model.no_config",
-            f"{folder} has no readable config.json.",
-            "Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.",
-        ) from exc
+        raise InputError("model.no_config", folder=folder) from exc
     missing = _missing_weights(folder)
     if missing:
         raise InputError(
             "model.no_weights",
-            f"{folder} lacks its weights: {missing}.",
-            "Only safetensors weights are read; the pickle files in this folder could run code. "
-            f"Convert them: phi3studio models add {folder} --convert-pickle"
-            if pickle_files(folder)
-            else "Download the model again, or complete the folder.",
+            variant="pickle" if pickle_files(folder) else "",
+            folder=folder,
+            missing=missing,
         )
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise InputError(
-            "model.no_tokenizer",
-            f"{folder} has no tokenizer (tokenizer.json or tokenizer.model).",
-            "Copy the tokenizer files of the model into the folder.",
-        )
+        raise InputError("model.no_tokenizer", folder=folder)
 
 
 def is_whole(folder: Path) -> bool:
@@ -159,16 +145,11 @@ def _check_links(folder: Path) -> None:
         if file.is_symlink() and file.exists():
             target = file.resolve()
             if not any(target.is_relative_to(place) for place in inside):
-                raise InputError(
-                    "model.unsafe_path",
-                    f"{file} is a link to a place outside of the model folder.",
-                    "Put the file itself there; a link in a model that came from elsewhere could "
-                    "carry your own files into what you export.",
-                )
+                raise InputError("model.unsafe_path", variant="link", path=file)
 
 
-def _missing_weights(folder: Path) -> str | None:
-    """What is absent of the weights, in words; ``None`` when all is there."""
+def _missing_weights(folder: Path) -> Phrase | None:
+    """What is absent of the weights; ``None`` when all is there."""
     index = folder / INDEX
     if index.is_file():
         try:
@@ -176,21 +157,21 @@ def _missing_weights(folder: Path) -> str | None:
                 str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()
             }
         except (ValueError, KeyError, AttributeError, TypeError):
-            return f"{INDEX} cannot be read"
+            return Phrase("model.missing_weights", variant="index_unreadable", index=INDEX)
         if not shards:
-            return f"{INDEX} names no file"
+            return Phrase("model.missing_weights", variant="index_empty", index=INDEX)
         strange = sorted(name for name in shards if not is_plain_name(name))
         if strange:
-            raise InputError(
-                "model.unsafe_path",
-                f"{index} names a file outside of the model folder: {strange[0]}",
-                "Do not use this model; get it again from where it was published.",
-            )
+            raise InputError("model.unsafe_path", path=index, name=strange[0])
         absent = sorted(name for name in shards if not _has_content(folder / name))
-        return f"{len(absent)} of {len(shards)} files, first {absent[0]}" if absent else None
+        if not absent:
+            return None
+        return Phrase(
+            "model.missing_weights", absent=len(absent), files=len(shards), first=absent[0]
+        )
     if any(_has_content(file) for file in folder.glob("*.safetensors")):
         return None
-    return "there is no *.safetensors file"
+    return Phrase("model.missing_weights", variant="none")
 
 
 def _has_content(file: Path) -> bool:

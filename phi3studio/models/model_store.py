@@ -119,18 +119,9 @@ class ModelStore:
     def check_new_name(self, name: str) -> None:
         """Raise :class:`InputError` when *name* cannot be the name of an added model."""
         if not is_plain_name(name) or "/" in name or name.startswith("."):
-            raise InputError(
-                "model.bad_name",
-                f"“{name}” cannot be the name of a model.",
-                "Choose a name of letters, digits, dots and dashes with --name.",
-            )
+            raise InputError("model.bad_name", name=name)
         if self.entry(name) is not None or name in self._added_names():
-            raise InputError(
-                "model.name_taken",
-                f"There is a model “{name}” already.",
-                f"Choose another name with --name, or remove that one first: "
-                f"phi3studio models remove {name}",
-            )
+            raise InputError("model.name_taken", name=name)
 
     def unfinished_bytes(self, source: str) -> int:
         """What a paused or broken-off download has left of a model that is not on disk."""
@@ -152,11 +143,7 @@ class ModelStore:
         if (found is None or not is_whole(found[1])) and self.unfinished_bytes(source):
             return "hub", self.discard(source)
         if found is None or (found[0] == "folder" and not self._pointer(source).is_file()):
-            raise InputError(
-                "model.not_on_disk",
-                f"There is no model “{source}” that could be removed.",
-                "phi3studio models list shows what is on disk.",
-            )
+            raise InputError("model.not_on_disk", variant="remove", source=source)
         place, folder = found
         try:
             match place:
@@ -175,9 +162,7 @@ class ModelStore:
                     return place, self.cache.remove(Snapshot(hub_id, folder.name, folder))
         except OSError as exc:
             raise RunError(
-                "disk.not_writable",
-                f"{folder} could not be deleted: {exc.strerror or exc}.",
-                "Close the programs that use it and try again.",
+                "disk.not_writable", variant="delete", path=folder, reason=exc.strerror or exc
             ) from exc
 
     def _hub_id(self, source: str) -> str | None:

@@ -75,11 +75,7 @@ def find_uv() -> Path:
         return beside
     found = shutil.which("uv")
     if found is None:
-        raise UserFacingError(
-            "runtime.no_uv",
-            "The program uv, which installs runtime packs, is missing.",
-            "Install it into this environment: python -m pip install uv.",
-        )
+        raise UserFacingError("runtime.no_uv")
     return Path(found)
 
 
@@ -205,9 +201,7 @@ class Installer:
                 )
         except OSError as exc:
             raise RunError(
-                "runtime.no_uv",
-                f"The program {self._uv} cannot be started: {exc.strerror or exc}.",
-                "Install Phi-3 Studio again.",
+                "runtime.no_uv", variant="start", path=self._uv, reason=exc.strerror or exc
             ) from exc
         try:
             self._watch(process)
@@ -254,38 +248,19 @@ class Installer:
         needed = max(0, self._source.facts.installed_bytes - here) + _SPARE_BYTES
         free = shutil.disk_usage(place.root).free
         if free < needed:
-            raise RunError(
-                "runtime.no_space",
-                f"The runtime pack needs {needed / 1e9:.1f} GB more on the disk of "
-                f"{place.root}, and {free / 1e9:.1f} GB are free.",
-                "Free some space, or move the app home to a larger disk: Settings → Folders.",
-            )
+            raise RunError("runtime.no_space", needed=needed, free=free, folder=place.root)
 
     def _failure(self, said: str) -> UserFacingError:
         """The error for what uv ended with: by what can be found out here, then in its words."""
         place = self._place
         if any(number in said for number in _FULL):
-            return RunError(
-                "runtime.disk_full",
-                f"The disk of {place.root} is full.",
-                "Free some space and install again: what has arrived is kept. Settings → "
-                "Folders moves the app home to a larger disk.",
-            )
+            return RunError("runtime.disk_full", folder=place.root)
         hosts = [url for url in self._hosts() if not _reachable(url)]
         if hosts:
-            return RunError(
-                "runtime.offline",
-                f"The server {urlsplit(hosts[0]).hostname} cannot be reached.",
-                "Look at the connection and install again: what has arrived is kept.",
-            )
+            return RunError("runtime.offline", host=urlsplit(hosts[0]).hostname)
         lines = [line.strip(" ×╰─▶├│") for line in said.splitlines()[-12:]]
         words = " ".join(line for line in lines if line)
-        return RunError(
-            "runtime.failed",
-            f"The runtime pack could not be installed. uv says: {words[:700]}",
-            "Install again: what has arrived is kept. If a hash is named, the server gave another "
-            f"file than the one that was released, and it was not used. The log: {place.log}.",
-        )
+        return RunError("runtime.failed", reason=words[:700], log=place.log)
 
     def _hosts(self) -> list[str]:
         named = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")
@@ -328,12 +303,12 @@ class Installer:
         if found is None:
             with place.log.open("a", encoding="utf-8") as log:
                 log.write(said)
-            last = (said.strip().splitlines() or ["it ended without a word"])[-1]
+            lines = said.strip().splitlines()
             raise RunError(
                 "runtime.unproven",
-                f"Everything has arrived, but the libraries cannot be loaded: {last[:300]}",
-                "Update the NVIDIA driver, or remove the pack and install it again. Until then "
-                f"the CPU is used. The log: {place.log}.",
+                variant="" if lines else "silent",
+                reason=lines[-1][:300] if lines else "",
+                log=place.log,
             )
         record = PackRecord(
             lock=self._source.id,

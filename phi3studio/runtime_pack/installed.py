@@ -91,11 +91,7 @@ def remove_pack(home: Home, name: PackName) -> int:
     with place.held():
         in_use = users(place.root)
         if in_use:
-            raise InputError(
-                "runtime.in_use",
-                f"The runtime pack is in use by process {in_use[0]}.",
-                "Wait for the run, close the chat with a model for CUDA, and try again.",
-            )
+            raise InputError("runtime.in_use", process=in_use[0])
         freed = tree_bytes(place.root)
         for folder in (place.root / name, place.cache, place.interpreters):
             drop(folder)

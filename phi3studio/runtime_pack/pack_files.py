@@ -46,11 +46,7 @@ def check_name(name: str) -> PackName:
     for known in PACKS:
         if name == known:
             return known
-    raise InputError(
-        "runtime.unknown",
-        f"There is no runtime pack “{name}”.",
-        f"The packs are: {', '.join(PACKS)}.",
-    )
+    raise InputError("runtime.unknown", name=name, names=PACKS)
 
 
 @dataclass(frozen=True)

@@ -82,21 +82,17 @@ def no_pack(name: PackName) -> InputError:
     system, machine = platform.system(), platform.machine()
     where = pack_platform(system, machine)
     if where is None:
-        return InputError(
-            "runtime.no_platform",
-            f"There is no {name.upper()} runtime pack for {system} on {machine}.",
-            "It exists for Linux and Windows on x86-64 processors.",
-        )
-    hint = f"The list of its packages ({name}-{where}) was not made when this program was built"
+        return InputError("runtime.no_platform", pack=name.upper(), system=system, machine=machine)
     if where == "windows":
-        hint += ", because only PyTorch's own index has the CUDA build for Windows"
-    hint += ". Training uses the processor."
-    if where == "windows":
-        hint += " The setup for DirectML chats on the graphics card."
-    if from_source():
-        hint += f" Make the list: python3 installers/lock.py {name}-{where}."
+        variant = "windows_source" if from_source() else "windows"
+    else:
+        variant = "source" if from_source() else ""
     return InputError(
-        "runtime.not_in_build", f"This build has no {name.upper()} runtime pack for {system}.", hint
+        "runtime.not_in_build",
+        variant=variant,
+        pack=name.upper(),
+        system=system,
+        list=f"{name}-{where}",
     )
 
 
@@ -176,11 +172,7 @@ class PackPlace:
         try:
             lock.acquire(timeout=0)
         except Timeout as exc:
-            raise InputError(
-                "runtime.busy",
-                "The runtime pack is being installed or removed already.",
-                "Wait for it, or cancel it in the other window.",
-            ) from exc
+            raise InputError("runtime.busy") from exc
         try:
             yield
         finally:

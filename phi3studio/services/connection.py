@@ -115,9 +115,7 @@ class Service:
 
     async def _connected(self) -> _Link:
         if self._closed:
-            raise UserFacingError(
-                "service.closed", f"The {self.name} service was closed.", "Start the program anew."
-            )
+            raise UserFacingError("service.closed", service=self.name)
         async with self._starting:
             if self._link is not None and self._link.alive:
                 return self._link
@@ -251,9 +249,7 @@ class _Link:
             process.kill()
             await loop.run_in_executor(None, _end, process)
             raise UserFacingError(
-                "service.start",
-                f"The {name} service did not start (exit code {process.poll()}).",
-                f"Try again; the reason is at the end of {log}.",
+                "service.start", service=name, exit_code=process.poll(), log=log
             ) from exc
         except BaseException:
             _end(process)
@@ -315,12 +311,7 @@ class _Link:
             inbox.put_nowait({"error": report})
 
     def _death(self) -> UserFacingError:
-        return UserFacingError(
-            "service.died",
-            f"The {self._name} service ended unexpectedly.",
-            "Try again: it starts anew by itself. If it keeps ending, memory may be short; "
-            f"its log is {self._log}.",
-        )
+        return UserFacingError("service.died", service=self._name, log=self._log)
 
 
 def _spawn(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from phi3studio.domain.azure import share_of_batch
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.messages import Said
 from phi3studio.domain.quantisation import ALLOWED, PROVIDER_TITLES
 from phi3studio.domain.template import column_of, nearest, parse_template
@@ -47,6 +47,11 @@ class Problem:
     def recorded(self) -> Said:
         """The English text, for codes that the catalogue lacks."""
         return Said(self.message, self.hint)
+
+
+def _of_error(error: UserFacingError, page: PageName, where: str) -> Problem:
+    words = error.message, error.hint
+    return Problem(error.code, page, where, "error", *words, error.values, error.variant)
 
 
 def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
@@ -93,8 +98,7 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
             )
         ]
     if data is not None and data.error is not None:
-        e = data.error
-        return [error(e.code, "source", e.message, e.hint)]
+        return [_of_error(data.error, "data", "source")]
     if draft.shape is None:
         if data is None or draft.completion.strip():
             return []
@@ -117,7 +121,7 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
             try:
                 names = parse_template(text, part).columns
             except InputError as exc:
-                found.append(error(exc.code, part, exc.message, exc.hint, part=part))
+                found.append(_of_error(exc, "data", part))
                 continue
             found += [
                 _missing(part, name, columns)
@@ -188,9 +192,8 @@ def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
             )
         ]
     if model is not None and model.problem is not None:
-        e = model.problem
-        return [Problem(e.code, "model", "model", "error", e.message, e.hint)]
-    # A job fetches the hub's models by itself.
+        return [_of_error(model.problem, "model", "model")]
+    # A job downloads the hub's models on its own.
     if model is not None and model.fetch_first and not draft.in_cloud:
         return [
             Problem(
@@ -304,16 +307,4 @@ def _azure_problems(draft: Draft) -> list[Problem]:
             share_of_batch(training.batch_size, training.accumulation, processes)
         except InputError as exc:
             wrong.append(("gpus", exc))
-    return [
-        Problem(
-            exc.code,
-            "target",
-            f"azure.{name}",
-            "error",
-            exc.message,
-            exc.hint,
-            exc.values,
-            exc.variant,
-        )
-        for name, exc in wrong
-    ]
+    return [_of_error(exc, "target", f"azure.{name}") for name, exc in wrong]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import sys
 
-from phi3studio.domain.errors import RunError, UserFacingError
+from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.domain.events import MemoryCause
+from phi3studio.domain.messages import Phrase
 
 
 def translate(exc: BaseException) -> UserFacingError:
@@ -14,37 +15,22 @@ def translate(exc: BaseException) -> UserFacingError:
     if isinstance(exc, UserFacingError):
         return exc
     if memory_cause(exc) is not None:
-        return out_of_memory(_short(exc))
+        return out_of_memory(first_line(exc, typed=True))
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError(
-            "disk.full",
-            f"The disk is full; {exc.filename or 'a file'} could not be written.",
-            "Free some space and resume the run: what was done is kept.",
-        )
+        return RunError("disk.full", variant="" if exc.filename else "unnamed", path=exc.filename)
     if isinstance(exc, PermissionError):
         return RunError(
             "disk.not_writable",
-            f"{exc.filename or 'A file'} cannot be written: {exc.strerror}.",
-            "Give yourself the right to write there, or set PHI3STUDIO_HOME to another folder.",
+            variant="access" if exc.filename else "access_unnamed",
+            path=exc.filename,
+            reason=exc.strerror or exc,
         )
-    return RunError(
-        "bug",
-        f"Something unexpected happened: {_short(exc)}",
-        "The run's log.txt holds the details; report it with that file. "
-        "The run can be resumed after the cause is gone.",
-    )
+    return RunError("bug", reason=first_line(exc, typed=True))
 
 
-def out_of_memory(reason: str, hint: str | None = None) -> RunError:
-    """The error for memory that did not suffice; without *hint*, with the usual advice."""
-    return RunError(
-        "run.out_of_memory",
-        f"The memory was not enough ({reason}).",
-        hint
-        or "Lower training.batch_size and raise training.accumulation by the same factor, "
-        "set training.gradient_checkpointing: true, or shorten training.sequence_length; "
-        "then start a new run.",
-    )
+def out_of_memory(reason: str | Phrase, variant: str = "") -> RunError:
+    """The error for memory that did not suffice. *variant*: the stage, for advice of its own."""
+    return RunError("run.out_of_memory", variant=variant, reason=reason)
 
 
 def memory_cause(exc: BaseException) -> MemoryCause | None:
@@ -88,8 +74,3 @@ def _memory_cause_of(exc: BaseException) -> MemoryCause | None:
     if isinstance(exc, Exception) and any(sign in text for sign in _DEVICE_SIGNS):
         return "device"
     return "host" if isinstance(exc, Exception) and any(s in text for s in _HOST_SIGNS) else None
-
-
-def _short(exc: BaseException) -> str:
-    text = str(exc).strip().splitlines()
-    return f"{type(exc).__name__}: {text[0][:300]}" if text else type(exc).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from phi3studio.domain.errors import first_line
 from phi3studio.worker.serving import Cancel, Handler
 
 
@@ -28,18 +29,22 @@ def devices(params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
                 facts = torch.cuda.get_device_properties(index)
                 found["cuda"].append({"name": facts.name, "memory": facts.total_memory})
     except (ImportError, OSError, RuntimeError) as exc:
-        found["problems"].append(f"torch: {exc}")
+        found["problems"].append(_broken("torch", exc))
     try:
         import onnxruntime
 
         found["providers"] = list(onnxruntime.get_available_providers())
     except (ImportError, OSError, AttributeError) as exc:
-        found["problems"].append(f"onnxruntime: {exc}")
+        found["problems"].append(_broken("onnxruntime", exc))
     try:
         import onnxruntime_genai  # noqa: F401
     except (ImportError, OSError) as exc:
-        found["problems"].append(f"onnxruntime-genai: {exc}")
+        found["problems"].append(_broken("onnxruntime-genai", exc))
     return found
+
+
+def _broken(library: str, exc: Exception) -> dict[str, str]:
+    return {"library": library, "reason": first_line(exc)}
 
 
 def handlers() -> dict[str, Handler]:

@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
+from phi3studio.domain.errors import Cancelled, InputError, UserFacingError, first_line
 
 Handler = Callable[[dict[str, Any], "Cancel"], Any]
 
@@ -86,11 +86,7 @@ class Cancel:
 def main(name: str) -> None:
     """Serve *name* until the client closes the connection; then end the process."""
     if name not in SERVICES:
-        raise InputError(
-            "service.unknown",
-            f"There is no service “{name}”.",
-            f"The services are: {', '.join(SERVICES)}.",
-        )
+        raise InputError("service.unknown", name=name, names=SERVICES)
     module = importlib.import_module(SERVICES[name])
     serve(module.handlers(), getattr(module, "warm_up", None))
 
@@ -217,7 +213,7 @@ class _Conversation:
         except GeneratorExit:
             raise
         except Cancelled:
-            yield _report(UserFacingError("cancelled", "The request was withdrawn.", "Ask again."))
+            yield _report(UserFacingError("cancelled"))
         except UserFacingError as exc:
             yield _report(exc)
         except BaseException as exc:
@@ -232,21 +228,13 @@ class _Conversation:
             }
         handler = self._handlers.get(method)
         if handler is None:
-            raise UserFacingError(
-                "service.method",
-                f"The service has no method “{method}”.",
-                "Update Phi-3 Studio: its parts are of different versions.",
-            )
+            raise UserFacingError("service.method", method=method)
         return handler
 
     def _send(self, message: dict[str, Any]) -> None:
         data = json.dumps(message, ensure_ascii=True).encode() + b"\n"
         if len(data) > _MESSAGE_BYTES:
-            raise UserFacingError(
-                "service.too_large",
-                "The answer is too large to be shown.",
-                "Ask for fewer rows at a time.",
-            )
+            raise UserFacingError("service.too_large")
         with self._sending:
             self._connection.sendall(data)
 
@@ -259,11 +247,7 @@ def _report(exc: UserFacingError) -> dict[str, Any]:
 
 
 def _bug(exc: BaseException) -> UserFacingError:
-    return UserFacingError(
-        "bug",
-        f"An unexpected error occurred: {type(exc).__name__}: {exc}",
-        "Please report it; the service's log holds the details.",
-    )
+    return UserFacingError("bug", variant="service", reason=first_line(exc, typed=True))
 
 
 if __name__ == "__main__":

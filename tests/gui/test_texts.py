@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 import phi3studio
 from phi3studio.app.paths import resources
+from phi3studio.doctor import finding
 from phi3studio.domain.events import notice
 from phi3studio.domain.messages import CATALOGUE
 from phi3studio.gui.texts.i18n import install_language
@@ -76,7 +77,7 @@ def test_every_code_that_reaches_the_window_speaks_italian(italian: None) -> Non
         if said.message == "What happened." and not code.startswith(ELSEWHERE):
             untranslated.append(f"{code} ({where})")
     assert not untranslated, (
-        f"give these a sentence in gui/error_texts*.py and in Italian: {untranslated}"
+        f"give these a sentence in gui/texts/error_texts.py and in Italian: {untranslated}"
     )
 
 
@@ -86,9 +87,9 @@ def test_a_code_without_a_sentence_shows_the_original(italian: None) -> None:
 
 
 def test_the_original_stays_as_the_detail(italian: None) -> None:
-    said = explain("disk.full", "The disk of /runs is full.", "Free some.")
-    assert said.message == "Il disco è pieno."
-    assert said.detail == "The disk of /runs is full."
+    said = explain("draft.no_model", "There is no model for /runs.", "Choose one.")
+    assert said.message == "Non hai scelto il modello di base."
+    assert said.detail == "There is no model for /runs."
 
 
 def test_english_says_the_original_which_names_the_file() -> None:
@@ -97,7 +98,7 @@ def test_english_says_the_original_which_names_the_file() -> None:
 
 
 def test_values_fill_the_italian_sentence(italian: None) -> None:
-    said = explain("machine.low_disk", "…", "…", {"free": "3,1 GB"})
+    said = explain_error(finding("machine.low_disk", free=3_100_000_000))
     assert said.message == "Il disco è quasi pieno: restano 3,1 GB."
     assert said.detail == ""
 

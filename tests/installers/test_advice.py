@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.app.advice import from_source, how_to_repair, is_installed_app
+from phi3studio.app.advice import from_source, is_installed_app, repair
 from phi3studio.app.azure_sdk import install_command, no_azure
 from phi3studio.app.paths import Home, resources
 from phi3studio.app.release import REPOSITORY
 from phi3studio.doctor import examine, is_cpu_torch
+from phi3studio.domain.messages import say
 from phi3studio.runtime_pack.place import no_pack
 
 
@@ -37,9 +38,9 @@ def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return "NVIDIA Test 1"
 
 
-def test_the_source_is_set_up_anew_by_a_script_that_is_there() -> None:
+def test_the_source_is_set_up_again_by_a_script_that_is_there() -> None:
     assert from_source()
-    words = how_to_repair("--fresh doctor").rstrip(".").split()
+    words = say(repair("--fresh doctor")).message.rstrip(".").split()
     script = next(word for word in words if word.endswith(".py"))
     assert (resources().parent / script).is_file()
 
@@ -48,7 +49,8 @@ def test_the_source_is_set_up_anew_by_a_script_that_is_there() -> None:
 def test_the_installed_app_is_installed_again() -> None:
     assert is_installed_app()
     assert not from_source()
-    assert how_to_repair() == "Install Phi-3 Studio again; your runs, models and settings stay."
+    expected = "Install Phi-3 Studio again; your runs, models and settings stay."
+    assert say(repair()).message == expected
 
 
 def test_the_python_of_a_runtime_pack_runs_the_installed_apps_code(
@@ -57,7 +59,7 @@ def test_the_python_of_a_runtime_pack_runs_the_installed_apps_code(
     (tmp_path / "build.json").write_text("{}")
     monkeypatch.setenv("PHI3STUDIO_RESOURCES", str(tmp_path))
     assert is_installed_app()
-    assert "bootstrap" not in how_to_repair()
+    assert "bootstrap" not in say(repair()).message
 
 
 @pytest.mark.usefixtures("installed")
@@ -88,11 +90,11 @@ def test_a_gpu_that_is_not_used_is_told_with_what_helps_here(
     (found,) = [one for one in report.findings if one.code.startswith("install.gpu")]
     if there:
         assert found.code == "install.gpu_unused"
-        assert "phi3studio runtime install cuda" in found.hint
+        assert "phi3studio runtime install cuda" in say(found).hint
     else:
         assert found.code == "install.gpu_out_of_reach"
-        assert "no CUDA runtime pack" in found.message
-        assert "runtime install" not in found.hint
+        assert "no CUDA runtime pack" in say(found).message
+        assert "runtime install" not in say(found).hint
 
 
 @pytest.mark.parametrize(

@@ -263,18 +263,16 @@ class _Progress:
 
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, what the machine has, and what does not fit together."""
-    from phi3studio.app.advice import how_to_repair
+    from phi3studio.app.advice import repair
     from phi3studio.app.paths import user_home
-    from phi3studio.doctor import examine
+    from phi3studio.doctor import examine, finding
 
     report = examine(user_home())
     devices = wait_for(_devices())
-    problems = [*(asdict(f) for f in report.findings)]
-    remedy = how_to_repair()
-    problems += [
-        {"code": "install.broken", "level": "error", "message": text, "hint": remedy}
-        for text in devices["problems"]
+    broken = [
+        finding("install.broken", **problem, remedy=repair()) for problem in devices["problems"]
     ]
+    problems = [problem.to_json() for problem in (*report.findings, *broken)]
     if as_json:
         print_json(asdict(report) | {"devices": devices, "findings": problems})
     else:
@@ -283,7 +281,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _print_report(report: Any, devices: dict[str, Any], problems: list[dict[str, str]]) -> None:
+def _print_report(report: Any, devices: dict[str, Any], problems: list[dict[str, Any]]) -> None:
     lines = [
         f"Phi-3 Studio {report.program} · Python {report.python} · {report.system}",
         f"cores     {report.cores}"

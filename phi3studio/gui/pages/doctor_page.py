@@ -11,11 +11,12 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout
 
 from phi3studio import __version__
-from phi3studio.doctor import Report, examine
+from phi3studio.app.advice import repair
+from phi3studio.doctor import Report, examine, finding
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
 from phi3studio.gui.widgets.page_frame import Columns, Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
@@ -103,10 +104,7 @@ class DoctorPage(Page):
 
     def _judge(self, report: Report) -> None:
         clear(self._findings)
-        said = [
-            (finding.level, explain(finding.code, finding.message, finding.hint, finding.values))
-            for finding in report.findings
-        ]
+        said = [(finding.level, explain_error(finding)) for finding in report.findings]
         for level, words_ in said:
             self._findings.addWidget(
                 Finding(self._context.theme, level, words_.message, words_.hint)
@@ -143,7 +141,10 @@ class DoctorPage(Page):
         self._fill(self._libraries, lines)
         self._lines += lines
         for problem in found.get("problems", []):
-            self._libraries.body.addWidget(Finding(self._context.theme, "error", str(problem)))
+            said = explain_error(finding("install.broken", **problem, remedy=repair()))
+            self._libraries.body.addWidget(
+                Finding(self._context.theme, "error", said.message, said.hint)
+            )
 
     def _no_libraries(self, error: UserFacingError) -> None:
         clear(self._libraries.body)

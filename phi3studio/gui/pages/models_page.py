@@ -252,7 +252,5 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(doomed)
     except OSError as exc:
         raise RunError(
-            "disk.not_writable",
-            f"{folder} could not be deleted: {exc.strerror or exc}.",
-            "Close the programs that use it and try again.",
+            "disk.not_writable", variant="delete", path=folder, reason=exc.strerror or exc
         ) from exc

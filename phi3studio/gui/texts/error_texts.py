@@ -1,10 +1,10 @@
-"""Translatable sentences for the stable codes of problems and errors: (what, what to do)."""
+"""Translatable sentences for the codes of the wizard's problems: (what, what to do)."""
 
 from __future__ import annotations
 
 from phi3studio.gui.texts.i18n import QT_TRANSLATE_NOOP
 
-KNOWN: dict[str, tuple[str, str]] = {
+ERRORS: dict[str, tuple[str, str]] = {
     "draft.no_source": (
         QT_TRANSLATE_NOOP("Errors", "No data has been chosen yet."),
         QT_TRANSLATE_NOOP("Errors", "Drop a file onto the page, or choose one."),
@@ -70,68 +70,8 @@ KNOWN: dict[str, tuple[str, str]] = {
         QT_TRANSLATE_NOOP("Errors", "A model in {kind} does not run on a CPU."),
         QT_TRANSLATE_NOOP("Errors", "Choose int4 or fp32 for the CPU."),
     ),
-    "data.no_file": (
-        QT_TRANSLATE_NOOP("Errors", "The data file does not exist any more."),
-        QT_TRANSLATE_NOOP("Errors", "Choose the file again."),
-    ),
-    "data.is_folder": (
-        QT_TRANSLATE_NOOP("Errors", "This is a folder, not a data file."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a file inside it."),
-    ),
-    "data.unknown_format": (
-        QT_TRANSLATE_NOOP("Errors", "The format of the file was not recognised."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a JSON, JSON lines, CSV, TSV or Parquet file."),
-    ),
-    "model.no_folder": (
-        QT_TRANSLATE_NOOP("Errors", "The model folder does not exist."),
-        QT_TRANSLATE_NOOP("Errors", "Choose a folder with config.json and safetensors weights."),
-    ),
-    "model.no_config": (
-        QT_TRANSLATE_NOOP("Errors", "The folder has no readable config.json."),
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.",
-        ),
-    ),
-    "model.no_weights": (
-        QT_TRANSLATE_NOOP("Errors", "The model folder lacks its weights."),
-        QT_TRANSLATE_NOOP("Errors", "Complete the folder, or download the model again."),
-    ),
-    "model.no_tokenizer": (
-        QT_TRANSLATE_NOOP("Errors", "The model folder has no tokenizer."),
-        QT_TRANSLATE_NOOP("Errors", "Copy the tokenizer files of the model into the folder."),
-    ),
-    "service.died": (
-        QT_TRANSLATE_NOOP("Errors", "A helper process ended unexpectedly."),
-        QT_TRANSLATE_NOOP(
-            "Errors",
-            "Try again: it starts anew by itself. If it keeps ending, memory may be short.",
-        ),
-    ),
-    "service.start": (
-        QT_TRANSLATE_NOOP("Errors", "A helper process did not start."),
-        QT_TRANSLATE_NOOP("Errors", "Try again; the reason is at the end of its log."),
-    ),
-    "disk.not_writable": (
-        QT_TRANSLATE_NOOP("Errors", "The folder cannot be written."),
-        QT_TRANSLATE_NOOP(
-            "Errors", "Give yourself the right to write there, or choose another folder."
-        ),
-    ),
-    "token.malformed": (
-        QT_TRANSLATE_NOOP("Errors", "That is no token of the Hugging Face hub."),
-        QT_TRANSLATE_NOOP("Errors", "Tokens begin with hf_; paste the whole of it."),
-    ),
-    "token.no_keyring": (
-        QT_TRANSLATE_NOOP("Errors", "This system has no keyring that could hold the token."),
-        QT_TRANSLATE_NOOP("Errors", "Install and unlock a keyring, or set HF_TOKEN."),
-    ),
-    "disk.too_little": (
-        QT_TRANSLATE_NOOP("Errors", "The disk has too little room for this run."),
-        QT_TRANSLATE_NOOP("Errors", "Free some space, or use another disk."),
-    ),
-    "disk.full": (
-        QT_TRANSLATE_NOOP("Errors", "The disk is full."),
-        QT_TRANSLATE_NOOP("Errors", "Free some space and resume the run."),
+    "draft.not_on_target": (
+        QT_TRANSLATE_NOOP("Errors", "A model in {kind} does not run on {device}."),
+        QT_TRANSLATE_NOOP("Errors", "Choose {kinds} for it."),
     ),
 }

@@ -18,14 +18,7 @@ from PySide6.QtCore import QCoreApplication, QLocale
 from phi3studio.app.paths import resources
 from phi3studio.domain.messages import CATALOGUE, Coded, Message, render, say
 from phi3studio.gui.texts.data_texts import DATA_TEXTS
-from phi3studio.gui.texts.error_texts import KNOWN
-from phi3studio.gui.texts.error_texts_data import DATA_ERRORS
-from phi3studio.gui.texts.error_texts_models import MODEL_ERRORS
-from phi3studio.gui.texts.error_texts_runtime import RUNTIME_ERRORS
-from phi3studio.gui.texts.error_texts_work import WORK_ERRORS
-
-ERRORS = KNOWN | DATA_ERRORS | MODEL_ERRORS | RUNTIME_ERRORS | WORK_ERRORS
-"""All codes with sentences of their own."""
+from phi3studio.gui.texts.error_texts import ERRORS
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,5 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as exc:
         listener.close()
-        raise InputError(
-            "serve.address",
-            f"The address {host}:{port} cannot be used: {exc.strerror or exc}.",
-            "Choose another port with --port; 0 takes a free one.",
-        ) from exc
+        raise InputError("serve.address", host=host, port=port, reason=exc.strerror or exc) from exc
     return listener

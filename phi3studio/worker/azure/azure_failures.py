@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from phi3studio.domain.azure import Azure
-from phi3studio.domain.errors import InputError, RunError, UserFacingError
+from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
 
 TRANSIENT = frozenset({"azure.unreachable", "azure.throttled", "azure.unavailable"})
 """Codes of what passes on its own: whoever follows a job waits and asks again. The value
@@ -39,10 +39,10 @@ def translate(
     if isinstance(cause, core.ClientAuthenticationError):
         return _login(cause, azure)
     if isinstance(cause, (core.ServiceRequestError, core.ServiceResponseError)):
-        return RunError("azure.unreachable", reason=_first_line(cause))
+        return RunError("azure.unreachable", reason=first_line(cause))
     if isinstance(cause, core.HttpResponseError):
         return _response(cause, azure, datastore, job)
-    return RunError("azure.failed", reason=_first_line(cause))
+    return RunError("azure.failed", reason=first_line(cause))
 
 
 def _response(
@@ -50,7 +50,7 @@ def _response(
 ) -> UserFacingError:
     status = getattr(exc, "status_code", None) or 0
     code = str(getattr(getattr(exc, "error", None), "code", "") or "")
-    text = _first_line(exc)
+    text = first_line(exc)
     if status == 401:
         return _login(exc, azure)
     if status == 403:
@@ -83,7 +83,7 @@ def _not_found(
 def _login(exc: Exception, azure: Azure) -> InputError:
     from azure.identity import CredentialUnavailableError
 
-    text = _first_line(exc)
+    text = first_line(exc)
     if azure.login != "cli":
         return InputError("azure.login", variant=azure.login, reason=text)
     missing = isinstance(exc, CredentialUnavailableError) and "not found" in text.lower()
@@ -111,8 +111,3 @@ def _retry_after(exc: Exception) -> float:
         return float(headers.get("Retry-After", 0))
     except ValueError:
         return 0.0
-
-
-def _first_line(exc: Exception) -> str:
-    text = str(getattr(exc, "message", None) or exc).strip()
-    return (text.splitlines() or [type(exc).__name__])[0][:300]

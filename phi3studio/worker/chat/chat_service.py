@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import Cancelled, InputError, RunError
+from phi3studio.domain.errors import Cancelled, InputError, RunError, first_line
 from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.conversations import Conversation, Voice
 from phi3studio.worker.chat.shelf import LoadedModel, Shelf
@@ -84,11 +84,7 @@ class ChatService:
         ids = model.prompt_ids(params)
         room = model.model.context - len(ids)
         if room < 1:
-            raise InputError(
-                "chat.too_long",
-                f"The text has {len(ids)} tokens, and the model can hold {model.model.context}.",
-                "Shorten it, or start a new conversation.",
-            )
+            raise InputError("chat.too_long", tokens=len(ids), context=model.model.context)
         longest = min(int(params.get("max_tokens") or 512), room)
         name = str(params.get("conversation") or "")
         if name == "*":
@@ -183,18 +179,10 @@ class StopTexts:
 
 def _stuck(error: GenaiError, voice: Voice) -> RunError:
     """The engine could not go on."""
-    reason = str(error).partition("\n")[0]
+    reason = first_line(error)
     if voice.constraint is not None:
-        return RunError(
-            "chat.constraint",
-            f"The model could not keep to the labels or the schema: {reason}",
-            "Use plain letters in labels, or a simpler schema.",
-        )
-    return RunError(
-        "chat.engine",
-        f"onnxruntime-genai could not go on with the answer: {reason}",
-        "Try again; if it happens again, export the model anew.",
-    )
+        return RunError("chat.constraint", reason=reason)
+    return RunError("chat.engine", reason=reason)
 
 
 def _constraint(params: dict[str, Any]) -> Constraint | None:

@@ -73,11 +73,7 @@ class LoadedModel:
         if "values" in params:
             template = self.facts.get("template")
             if template is None:
-                raise InputError(
-                    "chat.no_template",
-                    "This model was trained on conversations, not on a template with columns.",
-                    "Write a message instead.",
-                )
+                raise InputError("chat.no_template")
             return self.model.encode(
                 parse_template(template["prompt"], "prompt").render(params["values"])
             )
@@ -131,20 +127,11 @@ class Shelf:
             pass
         free = self._free()
         if free < need + _SPARE_BYTES:
-            raise RunError(
-                "chat.memory",
-                f"A text of {length} tokens takes {need / 1e9:.2g} GB of memory with this model, "
-                f"and only {free / 1e9:.2g} GB are free.",
-                "Close other programs, or ask for a shorter answer.",
-            )
+            raise RunError("chat.memory", tokens=length, needed=need, free=free)
 
     def _load(self, folder: Path) -> tuple[LoadedModel, list[str]]:
         if not (folder / "genai_config.json").is_file():
-            raise InputError(
-                "chat.no_model",
-                f"{folder} holds no exported model.",
-                "Choose a completed run, or a folder with genai_config.json.",
-            )
+            raise InputError("chat.no_model", folder=folder)
         need = int(_TIMES_FILES * folder_bytes(folder)) + _SPARE_BYTES
         gone = []
         while self._free() < need and (other := self._least_used()) is not None:
@@ -153,13 +140,7 @@ class Shelf:
             del other
         free = self._free()
         if free < need:
-            raise RunError(
-                "chat.memory",
-                f"The model in {folder} needs about {need / 1e9:.2g} GB of memory, and only "
-                f"{free / 1e9:.2g} GB are free.",
-                "Close other programs or unload other models, or export a smaller one "
-                "(target.int4: small).",
-            )
+            raise RunError("chat.memory", variant="model", folder=folder, needed=need, free=free)
         return LoadedModel(folder), gone
 
     def _least_used(self) -> LoadedModel | None:

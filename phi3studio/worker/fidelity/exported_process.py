@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.genai.genai_native import GenaiError, Generator
 
@@ -46,13 +46,7 @@ def main() -> int:
                 assert model is not None
                 answer = getattr(model, request.pop("do"))(**request)
         except GenaiError as exc:
-            answer = {
-                "error": {
-                    "code": "export.does_not_run",
-                    "message": f"onnxruntime-genai cannot run the exported model: {exc}",
-                    "hint": "Look at the run's log; another target or quantisation may help.",
-                }
-            }
+            answer = {"error": RunError("export.does_not_run", reason=first_line(exc)).to_json()}
         except UserFacingError as exc:
             answer = {"error": exc.to_json()}
         answers.write(json.dumps(answer) + "\n")

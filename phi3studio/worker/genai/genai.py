@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.errors import InputError, RunError, first_line
 from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.genai.genai_native import (
     Adapters,
@@ -45,11 +45,7 @@ class Constraint:
     def labels(cls, labels: Sequence[str]) -> Constraint:
         """Exactly one of *labels*. Raises :class:`InputError` when there is none."""
         if not labels or not all(isinstance(label, str) and label for label in labels):
-            raise InputError(
-                "chat.labels",
-                "The labels are empty.",
-                "Name at least one label, none of them empty.",
-            )
+            raise InputError("chat.labels")
         # Lark's string literals are JSON's.
         choices = " | ".join(json.dumps(label, ensure_ascii=False) for label in labels)
         return cls("lark_grammar", f"start: {choices}")
@@ -58,11 +54,7 @@ class Constraint:
     def schema(cls, schema: Any) -> Constraint:
         """JSON that fits *schema*, a JSON schema as an object."""
         if not isinstance(schema, dict):
-            raise InputError(
-                "chat.schema",
-                "The JSON schema is not an object.",
-                'Write a schema such as {"type": "object", "properties": {…}}.',
-            )
+            raise InputError("chat.schema", variant="not_object")
         # Without it a small model may write white space for ever: the schema allows it anywhere.
         strict = {"x-guidance": {"whitespace_flexible": False}} | schema
         return cls("json_schema", json.dumps(strict, ensure_ascii=False))
@@ -85,11 +77,7 @@ class GenaiModel:
             self._tokenizer = Tokenizer(self._model)
             self._adapters, self.adapters = self._load_adapters(folder)
         except GenaiError as exc:
-            raise RunError(
-                "export.does_not_load",
-                f"onnxruntime-genai cannot load the model in {folder}: {exc}",
-                "Look at the run's log; another quantisation preset may help.",
-            ) from exc
+            raise RunError("export.does_not_load", folder=folder, reason=first_line(exc)) from exc
         self.settings: dict[str, Any] = json.loads(
             (folder / "genai_config.json").read_text("utf-8")
         )
@@ -188,11 +176,7 @@ class GenaiModel:
         except GenaiError as exc:
             if constraint is None:
                 raise
-            raise InputError(
-                "chat.schema",
-                f"The answer's schema cannot be used: {exc}",
-                "Correct the JSON schema; not every keyword is supported.",
-            ) from exc
+            raise InputError("chat.schema", variant="unsupported", reason=first_line(exc)) from exc
         if used != BASE and self._adapters is not None:
             generator.set_active_adapter(self._adapters, used)
         return generator
@@ -207,13 +191,7 @@ class GenaiModel:
 
 
 def _no_adapter(name: str, names: Sequence[str]) -> InputError:
-    return InputError(
-        "chat.no_adapter",
-        f"The model has no adapter “{name}”.",
-        f"Its adapters are: {', '.join(names)}."
-        if names
-        else "It was exported with its adapter merged in, or without; there is none to choose.",
-    )
+    return InputError("chat.no_adapter", variant="" if names else "merged", name=name, names=names)
 
 
 def _session(threads: int) -> str:

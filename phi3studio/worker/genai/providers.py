@@ -51,8 +51,8 @@ def not_measured(provider: Provider, error: RunError) -> Finding:
 
 def _cause(error: RunError) -> str:
     """The end of a library's message, without the paths of scratch folders."""
-    last = error.message.strip().rpartition(": ")[2].splitlines()[0]
-    return last.rstrip(".")[:200]
+    said = str(error.values.get("reason", error.message))
+    return said.rpartition(": ")[2].rstrip(".")[:200]
 
 
 @contextlib.contextmanager

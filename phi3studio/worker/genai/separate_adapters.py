@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.errors import InputError, RunError, first_line
+from phi3studio.domain.messages import Phrase
 from phi3studio.worker.genai.genai import ADAPTER_ENDING, ADAPTERS
 
 _INPUT = re.compile(
@@ -57,47 +58,26 @@ def check_can_be_apart(adapter: Path, provider: str) -> None:
     """Raise :class:`InputError` where an adapter has to be merged to be used."""
     config = _config(adapter)
     if provider == "dml":
-        raise InputError(
-            "export.adapters_on_directml",
-            "DirectML cannot switch adapters at run time.",
-            "Add merge to the recipe's steps, or choose target.provider: cpu.",
-        )
+        raise InputError("export.adapters_on_directml")
     kind = "DoRA" if config.get("use_dora") else config.get("peft_type")
     if kind != "LORA":
-        raise InputError(
-            "export.adapter_kind",
-            f"An adapter of the kind {kind} cannot be kept apart from its base model.",
-            "Add merge to the recipe's steps, or train with method.kind: lora.",
-        )
+        raise InputError("export.adapter_kind", kind=kind)
     if config.get("rank_pattern") or config.get("alpha_pattern") or config.get("modules_to_save"):
-        raise InputError(
-            "export.adapter_kind",
-            "The adapter has ranks of its own for some layers, or whole layers beside its "
-            "matrices, and cannot be kept apart from its base model.",
-            "Add merge to the recipe's steps.",
-        )
+        raise InputError("export.adapter_kind", variant="patterns")
 
 
 def attach_adapter(adapter: Path, model: Path, name: str) -> Path:
-    """Convert the PEFT *adapter* for the exported *model* and put it beside it as *name*.
+    """Convert the PEFT *adapter* for the exported *model* and put it next to it as *name*.
 
     Returns the file. Raises :class:`InputError` when it does not fit.
     """
     from onnxruntime import AdapterFormat, OrtValue
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,39}", name):
-        raise InputError(
-            "chat.adapter_name",
-            f"“{name}” cannot be the name of an adapter.",
-            "Use lower case letters, digits, dots and dashes.",
-        )
+        raise InputError("chat.adapter_name", name=name)
     inputs = adapter_inputs(model)
     if not inputs:
-        raise InputError(
-            "chat.no_adapters",
-            f"The model in {model} has no place for adapters: its own was merged in.",
-            "Export the base model once with steps: [train, quantise], without merge.",
-        )
+        raise InputError("chat.no_adapters", folder=model)
     values = {
         input_: OrtValue.ortvalue_from_numpy(matrix)
         for input_, matrix in _matrices(adapter, inputs)
@@ -115,9 +95,7 @@ def attach_adapter(adapter: Path, model: Path, name: str) -> Path:
         partial.replace(file)
     except OSError as exc:
         raise RunError(
-            "disk.not_writable",
-            f"The adapter could not be written to {file}: {exc.strerror or exc}.",
-            "Make room on the disk and try again.",
+            "disk.not_writable", variant="file", path=file, reason=exc.strerror or exc
         ) from exc
     finally:
         partial.unlink(missing_ok=True)
@@ -166,11 +144,11 @@ def _matrices(adapter: Path, inputs: Mapping[str, tuple[int, int]]) -> Iterator[
             matrix *= scale
         expected = (shape[0], rank) if match["matrix"] == "A" else (rank, shape[1])
         if matrix.shape != expected:
-            raise _does_not_fit(adapter, f"{key} is of another size")
+            raise _does_not_fit(adapter, Phrase("model.matrix", variant="size", matrix=key))
         yield name, matrix
     left = sorted(set(weights) - used)
     if left:
-        raise _does_not_fit(adapter, f"the export has no place for {left[0]}")
+        raise _does_not_fit(adapter, Phrase("model.matrix", variant="no_place", matrix=left[0]))
 
 
 def _trained(
@@ -194,12 +172,9 @@ def _rows(inputs: Mapping[str, tuple[int, int]], match: re.Match[str], module: s
     return inputs[name][1]
 
 
-def _does_not_fit(adapter: Path, reason: str) -> InputError:
+def _does_not_fit(adapter: Path, reason: Phrase) -> InputError:
     return InputError(
-        "model.adapter_of_another_base",
-        f"The adapter in {adapter} does not fit the exported model: {reason}.",
-        "Only adapters over the same base model can be used with it, on the same kinds of layers "
-        "(method.target_modules).",
+        "model.adapter_of_another_base", variant="exported", adapter=adapter, reason=reason
     )
 
 
@@ -208,8 +183,6 @@ def _config(adapter: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
     except (OSError, ValueError) as exc:
         raise InputError(
-            "model.no_adapter",
-            f"There is no readable LoRA adapter in {adapter}: {exc}.",
-            "Name the folder of a PEFT adapter (adapter_config.json and its weights), or a run.",
+            "model.no_adapter", variant="unreadable", folder=adapter, reason=first_line(exc)
         ) from exc
     return config

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.messages import Phrase
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -21,23 +22,16 @@ def check_adapter(adapter: Path, model: Path, trust_remote_code: bool = False) -
     kind = config.get("peft_type")
     if kind != "LORA":
         raise InputError(
-            "model.adapter_kind",
-            f"The adapter in {adapter} is of the kind {kind or 'unknown'}; only LoRA adapters can "
-            "be used.",
-            "Train it as LoRA, or merge it with the program that made it and start from the "
-            "merged model.",
+            "model.adapter_kind", variant="" if kind else "unknown", adapter=adapter, kind=kind
         )
     file = adapter / WEIGHTS
     if not file.is_file():
         pickled = (adapter / "adapter_model.bin").is_file()
-        instead = (
-            ", only adapter_model.bin, which can run code when it is opened" if pickled else ""
-        )
         raise InputError(
             "model.adapter_weights",
-            f"The adapter in {adapter} has no {WEIGHTS}{instead}.",
-            "Save the adapter as safetensors (safe_serialization=True) with the program that made "
-            "it.",
+            variant="pickle" if pickled else "",
+            adapter=adapter,
+            file=WEIGHTS,
         )
     layers = _linear_shapes(model, trust_remote_code)
     for name, shape in _shapes(file).items():
@@ -50,13 +44,18 @@ def check_adapter(adapter: Path, model: Path, trust_remote_code: bool = False) -
             shape[1] == expected[1] if matrix == "A" else shape[0] == expected[0]
         )
         if not fits:
-            given = config.get("base_model_name_or_path") or "another model"
-            reason = "which it does not have" if expected is None else f"of the size {expected}"
+            base = config.get("base_model_name_or_path")
+            size = "" if expected is None else " × ".join(map(str, expected))
+            reason = Phrase(
+                "model.layer", variant="size" if expected else "missing", layer=layer, size=size
+            )
             raise InputError(
                 "model.adapter_of_another_base",
-                f"The adapter in {adapter} does not fit the model in {model}: it belongs to the "
-                f"layer {layer}, {reason} there. It was trained over {given}.",
-                "Name the adapter's own base model in model.source.",
+                variant="" if base else "unknown",
+                adapter=adapter,
+                model=model,
+                reason=reason,
+                base=base,
             )
 
 
@@ -65,10 +64,7 @@ def _config(adapter: Path) -> dict[str, Any]:
         config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
     except (OSError, ValueError) as exc:
         raise InputError(
-            "model.no_adapter",
-            f"There is no readable LoRA adapter in {adapter}: {exc}.",
-            "Name the folder of a PEFT adapter (adapter_config.json and its weights) in "
-            "model.adapter.",
+            "model.no_adapter", variant="unreadable", folder=adapter, reason=first_line(exc)
         ) from exc
     return config if isinstance(config, dict) else {}
 
@@ -81,9 +77,7 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
             return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as exc:
         raise InputError(
-            "model.adapter_weights",
-            f"The adapter's weights {file} cannot be read: {exc}.",
-            "Copy the adapter again from where it was made; the file is damaged.",
+            "model.adapter_weights", variant="unreadable", file=file, reason=first_line(exc)
         ) from exc
 
 

@@ -40,11 +40,7 @@ def add_model(
         say(f"converting {source.name}")
         return chosen, _converted("gguf", source, store, chosen, check)
     if source.is_file():
-        raise InputError(
-            "model.no_folder",
-            f"{source} is no model folder and no GGUF file.",
-            "Name the folder that holds config.json, or a file that ends in .gguf.",
-        )
+        raise InputError("model.no_folder", variant="file", path=source)
     if is_mlflow(source):
         say("reading the MLflow model")
         folder = mlflow_model(source, store.home.cache)
@@ -69,10 +65,7 @@ def _converted(
     free = shutil.disk_usage(models).free
     if free < needed:
         raise InputError(
-            "disk.too_little",
-            f"The converted model takes up to {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
-            f"free at {models}.",
-            "Free some space, or set PHI3STUDIO_HOME to a folder on another disk.",
+            "disk.too_little", variant="convert", needed=needed, free=free, folder=models
         )
     with tempfile.TemporaryDirectory(dir=models, prefix=".converting-") as scratch:
         made = Path(scratch) / "model"

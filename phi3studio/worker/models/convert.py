@@ -53,11 +53,7 @@ def convert(kind: Kind, source: Path, target: Path, check: Check = lambda: None)
         report = receiver.recv_bytes()
     except EOFError:
         child.join()
-        raise RunError(
-            "model.convert_failed",
-            f"The conversion of {source} ended unexpectedly (exit code {child.exitcode}).",
-            "The memory may have been too small for the model, or the file is damaged.",
-        ) from None
+        raise RunError("model.convert_failed", path=source, exit_code=child.exitcode) from None
     finally:
         child.kill()
         child.join()
@@ -74,23 +70,20 @@ def _child(kind: Kind, source: str, target: str, report: Connection) -> None:
     privacy.disable_telemetry()
     privacy.refuse_network()
     os.environ["OMP_NUM_THREADS"] = "2"
-    error: dict[str, Any] | None = None
+    error: UserFacingError | None = None
     try:
         if kind == "gguf":
             convert_gguf(Path(source), Path(target))
         else:
             convert_pickles(Path(source), Path(target))
     except UserFacingError as exc:
-        error = exc.to_json()
+        error = exc
     except Exception as exc:
-        reason = first_line(exc)
-        error = {
-            "code": "model.convert_failed",
-            "message": f"{source} cannot be converted: {reason}",
-            "hint": "Use the model's safetensors files instead; most publishers offer them.",
-        }
+        error = InputError(
+            "model.convert_failed", variant="file", path=source, reason=first_line(exc)
+        )
     # Bytes, not objects: what the parent reads of this process must not be a pickle.
-    report.send_bytes(json.dumps(error).encode())
+    report.send_bytes(json.dumps(error and error.to_json()).encode())
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
@@ -146,11 +139,7 @@ def _weight_files(source: Path) -> list[Path]:
     names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
     strange = [name for name in names if not is_plain_name(name)]
     if strange:
-        raise InputError(
-            "model.unsafe_path",
-            f"{index} names a file outside of the model folder: {strange[0]}",
-            "Do not use this model; get it again from where it was published.",
-        )
+        raise InputError("model.unsafe_path", path=index, name=strange[0])
     return [source / name for name in names]
 
 
@@ -162,17 +151,9 @@ def _read_pickle(file: Path) -> dict[str, Any]:
     try:
         values = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
-        raise InputError(
-            "model.pickle",
-            f"{file} holds more than tensors: reading it could run code, so it was not read.",
-            "Do not use this file. Get the model as safetensors from a publisher you trust.",
-        ) from exc
+        raise InputError("model.pickle", variant="unsafe", path=file) from exc
     if not isinstance(values, dict) or not all(torch.is_tensor(v) for v in values.values()):
-        raise InputError(
-            "model.pickle",
-            f"{file} is no table of weights.",
-            "Name a model folder whose *.bin files hold the weights.",
-        )
+        raise InputError("model.pickle", variant="no_table", path=file)
     return values
 
 

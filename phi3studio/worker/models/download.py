@@ -234,16 +234,16 @@ class Download:
             free = shutil.disk_usage(self.cache.root).free
         except OSError as exc:
             raise InputError(
-                "disk.not_writable",
-                f"The folder {self.cache.root} cannot be written: {exc.strerror or exc}.",
-                "Give yourself the right to write there, or set HF_HOME to another folder.",
+                "disk.not_writable", variant="hub", path=self.cache.root, reason=exc.strerror or exc
             ) from exc
         if free < needed + _SPARE_BYTES:
             raise InputError(
                 "disk.too_little",
-                f"{model.hub_id} needs {needed / 1e9:.1f} GB more on the disk of "
-                f"{self.cache.root}, and {free / 1e9:.1f} GB are free.",
-                "Free some space, or set HF_HOME to a folder on another disk.",
+                variant="download",
+                model=model.hub_id,
+                needed=needed,
+                free=free,
+                folder=self.cache.root,
             )
 
 
@@ -316,9 +316,4 @@ def _size(file: Path) -> int:
 def _unknown(source: str) -> InputError:
     names = [entry.name for entry in catalogue()]
     close = difflib.get_close_matches(source.lower(), names, 3, 0.4)
-    return InputError(
-        "model.unknown",
-        f"The catalogue has no model “{source}”.",
-        (f"Did you mean {' or '.join(close)}? " if close else "")
-        + "phi3studio models list shows all; any other is named as on the hub: owner/name.",
-    )
+    return InputError("model.unknown", variant="near" if close else "", source=source, near=close)

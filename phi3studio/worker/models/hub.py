@@ -79,12 +79,7 @@ class Hub:
         from huggingface_hub import constants, get_token
 
         if constants.is_offline_mode():
-            raise RunError(
-                "model.offline",
-                "Offline mode is on (HF_HUB_OFFLINE), so nothing is fetched.",
-                "Unset HF_HUB_OFFLINE and try again, or add the model from a folder: "
-                "phi3studio models add PATH.",
-            )
+            raise RunError("model.offline")
         token = os.environ.get("HF_TOKEN") or hub_token.hub_token() or get_token()
         return cls(constants.ENDPOINT, token or None)
 
@@ -156,84 +151,38 @@ class Hub:
         if isinstance(exc, errors.HfHubHTTPError):
             return self._status_error(exc, hub_id)
         if isinstance(exc, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
-            return InputError(
-                "model.bad_endpoint",
-                f"HF_ENDPOINT is no web address: {self.endpoint}",
-                "Write it with its scheme, as https://example.com, or unset it.",
-            )
+            return InputError("model.bad_endpoint", endpoint=self.endpoint)
         if isinstance(exc, httpx2.HTTPError | httpx2.StreamError | ConnectionError | TimeoutError):
-            return RunError(
-                "model.no_connection",
-                f"{self.endpoint} cannot be reached or broke off: {_short(exc)}.",
-                "Check the connection (a proxy is taken from HTTPS_PROXY, a mirror from "
-                "HF_ENDPOINT), then get the model again: what arrived is kept.",
-            )
+            return RunError("model.no_connection", endpoint=self.endpoint, reason=first_line(exc))
         if isinstance(exc, OSError):
             if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-                return RunError(
-                    "disk.full",
-                    f"The disk became full while {hub_id} was fetched.",
-                    "Free some space, or set HF_HOME to a folder on another disk, and get the "
-                    "model again: what arrived is kept.",
-                )
+                return RunError("disk.full", variant="download", model=hub_id)
             return translate(exc)
         if isinstance(exc, ValueError | KeyError | TypeError):
-            return _bad_answer(self.endpoint, _short(exc))
+            return _bad_answer(self.endpoint, first_line(exc))
         raise exc
 
     def _status_error(self, exc: Any, hub_id: str) -> UserFacingError:
         status = exc.response.status_code
         code = exc.response.headers.get("X-Error-Code", "")
         message = exc.response.headers.get("X-Error-Message", "")
-        page = f"{self.endpoint}/{hub_id}"
-        again = f"phi3studio models get {hub_id}"
         if code == "GatedRepo" or (status == 403 and not code):
             if self.token is None:
                 return InputError(
-                    "model.gated",
-                    f"{hub_id} is gated: its owner wants the licence accepted first.",
-                    f"Open {page} signed in, read and accept the licence; make a token at "
-                    f"{self.endpoint}/settings/tokens and store it with "
-                    f"“phi3studio models sign-in”; then {again}",
+                    "model.gated", variant="signed_out", model=hub_id, endpoint=self.endpoint
                 )
-            return InputError(
-                "model.gated",
-                f"{hub_id} is gated, and the account of your token has no access to it.",
-                f"Open {page} with that account and accept the licence; some owners then have to "
-                f"approve. A fine-grained token also needs the right to read gated models. "
-                f"Then {again}",
-            )
+            return InputError("model.gated", model=hub_id, endpoint=self.endpoint)
         if status == 401 and (self.token is not None or "credentials" in message.lower()):
-            return InputError(
-                "token.rejected",
-                "The hub does not accept your token.",
-                f"Make a new one at {self.endpoint}/settings/tokens and store it with "
-                "“phi3studio models sign-in” (a token in HF_TOKEN comes first).",
-            )
+            return InputError("token.rejected", endpoint=self.endpoint)
         if status in (401, 404):
-            return InputError(
-                "model.not_found",
-                f"{self.endpoint} has no model {hub_id} that you may see.",
-                "Check the spelling (owner/name); for a private model sign in first: "
-                "phi3studio models sign-in",
-            )
+            return InputError("model.not_found", model=hub_id, endpoint=self.endpoint)
         if status == 429:
-            return RunError(
-                "model.hub_busy",
-                "The hub asks to wait: too many requests came from here.",
-                f"Wait some minutes, then {again} What arrived is kept.",
-            )
-        return RunError(
-            "model.hub_failed",
-            f"The hub answered with an error ({status}) for {hub_id}.",
-            f"Try again later: {again} What arrived is kept.",
-        )
+            return RunError("model.hub_busy", model=hub_id)
+        return RunError("model.hub_failed", model=hub_id, status=status)
 
     def _no_revision(self, hub_id: str, revision: str) -> InputError:
         return InputError(
-            "model.no_revision",
-            f"{hub_id} has no revision “{revision}”.",
-            f"Look at {self.endpoint}/{hub_id}/commits/main for its commits, or leave it out.",
+            "model.no_revision", model=hub_id, revision=revision, endpoint=self.endpoint
         )
 
 
@@ -252,23 +201,10 @@ def needed_files(hub_id: str, names: set[str]) -> list[str]:
     if not weights:
         pickled = any(name.endswith((".bin", ".pt", ".pth")) for name in names)
         if pickled:
-            raise InputError(
-                "model.pickle",
-                f"{hub_id} has its weights only as pickle files, whose loading could run code.",
-                "Choose a model with safetensors. If you trust this one, download its folder "
-                "yourself and convert it: phi3studio models add FOLDER --convert-pickle",
-            )
-        raise InputError(
-            "model.no_weights",
-            f"{hub_id} holds no safetensors weights.",
-            "Choose a repository with the original weights, not one with GGUF, ONNX or MLX files.",
-        )
+            raise InputError("model.pickle", model=hub_id)
+        raise InputError("model.no_weights", variant="hub", model=hub_id)
     if "config.json" not in names:
-        raise InputError(
-            "model.no_config",
-            f"{hub_id} holds no config.json, so it is no model that can be tuned.",
-            "Choose a repository with the whole model, not an adapter.",
-        )
+        raise InputError("model.no_config", variant="hub", model=hub_id)
     small = {n for n in names if n in _SMALL_FILES or _LICENCE.fullmatch(n)}
     return sorted({*small, *weights} - (set() if weights is shards else {INDEX}))
 
@@ -306,12 +242,4 @@ def asked_wait(exc: Exception) -> float | None:
 
 
 def _bad_answer(endpoint: str, reason: str) -> RunError:
-    return RunError(
-        "model.bad_answer",
-        f"{endpoint} does not answer as a model hub does: {reason}.",
-        "Check HF_ENDPOINT, or whether a proxy or a sign-in page of the network answers instead.",
-    )
-
-
-def _short(exc: BaseException) -> str:
-    return first_line(exc)[:200]
+    return RunError("model.bad_answer", endpoint=endpoint, reason=reason)

@@ -32,19 +32,10 @@ def mlflow_model(folder: Path, cache: Path) -> Path:
     root = folder.resolve()
     parts = _parts(root)
     if not parts:
-        raise InputError(
-            "model.mlflow",
-            f"The MLflow model {folder} holds no Hugging Face model "
-            f"(flavour {' or '.join(_FLAVOURS)}).",
-            "Export it with mlflow.transformers, or name a folder with config.json.",
-        )
+        raise InputError("model.mlflow", folder=folder, flavours=_FLAVOURS)
     for part in parts:
         if not part.resolve().is_relative_to(root):
-            raise InputError(
-                "model.unsafe_path",
-                f"{folder} refers to a place outside of itself: {part}",
-                "Do not use this model; get it again from where it was published.",
-            )
+            raise InputError("model.unsafe_path", variant="mlflow", path=folder, name=part)
     if is_whole(parts[0]):
         return parts[0]
     stamp = f"{root}\n{(root / 'MLmodel').stat().st_mtime_ns}"

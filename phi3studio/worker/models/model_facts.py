@@ -51,8 +51,9 @@ class ModelFacts:
         if unknown or not wanted:
             raise InputError(
                 "model.no_such_module",
-                f"The model has no module {', '.join(unknown) or '(none was named)'}.",
-                "method.target_modules can name: " + ", ".join(self.linear_modules) + ".",
+                variant="" if unknown else "none",
+                names=unknown,
+                modules=self.linear_modules,
             )
         return tuple(wanted)
 
@@ -81,10 +82,11 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         kind = raw.get("model_type", "unknown")
         raise InputError(
             "model.unsupported",
-            f"The model in {folder} (type “{kind}”) cannot be opened: {first_line(exc)}",
-            _code_hint(code)
-            if code and not trust_remote_code
-            else "Choose a text model of the Phi-3, Phi-4-mini, Llama, Qwen or Gemma family.",
+            variant="code" if code and not trust_remote_code else "",
+            folder=folder,
+            kind=kind,
+            reason=first_line(exc),
+            files=code,
         ) from exc
     _check_exportable(folder, raw)
     head = model.get_output_embeddings()
@@ -143,23 +145,14 @@ def _check_exportable(folder: Path, config: dict[str, Any]) -> None:
     """Refuse a model that could be trained but not exported, before hours go into it."""
     names = config.get("architectures") or []
     if names and names[0] not in EXPORTABLE:
-        raise InputError(
-            "model.unsupported",
-            f"The model in {folder} ({names[0]}) cannot be exported to ONNX for chat.",
-            "Choose a text model of the Phi-3, Phi-4-mini, Llama, Mistral, Qwen, Gemma, Granite "
-            "or SmolLM family.",
-        )
+        raise InputError("model.unsupported", variant="export", folder=folder, kind=names[0])
 
 
 def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
     """Settings of the recipe that this model cannot carry."""
     length = recipe.training.sequence_length
     if recipe.data is not None and facts.context and length > facts.context:
-        raise InputError(
-            "recipe.sequence_too_long",
-            f"training.sequence_length is {length}, but the model's context is {facts.context}.",
-            f"Set training.sequence_length to {facts.context} or less.",
-        )
+        raise InputError("recipe.sequence_too_long", length=length, context=facts.context)
     if "train" in recipe.steps:
         facts.target_modules(recipe.method.target_modules)
 

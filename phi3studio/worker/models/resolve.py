@@ -39,28 +39,20 @@ def resolve_model(
     elif is_mlflow(folder):
         return mlflow_model(folder, store.home.cache)
     elif folder.is_file() and folder.suffix.lower() == ".gguf":
-        raise InputError(
-            "model.gguf",
-            f"{folder} is a GGUF file; models are trained from safetensors.",
-            f"Convert it once: phi3studio models add {folder}",
-        )
+        raise InputError("model.gguf", path=folder)
     elif (entry is not None or is_hub_id(source)) and not folder.is_dir():
         name = entry.title if entry else source
-        at = f" at revision {revision}" if revision else ""
         raise InputError(
             "model.not_on_disk",
-            f"The model {name} is not on this computer{at}, and a run fetches nothing by itself.",
-            f"Get it first: phi3studio models get {source}"
-            + (f" --revision {revision}" if revision else ""),
+            variant="run_revision" if revision else "run",
+            model=name,
+            source=source,
+            revision=revision,
         )
     try:
         check_model_folder(folder)
     except InputError as exc:
         if entry is None or entry.origin != "hub" or exc.code == "model.unsafe_path":
             raise
-        raise InputError(
-            exc.code,
-            f"The model {entry.title} is not whole on this computer: {exc.message}",
-            f"Get the rest: phi3studio models get {source}",
-        ) from exc
+        raise exc.within("model.not_whole", model=entry.title, source=source) from exc
     return folder

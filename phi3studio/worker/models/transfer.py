@@ -90,11 +90,7 @@ def fetch(
         if transfer.is_right():
             return
         partial.unlink()
-    raise RunError(
-        "model.damaged",
-        f"{file.path} arrived twice with a content that does not have its hash.",
-        "Something on the way changes the data (a proxy, a mirror). Try again without it.",
-    )
+    raise RunError("model.damaged", file=file.path)
 
 
 def _complete(transfer: _Transfer, check: Check, patience: Patience) -> None:
@@ -109,9 +105,7 @@ def _complete(transfer: _Transfer, check: Check, patience: Patience) -> None:
                 continue
             failed += 1
             error: Exception = RunError(
-                "model.no_connection",
-                f"{transfer.file.path} breaks off again and again.",
-                "Try again later: what arrived is kept.",
+                "model.no_connection", variant="again", file=transfer.file.path
             )
         except Exception as exc:
             if not is_passing(exc):

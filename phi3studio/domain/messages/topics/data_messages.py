@@ -87,6 +87,10 @@ MESSAGES: dict[str, Message] = {
         "Name one: --template with {{column}} placeholders, --prompt-column and "
         "--answer-column, or --messages. The columns are: {columns:list}.",
     ),
+    "data.nothing_held_out": Message(
+        "No row is held out, so the result could not be measured.",
+        "Add rows, raise data.split.held_out, or name a second file in data.split.file.",
+    ),
     "data.nothing_readable": Message(
         "No line of {source} can be read; line {line}: {reason}.",
         "Check the file's format; it can be set in data.format.",
@@ -138,6 +142,10 @@ MESSAGES: dict[str, Message] = {
     "data.tokenised": Message(
         "“{column}” holds numbers of tokens: the rows were made for another tokenizer already.",
         "Use the texts that they were made from.",
+    ),
+    "data.too_few_rows": Message(
+        "{rows:# row is|# rows are} left for training, fewer than one batch of {batch}.",
+        "Add rows, lower training.batch_size, or lower data.split.held_out.",
     ),
     "data.tree": Message(
         "The rows are trees of messages with several replies each.",

@@ -3,6 +3,19 @@
 from phi3studio.domain.messages.message import Message
 
 MESSAGES: dict[str, Message] = {
+    "export.adapter_kind": Message(
+        "An adapter of the kind {kind} cannot be kept apart from its base model.",
+        "Add merge to the recipe's steps, or train with method.kind: lora.",
+    ),
+    "export.adapter_kind/patterns": Message(
+        "The adapter has ranks of its own for some layers, or whole layers besides its matrices, "
+        "and cannot be kept apart from its base model.",
+        "Add merge to the recipe's steps.",
+    ),
+    "export.adapters_on_directml": Message(
+        "DirectML cannot switch adapters at run time.",
+        "Add merge to the recipe's steps, or choose target.provider: cpu.",
+    ),
     "export.auto": Message("The smallest faithful int4 preset is {preset}. Tried: {tried:list}."),
     "export.auto_none": Message(
         "No int4 preset is faithful; {preset}, the best, is kept. Tried: {tried:list}.",
@@ -14,6 +27,14 @@ MESSAGES: dict[str, Message] = {
         "model in {folder}.",
         "It may be too large for the memory, or made for a device that this computer "
         "lacks. Another target or quantisation may help; the log holds its last lines.",
+    ),
+    "export.does_not_load": Message(
+        "onnxruntime-genai cannot load the model in {folder}: {reason}",
+        "Look at the run's log; another quantisation preset may help.",
+    ),
+    "export.does_not_run": Message(
+        "onnxruntime-genai cannot run the exported model: {reason}",
+        "Look at the run's log; another target or quantisation may help.",
     ),
     "export.exists": Message(
         "{path} exists already.",
@@ -94,9 +115,6 @@ MESSAGES: dict[str, Message] = {
     ),
     "fidelity.model": Message("merged model"),
     "fidelity.model/base": Message("base model"),
-    "fidelity.next/defect": Message(
-        "The format is exact, so the export itself is at fault: report it with the run's log.",
-    ),
     "fidelity.next/accuracy_level": Message(
         "Set target.accuracy_level: 1; if that does not suffice, set target.quantisation: "
         "{exact} (larger, exact).",
@@ -107,6 +125,9 @@ MESSAGES: dict[str, Message] = {
     ),
     "fidelity.next/cpu": Message(
         "Export for the CPU with target.provider: cpu and target.quantisation: fp32.",
+    ),
+    "fidelity.next/defect": Message(
+        "The format is exact, so the export itself is at fault: report it with the run's log.",
     ),
     "fidelity.next/exact": Message("Set target.quantisation: {exact} (larger, exact)."),
     "fidelity.next/preset": Message("Set target.int4: {preset}, which is more exact."),

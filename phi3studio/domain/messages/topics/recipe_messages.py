@@ -94,6 +94,10 @@ MESSAGES: dict[str, Message] = {
         "rank or other modules, so it cannot be trained further.",
         "Set method.rank: {rank} and method.target_modules: [{modules:list}].",
     ),
+    "recipe.sequence_too_long": Message(
+        "training.sequence_length is {length}, but the model's context is {context}.",
+        "Set training.sequence_length to {context} or less.",
+    ),
     "recipe.target": Message(
         "A model for {provider} cannot be exported as {quantisation}.",
         "Set target.quantisation to one of {formats:list}, or target.provider to one of "

@@ -129,6 +129,38 @@ MESSAGES: dict[str, Message] = {
         "The run {run} is not running: it is {state:message}.",
         "Nothing to do.",
     ),
+    "run.out_of_memory": Message(
+        "The memory was not enough ({reason:message}).",
+        "Lower training.batch_size and raise training.accumulation by the same factor, set "
+        "training.gradient_checkpointing: true, or shorten training.sequence_length; then start "
+        "a new run.",
+    ),
+    "run.out_of_memory/merge": Message(
+        "The memory was not enough ({reason:message}).",
+        "Close other programs and resume the run, or use a machine with more memory: the trained "
+        "adapter is kept.",
+    ),
+    "run.out_of_memory/no_recovery": Message(
+        "The memory was not enough ({reason:message}), and training.recover: false forbids "
+        "continuing with safer settings.",
+        "Lower training.batch_size and raise training.accumulation by the same factor, set "
+        "training.gradient_checkpointing: true, or shorten training.sequence_length; then start "
+        "a new run.",
+    ),
+    "run.out_of_memory/quantise": Message(
+        "The memory was not enough ({reason:message}).",
+        "Close other programs and resume the run; the merged model is kept. A smaller base model "
+        "takes less.",
+    ),
+    "run.out_of_memory/train": Message(
+        "The memory was not enough ({reason:message}).",
+        "Choose a smaller base model, train with method.kind: qlora, or shorten the rows; "
+        "phi3studio fit proposes settings for this machine.",
+    ),
+    "run.out_of_memory/verify": Message(
+        "The memory was not enough ({reason:message}).",
+        "Close other programs and resume the run: the exported model is kept.",
+    ),
     "run.recovered/batch_size": Message(
         "The memory did not suffice ({cause:message}). Going on with {rows:# row|# rows} in a "
         "forward pass instead of {rows_before} and {passes:# pass|# passes} in a step instead of "

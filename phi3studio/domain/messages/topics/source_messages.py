@@ -75,6 +75,10 @@ MESSAGES: dict[str, Message] = {
         "{path} is too large for a YAML file.",
         "Write the rows as JSON lines.",
     ),
+    "data.changed": Message(
+        "{path} was changed while it was read.",
+        "Wait until nothing writes to the file, then start again.",
+    ),
     "data.changed/shorter": Message(
         "{path} became shorter while it was read.",
         "Wait until nothing writes to the file, then try again.",

@@ -109,18 +109,12 @@ class AnswerForm(QWidget):
         """Take the schema from *file*."""
         try:
             if file.stat().st_size > _MOST_BYTES:
-                raise InputError(
-                    "chat.schema",
-                    f"{file.name} is too large to be a schema.",
-                    "Choose another file.",
-                )
+                raise InputError("chat.schema", variant="too_large", file=file.name)
             self.schema.setPlainText(file.read_text("utf-8-sig"))
         except (OSError, ValueError) as exc:
             reason = getattr(exc, "strerror", None) or str(exc)
             self.refuse(
-                InputError(
-                    "chat.schema", f"{file.name} cannot be read: {reason}.", "Choose another file."
-                )
+                InputError("chat.schema", variant="unreadable", file=file.name, reason=reason)
             )
         except InputError as error:
             self.refuse(error)
@@ -188,5 +182,4 @@ def _problem(parsed: Callable[[], Held]) -> str:
 
 def _words(error: UserFacingError) -> str:
     said = explain_error(error)
-    # In other languages the place of a mistake stands in the original text.
-    return " ".join(part for part in (said.message, said.detail, said.hint) if part)
+    return f"{said.message} {said.hint}"

@@ -67,7 +67,10 @@ class ComputingCard(Card):
                 error
                 if isinstance(error, UserFacingError)
                 else UserFacingError(
-                    "disk.not_writable", str(error), "Give yourself the right to write there."
+                    "disk.not_writable",
+                    variant="file",
+                    path=error.filename,
+                    reason=error.strerror or error,
                 )
             )
             self._note(ErrorState(self._context.theme, shown))

@@ -22,7 +22,7 @@ from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain, explain_error
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
 from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
@@ -252,7 +252,7 @@ class ModelPage(QWidget):
             card.set_chosen(card.model.source == self._session.draft.model)
         clear(self._notes)
         for problem in self._session.problems("model"):
-            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            said = explain_error(problem)
             note = Finding(self._context.theme, problem.level, said.message, said.hint)
             if problem.code == "draft.model_missing":
                 cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")

@@ -15,7 +15,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
 from phi3studio.gui.pages.wizard.setting_list import Setting, settings
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
 from phi3studio.gui.widgets.page_frame import Columns
@@ -203,7 +203,7 @@ class TuningPage(QWidget):
             radio.setChecked(method.kind == kind)
         clear(self._notes)
         for problem in self._session.problems("tuning"):
-            said = explain(problem.code, problem.message, problem.hint, problem.values)
+            said = explain_error(problem)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

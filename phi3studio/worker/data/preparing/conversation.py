@@ -77,7 +77,7 @@ class ChatTemplate:
         try:
             return self._render(messages, tools or None, generation)
         except Exception as exc:  # whatever a template raises: jinja's errors, TypeError, …
-            raise InputError("data.conversation", reason=first_line(exc)[:200]) from exc
+            raise InputError("data.conversation", reason=first_line(exc)) from exc
 
     def learned(
         self, messages: list[Message], tools: Any, stop: str, skipped: set[int]

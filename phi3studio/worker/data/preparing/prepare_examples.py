@@ -186,11 +186,7 @@ class _Reading:
             share = batch.done / batch.total if batch.total else 0.5
             on_share(share, round(survey.rows / share) if share else survey.rows)
         if survey is None:
-            raise InputError(
-                "data.empty",
-                f"The data file {self.data.source} holds no rows.",
-                "Choose a file with rows in it.",
-            )
+            raise InputError("data.empty", source=self.data.source)
         surveyed = survey.finish()
         self.digest = _digest(self.source) or _content_digest(surveyed)
         return surveyed
@@ -273,17 +269,9 @@ def _at(share: float, rows: int) -> tuple[int, int]:
 def _enough(recipe: Recipe, train: int, held_out: int) -> None:
     needed = recipe.training.batch_size
     if train < needed:
-        raise InputError(
-            "data.too_few_rows",
-            f"{train} rows are left for training, fewer than one batch of {needed}.",
-            "Add rows, lower training.batch_size, or lower data.split.held_out.",
-        )
+        raise InputError("data.too_few_rows", rows=train, batch=needed)
     if not held_out:
-        raise InputError(
-            "data.nothing_held_out",
-            "No row is held out, so the result could not be measured.",
-            "Add rows, raise data.split.held_out, or name a second file in data.split.file.",
-        )
+        raise InputError("data.nothing_held_out")
 
 
 def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
@@ -294,11 +282,7 @@ def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
 
 
 def _changed(data: Data) -> InputError:
-    return InputError(
-        "data.changed",
-        f"{data.source} was changed while it was read.",
-        "Wait until nothing writes to the file, then start again.",
-    )
+    return InputError("data.changed", path=data.source)
 
 
 def _digest(source: RowSource) -> str:

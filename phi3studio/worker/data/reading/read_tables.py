@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from phi3studio.app.download_log import DownloadLog, Outcome
 from phi3studio.app.paths import user_home
 from phi3studio.domain.dataset import Source
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 from phi3studio.worker.import_lock import datasets_library
@@ -34,7 +34,7 @@ def table_batches(
             yield from _slices(file, batch, batch_rows, batch_bytes)
     except (pa.ArrowException, OSError, ValueError, NotImplementedError, UnicodeError) as exc:
         code = "data.broken_parquet" if kind == "parquet" else "data.broken_arrow"
-        raise InputError(code, path=file.path, reason=_first_line(exc)) from exc
+        raise InputError(code, path=file.path, reason=first_line(exc)) from exc
 
 
 def table_rows(file: DataFile, kind: str) -> int:
@@ -50,10 +50,6 @@ def table_rows(file: DataFile, kind: str) -> int:
             return sum(reader.get_batch(at).num_rows for at in range(reader.num_record_batches))
     except (pa.ArrowException, OSError, ValueError, NotImplementedError):
         return 0  # a stream, or a damaged file: reading it will tell
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
 
 
 def _parquet(file: DataFile, batch_rows: int) -> Iterator[Any]:
@@ -196,7 +192,7 @@ def _hub_error(source: Source, exc: Exception) -> InputError:
     if isinstance(exc, DatasetNotFoundError):
         return InputError("data.hub_not_found", name=name)
     if isinstance(exc, ValueError):
-        return InputError("data.hub_choice", name=name, reason=_first_line(exc))
+        return InputError("data.hub_choice", name=name, reason=first_line(exc))
     return InputError(
-        "data.hub_unreachable", name=name, error=type(exc).__name__, reason=_first_line(exc)
+        "data.hub_unreachable", name=name, error=type(exc).__name__, reason=first_line(exc)
     )

@@ -12,7 +12,7 @@ from phi3studio.gui.pages.wizard.data.source_card import SourceCard
 from phi3studio.gui.pages.wizard.data.split_card import SplitCard
 from phi3studio.gui.pages.wizard.data.template_card import TemplateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Finding, clear
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.optional_steps import with_training
@@ -70,7 +70,7 @@ class DataPage(QWidget):
             self._notes.addWidget(self._untrained())
         for problem in self._session.problems("data"):
             if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
-                said = explain(problem.code, problem.message, problem.hint, problem.values)
+                said = explain_error(problem)
                 level = "error" if problem.level == "error" else "warning"
                 self._notes.addWidget(
                     Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]

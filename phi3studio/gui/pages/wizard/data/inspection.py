@@ -240,9 +240,7 @@ class Inspection(QObject):
                 return item
             self.progress = item
             self.check_moved.emit()
-        raise UserFacingError(
-            "inspector.no_report", "The check ended without a report.", "Try again."
-        )
+        raise UserFacingError("inspector.no_report")
 
     def _on_report(self, report: Report) -> None:
         self.report = report

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QComboBox, QMenu, QVBoxLayout, QWidget
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain, explain_error
 from phi3studio.gui.widgets.basic import Button, Card, label
 from phi3studio.gui.widgets.editors import TemplateEdit
 from phi3studio.wizard.page_problems import Problem
@@ -136,5 +136,5 @@ class TemplateCard(Card):
 
 
 def _said(problem: Problem) -> str:
-    words = explain(problem.code, problem.message, problem.hint, problem.values)
+    words = explain_error(problem)
     return f"{words.message} {words.hint}".strip()
