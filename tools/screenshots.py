@@ -72,7 +72,7 @@ def draw(out: str, language: str) -> None:
 
 
 async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
-    from phi3studio.app.paths import Home, resources
+    from phi3studio.app.paths import Home
     from phi3studio.gui.context import Context
     from phi3studio.gui.main_window import MainWindow
     from phi3studio.gui.page_set import Rooms, Services
@@ -80,6 +80,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     from phi3studio.gui.tasks import Tasks
     from phi3studio.gui.texts.i18n import install_language
     from phi3studio.gui.theme import Theme
+    from phi3studio.resources import resources
     from phi3studio.runs.store import RunStore
     from tests.showcase.azure import recorded_desk
     from tests.showcase.chat import RecordedChat

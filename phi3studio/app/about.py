@@ -11,7 +11,7 @@ from importlib.metadata import PackageMetadata
 from pathlib import Path
 
 from phi3studio import __version__
-from phi3studio.app.paths import resources
+from phi3studio.resources import resources
 
 _LICENCE_FILES = ("licen", "copying", "notice", "authors", "copyright")
 _LONGEST = 200_000

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from phi3studio.app import frozen
-from phi3studio.app.paths import resources
 from phi3studio.domain.messages import Phrase
+from phi3studio.resources import resources
 
 _SCRIPT = "installers/bootstrap.py"
 WITH_AZURE = f"python3 {_SCRIPT} --azure app"

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from phi3studio.domain.errors import InputError
 
 HOME_VARIABLE = "PHI3STUDIO_HOME"
-RESOURCES_VARIABLE = "PHI3STUDIO_RESOURCES"
-"""Set for workers that run the program's code under a Python of a runtime pack."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +87,3 @@ def pointer_home() -> Path | None:
         return Path(values["home"]) if values["version"] == 1 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def resources() -> Path:
-    """The folder of bundled resources: of the frozen app, an installed wheel, or the sources."""
-    named = os.environ.get(RESOURCES_VARIABLE)
-    if named:
-        return Path(named)
-    bundled = getattr(sys, "_MEIPASS", None)
-    if bundled:
-        return Path(bundled) / "resources"
-    package = Path(__file__).resolve().parents[1]
-    wheel = package / "data" / "resources"
-    return wheel if wheel.is_dir() else package.parent / "resources"

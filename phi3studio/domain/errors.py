@@ -19,9 +19,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from phi3studio.domain.messages import (
-    CATALOGUE,
     WITHIN,
-    Message,
     Said,
     plain_values,
     say,
@@ -48,9 +46,9 @@ class UserFacingError(Exception):
         self.values = plain_values(values)
         self.recorded = Said(message, hint)
 
-    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+    def said(self, language: str = "en") -> Said:
         """What happened and what to do next, in a language."""
-        return say(self, language, catalogue)
+        return say(self, language)
 
     @property
     def message(self) -> str:

@@ -9,7 +9,6 @@ one ``finished`` or ``paused``, or with neither when its process died.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,7 +21,7 @@ from pydantic import (
 )
 
 from phi3studio.domain.errors import RunError, UserFacingError
-from phi3studio.domain.messages import CATALOGUE, Message, Said, plain_values, say
+from phi3studio.domain.messages import Said, plain_values, say
 
 EVENT_VERSION = 1
 
@@ -158,9 +157,9 @@ class Notice(Worded):
         """The words of an older version."""
         return Said(self.text)
 
-    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+    def said(self, language: str = "en") -> Said:
         """What it says in a language."""
-        return say(self, language, catalogue)
+        return say(self, language)
 
 
 def notice(
@@ -240,9 +239,9 @@ class Finding(Worded):
         """The words of an older version."""
         return Said(self.text, self.next)
 
-    def said(self, language: str = "en", catalogue: Mapping[str, Message] = CATALOGUE) -> Said:
+    def said(self, language: str = "en") -> Said:
         """What was found and what to try next, in a language."""
-        return say(self, language, catalogue)
+        return say(self, language)
 
 
 def finding(code: str, /, *, variant: str = "", **values: Any) -> Finding:

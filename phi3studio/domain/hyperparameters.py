@@ -25,7 +25,7 @@ class Section(BaseModel):
 def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> Any:
     """A field that the window offers: *group* says where, *title* and *about* in which words.
 
-    Their Italian is in ``resources/translations/messages/it/settings.json``.
+    Their Italian is in ``resources/messages/it/settings.json``.
     """
     extra: dict[str, Any] = {"group": group}
     return Field(default, title=title, description=about, json_schema_extra=extra, **limits)

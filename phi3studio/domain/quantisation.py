@@ -1,7 +1,7 @@
 """What a model can be exported as: the number formats, and the presets of int4.
 
 Recipe, estimates, fidelity gate, Olive configurations and the window read these two tables. A new
-preset is one row here and its Italian in ``resources/translations/messages/it/settings.json``.
+preset is one row here and its Italian in ``resources/messages/it/settings.json``.
 """
 
 from __future__ import annotations

@@ -13,12 +13,13 @@ import qasync
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.gui.crash import CrashDialog, CrashWatch
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
+from phi3studio.resources import resources
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -16,7 +16,6 @@ from phi3studio.app.paths import (
     Home,
     default_home,
     pointer_file,
-    resources,
     user_home,
 )
 from phi3studio.domain.errors import InputError
@@ -26,6 +25,7 @@ from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.single_instance import SingleInstance
 from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.theme import Theme
+from phi3studio.resources import resources
 
 
 def main(argv: Sequence[str]) -> int:

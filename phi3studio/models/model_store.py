@@ -12,13 +12,14 @@ from typing import Literal
 
 from phi3studio.app import frozen
 from phi3studio.app.files import folder_bytes, write_json
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import CatalogueEntry, is_hub_id, parse_catalogue
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.models.hub_cache import HubCache, Snapshot, cache_folder
 from phi3studio.models.model_folder import check_model_folder as check_model_folder
 from phi3studio.models.model_folder import is_plain_name, is_whole
 from phi3studio.models.unfinished import discard, unfinished_bytes
+from phi3studio.resources import resources
 
 Place = Literal["home", "folder", "hub"]
 """Where a model lies: in our own folder, in a folder of the user's, in the hub's cache."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from phi3studio.app.paths import resources
 from phi3studio.domain.recipe import (
     Data,
     Method,
@@ -13,6 +12,7 @@ from phi3studio.domain.recipe import (
     Template,
     Training,
 )
+from phi3studio.resources import resources
 
 QUICK_STEPS = 12
 

@@ -28,8 +28,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phi3studio.app.advice import from_source
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
+from phi3studio.resources import resources
 from phi3studio.runtime_pack.pack_files import (
     PackFacts,
     PackName,

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from phi3studio.app.paths import RESOURCES_VARIABLE, Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.app.program import program
 from phi3studio.domain.recipe import Recipe
+from phi3studio.resources import RESOURCES_VARIABLE, resources
 from phi3studio.runtime_pack.damage import quick_damage
 from phi3studio.runtime_pack.installed import (
     bundled,

@@ -62,7 +62,8 @@ from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
-from phi3studio.app.paths import resources, user_home
+from phi3studio.app.paths import user_home
+from phi3studio.resources import resources
 from phi3studio.runs.store import RunStore
 app = QApplication([]); app.setQuitOnLastWindowClosed(False); loop = qasync.QEventLoop(app)
 home = user_home()
@@ -94,7 +95,8 @@ from tests.showcase.chat import RecordedAnswer, RecordedChat
 from tests.showcase.inspector import RecordedInspector
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
-from phi3studio.app.paths import resources, user_home
+from phi3studio.app.paths import user_home
+from phi3studio.resources import resources
 from phi3studio.runs.store import RunStore
 import psutil
 SECONDS = 20

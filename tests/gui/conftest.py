@@ -19,7 +19,7 @@ from PySide6.QtCore import QEventLoop, QLocale, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
@@ -28,6 +28,7 @@ from phi3studio.gui.page_set import Rooms, Services
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
+from phi3studio.resources import resources
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.showcase.chat import RecordedChat
 from tests.showcase.inspector import RecordedInspector

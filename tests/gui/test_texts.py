@@ -12,12 +12,12 @@ from PySide6.QtCore import QLocale
 from PySide6.QtWidgets import QApplication
 
 import phi3studio
-from phi3studio.app.paths import resources
 from phi3studio.doctor import finding
 from phi3studio.domain.events import notice
 from phi3studio.domain.messages import CATALOGUE
 from phi3studio.gui.texts.i18n import install_language
 from phi3studio.gui.texts.messages import ERRORS, explain, explain_error
+from phi3studio.resources import resources
 
 PACKAGE = Path(phi3studio.__file__).parent
 LAYERS = ("domain", "runs", "services", "worker")

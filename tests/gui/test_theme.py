@@ -12,13 +12,13 @@ from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from phi3studio.app.paths import resources
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.theme import load_tokens
 from phi3studio.gui.theme.tokens import Scheme
 from phi3studio.gui.widgets.rail import Rail, Room
+from phi3studio.resources import resources
 
 TOKENS = load_tokens(resources() / "style")
 GUI = Path(__file__).resolve().parents[2] / "phi3studio" / "gui"

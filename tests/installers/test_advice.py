@@ -9,10 +9,11 @@ import pytest
 
 from phi3studio.app.advice import from_source, is_installed_app, repair
 from phi3studio.app.azure_sdk import install_command, no_azure
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.app.release import REPOSITORY
 from phi3studio.doctor import examine, is_cpu_torch
 from phi3studio.domain.messages import say
+from phi3studio.resources import resources
 from phi3studio.runtime_pack.place import no_pack
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.frozen import MODELS
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_store import bytes_to_fetch, catalogue
+from phi3studio.resources import resources
 from phi3studio.worker.models.starter import STARTER_WHEEL, bundled_starter, make_starter
 
 

@@ -39,7 +39,7 @@ def run(installed: Path, home: Path, *arguments: str) -> subprocess.CompletedPro
 
 
 def test_it_runs_outside_of_the_sources(installed: Path, tmp_path: Path) -> None:
-    code = "from phi3studio.app.paths import resources; print(resources())"
+    code = "from phi3studio.resources import resources; print(resources())"
     where = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(installed)},

@@ -11,7 +11,6 @@ from phi3studio.domain.azure import Azure
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
-from phi3studio.gui.texts.messages import catalogue
 from phi3studio.wizard.azure_form import (
     AzureForm,
     field_problem,
@@ -219,7 +218,7 @@ def test_a_model_that_is_not_here_is_no_obstacle_for_a_job() -> None:
 )
 def test_what_is_wrong_names_the_value_in_italian_too(changes, named) -> None:
     ((_, error),) = form_problems(AzureForm(**WHOLE | changes))
-    said = error.said("it", catalogue("it"))
+    said = error.said("it")
     assert named in said.message + said.hint
     assert said.message != error.message
     draft = Draft(
@@ -227,4 +226,4 @@ def test_what_is_wrong_names_the_value_in_italian_too(changes, named) -> None:
         azure=AzureForm(**WHOLE | changes),
     )
     (shown,) = [found for found in problems(draft, Facts(), "target") if found.code == error.code]
-    assert say(shown, "it", catalogue("it")) == said
+    assert say(shown, "it") == said

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from installers.bootstrap import requirements
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
 from phi3studio.domain.quantisation import FLAVOURS
 from phi3studio.domain.recipe import Template
 from phi3studio.domain.template import parse_template
+from phi3studio.resources import resources
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.bundle.contents import GENAI, SUMS
 from phi3studio.runs.store import RunFolder

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import pytest
 
 import phi3studio
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import CATALOGUE, Message, Phrase, find, render
+from phi3studio.domain.messages import CATALOGUE, Message, Phrase, Said, find, messages_in, render
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.gui.pages.wizard.setting_list import settings
+from phi3studio.resources import resources
 
 PACKAGE = Path(phi3studio.__file__).parent
-ITALIAN = resources() / "translations" / "messages" / "it"
+MESSAGES = resources() / "messages"
 # What takes a code first and the message's values as keywords.
 RAISES = {"InputError", "RunError", "UserFacingError", "notice", "finding", "Phrase"}
 RESERVED = {"code", "variant", "level"}
@@ -84,15 +84,6 @@ def fields(message: Message) -> frozenset[str]:
     return frozenset(name for text in message for _, name, _, _ in Formatter().parse(text) if name)
 
 
-def italian() -> dict[str, Message]:
-    found: dict[str, Message] = {}
-    for file in sorted(ITALIAN.glob("*.json")):
-        for code, texts in json.loads(file.read_text("utf-8")).items():
-            assert code not in found, f"{code} stands twice"
-            found[code] = Message(*texts)
-    return found
-
-
 def test_every_raised_code_has_its_text_and_gives_the_values_that_it_names() -> None:
     wrong = []
     for use in raises():
@@ -107,11 +98,7 @@ def test_every_raised_code_has_its_text_and_gives_the_values_that_it_names() -> 
 
 
 def test_every_text_is_of_a_code_that_is_used() -> None:
-    source = "".join(
-        file.read_text("utf-8")
-        for file in PACKAGE.rglob("*.py")
-        if "messages/topics" not in file.as_posix()
-    )
+    source = "".join(file.read_text("utf-8") for file in PACKAGE.rglob("*.py"))
     unused = [
         key
         for key in CATALOGUE
@@ -122,25 +109,24 @@ def test_every_text_is_of_a_code_that_is_used() -> None:
 
 
 def test_no_two_topics_have_the_same_code() -> None:
-    from phi3studio.domain.messages import topics
-
-    seen: dict[str, str] = {}
-    for file in Path(topics.__file__).parent.glob("*_messages.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-            if isinstance(node, ast.Dict):
-                for key in node.keys:
-                    assert isinstance(key, ast.Constant)
-                    assert key.value not in seen, f"{key.value}: {seen[key.value]}, {file.name}"
-                    seen[str(key.value)] = file.name
-    assert len(seen) == len(CATALOGUE)
+    for language in ("en", "it"):
+        seen = [
+            code
+            for file in MESSAGES.glob(f"{language}/*.json")
+            for code, _ in json.loads(file.read_text("utf-8"), object_pairs_hook=list)
+        ]
+        assert sorted(seen) == sorted(set(seen)), language
+    assert [file.name for file in sorted(MESSAGES.glob("en/*"))] == [
+        file.name for file in sorted(MESSAGES.glob("it/*")) if file.name != "settings.json"
+    ]
 
 
 def test_italian_has_the_same_codes_and_values() -> None:
-    found = italian()
+    found = messages_in("it")
     english = {**CATALOGUE, **choice_texts()}
     english |= {setting.code: setting.text for setting in settings()}
     missing = sorted(set(english) - set(found))
-    assert not missing, f"write these in resources/translations/messages/it: {missing}"
+    assert not missing, f"write these in resources/messages/it: {missing}"
     assert not set(found) - set(english), sorted(set(found) - set(english))
     other = [
         f"{code}: {sorted(fields(english[code]) ^ fields(message))}"
@@ -152,7 +138,7 @@ def test_italian_has_the_same_codes_and_values() -> None:
 
 def test_templates_and_formats_are_well_formed() -> None:
     sample = {"number": 2, "bytes": 3e9, "time": 61, "percent": 0.5, "list": ["a", "b"]}
-    for language, catalogue in (("en", CATALOGUE), ("it", italian())):
+    for language, catalogue in (("en", CATALOGUE), ("it", messages_in("it"))):
         for code, message in catalogue.items():
             values = {
                 name: sample.get(spec or "", 2 if "|" in (spec or "") else "x")
@@ -198,6 +184,12 @@ def test_an_error_crosses_processes_whole() -> None:
     assert type(back) is InputError
 
 
+def said_by(error: InputError, language: str, catalogue: dict[str, Message]) -> Said:
+    said = render(error.code, error.values, error.variant, language, catalogue)
+    assert said is not None
+    return said
+
+
 def test_a_message_inside_of_another_is_said_in_the_same_language() -> None:
     catalogues = {
         "en": {
@@ -210,21 +202,21 @@ def test_a_message_inside_of_another_is_said_in_the_same_language() -> None:
         },
     }
     error = InputError("outer", reason=InputError("x", n=2))
-    assert error.said("en", catalogues["en"]) == ("No: 2 rows.", "Do.")
-    assert error.said("it", catalogues["it"]) == ("No, 2 righe.", "Fai.")
+    assert said_by(error, "en", catalogues["en"]) == ("No: 2 rows.", "Do.")
+    assert said_by(error, "it", catalogues["it"]) == ("No, 2 righe.", "Fai.")
     foreign = InputError("outer", reason=InputError("of_the_future", "It is odd.", "Do so."))
-    assert foreign.said("it", catalogues["it"]) == ("No, It is odd.", "Do so.")
+    assert said_by(foreign, "it", catalogues["it"]) == ("No, It is odd.", "Do so.")
     listed = Message("{found:list}")
     phrases = InputError("a", found=[Phrase("x", n=1), "free"])
-    assert phrases.said("it", {"a": listed, **catalogues["it"]}).message == "1 riga., free"
+    assert said_by(phrases, "it", {"a": listed, **catalogues["it"]}).message == "1 riga., free"
 
 
 def test_a_number_that_json_lacks_is_still_said() -> None:
     error = InputError("a", loss=float("nan"))
     assert json.dumps(error.to_json(), allow_nan=False)
-    assert error.said("it", {"a": Message("Loss {loss:.4g}.")}).message == "Loss nan."
+    assert said_by(error, "it", {"a": Message("Loss {loss:.4g}.")}).message == "Loss nan."
     exact = InputError("a", loss=2.5)
-    assert exact.said("it", {"a": Message("Loss {loss:.2f}.")}).message == "Loss 2,50."
+    assert said_by(exact, "it", {"a": Message("Loss {loss:.2f}.")}).message == "Loss 2,50."
 
 
 def test_an_error_says_its_place_in_both_languages_after_crossing_processes() -> None:
@@ -238,12 +230,14 @@ def test_an_error_says_its_place_in_both_languages_after_crossing_processes() ->
             "rows.csv, row 12: The column “answer” has no value in this row.",
             "Fill the value in, or drop the row.",
         )
-        assert same.said("it", italian()) == (
+        assert same.said("it") == (
             "rows.csv, riga 12: In questa riga la colonna «answer» non ha un valore.",
             "Inserisci il valore, oppure togli la riga.",
         )
     outer = {"kept": Message("{inner:message} It is in {folder}.", "{inner:hint} Then retry.")}
-    twice = error.within("kept", folder="aside").said(catalogue={**CATALOGUE, **outer})
+    twice = error.within("kept", folder="aside")
+    twice = render(twice.code, twice.values, twice.variant, catalogue={**CATALOGUE, **outer})
+    assert twice is not None
     assert twice.message == f"{error.message} It is in aside."
     assert twice.hint == f"{error.hint} Then retry."
 

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import (
     Catalogue,
     CatalogueEntry,
@@ -17,6 +17,7 @@ from phi3studio.domain.base_models import (
 )
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_store import ModelStore, catalogue
+from phi3studio.resources import resources
 from phi3studio.wizard.machine_fit import memory_by_method, size_of_entry
 
 RAW: dict[str, Any] = json.loads((resources() / "catalogue.json").read_text("utf-8"))

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.gui.texts.messages import catalogue
 from phi3studio.olive_configs import parse_config
 from tests.unit.test_olive_import import ARGUMENTS, LORA, PARAMS, TEXT, changed, fixture, read
 
@@ -164,8 +163,7 @@ def test_several_faults_are_listed_in_every_language() -> None:
         changed("lora-phrases", **{"engine.target": None, "input_model.type": "ONNXModel"})
         | {"pipelines": {"a": 1}, "data_configs": []}
     )
-    italian = catalogue("it")
-    english, other = found.said(), found.said("it", italian)
+    english, other = found.said(), found.said("it")
     assert "--partial" in english.hint
     assert "Also: " in english.hint
     assert "Inoltre: " in other.hint

@@ -9,11 +9,10 @@ import pytest
 from phi3studio.domain.estimation.estimate import DataSize, Machine, ModelSize, estimate
 from phi3studio.domain.estimation.recovery import safer
 from phi3studio.domain.fidelity import next_export
-from phi3studio.domain.messages import say
+from phi3studio.domain.messages import messages_in, say
 from phi3studio.domain.quantisation import AUTO, AUTO_ORDER, FORMATS, PRESETS
 from phi3studio.domain.recipe import Recipe, Target, json_schema, parse_recipe
 from phi3studio.gui.pages.wizard.setting_list import settings
-from phi3studio.gui.texts.messages import catalogue
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
 from phi3studio.olive_configs.model_builder import read_builder
 from phi3studio.worker.olive.workflow_config import build_config, builder_options
@@ -89,7 +88,7 @@ def test_the_gate_advises_and_the_recovery_falls_back_inside_of_the_table(preset
 def test_every_setting_that_the_window_offers_has_title_and_explanation_in_both_languages() -> None:
     found = settings()
     assert {setting.group for setting in found} == {"tuning", "details", "int4", "fidelity"}
-    italian = catalogue("it")
+    italian = messages_in("it")
     for setting in found:
         assert setting.text.text, setting.code
         assert setting.text.hint.endswith("."), setting.code
@@ -97,7 +96,7 @@ def test_every_setting_that_the_window_offers_has_title_and_explanation_in_both_
 
 
 def test_every_choice_of_quantisation_has_title_and_explanation_in_both_languages() -> None:
-    italian = catalogue("it")
+    italian = messages_in("it")
     for row in (*PRESETS.values(), *FORMATS.values()):
         assert all(row.text), row.name
         assert all(italian[f"quantisation.{row.name}"]), row.name

@@ -173,7 +173,7 @@ def test_the_frozen_program_uses_what_it_brings(
     runtime = runtime_for(on_cuda(provider="cuda"), home)
     environment = runtime.environment()
     assert environment["PHI3STUDIO_RESOURCES"] == str(inside / "resources")
-    code = "import phi3studio.app.paths as p; print(p.__file__, p.resources())"
+    code = "import phi3studio.resources as p; print(p.__file__, p.resources())"
     for folder in (bring / "app").rglob("*/"):
         folder.chmod(0o555)
     said = subprocess.run(
@@ -184,7 +184,7 @@ def test_the_frozen_program_uses_what_it_brings(
         check=True,
     ).stdout.split()
     assert said == [
-        str(bring / "app" / "phi3studio" / "app" / "paths.py"),
+        str(bring / "app" / "phi3studio" / "resources.py"),
         str(inside / "resources"),
     ]
     assert not list((bring / "app").rglob("__pycache__"))

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import parse_catalogue
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.domain.events import EVENT_VERSION, Finished, Notice, Verified, parse_event
 from phi3studio.domain.recipe import RECIPE_VERSION, Data, Recipe, Template, parse_recipe
 from phi3studio.models.model_store import ModelStore, catalogue, check_model_folder
+from phi3studio.resources import resources
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder, RunStore
 

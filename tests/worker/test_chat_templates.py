@@ -11,8 +11,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
+from phi3studio.resources import resources
 from phi3studio.worker.data.preparing.render import chat_template
 from phi3studio.worker.data.preparing.row_pipeline import Process
 from tests.chat_templates import FAMILIES

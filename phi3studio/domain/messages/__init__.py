@@ -1,9 +1,9 @@
 """The message catalogue: what errors, problems, findings and notices say.
 
-Code raises a stable ``code`` with named values; text is made where somebody reads it. English
-stands in the topic modules of this folder, code → :class:`Message`. The Italian of the same codes
-is in ``resources/translations/messages/it/<topic>.json``. A new message is one entry here and one
-there; tests find codes without text, texts without code, and templates whose values are not given.
+Code raises a stable ``code`` with named values; text is made where somebody reads it. The texts
+stand in ``resources/messages/<language>/<topic>.json``: ``code: [what happened, what to do next]``.
+A new message is one entry in English and one in Italian; tests find codes without text, texts
+without code, and templates whose values are not given.
 
 Templates are Python format strings with the formats of :mod:`.formatting`::
 
@@ -15,12 +15,12 @@ error or a :class:`Phrase`: ``"{reason:message} {reason:hint}"``. The value ``wi
 messages that the message is part of, innermost first; see :meth:`UserFacingError.within`.
 """
 
-from phi3studio.domain.messages.catalogue import CATALOGUE, find
+from phi3studio.domain.messages.catalogue import CATALOGUE, find, messages_in
 from phi3studio.domain.messages.coded import Coded, Phrase, plain_values, say
 from phi3studio.domain.messages.message import Message, Said, Values
 from phi3studio.domain.messages.rendering import WITHIN, render, say_within
 
 __all__ = [
-    "CATALOGUE", "WITHIN", "Coded", "Message", "Phrase", "Said", "Values", "find", "plain_values",
-    "render", "say", "say_within",
+    "CATALOGUE", "WITHIN", "Coded", "Message", "Phrase", "Said", "Values", "find", "messages_in",
+    "plain_values", "render", "say", "say_within",
 ]  # fmt: skip

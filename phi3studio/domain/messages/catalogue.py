@@ -1,44 +1,26 @@
-"""All messages, by code."""
+"""All messages, by code, as ``resources/messages/<language>/<topic>.json`` has them."""
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 
 from phi3studio.domain.messages.message import Message
-from phi3studio.domain.messages.topics import (
-    app_messages,
-    azure_messages,
-    chat_messages,
-    data_messages,
-    export_messages,
-    model_messages,
-    olive_messages,
-    recipe_messages,
-    run_messages,
-    source_messages,
-    template_messages,
-    wizard_messages,
-)
+from phi3studio.resources import resources
 
-CATALOGUE: Mapping[str, Message] = {
-    code: message
-    for topic in (
-        app_messages,
-        azure_messages,
-        chat_messages,
-        data_messages,
-        export_messages,
-        model_messages,
-        olive_messages,
-        recipe_messages,
-        run_messages,
-        source_messages,
-        template_messages,
-        wizard_messages,
-    )
-    for code, message in topic.MESSAGES.items()
-}
-"""Code, or code/variant → message, in English."""
+
+@functools.cache
+def messages_in(language: str) -> Mapping[str, Message]:
+    """Code, or code/variant → message in a language; empty where there is none."""
+    return {
+        code: Message(*texts)
+        for file in sorted((resources() / "messages" / language).glob("*.json"))
+        for code, texts in json.loads(file.read_text("utf-8")).items()
+    }
+
+
+CATALOGUE = messages_in("en")
 
 
 def find(

@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-from phi3studio.domain.messages.catalogue import CATALOGUE
 from phi3studio.domain.messages.formatting import Language
-from phi3studio.domain.messages.message import Message, Said, Values
+from phi3studio.domain.messages.message import Said, Values
 from phi3studio.domain.messages.rendering import render
 
 
@@ -39,11 +38,9 @@ class Phrase:
         self.recorded = Said("")
 
 
-def say(
-    coded: Coded, language: Language = "en", catalogue: Mapping[str, Message] = CATALOGUE
-) -> Said:
+def say(coded: Coded, language: Language = "en") -> Said:
     """What *coded* says in a language: the recorded words where the catalogue has none."""
-    found = render(coded.code, coded.values, coded.variant, language, catalogue)
+    found = render(coded.code, coded.values, coded.variant, language)
     if found is None and coded.recorded.message:
         return coded.recorded
     return found or Said(" ".join([coded.code, *(f"{k}={v}" for k, v in coded.values.items())]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from phi3studio.domain.messages.catalogue import CATALOGUE, find
+from phi3studio.domain.messages.catalogue import find, messages_in
 from phi3studio.domain.messages.formatting import MessageFormatter
 from phi3studio.domain.messages.message import Message, Said, Values
 
@@ -18,12 +18,15 @@ def render(
     values: Values,
     variant: str = "",
     language: str = "en",
-    catalogue: Mapping[str, Message] = CATALOGUE,
+    catalogue: Mapping[str, Message] | None = None,
 ) -> Said | None:
     """What the message says; ``None`` where the catalogue lacks the code or a value is missing.
 
     A record of a newer or older version may name codes and values that this one does not know.
+    *catalogue*: the messages of *language*, unless others are given.
     """
+    if catalogue is None:
+        catalogue = messages_in(language)
     message = find(code, variant, catalogue)
     if message is None:
         return None
@@ -39,7 +42,7 @@ def say_within(
     outers: Iterable[Mapping[str, Any]],
     said: Said,
     language: str = "en",
-    catalogue: Mapping[str, Message] = CATALOGUE,
+    catalogue: Mapping[str, Message] | None = None,
 ) -> Said:
     """*said* as part of the messages *outers*, innermost first; unknown ones leave it as it is."""
     for outer in outers:

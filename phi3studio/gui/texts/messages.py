@@ -7,16 +7,13 @@ stays available as the detail. An unknown code shows its original text.
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from phi3studio.app.paths import resources
-from phi3studio.domain.messages import CATALOGUE, Coded, Message, render, say
+from phi3studio.domain.messages import Coded, Message, messages_in, render, say
 from phi3studio.gui.texts.data_texts import DATA_TEXTS
 from phi3studio.gui.texts.error_texts import ERRORS
 
@@ -30,28 +27,15 @@ class Explanation:
     detail: str = ""
 
 
-@functools.cache
-def catalogue(language: str) -> Mapping[str, Message]:
-    """The message catalogue in a language; empty where there is none."""
-    if language == "en":
-        return CATALOGUE
-    folder = resources() / "translations" / "messages" / language
-    return {
-        code: Message(*texts)
-        for file in sorted(folder.glob("*.json"))
-        for code, texts in json.loads(file.read_text("utf-8")).items()
-    }
-
-
 def text_of(code: str, english: Message) -> Message:
     """A text that stands where its fact does, in the language of the window."""
-    return catalogue(QLocale().name().split("_")[0]).get(code, english)
+    return messages_in(QLocale().name().split("_")[0]).get(code, english)
 
 
 def explain_error(error: Coded) -> Explanation:
     """What an error says in the language of the window, with the file and row it names."""
     language = QLocale().name().split("_")[0]
-    said = render(error.code, error.values, error.variant, language, catalogue(language))
+    said = render(error.code, error.values, error.variant, language)
     if said is not None:
         return Explanation(*said)
     return explain(error.code, *say(error), error.values)

@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phi3studio import __version__
-from phi3studio.app.paths import Home, resources
+from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
@@ -20,6 +20,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
 from phi3studio.domain.template import parse_template
 from phi3studio.models.model_store import ModelStore
+from phi3studio.resources import resources
 from phi3studio.runs.bundle.redaction import Scrubber
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model

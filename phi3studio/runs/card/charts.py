@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from phi3studio.app.paths import resources
 from phi3studio.domain.events import Confusion
+from phi3studio.resources import resources
 
 Points = Sequence[tuple[int, float]]
 

@@ -11,10 +11,10 @@ from typing import Any
 import phi3studio
 from phi3studio.app.advice import repair
 from phi3studio.app.files import write_json
-from phi3studio.app.paths import resources
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.recipe import Recipe
+from phi3studio.resources import resources
 from phi3studio.worker.azure.pins import PYTHON, job_requirements
 
 RECIPE = "recipe.json"

@@ -11,8 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from phi3studio.app.advice import repair
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import RunError
+from phi3studio.resources import resources
 
 PYTHON = "3.11"
 # The window and the command line stay at home.

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from phi3studio.app import frozen
 from phi3studio.app.download_log import DownloadLog
-from phi3studio.app.paths import resources, user_home
+from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_folder import check_model_folder
+from phi3studio.resources import resources
 from phi3studio.worker.models.convert import convert, convert_gguf
 
 # SmolLM2-135M-Instruct as a GGUF file, inside a wheel on PyPI: a real model without a hub.

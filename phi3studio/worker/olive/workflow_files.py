@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.app.files import new_folder, write_atomically, write_json
-from phi3studio.app.paths import resources
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.quantisation import most_exact
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.resources import resources
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model

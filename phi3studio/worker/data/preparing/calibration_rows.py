@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.paths import resources
+from phi3studio.resources import resources
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.data.preparing.tokenise import IGNORED
 

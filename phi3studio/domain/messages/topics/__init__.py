@@ -1,1 +1,0 @@
-"""The messages in English, a module for each topic."""
