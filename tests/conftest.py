@@ -20,6 +20,7 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
+from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
@@ -28,10 +29,9 @@ from tests.worker.running import completed, tiny_recipe, wait_for_event, write_r
 # Inherited by every child: no test may depend on a hub, and no library may report anything.
 os.environ.update(
     {
+        **NO_TELEMETRY,
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
-        "OLIVE_DISABLE_TELEMETRY": "1",
-        "ORT_DISABLE_TELEMETRY": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
 )

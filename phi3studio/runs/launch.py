@@ -21,6 +21,7 @@ from phi3studio.app.files import write_json
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.app.program import program as program
+from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.run import RunState, state_phrase
 from phi3studio.runs.store import RunFolder
@@ -55,17 +56,10 @@ def worker_environment(run: RunFolder, base: Mapping[str, str] | None = None) ->
     offline = "0" if data is not None and data.format == "hub" else "1"
     environment.update(
         {
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "OLIVE_DISABLE_TELEMETRY": "1",
-            "ORT_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
+            **PROCESS_VARIABLES,
             "HF_HUB_OFFLINE": offline,
             "HF_DATASETS_OFFLINE": offline,
             "HF_DATASETS_CACHE": str(work / "datasets"),
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-            "TOKENIZERS_PARALLELISM": "false",
         }
     )
     return computing(environment)

@@ -28,6 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from phi3studio.app.paths import user_home
+from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.runs.launch import COMPUTING
 from phi3studio.runtime_pack.use import Runtime, runtime_for_service
@@ -320,14 +321,8 @@ def _spawn(
     environment = dict(os.environ if base is None else base)
     environment.update(
         {
+            **PROCESS_VARIABLES,
             TOKEN_VARIABLE: token,
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-            "ORT_DISABLE_TELEMETRY": "1",
-            "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-            "TOKENIZERS_PARALLELISM": "false",
             "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", COMPUTING["GOMP_SPINCOUNT"]),
         }
     )

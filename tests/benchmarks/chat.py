@@ -34,6 +34,7 @@ from typing import Any
 
 import numpy as np
 
+from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.sampling import Sampling
 from phi3studio.services.chat_client import Chat
@@ -239,7 +240,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only-llama", action="store_true")
     options = parser.parse_args()
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    os.environ.update(NO_TELEMETRY)
     table = Table()
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     print(f"{usable_cores()} cores, load before the start {busy:.1f}")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import sysconfig
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from phi3studio.app.telemetry import NO_TELEMETRY
+
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON_FOLDERS = ("phi3studio", "installers", "tools", "tests", "resources")
 ML = {
     "torch",
     "transformers",
@@ -120,3 +125,31 @@ def test_a_module_is_found_from_its_name_alone() -> None:
     in_folder = Counter(p.parent.relative_to(ROOT).as_posix() for p in modules)
     crowded = {folder: n for folder, n in in_folder.items() if n > 16}
     assert not crowded, f"more modules than a reader keeps in mind: {crowded}"
+
+
+def test_the_variables_against_telemetry_are_listed_once() -> None:
+    listed = Path("phi3studio/app/telemetry.py")
+    setting = re.compile(rf"""["']({"|".join(NO_TELEMETRY)})["']\s*[:,]""")
+    files = [p for folder in PYTHON_FOLDERS for p in (ROOT / folder).rglob("*.py")]
+    copies = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if setting.search(path.read_text("utf-8")) and path not in (ROOT / listed, Path(__file__))
+    }
+    # the environment asserted whole; a constant of huggingface_hub's of the same name
+    assert copies == {"tests/unit/test_store.py", "tests/worker/test_models_download.py"}
+
+
+def test_the_libraries_still_read_the_variables_against_telemetry() -> None:
+    """A renamed variable would go unnoticed: each is in the code of the library that it is for."""
+    readers = {
+        "DO_NOT_TRACK": "huggingface_hub/constants.py",
+        "HF_HUB_DISABLE_TELEMETRY": "huggingface_hub/constants.py",
+        "OLIVE_DISABLE_TELEMETRY": "olive/telemetry/telemetry.py",
+        "ORT_DISABLE_TELEMETRY": "onnxruntime/capi/onnxruntime_pybind11_state*",
+    }
+    assert readers.keys() == NO_TELEMETRY.keys()
+    packages = Path(sysconfig.get_path("purelib"))
+    for name, pattern in readers.items():
+        found = any(name.encode() in file.read_bytes() for file in packages.glob(pattern))
+        assert found, f"{pattern} does not read {name}"

@@ -481,6 +481,7 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store, mo
         "HOME": "/home/me",
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
+        "DO_NOT_TRACK": "1",
         "OLIVE_DISABLE_TELEMETRY": "1",
         "ORT_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -7,6 +7,7 @@ from typing import Any
 
 from phi3studio.app.files import write_atomically
 from phi3studio.app.paths import user_home
+from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
@@ -20,15 +21,6 @@ EVENTS = "logs/phi3studio/events.jsonl"
 """Where the job writes its events; Azure ML uploads what is in ``logs`` while the job runs."""
 
 _SCHEMA = "https://azuremlschemas.azureedge.net/latest/commandJob.schema.json"
-_VARIABLES = {
-    "PYTHONUNBUFFERED": "1",
-    "PYTHONUTF8": "1",
-    "OLIVE_DISABLE_TELEMETRY": "1",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 
 
 def output_path(job: str) -> str:
@@ -71,7 +63,7 @@ def job_values(
         "code": CODE,
         "command": f"python {START} {RECIPE}{given}"
         f" --output ${{{{outputs.{OUTPUT}}}}}" + _token_arguments(azure),
-        "environment_variables": _VARIABLES,
+        "environment_variables": dict(PROCESS_VARIABLES),
         "inputs": inputs,
         "outputs": {
             OUTPUT: {

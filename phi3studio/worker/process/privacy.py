@@ -7,21 +7,15 @@ import os
 import sys
 from typing import Any
 
+from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.errors import RunError
-
-_SETTINGS = {
-    "OLIVE_DISABLE_TELEMETRY": "1",
-    "ORT_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-}
-
 
 _guarded: list[bool] = []
 
 
 def disable_telemetry() -> None:
     """Switch every known telemetry off; called before the libraries are imported."""
-    os.environ.update(_SETTINGS)
+    os.environ.update(NO_TELEMETRY)
 
 
 def silence_olive() -> None:
