@@ -7,14 +7,15 @@ Coroutines run on the window's own loop; blocking functions are sent to a thread
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.domain.errors import UserFacingError
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Tasks(QObject):
@@ -74,3 +75,90 @@ class Tasks(QObject):
             failed(error)
         else:
             self.crashed.emit(error)
+
+
+class Latest(QObject):
+    """A question that is asked again whenever what it depends on changes; the newest one counts.
+
+    Asked once nothing has changed for *after_ms*. What is still on its way is withdrawn at once,
+    and the next question waits until that has ended: never is more than one in flight. A late
+    answer to an old question is delivered to nobody.
+    """
+
+    def __init__(self, tasks: Tasks, parent: QObject, after_ms: int = 0) -> None:
+        super().__init__(parent)
+        self._tasks = tasks
+        self._next: Callable[[], asyncio.Task[Any]] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(after_ms)
+        self._timer.timeout.connect(self._begin)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is still to come."""
+        under_way = self._task is not None and not self._task.cancelling()
+        return under_way or self._next is not None
+
+    def ask(
+        self,
+        question: Callable[[], Awaitable[T]],
+        done: Callable[[T], None] | None = None,
+        failed: Callable[[UserFacingError], None] | None = None,
+    ) -> None:
+        """Ask *question* instead of the one before; *done* and *failed* as for :class:`Tasks`."""
+
+        async def asked() -> T:
+            return await question()
+
+        def begin() -> asyncio.Task[T]:
+            return self._tasks.run(
+                asked(),
+                lambda answer: self._deliver(done, answer),
+                (lambda error: self._deliver(failed, error)) if failed is not None else None,
+            )
+
+        self._next = begin
+        if self._task is not None:
+            self._task.cancel()
+        if self._timer.interval():
+            self._timer.start()
+        elif self._task is None:
+            self._begin()
+
+    def withdraw(self) -> None:
+        """Want no answer any more."""
+        self._timer.stop()
+        self._next = None
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        if self._task is None and self._next is not None:
+            begin, self._next = self._next, None
+            self._task = begin()
+            self._task.add_done_callback(self._ended)
+
+    def _deliver(self, receiver: Callable[[T], None] | None, answer: T) -> None:
+        # Whoever draws the answer finds nothing under way.
+        self._task = None
+        if receiver is not None:
+            receiver(answer)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if self._task is task:
+            self._task = None
+        if not self._timer.isActive():
+            self._begin()
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Like ``asyncio.to_thread``, but withdrawn only when the thread has ended, which cannot be
+    stopped: for :class:`Latest`, that must know when nothing is in flight."""
+    thread = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise

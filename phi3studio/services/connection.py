@@ -240,7 +240,13 @@ class _Link:
     ) -> _Link:
         loop = asyncio.get_running_loop()
         token = secrets.token_urlsafe(32)
-        process = await loop.run_in_executor(None, _spawn, command, token, log, environment)
+        spawning = loop.run_in_executor(None, _spawn, command, token, log, environment)
+        try:
+            process = await asyncio.shield(spawning)
+        except asyncio.CancelledError:
+            # The thread starts it all the same.
+            _end(await spawning)
+            raise
         try:
             port = await asyncio.wait_for(
                 loop.run_in_executor(None, _port, process), _START_TIMEOUT_S

@@ -229,7 +229,7 @@ def test_a_chat_killed_while_it_answers_says_so_and_goes_on(
     kill(pid)
     qtbot.waitUntil(lambda: not column.busy, timeout=10_000)
     qtbot.waitUntil(
-        lambda: any("ended unexpectedly" in f.text.text() for f in column.findChildren(Finding)),
+        lambda: any("stopped unexpectedly" in f.text.text() for f in column.findChildren(Finding)),
         timeout=5000,
     )
     qtbot.mouseClick(button(column, "Regenerate"), Qt.MouseButton.LeftButton)

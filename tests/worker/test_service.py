@@ -154,6 +154,23 @@ def test_cancelling_the_awaiting_task_cancels_the_work(run) -> None:
     run(conversation)
 
 
+def test_a_question_that_is_withdrawn_while_its_process_starts_leaves_none(tmp_path) -> None:
+    async def inside() -> None:
+        command = [sys.executable, "-c", SERVER]
+        for steps in range(1, 6):
+            service = Service("test", command, tmp_path / "log")
+            task = asyncio.ensure_future(service.call("echo", value=1))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await service.close()
+        assert not psutil.Process().children()
+
+    asyncio.run(inside())
+
+
 def test_a_stream_that_is_dropped_half_read_is_cancelled(run) -> None:
     async def conversation(service: Service) -> None:
         async for _ in service.stream("count", upto=10_000, pause=0.01):

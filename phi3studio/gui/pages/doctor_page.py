@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from phi3studio.app.advice import repair
 from phi3studio.doctor import Report, examine, finding
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
@@ -32,6 +32,8 @@ class DoctorPage(Page):
         self._context = context
         self._probe = probe
         self._report: Report | None = None
+        self._machine_question = Latest(context.tasks, self)
+        self._library_question = Latest(context.tasks, self)
         theme = context.theme
         again = Button(theme, self.tr("Look again"), icon="refresh")
         again.clicked.connect(self.look)
@@ -64,10 +66,10 @@ class DoctorPage(Page):
         for card in (self._machine, self._versions, self._libraries):
             clear(card.body)
             card.body.addWidget(Skeleton(self._context.theme, 4))
-        self._context.tasks.run(
-            asyncio.to_thread(examine, self._context.home), self._draw, self._no_machine
+        self._machine_question.ask(
+            lambda: in_thread(examine, self._context.home), self._draw, self._no_machine
         )
-        self._context.tasks.run(self._ask(), self._draw_libraries, self._no_libraries)
+        self._library_question.ask(self._probe, self._draw_libraries, self._no_libraries)
 
     def text(self) -> str:
         """The report as plain text."""
@@ -76,9 +78,6 @@ class DoctorPage(Page):
         if self._report is not None:
             lines += [f"{name} {version}" for name, version in self._report.versions.items()]
         return "\n".join(lines) + "\n"
-
-    async def _ask(self) -> dict[str, Any]:
-        return await self._probe()
 
     def _draw(self, report: Report) -> None:
         self._report = report

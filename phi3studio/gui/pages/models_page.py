@@ -19,6 +19,7 @@ from phi3studio.gui.base_model_list import BaseModel, all_models
 from phi3studio.gui.context import Context
 from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.home.run_entries import read_entry
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
@@ -46,6 +47,7 @@ class ModelsPage(Page):
         self._context = context
         self._store = ModelStore(context.home)
         self._fetcher = fetcher
+        self._list_question = Latest(context.tasks, self)
         fetcher.moved.connect(self._forget_trouble)
         fetcher.ended.connect(self.entered)
         fetcher.failed.connect(self._fail)
@@ -64,7 +66,7 @@ class ModelsPage(Page):
         self._list.addWidget(Skeleton(context.theme, 4))
 
     def entered(self) -> None:
-        self._context.tasks.run(asyncio.to_thread(self._look), self._draw, self._fail)
+        self._list_question.ask(lambda: in_thread(self._look), self._draw, self._fail)
 
     def _look(self) -> _Found:
         bases = [

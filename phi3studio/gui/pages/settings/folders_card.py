@@ -12,6 +12,7 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.settings.privacy_card import open_path
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, row
@@ -28,6 +29,7 @@ class FoldersCard(Card):
         self.title.setText(self.tr("Folders"))
         self.setAccessibleName(self.tr("Folders"))
         self._context = context
+        self._size_question = Latest(context.tasks, self)
         home = context.home
         grid = QGridLayout()
         grid.setHorizontalSpacing(12)
@@ -83,7 +85,7 @@ class FoldersCard(Card):
 
     def look(self) -> None:
         """Measure the folders."""
-        self._context.tasks.run(asyncio.to_thread(_measure, list(self._sizes)), self._measured)
+        self._size_question.ask(lambda: in_thread(_measure, list(self._sizes)), self._measured)
 
     def _measured(self, sizes: dict[Path, int]) -> None:
         self._known = sizes

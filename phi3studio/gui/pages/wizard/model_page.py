@@ -21,6 +21,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
 from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
@@ -137,6 +138,7 @@ class ModelPage(QWidget):
         super().__init__()
         self._context = context
         self._session = session
+        self._list_question = Latest(context.tasks, self)
         self._cards: list[_ModelCard] = []
         self._catalogue: list[BaseModel] = []
         self._fetcher = fetcher
@@ -171,8 +173,8 @@ class ModelPage(QWidget):
         self._look()
 
     def _look(self) -> None:
-        self._context.tasks.run(
-            asyncio.to_thread(all_models, self._context.home), self._listed, self._on_not_fetched
+        self._list_question.ask(
+            lambda: in_thread(all_models, self._context.home), self._listed, self._on_not_fetched
         )
 
     def _forget_trouble(self) -> None:

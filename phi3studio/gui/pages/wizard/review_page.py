@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -26,10 +25,13 @@ from phi3studio.gui.pages.wizard.data.inspector import OliveConfig
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.summary import summary_lines
+from phi3studio.gui.tasks import Latest
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
+
+_OLIVE_MS = 400
 
 
 class ReviewPage(QWidget):
@@ -39,7 +41,9 @@ class ReviewPage(QWidget):
         super().__init__()
         self._context = context
         self._session = session
-        self._asked: Recipe | None = None
+        self._olive = Latest(context.tasks, self, _OLIVE_MS)
+        self._olive_of: Recipe | None = None
+        self._olive_text = ""
         theme = context.theme
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -128,34 +132,45 @@ class ReviewPage(QWidget):
         self._draw_text()
         self._draw_summary(draft)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._draw_text()
+
     def _draw_text(self) -> None:
         try:
             recipe = to_recipe(self._session.draft)
         except InputError:
+            self._forget_olive()
             self._put("")
             return
         if self._which.currentIndex() == 0:
-            self._asked = None
             self._put(json.dumps(recipe.to_json(), ensure_ascii=False, indent=2))
-        elif recipe != self._asked:
-            self._asked = recipe
-            self._put(self.tr("Asking Olive; this takes a few seconds…"))
-            self._context.tasks.run(
-                self._ask(recipe), partial(self._answer, recipe), partial(self._refuse, recipe)
-            )
+        elif self.isVisible():
+            self._draw_olive(recipe)
 
-    async def _ask(self, recipe: Recipe) -> str:
-        return await self._olive_config(recipe)
+    def _draw_olive(self, recipe: Recipe) -> None:
+        # Olive knows no name: a run that is renamed has the same config.
+        unnamed = recipe.model_copy(update={"name": "fine-tune"})
+        if unnamed == self._olive_of:
+            self._put(self._olive_text)
+            return
+        self._olive_of = unnamed
+        self._show_olive(self.tr("Asking Olive; this takes a few seconds…"))
 
-    def _answer(self, recipe: Recipe, text: str) -> None:
-        # A late answer about another recipe is dropped.
-        if recipe == self._asked:
+        def refuse(error: UserFacingError) -> None:
+            words = explain_error(error)
+            self._show_olive(f"{words.message}\n{words.hint}")
+
+        self._olive.ask(lambda: self._olive_config(unnamed), self._show_olive, refuse)
+
+    def _show_olive(self, text: str) -> None:
+        self._olive_text = text
+        if self._which.currentIndex() == 1:
             self._put(text)
 
-    def _refuse(self, recipe: Recipe, error: UserFacingError) -> None:
-        if recipe == self._asked:
-            words = explain_error(error)
-            self._put(f"{words.message}\n{words.hint}")
+    def _forget_olive(self) -> None:
+        self._olive_of = None
+        self._olive.withdraw()
 
     def _put(self, text: str) -> None:
         if text != self._text.toPlainText():

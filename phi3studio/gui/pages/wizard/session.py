@@ -15,6 +15,7 @@ from phi3studio.domain.estimation.estimate import Estimate
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.services.estimator_client import measure
 from phi3studio.wizard.azure_form import AzureForm, parse_form
 from phi3studio.wizard.flow import (
@@ -66,7 +67,8 @@ class WizardSession(QObject):
         self.measure_error: UserFacingError | None = None
         self._azure = AzureForm()
         self._measuring: asyncio.Task[Estimate] | None = None
-        self._asked_model = ""
+        self._machine_question = Latest(context.tasks, self)
+        self._model_question = Latest(context.tasks, self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(_SAVE_MS)
@@ -205,17 +207,15 @@ class WizardSession(QObject):
             self.machine_seen.emit(report)
 
         # A home that cannot be written is said where something is to be written there.
-        self._context.tasks.run(
-            asyncio.to_thread(examine, self._context.home), seen, lambda _: None
+        self._machine_question.ask(
+            lambda: in_thread(examine, self._context.home), seen, lambda _: None
         )
 
     def ask_model(self) -> None:
         """Look at the chosen base model (again)."""
-        source = self._asked_model = self._draft.model
+        source = self._draft.model
 
         def known(base: BaseModel) -> None:
-            if source != self._asked_model:
-                return
             self.base = base
             self.learn(
                 model=ModelFacts(
@@ -223,4 +223,4 @@ class WizardSession(QObject):
                 )
             )
 
-        self._context.tasks.run(asyncio.to_thread(known_model, source, self._context.home), known)
+        self._model_question.ask(lambda: in_thread(known_model, source, self._context.home), known)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from phi3studio.domain.dataset import (
     CheckProgress,
@@ -20,7 +16,7 @@ from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.pages.wizard.data.inspector import Inspector
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.tasks import Tasks
+from phi3studio.gui.tasks import Latest, Tasks
 from phi3studio.wizard.flow import (
     DataFacts,
     Draft,
@@ -61,21 +57,27 @@ class Inspection(QObject):
         self.row = 0
         self._recipe: Recipe | None = None
         self._settling: int | None = None
-        self._asked: dict[str, asyncio.Task[Any]] = {}
-        self._preview_timer = self._timer(_PREVIEW_MS, self._ask_preview)
-        self._check_timer = self._timer(_CHECK_MS, self._ask_check)
+        self._asked = {
+            what: Latest(tasks, self, after_ms)
+            for what, after_ms in (
+                ("look", 0),
+                ("presets", 0),
+                ("rows", 0),
+                ("preview", _PREVIEW_MS),
+                ("check", _CHECK_MS),
+            )
+        }
         session.source_changed.connect(self._look)
         session.changed.connect(self._follow)
 
     def busy(self, what: str) -> bool:
         """Whether a question (``look``, ``preview``, ``check``) is under way or about to be."""
-        timer = {"preview": self._preview_timer, "check": self._check_timer}.get(what)
-        return what in self._asked or bool(timer and timer.isActive())
+        return self._asked[what].busy
 
     def go_to_row(self, row: int) -> None:
         """Preview another row."""
         self.row = max(0, row)
-        self._preview_timer.start()
+        self._ask_preview()
 
     @property
     def row_count(self) -> int | None:
@@ -89,8 +91,7 @@ class Inspection(QObject):
         source = self._session.draft.source
         if source is None:
             return
-        self._ask(
-            "rows",
+        self._asked["rows"].ask(
             lambda: self._inspector.rows(source, offset, PAGE_ROWS),
             self._on_page,
             lambda error: self.failed.emit("rows", error),
@@ -99,9 +100,7 @@ class Inspection(QObject):
 
     def stop_rows(self) -> None:
         """Wait no longer for a page."""
-        task = self._asked.pop("rows", None)
-        if task is not None:
-            task.cancel()
+        self._asked["rows"].withdraw()
         self.paged.emit()
 
     def again(self) -> None:
@@ -111,18 +110,8 @@ class Inspection(QObject):
 
     def stop(self) -> None:
         """Withdraw what is still being asked."""
-        for task in self._asked.values():
-            task.cancel()
-        self._asked.clear()
-        self._preview_timer.stop()
-        self._check_timer.stop()
-
-    def _timer(self, ms: int, then: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(ms)
-        timer.timeout.connect(then)
-        return timer
+        for question in self._asked.values():
+            question.withdraw()
 
     def _look(self) -> None:
         self.stop()
@@ -135,7 +124,9 @@ class Inspection(QObject):
             self.previewed.emit()
             self.check_moved.emit()
             return
-        self._ask("look", lambda: self._inspector.look(source), self._on_look, self._on_no_look)
+        self._asked["look"].ask(
+            lambda: self._inspector.look(source), self._on_look, self._on_no_look
+        )
 
     def _on_look(self, report: SourceReport) -> None:
         self.source = report
@@ -155,7 +146,9 @@ class Inspection(QObject):
         self.page = RowPage(offset=0, rows=report.first[:PAGE_ROWS], end=False)
         self.looked.emit()
         self.go_to_page(0)
-        self._ask("presets", lambda: self._inspector.presets(names), self._on_presets, None)
+        self._asked["presets"].ask(
+            lambda: self._inspector.presets(names), self._on_presets, lambda _: None
+        )
 
     def _on_no_look(self, error: UserFacingError) -> None:
         self._session.learn(data=DataFacts(error=error))
@@ -183,9 +176,8 @@ class Inspection(QObject):
                 self._recipe = recipe
                 return
         self._recipe = recipe
-        self._preview_timer.start()
-        self._check_timer.start()
-        self.check_moved.emit()
+        self._ask_preview()
+        self._ask_check()
 
     def _complete(self, draft: Draft) -> Recipe | None:
         """The recipe reduced to what the data depend on; ``None`` while the page has errors."""
@@ -210,8 +202,7 @@ class Inspection(QObject):
     def _ask_preview(self) -> None:
         recipe, row = self._recipe, self.row
         if recipe is not None:
-            self._ask(
-                "preview",
+            self._asked["preview"].ask(
                 lambda: self._inspector.preview(recipe, row),
                 self._on_preview,
                 lambda error: self.failed.emit("preview", error),
@@ -226,8 +217,7 @@ class Inspection(QObject):
         recipe = self._recipe
         if recipe is not None:
             self.progress = None
-            self._ask(
-                "check",
+            self._asked["check"].ask(
                 lambda: self._check(recipe),
                 self._on_report,
                 lambda error: self.failed.emit("check", error),
@@ -260,23 +250,3 @@ class Inspection(QObject):
         )
         self._settling = None
         self.check_moved.emit()
-
-    def _ask(
-        self,
-        what: str,
-        question: Callable[[], Awaitable[Any]],
-        done: Any,
-        failed: Any,
-    ) -> None:
-        before = self._asked.pop(what, None)
-        if before is not None:
-            before.cancel()
-
-        async def asked() -> Any:
-            try:
-                return await question()
-            finally:
-                if self._asked.get(what) is asyncio.current_task():
-                    del self._asked[what]
-
-        self._asked[what] = self._tasks.run(asked(), done, failed or (lambda _: None))

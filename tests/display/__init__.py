@@ -1,0 +1,1 @@
+"""The program on a real X display, used by mouse and keyboard."""

@@ -1,0 +1,91 @@
+"""The real program, that also says on its standard output where its widgets are.
+
+A line on standard input is one question, answered by one JSON line: ``widgets`` lists the visible
+widgets, in pixels of the screen; ``focus`` the one that has the focus.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from PySide6.QtCore import QObject, QPoint, QRect, Signal
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QWidget,
+)
+
+from phi3studio.gui import start
+from phi3studio.gui.application import Application
+
+
+def described(widget: QWidget) -> dict[str, Any]:
+    """What a person sees of a widget."""
+    ratio = widget.devicePixelRatio()
+    area = QRect(widget.mapToGlobal(QPoint(0, 0)), widget.size())
+    # A part that is scrolled away cannot be clicked.
+    seen = widget.visibleRegion().boundingRect()
+    shown = QRect(widget.mapToGlobal(seen.topLeft()), seen.size())
+    text = ""
+    if isinstance(widget, (QLabel, QAbstractButton, QLineEdit)):
+        text = widget.text()
+    elif isinstance(widget, QPlainTextEdit):
+        text = widget.toPlainText()
+    elif isinstance(widget, QComboBox):
+        text = widget.currentText()
+    elif isinstance(widget, QProgressBar):
+        text = str(widget.value())
+    return {
+        "class": type(widget).__name__,
+        "name": widget.accessibleName(),
+        "text": text,
+        "area": [round(v * ratio) for v in area.getRect()],
+        "shown": [round(v * ratio) for v in shown.getRect()],
+        "enabled": widget.isEnabled(),
+        "focus": widget.hasFocus(),
+        "invalid": bool(widget.property("invalid")),
+        "window": widget.isWindow(),
+    }
+
+
+class _Eyes(QObject):
+    asked = Signal(str)
+
+    def __init__(self, app: QApplication) -> None:
+        super().__init__(app)
+        self.asked.connect(self._answer)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self.asked.emit(line.strip())
+
+    def _answer(self, question: str) -> None:
+        widgets = [w for w in QApplication.allWidgets() if w.isVisible()]
+        if question == "focus":
+            widgets = [w for w in widgets if w.hasFocus()]
+        found = [described(w) for w in widgets]
+        sys.stdout.write("@" + json.dumps(found) + "\n")
+        sys.stdout.flush()
+
+
+class _Seen(Application):
+    def __init__(self, arguments: Any) -> None:
+        super().__init__(arguments)
+        self._eyes = _Eyes(self)
+
+
+if __name__ == "__main__":
+    start.Application = _Seen  # type: ignore[misc]
+    code = start.main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)
