@@ -27,23 +27,15 @@ class ProcessFacts:
     received: float = 0.0
 
 
-@dataclass(frozen=True)
-class Stall:
-    """The likely reason, and for how long nothing was reported."""
-
-    reason: StallReason
-    quiet_s: float
-
-
-def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> Stall | None:
+def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> StallReason | None:
     """The reason why *view* has not changed, or ``None`` while it moves or rests."""
     if view.device == "azureml":
         # The work is done elsewhere, and following it is mostly waiting.
         return None
     if state == "interrupted":
-        return Stall("dead", max(0.0, now - (view.last_event_at or now)))
+        return "dead"
     if state == "queued" and view.waiting:
-        return Stall("queued", 0.0)
+        return "queued"
     if state not in {"running", "queued"}:
         return None
     if view.last_event_at is None:
@@ -52,13 +44,13 @@ def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> 
     if quiet < QUIET_S:
         return None
     if process.swapped > 5e6:
-        return Stall("swapping", quiet)
+        return "swapping"
     if process.cpu < 0.05:
         if process.received > 50e3:
-            return Stall("downloading", quiet)
-        return Stall("stuck" if quiet > STUCK_S else "busy", quiet)
+            return "downloading"
+        return "stuck" if quiet > STUCK_S else "busy"
     if view.stage == "prepare":
-        return Stall("tokenising", quiet)
+        return "tokenising"
     if view.stage in {"merge", "quantise"} or (view.stage == "train" and view.progress is None):
-        return Stall("compiling", quiet)
-    return Stall("busy", quiet)
+        return "compiling"
+    return "busy"

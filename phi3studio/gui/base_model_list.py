@@ -20,7 +20,7 @@ from phi3studio.models.model_store import (
     bytes_to_fetch,
     check_model_folder,
 )
-from phi3studio.wizard.machine_fit import size_of_config
+from phi3studio.wizard.machine_fit import size_of_config, size_of_entry
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class BaseModel:
     size: ModelSize | None = None
     context: int | None = None
     licence: str = ""
-    licence_note: str = ""
     gated: bool = False
     download_bytes: int = 0
     place: Place | None = None
@@ -107,22 +106,12 @@ def _of_known(known: KnownModel, store: ModelStore) -> BaseModel:
 
 
 def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
-    shape = entry.shape
     return BaseModel(
         entry.name,
         entry.title,
-        ModelSize(
-            entry.parameters,
-            shape.hidden,
-            shape.layers,
-            shape.vocabulary,
-            entry.disk_bytes,
-            shape.intermediate,
-            shape.tied_embeddings,
-        ),
+        size_of_entry(entry),
         entry.context,
         entry.licence,
-        entry.licence_forbids,
         entry.gated,
         bytes_to_fetch(entry),
         known.place,

@@ -41,7 +41,6 @@ TextShape = Literal["columns", "messages"]
 """Columns that fill a template, or whole conversations."""
 PresetName = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[PresetName, ...] = ("quick", "balanced", "thorough")
-DRAFT_VERSION = 1
 
 # Which finished pages are worth another look after a change on a page.
 _TOUCHES: dict[PageName, frozenset[PageName]] = {

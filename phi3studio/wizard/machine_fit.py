@@ -20,7 +20,7 @@ from phi3studio.domain.estimation.estimate import (
     usual_precision,
 )
 from phi3studio.domain.quantisation import PLAIN
-from phi3studio.domain.recipe import Data, MethodKind, Recipe, Template
+from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.wizard.flow import (
     DataFacts,
     Draft,
@@ -89,21 +89,13 @@ def size_of_entry(entry: CatalogueEntry) -> ModelSize:
 
 def fit(size: ModelSize, machine: MachineFacts) -> Fit:
     """Whether a model of that size can be tuned here with modest settings."""
-    return judge(_modest(size, "lora").memory_bytes, machine.free_memory)
+    return judge(_modest(size).memory_bytes, machine.free_memory)
 
 
-def memory_by_method(size: ModelSize) -> dict[str, int]:
-    """Memory in bytes that a training on the CPU takes by each method, with modest settings:
-    one row of at most 256 tokens at a time."""
-    methods: tuple[MethodKind, ...] = ("lora", "dora", "qlora")
-    return {kind: _modest(size, kind).memory["train"] for kind in methods}
-
-
-def _modest(size: ModelSize, kind: MethodKind) -> Estimate:
+def _modest(size: ModelSize) -> Estimate:
     plain = Recipe(data=Data(source="-", template=Template(prompt="", completion="-")))
     recipe = plain.model_copy(
         update={
-            "method": plain.method.model_copy(update={"kind": kind}),
             "training": plain.training.model_copy(update={"batch_size": 1}),
             "target": plain.target.model_copy(update={"int4": PLAIN}),
         }

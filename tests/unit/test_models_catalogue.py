@@ -16,9 +16,11 @@ from phi3studio.domain.base_models import (
     parse_catalogue,
 )
 from phi3studio.domain.errors import RunError
+from phi3studio.domain.estimation.estimate import DataSize, Machine, estimate, usual_precision
+from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.resources import resources
-from phi3studio.wizard.machine_fit import memory_by_method, size_of_entry
+from phi3studio.wizard.machine_fit import size_of_entry
 
 RAW: dict[str, Any] = json.loads((resources() / "catalogue.json").read_text("utf-8"))
 SCHEMA: dict[str, Any] = json.loads((resources() / "catalogue.schema.json").read_text("utf-8"))
@@ -73,8 +75,19 @@ def test_the_families_of_the_pipeline_are_there_and_nothing_twice() -> None:
 
 @each
 def test_the_memory_of_a_training_is_what_the_formulas_give(entry: CatalogueEntry) -> None:
-    told = entry.training_memory_bytes.model_dump()
-    assert told == {k: round(n, -6) for k, n in memory_by_method(size_of_entry(entry)).items()}
+    size, told = size_of_entry(entry), entry.training_memory_bytes.model_dump()
+    # one row of at most 256 tokens at a time
+    rows, machine = DataSize(500, 50_000, 100, 10_000, 256), Machine(0, 0, 50e9)
+    for kind, memory in told.items():
+        recipe = Recipe.model_validate(
+            {
+                "data": {"source": "-", "template": {"prompt": "", "completion": "-"}},
+                "method": {"kind": kind},
+                "training": {"batch_size": 1},
+            }
+        )
+        found = estimate(recipe, size, rows, machine, usual_precision(size))
+        assert memory == round(found.memory["train"], -6), kind
 
 
 @each

@@ -31,7 +31,7 @@ def test_facts_come_from_the_configuration_alone(tiny_phi3, tmp_path) -> None:
     assert facts.context == 512
     assert facts.linear_modules == ("o_proj", "qkv_proj", "gate_up_proj", "down_proj")
     assert facts.attention_modules == ("o_proj", "qkv_proj")
-    assert not facts.has_remote_code
+    assert facts.code_files == ()
     assert facts.parameters * 4 == pytest.approx(
         (tiny_phi3 / "model.safetensors").stat().st_size, rel=0.01
     )

@@ -356,7 +356,6 @@ def test_a_known_architecture_runs_without_the_code_it_brings(copy) -> None:
     (copy / "config.json").write_text(json.dumps(config | {"auto_map": auto}))
     (copy / "configuration_phi3.py").write_text("raise SystemExit('it ran')")
     facts = model_facts(copy)
-    assert facts.has_remote_code
     assert facts.code_files == ("configuration_phi3.py",)
 
 

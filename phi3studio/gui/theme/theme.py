@@ -111,10 +111,6 @@ class Theme(QObject):
         pixmap.setDevicePixelRatio(scale)
         return pixmap
 
-    def reduced_motion(self) -> bool:
-        """Whether the system asks for no animations."""
-        return not self._app.isEffectEnabled(Qt.UIEffect.UI_General)
-
     def _wanted(self) -> Scheme:
         if self._mode != "system":
             return self._mode

@@ -27,7 +27,6 @@ class ModelFacts:
     linear_modules: tuple[str, ...]
     attention_modules: tuple[str, ...]
     linear_layers: int
-    has_remote_code: bool
     code_files: tuple[str, ...] = ()
     """The files that ``model.trust_remote_code`` would run."""
     stands_for: int = 0
@@ -107,7 +106,6 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         linear_modules=tuple(linear),
         attention_modules=tuple(attention),
         linear_layers=layers,
-        has_remote_code="auto_map" in raw,
         code_files=code,
         stands_for=int(raw.get(STANDS_FOR, 0)),
     )
@@ -155,12 +153,3 @@ def check_against_model(recipe: Recipe, facts: ModelFacts) -> None:
         raise InputError("recipe.sequence_too_long", length=length, context=facts.context)
     if "train" in recipe.steps:
         facts.target_modules(recipe.method.target_modules)
-
-
-def _code_hint(files: tuple[str, ...]) -> str:
-    return (
-        "It brings program code of its own, which was not run: "
-        + ", ".join(files)
-        + ". Choose another model; or read these files, and only if you trust them, set "
-        "model.trust_remote_code: true in the recipe."
-    )

@@ -185,7 +185,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self._saved_at = time.monotonic()
         self._begun_at = 0.0
         self._first_step = 0
-        self._steps_since = 0
         self._tokens = 0
         self._token_time = 0.0
         self._step_at = 0.0

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES
-from phi3studio.domain.watchdog import Stall
+from phi3studio.domain.watchdog import StallReason
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
@@ -222,7 +222,7 @@ class RunPage(Page):
         ending = view.finished
         why = snapshot.stall
         notices = [n for n in view.notices if n.level != "info"][-3:]
-        key = (snapshot.state, ending, why.reason if why else None, tuple(notices), self._asked)
+        key = (snapshot.state, ending, why, tuple(notices), self._asked)
         if key == self._notes_shown:
             return
         self._notes_shown = key
@@ -232,7 +232,7 @@ class RunPage(Page):
         if error is not None:
             self._notes.addWidget(ErrorState(theme, error))
         if why is not None:
-            level: Level = "warning" if why.reason in {"dead", "swapping", "stuck"} else "info"
+            level: Level = "warning" if why in {"dead", "swapping", "stuck"} else "info"
             text, hint = self._stall_words(why)
             self._notes.addWidget(Finding(theme, level, text, hint))
         for notice in notices:
@@ -245,8 +245,8 @@ class RunPage(Page):
                 )
             )
 
-    def _stall_words(self, why: Stall) -> tuple[str, str]:
-        match why.reason:
+    def _stall_words(self, why: StallReason) -> tuple[str, str]:
+        match why:
             case "dead":
                 return (
                     self.tr("The worker ended without a word."),

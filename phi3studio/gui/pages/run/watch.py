@@ -13,7 +13,7 @@ from phi3studio.app.process_tree import process_tree
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Event
 from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
-from phi3studio.domain.watchdog import ProcessFacts, Stall, stall
+from phi3studio.domain.watchdog import ProcessFacts, StallReason, stall
 from phi3studio.gui.tasks import Tasks
 from phi3studio.runs.follow import Follower
 from phi3studio.runs.store import RunFolder
@@ -29,7 +29,7 @@ class Snapshot:
     view: RunView
     curves: Curves
     state: RunState
-    stall: Stall | None
+    stall: StallReason | None
     now: float
 
 
