@@ -86,7 +86,7 @@ def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
 def unread_lines(unread: Sequence[Unread], indent: str) -> list[str]:
     """Lines that say what the model will not see: what may be missed, then the details."""
     missed = [item for item in unread if not item.detail]
-    lines = [f"{indent}not seen by the model: {item.sentence}" for item in missed]
+    lines = [f"{indent}not seen by the model: {item.phrase}" for item in missed]
     details = [item.name for item in unread if item.detail]
     if details:
         more = " …" if len(details) > 20 else ""

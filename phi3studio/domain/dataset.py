@@ -8,7 +8,8 @@ from 0 over all files of a source, in their order.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     BaseModel,
@@ -52,6 +53,17 @@ class _Value(BaseModel):
     """Part of a report."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class _Spoken(_Value):
+    """Part of a report that says something. Programs find it in the JSON under the names in
+    ``ENGLISH`` too, which are properties."""
+
+    ENGLISH: ClassVar[tuple[str, ...]]
+
+    @model_serializer(mode="wrap")
+    def _with_english(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {**write(self), **{name: getattr(self, name) for name in self.ENGLISH}}
 
 
 class Source(_Input):
@@ -109,6 +121,14 @@ class Source(_Input):
 
 class _Repair(_Input):
     """A repair; its kind is written even where defaults are left out."""
+
+    @property
+    def says(self) -> Phrase:
+        """What it does, in a few words."""
+        values = dict(self)
+        kind = values.pop("kind")
+        variant = "near" if values.get("near") else str(values.get("keep", ""))
+        return Phrase(f"repair.{kind}", variant=variant, **values)
 
     @model_serializer(mode="wrap")
     def _with_kind(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -275,21 +295,12 @@ class Unread(_Value):
     def phrase(self) -> Phrase:
         """What it is, in how many rows, and an example."""
         example = Phrase("data.unread_example", text=self.example) if self.example else None
-        return Phrase("data.unread_part", what=self._what, rows=self.rows, example=example)
+        return Phrase("data.unread_part", what=self.what, rows=self.rows, example=example)
 
     @property
-    def words(self) -> str:
-        """What it is, in a few words of English."""
-        return say(self._what).message
-
-    @property
-    def _what(self) -> Phrase:
+    def what(self) -> Phrase:
+        """What it is, in a few words."""
         return Phrase("data.unread_kind", variant=self.kind, name=self.name.replace(":", " "))
-
-    @property
-    def sentence(self) -> str:
-        """:attr:`phrase` in English."""
-        return say(self.phrase).message
 
 
 class ShapeProposal(_Value):
@@ -310,22 +321,30 @@ class ShapeProposal(_Value):
     unread: tuple[Unread, ...] = ()
 
 
-class Broken(_Value):
-    """A line (counted from 1) that could not be read; ``line`` 0 when the format has no lines."""
+class Broken(_Spoken):
+    """A line (counted from 1) that could not be read, or is read otherwise than it stands, and why;
+    ``line`` 0 when the format has no lines."""
 
+    ENGLISH = ("reason",)
     file: str
     line: int
-    reason: str
+    says: Phrase
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, in English."""
+        return str(self.says)
 
 
-class SourceReport(_Value):
+class SourceReport(_Spoken):
     """What is known of a source after a look at its beginning.
 
     ``rows`` is exact if ``rows_exact``, else an estimate from the size read so far. ``first``
-    holds the first rows with long values shortened. ``notes`` are sentences for the user.
+    holds the first rows with long values shortened. ``remarks`` say what was decided and found.
     ``obstacle`` is the error (as JSON) that says why these rows cannot be trained as they are.
     """
 
+    ENGLISH = ("notes",)
     files: tuple[str, ...]
     format: str
     compression: str | None = None
@@ -345,7 +364,12 @@ class SourceReport(_Value):
     shapes: tuple[ShapeProposal, ...] = ()
     obstacle: dict[str, Any] | None = None
     broken: tuple[Broken, ...] = ()
-    notes: tuple[str, ...] = ()
+    remarks: tuple[Phrase, ...] = ()
+
+    @property
+    def notes(self) -> list[str]:
+        """The remarks in English."""
+        return [str(remark) for remark in self.remarks]
 
 
 class RowPage(_Value):
@@ -438,35 +462,77 @@ class Statistics(_Value):
 
 
 class FindingRow(_Value):
-    """A row that shows a finding; ``other`` is the row it collides with, if there is one."""
+    """A row that shows a finding; ``other`` is the row it collides with, if there is one.
+
+    ``says`` is the text where a part of it is ours: a length, what is wrong with the line.
+    """
 
     row: int
     text: str
     other: int | None = None
+    says: Phrase | None = None
 
 
-class RepairOffer(_Value):
-    """A repair and what choosing it does, in a few words."""
+class RepairOffer(_Spoken):
+    """A repair that can be chosen."""
 
-    title: str
+    ENGLISH = ("title",)
     repair: Repair
 
+    @property
+    def title(self) -> str:
+        """What choosing it does, in a few words of English."""
+        return str(self.repair.says)
 
-class Finding(_Value):
-    """Something about the data that harms the result.
+
+class Finding(_Spoken):
+    """Something about the data that harms the result; :func:`finding` makes one.
 
     ``code`` is stable; ``rows`` counts the rows concerned, ``examples`` shows the first of them.
     ``unread`` are names that ``data.ignore`` can take to say that the finding is known.
     """
 
+    ENGLISH = ("title", "advice")
     code: str
     level: Level
-    title: str
-    advice: str
+    says: Phrase
     rows: int
     examples: tuple[FindingRow, ...] = ()
     repairs: tuple[RepairOffer, ...] = ()
     unread: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What was found, in English."""
+        return say(self.says).message
+
+    @property
+    def advice(self) -> str:
+        """What it does to the result and what to do about it, in English."""
+        return say(self.says).hint
+
+
+def finding(
+    says: Phrase,
+    /,
+    level: Level,
+    rows: int,
+    *repairs: Repair,
+    about: str = "",
+    examples: Iterable[FindingRow] = (),
+    unread: Iterable[str] = (),
+) -> Finding:
+    """A finding, of a message ``finding.CODE``. *about*: which one of several with this code."""
+    code = says.code.removeprefix("finding.")
+    return Finding(
+        code=f"{code}:{about}" if about else code,
+        level=level,
+        says=says,
+        rows=rows,
+        examples=tuple(examples),
+        repairs=tuple(RepairOffer(repair=repair) for repair in repairs),
+        unread=tuple(unread),
+    )
 
 
 class CheckProgress(_Value):

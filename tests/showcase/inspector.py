@@ -21,7 +21,6 @@ from phi3studio.domain.dataset import (
     MergeLabels,
     Preset,
     Preview,
-    RepairOffer,
     Report,
     RowPage,
     ShapeProposal,
@@ -29,8 +28,10 @@ from phi3studio.domain.dataset import (
     SourceReport,
     Statistics,
     Token,
+    finding,
 )
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.template import parse_template
 
@@ -154,23 +155,22 @@ class RecordedInspector:
 def _findings(label: str) -> list[Finding]:
     merge = MergeLabels(column=label or "label", labels={"Joy ": "Joy"})
     return [
-        Finding(
-            code="label_variants",
-            level="warning",
-            title="Spelling variants of labels: “Joy ” → “Joy”",
-            advice="To the model each spelling is an answer of its own.",
-            rows=14,
-            examples=(FindingRow(row=41, text="Joy "),),
-            repairs=(RepairOffer(title="Merge labels", repair=merge),),
+        finding(
+            Phrase(
+                "finding.label_variants",
+                spellings=[Phrase("finding.spelling", found="Joy ", used="Joy")],
+            ),
+            "warning",
+            14,
+            merge,
+            examples=[FindingRow(row=41, text="Joy ")],
         ),
-        Finding(
-            code="duplicates",
-            level="warning",
-            title="Rows that occur more than once",
-            advice="A repeated row counts as often as it occurs.",
-            rows=6,
-            examples=(FindingRow(row=117, text="I can't stop smiling today."),),
-            repairs=(RepairOffer(title="Keep one of each", repair=DropDuplicates()),),
+        finding(
+            Phrase("finding.duplicates"),
+            "warning",
+            6,
+            DropDuplicates(),
+            examples=[FindingRow(row=117, text="I can't stop smiling today.")],
         ),
     ]
 

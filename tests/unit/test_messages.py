@@ -8,13 +8,23 @@ import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
 
 import phi3studio
+from phi3studio.domain.dataset import Finding, FindingRow, Repair, SkipBroken, finding
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import CATALOGUE, Message, Phrase, Said, find, messages_in, render
+from phi3studio.domain.messages import (
+    CATALOGUE,
+    Message,
+    Phrase,
+    Said,
+    find,
+    messages_in,
+    render,
+    say,
+)
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.resources import resources
@@ -71,6 +81,24 @@ def written_out(variant: ast.expr | None) -> tuple[str, ...] | None:
     return None
 
 
+def repairs() -> list[Phrase]:
+    """The title of every repair that there is, with each of its choices."""
+    found: list[Phrase] = []
+    samples = {str: "x", tuple[str, ...]: ("x",), dict[str, str]: {"x": "y"}}
+    for kind in get_args(get_args(Repair)[0]):
+        choices: list[dict[str, Any]] = [{}]
+        for name, info in kind.model_fields.items():
+            if name == "kind":
+                continue
+            options = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+            options = (True, False) if info.annotation is bool else options
+            options = options or ((samples[info.annotation],) if info.is_required() else ())
+            if options:
+                choices = [{**chosen, name: option} for chosen in choices for option in options]
+        found += [kind(**chosen).says for chosen in choices]
+    return found
+
+
 def messages_of(use: Raise) -> dict[str, Message | None]:
     """Every message that a use can say: all variants where the variant is computed."""
     if use.variants is None:
@@ -99,13 +127,47 @@ def test_every_raised_code_has_its_text_and_gives_the_values_that_it_names() -> 
 
 def test_every_text_is_of_a_code_that_is_used() -> None:
     source = "".join(file.read_text("utf-8") for file in PACKAGE.rglob("*.py"))
+    made = {key for title in repairs() for key in (title.code, f"{title.code}/{title.variant}")}
     unused = [
         key
-        for key in CATALOGUE
+        for key in set(CATALOGUE) - made
         if f'"{key.partition("/")[0]}"' not in source
         or ("/" in key and f'"{key.partition("/")[2]}"' not in source)
     ]
     assert not unused, f"no code uses these texts: {unused}"
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_every_repair_has_its_title(language: str) -> None:
+    lacking = [
+        (title.code, title.variant)
+        for title in repairs()
+        if render(title.code, title.values, title.variant, language) is None
+    ]
+    assert not lacking
+    assert len(repairs()) > len(get_args(get_args(Repair)[0]))
+
+
+def test_findings_and_their_rows_are_among_what_is_looked_at() -> None:
+    topics = {use.code.partition(".")[0] for use in raises()}
+    assert {"finding", "row", "source"} <= topics
+
+
+def test_a_phrase_of_a_report_crosses_processes_and_is_english_for_programs() -> None:
+    line = Phrase("row.line", file="a.jsonl", line=3, reason=Phrase("line.no_object"))
+    made = finding(
+        Phrase("finding.broken_lines"), "error", 1, SkipBroken(),
+        examples=[FindingRow(row=2, text=str(line), says=line)],
+    )  # fmt: skip
+    written = json.loads(json.dumps(made.model_dump(mode="json")))
+    assert (written["code"], written["title"]) == ("broken_lines", "Lines that cannot be read")
+    assert written["advice"] == "Correct the lines, or leave them out."
+    assert written["repairs"][0]["title"] == "Leave broken lines out"
+    back = Finding.model_validate(written)
+    assert back == made
+    (row,) = back.examples
+    assert row.says is not None
+    assert say(row.says, "it").message == "a.jsonl, riga 3: la riga non è un oggetto JSON"
 
 
 def test_no_two_topics_have_the_same_code() -> None:
@@ -153,13 +215,15 @@ def test_templates_and_formats_are_well_formed() -> None:
 
 @pytest.mark.parametrize(
     ("language", "text"),
-    [("en", "1 row, 12,500 rows, 3.1 GB, 4 min 10 s, 92 %, 0.5 %, a, b, 0.05"),
-     ("it", "1 row, 12.500 rows, 3,1 GB, 4 min 10 s, 92 %, 0,5 %, a, b, 0,05")],
-)  # fmt: skip
+    [
+        ("en", "1 row, 12,500 rows, 3.1 GB, 4 min 10 s, 92 %, 0.5 %, a, b, 0.05, “a”, “b”, a or b"),
+        ("it", "1 row, 12.500 rows, 3,1 GB, 4 min 10 s, 92 %, 0,5 %, a, b, 0,05, «a», «b», a o b"),
+    ],
+)
 def test_values_are_written_as_the_language_does(language: str, text: str) -> None:
     template = (
         "{one:# row|# rows}, {many:# row|# rows}, {size:bytes}, {seconds:time}, {share:percent}, "
-        "{small:percent}, {names:list}, {rate:number}"
+        "{small:percent}, {names:list}, {rate:number}, {names:quoted}, {names:or}"
     )
     values = {
         "one": 1, "many": 12_500, "size": 3_100_000_000, "seconds": 250, "share": 0.92,

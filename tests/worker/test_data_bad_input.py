@@ -496,7 +496,7 @@ def test_ten_thousand_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa
     path.write_text("\n".join(lines), "utf-8")
     report = describe(Source(source=str(path)))
     assert len(report.columns) == 200
-    assert any("10000 columns" in note for note in report.notes)
+    assert any("10,000 columns" in note for note in report.notes)
     assert len(json.dumps(report.model_dump(mode="json"))) < 1_000_000
     recipe = recipe_for(path, prompt="{c9998}\n", completion="{c9999}")
     assert run_check(recipe.data, encoder).statistics.rows == 20

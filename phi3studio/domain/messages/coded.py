@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
+from pydantic_core import core_schema
+
 from phi3studio.domain.messages.formatting import Language
 from phi3studio.domain.messages.message import Said, Values
 from phi3studio.domain.messages.rendering import render
@@ -29,13 +31,45 @@ class Coded(Protocol):
 
 
 class Phrase:
-    """A part of a message, for the value of another one: ``{next:message}``."""
+    """A message as a value: of a report, or of another message (``{next:message}``).
+
+    A field of a pydantic model can be one. Its JSON is code and values, and their English words.
+    """
 
     def __init__(self, code: str, /, *, variant: str = "", **values: Any) -> None:
         self.code = code
         self.variant = variant
         self.values = plain_values(values)
         self.recorded = Said("")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Phrase) and _plain(self) == _plain(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return say(self).message
+
+    __repr__ = __str__
+
+    @classmethod
+    def from_json(cls, record: Any) -> Phrase:
+        """The phrase of which JSON was made; a phrase is itself."""
+        if isinstance(record, Phrase):
+            return record
+        phrase = cls(
+            str(record["code"]),
+            variant=str(record.get("variant") or ""),
+            **record.get("values", {}),
+        )
+        phrase.recorded = Said(str(record.get("message") or ""), str(record.get("hint") or ""))
+        return phrase
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.from_json, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
+        )
 
 
 def say(coded: Coded, language: Language = "en") -> Said:

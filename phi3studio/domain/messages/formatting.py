@@ -7,12 +7,15 @@
 ``{n:time}``          a duration in seconds: 4 min 10 s
 ``{n:percent}``       a share from 0 to 1: 92 %
 ``{n:list}``          texts after one another: a, b, c; messages among them are said
+``{n:quoted}``        the same, each in quotation marks: “a”, “b” (Italian: «a», «b»)
+``{n:or}``            the same as alternatives: a or b or c
 ``{n:message}``       what another message says, ``{n:hint}`` what to do about it
 ==================  =========================================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from string import Formatter
 from typing import Any
 
@@ -64,6 +67,15 @@ def percent(share: float, language: Language = "en") -> str:
     return f"{number(round(value) if value >= 9.95 else round(value, 1), language)} %"
 
 
+def listed(texts: Iterable[str], how: str = "list", language: Language = "en") -> str:
+    """Texts after one another, as the format *how* says."""
+    italian = language == "it"
+    if how == "or":
+        return (" o " if italian else " or ").join(texts)
+    marks = {"list": "{}", "quoted": "«{}»" if italian else "“{}”"}[how]
+    return ", ".join(map(marks.format, texts))
+
+
 class MessageFormatter(Formatter):
     """Fills templates with the formats of this module."""
 
@@ -86,7 +98,7 @@ class MessageFormatter(Formatter):
                 return duration(value)
             case "percent":
                 return percent(value, self._language)
-            case "list":
-                return ", ".join(map(str, value))
+            case "list" | "quoted" | "or":
+                return listed(map(str, value), format_spec, self._language)
         text = str(super().format_field(value, format_spec))
         return _decimal_comma(text, self._language) if isinstance(value, float) else text

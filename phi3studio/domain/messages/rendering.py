@@ -69,11 +69,11 @@ class _Renderer(MessageFormatter):
                 return self._said(value).message
             case "hint", {"code": str()}:
                 return self._said(value).hint
-            case "list", list():
-                return ", ".join(
-                    self.format_field(item, "message" if isinstance(item, dict) else "")
+            case (("list" | "quoted" | "or"), list()):
+                value = [
+                    self.format_field(item, "message") if isinstance(item, dict) else item
                     for item in value
-                )
+                ]
         return super().format_field(value, format_spec)
 
     def _said(self, value: Mapping[str, Any]) -> Said:

@@ -21,12 +21,13 @@ from phi3studio.domain.dataset import (
     Finding,
     FindingRow,
     LabelCount,
-    RepairOffer,
     Report,
     SkipBroken,
     Statistics,
+    finding,
 )
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint
@@ -131,7 +132,7 @@ def _no_rows(data: Data, source: RowSource) -> InputError:
     if source.broken:
         first: Broken = source.broken[0]
         return InputError(
-            "data.nothing_readable", source=data.source, line=first.line, reason=first.reason
+            "data.nothing_readable", source=data.source, line=first.line, reason=first.says
         )
     return InputError("data.empty", source=data.source)
 
@@ -244,81 +245,40 @@ def _broken(source: RowSource) -> list[Finding]:
         repair.kind == "skip_broken" for repair in getattr(source.source, "repairs", ())
     )
     return [
-        Finding(
-            code="broken_lines",
-            level="info" if skipped else "error",
-            title="Lines that cannot be read",
-            advice="They are left out." if skipped else "Correct the lines, or leave them out.",
-            rows=source.broken_count,
-            examples=tuple(
-                FindingRow(row=item.line - 1, text=f"{item.file}, line {item.line}: {item.reason}")
-                for item in source.broken[:20]
-            ),
-            repairs=()
-            if skipped
-            else (RepairOffer(title="Leave these lines out", repair=SkipBroken()),),
+        finding(
+            Phrase("finding.broken_lines", variant="skipped" if skipped else ""),
+            "info" if skipped else "error",
+            source.broken_count,
+            *([] if skipped else [SkipBroken()]),
+            examples=map(_line, source.broken[:20]),
         )
     ]
+
+
+def _line(broken: Broken) -> FindingRow:
+    says = Phrase("row.line", file=broken.file, line=broken.line, reason=broken.says)
+    return FindingRow(row=broken.line - 1, text=str(says), says=says)
 
 
 def _parted(rows: int) -> list[Finding]:
-    if not rows:
-        return []
-    return [
-        Finding(
-            code="parted_group",
-            level="warning",
-            title="Many rows that are nearly the same",
-            advice="They would fill most of a side of the split, so only equal prompts stay "
-            "together: the measured score may be too good. Name a second file or a column in "
-            "data.split to divide them yourself.",
-            rows=rows,
-        )
-    ]
+    return [finding(Phrase("finding.parted_group"), "warning", rows)] if rows else []
 
 
 def _odd(source: RowSource) -> list[Finding]:
     if not source.odd:
         return []
-    return [
-        Finding(
-            code="odd_lines",
-            level="info",
-            title="Lines that are read otherwise than they stand",
-            advice="Look at them: the rows are used.",
-            rows=source.odd_counts.total(),
-            examples=tuple(
-                FindingRow(row=odd.line - 1, text=f"{odd.file}, line {odd.line}: {odd.reason}")
-                for odd in source.odd.values()
-            ),
-        )
-    ]
+    rows, lines = source.odd_counts.total(), map(_line, source.odd.values())
+    return [finding(Phrase("finding.odd_lines"), "info", rows, examples=lines)]
 
 
 def _too_few(statistics: Statistics, rows_per_step: int) -> list[Finding]:
     found: list[Finding] = []
-    if statistics.train_rows < rows_per_step:
-        found.append(
-            Finding(
-                code="too_few_rows",
-                level="error",
-                title="Too few rows for one step",
-                advice=f"{statistics.train_rows} rows remain for training, and one step takes "
-                f"{rows_per_step}. Add rows, lower training.batch_size, or hold out less.",
-                rows=statistics.train_rows,
-            )
-        )
+    rows = statistics.train_rows
+    if rows < rows_per_step:
+        says = Phrase("finding.too_few_rows", rows=rows, rows_per_step=rows_per_step)
+        found.append(finding(says, "error", rows))
     if statistics.held_out_rows == 0:
-        found.append(
-            Finding(
-                code="nothing_held_out",
-                level="error",
-                title="No row is held out",
-                advice="The result could not be measured. Add rows, raise data.split.held_out, "
-                "or name a second file in data.split.file.",
-                rows=0,
-            )
-        )
+        found.append(finding(Phrase("finding.nothing_held_out"), "error", 0))
     return found
 
 
@@ -327,12 +287,3 @@ def file_names(source: RowSource) -> tuple[str, ...]:
     if source.layout.format == "hub":
         return (source.source.source,)
     return tuple(dict.fromkeys(str(file.path) for file in source.layout.files))
-
-
-def odd_notes(source: RowSource) -> list[str]:
-    """What was read otherwise than it stands, with the first line and how many there are."""
-    return [
-        f"{odd.reason[:1].upper()}{odd.reason[1:]} ({odd.file}, line {odd.line}; "
-        f"{source.odd_counts[code]} in all)."
-        for code, odd in source.odd.items()
-    ]

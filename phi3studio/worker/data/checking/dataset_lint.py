@@ -19,8 +19,9 @@ from phi3studio.domain.dataset import (
     Level,
     MergeLabels,
     Repair,
-    RepairOffer,
+    finding,
 )
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
 from phi3studio.worker.data.checking.row_lint import SHOWN
 from phi3studio.worker.data.preparing.decide import (
@@ -71,30 +72,16 @@ def whole_findings(
 
 
 def _pending(
-    code: str,
-    level: Level,
-    title: str,
-    advice: str,
-    which: Flags,
-    others: Any,
-    *offers: tuple[str, Repair],
+    says: Phrase, level: Level, which: Flags, others: Any, *repairs: Repair
 ) -> list[Pending]:
     count = int(which.sum())
     if not count:
         return []
     places = np.flatnonzero(which)[:SHOWN].tolist()
-    finding = Finding(
-        code=code,
-        level=level,
-        title=title,
-        advice=advice,
-        rows=count,
-        repairs=tuple(RepairOffer(title=text, repair=repair) for text, repair in offers),
-    )
     pointed = [int(others[place]) if others is not None else None for place in places]
     return [
         Pending(
-            finding,
+            finding(says, level, count, *repairs),
             tuple(places),
             tuple(None if at == place else at for at, place in zip(pointed, places, strict=True)),
         )
@@ -111,14 +98,12 @@ def _first_with_equal_prompt(rows: Surveyed, kept: Flags) -> Any:
 def _contradictions(rows: Surveyed, kept: Flags) -> list[Pending]:
     which = contradicting(rows, kept)
     return _pending(
-        "contradictions",
+        Phrase("finding.contradictions"),
         "warning",
-        "One prompt with different answers",
-        "The model cannot satisfy both and learns neither well.",
         which,
         _first_with_equal_prompt(rows, kept) if which.any() else None,
-        ("Keep the most frequent answer", DropContradictions(keep="majority")),
-        ("Leave all of them out", DropContradictions(keep="none")),
+        DropContradictions(keep="majority"),
+        DropContradictions(keep="none"),
     )
 
 
@@ -129,42 +114,17 @@ def _duplicates(rows: Surveyed, kept: Flags) -> list[Pending]:
     # A row with an equal prompt and another answer is a contradiction, not a near duplicate.
     prompts = _first_with_equal_prompt(rows, kept)
     near &= prompts == np.arange(len(rows))
+    same, nearly = Phrase("finding.duplicates"), Phrase("finding.near_duplicates")
     return [
-        *_pending(
-            "duplicates",
-            "warning",
-            "Rows that occur more than once",
-            "A repeated row counts as often as it occurs.",
-            exact,
-            prompts,
-            ("Keep the first of each", DropDuplicates()),
-        ),
-        *_pending(
-            "near_duplicates",
-            "info",
-            "Rows that are nearly the same",
-            "They add little; together they outweigh what is said only once. Duplicates never "
-            "fall on both sides of the split.",
-            near,
-            near_to,
-            ("Keep the first of each", DropDuplicates(near=True)),
-        ),
+        *_pending(same, "warning", exact, prompts, DropDuplicates()),
+        *_pending(nearly, "info", near, near_to, DropDuplicates(near=True)),
     ]
 
 
 def _leaks(data: Data, rows: Surveyed, decision: Decision) -> list[Pending]:
     if any(isinstance(repair, DropLeaked) for repair in data.repairs):
         return []
-    return _pending(
-        "leaked",
-        "warning",
-        "Training rows that are also held out",
-        "A model that has seen the answers looks better than it is, so these rows are left out "
-        "of training in any case.",
-        decision.leaked,
-        None,
-        ("Agree: leave them out of training", DropLeaked()),
-    )
+    return _pending(Phrase("finding.leaked"), "warning", decision.leaked, None, DropLeaked())
 
 
 def _labels(rows: Surveyed, kept: Flags, column: str) -> list[Pending]:
@@ -174,47 +134,34 @@ def _labels(rows: Surveyed, kept: Flags, column: str) -> list[Pending]:
     used = [place for place in np.flatnonzero(counts).tolist() if names[place].strip()]
     merged = _spellings({names[place]: int(counts[place]) for place in used})
     variants = np.isin(labels, [place for place in used if names[place] in merged])
+    spellings = [
+        Phrase("finding.spelling", found=old, used=new) for old, new in list(merged.items())[:6]
+    ]
     found = _pending(
-        "label_variants",
+        Phrase("finding.label_variants", spellings=spellings),
         "warning",
-        "Spelling variants of labels: "
-        + ", ".join(f"“{old}” → “{new}”" for old, new in list(merged.items())[:6]),
-        "To the model each spelling is an answer of its own.",
         variants,
         None,
-        ("Use one spelling", MergeLabels(column=column, labels=merged)),
+        MergeLabels(column=column, labels=merged),
     )
     once = [place for place in used if counts[place] == 1 and names[place] not in merged]
-    found += _pending(
-        "rare_labels",
-        "warning",
-        "Labels that occur only once",
-        "Nothing can be learned from a single example, and it cannot be both trained and measured.",
-        np.isin(labels, once),
-        None,
-        ("Leave these rows out", DropRareLabels(fewer_than=2)),
-    )
+    rare = np.isin(labels, once)
+    repair = DropRareLabels(fewer_than=2)
+    found += _pending(Phrase("finding.rare_labels"), "warning", rare, None, repair)
     if len(used) == 1:
-        found += _pending(
-            "one_label",
-            "warning",
-            f"Every row has the label “{names[used[0]]}”",
-            "The model would learn to give this answer to everything.",
-            labels == used[0],
-            None,
-        )
+        says = Phrase("finding.one_label", label=names[used[0]])
+        found += _pending(says, "warning", labels == used[0], None)
     elif 1 < len(used) <= _MANY_LABELS:
         most, least = max(used, key=counts.__getitem__), min(used, key=counts.__getitem__)
         if counts[most] >= _UNBALANCED * counts[least]:
-            found += _pending(
-                "unbalanced_labels",
-                "info",
-                f"Unbalanced labels: “{names[most]}” {counts[most]} times, "
-                f"“{names[least]}” {counts[least]} times",
-                "The model will lean towards the frequent labels; add rows of the others.",
-                labels == least,
-                None,
+            says = Phrase(
+                "finding.unbalanced_labels",
+                most=names[most],
+                most_rows=int(counts[most]),
+                least=names[least],
+                least_rows=int(counts[least]),
             )
+            found += _pending(says, "info", labels == least, None)
     return found
 
 

@@ -18,13 +18,15 @@ from phi3studio.domain.dataset import (
     Redact,
     RemoveTags,
     Repair,
-    RepairOffer,
     SecretKind,
     Shorten,
     SkipBroken,
     StripControl,
     Trim,
+    finding,
 )
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, shown_row
 from phi3studio.worker.data.checking.unread_findings import unread_findings
@@ -42,10 +44,11 @@ class Tally:
     rows: int = 0
     examples: list[FindingRow] = field(default_factory=list)
 
-    def add(self, row: int, text: str) -> None:
+    def add(self, row: int, text: str | Phrase) -> None:
         self.rows += 1
         if len(self.examples) < SHOWN:
-            self.examples.append(FindingRow(row=row, text=excerpt(text)))
+            says = text if isinstance(text, Phrase) else None
+            self.examples.append(FindingRow(row=row, text=excerpt(str(text)), says=says))
 
 
 class RowLint:
@@ -64,8 +67,7 @@ class RowLint:
         ]
         self._tallies: dict[str, Tally] = {}
         self._secret_kinds: set[SecretKind] = set()
-        self.unusable: dict[str, Tally] = {}
-        self.advice: dict[str, str] = {}
+        self._unusable: dict[str, tuple[InputError, Tally]] = {}
         self._unread = UnreadTally(process.data)
 
     def tally(self, code: str) -> Tally:
@@ -104,10 +106,12 @@ class RowLint:
         for at in hits.to_pylist():
             found = list(personal_data.find(texts[at]))
             if found:
-                self._secret_kinds |= {kind for kind, _, _ in found}
-                kinds = ", ".join(sorted({kind for kind, _, _ in found}))
+                kinds = sorted({kind for kind, _, _ in found})
+                self._secret_kinds.update(kinds)
                 # The finding must not spread what it warns of.
-                self.tally("secrets").add(places[at], f"{kinds}: {personal_data.redact(texts[at])}")
+                text = excerpt(personal_data.redact(texts[at]))
+                named = [Phrase("row.secret", variant=kind) for kind in kinds]
+                self.tally("secrets").add(places[at], Phrase("row.secrets", kinds=named, text=text))
         padded = pc.match_substring_regex(column, r"(?m)^\s|\s$")
         if process.label_column is None:
             padded = pc.match_substring_regex(column, r"^\s|\s$")
@@ -123,7 +127,7 @@ class RowLint:
                 tally = self.tally("cut_off")
                 if len(tally.examples) < SHOWN:
                     text = excerpt(self._process.all_text(rows[at]), 140)
-                    tally.add(first + at, f"{measure.tokens} tokens: {text}")
+                    tally.add(first + at, Phrase("row.long", tokens=measure.tokens, text=text))
                 else:
                     tally.rows += 1
 
@@ -134,8 +138,8 @@ class RowLint:
             self.tally("empty_values").add(row, _raw(passed))
             self.tally("missing_values").rows += 1
             return
-        self.unusable.setdefault(code, Tally()).add(row, f"{passed.error.message} {_raw(passed)}")
-        self.advice.setdefault(code, passed.error.hint)
+        _, tally = self._unusable.setdefault(code, (passed.error, Tally()))
+        tally.add(row, Phrase("row.unusable", reason=passed.error, text=_raw(passed)))
 
     def _is_padded(self, passed: Passed) -> bool:
         columns = self._process.text_columns
@@ -155,107 +159,35 @@ class RowLint:
         """What was found, in the order of its weight."""
         found: list[Finding] = []
 
-        def say(code: str, level: Level, title: str, advice: str, *offers: RepairOffer) -> None:
-            tally = self._tallies.get(code)
+        def add(says: Phrase, level: Level, *repairs: Repair) -> None:
+            tally = self._tallies.get(says.code.removeprefix("finding."))
             if tally is not None and tally.rows:
-                found.append(
-                    Finding(
-                        code=code,
-                        level=level,
-                        title=title,
-                        advice=advice,
-                        rows=tally.rows,
-                        examples=tuple(tally.examples),
-                        repairs=offers,
-                    )
-                )
+                found.append(finding(says, level, tally.rows, *repairs, examples=tally.examples))
 
-        for code, tally in self.unusable.items():
+        for code, (error, tally) in self._unusable.items():
+            says = Phrase("finding.unusable", reason=error)
+            repairs = [SkipBroken()] if code.startswith("data.") else []
             found.append(
-                Finding(
-                    code=f"unusable:{code}",
-                    level="error",
-                    title="Rows that cannot be used",
-                    advice=self.advice[code],
-                    rows=tally.rows,
-                    examples=tuple(tally.examples),
-                    repairs=(_offer("Leave these rows out", SkipBroken()),)
-                    if code.startswith("data.")
-                    else (),
-                )
+                finding(says, "error", tally.rows, *repairs, about=code, examples=tally.examples)
             )
+        missing = self.tally("missing_values").rows
         kinds = tuple(kind for kind in SECRET_KINDS if kind in self._secret_kinds)
-        say(
-            "empty_values",
-            "error" if self.tally("missing_values").rows else "warning",
-            "Empty or missing values",
-            "A row needs a value in every column that the template names; an empty answer "
-            "teaches the model to say nothing.",
-            _offer("Leave these rows out", DropEmpty()),
+        add(
+            Phrase("finding.empty_values"),
+            "error" if missing else "warning",
+            DropEmpty(),
         )
-        say(
-            "cut_off",
-            "warning",
-            f"Rows longer than {self._process.max_tokens} tokens",
-            "What is cut off is not learned, often including the stop token. A larger "
-            "training.sequence_length keeps it, at the price of memory and time.",
-            _offer("Shorten the input at a sentence", Shorten()),
-            _offer("Leave these rows out", DropCutOff()),
-        )
-        say(
-            "secrets",
-            "warning",
-            "Keys or personal data",
-            "A model can repeat what it was trained on word for word.",
-            *(
-                (
-                    _offer("Replace them by placeholders", Redact(what=kinds)),
-                    _offer("Leave these rows out", DropSecrets(what=kinds)),
-                )
-                if kinds
-                else ()
-            ),
-        )
-        say(
-            "template_tags",
-            "warning",
-            "Template tags inside the data",
-            "The model takes such a tag for the end of a turn, wherever it stands.",
-            _offer("Remove the tags", RemoveTags()),
-        )
-        say(
-            "mojibake",
-            "warning",
-            "Wrongly decoded text",
-            "The text went through a wrong encoding somewhere; the model would learn to write so.",
-            _offer("Undo it", FixMojibake()),
-        )
-        say(
-            "lost_characters",
-            "warning",
-            "Characters that were lost when the text was decoded",
-            "They stand as � in the text and cannot be brought back. If the whole file is so, "
-            "name its encoding in data.encoding.",
-        )
-        say(
-            "control_characters",
-            "warning",
-            "Stray control or invisible characters",
-            "They cost tokens and teach nothing.",
-            _offer("Remove them", StripControl()),
-        )
-        say(
-            "white_space",
-            "info",
-            "White space around values",
-            "It becomes part of what is learned.",
-            _offer("Trim", Trim()),
-        )
+        long = Phrase("finding.cut_off", tokens=self._process.max_tokens)
+        add(long, "warning", Shorten(), DropCutOff())
+        if kinds:
+            secrets = Redact(what=kinds), DropSecrets(what=kinds)
+            add(Phrase("finding.secrets"), "warning", *secrets)
+        add(Phrase("finding.template_tags"), "warning", RemoveTags())
+        add(Phrase("finding.mojibake"), "warning", FixMojibake())
+        add(Phrase("finding.lost_characters"), "warning")
+        add(Phrase("finding.control_characters"), "warning", StripControl())
+        add(Phrase("finding.white_space"), "info", Trim())
         return [*found, *unread_findings(self._unread)]
-
-
-def _offer(title: str, repair: Repair) -> RepairOffer:
-    return RepairOffer(title=title, repair=repair)
 
 
 def _raw(passed: Passed) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from phi3studio.domain.dataset import ShapeProposal, Source, SourceReport
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import say
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data, Template
-from phi3studio.worker.data.checking.check_data import file_names, odd_notes
+from phi3studio.worker.data.checking.check_data import file_names
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.inspecting.shapes import describe_columns, propose
 from phi3studio.worker.data.meaning.unread_parts import unread_without_model
@@ -55,7 +57,7 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         shapes=tuple(_with_unread(shape, source, rows) for shape in shapes),
         obstacle=obstacle.to_json() if obstacle else None,
         broken=tuple(reader.broken[:20]),
-        notes=tuple(_notes(reader, rows, bool(shapes) or obstacle is not None)),
+        remarks=tuple(_remarks(reader, rows, bool(shapes) or obstacle is not None)),
     )
 
 
@@ -99,31 +101,26 @@ def _nothing(source: Source, reader: RowSource) -> InputError:
     if reader.broken:
         first = reader.broken[0]
         return InputError(
-            "data.nothing_readable", source=source.source, line=first.line, reason=first.reason
+            "data.nothing_readable", source=source.source, line=first.line, reason=first.says
         )
     return InputError("data.empty", source=source.source)
 
 
-def _notes(reader: RowSource, rows: list[Row], shaped: bool) -> list[str]:
+def _remarks(reader: RowSource, rows: list[Row], shaped: bool) -> Iterator[Phrase]:
     layout = reader.layout
-    notes = [say(note).message for note in layout.notes]
+    yield from layout.notes
     if not layout.encoding.sure:
-        notes.append(
-            f"The text encoding looks like {layout.encoding.name}; check a few accented letters "
-            "and correct data.encoding if they are wrong."
-        )
+        yield Phrase("source.encoding", encoding=layout.encoding.name)
     if layout.dialect is not None and not layout.dialect.header:
-        notes.append("The first line is taken for data, so the columns are numbered.")
+        yield Phrase("source.no_header")
     count = len(columns_of(rows))
     if count > _MANY_COLUMNS:
-        notes.append(f"Only the first {_MANY_COLUMNS} of {count} columns are shown.")
+        yield Phrase("source.many_columns", shown=_MANY_COLUMNS, columns=count)
     if reader.broken:
         first = reader.broken[0]
-        notes.append(
-            f"Some lines cannot be read, the first is line {first.line} of {first.file}: "
-            f"{first.reason}."
-        )
-    notes += odd_notes(reader)
+        yield Phrase("source.broken", file=first.file, line=first.line, reason=first.says)
+    for code, odd in reader.odd.items():
+        lines = reader.odd_counts[code]
+        yield Phrase("source.odd", file=odd.file, line=odd.line, reason=odd.says, lines=lines)
     if not shaped:
-        notes.append("No shape fits by itself: choose the columns in a template.")
-    return notes
+        yield Phrase("source.no_shape")

@@ -9,7 +9,7 @@ from typing import Any
 
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import Phrase, say
+from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
 from phi3studio.worker.data.reading.json_document import document_rows
 from phi3studio.worker.data.reading.json_rows import json_lines
@@ -135,7 +135,7 @@ class RowSource:
         return document_rows(file, pieces, plan, report)
 
     def _broken(self, layout: Layout, file: DataFile, broken: BrokenLine) -> None:
-        said = Broken(file=file.path.name, line=broken.line, reason=say(broken.reason).message)
+        said = Broken(file=file.path.name, line=broken.line, says=broken.reason)
         if broken.used:
             self.odd.setdefault(broken.reason.code, said)
             self.odd_counts[broken.reason.code] += 1

@@ -10,7 +10,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
 from phi3studio.gui.widgets.states import ErrorState
@@ -75,7 +75,7 @@ class CheckCard(Card):
         clear(self._list)
         theme = self._context.theme
         for repair in repairs:
-            chosen = Finding(theme, "good", self._repair_title(repair))
+            chosen = Finding(theme, "good", explain_error(repair.says).message)
             undo = Button(theme, self.tr("Undo"), kind="link")
             undo.clicked.connect(
                 lambda _=False, r=repair: self._session.take(without_repair(self._session.draft, r))
@@ -87,18 +87,18 @@ class CheckCard(Card):
         if report is None:
             return
         for found in report.findings:
-            values = {"rows": str(found.rows), "names": ", ".join(found.unread)}
-            said = explain(f"finding.{found.code}", found.title, found.advice, values)
+            said = explain_error(found.says)
             hint = said.hint
             if found.examples:
                 example = found.examples[0]
+                text = explain_error(example.says).message if example.says else example.text
                 hint += " " + self.tr("First: row {row}, “{text}”.").format(
-                    row=words.count(example.row + 1), text=example.text[:80]
+                    row=words.count(example.row + 1), text=text[:80]
                 )
             rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
             card = Finding(theme, _LEVELS[found.level], rows + said.message, hint.strip())
             for offer in found.repairs:
-                fix = Button(theme, self._repair_title(offer.repair, offer.title), kind="link")
+                fix = Button(theme, explain_error(offer.repair.says).message, kind="link")
                 fix.clicked.connect(
                     lambda _=False, r=offer.repair: self._session.take(
                         with_repair(self._session.draft, r)
@@ -140,47 +140,6 @@ class CheckCard(Card):
         undo.clicked.connect(lambda: session.edit("data", ignore=()))
         card.buttons.addWidget(undo)
         return card
-
-    def _repair_title(self, repair: dataset.Repair, title: str = "") -> str:
-        match repair.kind:
-            case "skip_broken":
-                return self.tr("Leave broken lines out")
-            case "fix_mojibake":
-                return self.tr("Fix the characters")
-            case "strip_control":
-                return self.tr("Remove control characters")
-            case "remove_tags":
-                return self.tr("Remove model tags")
-            case "redact":
-                return self.tr("Black out secrets")
-            case "trim":
-                return self.tr("Trim spaces")
-            case "merge_labels":
-                return self.tr("Merge labels")
-            case "drop_secrets":
-                return self.tr("Leave rows with secrets out")
-            case "drop_marked":
-                return self.tr("Leave rows out that are marked as bad")
-            case "drop_empty":
-                return self.tr("Leave empty rows out")
-            case "shorten":
-                return self.tr("Shorten long rows")
-            case "drop_cut_off":
-                return self.tr("Leave long rows out")
-            case "drop_duplicates":
-                return self.tr("Keep one of each")
-            case "drop_contradictions":
-                return (
-                    self.tr("Keep the majority answer")
-                    if getattr(repair, "keep", "") == "majority"
-                    else self.tr("Leave contradictions out")
-                )
-            case "drop_rare_labels":
-                return self.tr("Leave rare labels out")
-            case "drop_leaked":
-                return self.tr("Remove from training")
-            case _:
-                return title
 
     def _fail(self, what: str, error: UserFacingError) -> None:
         if what == "check":

@@ -6,12 +6,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout
 
-from phi3studio.domain.dataset import Preview
+from phi3studio.domain.dataset import Preview, SkipBroken
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.tokens_view import MOST, Legend, TokensView
@@ -93,7 +94,10 @@ class PreviewCard(Card):
         self.tokens.show_tokens(preview.tokens, f"{preview.rendered}. {said}")
         self._counts.setText(said)
         if preview.dropped and not self._inspection.busy("preview"):
-            text = self.tr("A repair leaves this row out: {why}").format(why=preview.dropped)
+            chosen = self._session.draft.repairs
+            repair = next((r for r in chosen if r.kind == preview.dropped), SkipBroken())
+            why = explain_error(repair.says).message
+            text = self.tr("A repair leaves this row out: {why}").format(why=why)
             self._trouble.addWidget(Finding(self._context.theme, "info", text))
 
     def _said(self, preview: Preview) -> str:

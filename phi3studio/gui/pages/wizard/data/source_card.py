@@ -20,7 +20,7 @@ from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain
+from phi3studio.gui.texts.messages import explain, explain_error
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.editors import DropZone
@@ -208,8 +208,9 @@ class SourceCard(QWidget):
         if report.bytes:
             parts.append(words.size(report.bytes))
         self._card.detail.setText(" · ".join(parts))
-        for note in report.notes:
-            self._trouble.addWidget(Finding(self._context.theme, "info", note))
+        for remark in report.remarks:
+            said = explain_error(remark)
+            self._trouble.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
         if report is not self._shown:
             self._shown = report
             self._shape.clear()
