@@ -23,6 +23,7 @@ from phi3studio.cli.commands.azure_commands import azure_app
 from phi3studio.cli.commands.data_commands import data_app
 from phi3studio.cli.commands.export_commands import export
 from phi3studio.cli.commands.olive_commands import olive_app
+from phi3studio.cli.commands.row_commands import rows_app
 from phi3studio.cli.commands.runtime_commands import runtime_app
 from phi3studio.cli.commands.serve_commands import serve
 from phi3studio.cli.commands.settings_commands import settings
@@ -70,6 +71,7 @@ app.command("about")(about)
 app.add_typer(recipe_commands.recipe_app, name="recipe")
 app.add_typer(model_commands.models_app, name="models")
 app.add_typer(data_app, name="data")
+app.add_typer(rows_app, name="rows")
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(olive_app, name="olive")
 app.add_typer(azure_app, name="azure")

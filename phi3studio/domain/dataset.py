@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from phi3studio.domain.messages import Phrase, say
+from phi3studio.domain.rows.repair_base import RepairBase
+from phi3studio.domain.rows.row_edits import AddRow, DeleteRow, EditCell, ReplaceText
 
 DataFormat = Literal[
     "auto", "json", "jsonl", "csv", "tsv", "yaml", "spreadsheet", "parquet", "arrow", "text", "hub"
@@ -119,61 +121,45 @@ class Source(_Input):
 # --- repairs -------------------------------------------------------------------------------
 
 
-class _Repair(_Input):
-    """A repair; its kind is written even where defaults are left out."""
-
-    @property
-    def says(self) -> Phrase:
-        """What it does, in a few words."""
-        values = dict(self)
-        kind = values.pop("kind")
-        variant = "near" if values.get("near") else str(values.get("keep", ""))
-        return Phrase(f"repair.{kind}", variant=variant, **values)
-
-    @model_serializer(mode="wrap")
-    def _with_kind(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"kind": getattr(self, "kind", None), **write(self)}
-
-
-class SkipBroken(_Repair):
+class SkipBroken(RepairBase):
     """Leave out lines that cannot be read and rows that are no conversation; the same as
     ``skip_broken`` of the source."""
 
     kind: Literal["skip_broken"] = "skip_broken"
 
 
-class FixMojibake(_Repair):
+class FixMojibake(RepairBase):
     """Undo wrongly decoded text (“cafÃ©” → “café”)."""
 
     kind: Literal["fix_mojibake"] = "fix_mojibake"
 
 
-class StripControl(_Repair):
+class StripControl(RepairBase):
     """Remove control and invisible characters other than line breaks and tabs."""
 
     kind: Literal["strip_control"] = "strip_control"
 
 
-class RemoveTags(_Repair):
+class RemoveTags(RepairBase):
     """Remove the model's special tokens and template tags from values."""
 
     kind: Literal["remove_tags"] = "remove_tags"
 
 
-class Redact(_Repair):
+class Redact(RepairBase):
     """Replace keys, e-mail addresses and card numbers by [KEY], [EMAIL] and [CARD]."""
 
     kind: Literal["redact"] = "redact"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
 
 
-class Trim(_Repair):
+class Trim(RepairBase):
     """Remove white space around values."""
 
     kind: Literal["trim"] = "trim"
 
 
-class MergeLabels(_Repair):
+class MergeLabels(RepairBase):
     """Replace spellings of a label by one."""
 
     kind: Literal["merge_labels"] = "merge_labels"
@@ -181,20 +167,20 @@ class MergeLabels(_Repair):
     labels: dict[str, str] = Field(description="Spelling found → label to use.")
 
 
-class DropSecrets(_Repair):
+class DropSecrets(RepairBase):
     """Leave out rows with keys, e-mail addresses or card numbers."""
 
     kind: Literal["drop_secrets"] = "drop_secrets"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
 
 
-class DropEmpty(_Repair):
+class DropEmpty(RepairBase):
     """Leave out rows in which a value that the template needs is missing or blank."""
 
     kind: Literal["drop_empty"] = "drop_empty"
 
 
-class DropMarked(_Repair):
+class DropMarked(RepairBase):
     """Leave out rows that a column marks as bad: rejected, ignored, thumbs down."""
 
     kind: Literal["drop_marked"] = "drop_marked"
@@ -204,40 +190,40 @@ class DropMarked(_Repair):
     )
 
 
-class Shorten(_Repair):
+class Shorten(RepairBase):
     """Shorten rows that would be cut off: the prompt's longest value ends at a sentence."""
 
     kind: Literal["shorten"] = "shorten"
 
 
-class DropCutOff(_Repair):
+class DropCutOff(RepairBase):
     """Leave out rows that would be cut off."""
 
     kind: Literal["drop_cut_off"] = "drop_cut_off"
 
 
-class DropDuplicates(_Repair):
+class DropDuplicates(RepairBase):
     """Keep the first of rows that are the same (or nearly the same, with *near*)."""
 
     kind: Literal["drop_duplicates"] = "drop_duplicates"
     near: bool = False
 
 
-class DropContradictions(_Repair):
+class DropContradictions(RepairBase):
     """Of rows with one prompt and different answers keep the most frequent answer, or none."""
 
     kind: Literal["drop_contradictions"] = "drop_contradictions"
     keep: Literal["majority", "none"] = "none"
 
 
-class DropRareLabels(_Repair):
+class DropRareLabels(RepairBase):
     """Leave out rows whose label occurs fewer times than this."""
 
     kind: Literal["drop_rare_labels"] = "drop_rare_labels"
     fewer_than: int = Field(2, ge=2)
 
 
-class DropLeaked(_Repair):
+class DropLeaked(RepairBase):
     """Leave out training rows whose prompt is also among the held-out rows."""
 
     kind: Literal["drop_leaked"] = "drop_leaked"
@@ -259,10 +245,15 @@ Repair = Annotated[
     | DropDuplicates
     | DropContradictions
     | DropRareLabels
-    | DropLeaked,
+    | DropLeaked
+    | EditCell
+    | DeleteRow
+    | AddRow
+    | ReplaceText,
     Field(discriminator="kind"),
 ]
-"""One repair. They are applied in the order of this list, however they were chosen."""
+"""One repair. Rows are edited first, then the others are applied in the order of this list,
+however they were chosen."""
 
 
 # --- reports on a source -------------------------------------------------------------------
@@ -373,11 +364,18 @@ class SourceReport(_Spoken):
 
 
 class RowPage(_Value):
-    """Rows ``offset`` … of a source, long values shortened; ``end`` when the last is among them."""
+    """Rows of a source as they were read: ``offset`` and those after it, or the rows ``numbers``.
+
+    ``keys`` are their digests, to which edits belong. Long values are shortened, unless whole rows
+    were asked for; ``end`` when the last row is among them, ``count`` all rows once they are known.
+    """
 
     offset: int
     rows: tuple[dict[str, Any], ...]
     end: bool
+    numbers: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+    count: int | None = None
 
 
 class Preset(_Value):
@@ -488,7 +486,8 @@ class RepairOffer(_Spoken):
 class Finding(_Spoken):
     """Something about the data that harms the result; :func:`finding` makes one.
 
-    ``code`` is stable; ``rows`` counts the rows concerned, ``examples`` shows the first of them.
+    ``code`` is stable; ``rows`` counts the rows concerned, ``examples`` shows the first of them and
+    ``places`` are the first thousand.
     ``unread`` are names that ``data.ignore`` can take to say that the finding is known.
     """
 
@@ -498,6 +497,7 @@ class Finding(_Spoken):
     says: Phrase
     rows: int
     examples: tuple[FindingRow, ...] = ()
+    places: tuple[int, ...] = ()
     repairs: tuple[RepairOffer, ...] = ()
     unread: tuple[str, ...] = ()
 
@@ -520,6 +520,7 @@ def finding(
     *repairs: Repair,
     about: str = "",
     examples: Iterable[FindingRow] = (),
+    places: Iterable[int] = (),
     unread: Iterable[str] = (),
 ) -> Finding:
     """A finding, of a message ``finding.CODE``. *about*: which one of several with this code."""
@@ -530,6 +531,7 @@ def finding(
         says=says,
         rows=rows,
         examples=tuple(examples),
+        places=tuple(places),
         repairs=tuple(RepairOffer(repair=repair) for repair in repairs),
         unread=tuple(unread),
     )
@@ -551,3 +553,26 @@ class Report(_Value):
     broken: tuple[Broken, ...] = ()
     broken_lines: int = 0
     seconds: float = 0.0
+
+    @property
+    def safe_repairs(self) -> tuple[Repair, ...]:
+        """One repair for each finding that has one about which there is nothing to decide."""
+        found: list[Repair] = []
+        for finding in self.findings:
+            safe = [offer.repair for offer in finding.repairs if _is_safe(offer.repair)]
+            found += [repair for repair in safe[:1] if repair not in found]
+        return tuple(found)
+
+
+def _is_safe(repair: Repair) -> bool:
+    """Whether a repair takes away only what no training can use or should see. Which answer is
+    right, whether to shorten or to leave out, and what is rare are decisions."""
+    return repair.kind in _SAFE and not getattr(repair, "near", False)
+
+
+_SAFE = frozenset(
+    {
+        *("skip_broken", "fix_mojibake", "strip_control", "remove_tags", "redact", "trim"),
+        *("merge_labels", "drop_empty", "drop_marked", "drop_duplicates", "drop_leaked"),
+    }
+)

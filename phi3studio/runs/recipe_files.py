@@ -98,12 +98,67 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
         text = _yaml(values)
     else:
         text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    _write(path, text)
+
+
+def _write(path: Path, text: str) -> None:
     try:
         write_atomically(path, text)
     except OSError as exc:
         raise InputError(
             "disk.not_writable", variant="out", path=path, reason=exc.strerror or str(exc)
         ) from exc
+
+
+def write_repairs(recipe: Recipe, path: Path) -> None:
+    """Write the repairs of *recipe* into its file *path*; the rest of it, with its comments, stays
+    as it is."""
+    repairs = [r.model_dump(mode="json", exclude_defaults=True) for r in recipe.rows.repairs]
+    text = path.read_text("utf-8-sig")
+    values = _parse(path, text)
+    values["data"] = {**values["data"], "repairs": repairs}
+    if path.suffix.lower() in _YAML:
+        import yaml
+
+        changed = _with_repairs(text, repairs)
+        text = changed if yaml.safe_load(changed) == values else _yaml(values)
+    else:
+        text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
+    _write(path, text)
+
+
+def _with_repairs(text: str, repairs: list[dict[str, Any]]) -> str:
+    """A YAML recipe's text with other repairs in it, where it is written in blocks."""
+    import yaml
+
+    data = _value(yaml.compose(text, yaml.SafeLoader), "data")
+    if data is None or data.flow_style:
+        return text
+    margin = " " * data.start_mark.column
+    items = [
+        yaml.safe_dump(item, default_flow_style=True, sort_keys=False, width=10**9).strip()
+        for item in repairs
+    ]
+    block = "".join(f"\n{margin}- {item}" for item in items) if items else " []"
+    old = _value(data, "repairs")
+    if old is None:
+        end = _end(data)
+        return f"{text[:end]}\n{margin}repairs:{block}{text[end:]}"
+    start = text.rindex("repairs", 0, old.start_mark.index) + len("repairs")
+    return f"{text[:start]}:{block}{text[_end(old) :]}"
+
+
+def _value(node: Any, key: str) -> Any:
+    return next((value for name, value in node.value if name.value == key), None)
+
+
+def _end(node: Any) -> int:
+    """Where a node's text ends, without the blank lines and comments after it."""
+    inside = node.value if isinstance(node.value, list) else ()
+    if not inside or node.flow_style:
+        return int(node.end_mark.index)
+    last = inside[-1]
+    return _end(last[1] if isinstance(last, tuple) else last)
 
 
 def _relative(folder: Path, name: str) -> str:

@@ -36,10 +36,21 @@ class Inspector:
         plain = {name: getattr(source, name) for name in Source.model_fields}
         return SourceReport.model_validate(await self._service.call("look", source=plain))
 
-    async def rows(self, source: Source, offset: int, limit: int = 100) -> RowPage:
-        """Rows from *offset* on, at most *limit* (and at most 500), long values shortened."""
+    async def rows(
+        self,
+        source: Source,
+        offset: int,
+        limit: int = 100,
+        *,
+        numbers: Sequence[int] = (),
+        whole: bool = False,
+    ) -> RowPage:
+        """Rows from *offset* on, at most *limit* (and at most 500), or the rows *numbers*; long
+        values shortened, unless *whole*."""
         plain = {name: getattr(source, name) for name in Source.model_fields}
-        answer = await self._service.call("rows", source=plain, offset=offset, limit=limit)
+        answer = await self._service.call(
+            "rows", source=plain, offset=offset, limit=limit, numbers=list(numbers), whole=whole
+        )
         return RowPage.model_validate(answer)
 
     async def presets(

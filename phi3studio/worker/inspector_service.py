@@ -8,7 +8,8 @@ method     parameters                                result
 =========  ========================================  =======================================
 warm       model                                     null: its tokenizer is loaded now
 look       source                                    :class:`SourceReport`
-rows       source, offset, limit                     :class:`RowPage`
+rows       source, offset and limit or numbers,      :class:`RowPage`
+           whole (may be absent)
 presets    columns, model (may be absent)            list of :class:`Preset`
 preview    recipe, row                               :class:`Preview`
 check      recipe                                    :class:`Report`, after items of
@@ -30,6 +31,7 @@ from pydantic import ValidationError
 from phi3studio.domain.dataset import RowPage, Source
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer
 from phi3studio.worker.import_lock import auto_tokenizer
 from phi3studio.worker.serving import Cancel, Handler
@@ -37,6 +39,7 @@ from phi3studio.worker.serving import Cancel, Handler
 _MOST_ROWS = 500
 _MODELS = 3
 _PROGRESS_S = 0.1
+_WHOLE = 1_000_000
 
 
 def handlers() -> dict[str, Handler]:
@@ -80,16 +83,27 @@ class Inspector:
         return describe(_source(params)).model_dump(mode="json")
 
     def rows(self, params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
-        from phi3studio.worker.data.checking.short_text import shown_row
+        from phi3studio.worker.data.checking.short_text import SHOWN_CHARACTERS, shown_row
 
         offset = max(0, int(params.get("offset", 0)))
         limit = min(_MOST_ROWS, max(1, int(params.get("limit", 100))))
         cache = self._rows.of(_source(params))
-        rows = cache.get(offset, limit, cancel.check)
+        numbers = [int(number) for number in params.get("numbers") or ()][:_MOST_ROWS]
+        if numbers:
+            found = {at: cache.get(at, 1, cancel.check) for at in sorted(numbers)}
+            numbers = [at for at in numbers if found[at]]
+            rows = [found[at][0] for at in numbers]
+        else:
+            rows = cache.get(offset, limit, cancel.check)
+            numbers = list(range(offset, offset + len(rows)))
+        length = _WHOLE if params.get("whole") else SHOWN_CHARACTERS
         page = RowPage(
             offset=offset,
-            rows=tuple(shown_row(row) for row in rows),
+            rows=tuple(shown_row(row, length) for row in rows),
             end=cache.count is not None and offset + len(rows) >= cache.count,
+            numbers=tuple(numbers),
+            keys=tuple(row_key(row) for row in rows),
+            count=cache.count,
         )
         return page.model_dump(mode="json")
 
@@ -110,13 +124,16 @@ class Inspector:
         number = int(params.get("row", 0))
         cache = self._rows.of(recipe.rows)
         rows = cache.get(number, 1, cancel.check) if number >= 0 else []
+        added = RowEdits(recipe.rows.repairs).added
+        if not rows and cache.count is not None and cache.count <= number:
+            rows = list(added[number - cache.count :][:1])
         if not rows:
             raise InputError(
                 "data.no_row",
                 variant="" if cache.count else "none",
                 file=Path(recipe.rows.source).name,
                 row=number + 1,
-                last=cache.count,
+                last=cache.count and cache.count + len(added),
             )
         known = [*cache.columns, *rows[0]]
         check_columns(recipe.rows, known)

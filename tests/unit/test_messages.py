@@ -84,7 +84,7 @@ def written_out(variant: ast.expr | None) -> tuple[str, ...] | None:
 def repairs() -> list[Phrase]:
     """The title of every repair that there is, with each of its choices."""
     found: list[Phrase] = []
-    samples = {str: "x", tuple[str, ...]: ("x",), dict[str, str]: {"x": "y"}}
+    samples = {int: 2, tuple[str, ...]: ("x",), dict[str, str]: {"x": "y"}}
     for kind in get_args(get_args(Repair)[0]):
         choices: list[dict[str, Any]] = [{}]
         for name, info in kind.model_fields.items():
@@ -92,10 +92,11 @@ def repairs() -> list[Phrase]:
                 continue
             options = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
             options = (True, False) if info.annotation is bool else options
-            options = options or ((samples[info.annotation],) if info.is_required() else ())
+            if not options and info.is_required():
+                options = (samples.get(info.annotation, "x"),)
             if options:
                 choices = [{**chosen, name: option} for chosen in choices for option in options]
-        found += [kind(**chosen).says for chosen in choices]
+        found += [kind.model_construct(**chosen).says for chosen in choices]
     return found
 
 

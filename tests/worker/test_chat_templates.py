@@ -54,7 +54,7 @@ def process(name: str, known: tuple[str, ...] = ("messages",)) -> Process:
 def masked(name: str, messages: Any, **columns: Any) -> tuple[str, list[str]]:
     """The whole text of the ids, and each run of trained ids as text."""
     row = {"messages": messages, **columns}
-    found = process(name, tuple(row)).render([row])[0]
+    found = process(name, tuple(row)).render([row], [0])[0]
     if found.error is not None:
         raise found.error
     (encoded,) = process(name).encoder.encode([found.rendered])  # type: ignore[list-item]
@@ -118,7 +118,7 @@ def test_a_system_turn_is_seen_and_never_learned(name: str) -> None:
 @every
 def test_what_precedes_an_answer_is_what_inference_sends(name: str) -> None:
     row = {"messages": [SYSTEM, *TALK]}
-    rendered = process(name).render([row])[0].rendered
+    rendered = process(name).render([row], [0])[0].rendered
     assert rendered is not None
     assert rendered.prompt == chat_template(tokenizer(name)).prompt([SYSTEM, *TALK[:3]])
 
@@ -209,7 +209,7 @@ def test_a_developers_turn_is_a_system_turn_where_the_template_has_no_other() ->
 def test_the_bundled_conversations_are_all_kept(name: str) -> None:
     file: Path = resources() / "samples" / "support_chat.jsonl"
     rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
-    found = process(name, tuple(rows[0])).render(rows)
+    found = process(name, tuple(rows[0])).render(rows, range(len(rows)))
     assert [passed.error for passed in found if passed.error] == []
     assert len(found) == 152
 

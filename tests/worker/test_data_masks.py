@@ -34,7 +34,7 @@ def pair(prompt: str, completion: str) -> Rendered:
 def example(tokenizer: Any, row: dict[str, Any], length: int = 500, **data: Any) -> Example:
     recipe = recipe_for("rows.jsonl", **data)
     process = Process(recipe.data, tokenizer, length, list(row))
-    passed = process.render([row])[0]
+    passed = process.render([row], [0])[0]
     if passed.error is not None:
         raise passed.error
     assert passed.rendered is not None

@@ -360,7 +360,7 @@ def test_public_rows_are_read_by_meaning(tmp_path: Path, byte_level: Any, name: 
     assert best.sure, best.reason
     rows = [make(n) for n in range(24)]
     recipe = recipe_for("x", **keys(best))
-    passed = Process(recipe.rows, byte_level, 900, columns_of(rows)).render(rows)
+    passed = Process(recipe.rows, byte_level, 900, columns_of(rows)).render(rows, range(len(rows)))
     assert [item.error for item in passed] == [None] * len(rows)
     first = passed[0].rendered
     assert first is not None

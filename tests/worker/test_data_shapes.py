@@ -63,7 +63,9 @@ def test_a_shape_is_recognised_with_its_reason(
         if proposal.messages is None:
             keys = {"prompt": proposal.prompt, "completion": proposal.completion}
         recipe = recipe_for(path, **keys)
-        passed = Process(recipe.data, byte_level, 500, columns_of(rows)).render(rows)
+        passed = Process(recipe.data, byte_level, 500, columns_of(rows)).render(
+            rows, range(len(rows))
+        )
         assert [item.error for item in passed] == [None] * len(rows)
 
 
@@ -128,7 +130,7 @@ def test_the_chat_preset_trains_what_the_chat_template_gives(byte_level: Any) ->
     chat = recipe_for("x", messages="m")
     turns = [{"role": "user", "content": row["q"]}, {"role": "assistant", "content": row["a"]}]
     rendered = [
-        Process(recipe.data, byte_level, 500, [*row, "m"]).render([{**row, "m": turns}])[0]
+        Process(recipe.data, byte_level, 500, [*row, "m"]).render([{**row, "m": turns}], [0])[0]
         for recipe in (columns, chat)
     ]
     examples = [

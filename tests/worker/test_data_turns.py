@@ -37,7 +37,7 @@ FORMS: dict[str, Any] = {
 
 def rendered(byte_level: Any, row: dict[str, Any], messages: str) -> str:  # noqa: F811
     process = Process(recipe_for("x", messages=messages).rows, byte_level, 200, list(row))
-    passed = process.render([row])[0]
+    passed = process.render([row], [0])[0]
     assert passed.error is None
     assert passed.rendered is not None
     assert passed.rendered.completion == row.get("last", ANSWERED)
@@ -77,6 +77,6 @@ def test_a_system_prompt_joined_is_a_turn_of_the_system(byte_level: Any) -> None
 def test_columns_whose_names_have_spaces_or_dots_are_found(byte_level: Any) -> None:  # noqa: F811
     row = {" question": ASKED, "label.responses": [ANSWERED]}
     recipe = recipe_for("x", prompt="{question}", completion="{label.responses.0}")
-    passed = Process(recipe.rows, byte_level, 200, list(row)).render([row])[0]
+    passed = Process(recipe.rows, byte_level, 200, list(row)).render([row], [0])[0]
     assert passed.rendered is not None
     assert (passed.rendered.prompt, passed.rendered.completion) == (ASKED, ANSWERED)

@@ -29,6 +29,7 @@ data_app = typer.Typer(
 )
 
 T = TypeVar("T")
+_MOST_ROUNDS = 6
 
 File = Annotated[
     list[str],
@@ -101,7 +102,7 @@ def shapes(
 
         return await inspector.look(Source.model_validate(values))
 
-    report = _asked(ask)
+    report = asked(ask)
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
@@ -138,7 +139,7 @@ def preview(
         )
         return recipe, reason, source, await inspector.preview(recipe, row - 1)
 
-    recipe, reason, source, seen = _asked(ask)
+    recipe, reason, source, seen = asked(ask)
     if as_json:
         document = seen.model_dump(mode="json")
         found = {"reason": reason, "source": _source_json(source), "data": _data_json(recipe)}
@@ -165,37 +166,51 @@ def check(
     records: Records = None,
     config: Config = None,
     split: HubSplit = "train",
+    fix_all: Annotated[
+        bool, typer.Option("--fix-all", help="With the safe repairs of all findings applied.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read everything: statistics, findings, and the repairs that they offer."""
     values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Report]:
-        from phi3studio.domain.dataset import Report
-
         recipe, reason, source = await _recipe(
             inspector, values, template, messages, model, length, repair, ignore
         )
-        show = sys.stderr.isatty()
-        async for item in inspector.check(recipe):
-            if isinstance(item, Report):
-                if show:
-                    sys.stderr.write("\r\x1b[K")
-                return recipe, reason, source, item
-            if show and item.total:
-                sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
-        raise AssertionError("a check ends with its report")
+        if fix_all:
+            recipe, report = await fixed_all(inspector, recipe)
+            return recipe, reason, source, report
+        return recipe, reason, source, await checked(inspector, recipe)
 
-    recipe, reason, source, report = _asked(ask)
+    recipe, reason, source, report = asked(ask)
     if as_json:
         found = {"source": _source_json(source), "data": _data_json(recipe), "reason": reason}
         print_json({**found, **report.model_dump(mode="json")})
         return
     for line in [*_fact_lines(source), *([reason] if reason else []), *_report_lines(report)]:
         typer.echo(line)
+    if fix_all:
+        for done in recipe.rows.repairs:
+            typer.echo(f"applied: {done.model_dump_json(exclude_defaults=True)}")
 
 
-def _asked(ask: Callable[[Inspector], Awaitable[T]]) -> T:
+async def checked(inspector: Inspector, recipe: Recipe) -> Report:
+    """The report of a check; how far it is stands on the terminal meanwhile."""
+    from phi3studio.domain.dataset import Report
+
+    show = sys.stderr.isatty()
+    async for item in inspector.check(recipe):
+        if isinstance(item, Report):
+            if show:
+                sys.stderr.write("\r\x1b[K")
+            return item
+        if show and item.total:
+            sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
+    raise AssertionError("a check ends with its report")
+
+
+def asked(ask: Callable[[Inspector], Awaitable[T]]) -> T:
     from phi3studio.services.connection import Service
     from phi3studio.services.inspector_client import Inspector
 
@@ -278,7 +293,7 @@ async def _recipe(
         {
             **source,
             **shape,
-            "repairs": [*shape.get("repairs", ()), *(_repair(text) for text in repairs or ())],
+            "repairs": [*shape.get("repairs", ()), *(repair_of(text) for text in repairs or ())],
             "ignore": ignore or [],
         },
         model={"source": chosen},
@@ -287,7 +302,21 @@ async def _recipe(
     return recipe, reason, report
 
 
-def _repair(text: str) -> dict[str, Any]:
+async def fixed_all(inspector: Inspector, recipe: Recipe) -> tuple[Recipe, Report]:
+    """The recipe with the safe repairs of all findings, and of those that show once they are
+    applied."""
+    for _ in range(_MOST_ROUNDS):
+        report = await checked(inspector, recipe)
+        had = recipe.rows.repairs
+        new = [repair for repair in report.safe_repairs if repair not in had]
+        if not new:
+            break
+        data = recipe.rows.model_copy(update={"repairs": [*had, *new]})
+        recipe = recipe.model_copy(update={"data": data})
+    return recipe, report
+
+
+def repair_of(text: str) -> dict[str, Any]:
     """A repair's kind, or its whole JSON object as a finding offers it."""
     if not text.lstrip().startswith("{"):
         return {"kind": text}

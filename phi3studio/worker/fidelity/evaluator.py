@@ -181,6 +181,7 @@ def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None)
 
 def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
     """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows."""
+    from phi3studio.worker.data.preparing.decide import held_out_source
     from phi3studio.worker.data.preparing.held_out_rows import HeldOutRow
     from phi3studio.worker.data.preparing.render import check_columns
     from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
@@ -189,7 +190,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()
-    data = recipe.rows.model_copy(update=plain)
+    data = held_out_source(recipe.rows, str(file)).model_copy(update=plain)
     longest = recipe.training.sequence_length
     process: Process | None = None
     rows: list[HeldOutRow] = []
@@ -198,7 +199,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
             columns = columns_of(batch.rows)
             check_columns(data, columns)
             process = Process(data, tokenizer, longest, columns)
-        for at, passed in enumerate(process.encode(process.render(batch.rows))):
+        for at, passed in enumerate(process.encode(process.render(batch.rows, batch.places))):
             if passed.error is not None:
                 raise passed.error.placed(source=file.name, row=batch.first + at + 1)
             if passed.rendered is None or passed.encoded is None or passed.dropped is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.domain.template import cell_text, is_blank
+from phi3studio.worker.data.preparing.decide import held_out_source
 from phi3studio.worker.data.preparing.prepare_examples import Prepared
 from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -28,7 +29,7 @@ def write_rows(
         return train, None
     other = data
     if data.split.file is not None:
-        other = data.model_copy(update={"source": data.split.file, "also": []})
+        other = held_out_source(data, data.split.file)
     held_out = _rows_of(recipe, other, encoder, prepared.held_out, oc.EVALUATION_ROWS)
     return train, _write_jsonl(out, "held-out", list(held_out))
 
@@ -46,8 +47,9 @@ def _rows_of(
         if process is None:
             known = columns_of(batch.rows)
             process = Process(data, encoder, recipe.training.sequence_length, known)
-        rows = [row for at, row in enumerate(batch.rows, batch.first) if at in wanted]
-        for passed in process.encode(process.render(rows)):
+        here = [at for at in batch.places if at in wanted]
+        rows = [batch.rows[at - batch.first] for at in here]
+        for passed in process.encode(process.render(rows, here)):
             yield _texts(data, passed)
 
 

@@ -29,6 +29,7 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.row_edits import RowEdits
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint
 from phi3studio.worker.data.checking.short_text import excerpt, shown_row
@@ -88,7 +89,7 @@ def check(
                     check_columns(data, columns)
                     process = Process(data, encoder, max_tokens, columns)
                     survey, lint = Survey(process), RowLint(process)
-                rendered = process.render(batch.rows)
+                rendered = process.render(batch.rows, batch.places)
                 waiting.append((batch.first, rendered, pool.submit(process.measure, rendered)))
                 survey.add(rendered, held_out_part=batch.held_out)
                 lint.add(batch.first, rendered)
@@ -102,6 +103,7 @@ def check(
                 future.cancel()
     if process is None or survey is None or lint is None:
         raise _no_rows(data, source)
+    process.edits.check_reach(survey.rows)
     surveyed = survey.finish()
     yield CheckProgress(done=total, total=total, rows=len(surveyed))
     evaluation = _evaluation(data, encoder, max_tokens, surveyed)
@@ -109,7 +111,7 @@ def check(
     held_out = int(decision.held_out.sum()) if evaluation is None else _usable(evaluation)
     statistics = _statistics(data, surveyed, decision, held_out, max_tokens, rows_per_step)
     pending = whole_findings(data, surveyed, decision, process.label_column)
-    texts = _texts(data, {place for item in pending for place in item.places})
+    texts = _texts(data, process.edits, {place for item in pending for place in item.places})
     findings = [
         *_broken(source),
         *_parted(decision.parted),
@@ -150,7 +152,7 @@ def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -
             check_columns(other, columns)
             process = Process(other, encoder, max_tokens, columns)
             survey = Survey(process, like=like)
-        survey.add(process.render(batch.rows))
+        survey.add(process.render(batch.rows, batch.places))
     if survey is None:
         raise InputError("data.empty", source=data.split.file)
     return survey.finish()
@@ -222,7 +224,7 @@ def _label_counts(rows: Surveyed, decision: Decision) -> tuple[LabelCount, ...]:
     )
 
 
-def _texts(data: Data, places: Iterable[int]) -> dict[int, str]:
+def _texts(data: Data, edits: RowEdits, places: Iterable[int]) -> dict[int, str]:
     """The texts of a few rows, by reading the source again up to the last of them."""
     wanted = set(places)
     texts: dict[int, str] = {}
@@ -231,7 +233,7 @@ def _texts(data: Data, places: Iterable[int]) -> dict[int, str]:
     last = max(wanted)
     for batch in RowSource(data, lenient=True).batches():
         for place in wanted.intersection(range(batch.first, batch.first + len(batch.rows))):
-            row = shown_row(batch.rows[place - batch.first], 200)
+            row = shown_row(edits.shown(place, batch.rows[place - batch.first]), 200)
             texts[place] = excerpt(" | ".join(str(value) for value in row.values()))
         if batch.first + len(batch.rows) > last:
             break

@@ -23,7 +23,7 @@ from phi3studio.domain.dataset import (
 )
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
-from phi3studio.worker.data.checking.row_lint import SHOWN
+from phi3studio.worker.data.checking.row_lint import PLACES, SHOWN
 from phi3studio.worker.data.preparing.decide import (
     NEARLY_SAME,
     Decision,
@@ -81,7 +81,7 @@ def _pending(
     pointed = [int(others[place]) if others is not None else None for place in places]
     return [
         Pending(
-            finding(says, level, count, *repairs),
+            finding(says, level, count, *repairs, places=np.flatnonzero(which)[:PLACES].tolist()),
             tuple(places),
             tuple(None if at == place else at for at, place in zip(pointed, places, strict=True)),
         )

@@ -35,6 +35,7 @@ from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
 
 SHOWN = 20
+PLACES = 1000
 
 
 @dataclass
@@ -43,9 +44,12 @@ class Tally:
 
     rows: int = 0
     examples: list[FindingRow] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
     def add(self, row: int, text: str | Phrase) -> None:
         self.rows += 1
+        if len(self.places) < PLACES:
+            self.places.append(row)
         if len(self.examples) < SHOWN:
             says = text if isinstance(text, Phrase) else None
             self.examples.append(FindingRow(row=row, text=excerpt(str(text)), says=says))
@@ -125,11 +129,9 @@ class RowLint:
         for at, measure in enumerate(measured):
             if measure.tokens > longest and measure.dropped is None:
                 tally = self.tally("cut_off")
-                if len(tally.examples) < SHOWN:
-                    text = excerpt(self._process.all_text(rows[at]), 140)
-                    tally.add(first + at, Phrase("row.long", tokens=measure.tokens, text=text))
-                else:
-                    tally.rows += 1
+                shown = len(tally.examples) < SHOWN
+                text = excerpt(self._process.all_text(rows[at]), 140) if shown else ""
+                tally.add(first + at, Phrase("row.long", tokens=measure.tokens, text=text))
 
     def _error(self, row: int, passed: Passed) -> None:
         assert passed.error is not None
@@ -162,13 +164,30 @@ class RowLint:
         def add(says: Phrase, level: Level, *repairs: Repair) -> None:
             tally = self._tallies.get(says.code.removeprefix("finding."))
             if tally is not None and tally.rows:
-                found.append(finding(says, level, tally.rows, *repairs, examples=tally.examples))
+                found.append(
+                    finding(
+                        says,
+                        level,
+                        tally.rows,
+                        *repairs,
+                        examples=tally.examples,
+                        places=tally.places,
+                    )
+                )
 
         for code, (error, tally) in self._unusable.items():
             says = Phrase("finding.unusable", reason=error)
-            repairs = [SkipBroken()] if code.startswith("data.") else []
+            repairs = [SkipBroken()] if code.startswith("data.") and code not in _OF_EDITS else []
             found.append(
-                finding(says, "error", tally.rows, *repairs, about=code, examples=tally.examples)
+                finding(
+                    says,
+                    "error",
+                    tally.rows,
+                    *repairs,
+                    about=code,
+                    examples=tally.examples,
+                    places=tally.places,
+                )
             )
         missing = self.tally("missing_values").rows
         kinds = tuple(kind for kind in SECRET_KINDS if kind in self._secret_kinds)
@@ -188,6 +207,10 @@ class RowLint:
         add(Phrase("finding.control_characters"), "warning", StripControl())
         add(Phrase("finding.white_space"), "info", Trim())
         return [*found, *unread_findings(self._unread)]
+
+
+# Only taking the edit back helps.
+_OF_EDITS = frozenset({"data.edited_row", "data.edit_place"})
 
 
 def _raw(passed: Passed) -> str:

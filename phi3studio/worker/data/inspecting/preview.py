@@ -17,7 +17,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
 
     Raises :class:`InputError` for a row that training could not use either.
     """
-    rendered = process.render([row])[0]
+    rendered = process.render([row], [number])[0]
     if rendered.error is not None:
         raise rendered.error.placed(row=number + 1) from rendered.error
     passed = process.encode([rendered], spans=True)[0]

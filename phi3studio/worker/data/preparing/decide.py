@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from phi3studio.domain.dataset import DropContradictions, DropDuplicates, DropRareLabels
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.row_edits import ROW_EDITS
 from phi3studio.worker.data.preparing.near_duplicates import first_of_equal, groups, link
 from phi3studio.worker.data.preparing.split import held_out_rows
 from phi3studio.worker.data.preparing.survey import USABLE, Surveyed
@@ -111,7 +112,10 @@ def _part_large_groups(
 def held_out_source(data: Data, file: str) -> Data:
     """The data section that reads the split's second file as the first is read."""
     format = "auto" if data.format == "hub" else data.format
-    return data.model_copy(update={"source": file, "also": [], "format": format})
+    # Edits of rows belong to the first file's.
+    repairs = [repair for repair in data.repairs if not isinstance(repair, ROW_EDITS)]
+    changes = {"source": file, "also": [], "format": format, "repairs": repairs}
+    return data.model_copy(update=changes)
 
 
 def stratum_labels(data: Data, rows: Surveyed, kept: Flags) -> npt.NDArray[np.int32] | None:

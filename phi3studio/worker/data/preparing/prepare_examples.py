@@ -176,7 +176,7 @@ class _Reading:
                 check_columns(self.data, columns)
                 self._process = Process(self.data, self._encoder, self._max_tokens, columns)
                 survey = Survey(self._process, like=like)
-            passed = self._process.render(batch.rows)
+            passed = self._process.render(batch.rows, batch.places)
             for at, item in enumerate(passed):
                 if item.error is not None:
                     name = Path(self.data.source).name
@@ -187,6 +187,8 @@ class _Reading:
             on_share(share, round(survey.rows / share) if share else survey.rows)
         if survey is None:
             raise InputError("data.empty", source=self.data.source)
+        assert self._process is not None
+        self._process.edits.check_reach(survey.rows)
         surveyed = survey.finish()
         self.digest = _digest(self.source) or _content_digest(surveyed)
         return surveyed
@@ -202,8 +204,9 @@ class _Reading:
                 flags = decision.kept[batch.first : batch.first + len(batch.rows)]
                 if len(flags) < len(batch.rows):
                     raise _changed(self.data)
-                rows = [row for row, keep in zip(batch.rows, flags.tolist(), strict=True) if keep]
-                waiting.append((batch, pool.submit(process.encode, process.render(rows))))
+                places = [at for at, keep in zip(batch.places, flags.tolist(), strict=True) if keep]
+                rows = [batch.rows[at - batch.first] for at in places]
+                waiting.append((batch, pool.submit(process.encode, process.render(rows, places))))
                 while len(waiting) > _AHEAD:
                     before, future = waiting.popleft()
                     yield before, future.result()

@@ -1,12 +1,13 @@
 """Repairs that look at one row: its values are changed, or it is left out.
 
-The order is fixed (undo wrong decodings, remove what is invisible, tags, secrets, white space,
-then labels, then decide about leaving out), so that the order in which a user chose the repairs
-does not matter. Rows are copied before they are changed.
+The order is fixed (replace texts, undo wrong decodings, remove what is invisible, tags, secrets,
+white space, then labels, then decide about leaving out), so that the order in which a user chose
+the repairs does not matter. Rows are copied before they are changed.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from phi3studio.domain.dataset import (
     Redact,
 )
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.row_edits import ReplaceText, put, replaced
 from phi3studio.domain.template import is_blank, lookup
 from phi3studio.worker.data.preparing import personal_data, text_defects
 
@@ -33,6 +35,7 @@ class RowRepairs:
         self._columns = data.template.columns if data.template else ()
         self._required = data.template.required if data.template else ()
         self._messages = data.messages
+        self._replacements = [r for r in data.repairs if isinstance(r, ReplaceText)]
         self._functions: list[TextFn] = []
         if "fix_mojibake" in kinds:
             self._functions.append(text_defects.fix_mojibake)
@@ -61,7 +64,12 @@ class RowRepairs:
             if isinstance(repair, DropMarked)
         ]
         self.any = bool(
-            self._functions or self._labels or self._secrets or self._drop_empty or self._marked
+            self._replacements
+            or self._functions
+            or self._labels
+            or self._secrets
+            or self._drop_empty
+            or self._marked
         )
 
     def apply(self, row: Row) -> tuple[Row, str | None]:
@@ -71,12 +79,16 @@ class RowRepairs:
         if any(_marks(_get(row, column), values) for column, values in self._marked):
             return row, "drop_marked"
         repaired = row
+        for change in self._replacements:
+            repaired = map_texts(
+                repaired, (change.column,), None, functools.partial(replaced, repair=change)
+            )
         for function in self._functions:
             repaired = map_texts(repaired, self._columns, self._messages, function)
         for merge in self._labels:
             value = _get(repaired, merge.column)
             if isinstance(value, str) and value in merge.labels:
-                repaired = _put(repaired, merge.column.split("."), merge.labels[value])
+                repaired = put(repaired, merge.column, merge.labels[value])
         if self._drop_empty and self._is_empty(repaired):
             return repaired, "drop_empty"
         if self._secrets and any(
@@ -117,28 +129,13 @@ def _get(row: Mapping[str, Any], path: str) -> Any:
         return None
 
 
-def _put(value: Any, path: Sequence[str], new: Any) -> Any:
-    """A copy of *value* in which the place at *path* holds *new*."""
-    if not path:
-        return new
-    if isinstance(value, Mapping):
-        whole = ".".join(path)
-        if whole in value:
-            return {**value, whole: new}
-        return {**value, path[0]: _put(value.get(path[0]), path[1:], new)}
-    if isinstance(value, list) and path[0].isdigit():
-        at = int(path[0])
-        return [*value[:at], _put(value[at], path[1:], new), *value[at + 1 :]]
-    return value
-
-
 def map_texts(row: Row, columns: Sequence[str], messages: str | None, function: TextFn) -> Row:
     """A copy of *row* with *function* applied to the texts that reach the model."""
     for column in (messages,) if messages is not None else columns:
         value = _get(row, column)
         changed = _map(value, function)
         if changed is not value:
-            row = _put(row, column.split("."), changed)
+            row = put(row, column, changed)
     return row
 
 

@@ -1,14 +1,15 @@
-"""The way of every row, in preview, check and training: repaired, rendered, tokenised."""
+"""The way of every row, in preview, check and training: edited, repaired, rendered, tokenised."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.row_edits import RowEdits
 from phi3studio.domain.template import lookup, parse_template
 from phi3studio.worker.data.meaning.message_turns import turns_at
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
@@ -71,6 +72,7 @@ class Process:
         self._skip_broken = data.skip_broken or "skip_broken" in kinds
         self._shorten = "shorten" in kinds
         self._drop_cut_off = "drop_cut_off" in kinds
+        self.edits = RowEdits(data.repairs)
         self._repairs = RowRepairs(data, self.encoder.special_tokens)
         self._renderer = Renderer(data, self.encoder.tokenizer, self.encoder.stop, known)
         prompt: tuple[str, ...] = ()
@@ -83,11 +85,20 @@ class Process:
         self.has_prompt = data.messages is not None or bool(prompt)
         self.label_column = data.template.label_column if data.template else None
 
-    def render(self, rows: Sequence[Row]) -> list[Passed]:
-        """Repair and render; nothing is tokenised yet."""
-        return [self._render(row) for row in rows]
+    def render(self, rows: Sequence[Row], places: Iterable[int]) -> list[Passed]:
+        """Edit, repair and render; nothing is tokenised yet. *places*: the rows' numbers in the
+        source, from 0."""
+        return [self._render(row, place) for row, place in zip(rows, places, strict=True)]
 
-    def _render(self, row: Row) -> Passed:
+    def _render(self, row: Row, place: int) -> Passed:
+        if place in self.edits.places:
+            try:
+                edited = self.edits.apply(place, row)
+            except InputError as exc:
+                return Passed(row, error=exc)
+            if edited is None:
+                return Passed(row, dropped="delete_row")
+            row = edited
         if self.data.messages is not None:
             # Repairs and what looks for texts then know one form of conversation.
             turns = turns_at(row, self.data.messages)

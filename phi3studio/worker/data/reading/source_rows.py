@@ -10,6 +10,7 @@ from typing import Any
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.rows.row_edits import RowEdits
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
 from phi3studio.worker.data.reading.json_document import document_rows
 from phi3studio.worker.data.reading.json_rows import json_lines
@@ -44,11 +45,17 @@ class Batch:
     size: int
     held_out: bool = False
 
+    @property
+    def places(self) -> range:
+        """The rows' numbers in the source."""
+        return range(self.first, self.first + len(self.rows))
+
 
 class RowSource:
     """A source that was looked at, to be read from the beginning as often as needed.
 
-    Every reading gives the same rows: files are read up to the size that they had at first.
+    Every reading gives the same rows: files are read up to the size that they had at first. Rows
+    that a recipe adds follow those of the files.
     ``broken`` lists the lines that the last reading could not use (the first thousand of them;
     ``broken_count`` counts all), ``odd`` those that it used otherwise than they stand: the first
     of each kind and how many there are. ``sha256`` are the digests of the files once read.
@@ -66,6 +73,15 @@ class RowSource:
 
     def batches(self, *, batch_rows: int = BATCH_ROWS, hashed: bool = False) -> Iterator[Batch]:
         """All rows. Raises :class:`InputError` at the first broken line unless lenient."""
+        first = 0
+        for batch in self._read(batch_rows, hashed):
+            yield batch
+            first += len(batch.rows)
+        added = list(RowEdits(getattr(self.source, "repairs", ())).added)
+        if added:
+            yield Batch(first, added, self.layout.bytes, self.layout.bytes, len(added))
+
+    def _read(self, batch_rows: int, hashed: bool) -> Iterator[Batch]:
         self.broken, self.broken_count = [], 0
         self.odd, self.odd_counts = {}, Counter()
         first, before, total = 0, 0, self.layout.bytes

@@ -1,0 +1,1 @@
+"""Repairs of single rows, as a recipe records them."""

@@ -1,0 +1,114 @@
+"""Rows edited from the command line: recorded in the recipe, which stays as it was written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.conftest import Studio
+
+RECIPE = """# mine
+name: tones
+data:
+  source: rows.jsonl   # the file
+  template:
+    prompt: "{q}\\n"
+    completion: "{a}"
+  # what is held out
+  split: {held_out: 0.25}
+
+training:
+  batch_size: 1
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    rows = [{"q": f"question {n} of {n * n}", "a": ["yes", "no"][n % 2]} for n in range(24)]
+    rows[20]["a"] = " no"
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE, "utf-8")
+    return path
+
+
+def repairs(recipe: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = yaml.safe_load(recipe.read_text("utf-8"))["data"]["repairs"]
+    return found
+
+
+def test_rows_are_edited_deleted_added_restored_and_undone(studio: Studio, recipe: Path) -> None:
+    data = (recipe.parent / "rows.jsonl").read_bytes()
+    for arguments in (
+        ["edit", recipe, "--row", "3", "--set", "a=maybe: #1"],
+        ["delete", recipe, "--row", "5", "--row", "6"],
+        ["add", recipe, "--set", "q=new", "--set", "a:=7"],
+        ["edit", recipe, "--row", "25", "--set", "a=eight"],
+        ["replace", recipe, "q", "question", "query", "--words"],
+        ["restore", recipe, "--row", "6"],
+    ):
+        said = studio("rows", *arguments)
+        assert said.code == 0, said.err
+    kinds = [repair["kind"] for repair in repairs(recipe)]
+    assert kinds == ["edit_cell", "delete_row", "add_row", "replace_text"]
+    assert repairs(recipe)[2]["values"] == {"q": "new", "a": "eight"}
+    said = studio("rows", "show", recipe, "--limit", "30", "--json")
+    rows = {row["row"]: row for row in said.document["rows"]}
+    assert rows[3]["values"]["a"] == "maybe: #1"
+    assert rows[3]["edited"]
+    assert rows[5]["deleted"]
+    assert not rows[6]["deleted"]
+    assert rows[25]["values"]["q"] == "new"
+    said = studio("rows", "undo", recipe)
+    assert json.loads(said.out)["kind"] == "replace_text"
+    assert studio("rows", "apply", recipe, said.out).code == 0
+    assert [repair["kind"] for repair in repairs(recipe)] == kinds
+    text = recipe.read_text("utf-8")
+    for line in RECIPE.splitlines():
+        assert line in text
+    assert (recipe.parent / "rows.jsonl").read_bytes() == data
+    assert studio("recipe", "check", recipe).code == 0
+
+
+def test_fix_all_is_recorded_and_shows_what_is_left(studio: Studio, recipe: Path) -> None:
+    said = studio("rows", "fix", recipe, "--json")
+    assert said.code == 0, said.err
+    assert [repair["kind"] for repair in said.document["repairs"]] == ["merge_labels", "trim"]
+    assert len(repairs(recipe)) == 2
+    checked = studio(
+        *("data", "check", recipe.parent / "rows.jsonl", "--template", "{q}\\n{=>}{a}"),
+        *("--fix-all", "--json"),
+    )
+    assert [repair["kind"] for repair in checked.document["data"]["repairs"]]
+    assert "white_space" not in [found["code"] for found in checked.document["findings"]]
+
+
+def test_the_rows_of_a_finding_are_shown(studio: Studio, recipe: Path) -> None:
+    said = studio("rows", "show", recipe, "--finding", "white_space", "--json")
+    assert [row["row"] for row in said.document["rows"]] == [21]
+    said = studio("rows", "show", recipe, "--finding", "nonsense", "--json")
+    assert (said.code, said.document["error"]["code"]) == (2, "data.no_finding")
+    assert "white_space" in said.document["error"]["hint"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["edit", "--row", "99", "--set", "a=1"], "data.no_row"),
+        (["delete", "--row", "99"], "data.no_row"),
+        (["edit", "--row", "1", "--set", "a"], "data.cell"),
+        (["edit", "--row", "1", "--set", "a:=no json"], "data.cell"),
+        (["edit", "--row", "1", "--set", "a.b.c=1"], "data.edit_place"),
+        (["undo"], "data.no_edit"),
+    ],
+)
+def test_what_cannot_be_edited_is_said(
+    studio: Studio, recipe: Path, arguments: list[str], code: str
+) -> None:
+    said = studio("rows", arguments[0], recipe, *arguments[1:])
+    assert said.code == 2
+    assert f"[{code}]" in said.err
+    assert recipe.read_text("utf-8") == RECIPE
