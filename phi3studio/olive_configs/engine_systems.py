@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
@@ -17,6 +17,11 @@ _PROVIDERS = {
 }
 _TO = "target.provider"
 _LOCAL = ("localsystem", "local", "none")  # none: the type is missing
+_RUNS = "Its accelerators say what the model runs on: target.provider."
+_TRAINS = noted(
+    "The host says where the work is done. Like Olive, the training takes a CUDA GPU where there "
+    "is one: target.train_on."
+)
 _RESULTS = noted("Each run keeps all it makes in a folder of its own, the model in model/.")
 _CACHE = noted("Each run has its own cache, so that no old training is taken for a new one.")
 _LOGS = noted("Everything that the libraries print is in the run's log.txt.")
@@ -26,27 +31,30 @@ _ARTIFACTS = noted("The run's folder holds the adapter and the model.")
 def read_systems(entry: Entry | None, engine: Section, draft: Draft) -> None:
     """Decide on every key of ``systems`` and of the engine.
 
-    *engine* holds the keys of ``engine``, or those that stand at the top for it.
+    *engine* holds the keys of ``engine``, or those that stand at the top for it. As in Olive the
+    host does the work, and the target alone says what the model runs on.
     """
     systems = _systems(entry, draft)
-    used: set[str] = set()
     engine.read(_read_providers, "execution_providers")
-    for role in ("host", "target"):
+    places: dict[str, str] = {}
+    for role in ("target", "host"):
         named = engine.given(role, unset="Not set: this computer.")
         if named is not None:
-            used |= read_place(named, systems, draft)
+            _read_place(role, named, systems, places, draft)
     apply(engine, ENGINE)
     for name, system in systems.items():
-        _read_system(name, system, draft, used=name in used or len(systems) == 1)
+        _read_system(name, system, draft, [role for role in places if places[role] == name])
     if draft.values.get(_TO) is None:
         draft.default(_TO, "cpu", "No execution provider is given: the model runs on the CPU.")
 
 
-def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> set[str]:
-    """A ``host`` or ``target``; returns the name of the system that it uses, if it is known."""
+def _read_place(
+    role: str, entry: Entry, systems: Mapping[str, Section], places: dict[str, str], draft: Draft
+) -> None:
+    """A ``host`` or ``target``; notes the name of its system in *places*."""
     if isinstance(entry.value, Mapping):
-        _read_system("", Section(entry, draft), draft, used=True)
-        return set()
+        _read_system("", Section(entry, draft), draft, [role])
+        return
     name = str(entry.value)
     system = systems.get(name)
     if system is None:
@@ -56,14 +64,17 @@ def read_place(entry: Entry, systems: Mapping[str, Section], draft: Draft) -> se
             f"There is no system “{name}”; the recipe trains on this computer.",
             f"Write “{near}”." if near else "Remove it, or write that system under systems.",
         )
-        return set()
-    if _kind(system) in azure_systems.SYSTEMS and draft.cloud:
-        draft.translate(entry, f"The work is done on “{name}” of Azure ML.")
-    elif _kind(system) in azure_systems.SYSTEMS:
-        draft.azure(entry, f"The work is done on “{name}” of Azure ML")
+        return
+    places[role] = name
+    if _kind(system) not in azure_systems.SYSTEMS:
+        done = "The work is done on this computer."
+        draft.translate(entry, _RUNS if role == "target" else done)
+    elif not draft.cloud:
+        draft.azure(entry, f"The {role} is “{name}” of Azure ML")
+    elif role == "target":
+        draft.translate(entry, f"What “{name}” of Azure ML has says what the model runs on.")
     else:
-        draft.translate(entry, "The work is done on this computer.")
-    return {name}
+        draft.translate(entry, f"The work is done on “{name}” of Azure ML.")
 
 
 def _systems(entry: Entry | None, draft: Draft) -> dict[str, Section]:
@@ -75,9 +86,12 @@ def _kind(system: Section) -> str:
     return str(system.peek("type")).casefold()
 
 
-def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> None:
+def _read_system(name: str, system: Section, draft: Draft, roles: Sequence[str]) -> None:
+    """*roles*: what the config uses the system as, of host and target."""
     kind = _kind(system)
-    if kind in azure_systems.SYSTEMS and draft.cloud and used:
+    if kind in azure_systems.SYSTEMS and draft.cloud and "host" in roles:
+        if "target" in roles:
+            _default_provider(system, draft)
         azure_systems.read_system(system)
         return
     if kind in azure_systems.SYSTEMS and not draft.cloud:
@@ -85,7 +99,11 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
             for leaf in leaves(part.value, part.path):
                 draft.azure(leaf, f"{leaf.key} of the system “{name}” in Azure ML")
         return
-    if kind not in _LOCAL or not used:
+    if "target" in roles:
+        system.read(_read_accelerators, "accelerators")
+    elif "host" in roles:
+        system.read(_TRAINS, "accelerators")
+    if kind not in _LOCAL or not roles:
         reason = (
             f"Systems of the type {system.peek('type')} are not used; the work is done on this "
             "computer, in the program's own environment."
@@ -95,7 +113,16 @@ def _read_system(name: str, system: Section, draft: Draft, *, used: bool) -> Non
         for part in system.take_all():
             draft.refuse(part, reason, "Remove it, or write a LocalSystem.")
         return
-    apply(system, _SYSTEM, "The system")
+    apply(system, _SYSTEM, "The system", also=("accelerators",))
+
+
+def _default_provider(system: Section, draft: Draft) -> None:
+    """The target is the host too, whose accelerators are read as the job's machines."""
+    seen = Draft()
+    _read_accelerators(seen, Entry("accelerators", system.peek("accelerators")))
+    if (found := seen.values.get(_TO)) is not None:
+        text = f"The target's accelerators: the model runs on {found} (target.provider)."
+        draft.default(_TO, found, text)
 
 
 def _read_accelerators(draft: Draft, entry: Entry) -> None:
@@ -167,7 +194,6 @@ def _flows(draft: Draft, entry: Entry) -> None:
 
 _SYSTEM: dict[str, Rule] = {
     "type": noted("The work is done on this computer."),
-    "accelerators": _read_accelerators,
     "hf_token": noted("A token of the hub is kept by the system's key store."),
 }
 _ACCELERATOR: dict[str, Rule] = {

@@ -308,6 +308,69 @@ def test_a_registry_model_without_a_name_on_the_hub_cannot_be_had_here() -> None
     assert "Phi-3" in str(decision(imported, "input_model.config.model_path.config.name").value)
 
 
+# --- host and target ----------------------------------------------------------------------------
+
+
+def systems(today: bool, **providers: str) -> dict[str, Any]:
+    """The LocalSystems of a config, of today's syntax or the older one: name → provider."""
+    made: dict[str, Any] = {}
+    for name, provider in providers.items():
+        device = "cpu" if provider == "CPU" else "gpu"
+        accelerators = [{"device": device, "execution_providers": [f"{provider}ExecutionProvider"]}]
+        inner = {"accelerators": accelerators}
+        made[name] = {"type": "LocalSystem"} | (inner if today else {"config": inner})
+    return made
+
+
+@pytest.mark.parametrize("today", [True, False], ids=["today", "older"])
+@pytest.mark.parametrize(
+    ("host", "target", "expected"),
+    [("CPU", "Dml", "dml"), ("CUDA", "CPU", "cpu"), ("CPU", "CUDA", "cuda"), ("Dml", "CPU", "cpu")],
+)
+def test_the_target_alone_says_what_the_model_runs_on(today, host, target, expected) -> None:
+    places = {"host": "host_system", "target": "target_system"}
+    config = {
+        "input_model": {"type": "HfModel", "model_path": "meta-llama/Llama-3.1-8B-Instruct"},
+        "systems": systems(today, host_system=host, target_system=target),
+        "passes": {"mb": {"type": "ModelBuilder", "precision": "int4"}},
+        **(places if today else {"engine": places}),
+    }
+    imported = read(config)
+    assert imported.problem is None, imported.problem
+    assert_every_leaf_is_decided_once(config, imported)
+    assert imported.recipe is not None
+    assert imported.recipe.target.provider == expected
+    assert imported.recipe.target.train_on == "auto"  # Olive too takes a GPU where there is one
+    assert all(item.kind != "refused" for item in imported.decisions)
+
+
+def test_devices_without_providers_are_the_targets_too() -> None:
+    config = fixture("lora-phrases")
+    config["systems"] = {
+        "a": {"type": "LocalSystem", "config": {"accelerators": ["gpu"]}},
+        "b": {"type": "LocalSystem", "config": {"accelerators": ["cpu"]}},
+    }
+    for host, target, expected in (("a", "b", "cpu"), ("b", "a", "cuda"), ("a", None, "cpu")):
+        config["engine"] = {"host": host, "target": target}
+        imported = read(config)
+        assert imported.problem is None
+        assert imported.recipe is not None
+        assert imported.recipe.target.provider == expected
+
+
+def test_a_model_tuned_in_azure_runs_where_the_target_says() -> None:
+    config = fixture("azure")
+    del config["engine"]["execution_providers"]
+    recipe = read(config).recipe
+    assert recipe is not None
+    assert recipe.target.provider == "cuda"  # the target is the host, with GPUs
+    config["systems"] |= systems(True, laptop="CPU")
+    config["engine"]["target"] = "laptop"
+    recipe = read(config).recipe
+    assert recipe is not None
+    assert (recipe.target.train_on, recipe.target.provider) == ("azureml", "cpu")
+
+
 # --- single settings ----------------------------------------------------------------------------
 
 
