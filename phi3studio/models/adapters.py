@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phi3studio.domain.errors import InputError
+from phi3studio.models.guest_files import read_object, tensor_shapes
 
-_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+PICKLE = "adapter_model.bin"
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A folder in PEFT format. ``base`` is the model that it says it was trained on."""
+    """A folder in PEFT format, whose own description is ``settings``.
+
+    ``base`` is the model that it says it was trained on; ``alpha`` divided by the rank is what
+    the product of its matrices is multiplied by.
+    """
 
     folder: Path
+    settings: dict[str, Any]
     rank: int
+    alpha: float
     base: str
+
+    @property
+    def weights(self) -> Path:
+        """The file of its matrices."""
+        return self.folder / WEIGHTS
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name → shape of its tensors; raises :class:`InputError` for a damaged file."""
+        return tensor_shapes(self.weights)
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """What the folder's own description says; raises :class:`InputError` if it is no adapter."""
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        adapter = Adapter(folder, int(config["r"]), str(config.get("base_model_name_or_path", "")))
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise InputError("model.no_adapter", folder=folder) from exc
-    if not any((folder / name).is_file() for name in _WEIGHTS):
-        raise InputError("model.no_adapter", variant="weights", folder=folder)
-    return adapter
+    """The LoRA adapter in *folder*; raises :class:`InputError` that says what is wrong with it."""
+    file = folder / CONFIG
+    if not file.is_file():
+        raise InputError("model.no_adapter", folder=folder)
+    settings = read_object(file)
+    kind = settings.get("peft_type")
+    if kind != "LORA":
+        raise InputError(
+            "model.adapter_kind", variant="" if kind else "unknown", adapter=folder, kind=kind
+        )
+    rank: Any = settings.get("r")
+    alpha: Any = settings.get("lora_alpha")
+    if type(rank) is not int or not 0 < rank < 2**31:
+        raise _field(file, "r", rank)
+    if type(alpha) not in (int, float) or not math.isfinite(alpha):
+        raise _field(file, "lora_alpha", alpha)
+    if not (folder / WEIGHTS).is_file():
+        pickled = (folder / PICKLE).is_file()
+        raise InputError(
+            "model.adapter_weights",
+            variant="pickle" if pickled else "",
+            adapter=folder,
+            file=WEIGHTS,
+        )
+    base = settings.get("base_model_name_or_path")
+    return Adapter(folder, settings, rank, float(alpha), base if isinstance(base, str) else "")
+
+
+def _field(file: Path, field: str, value: object) -> InputError:
+    return InputError("model.field", file=file, field=field, value=repr(value)[:80])

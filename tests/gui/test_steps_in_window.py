@@ -67,7 +67,7 @@ def adapter(tmp_path: Path) -> Path:
     found = tmp_path / "adapter"
     found.mkdir()
     (found / "adapter_config.json").write_text(
-        json.dumps({"r": 8, "peft_type": "LORA", "base_model_name_or_path": "x"})
+        json.dumps({"r": 8, "lora_alpha": 16, "peft_type": "LORA", "base_model_name_or_path": "x"})
     )
     (found / "adapter_model.safetensors").write_bytes(b"x")
     return found

@@ -67,6 +67,18 @@ def tiny_recipe(model: Path, data: Path, name: str = "tiny", **changes: Any) -> 
     )
 
 
+def only_export(model: Path, steps: list[str], adapter: Path | None = None) -> Recipe:
+    """A recipe without data: a model as it is, or with *adapter*, in float32."""
+    return Recipe.model_validate(
+        {
+            "name": "export",
+            "steps": steps,
+            "model": {"source": str(model), "adapter": str(adapter) if adapter else None},
+            "target": {"train_on": "cpu", "quantisation": "fp32"},
+        }
+    )
+
+
 def wait_for_event(run: RunFolder, matches: Matches, timeout: float = 90) -> Event:
     """The first event that matches, read while the worker runs; fails when it ends without."""
     follower = Follower(run)

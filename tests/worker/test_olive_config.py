@@ -111,7 +111,7 @@ def test_the_merge_as_olive_gets_it() -> None:
         "adapter_path": "/adapter",
         "load_kwargs": {"trust_remote_code": False, "torch_dtype": "float32"},
     }
-    assert config["passes"] == {"merge": {"type": "MergeAdapterWeights"}}
+    assert config["passes"] == {"merge": {"type": "StudioMerge"}}
     assert (config["output_dir"], config["cache_dir"]) == ("/o", "/c")
 
 

@@ -98,7 +98,7 @@ def test_an_adapter_of_another_shape_is_not_trained_further(
     [
         ("kind", "model.adapter_kind"),
         ("weights", "model.adapter_weights"),
-        ("cut", "model.adapter_weights"),
+        ("cut", "model.file"),
         ("base", "model.adapter_of_another_base"),
     ],
 )

@@ -37,6 +37,7 @@ from phi3studio.worker.fidelity.parity import template_parity
 from phi3studio.worker.fidelity.reference import Reference
 from phi3studio.worker.genai.genai import ADAPTERS
 from phi3studio.worker.genai.providers import not_measured, runnable
+from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.models.model_facts import stands_for
 
 _REFERENCE = "reference.f32"
@@ -192,9 +193,7 @@ class Comparison:
             trust_remote_code=self.recipe.model.trust_remote_code,
         )
         if role == "merged" and self.merged is None and self.adapter is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, self.adapter).merge_and_unload()
+            model = merged(model, self.adapter)
         return model
 
     def _stops(self, model: Any) -> Stops:

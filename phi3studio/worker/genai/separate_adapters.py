@@ -18,9 +18,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import InputError, RunError, first_line
+from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.messages import Phrase
+from phi3studio.models.adapters import read_adapter
 from phi3studio.worker.genai.genai import ADAPTER_ENDING, ADAPTERS
+from phi3studio.worker.models.adapter_check import check_plain
 
 _INPUT = re.compile(
     r"model\.layers\.(?P<layer>\d+)\.(?P<block>attn|mlp)\.(?P<module>\w+)"
@@ -56,14 +58,12 @@ def float_nodes(model: Path) -> list[str]:
 
 def check_can_be_apart(adapter: Path, provider: str) -> None:
     """Raise :class:`InputError` where an adapter has to be merged to be used."""
-    config = _config(adapter)
+    found = read_adapter(adapter)
     if provider == "dml":
         raise InputError("export.adapters_on_directml")
-    kind = "DoRA" if config.get("use_dora") else config.get("peft_type")
-    if kind != "LORA":
-        raise InputError("export.adapter_kind", kind=kind)
-    if config.get("rank_pattern") or config.get("alpha_pattern") or config.get("modules_to_save"):
-        raise InputError("export.adapter_kind", variant="patterns")
+    if found.settings.get("use_dora"):
+        raise InputError("export.adapter_kind", kind="DoRA")
+    check_plain(found)
 
 
 def attach_adapter(adapter: Path, model: Path, name: str) -> Path:
@@ -120,11 +120,12 @@ def _matrices(adapter: Path, inputs: Mapping[str, tuple[int, int]]) -> Iterator[
     import numpy as np
     from safetensors.torch import load_file
 
-    config = _config(adapter)
     check_can_be_apart(adapter, "cpu")
-    weights = load_file(adapter / "adapter_model.safetensors")
-    rank = int(config["r"])
-    scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
+    given = read_adapter(adapter)
+    given.shapes()  # A damaged file is refused by its name.
+    weights = load_file(given.weights)
+    rank = given.rank
+    scale = given.alpha / (math.sqrt(rank) if given.settings.get("use_rslora") else rank)
     used = set()
     for name, shape in inputs.items():
         match = _INPUT.fullmatch(name)
@@ -176,13 +177,3 @@ def _does_not_fit(adapter: Path, reason: Phrase) -> InputError:
     return InputError(
         "model.adapter_of_another_base", variant="exported", adapter=adapter, reason=reason
     )
-
-
-def _config(adapter: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise InputError(
-            "model.no_adapter", variant="unreadable", folder=adapter, reason=first_line(exc)
-        ) from exc
-    return config

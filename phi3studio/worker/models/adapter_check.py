@@ -2,104 +2,234 @@
 
 from __future__ import annotations
 
-import json
+import copy
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.messages import Phrase
+from phi3studio.models.adapters import CONFIG, Adapter, read_adapter
 
-WEIGHTS = "adapter_model.safetensors"
+_WITHOUT_EFFECT = frozenset(
+    {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "corda_config",
+        "eva_config",
+        "inference_mode",
+        "lora_dropout",
+        "lora_ga_config",
+        "loftq_config",
+        "megatron_core",
+        "peft_type",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+        "runtime_config",
+        "task_type",
+        "velora_config",
+    }
+)
+"""What of an adapter's configuration says how it was trained, not what it computes."""
+_PLAIN = frozenset(
+    {
+        "bias",
+        "ensure_weight_tying",
+        "exclude_modules",
+        "fan_in_fan_out",
+        "layers_pattern",
+        "layers_to_transform",
+        "lora_alpha",
+        "r",
+        "target_modules",
+        "use_rslora",
+    }
+)
+"""What every path can compute; other layers or further tensors show in the weights."""
+_MERGED = _PLAIN | {
+    "alpha_pattern",
+    "modules_to_save",
+    "rank_pattern",
+    "target_parameters",
+    "trainable_token_indices",
+    "use_dora",
+}
+"""What a merge can compute as well. ``tests/worker/test_guest_adapters.py`` proves each."""
+_STARTS_APART = (True, False, None, "gaussian", "orthogonal", "eva")
+"""Initialisations that leave the base model's weights alone."""
+_STARTS_AGAIN = ("pissa", "olora")
+"""Those that change them, and that PEFT makes the same again when it loads the adapter."""
 
 
-def check_adapter(adapter: Path, model: Path, trust_remote_code: bool = False) -> None:
-    """Raise :class:`InputError` unless *adapter* is a LoRA adapter that fits the base *model*.
+def check_adapter(adapter: Path, model: Path, trust_remote_code: bool = False) -> Adapter:
+    """Raise :class:`InputError` unless *adapter* can be merged exactly into the base *model*.
 
-    Every matrix of the adapter is compared with the layer of the base that it belongs to; no
-    weights are loaded.
+    PEFT is given the model without its weights, so that the adapter's tensors are compared with
+    what it would make of the configuration.
     """
-    config = _config(adapter)
-    kind = config.get("peft_type")
-    if kind != "LORA":
-        raise InputError(
-            "model.adapter_kind", variant="" if kind else "unknown", adapter=adapter, kind=kind
-        )
-    file = adapter / WEIGHTS
-    if not file.is_file():
-        pickled = (adapter / "adapter_model.bin").is_file()
-        raise InputError(
-            "model.adapter_weights",
-            variant="pickle" if pickled else "",
-            adapter=adapter,
-            file=WEIGHTS,
-        )
-    layers = _linear_shapes(model, trust_remote_code)
-    for name, shape in _shapes(file).items():
-        layer, matrix = _layer_of(name)
-        if layer is None:
-            continue
-        expected = layers.get(layer)
-        # (out, in) of the layer; A is (rank, in), B is (out, rank).
-        fits = expected is not None and (
-            shape[1] == expected[1] if matrix == "A" else shape[0] == expected[0]
-        )
-        if not fits:
-            base = config.get("base_model_name_or_path")
-            size = "" if expected is None else " × ".join(map(str, expected))
-            reason = Phrase(
-                "model.layer", variant="size" if expected else "missing", layer=layer, size=size
-            )
+    found = read_adapter(adapter)
+    refuse_settings(found, _MERGED, _STARTS_APART + _STARTS_AGAIN, "merge")
+    given = found.shapes()
+    expected, base = _expected_shapes(found, model, trust_remote_code)
+    for name, shape in given.items():
+        wanted = expected.get(name, base.get(_base_name(name)))
+        if shape != wanted:
+            raise _other_base(found, model, name, shape, wanted)
+    rows = max(shape[0] for name, shape in base.items() if ".layers." not in name)
+    for token in _token_indices(found.settings.get("trainable_token_indices")):
+        if type(token) is not int or not 0 <= token < rows:
             raise InputError(
-                "model.adapter_of_another_base",
-                variant="" if base else "unknown",
-                adapter=adapter,
-                model=model,
-                reason=reason,
-                base=base,
+                "model.field",
+                file=found.folder / CONFIG,
+                field="trainable_token_indices",
+                value=repr(token)[:80],
+            )
+    missing = sorted(set(expected) - set(given))
+    if missing:
+        raise _does_not_fit(
+            found, model, Phrase("model.layer", variant="lacking", layer=_layer(missing[0]))
+        )
+    return found
+
+
+def changes_ends(adapter: Adapter) -> bool:
+    """Whether *adapter* changes the embedding or the head of its base model."""
+    return any(".layers." not in name for name in adapter.shapes())
+
+
+def check_plain(adapter: Adapter) -> None:
+    """Raise :class:`InputError` unless *adapter* is two matrices for each of its layers, all of
+    one rank, over the base model's own weights."""
+    refuse_settings(adapter, _PLAIN, _STARTS_APART, "apart")
+
+
+def check_same_method(adapter: Adapter, own: dict[str, Any]) -> None:
+    """Raise :class:`InputError` unless *adapter* computes what a fresh one with the settings
+    *own* would: its training can go on then."""
+    refuse_settings(adapter, frozenset(own), _STARTS_APART, "start")
+    shows_in_weights = _PLAIN - {"lora_alpha", "use_rslora"}
+    for field in sorted(own.keys() - _WITHOUT_EFFECT - shows_in_weights - {"init_lora_weights"}):
+        value = own[field]
+        given = adapter.settings.get(field, value)
+        if (given or value) and given != value:
+            raise InputError(
+                "recipe.other_adapter_method",
+                path=adapter.folder,
+                field=field,
+                given=str(given),
+                own=str(value),
             )
 
 
-def _config(adapter: Path) -> dict[str, Any]:
-    try:
-        config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
+def refuse_settings(
+    adapter: Adapter, known: frozenset[str], starts: tuple[object, ...], use: str
+) -> None:
+    """Raise :class:`InputError` for settings that change what an adapter computes, but for those
+    that are *known*; *use* names the message's variant."""
+    settings = adapter.settings
+    unknown = sorted(
+        field
+        for field, value in settings.items()
+        if value and field not in known | _WITHOUT_EFFECT and field != "init_lora_weights"
+    )
+    start = settings.get("init_lora_weights", True)
+    if not any(start is allowed or start == allowed for allowed in starts):
+        unknown.append(f"init_lora_weights={start}"[:80])
+    if unknown:
         raise InputError(
-            "model.no_adapter", variant="unreadable", folder=adapter, reason=first_line(exc)
-        ) from exc
-    return config if isinstance(config, dict) else {}
+            "model.adapter_setting", variant=use, adapter=adapter.folder, fields=unknown
+        )
 
 
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="pt") as weights:
-            return {name: tuple(weights.get_slice(name).get_shape()) for name in weights.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as exc:
-        raise InputError(
-            "model.adapter_weights", variant="unreadable", file=file, reason=first_line(exc)
-        ) from exc
-
-
-def _layer_of(name: str) -> tuple[str | None, str]:
-    """``base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`` → layer and matrix."""
-    for matrix in ("A", "B"):
-        mark = f".lora_{matrix}."
-        if mark in name:
-            return name.partition(mark)[0].removeprefix("base_model.model."), matrix
-    return None, ""
-
-
-def _linear_shapes(model: Path, trust_remote_code: bool) -> dict[str, tuple[int, int]]:
-    """Name → (outputs, inputs) of the model's linear layers."""
+def _expected_shapes(
+    adapter: Adapter, model: Path, trust_remote_code: bool
+) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """The tensors that PEFT makes for the adapter's configuration, and those of the base."""
     import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.from_pretrained(model, trust_remote_code=trust_remote_code)
     with torch.device("meta"):
         built = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
-    return {
-        name: (module.out_features, module.in_features)
-        for name, module in built.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }
+        base = {name: tuple(value.shape) for name, value in built.state_dict().items()}
+        try:
+            settings = copy.deepcopy(adapter.settings) | {"init_lora_weights": False}
+            wrapped = get_peft_model(built, LoraConfig.from_peft_type(**settings))
+            made = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
+            shapes = {name: tuple(value.shape) for name, value in made.items()}
+            merged = wrapped.merge_and_unload()
+        except Exception as exc:
+            # Whatever PEFT says of a configuration that it did not write itself.
+            raise InputError(
+                "model.adapter_config", file=adapter.folder / CONFIG, reason=first_line(exc)
+            ) from exc
+    left = [
+        name
+        for name, module in merged.named_modules()
+        if isinstance(module, (BaseTunerLayer, AuxiliaryTrainingWrapper))
+    ]
+    if left:
+        raise InputError(
+            "model.adapter_setting", variant="both", adapter=adapter.folder, fields=[left[0]]
+        )
+    return shapes, base
+
+
+def _token_indices(value: Any) -> Iterator[Any]:
+    """All tokens of PEFT's ``trainable_token_indices``: a list, or one for each layer."""
+    for part in value.values() if isinstance(value, dict) else [value or []]:
+        yield from part if isinstance(part, list) else [part]
+
+
+def _base_name(name: str) -> str:
+    """The base model's own name of a tensor that came along in an adapter."""
+    return re.sub(
+        r"\.(base_layer|original_module|modules_to_save)\.",
+        ".",
+        name.removeprefix("base_model.model."),
+    )
+
+
+def _layer(name: str) -> str:
+    return _base_name(name).partition(".lora_")[0]
+
+
+def _other_base(
+    adapter: Adapter,
+    model: Path,
+    name: str,
+    shape: tuple[int, ...],
+    expected: tuple[int, ...] | None,
+) -> InputError:
+    layer = _layer(name)
+    if expected is not None and any(part in layer for part in ("embed", "lm_head", "wte")):
+        tokens = next((a, b) for a, b in zip(shape, expected, strict=False) if a != b)
+        if min(tokens) > adapter.rank:
+            return InputError(
+                "model.adapter_vocabulary",
+                adapter=adapter.folder,
+                model=model,
+                given=tokens[0],
+                own=tokens[1],
+            )
+    size = "" if expected is None else " × ".join(map(str, expected))
+    variant = "missing" if expected is None else "size"
+    return _does_not_fit(
+        adapter, model, Phrase("model.layer", variant=variant, layer=layer, size=size)
+    )
+
+
+def _does_not_fit(adapter: Adapter, model: Path, reason: Phrase) -> InputError:
+    return InputError(
+        "model.adapter_of_another_base",
+        variant="" if adapter.base else "unknown",
+        adapter=adapter.folder,
+        model=model,
+        reason=reason,
+        base=adapter.base,
+    )

@@ -31,6 +31,8 @@ class ModelFacts:
     """The files that ``model.trust_remote_code`` would run."""
     stands_for: int = 0
     """Of a copy with fewer layers: the parameters of the whole model."""
+    tied: bool = False
+    """Whether embedding and head share a matrix."""
 
     @property
     def is_large(self) -> bool:
@@ -108,6 +110,7 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         linear_layers=layers,
         code_files=code,
         stands_for=int(raw.get(STANDS_FOR, 0)),
+        tied=bool(config.tie_word_embeddings),
     )
 
 

@@ -7,7 +7,6 @@ model loading, adapter set-up and output, and brings its own data path, loss and
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from copy import deepcopy
@@ -17,12 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from olive.data.registry import Registry
+from olive.model import HfModelHandler
 from olive.passes.olive_pass import PassConfigParam
+from olive.passes.pytorch.common import inherit_hf_from_hf
 from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.kquant import KQuant
 from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
+from olive.passes.pytorch.merge_adapter_weights import MergeAdapterWeights
 
 from phi3studio.domain.errors import InputError
+from phi3studio.models.adapters import read_adapter
+from phi3studio.worker.models.adapter_check import check_same_method
+from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.olive.workflow_config import CALIBRATION, PRE_PROCESS
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.training.examples import CalibrationDataset, ExampleDataset, collate_packed
@@ -164,21 +169,26 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
 def load_adapter(model: Any, adapter: Path) -> None:
     """Put an adapter's weights into the fresh adapter of *model*.
 
-    Raises :class:`InputError` when the two attach to other layers or have another rank.
+    Raises :class:`InputError` when the two attach to other layers, have another rank, or compute
+    something else with the same matrices.
     """
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    given = load_file(adapter / "adapter_model.safetensors")
-    own = {name: value.shape for name, value in get_peft_model_state_dict(model).items()}
-    if {name: value.shape for name, value in given.items()} != own:
-        config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    found = read_adapter(adapter)
+    own = model.peft_config["default"].to_dict()
+    given = load_file(found.weights)
+    shapes = {name: value.shape for name, value in get_peft_model_state_dict(model).items()}
+    same_shapes = {name: value.shape for name, value in given.items()} == shapes
+    if not same_shapes and bool(found.settings.get("use_dora")) == own["use_dora"]:
+        named = found.settings.get("target_modules") or []
         raise InputError(
             "recipe.other_adapter_shape",
             path=adapter,
-            rank=config.get("r"),
-            modules=sorted(config.get("target_modules") or []),
+            rank=found.rank,
+            modules=[named] if isinstance(named, str) else sorted(map(str, named)),
         )
+    check_same_method(found, own)
     set_peft_model_state_dict(model, given)
 
 
@@ -211,6 +221,19 @@ class StudioQLoRA(_PackedTraining, QLoRA):  # type: ignore[misc]
         loaded = self.load_base_pytorch_model(model, config, **quantised)
         config.target_modules = wanted or None
         return deepcopy(model), self.enable_lora(loaded, config, model.task), quantised, wanted
+
+
+class StudioMerge(MergeAdapterWeights):  # type: ignore[misc]
+    """The merge as PEFT's model of base and adapter computes it, tied weights or not."""
+
+    @torch.no_grad()
+    def _run_for_config(self, model: Any, config: Any, output_model_path: str) -> Any:
+        load = model.load_kwargs.model_dump() if model.load_kwargs else {}
+        base = HfModelHandler(model_path=model.model_path, task=model.task, load_kwargs=load)
+        whole = merged(base.load_model(cache_model=False), Path(model.adapter_path))
+        whole.save_pretrained(output_model_path)
+        model.save_metadata(output_model_path)
+        return inherit_hf_from_hf(model, output_model_path, adapter_path=None)
 
 
 class StudioGptq(Gptq):  # type: ignore[misc]

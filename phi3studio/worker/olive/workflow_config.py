@@ -19,12 +19,14 @@ METHOD_PASSES: dict[MethodKind, str] = {
 }
 GPTQ_PASS = "StudioGptq"  # noqa: S105 - no password
 KQUANT_PASS = "StudioKQuant"  # noqa: S105 - no password
+MERGE_PASS = "StudioMerge"  # noqa: S105 - no password
 OWN_PASSES = {
     "StudioLoRA": "LoRA",
     "StudioQLoRA": "QLoRA",
     "StudioDoRA": "DoRA",
     GPTQ_PASS: "Gptq",
     KQUANT_PASS: "KQuant",
+    MERGE_PASS: "MergeAdapterWeights",
 }
 """Our pass → the pass of Olive's that it extends."""
 PRE_PROCESS = "phi3studio_examples"
@@ -125,7 +127,7 @@ def merge_config(
     recipe: Recipe, model: Path, adapter: Path, output: Path, cache: Path, dtype: str | None = None
 ) -> dict[str, Any]:
     """The workflow of the merge stage: base weights plus adapter, in *dtype* or as stored."""
-    config = _workflow(recipe, model, {"merge": {"type": "MergeAdapterWeights"}}, output, cache)
+    config = _workflow(recipe, model, {"merge": {"type": MERGE_PASS}}, output, cache)
     config["input_model"]["adapter_path"] = str(adapter)
     if dtype is not None:
         config["input_model"]["load_kwargs"]["torch_dtype"] = dtype

@@ -23,7 +23,7 @@ from phi3studio.resources import resources
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
-from phi3studio.worker.models.adapter_check import check_adapter
+from phi3studio.worker.models.adapter_check import changes_ends, check_adapter
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.olive.workflow_rows import write_rows
 from phi3studio.worker.process import hardware
@@ -89,8 +89,9 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
     facts = model_facts(model, trust)
     check_against_model(recipe, facts)
     adapter = Path(recipe.model.adapter) if recipe.model.adapter is not None else None
-    if adapter is not None:
-        check_adapter(adapter, model, trust)
+    found = check_adapter(adapter, model, trust) if adapter is not None else None
+    if found is not None and facts.tied and changes_ends(found):
+        raise InputError("olive.adapter_tied", adapter=adapter)
     apart = _relative(adapter, out) if adapter is not None else None
     written = Written(_relative(model, out), apart)
     if not facts.is_large:

@@ -1,4 +1,4 @@
-"""Merge: Olive's MergeAdapterWeights, base weights plus adapter."""
+"""Merge: our pass on Olive's MergeAdapterWeights, base weights plus adapter."""
 
 from __future__ import annotations
 
