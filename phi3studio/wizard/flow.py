@@ -256,6 +256,13 @@ def with_repair(draft: Draft, repair: Repair) -> Draft:
     return edit(draft, "data", repairs=(*kept, repair))
 
 
+def with_repairs(draft: Draft, repairs: Iterable[Repair]) -> Draft:
+    """Choose several repairs at once."""
+    for repair in repairs:
+        draft = with_repair(draft, repair)
+    return draft
+
+
 def without_repair(draft: Draft, repair: Repair) -> Draft:
     """Take a repair back."""
     return edit(draft, "data", repairs=tuple(r for r in draft.repairs if r != repair))

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.domain.template import parse_template
 
 _PIECES = re.compile(r"\n|#+| ?[A-Za-z]{1,6}|[A-Za-z]{1,6}| ?\d|.", re.DOTALL)
@@ -67,13 +68,25 @@ class RecordedInspector:
             shapes=(proposal,),
         )
 
-    async def rows(self, source: Source, offset: int, limit: int = 100) -> RowPage:
+    async def rows(
+        self,
+        source: Source,
+        offset: int,
+        limit: int = 100,
+        *,
+        numbers: Sequence[int] = (),
+        whole: bool = False,
+    ) -> RowPage:
         """A page."""
         rows = _rows(source.source)
+        places = [at for at in numbers or range(offset, offset + limit) if at < len(rows)]
         return RowPage(
             offset=offset,
-            rows=tuple(rows[offset : offset + limit]),
+            rows=tuple(rows[at] for at in places),
             end=offset + limit >= len(rows),
+            numbers=tuple(places),
+            keys=tuple(row_key(rows[at]) for at in places),
+            count=len(rows),
         )
 
     async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
@@ -91,7 +104,8 @@ class RecordedInspector:
 
     async def preview(self, recipe: Recipe, row: int) -> Preview:
         """A row, cut into pieces that look like tokens."""
-        raw = _rows(recipe.rows.source)[row]
+        rows, edits = _rows(recipe.rows.source), RowEdits(recipe.rows.repairs)
+        raw = (edits.apply(row, rows[row]) or rows[row]) if row < len(rows) else edits.added[0]
         template = recipe.rows.template
         assert template is not None
         prompt = parse_template(template.prompt, "prompt").render(raw)
@@ -171,6 +185,7 @@ def _findings(label: str) -> list[Finding]:
             6,
             DropDuplicates(),
             examples=[FindingRow(row=117, text="I can't stop smiling today.")],
+            places=[117, 204, 318, 333, 420, 555],
         ),
     ]
 

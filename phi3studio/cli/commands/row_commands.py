@@ -74,7 +74,7 @@ def show(
             "key": key,
             "edited": place in edits.places,
             "deleted": edits.deletes(place),
-            "values": edits.shown(place, values),
+            "values": edits.shown(place, values, key),
         }
         for place, key, values in zip(page.numbers, page.keys, page.rows, strict=True)
     ]

@@ -94,25 +94,32 @@ class RowEdits:
         is not the one that was edited."""
         if place not in self.places:
             return row
-        key = row_key(row)
-        deleted = self._deleted.get(place)
-        cells = self._cells.get(place, ())
-        if any(edit.key != key for edit in (*cells, *([deleted] if deleted else []))):
+        if not self.fits(place, row_key(row)):
             raise InputError("data.edited_row", row=place + 1)
-        if deleted is not None:
-            return None
-        for edit in cells:
+        return None if self.deletes(place) else self._changed(place, row)
+
+    def _changed(self, place: int, row: Row) -> Row:
+        for edit in self._cells.get(place, ()):
             row = put(row, edit.place, edit.value)
         return row
+
+    def fits(self, place: int, key: str) -> bool:
+        """Whether the edits of the row at *place* are those of the row with this key."""
+        deleted = self._deleted.get(place)
+        edits = (*self._cells.get(place, ()), *([deleted] if deleted else []))
+        return all(edit.key == key for edit in edits)
 
     def deletes(self, place: int) -> bool:
         """Whether the row at *place* is left out."""
         return place in self._deleted
 
-    def shown(self, place: int, row: Row) -> Row:
-        """The row as edited where the edits fit it, else as it is: for showing it."""
+    def shown(self, place: int, row: Row, key: str) -> Row:
+        """The row as edited where the edits fit its key, else as it is: for showing it, when it
+        may have been shortened."""
+        if place not in self.places or not self.fits(place, key):
+            return row
         try:
-            return self.apply(place, row) or row
+            return self._changed(place, row)
         except InputError:
             return row
 

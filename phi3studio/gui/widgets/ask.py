@@ -53,3 +53,10 @@ class Question(QDialog):
         button.clicked.connect(answered)
         self._buttons.addWidget(button)
         return button
+
+    def add_kept(self, text: str, answer: Callable[[], object], kind: Kind = "plain") -> Button:
+        """Add an answer that may keep the dialog open: *answer* closes it."""
+        button = Button(self._theme, text, kind=kind)
+        button.clicked.connect(lambda _=False: answer())
+        self._buttons.addWidget(button)
+        return button

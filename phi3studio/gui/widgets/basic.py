@@ -216,6 +216,7 @@ class Finding(QFrame):
         self.hint = label(hint, "muted" if level == "info" else "", wrap=True)
         self.hint.setVisible(bool(hint))
         words.addWidget(self.hint)
+        self.words = words
         row.addLayout(words, 1)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(4)

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from phi3studio.wizard.row_view import ShownRow, State
 
 _Index = QModelIndex | QPersistentModelIndex
 _LONG = 300
 
 
 class RowsModel(QAbstractTableModel):
-    """Rows as cells of text; what is missing is shown as a dash."""
+    """Rows as cells of text; what is missing is shown as a dash. Rows that are left out are struck
+    through, the numbers of others that were edited have a mark."""
 
     def __init__(self) -> None:
         super().__init__()
         self._columns: tuple[str, ...] = ()
-        self._rows: tuple[Mapping[str, Any], ...] = ()
-        self.first = 0
-        """The number of the first row, from 0."""
+        self.rows: tuple[ShownRow, ...] = ()
+        self._struck = QFont()
+        self._struck.setStrikeOut(True)
 
-    def show_rows(
-        self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], first: int
-    ) -> None:
+    def show_rows(self, columns: Sequence[str], rows: Sequence[ShownRow]) -> None:
         """Show these rows."""
         self.beginResetModel()
-        self._columns, self._rows, self.first = tuple(columns), tuple(rows), first
+        self._columns, self.rows = tuple(columns), tuple(rows)
         self.endResetModel()
 
     def rowCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self._rows)
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._columns)
@@ -41,7 +42,12 @@ class RowsModel(QAbstractTableModel):
     def data(self, index: _Index, role: int = int(Qt.ItemDataRole.DisplayRole)) -> Any:
         if not index.isValid():
             return None
-        value = self._rows[index.row()].get(self._columns[index.column()])
+        row = self.rows[index.row()]
+        value = row.values.get(self._columns[index.column()])
+        if role == Qt.ItemDataRole.FontRole and row.state == "deleted":
+            return self._struck
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return self._says(row)
         if role == Qt.ItemDataRole.DisplayRole:
             return cell(value)
         if role == Qt.ItemDataRole.ToolTipRole and isinstance(value, str) and len(value) > 60:
@@ -54,16 +60,33 @@ class RowsModel(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = int(Qt.ItemDataRole.DisplayRole),
     ) -> Any:
+        if orientation == Qt.Orientation.Horizontal:
+            return self._columns[section] if role == Qt.ItemDataRole.DisplayRole else None
+        row = self.rows[section]
         if role == Qt.ItemDataRole.DisplayRole:
-            horizontal = orientation == Qt.Orientation.Horizontal
-            return self._columns[section] if horizontal else str(self.first + section + 1)
+            return _MARKS[row.state] + str(row.place + 1)
+        return self._says(row) if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def _says(self, row: ShownRow) -> str | None:
+        match row.state:
+            case "edited":
+                return self.tr("This row was edited")
+            case "deleted":
+                return self.tr("This row is left out")
+            case "added":
+                return self.tr("This row was added")
         return None
+
+
+_MARKS: dict[State, str] = {"plain": "", "edited": "• ", "deleted": "− ", "added": "+ "}
 
 
 class RowsTable(QTableView):
     """The table: left-aligned headings, no grid, as tall as a few rows."""
 
     row_chosen = Signal(int)
+    edit_wanted = Signal()
+    remove_wanted = Signal()
 
     def __init__(self, name: str, rows_shown: int = 6) -> None:
         super().__init__()
@@ -89,21 +112,43 @@ class RowsTable(QTableView):
         )
         self.verticalHeader().setHighlightSections(False)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.doubleClicked.connect(lambda _: self.edit_wanted.emit())
         self.selectionModel().currentRowChanged.connect(self._report)
 
     def _report(self, now: QModelIndex) -> None:
         if now.isValid():
-            self.row_chosen.emit(self._rows.first + now.row())
+            self.row_chosen.emit(self._rows.rows[now.row()].place)
 
-    def show_rows(
-        self, columns: Sequence[str], rows: Sequence[Mapping[str, Any]], first: int = 0
-    ) -> None:
-        """Show these rows, the first of them row *first* (from 0) of the whole.
+    @property
+    def current(self) -> ShownRow | None:
+        """The row that is chosen."""
+        index = self.currentIndex()
+        return self._rows.rows[index.row()] if index.isValid() else None
 
-        The widths follow the texts within limits.
-        """
-        self._rows.show_rows(columns, rows, first)
-        self.scrollToTop()
+    def choose(self, place: int) -> bool:
+        """Choose the row at *place*, if it is shown."""
+        for at, row in enumerate(self._rows.rows):
+            if row.place == place:
+                self.setCurrentIndex(self._rows.index(at, 0))
+                return True
+        return False
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        match event.key():
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter | Qt.Key.Key_F2:
+                self.edit_wanted.emit()
+            case Qt.Key.Key_Delete:
+                self.remove_wanted.emit()
+            case _:
+                super().keyPressEvent(event)
+
+    def show_rows(self, columns: Sequence[str], rows: Sequence[ShownRow]) -> None:
+        """Show these rows; the chosen one stays so if it is among them. The widths follow the
+        texts within limits."""
+        kept = self.current
+        self._rows.show_rows(columns, rows)
+        if kept is None or not self.choose(kept.place):
+            self.scrollToTop()
         self.setFixedHeight(34 + 30 * min(self._shown, max(1, len(rows))))
         self._share_widths()
 

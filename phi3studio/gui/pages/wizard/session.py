@@ -18,6 +18,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.services.estimator_client import measure
 from phi3studio.wizard.azure_form import AzureForm, parse_form
+from phi3studio.wizard.edit_history import EditHistory
 from phi3studio.wizard.flow import (
     Draft,
     Facts,
@@ -60,6 +61,7 @@ class WizardSession(QObject):
         self._context = context
         self._draft = Draft()
         self.facts = Facts()
+        self.history = EditHistory()
         self.machine: Report | None = None
         self.base: BaseModel | None = None
         self.measured: tuple[Recipe, Estimate] | None = None
@@ -145,6 +147,7 @@ class WizardSession(QObject):
             return
         other_source = draft.source != self._draft.source
         other_model = draft.model != self._draft.model
+        self.history = self.history.after(self._draft, draft)
         self._draft = draft
         if draft.azure is not None:
             self._azure = draft.azure.without_addresses()
@@ -156,6 +159,20 @@ class WizardSession(QObject):
         self.changed.emit()
         if other_source:
             self.source_changed.emit()
+
+    def undo(self) -> None:
+        """Take the last change of the repairs back."""
+        history, draft = self.history.undo(self._draft)
+        self.take(draft)
+        self.history = history
+        self.changed.emit()
+
+    def redo(self) -> None:
+        """Make the change of the repairs again that was undone last."""
+        history, draft = self.history.redo(self._draft)
+        self.take(draft)
+        self.history = history
+        self.changed.emit()
 
     def start_over(self) -> None:
         """Forget the draft."""

@@ -29,7 +29,7 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
-from phi3studio.domain.rows.row_edits import RowEdits
+from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint
 from phi3studio.worker.data.checking.short_text import excerpt, shown_row
@@ -233,7 +233,8 @@ def _texts(data: Data, edits: RowEdits, places: Iterable[int]) -> dict[int, str]
     last = max(wanted)
     for batch in RowSource(data, lenient=True).batches():
         for place in wanted.intersection(range(batch.first, batch.first + len(batch.rows))):
-            row = shown_row(edits.shown(place, batch.rows[place - batch.first]), 200)
+            raw = batch.rows[place - batch.first]
+            row = shown_row(edits.shown(place, raw, row_key(raw)), 200)
             texts[place] = excerpt(" | ".join(str(value) for value in row.values()))
         if batch.first + len(batch.rows) > last:
             break

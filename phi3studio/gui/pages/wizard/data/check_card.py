@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
 from phi3studio.domain import dataset
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.rows.row_edits import ROW_EDITS, AddRow, DeleteRow, EditCell
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, Level, clear, label
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.wizard.flow import with_column, with_ignored, with_repair, without_repair
+from phi3studio.wizard.flow import (
+    with_column,
+    with_ignored,
+    with_repair,
+    with_repairs,
+    without_repair,
+)
 
 _LEVELS: dict[dataset.Level, Level] = {"error": "error", "warning": "warning", "info": "info"}
+# Their numbers are those of lines, not of rows.
+_OF_LINES = frozenset({"broken_lines", "odd_lines"})
 
 
 class CheckCard(Card):
-    """What harms the result, and one button for each remedy."""
+    """What harms the result, and one button for each remedy. ``row_wanted``: a row is to be shown,
+    ``finding_wanted``: all rows of a finding."""
+
+    row_wanted = Signal(int)
+    finding_wanted = Signal(str)
 
     def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
         super().__init__(" ")
@@ -30,6 +46,12 @@ class CheckCard(Card):
         self._session = session
         self._inspection = inspection
         self._shown: object = None
+        self.fix_all = Button(context.theme, self.tr("Fix all"))
+        self.fix_all.setToolTip(
+            self.tr("Apply the repairs of all findings that need no decision; Undo takes them back")
+        )
+        self.fix_all.clicked.connect(self._fix_all)
+        self.header.addWidget(self.fix_all)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setAccessibleName(self.tr("Progress of the check"))
@@ -62,6 +84,8 @@ class CheckCard(Card):
             self.detail.setText(self.tr("%Ln finding(s)", None, count))
         else:
             self.detail.setText(self.tr("when the template is complete"))
+        safe = report.safe_repairs if report is not None and not busy else ()
+        self.fix_all.setVisible(bool(safe))
         repairs = self._session.draft.repairs
         ignored = self._session.draft.ignore
         key = (id(report), repairs, ignored)
@@ -69,12 +93,22 @@ class CheckCard(Card):
             self._shown = key
             self._draw_findings(report, repairs)
 
+    def _fix_all(self) -> None:
+        report = self._inspection.report
+        if report is not None:
+            self._session.take(with_repairs(self._session.draft, report.safe_repairs))
+
     def _draw_findings(
         self, report: dataset.Report | None, repairs: tuple[dataset.Repair, ...]
     ) -> None:
         clear(self._list)
         theme = self._context.theme
+        edits = [repair for repair in repairs if isinstance(repair, ROW_EDITS)]
+        if edits:
+            self._list.addWidget(self._edited(edits))
         for repair in repairs:
+            if isinstance(repair, ROW_EDITS):
+                continue
             chosen = Finding(theme, "good", explain_error(repair.says).message)
             undo = Button(theme, self.tr("Undo"), kind="link")
             undo.clicked.connect(
@@ -88,15 +122,9 @@ class CheckCard(Card):
             return
         for found in report.findings:
             said = explain_error(found.says)
-            hint = said.hint
-            if found.examples:
-                example = found.examples[0]
-                text = explain_error(example.says).message if example.says else example.text
-                hint += " " + self.tr("First: row {row}, “{text}”.").format(
-                    row=words.count(example.row + 1), text=text[:80]
-                )
             rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
-            card = Finding(theme, _LEVELS[found.level], rows + said.message, hint.strip())
+            card = Finding(theme, _LEVELS[found.level], rows + said.message, said.hint)
+            self._link_rows(card, found)
             for offer in found.repairs:
                 fix = Button(theme, explain_error(offer.repair.says).message, kind="link")
                 fix.clicked.connect(
@@ -115,6 +143,53 @@ class CheckCard(Card):
             ).format(longest=words.count(figures.longest), length=words.count(length))
             if not figures.cut_off_rows:
                 self._list.addWidget(Finding(theme, "good", text))
+
+    def _link_rows(self, card: Finding, found: dataset.Finding) -> None:
+        """The first row of a finding as a link, and the way to all of them."""
+        if not found.examples:
+            return
+        example = found.examples[0]
+        text = explain_error(example.says).message if example.says else example.text
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        line.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
+        if found.code not in _OF_LINES:
+            caption = self.tr("First: row {row}").format(row=words.count(example.row + 1))
+            link = Button(self._context.theme, caption, kind="link")
+            link.clicked.connect(lambda _=False: self.row_wanted.emit(example.row))
+            line.addWidget(link)
+        line.addWidget(Elided(text, "muted"), 1)
+        if len(found.places) > 1:
+            every = Button(self._context.theme, self.tr("Show all"), kind="link")
+            every.clicked.connect(lambda _=False: self.finding_wanted.emit(found.code))
+            line.addWidget(every)
+        card.words.addLayout(line)
+
+    def _edited(self, edits: Sequence[dataset.Repair]) -> Finding:
+        """How many rows were edited by hand."""
+        cells = {e.row for e in edits if isinstance(e, EditCell)}
+        deleted = {e.row for e in edits if isinstance(e, DeleteRow)}
+        added = sum(isinstance(e, AddRow) for e in edits)
+        parts = [
+            said
+            for count, said in (
+                (len(cells - deleted), self.tr("%Ln row(s) edited", None, len(cells - deleted))),
+                (len(deleted), self.tr("%Ln row(s) left out", None, len(deleted))),
+                (added, self.tr("%Ln row(s) added", None, added)),
+            )
+            if count
+        ]
+        session = self._session
+        card = Finding(self._context.theme, "good", self.tr("By hand: ") + ", ".join(parts))
+        undo = Button(self._context.theme, self.tr("Undo"), kind="link")
+        undo.clicked.connect(
+            lambda: session.edit(
+                "data",
+                repairs=tuple(r for r in session.draft.repairs if not isinstance(r, ROW_EDITS)),
+            )
+        )
+        card.buttons.addWidget(undo)
+        return card
 
     def _offer_unread(self, card: Finding, found: dataset.Finding) -> None:
         """Use a column that the model does not see, or ignore it knowingly."""

@@ -38,6 +38,8 @@ class DataPage(QWidget):
         self.statistics = StatisticsCard(context, inspection)
         self.split = SplitCard(context, session, inspection)
         self.source.row_chosen.connect(self.preview.show_row)
+        self.check.row_wanted.connect(self.source.rows.go_to)
+        self.check.finding_wanted.connect(inspection.show_finding)
         self._columns = Columns(9, 10)
         self._wide = QVBoxLayout()
         self._notes = QVBoxLayout()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Signal
 
 from phi3studio.domain.dataset import (
@@ -55,6 +57,8 @@ class Inspection(QObject):
         self.report: Report | None = None
         self.progress: CheckProgress | None = None
         self.row = 0
+        self.shown_finding = ""
+        self.places: tuple[int, ...] = ()
         self._recipe: Recipe | None = None
         self._settling: int | None = None
         self._asked = {
@@ -63,6 +67,7 @@ class Inspection(QObject):
                 ("look", 0),
                 ("presets", 0),
                 ("rows", 0),
+                ("row", 0),
                 ("preview", _PREVIEW_MS),
                 ("check", _CHECK_MS),
             )
@@ -91,12 +96,42 @@ class Inspection(QObject):
         source = self._session.draft.source
         if source is None:
             return
-        self._asked["rows"].ask(
-            lambda: self._inspector.rows(source, offset, PAGE_ROWS),
-            self._on_page,
-            lambda error: self.failed.emit("rows", error),
-        )
+        places = self.places[offset:][:PAGE_ROWS]
+
+        async def page() -> RowPage:
+            if not places:
+                return await self._inspector.rows(source, offset, PAGE_ROWS)
+            found = await self._inspector.rows(source, 0, numbers=places)
+            end = offset + PAGE_ROWS >= len(self.places)
+            return found.model_copy(update={"offset": offset, "end": end})
+
+        self._asked["rows"].ask(page, self._on_page, lambda error: self.failed.emit("rows", error))
         self.paged.emit()
+
+    def show_finding(self, code: str) -> None:
+        """Show only the rows of a finding, or all rows (an empty code)."""
+        found = [f for f in self.report.findings if f.code == code] if self.report else []
+        self.shown_finding = code if found else ""
+        self.places = found[0].places if found else ()
+        self.go_to_page(0)
+
+    def show_row(self, place: int) -> None:
+        """Show the page on which a row is, and preview the row."""
+        self.shown_finding, self.places = "", ()
+        self.row = place
+        self.go_to_page(place // PAGE_ROWS * PAGE_ROWS)
+        self.check_moved.emit()
+        self._ask_preview()
+
+    def whole_row(self, place: int, then: Callable[[RowPage], None]) -> None:
+        """Read one row in full."""
+        source = self._session.draft.source
+        if source is not None:
+            self._asked["row"].ask(
+                lambda: self._inspector.rows(source, place, 1, whole=True),
+                then,
+                lambda error: self.failed.emit("rows", error),
+            )
 
     def stop_rows(self) -> None:
         """Wait no longer for a page."""
@@ -118,6 +153,7 @@ class Inspection(QObject):
         self.source = self.preview = self.report = self.progress = self._recipe = None
         self.page = None
         self.row = 0
+        self.shown_finding, self.places = "", ()
         source = self._session.draft.source
         self.looked.emit()
         if source is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from phi3studio.domain.dataset import (
@@ -26,8 +26,16 @@ class Inspector(Protocol):
     async def look(self, source: Source) -> SourceReport:
         """What is known of the source after a look at its beginning."""
 
-    async def rows(self, source: Source, offset: int, limit: int = 100) -> RowPage:
-        """Rows from *offset* on, long values shortened."""
+    async def rows(
+        self,
+        source: Source,
+        offset: int,
+        limit: int = 100,
+        *,
+        numbers: Sequence[int] = (),
+        whole: bool = False,
+    ) -> RowPage:
+        """Rows from *offset* on, or the rows *numbers*; long values shortened, unless *whole*."""
 
     async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
         """Templates that can be chosen for these columns."""

@@ -6,13 +6,17 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from phi3studio.domain.dataset import Repair, RowPage
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import PAGE_ROWS, Inspection
+from phi3studio.gui.pages.wizard.data.workbench import Workbench
+from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, clear, label
 from phi3studio.gui.widgets.rows_table import RowsTable
 from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.wizard.row_view import shown_rows
 
 # A page that comes sooner than this needs no sign of waiting.
 _PATIENCE_MS = 200
@@ -23,9 +27,10 @@ class RowsPager(QWidget):
 
     row_chosen = Signal(int)
 
-    def __init__(self, context: Context, inspection: Inspection) -> None:
+    def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
         super().__init__()
         self._context = context
+        self._session = session
         self._inspection = inspection
         theme = context.theme
         layout = QVBoxLayout(self)
@@ -33,6 +38,8 @@ class RowsPager(QWidget):
         layout.setSpacing(6)
         self.table = RowsTable(self.tr("Rows of the data"))
         self.table.row_chosen.connect(self.row_chosen)
+        self.tools = Workbench(context, session, inspection, self.table)
+        layout.addWidget(self.tools)
         layout.addWidget(self.table)
         self._trouble = QVBoxLayout()
         layout.addLayout(self._trouble)
@@ -64,9 +71,12 @@ class RowsPager(QWidget):
         self._waiting.setSingleShot(True)
         self._waiting.setInterval(_PATIENCE_MS)
         self._waiting.timeout.connect(self._draw_line)
-        self._page: object = None
+        self._page: RowPage | None = None
+        self._repairs: tuple[Repair, ...] = ()
+        self._wanted = -1
         inspection.paged.connect(self._draw)
         inspection.check_moved.connect(self._draw_line)
+        session.changed.connect(self._draw_rows)
         inspection.failed.connect(self._fail)
 
     @property
@@ -82,18 +92,31 @@ class RowsPager(QWidget):
         self._go(row // PAGE_ROWS * PAGE_ROWS)
 
     def _draw(self) -> None:
-        page, report = self._inspection.page, self._inspection.source
         if not self._inspection.busy("rows"):
             clear(self._trouble)
-        if page is not self._page and page is not None and report is not None:
-            self._page = page
-            columns = [column.name for column in report.columns]
-            self.table.show_rows(columns, page.rows, page.offset)
-            if page.offset:
-                self.number.clear()
+        self._draw_rows()
         if self._inspection.busy("rows"):
             self._waiting.start()
         self._draw_line()
+
+    def _draw_rows(self) -> None:
+        page, report = self._inspection.page, self._inspection.source
+        repairs = self._session.draft.repairs
+        if page is None or report is None or (page is self._page and repairs is self._repairs):
+            return
+        self._page, self._repairs = page, repairs
+        columns = [column.name for column in report.columns]
+        self.table.show_rows(columns, shown_rows(page, repairs, self._inspection.places))
+        if page.offset:
+            self.number.clear()
+        if self._wanted >= 0 and self.table.choose(self._wanted):
+            self._wanted = -1
+
+    def go_to(self, place: int) -> None:
+        """Show a row, on its page."""
+        self._wanted = place
+        self._inspection.show_row(place)
+        self.table.setFocus()
 
     def _draw_line(self) -> None:
         page, total = self._inspection.page, self._inspection.row_count
@@ -109,6 +132,8 @@ class RowsPager(QWidget):
             self.said.setText(self.tr("reading…"))
             return
         first, last = page.offset + 1, page.offset + len(page.rows)
+        if self._inspection.places:
+            total = len(self._inspection.places)
         span = self.tr("rows {first} to {last}").format(
             first=words.count(first), last=words.count(last)
         )

@@ -141,7 +141,7 @@ class SourceCard(QWidget):
         self._card.body.addLayout(self._trouble)
         self._skeleton = Skeleton(theme, 5)
         self._card.body.addWidget(self._skeleton)
-        self.rows = RowsPager(self._context, self._inspection)
+        self.rows = RowsPager(self._context, self._session, self._inspection)
         self.rows.row_chosen.connect(self.row_chosen)
         self._card.body.addWidget(self.rows)
         self._reason = label("", "muted", wrap=True)
