@@ -70,6 +70,41 @@ def test_the_packed_loss_is_the_sum_of_the_single_rows_losses(model, examples) -
         assert float(total) == pytest.approx(sum(singles[n] for n in rows), rel=1e-5)
 
 
+def test_the_held_out_loss_is_the_mean_over_all_tokens_for_every_batch_size(
+    model, examples, tmp_path
+) -> None:
+    """Batches of a few rows have other numbers of learned tokens: their means do not add up."""
+    from datasets import Dataset
+    from transformers import TrainingArguments
+
+    from phi3studio.worker.training.examples import ExampleDataset, collate_packed
+    from phi3studio.worker.training.trainer import PackedTrainer
+
+    rows = [
+        {**row, "labels": [IGNORED, *row["input_ids"][1:]]} if number % 5 == 0 else row
+        for number, row in enumerate(examples)
+    ]
+    learned = [sum(label != IGNORED for label in row["labels"][1:]) for row in rows]
+    expected = sum(single_loss(model, row) for row in rows) / sum(learned)
+    found = []
+    for batch in (1, 2, 4, 5, 12):
+        trainer = PackedTrainer(
+            on_tokens=lambda tokens: None,
+            model=model,
+            args=TrainingArguments(
+                output_dir=str(tmp_path),
+                per_device_eval_batch_size=batch,
+                remove_unused_columns=False,
+                use_cpu=True,
+                report_to=[],
+            ),
+            eval_dataset=ExampleDataset(Dataset.from_list(rows)),
+            data_collator=collate_packed,
+        )
+        found.append(trainer.evaluate()["eval_loss"])
+    assert found == pytest.approx([expected] * len(found), rel=1e-5)
+
+
 def test_no_row_sees_another(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
     from phi3studio.worker.training.trainer import packed_loss

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import EvalLoopOutput
 
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress, notice
@@ -54,6 +55,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
         self._joined: JoinedAdamW | None = None
+        # Sum of the losses and number of the learned tokens of an evaluation.
+        self._held_out = torch.zeros(2, dtype=torch.float64)
         self._trained = look_at_trained_alone(self.model)
 
     def train(self, *args: Any, **options: Any) -> Any:
@@ -74,6 +77,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             total, count = self._fused.loss(inputs)
         else:
             total, count, outputs = packed_loss(model, inputs)
+        if not model.training:
+            self._held_out += torch.tensor([float(total), float(count)], dtype=torch.float64)
         if model.training:
             self._on_tokens(inputs.get("row_tokens") or inputs["input_ids"].numel())
         learned: torch.Tensor | int = count if num_items_in_batch is None else num_items_in_batch
@@ -85,6 +90,19 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             # That number is of all processes, whose gradients are then averaged.
             loss = loss * world_size()
         return (loss, outputs) if return_outputs else loss
+
+    def evaluation_loop(
+        self, *args: Any, metric_key_prefix: str = "eval", **options: Any
+    ) -> EvalLoopOutput:
+        """As the trainer does it, but its loss is the mean over all learned tokens, whatever
+        batches they came in: the trainer's own is the mean of the batches' means."""
+        self._held_out = torch.zeros(2, dtype=torch.float64)
+        done = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **options)
+        sums = self.accelerator.reduce(self._held_out.to(self.args.device), "sum")
+        total, count = sums.tolist()
+        if count:
+            done.metrics[f"{metric_key_prefix}_loss"] = total / count
+        return done
 
     def create_optimizer(self, model: Any = None) -> Any:
         """The trainer's; on a CPU all trained parameters are one for it."""
