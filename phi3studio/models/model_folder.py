@@ -9,6 +9,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.models.guest_files import read_object, refuse_stand_in, tensor_shapes
 from phi3studio.models.hub_cache import content_hash
 
 INDEX = "model.safetensors.index.json"
@@ -16,8 +17,13 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 """Files whose loading can run code."""
 
+_SETTINGS = (
+    "added_tokens.json",
+    "generation_config.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+)
 _EMPTY_BYTES = 8
-_HEADER_BYTES = 100 * 1024 * 1024
 
 
 def weight_bytes(folder: Path) -> int:
@@ -34,10 +40,10 @@ def check_model_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise InputError("model.no_folder", folder=folder)
     _check_links(folder)
-    try:
-        json.loads((folder / "config.json").read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise InputError("model.no_config", folder=folder) from exc
+    if not (folder / "config.json").is_file():
+        adapter = (folder / "adapter_config.json").is_file()
+        raise InputError("model.no_config", variant="adapter" if adapter else "", folder=folder)
+    read_object(folder / "config.json")
     missing = _missing_weights(folder)
     if missing:
         raise InputError(
@@ -48,6 +54,14 @@ def check_model_folder(folder: Path) -> None:
         )
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise InputError("model.no_tokenizer", folder=folder)
+    for file in folder.glob("*.safetensors"):
+        tensor_shapes(file)
+    for name in (*TOKENIZERS, *_SETTINGS):
+        file = folder / name
+        if file.is_file() and name in _SETTINGS:
+            read_object(file)
+        elif file.is_file():
+            refuse_stand_in(file)
 
 
 def is_whole(folder: Path) -> bool:
@@ -105,9 +119,10 @@ def damages(folder: Path) -> list[str]:
         if not file.is_file():
             continue
         if file.suffix == ".safetensors":
-            wrong = _wrong_length(file)
-            if wrong:
-                found.append(f"{file.name}: {wrong}")
+            try:
+                tensor_shapes(file)
+            except InputError as error:
+                found.append(error.message)
                 continue
         if file.is_symlink():
             name = file.readlink().name
@@ -115,24 +130,6 @@ def damages(folder: Path) -> list[str]:
             if actual is not None and actual != name:
                 found.append(f"{file.name}: its content does not have the hash {name[:12]}…")
     return found
-
-
-def _wrong_length(file: Path) -> str | None:
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if size < 8 or length > min(size - 8, _HEADER_BYTES):
-            return "it is no safetensors file, or was cut short"
-        try:
-            header = json.loads(stream.read(length))
-            end = max(
-                (int(item["data_offsets"][1]) for key, item in header.items() if key[:2] != "__"),
-                default=0,
-            )
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            return "its header cannot be read"
-    expected = 8 + length + end
-    return None if size == expected else f"it has {size} bytes instead of {expected}"
 
 
 def _check_links(folder: Path) -> None:
@@ -153,10 +150,8 @@ def _missing_weights(folder: Path) -> Phrase | None:
     index = folder / INDEX
     if index.is_file():
         try:
-            shards = {
-                str(name) for name in json.loads(index.read_text("utf-8"))["weight_map"].values()
-            }
-        except (ValueError, KeyError, AttributeError, TypeError):
+            shards = {str(name) for name in read_object(index)["weight_map"].values()}
+        except (KeyError, AttributeError):
             return Phrase("model.missing_weights", variant="index_unreadable", index=INDEX)
         if not shards:
             return Phrase("model.missing_weights", variant="index_empty", index=INDEX)

@@ -12,6 +12,7 @@ from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.estimate import ModelSize, disk_needed
 from phi3studio.domain.recipe import Recipe, check_target
+from phi3studio.models.adapters import read_adapter
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import ModelStore, check_model_folder
 
@@ -32,8 +33,10 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
             if name is not None and not _exists(name):
                 raise InputError("data.no_file", variant="recipe", path=name)
     adapter = recipe.model.adapter
-    if adapter is not None and not (Path(adapter) / "adapter_config.json").is_file():
-        raise InputError("model.no_adapter", variant="recipe", folder=adapter)
+    if adapter is not None:
+        if not (Path(adapter) / "adapter_config.json").is_file():
+            raise InputError("model.no_adapter", variant="recipe", folder=adapter)
+        read_adapter(Path(adapter)).shapes()
     store = ModelStore(home)
     source = recipe.model.source
     entry = store.entry(source)

@@ -29,11 +29,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from phi3studio.domain.dataset import RowPage, Source
-from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.rows.row_edits import RowEdits, row_key
-from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer
+from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.import_lock import auto_tokenizer
+from phi3studio.worker.models.open_tokenizer import open_tokenizer
 from phi3studio.worker.serving import Cancel, Handler
 
 _MOST_ROWS = 500
@@ -186,20 +187,11 @@ class Encoders:
             encoder = self._encoders.get(model)
             if encoder is None:
                 folder = resolve_model(model)
-                encoder = self._encoders[model] = Encoder(load_tokenizer(folder))
+                encoder = self._encoders[model] = Encoder(open_tokenizer(folder))
                 if len(self._encoders) > _MODELS:
                     self._encoders.popitem(last=False)
             self._encoders.move_to_end(model)
             return encoder
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer in a model folder; raises :class:`InputError` if there is none."""
-    try:
-        tokenizer: Tokenizer = auto_tokenizer().from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise InputError("model.tokenizer", folder=folder, reason=first_line(exc)) from exc
-    return tokenizer
 
 
 def _recipe(params: dict[str, Any]) -> Recipe:

@@ -80,9 +80,9 @@ def whole_check(model: str, data: str) -> dict[str, Any]:
     from phi3studio.domain.recipe import Data
     from phi3studio.worker.data.checking.check_data import check
     from phi3studio.worker.data.preparing.tokenise import Encoder
-    from phi3studio.worker.inspector_service import load_tokenizer
+    from phi3studio.worker.models.open_tokenizer import open_tokenizer
 
-    encoder = Encoder(load_tokenizer(Path(model)))
+    encoder = Encoder(open_tokenizer(Path(model)))
     section = Data.model_validate({"source": data, "template": TEMPLATE})
     began, processor = time.perf_counter(), time.process_time()
     checking = check(section, encoder, 1024, 8)
@@ -107,9 +107,9 @@ def whole_prepare(model: str, data: str) -> dict[str, Any]:
     """What a run does: two passes and the snapshot."""
     from phi3studio.domain.recipe import parse_recipe
     from phi3studio.worker.data.preparing.prepare_examples import prepare
-    from phi3studio.worker.inspector_service import load_tokenizer
+    from phi3studio.worker.models.open_tokenizer import open_tokenizer
 
-    tokenizer = load_tokenizer(Path(model))
+    tokenizer = open_tokenizer(Path(model))
     recipe = parse_recipe({"data": {"source": data, "template": TEMPLATE}})
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()

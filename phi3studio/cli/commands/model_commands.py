@@ -11,6 +11,7 @@ import typer
 
 from phi3studio.cli.output import print_json, size
 from phi3studio.cli.waiting import wait_for
+from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
     from phi3studio.models.model_store import KnownModel
@@ -160,7 +161,12 @@ def verify(
         folders = {m.name: m.folder for m in store.all() if m.folder is not None}
     else:
         folders = {name: store.folder(name)}
-        check_model_folder(folders[name])
+        try:
+            check_model_folder(folders[name])
+        except InputError as error:
+            # Damaged files are what the report is about.
+            if error.code != "model.file":
+                raise
     reports = [
         {"name": known, "folder": str(folder), "damages": damages(folder)}
         for known, folder in folders.items()

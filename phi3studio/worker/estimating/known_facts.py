@@ -56,10 +56,9 @@ def know(
 ) -> Known:
     """Look at everything that *recipe* names. Raises :class:`UserFacingError` as a run would;
     *lenient*: not for settings that can be mended."""
-    from transformers import AutoTokenizer
-
     from phi3studio.worker.data.preparing.prepare_examples import prepare
     from phi3studio.worker.models import check_against_model, model_facts, resolve_model
+    from phi3studio.worker.models.open_tokenizer import open_tokenizer
     from phi3studio.worker.process import hardware, privacy
 
     privacy.disable_telemetry()
@@ -72,7 +71,7 @@ def know(
     data = DataSize(0, 0, 0, 0, 0)
     if recipe.data is not None:
         on_activity("reading the data")
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
+        tokenizer = open_tokenizer(folder, trusted)
         with tempfile.TemporaryDirectory(dir=home.made(home.cache)) as scratch:
             read = _with_few_rows(recipe) if lenient else recipe
             prepared = prepare(read, tokenizer, Path(scratch), lambda step, total: None)

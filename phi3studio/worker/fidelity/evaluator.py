@@ -118,11 +118,10 @@ def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
 @contextmanager
 def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
     """The run's models and the rows of *file*, else its own; scratch files are removed."""
-    from transformers import AutoTokenizer
-
     from phi3studio.worker.data.preparing.tokenise import find_stop
     from phi3studio.worker.fidelity.compare import Comparison
     from phi3studio.worker.models import resolve_model
+    from phi3studio.worker.models.open_tokenizer import open_tokenizer
     from phi3studio.worker.process.threads import usable_cores
 
     recipe = run.recipe()
@@ -131,9 +130,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
         raise InputError("run.not_completed", variant="verify", run=run.name)
     base = resolve_model(recipe.model.source, revision=recipe.model.revision)
     privacy.refuse_network()
-    tokenizer = AutoTokenizer.from_pretrained(
-        base, trust_remote_code=recipe.model.trust_remote_code
-    )
+    tokenizer = open_tokenizer(base, recipe.model.trust_remote_code)
     with scratch_folder(run) as scratch:
         yield Comparison(
             recipe=recipe,

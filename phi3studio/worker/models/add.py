@@ -10,11 +10,13 @@ from pathlib import Path
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import InputError
+from phi3studio.models.guest_files import refuse_stand_in
 from phi3studio.models.model_folder import check_model_folder, pickle_files
 from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.convert import Kind, convert
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
 from phi3studio.worker.models.model_facts import model_facts
+from phi3studio.worker.models.open_tokenizer import open_tokenizer
 
 # float32 weights of four-bit ones, or of sixteen-bit ones, plus room for the rest.
 _GROWTH: dict[Kind, float] = {"gguf": 9.0, "pickle": 1.2}
@@ -37,6 +39,7 @@ def add_model(
     chosen = name or _name_of(source)
     store.check_new_name(chosen)
     if source.is_file() and source.suffix.lower() == ".gguf":
+        refuse_stand_in(source)
         say(f"converting {source.name}")
         return chosen, _converted("gguf", source, store, chosen, check)
     if source.is_file():
@@ -45,6 +48,8 @@ def add_model(
         say("reading the MLflow model")
         folder = mlflow_model(source, store.home.cache)
     elif convert_pickle and pickle_files(source) and not any(source.glob("*.safetensors")):
+        for file in pickle_files(source):
+            refuse_stand_in(file)
         say("converting pickled weights")
         return chosen, _converted("pickle", source, store, chosen, check)
     else:
@@ -52,6 +57,7 @@ def add_model(
         check_model_folder(folder)
     say("looking into the model")
     model_facts(folder)
+    open_tokenizer(folder)
     # An MLflow model is remembered as such: what was brought together may be deleted any time.
     store.add_folder(chosen, source)
     return chosen, folder
@@ -72,6 +78,7 @@ def _converted(
         convert(kind, source, made, check)
         check_model_folder(made)
         model_facts(made)
+        open_tokenizer(made)
         target = models / name
         made.rename(target)
     return target

@@ -24,6 +24,7 @@ from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
 from phi3studio.worker.models.adapter_check import changes_ends, check_adapter
+from phi3studio.worker.models.open_tokenizer import open_tokenizer
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.olive.workflow_rows import write_rows
 from phi3studio.worker.process import hardware
@@ -128,12 +129,8 @@ def _plan(
     recipe: Recipe, model: Path, facts: ModelFacts, out: Path, say: Say
 ) -> tuple[oc.TrainPlan, str, int]:
     """Write the rows; returns the training's plan, the stop token's text, the rows trained."""
-    from transformers import AutoTokenizer
-
     device = hardware.choose_device(recipe)
-    tokenizer = AutoTokenizer.from_pretrained(
-        model, trust_remote_code=recipe.model.trust_remote_code
-    )
+    tokenizer = open_tokenizer(model, recipe.model.trust_remote_code)
     encoder = Encoder(tokenizer)
     say("reading the data")
     with tempfile.TemporaryDirectory() as scratch:
