@@ -6,8 +6,15 @@ from collections.abc import Mapping
 
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
+from phi3studio.olive_configs.data_parts import (
+    LOAD_KEYS,
+    LOAD_TYPES,
+    DataConfig,
+    data_config,
+    settings,
+)
 from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
-from phi3studio.olive_configs.eval_data import DataConfig, held_out_share, read_held_out
+from phi3studio.olive_configs.eval_data import held_out_share, read_held_out
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -22,11 +29,9 @@ from phi3studio.olive_configs.text_templates import read_text
 
 _KEYS = (
     "name", "type", "load_dataset_config", "pre_process_data_config", "dataloader_config",
-    "post_process_data_config", "user_script",
+    "post_process_data_config", "user_script", "params_config", "components",
 )  # fmt: skip
-_LOAD_KEYS = ("data_name", "data_files", "split", "subset", "data_dir")
 _FORMATS = {"json": "auto", "csv": "csv", "parquet": "parquet", "arrow": "arrow", "text": "text"}
-_OWN_LOADER = "studio_rows"
 _OWN_PRE_PROCESS = "studio_examples"
 
 
@@ -47,7 +52,7 @@ def read_data(
     if chosen is None and other is not None:
         unused.append(other)
     for config in unused:
-        for part in config.section.take_all():
+        for part in config.take_all():
             draft.refuse(
                 part,
                 f"No pass trains on the data “{config.name}”.",
@@ -57,10 +62,16 @@ def read_data(
         if not any(d.blocks and d.path.endswith("train_data_config") for d in draft.decisions):
             draft.lack("olive.no_data")
         return
+    if other is chosen:
+        other = None
+        draft.defaults.append(
+            "The evaluation's rows are those that are trained: some are held out."
+        )
     share = held_out_share(chosen, other) if other is not None else None
+    mine = settings(chosen)
     _read_config(chosen, draft, share)
     if other is not None:
-        read_held_out(other, chosen, draft, share)
+        read_held_out(other, mine, draft, share)
 
 
 def _configs(entry: Entry, draft: Draft) -> list[DataConfig]:
@@ -72,28 +83,22 @@ def _configs(entry: Entry, draft: Draft) -> list[DataConfig]:
     else:
         draft.refuse(entry, "A list of data configs belongs here.", "Write one.", blocks=True)
         return []
-    return [_config(name, place, draft) for name, place in places]
-
-
-def _config(name: str, place: Entry, draft: Draft) -> DataConfig:
-    section = Section(place, draft)
-    named = section.take("name")
-    if named is not None:
-        name = str(named.value)
-        draft.translate(named, "A recipe has its one data section; the name is not needed.")
-    return DataConfig(name, place, section)
+    return [data_config(name, place, draft) for name, place in places]
 
 
 def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> DataConfig | None:
     if named is None:
         return None
     if isinstance(named.value, Mapping):
-        return _config("", named, draft)
-    for config in configs:
-        if config.name == named.value:
-            draft.translate(named, "The data section says it.")
-            return config
-    near = nearest(str(named.value), [config.name for config in configs])
+        return data_config("", named, draft)
+    # A key of the mapping counts before a name inside of another config.
+    by_name = {name: config for config in configs for name in config.names[1:]}
+    by_name |= {config.name: config for config in configs if config.names}
+    found = by_name.get(str(named.value))
+    if found is not None:
+        draft.translate(named, "The data section says it.")
+        return found
+    near = nearest(str(named.value), list(by_name))
     draft.refuse(
         named,
         f"There is no data config “{named.value}”.",
@@ -105,16 +110,14 @@ def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> Dat
 
 def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
     section = config.section
-    pre = Section(section.take("pre_process_data_config"), draft)
-    own = str(pre.peek("type")).casefold() == _OWN_PRE_PROCESS
+    own = str(config.pre.peek("type")).casefold() == _OWN_PRE_PROCESS
     _read_frame(section, own)
-    load = section.take("load_dataset_config")
-    if load is None:
+    if not config.load.entries:
         draft.lack("olive.no_data_files", name=config.name)
     else:
-        _read_source(Section(load, draft), draft, share)
+        _read_source(config.load, draft, share)
     section.refuse_rest(_KEYS, "The data config")
-    read_text(pre, own)
+    read_text(config.pre, own)
 
 
 def _read_frame(section: Section, own: bool) -> None:
@@ -150,7 +153,7 @@ def _read_source(load: Section, draft: Draft, share: float | None) -> None:
     for key in ("subset", "name"):
         hub = not local and is_a(load.peek(key), (str,))
         load.read(carried("data.hub_config", str) if hub else subset, key)
-    apply(load, _LOAD, "load_dataset_config", also=_LOAD_KEYS)
+    apply(load, _LOAD, "load_dataset_config", also=LOAD_KEYS)
 
 
 def _read_name(name: Entry, draft: Draft, local: bool) -> None:
@@ -265,12 +268,10 @@ _FRAME: dict[str, Rule] = {
         "Write HuggingfaceContainer with data_name and data_files.",
         blocks=True,
     ),
-    "dataloader_config": noted("training_args say how many rows are in a batch."),
-    "post_process_data_config": noted("The model's answers are compared as texts."),
 }
 _LOAD: dict[str, Rule] = {
     "type": same_if(
-        ("huggingface_dataset", _OWN_LOADER),
+        LOAD_TYPES,
         "Rows come from files or from a data set of the hub.",
         "Write data_name and data_files.",
         blocks=True,

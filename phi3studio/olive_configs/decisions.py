@@ -188,15 +188,24 @@ class Section:
                     self._add(inner, nested)
                 else:
                     self.draft.translate(inner, _EMPTY)
-            elif key in self._entries:
-                self.draft.refuse(
-                    inner,
-                    f"{key} is given twice, also as {self._entries[key].path}.",
-                    "Keep one of them.",
-                    blocks=value != self._entries[key].value,
-                )
             else:
-                self._entries[str(key)] = inner
+                self.put(inner)
+
+    def put(self, entry: Entry) -> None:
+        """Add an entry that stands elsewhere in the config; one that is there already counts."""
+        there = self._entries.setdefault(entry.key, entry)
+        if there is not entry:
+            self.draft.refuse(
+                entry,
+                f"{entry.key} is given twice, also as {there.path}.",
+                "Keep one of them.",
+                blocks=entry.value != there.value,
+            )
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries that nobody took yet, left where they are."""
+        return tuple(self._entries.values())
 
     def take(self, *keys: str) -> Entry | None:
         """The entry of the first of *keys* that is there; the others are refused as doubles."""

@@ -230,6 +230,8 @@ ENGINE: dict[str, Rule] = {
 """Keys of the engine besides its host, target and providers; also found at the top."""
 
 TOP: dict[str, Rule] = {
+    "$schema": noted("Only editors read it."),
+    "verbose": _LOGS,
     "workflow_id": noted("The recipe has a name of its own."),
     "evaluators": refused(
         "The result is measured on the held-out rows, before and after the training.",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
+from phi3studio.olive_configs.data_parts import DataConfig
+from phi3studio.olive_configs.decisions import Draft, Entry, leaves
 from phi3studio.olive_configs.text_templates import TEXT_KEYS
 
 _SLICE = re.compile(r"(\w+)\[(?:(\d+)%)?:(?:(\d+)%)?\]")
@@ -17,15 +17,6 @@ _KNOWN = TEXT_KEYS | {
     "data_name", "data_files", "split", "subset", "user_script", "script_dir", "batch_size",
     "shuffle", "drop_last", "num_workers", "collate_fn",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """One data config: its name, where it stands, and its keys."""
-
-    name: str
-    entry: Entry
-    section: Section
 
 
 def held_out_share(train: DataConfig, other: DataConfig) -> float | None:
@@ -44,53 +35,43 @@ def held_out_share(train: DataConfig, other: DataConfig) -> float | None:
 
 
 def _source_facts(config: DataConfig) -> tuple[Any, str]:
-    load = Section(Entry("", config.section.peek("load_dataset_config") or {}), Draft())
+    load = config.load
     named = (load.peek("data_name"), str(load.peek("data_files")), load.peek("subset"))
     return named, str(load.peek("split"))
 
 
-def read_held_out(config: DataConfig, train: DataConfig, draft: Draft, share: float | None) -> None:
-    """The evaluation's data: a second file, or a slice of the same rows."""
-    mine = _settings(train.entry)
-    load = config.section.take("load_dataset_config")
-    left: list[Entry] = []
-    if load is not None:
-        section = Section(load, draft)
-        files, split = section.take("data_files"), section.take("split")
-        if share is None and files is not None and isinstance(files.value, str):
-            draft.carry(files, "data.split.file")
-        elif share is None:
-            draft.lack("olive.evaluation_data", name=config.name)
-            if files is not None:
-                draft.refuse(files, "It has to be one file.", "Write one.", blocks=True)
-        elif files is not None:
-            draft.translate(files, "The same rows as the training's.")
-        if split is not None:
-            draft.translate(split, "What is held out: data.split.")
-        left = section.take_all()
-    for part in [*left, *config.section.take_all()]:
-        for leaf in leaves(part.value, part.path):
-            _as_in_training(leaf, _name(leaf.path, config.entry.path), mine, draft)
+def read_held_out(
+    config: DataConfig, mine: Mapping[str, Any], draft: Draft, share: float | None
+) -> None:
+    """The evaluation's data: a second file, or a slice of the same rows.
+
+    *mine*: the settings of the rows that are trained.
+    """
+    load = config.load
+    files, split = load.take("data_files"), load.take("split")
+    if share is None and files is not None and isinstance(files.value, str):
+        draft.carry(files, "data.split.file")
+    elif share is None:
+        draft.lack("olive.evaluation_data", name=config.name)
+        if files is not None:
+            draft.refuse(files, "It has to be one file.", "Write one.", blocks=True)
+    elif files is not None:
+        draft.translate(files, "The same rows as the training's.")
+    if split is not None:
+        draft.translate(split, "What is held out: data.split.")
+    for part, section in (("load", load), ("pre", config.pre), ("", config.section)):
+        for entry in section.take_all():
+            _as_in_training(entry, f"{part}.{entry.key}", mine, draft)
 
 
-def _settings(config: Entry) -> dict[str, Any]:
-    """Each leaf of a data config by its place in it."""
-    return {_name(leaf.path, config.path): leaf.value for leaf in leaves(config.value, config.path)}
-
-
-def _name(path: str, config: str) -> str:
-    """The place of a leaf in its data config, whether nested in params or not."""
-    return path.removeprefix(f"{config}.").replace(".params.", ".").replace(".config.", ".")
-
-
-def _as_in_training(leaf: Entry, place: str, mine: Mapping[str, Any], draft: Draft) -> None:
-    name = place.rpartition(".")[2]
-    if place in mine and mine[place] == leaf.value:
-        draft.translate(leaf, "The same as for the rows that are trained.")
-    else:
+def _as_in_training(entry: Entry, place: str, mine: Mapping[str, Any], draft: Draft) -> None:
+    if place in mine and mine[place] == entry.value:
+        draft.translate(entry, "The same as for the rows that are trained.")
+        return
+    for leaf in leaves(entry.value, entry.path):
         draft.refuse(
             leaf,
             "Rows that are held out are read and rendered as those that are trained.",
             "Give both the same settings.",
-            blocks=name in _TEXTS or name not in _KNOWN,
+            blocks=entry.key in _TEXTS or entry.key not in _KNOWN,
         )

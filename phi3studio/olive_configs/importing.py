@@ -115,22 +115,25 @@ def _note_held_out(draft: Draft) -> None:
 
 
 def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> Imported:
-    blocking = [decision for decision in draft.decisions if decision.blocks]
-    problem = _problem(blocking, draft.lacking)
     recipe: Recipe | None = None
+    failure: InputError | None = None
     try:
         recipe = parse_recipe(draft.recipe_values())
     except InputError as exc:
-        problem = problem or _located(exc, draft)
+        failure = _located(exc, draft)
+    blocking = [decision for decision in draft.decisions if decision.blocks]
+    problem = _problem(blocking, draft.lacking, partial=recipe is not None) or failure
     place = {leaf.path: at for at, leaf in enumerate(leaves(values))}
     decisions = sorted(draft.decisions, key=lambda decision: place.get(decision.path, -1))
     return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem)
 
 
-def _problem(blocking: list[Decision], lacking: list[Phrase]) -> InputError | None:
+def _problem(
+    blocking: list[Decision], lacking: list[Phrase], *, partial: bool
+) -> InputError | None:
     """One error for all that keeps the recipe from doing what the config says.
 
-    The first says what it is; the next few follow in its hint.
+    The first says what it is; the next few follow in its hint. *partial*: the rest makes a recipe.
     """
     refused = [
         Phrase(_code(item), path=item.path, text=item.text, instead=item.instead, more=None)
@@ -139,7 +142,7 @@ def _problem(blocking: list[Decision], lacking: list[Phrase]) -> InputError | No
     found = [*lacking, *refused]
     if not found:
         return None
-    more = Phrase("olive.partial")
+    more = Phrase("olive.partial", variant="" if partial else "nothing")
     if len(found) > _SHOWN:
         more = Phrase("olive.more", count=len(found) - _SHOWN, then=more)
     for other in reversed(found[1:_SHOWN]):

@@ -43,6 +43,7 @@ _OTHERS = frozenset(
 )  # fmt: skip
 
 
+_DATA = ("train_data_config", "data_config")
 Named = tuple[Entry | None, Entry | None]
 """What an adapter pass says of its data: ``train_data_config`` and ``eval_data_config``."""
 
@@ -90,7 +91,7 @@ def _read_pass(entry: Entry, draft: Draft, found: dict[str, Named]) -> None:
     apply(section, _FRAME)
     if step == "train":
         draft.translate(kind, f"method.kind: {ADAPTERS[name]}.", "method.kind", ADAPTERS[name])
-        found[step] = section.take("train_data_config"), section.take("eval_data_config")
+        found[step] = section.take(*_DATA), section.take("eval_data_config")
         read_adapter(section, name)
     elif step == "merge":
         draft.translate(kind, "The step merge of the recipe.")

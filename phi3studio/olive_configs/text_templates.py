@@ -25,7 +25,11 @@ _KEYS = (
 )  # fmt: skip
 # Conversions, format specifications and indices, which str.format knows and a recipe does not.
 _FORMATTED = re.compile(r"(?<!\{)\{[^{}]*[!:\[][^{}]*\}")
-_TYPES = ("huggingface_pre_process", "text_generation_huggingface_pre_process", "studio_examples")
+TEXT_TYPES = (
+    "huggingface_pre_process",
+    "text_generation_huggingface_pre_process",
+    "studio_examples",
+)
 
 
 def read_text(pre: Section, own: bool) -> None:
@@ -155,7 +159,10 @@ _ONE_ROW = noted("Rows are not joined to one text.")
 _ORDER = noted("Rows are shuffled by training.seed.")
 _TABLE: dict[str, Rule] = {
     "type": same_if(
-        _TYPES, "Rows are rendered by the recipe's template.", "Write a text_template.", blocks=True
+        TEXT_TYPES,
+        "Rows are rendered by the recipe's template.",
+        "Write a text_template.",
+        blocks=True,
     ),
     "dataset_type": same_if(
         ("corpus",),

@@ -568,3 +568,81 @@ def test_passes_in_another_order_are_refused() -> None:
     problem = read(config).problem
     assert problem is not None
     assert problem.code == "olive.order"
+
+
+# --- the data of every Olive since 0.2 ----------------------------------------------------------
+
+
+def data_parts(config: Any) -> tuple[Any, Any]:
+    """The keys of loading and preparation of a fixture's data config."""
+    data = config["data_configs"][0]
+    return data["load_dataset_config"]["params"], data["pre_process_data_config"]["params"]
+
+
+def older_data(config: Any, syntax: str) -> Any:
+    """The fixture's data config as Olive up to 0.6 wrote it."""
+    load, pre = data_parts(config)
+    if syntax == "component_kwargs":
+        params = {**load, "component_kwargs": {"pre_process_data": pre}}
+        return {"name": "d", "type": "HuggingfaceContainer", "params_config": params}
+    if syntax == "flat":
+        params = {**load, **pre, "batch_size": 4}
+        return {"name": "d", "type": "HuggingfaceContainer", "params_config": params}
+    if syntax == "both kwargs":
+        kwargs = {"load_dataset": load, "pre_process_data": pre, "dataloader": {"batch_size": 4}}
+        return {"name": "d", "params_config": {"component_kwargs": kwargs}}
+    components = {
+        "load_dataset": {"name": "_", "type": "huggingface_dataset", "params": load},
+        "pre_process_data": {
+            "name": "_",
+            "type": "text_generation_huggingface_pre_process",
+            "params": pre,
+        },
+        "post_process_data": {"name": "_", "type": "post_process", "params": {}},
+        "dataloader": {"type": "default_dataloader", "params": {"batch_size": 4}},
+    }
+    return {"name": "d", "type": "HuggingfaceContainer", "components": components}
+
+
+@pytest.mark.parametrize("syntax", ["component_kwargs", "flat", "both kwargs", "components"])
+@pytest.mark.parametrize("named", ["list", "key", "inner name", "in place"])
+def test_the_data_of_every_syntax_gives_the_same_recipe(syntax, named) -> None:
+    config = fixture("lora-phrases") | {"$schema": "https://microsoft.github.io/Olive/schema.json"}
+    data, lora = older_data(config, syntax), config["passes"]["lora"]["config"]
+    if named == "in place":
+        del config["data_configs"]
+        lora["train_data_config"] = data
+    else:
+        config["data_configs"] = [data] if named == "list" else {"rows": data}
+        lora["train_data_config"] = "rows" if named == "key" else "d"
+    imported = read(config)
+    assert imported.problem is None, imported.problem
+    assert_every_leaf_is_decided_once(config, imported)
+    assert imported.recipe == read(fixture("lora-phrases")).recipe
+
+
+def test_a_key_of_the_mapping_counts_before_a_name_inside_of_another_config() -> None:
+    config = fixture("lora-phrases")
+    load, pre = data_parts(config)
+    both = {"load_dataset_config": load | {"data_files": "b.json"}, "pre_process_data_config": pre}
+    first = both | {"name": "b", "load_dataset_config": load | {"data_files": "a.json"}}
+    config["data_configs"] = {"a": first, "b": both | {"name": "a"}}
+    for name in ("a", "b"):
+        config["passes"]["lora"]["config"]["train_data_config"] = name
+        recipe = read(config).recipe
+        assert recipe is not None
+        assert recipe.rows.source == f"{name}.json"
+
+
+def test_unknown_keys_of_the_older_data_syntax_are_refused_by_name() -> None:
+    config = fixture("lora-phrases")
+    data = older_data(config, "component_kwargs")
+    data["params_config"]["component_kwargs"]["pre_process"] = {"x": 1}
+    data["params_config"]["text_templat"] = ""
+    config["data_configs"] = {"dataset_default_train": data}
+    imported = read(config)
+    assert_every_leaf_is_decided_once(config, imported)
+    where = "data_configs.dataset_default_train.params_config"
+    component = decision(imported, f"{where}.component_kwargs.pre_process.x")
+    assert (component.kind, component.instead[:6]) == ("refused", "Write ")
+    assert "text_template" in decision(imported, f"{where}.text_templat").instead

@@ -84,7 +84,8 @@ def test_no_data_config() -> None:
     found = problem(config)
     assert found.code == "olive.no_data"
     assert "data_files" in found.hint
-    assert read(config).recipe is None  # nothing for --partial either
+    assert read(config).recipe is None
+    assert "--partial writes none" in found.hint
 
 
 def test_a_data_config_that_is_not_there() -> None:
