@@ -36,7 +36,8 @@ from phi3studio.domain.quantisation import (
     PresetName,
     Provider,
 )
-from phi3studio.domain.recipe_errors import explain
+from phi3studio.domain.recipes.recipe_errors import explain
+from phi3studio.domain.recipes.recipe_gaps import check_no_gaps
 from phi3studio.domain.template import parse_template
 
 RECIPE_VERSION = 1
@@ -304,6 +305,7 @@ def parse_recipe(values: object) -> Recipe:
     version = values.get("version", RECIPE_VERSION)
     if isinstance(version, int) and version > RECIPE_VERSION:
         raise InputError("recipe.newer_version", version=version, known=RECIPE_VERSION)
+    check_no_gaps(values)
     try:
         return Recipe.model_validate(dict(values))
     except ValidationError as exc:

@@ -6,10 +6,11 @@ Olive ran in Azure ML until 0.9.3; a recipe does with ``target.train_on: azureml
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
+from phi3studio.olive_configs.decisions import Draft, Entry, Section, is_placeholder, leaves
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -28,6 +29,7 @@ _CLIENT = {
     "resource_group": "azure.resource_group",
     "workspace_name": "azure.workspace",
 }
+_VAULT = "azure.hub_token.key_vault"
 _RETRIES = noted("Requests that fail for a while are repeated.")
 _CLIENT_REST: dict[str, Rule] = {
     "aml_config_path": refused(
@@ -36,7 +38,6 @@ _CLIENT_REST: dict[str, Rule] = {
         blocks=True,
     ),
     "default_auth_params": noted("The login is that of az login, or azure.login says another."),
-    "keyvault_name": noted("The hub's token comes from where azure.hub_token says."),
     "read_timeout": noted("The program waits as long as the service needs."),
     "max_operation_retries": _RETRIES,
     "operation_retry_interval": _RETRIES,
@@ -65,7 +66,9 @@ def read_client(draft: Draft, entry: Entry) -> None:
         part = client.take(key)
         if part is None:
             continue
-        if draft.values.get(to, part.value) != part.value:
+        if to in draft.gaps:
+            carried(to, str)(draft, part)
+        elif draft.values.get(to, part.value) != part.value and not is_placeholder(part.value):
             draft.refuse(
                 part,
                 f"A recipe has one workspace, and {draft.sources.get(to)} says {draft.values[to]}.",
@@ -76,7 +79,30 @@ def read_client(draft: Draft, entry: Entry) -> None:
             draft.translate(part, f"The same as {draft.sources.get(to)}.")
         else:
             carried(to, str)(draft, part)
-    apply(client, _CLIENT_REST, "The workspace", also=(*_CLIENT,))
+    vault = client.given("keyvault_name")
+    if vault is not None:
+        _read_vault(vault, draft)
+    apply(client, _CLIENT_REST, "The workspace", also=(*_CLIENT, "keyvault_name"))
+
+
+def _read_vault(vault: Entry, draft: Draft) -> None:
+    """The Key Vault with the hub's token. Olive reads it as the job's managed identity."""
+    if is_placeholder(vault.value):
+        draft.carry(vault, _VAULT)
+    elif not (is_a(vault.value, (str,)) and re.fullmatch(r"[A-Za-z0-9-]{3,24}", vault.value)):
+        wrong_kind(draft, vault, (str,))
+        return
+    else:
+        text = "The job reads the hub's token, the secret hf-token, there as its managed identity."
+        draft.translate(vault, text, _VAULT, f"https://{vault.value}.vault.azure.net")
+    draft.values["azure.job_identity"] = "managed"
+
+
+def note_gaps(draft: Draft) -> None:
+    """What a job needs and the config does not say."""
+    for name, key in _CLIENT.items():
+        draft.gap(key, f"No azureml_client says {name}.")
+    draft.gap("azure.compute", "The host has no aml_compute.")
 
 
 def read_system(system: Section) -> None:
@@ -96,14 +122,17 @@ def read_datastore(files: Entry, draft: Draft) -> None:
     named, at, address = (_text(part, draft) for part in (store, path, url))
     if not address and at:
         address = f"azureml://datastores/{named or 'workspaceblobstore'}/paths/{at.lstrip('/')}"
-    if address:
+    if is_placeholder(named) or is_placeholder(at) or is_placeholder(address):
+        draft.gap("azure.data", f"{files.path} has placeholders.")
+        address = ""
+    elif address:
         draft.values["azure.data"] = address
         draft.sources["azure.data"] = files.path
     else:
-        draft.lack("olive.no_data", "azure")
+        draft.gap("azure.data", "The data in Azure ML has no datastore_name and relative_path.")
     for part in (store, path, url):
         if part is not None and is_a(part.value, (str, int)) and part.value != "":
-            draft.translate(part, f"A part of azure.data: {address}.")
+            draft.translate(part, f"A part of azure.data: {address or 'a gap'}.")
     draft.values.setdefault("data.source", address.rstrip("/").rpartition("/")[2] or "data")
     section.refuse_rest(("datastore_name", "relative_path", "azureml_client"), "The data")
 
@@ -116,11 +145,12 @@ def read_model(resource: Section, kind: Entry) -> None:
     name, registry, version = (resource.take(key) for key in ("name", "registry_name", "version"))
     found, number = _text(name, draft), _text(version, draft)
     place = _text(registry, draft)
-    if not found and (name is None or name.value in (None, "")):
-        draft.lack("olive.no_model", "azure")
-    if not number and (version is None or version.value in (None, "")):
-        draft.lack("azure.model_version", "config")
-    if found and number:
+    if not found or not number:
+        lacks = "version" if found else "name"
+        draft.gap("azure.model", f"The model in Azure ML has no {lacks}.")
+    elif any(map(is_placeholder, (found, number, place))):
+        draft.gap("azure.model", f"{resource.path} has placeholders.")
+    else:
         # Names of the registries have no owner in front.
         plain = found.rpartition("/")[2]
         address = f"azureml:{plain}:{number}"
@@ -157,7 +187,10 @@ def _accelerators(draft: Draft, entry: Entry) -> None:
 
 _ENVIRONMENT: dict[str, Rule] = {
     "base_image": carried("azure.image", str),
-    "conda_file_path": noted("The packages of the job are those of this program, with its pins."),
+    "conda_file_path": refused(
+        "The job installs this program's own packages with their pins, not those of a conda file.",
+        "If the training needs another package, name an image that has it: azure.image.",
+    ),
     "name": noted("The environment is named by its content."),
     "version": noted("The environment is named by its content."),
     "label": noted("The environment is named by its content."),
@@ -171,10 +204,23 @@ _RESOURCES: dict[str, Rule] = {
     "properties": refused("Properties of resources are not passed on.", "Leave them out."),
     "shm_size": refused("The shared memory is not set.", "Leave it out."),
 }
-_HUB = (
-    "The job finds the hub's token where azure.hub_token says: a Key Vault, or a connection of "
-    "the workspace."
-)
+
+
+def _hub_token(draft: Draft, entry: Entry) -> None:
+    """Olive's jobs take the token from the client's Key Vault."""
+    if not entry.value:
+        draft.translate(entry, "Not set.")
+    elif _VAULT in draft.values or _VAULT in draft.gaps:
+        draft.translate(entry, f"The secret hf-token of the Key Vault: {_VAULT}.")
+    else:
+        draft.refuse(
+            entry,
+            "The job has no token of the hub: azureml_client names no keyvault_name to read it in.",
+            f"If the model needs one, write {_VAULT} (or azure.hub_token.connection) and "
+            "azure.job_identity.",
+        )
+
+
 _SYSTEM: dict[str, Rule] = {
     "type": noted("The run is a job in Azure ML.", "target.train_on", "azureml"),
     "azureml_client": read_client,
@@ -184,10 +230,13 @@ _SYSTEM: dict[str, Rule] = {
     "aml_compute": carried("azure.compute", str),
     "instance_type": carried("azure.instance_type", str),
     "datastores": carried("azure.datastore", str),
-    "hf_token": noted(_HUB),
+    "hf_token": _hub_token,
     "tags": refused("Tags are not passed on.", "Leave them out."),
     "environment_variables": refused("Variables are not passed on.", "Leave them out."),
-    "requirements_file": noted("The packages of the job are those of this program."),
+    "requirements_file": refused(
+        "The job installs this program's own packages with their pins, not those of a file.",
+        "If the training needs another package, name an image that has it: azure.image.",
+    ),
     "is_dev": noted("The job is the program itself."),
     "olive_managed_env": noted("The job is the program itself."),
 }

@@ -59,8 +59,8 @@ def read_data(
                 "Name it as train_data_config, or remove it.",
             )
     if chosen is None:
-        if not any(d.blocks and d.path.endswith("train_data_config") for d in draft.decisions):
-            draft.lack("olive.no_data")
+        for key in ("data.source", "data.template.prompt", "data.template.completion"):
+            draft.gap(key, "The config names no data to train on.")
         return
     if other is chosen:
         other = None
@@ -113,7 +113,7 @@ def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
     own = str(config.pre.peek("type")).casefold() == _OWN_PRE_PROCESS
     _read_frame(section, own)
     if not config.load.entries:
-        draft.lack("olive.no_data_files", name=config.name)
+        draft.gap("data.source", f"The data config “{config.name}” names no file.")
     else:
         _read_source(config.load, draft, share)
     section.refuse_rest(_KEYS, "The data config")
@@ -147,7 +147,7 @@ def _read_source(load: Section, draft: Draft, share: float | None) -> None:
     if name is not None:
         _read_name(name, draft, local)
     elif not local:
-        draft.lack("olive.no_data_files", "section")
+        draft.gap("data.source", "The data config names no file and no data set.")
     _read_split(load.given("split", unset="Not set: the split “train”."), draft, local, share)
     subset = refused("Files have no subsets.", "Remove it.")
     for key in ("subset", "name"):

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.recipes.recipe_gaps import ASKED, marker, with_gaps
 from phi3studio.domain.template import nearest
 
-Kind = Literal["carried", "translated", "refused"]
+Kind = Literal["carried", "translated", "refused", "gap"]
 # Parts of the names of keys whose texts are secrets.
 _SECRET = ("token", "secret", "password", "credential", "api_key", "account_key", "auth")
 
 _EMPTY = "Empty: nothing is set by it."
+
+
+# A placeholder: <subscription-id>, ${COMPUTE}, “Your Azure Resource Group”.
+_PLACEHOLDER = re.compile(r"\s*(<[^<>|]+>|\$?\{\{?[^{}]+\}\}?|your[ _-].*)\s*", re.I | re.S)
+
+
+def is_placeholder(value: Any) -> bool:
+    """Whether a value only says what belongs there."""
+    return isinstance(value, str) and _PLACEHOLDER.fullmatch(value) is not None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A value that the recipe needs and the config does not say: ``key`` of the recipe, and
+    ``text``, why it is open."""
+
+    key: str
+    text: str
+
+    @property
+    def marker(self) -> str:
+        """What the recipe has in place of the value."""
+        return marker(self.key)
 
 
 @dataclass(frozen=True)
@@ -22,7 +47,8 @@ class Decision:
 
     ``path`` names the key (``passes.lora.config.lora_r``, ``data_configs[0].name``). *carried*:
     the value stands in the recipe at ``to``. *translated*: ``text`` says how, ``to`` names the
-    recipe's key if there is one. *refused*: ``text`` is the reason, ``instead`` what to do.
+    recipe's key if there is one. *gap*: a placeholder for the value of ``to``. *refused*: ``text``
+    is the reason, ``instead`` what to do.
     ``blocks``: with it refused, the recipe could not run or would train something else.
     ``needs_azure``: it speaks of Azure ML and is kept here for a target there.
     """
@@ -88,12 +114,19 @@ class Draft:
     defaults: list[str] = field(default_factory=list)
     """Sentences on settings that the config leaves to Olive."""
     lacking: list[Phrase] = field(default_factory=list)
-    """What the config does not say and a recipe needs, each with its place for more."""
+    """What makes the config wrong as a whole, each with its place for more."""
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    """What the config does not say and a recipe needs, by key."""
     cloud: bool = False
     """Whether the config's host is in Azure ML: what speaks of it is taken over then."""
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""
+        if to in ASKED and is_placeholder(entry.value):
+            self.gap(to, f"{entry.path} is a placeholder.")
+            text = "A placeholder."
+            self.decisions.append(Decision(*entry, "gap", to, text, f"Write {to} in the recipe."))
+            return
         self._set(entry, to, entry.value if value is None else value)
         self.decisions.append(Decision(*entry, "carried", to=to))
 
@@ -131,8 +164,13 @@ class Draft:
         text = f"{what}: it needs the Azure target."
         self.refuse(entry, text, instead, blocks=blocks, needs_azure=True)
 
+    def gap(self, key: str, text: str) -> None:
+        """Leave *key* open for somebody to write, unless the config says it elsewhere."""
+        if key not in self.values:
+            self.gaps.setdefault(key, Gap(key, text))
+
     def lack(self, code: str, variant: str = "", **values: Any) -> None:
-        """Note something that the config does not say and a recipe needs."""
+        """Note something that is wrong with the config as a whole."""
         self.lacking.append(Phrase(code, variant=variant, more=None, **values))
 
     def default(self, key: str, value: Any, text: str) -> None:
@@ -142,19 +180,13 @@ class Draft:
             self.defaults.append(text)
 
     def _set(self, entry: Entry, to: str, value: Any) -> None:
+        self.gaps.pop(to, None)
         self.values[to] = value
         self.sources[to] = entry.path
 
     def recipe_values(self) -> dict[str, Any]:
-        """The values as the nested mapping of a recipe file."""
-        nested: dict[str, Any] = {}
-        for key, value in self.values.items():
-            *sections, name = key.split(".")
-            place = nested
-            for section in sections:
-                place = place.setdefault(section, {})
-            place[name] = value
-        return nested
+        """The values as the nested mapping of a recipe file, with valid ones for gaps."""
+        return with_gaps({}, self.values | {key: ASKED[key][1] for key in self.gaps})
 
 
 class Section:

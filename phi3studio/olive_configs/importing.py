@@ -11,9 +11,9 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.olive_configs.azure_systems import host_in_azure, read_client
+from phi3studio.olive_configs.azure_systems import host_in_azure, note_gaps, read_client
 from phi3studio.olive_configs.data_configs import read_data
-from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Section, leaves
+from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Gap, Section, leaves
 from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
 from phi3studio.olive_configs.input_model import read_model
 from phi3studio.olive_configs.pass_chain import read_passes
@@ -26,7 +26,8 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Imported:
-    """A config, read. ``recipe`` is absent where the parts that can be taken make none.
+    """A config, read. ``recipe`` is absent where the parts that can be taken make none; where
+    there are ``gaps``, it has values there that are only valid.
 
     There is one decision for every leaf of the config, in its order. ``defaults`` are sentences
     on what the config leaves open, ``steps`` the steps that its chain has, of train, merge and
@@ -39,6 +40,8 @@ class Imported:
     steps: tuple[str, ...]
     problem: InputError | None
     """Why the recipe does not do what the config says; ``None`` if it does."""
+    gaps: tuple[Gap, ...] = ()
+    """What somebody has to write into the recipe before it can be run."""
 
 
 def parse_config(text: str, name: str) -> Any:
@@ -72,7 +75,7 @@ def import_config(
     if entries["input_model"] is not None:
         read_model(entries["input_model"], draft, catalogue or {})
     else:
-        draft.lack("olive.no_model", "section")
+        draft.gap("model.source", "The config has no input_model.")
     if named is not None:
         read_data(entries["data_configs"], *named, draft)
     elif entries["data_configs"] is not None:
@@ -85,7 +88,10 @@ def import_config(
     if named is not None:
         _note_held_out(draft)
     elif "merge" in steps and "model.adapter" not in draft.values:
-        draft.lack("olive.no_adapter")
+        text = "The chain merges an adapter, but no pass trains one and the model has none."
+        draft.gap("model.adapter", text)
+    if draft.cloud:
+        note_gaps(draft)
     return _finish(values, draft, steps)
 
 
@@ -125,7 +131,8 @@ def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> 
     problem = _problem(blocking, draft.lacking, partial=recipe is not None) or failure
     place = {leaf.path: at for at, leaf in enumerate(leaves(values))}
     decisions = sorted(draft.decisions, key=lambda decision: place.get(decision.path, -1))
-    return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem)
+    gaps = tuple(draft.gaps.values())
+    return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem, gaps)
 
 
 def _problem(

@@ -48,12 +48,10 @@ def _read_source(
     if chosen is None or not chosen.value:
         if chosen is not None:
             draft.translate(chosen, "Not set.")
-        if "azure.model" in draft.values or any(
-            lack.code in ("azure.model_version", "olive.no_model") for lack in draft.lacking
-        ):
+        if "azure.model" in draft.values or "azure.model" in draft.gaps:
             return
         if not any(d.needs_azure and d.blocks for d in draft.decisions):
-            draft.lack("olive.no_model", "config")
+            draft.gap("model.source", "The config names no model.")
         return
     if name is not None and name is not chosen:
         draft.translate(name, f"The weights come from {chosen.path}; the name is not needed.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.domain.recipes.recipe_gaps import with_gaps
 
 # What a double click opens: a recipe in YAML.
 SUFFIX = ".phi3studio"
@@ -76,10 +78,11 @@ def _broken(path: Path, line: int | None, reason: str) -> InputError:
     return InputError("recipe.broken", variant="line", path=path, line=line, reason=reason)
 
 
-def write_recipe(recipe: Recipe, path: Path) -> None:
+def write_recipe(recipe: Recipe, path: Path, gaps: Mapping[str, str] | None = None) -> None:
     """Write a complete recipe as YAML or JSON, by the file's ending.
 
     Paths at or below the file's folder are written relative to it, so that both can be moved.
+    *gaps*: key → the text in angle brackets that stands for its value.
     """
     folder = path.absolute().parent
     values = absolute(recipe, Path.cwd()).to_json()
@@ -94,6 +97,7 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
     source = _relative(folder, model["source"])
     if source != model["source"]:
         model["source"] = f"./{source}"  # without the dot it would be an id of the hub
+    values = with_gaps(values, gaps or {})
     if path.suffix.lower() in _YAML:
         text = _yaml(values)
     else:

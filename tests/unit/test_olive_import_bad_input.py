@@ -78,29 +78,10 @@ def test_a_config_of_a_later_olive_is_not_half_understood() -> None:
     assert "pipelines" in found.hint
 
 
-def test_no_data_config() -> None:
-    config = fixture("lora-phrases")
-    del config["data_configs"], config["passes"]["lora"]["config"]["train_data_config"]
-    found = problem(config)
-    assert found.code == "olive.no_data"
-    assert "data_files" in found.hint
-    assert read(config).recipe is None
-    assert "--partial writes none" in found.hint
-
-
 def test_a_data_config_that_is_not_there() -> None:
     found = problem(changed("lora-phrases", **{f"{LORA}.train_data_config": "dataset_default"}))
     assert "no data config “dataset_default”" in found.message
     assert "“dataset_default_train”" in found.hint
-
-
-def test_no_model() -> None:
-    config = fixture("lora-phrases")
-    del config["input_model"]
-    assert problem(config).code == "olive.no_model"
-    assert problem(fixture("lora-phrases") | {"input_model": {"type": "HfModel"}}).code == (
-        "olive.no_model"
-    )
 
 
 @pytest.mark.parametrize(
@@ -172,3 +153,9 @@ def test_several_faults_are_listed_in_every_language() -> None:
     for said in (english, other):
         assert "pipelines" in said.message + said.hint
         assert "ONNXModel" in said.message + said.hint
+
+
+def test_what_makes_no_recipe_at_all_does_not_offer_a_part() -> None:
+    config = changed("lora-phrases", **{f"{ARGUMENTS}.learning_rate": 0, f"{LORA}.x": 1})
+    assert read(config).recipe is None
+    assert "--partial writes none" in problem(config).hint

@@ -38,9 +38,9 @@ Olive = Callable[..., Said]
 def olive(home: Home, tmp_path: Path) -> Olive:
     """``olive("import", file)`` in the test's own home and folder."""
 
-    def run(*arguments: str | Path) -> Said:
+    def run(*arguments: str | Path, group: tuple[str, ...] = ("olive",)) -> Said:
         done = subprocess.run(
-            [sys.executable, "-m", "phi3studio", "olive", *map(str, arguments)],
+            [sys.executable, "-m", "phi3studio", *group, *map(str, arguments)],
             env=os.environ | {"PHI3STUDIO_HOME": str(home.root), "PYTHONUTF8": "1"},
             cwd=tmp_path,
             capture_output=True,
@@ -104,6 +104,28 @@ def test_a_config_of_the_cloud_is_imported_in_part_only_when_asked(
     assert said.code == 0, said.err
     assert "my-arc-compute" in said.out
     assert read_recipe(tmp_path / "recipe.yaml").data.source.endswith("train_data.json")
+
+
+def test_what_a_config_leaves_open_is_listed_and_the_recipe_written(
+    olive: Olive, tmp_path: Path
+) -> None:
+    config = config_in(tmp_path / "config", "azure")
+    values = json.loads(config.read_text("utf-8"))
+    del values["azureml_client"]
+    files = values["data_configs"][0]["load_dataset_config"]["params"]["data_files"]
+    files["config"]["azureml_client"]["workspace_name"] = "Your Azure ML Workspaces name"
+    config.write_text(json.dumps(values), "utf-8")
+    packages = {"dependencies": ["python=3.8", {"pip": ["einops", "--extra-index-url x", "peft"]}]}
+    (config.parent / "conda.yaml").write_text(json.dumps(packages), "utf-8")
+    said = olive("import", config, "--out", "recipe.yaml")
+    assert said.code == 0, said.err
+    assert "1 value is still open:\n  azure.workspace  <name of the workspace>" in said.out
+    assert "conda.yaml: the job does not install python=3.8, einops, peft." in said.out
+    for command in (("recipe", "check"), ("run",)):
+        said = olive("recipe.yaml", group=command)
+        assert said.code == 2
+        assert "azure.workspace: <name of the workspace>" in said.err
+        assert "[recipe.gaps]" in said.err
 
 
 def test_a_template_that_names_a_column_which_the_data_lacks(olive: Olive, tmp_path: Path) -> None:

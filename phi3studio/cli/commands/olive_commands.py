@@ -36,6 +36,7 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Make a recipe of an Olive config, and say what became of each of its keys."""
+    from phi3studio.domain.recipes.recipe_gaps import with_gaps
     from phi3studio.models.model_store import catalogue
     from phi3studio.olive_configs import import_config
     from phi3studio.runs.recipe_files import absolute, write_recipe
@@ -51,8 +52,11 @@ def import_(
         raise imported.problem
     assert imported.recipe is not None
     recipe = absolute(imported.recipe, config.resolve().parent)
-    notes = [*imported.defaults, *wait_for(_look_at_data(recipe, partial))]
-    write_recipe(recipe, target)
+    gaps = {gap.key: gap.marker for gap in imported.gaps}
+    notes = [*imported.defaults, *_packages_left_out(imported, config.parent)]
+    if "data.source" not in gaps:
+        notes += wait_for(_look_at_data(recipe, partial))
+    write_recipe(recipe, target, gaps)
     if as_json:
         print_json(
             {
@@ -60,14 +64,45 @@ def import_(
                 "steps": list(imported.steps),
                 "decisions": [decision.to_json() for decision in imported.decisions],
                 "notes": notes,
-                "recipe": recipe.to_json(),
+                "gaps": [{"key": gap.key, "text": gap.text} for gap in imported.gaps],
+                "recipe": with_gaps(recipe.to_json(), gaps),
             }
         )
         return
     _print_decisions(imported)
     for note in notes:
         typer.echo(f"note        {note}")
-    typer.echo(f"\nWrote {target}. Look it over, then: phi3studio run {target}")
+    typer.echo(f"\nWrote {target}. {_next(imported)}: phi3studio run {target}")
+
+
+def _packages_left_out(imported: Imported, folder: Path) -> list[str]:
+    """The packages of the config's conda files by name: a job installs none of them."""
+    notes = []
+    for decision in imported.decisions:
+        if not decision.path.endswith("conda_file_path") or decision.kind != "refused":
+            continue
+        file = folder / str(decision.value)
+        values = _read(file) if file.is_file() else None
+        wanted = values.get("dependencies") if isinstance(values, dict) else None
+        names = [
+            str(name)
+            for each in (wanted if isinstance(wanted, list) else [])
+            for name in (each.get("pip") or [] if isinstance(each, dict) else [each])
+            if not str(name).startswith("-")
+        ]
+        if names:
+            notes.append(f"{decision.value}: the job does not install {', '.join(names)}.")
+    return list(dict.fromkeys(notes))
+
+
+def _next(imported: Imported) -> str:
+    """What to do with the recipe; its gaps are listed."""
+    if not imported.gaps:
+        return "Look it over, then"
+    width = max(len(gap.key) for gap in imported.gaps)
+    lines = [f"  {gap.key:<{width}}  {gap.marker}  {gap.text}" for gap in imported.gaps]
+    values = "value is" if len(lines) == 1 else "values are"
+    return f"{len(lines)} {values} still open:\n" + "\n".join(lines) + "\nWrite them there, then"
 
 
 @olive_app.command("export")
