@@ -155,12 +155,12 @@ def _apply(view: RunView, event: Event) -> RunView:
             return replace(view, verdict=p)
         case Paused():
             return replace(view, paused=True, ended_at=event.t, progress=None)
-        case Finished() as p:
+        case finished:
             return replace(
                 view,
-                finished=p,
+                finished=finished,
                 ended_at=event.t,
-                peak_memory=max(view.peak_memory, p.peak_memory),
+                peak_memory=max(view.peak_memory, finished.peak_memory),
             )
 
 

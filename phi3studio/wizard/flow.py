@@ -339,10 +339,7 @@ def _data(draft: Draft) -> Data | None:
         return None
     template = None
     if draft.shape != "messages":
-        try:
-            template = Template(prompt=draft.prompt, completion=draft.completion)
-        except ValidationError as exc:
-            raise InputError("draft.incomplete", variant="template") from exc
+        template = Template(prompt=draft.prompt, completion=draft.completion)
     try:
         return Data(
             **(draft.source.model_dump() if draft.source else {}),

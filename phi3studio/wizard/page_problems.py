@@ -65,7 +65,7 @@ def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
             found = _tuning_problems(draft, facts)
         case "target":
             found = _target_problems(draft, facts.machine)
-        case "review":
+        case _:
             found = [p for other in PAGES[:-1] for p in problems(draft, facts, other)]
     return tuple(sorted(found, key=lambda problem: problem.level != "error"))
 

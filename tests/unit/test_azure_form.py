@@ -227,3 +227,15 @@ def test_what_is_wrong_names_the_value_in_italian_too(changes, named) -> None:
     )
     (shown,) = [found for found in problems(draft, Facts(), "target") if found.code == error.code]
     assert say(shown, "it") == said
+
+
+def test_what_is_no_form_is_refused_and_saved_ones_start_empty() -> None:
+    assert parse_form("[]") == AzureForm()
+
+
+def test_a_value_that_the_section_refuses_is_named() -> None:
+    form = AzureForm.model_validate(WHOLE).model_copy(update={"nodes": 0})
+    with pytest.raises(InputError) as caught:
+        to_azure(form)
+    assert caught.value.code == "azure.invalid_value"
+    assert caught.value.values["field"] == "nodes"

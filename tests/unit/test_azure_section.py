@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.azure import RegisteredModel, parse_model, share_of_batch
+from phi3studio.domain.azure import RegisteredModel, parse_model, registry_data, share_of_batch
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 
@@ -140,3 +140,23 @@ def test_the_rows_of_a_step_are_shared() -> None:
         recipe({"gpus": 3}, batch_size=8)
     assert caught.value.code == "azure.batch"
     assert "a multiple of 3" in caught.value.hint
+
+
+@pytest.mark.parametrize("address", ["azureml:phi", "azureml://registries/azureml/models/phi"])
+def test_a_model_of_azure_needs_its_version(address: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_model(address)
+    assert caught.value.code == "azure.model_version"
+    assert caught.value.values["model"] == "phi"
+
+
+def test_the_place_of_a_job_is_said() -> None:
+    azure = recipe({}).azure
+    assert azure is not None
+    assert azure.where == f"{azure.compute} of the workspace {azure.workspace}"
+
+
+def test_a_data_asset_of_a_registry_is_known_by_its_address() -> None:
+    address = "azureml://registries/studio/data/rows/versions/3"
+    assert registry_data(address) == RegisteredModel("studio", "rows", "3")
+    assert registry_data("azureml:rows:3") is None

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
+from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError, first_line
 
 
 @pytest.mark.parametrize(("kind", "code"), [(UserFacingError, 1), (InputError, 2), (RunError, 1)])
@@ -38,3 +38,16 @@ def test_cancelled_pierces_handlers_of_exceptions() -> None:
     with pytest.raises(Cancelled):
         swallowing_library()
     assert not issubclass(Cancelled, UserFacingError)
+
+
+def test_an_exception_of_a_library_is_said_in_one_line() -> None:
+    assert first_line(ValueError(" the first\nthe second")) == "the first"
+    assert first_line(ValueError("first\nsecond"), typed=True) == "ValueError: first"
+    assert first_line(TimeoutError(), typed=True) == first_line(TimeoutError()) == "TimeoutError"
+    assert len(first_line(OSError("x" * 1000))) == 300
+
+
+def test_the_variant_of_an_error_crosses_processes() -> None:
+    error = InputError("chat.schema", variant="empty")
+    assert error.to_json()["variant"] == "empty"
+    assert InputError.from_json(error.to_json()).said() == error.said()

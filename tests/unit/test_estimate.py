@@ -14,6 +14,7 @@ from phi3studio.domain.estimation.estimate import (
     disk_needed,
     estimate,
     exported_bytes,
+    measured,
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
 
@@ -147,3 +148,11 @@ def test_the_disk_holds_every_copy_that_lies_there_at_once() -> None:
     int4 = with_settings(quantisation="int4")
     calibrated = 12 * parameters + 2 * exported_bytes(int4, parameters)
     assert disk_needed(int4, STARTER) == calibrated + spare
+
+
+def test_what_a_dry_run_measured_takes_the_place_of_the_formula() -> None:
+    found = of()
+    better = measured(found, seconds={"train": 12.0})
+    assert (found.measured, better.measured) == (False, True)
+    assert better.seconds == {"train": 12.0}
+    assert better.memory == found.memory

@@ -33,6 +33,7 @@ from phi3studio.domain.events import (
     Waiting,
     parse_event,
 )
+from phi3studio.domain.messages import Said
 
 SAMPLES: list[AnyPayload] = [
     Waiting(ahead=2),
@@ -185,3 +186,19 @@ def test_any_text_and_number_survive(text, step, loss) -> None:
 
 def test_the_stages_are_the_five_of_a_run() -> None:
     assert STAGES == ("prepare", "train", "merge", "quantise", "verify")
+
+
+def test_events_of_an_older_version_keep_their_words() -> None:
+    """They were written as texts, before codes carried values."""
+    assert Notice(code="of.another.time", text="It was so.").said() == Said("It was so.")
+    old = Finding(code="of.another.time", text="It was so.", next="Do this.")
+    assert old.said() == Said("It was so.", "Do this.")
+
+
+def test_the_end_of_a_run_carries_its_error() -> None:
+    error = RunError("chat.memory", variant="model", folder="m", needed=2, free=1)
+    ended = Finished.failed(error, peak_memory=7)
+    assert ended.error is not None
+    assert ended.error.said() == error.said()
+    assert ended.peak_memory == 7
+    assert Finished(outcome="cancelled").error is None

@@ -307,3 +307,34 @@ def test_a_target_does_not_matter_where_nothing_is_exported() -> None:
             }
         )
     )
+
+
+def test_what_was_measured_on_the_cpu_instead_is_remarked() -> None:
+    evidence = dataclasses.replace(GOOD, on_cpu=Finding(code="fidelity.on_cpu"))
+    assert "fidelity.on_cpu" in [f.code for f in judge(evidence, Fidelity(), Target()).remarks]
+
+
+def test_rows_that_tokenizers_read_differently_are_a_reason_with_or_without_an_example() -> None:
+    for example in (
+        None,
+        ParityExample(row=3, text="x", training=(1,), hugging_face=(1,), genai=(2,)),
+    ):
+        evidence = dataclasses.replace(GOOD, parity=0.98, parity_example=example)
+        (reason,) = judge(evidence, Fidelity(), Target()).reasons
+        assert (reason.code, reason.variant) == ("fidelity.template", "example" if example else "")
+
+
+def test_without_the_reference_there_is_no_perplexity_to_compare() -> None:
+    evidence = dataclasses.replace(GOOD, models={"exported": MERGED})
+    reasons = judge(evidence, Fidelity(), Target()).reasons
+    assert "fidelity.perplexity" not in [reason.code for reason in reasons]
+
+
+def test_a_stop_token_other_than_the_trained_one_is_remarked_only_where_it_decides() -> None:
+    def remarks(stops: float, other: float) -> list[str]:
+        exported = MERGED.model_copy(update={"stops": stops, "other_stops": other})
+        evidence = dataclasses.replace(GOOD, models={"merged": MERGED, "exported": exported})
+        return [found.code for found in judge(evidence, Fidelity(), Target()).remarks]
+
+    assert "fidelity.other_stop" in remarks(1.0, 0.5)
+    assert "fidelity.other_stop" not in remarks(1.0, 0.001)

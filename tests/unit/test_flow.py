@@ -8,6 +8,7 @@ import pytest
 
 from phi3studio.domain.dataset import MergeLabels, ShapeProposal, Trim
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
 from phi3studio.domain.recipe_diff import recipe_differences
 from phi3studio.wizard.flow import (
     PAGES,
@@ -24,13 +25,15 @@ from phi3studio.wizard.flow import (
     previous_page,
     to_recipe,
     visit,
+    with_column,
+    with_ignored,
     with_model,
     with_repair,
     with_shape,
     with_source,
     without_repair,
 )
-from phi3studio.wizard.machine_fit import estimate_draft, fit, model_size
+from phi3studio.wizard.machine_fit import estimate_draft, fit, model_size, size_of_config
 from phi3studio.wizard.page_problems import can_continue, problems, reachable
 from phi3studio.wizard.tuning_presets import (
     follow_preset,
@@ -274,3 +277,75 @@ def test_the_estimate_waits_for_the_facts_and_follows_the_draft(draft: Draft) ->
     assert short is not None
     assert long is not None
     assert long.total_seconds > short.total_seconds
+
+
+def test_columns_that_the_model_does_not_see_are_shown_or_left_out_on_purpose(draft) -> None:
+    assert with_ignored(with_ignored(draft, ["id"]), ["id", "date"]).ignore == ("id", "date")
+    shown = with_column(draft, "user_name")
+    assert shown.prompt == "{?user_name}### User name:\n{user_name}\n\n{/user_name}" + draft.prompt
+
+
+def test_a_template_that_does_not_parse_is_no_recipe(draft) -> None:
+    broken = edit(draft, "data", prompt="{")
+    with pytest.raises(InputError) as caught:
+        to_recipe(broken)
+    assert caught.value.code == "template.brace"
+    assert estimate_draft(broken, FACTS) is None
+
+
+def test_the_proportions_of_a_model_come_from_its_configuration() -> None:
+    guess = model_size(10**9, 2 * 10**9)
+    assert size_of_config({"hidden_size": "x"}, 10**9, 2 * 10**9) == guess
+    config = {"hidden_size": 512, "num_hidden_layers": 4, "vocab_size": 9, "intermediate_size": 7}
+    found = size_of_config(config | {"tie_word_embeddings": True}, 10**9, 0)
+    assert (found.hidden, found.layers, found.vocabulary, found.inner) == (512, 4, 9, 7)
+    assert found.tied
+    assert found.file_bytes == guess.file_bytes
+
+
+def test_rows_without_a_chosen_task_are_a_problem_of_the_data_page(draft) -> None:
+    undecided = with_source(Draft(), "/data/emotions.jsonl")
+    assert codes(undecided, FACTS, "data") == ["draft.no_shape"]
+    assert codes(undecided, Facts(), "data") == []
+    problem = problems(undecided, FACTS, "data")[0]
+    assert say(problem).message
+
+
+def test_a_template_of_its_own_may_have_no_problem_before_the_rows_are_known(draft) -> None:
+    assert codes(draft, Facts(), "data") == []
+    assert codes(edit(draft, "data", prompt="{"), FACTS, "data") == ["template.brace"]
+    talk = edit(draft, "data", shape="messages", messages="talk")
+    assert codes(talk, FACTS, "data") == ["draft.missing_column"]
+    assert codes(talk, Facts(), "data") == []
+
+
+def test_steps_without_training_have_no_training_to_complain_of(draft) -> None:
+    export = edit(draft, "data", steps=("quantise",))
+    assert codes(export, FACTS, "tuning") == []
+
+
+def test_rows_longer_than_the_model_reads_are_warned_of(draft) -> None:
+    short = replace(FACTS, model=ModelFacts("Small", model_size(10**8), context=128))
+    assert "draft.longer_than_context" in codes(draft, short, "tuning")
+
+
+def test_presets_follow_memory_and_length(draft) -> None:
+    phi3 = ModelFacts("Phi-3-mini", model_size(3_800_000_000), context=4096)
+    small = MachineFacts(memory=8 * 2**30, free_memory=6 * 2**30, free_disk=10**11, cores=2)
+    for machine, batch in ((FACTS.machine, 2), (small, 1)):
+        facts = replace(FACTS, model=phi3, machine=machine)
+        assert preset("balanced", facts)[1].batch_size == batch
+    long = replace(FACTS, data=replace(DATA, longest=1500))
+    assert preset("balanced", long)[1].batch_size == 4
+    few = replace(FACTS, data=replace(DATA, train_rows=30))
+    assert preset("balanced", few)[1].epochs == 5.0
+
+
+def test_rows_that_are_cut_off_are_warned_of(draft) -> None:
+    long = replace(FACTS, data=replace(DATA, longest=draft.training.sequence_length + 1))
+    assert "draft.cuts_off" in codes(draft, long, "tuning")
+
+
+def test_a_high_learning_rate_is_warned_of(draft) -> None:
+    high = edit(draft, "tuning", training=draft.training.model_copy(update={"learning_rate": 0.01}))
+    assert "draft.high_rate" in codes(high, FACTS, "tuning")

@@ -6,6 +6,7 @@ import pytest
 
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.sampling import Sampling
 
 
 def test_labels_are_lines_each_once() -> None:
@@ -37,3 +38,7 @@ def test_a_wrong_schema_names_the_place(text: str, said: str) -> None:
 
 def test_a_schema_is_an_object() -> None:
     assert parse_schema('{"type": "object"}') == {"type": "object"}
+
+
+def test_an_answer_is_greedy_unless_one_asks_for_more() -> None:
+    assert Sampling() == Sampling(temperature=0.0, top_p=1.0, seed=None)

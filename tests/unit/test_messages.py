@@ -25,6 +25,7 @@ from phi3studio.domain.messages import (
     render,
     say,
 )
+from phi3studio.domain.messages.formatting import MessageFormatter, duration, size
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.resources import resources
@@ -311,3 +312,19 @@ def test_words_of_another_version_are_placed_once() -> None:
     error = InputError("some.newer", "It is odd.", "Do so.").placed(row=3)
     assert error.said() == ("Row 3: It is odd.", "Do so.")
     assert InputError.from_json(error.to_json()).said() == ("Row 3: It is odd.", "Do so.")
+
+
+def test_times_are_said_as_people_say_them() -> None:
+    said = {45: "45 s", 240: "4 min", 250: "4 min 10 s", 7500: "2 h 5 min"}
+    assert {seconds: duration(seconds) for seconds in said} == said
+
+
+def test_sizes_are_said_in_the_unit_that_fits() -> None:
+    said = {999: "999 B", 1500: "2 kB", 3_100_000: "3.1 MB", 250e6: "250 MB", 5e12: "5,000 GB"}
+    assert {count: size(count) for count in said} == said
+
+
+def test_a_format_of_pythons_own_is_understood_too() -> None:
+    assert MessageFormatter("it").format("{x:.2f} {n:03d} {t:bytes}", x=0.5, n=7, t="much") == (
+        "0,50 007 much"
+    )

@@ -162,3 +162,10 @@ def test_models_are_known_by_name_and_by_hub_id(home: Home) -> None:
 )
 def test_what_is_a_name_on_the_hub(text: str, expected: bool) -> None:
     assert is_hub_id(text) is expected
+
+
+@pytest.mark.parametrize("values", [[], {}, {"version": 2, "models": []}])
+def test_what_is_no_catalogue_of_this_version_is_refused(values: object) -> None:
+    with pytest.raises(RunError) as caught:
+        parse_catalogue(values)
+    assert caught.value.code == "models.catalogue"

@@ -105,3 +105,69 @@ def test_the_gpus_memory_is_told_apart_from_the_hosts(device) -> None:
     weights = 2 * PHI3.parameters
     assert (found.device_memory > weights) == (device == "cuda")
     assert (found.memory["train"] > weights) == (device == "cpu")
+
+
+def test_what_the_model_and_the_rows_do_not_allow_is_mended_first() -> None:
+    few = DataSize(6, 1200, 2, 400, 2048, 200.0, 0.3)
+    found = fitted(recipe(batch_size=64, sequence_length=8192), 200e9, data=few)
+    assert changed(found)["training.sequence_length"] == (8192, 4096)
+    before, after = changed(found)["training.batch_size"]
+    assert before == 64
+    assert isinstance(after, int)
+    assert after <= 6
+
+
+def test_a_gpu_gets_shorter_numbers_before_anything_else() -> None:
+    found = fitted(recipe(batch_size=1, precision="float32"), 64e9, gpu=16e9)
+    assert changed(found)["training.precision"] == ("float32", "auto")
+
+
+def test_a_setting_that_is_changed_twice_is_told_once() -> None:
+    found = fitted(recipe(batch_size=64, sequence_length=512), 24e9)
+    keys = [change.key for change in found.changes]
+    assert len(keys) == len(set(keys))
+    assert changed(found)["training.batch_size"][0] == 64
+
+
+def test_too_small_a_gpu_with_nothing_left_to_change() -> None:
+    found = fitted(recipe(batch_size=1, sequence_length=64), 64e9, gpu=1e9)
+    assert not found.fits
+    assert "the GPU would need" in str(found.problem)
+
+
+@pytest.mark.parametrize(
+    ("target", "after"),
+    [({"int4": "quality"}, "fast"), ({"int4": "small"}, None), ({"quantisation": "fp32"}, None)],
+)
+def test_an_export_that_takes_too_much_is_built_by_a_lighter_preset(target, after) -> None:
+    values = recipe(batch_size=1, sequence_length=64).to_json()
+    start = Recipe.model_validate(values | {"target": target})
+    short = DataSize(50, 3200, 5, 320, 64, 64.0, 0.3)
+    need = estimate(start, STARTER, short, Machine(0, 0, 1e12), "float32").memory["quantise"]
+    found = fitted(start, need * 0.99, STARTER, data=short)
+    assert changed(found).get("target.int4", (None, None))[1] == after
+    assert after is not None or not found.fits
+
+
+def test_a_disk_that_is_too_small_is_what_no_setting_mends() -> None:
+    machine = Machine(int(200e9), 10**9, 1e12)
+    found = propose(recipe(), PHI3, DATA, machine, "bfloat16", 4096)
+    assert not found.fits
+    assert "of disk are needed" in str(found.problem)
+
+
+def test_rows_are_shortened_when_nothing_else_is_left() -> None:
+    start = recipe(batch_size=1, gradient_checkpointing=True, sequence_length=2048)
+    found = fitted(start, 64e9, gpu=3.2e9)
+    assert "training.sequence_length" in changed(found)
+
+
+def test_a_batch_grows_only_as_far_as_the_memory_allows() -> None:
+    short = DataSize(5000, 100_000, 500, 10_000, 64, 20.0, 0.3)
+    start = recipe(batch_size=1, accumulation=64, sequence_length=64)
+    start = Recipe.model_validate(start.to_json() | {"steps": ["train"]})
+    roomy = fitted(start, 200e9, STARTER, data=short)
+    need = roomy.estimate.memory["train"]
+    tight = fitted(start, need * 0.97, STARTER, data=short)
+    assert tight.recipe.training.batch_size < roomy.recipe.training.batch_size
+    assert tight.fits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import Recipe, json_schema, parse_recipe, slugify
+from phi3studio.domain.quantisation import PRESETS
+from phi3studio.domain.recipe import Recipe, check_target, json_schema, parse_recipe, slugify
 from phi3studio.domain.recipe_diff import recipe_differences
 
 SMALLEST: dict[str, Any] = {
@@ -467,3 +469,42 @@ def test_the_template_knows_its_columns_and_label() -> None:
         ("q", "a"),
         "a",
     )
+
+
+def test_early_stopping_needs_evaluations() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_recipe(
+            {
+                "data": {"source": "d.csv", "template": {"prompt": "{a}", "completion": "{b}"}},
+                "training": {"early_stopping": 2, "evaluations": 0},
+            }
+        )
+    assert caught.value.code == "recipe.no_evaluations"
+
+
+def test_a_recipe_without_data_has_no_rows() -> None:
+    data = {"source": "d.csv", "template": {"prompt": "{a}", "completion": "{b}"}}
+    assert parse_recipe({"data": data}).rows.source == "d.csv"
+    assert parse_recipe({"data": data, "name": "Tone of a Phrase"}).slug == "tone-of-a-phrase"
+    with pytest.raises(InputError) as caught:
+        _ = parse_recipe({"steps": ["quantise"]}).rows
+    assert (caught.value.code, caught.value.variant) == ("recipe.no_data", "rows")
+
+
+def test_a_preset_that_its_provider_does_not_run_is_refused(monkeypatch) -> None:
+    row = dataclasses.replace(PRESETS["small"], providers=("cuda",))
+    monkeypatch.setitem(PRESETS, "small", row)
+    target = {"int4": "small", "provider": "cpu"}
+    with pytest.raises(InputError) as caught:
+        check_target(parse_recipe({"steps": ["quantise"], "target": target}))
+    assert (caught.value.code, caught.value.variant) == ("recipe.target", "preset")
+    assert "small" not in caught.value.values["presets"]
+
+
+def test_a_whole_recipe_of_the_wrong_shape_and_an_unknown_section_are_explained() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_recipe({"version": 1, "nowhere": {"r": 8}})
+    assert caught.value.code == "recipe.unknown_key"
+    with pytest.raises(InputError) as caught:
+        parse_recipe({"data": {"source": "d.csv", "repairs": [{"kind": "trim", "odd": 1}]}})
+    assert caught.value.code == "recipe.unknown_key"

@@ -107,3 +107,25 @@ def test_every_step_is_told_in_words() -> None:
         assert text.startswith("The memory did not suffice (an allocation failed). Going on with ")
         found.append(step)
     assert "1 row in a forward pass instead of 2" in recovered(found[0], start).said().message
+
+
+@pytest.mark.parametrize(
+    ("start", "stage", "said"),
+    [
+        (recipe(batch_size=4), "train", "2 rows in a forward pass instead of 4"),
+        (recipe(batch_size=1), "train", "checkpointing"),
+        (recipe(batch_size=1, gradient_checkpointing=True), "train", "128 tokens"),
+    ],
+)
+def test_each_step_is_told_by_what_it_changes(start: Recipe, stage, said: str) -> None:
+    step = safer(start, stage, "host", 256)
+    assert step is not None
+    assert said in recovered(step, start).said().message
+
+
+def test_an_export_goes_on_with_a_lighter_preset() -> None:
+    start = recipe()
+    step = safer(start, "quantise", "host", 64)
+    assert step is not None
+    assert step.changed == ("int4",)
+    assert step.int4 in recovered(step, start).said().message

@@ -115,3 +115,19 @@ def test_any_text_is_a_template_or_an_input_error(text: str) -> None:
 def test_values_with_braces_are_not_read_as_templates(row: dict[str, str]) -> None:
     template = parse_template("|".join(f"{{{name}}}" for name in row))
     assert template.render(row) == "|".join(row.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "tail"),
+    [("{a}", "a", ""), ("{a} end", None, " end"), ("{?a}x{/a}", None, ""), ("", None, "")],
+)
+def test_a_template_knows_its_only_column_and_its_tail(text, column, tail) -> None:
+    found = parse_template(text, "completion")
+    assert (found.only_column, found.tail) == (column, tail)
+
+
+def test_a_path_beyond_a_list_or_into_a_text_is_missing() -> None:
+    assert render("{a.1}", a=["x", "y"]) == "y"
+    for text in ("{a.2}", "{b.c}"):
+        with pytest.raises(InputError):
+            render(text, a=["x", "y"], b="text")

@@ -81,8 +81,6 @@ class _Draft:
     def set(self, section: str, key: str, value: object, why: str) -> None:
         part = getattr(self.recipe, section)
         before = getattr(part, key)
-        if before == value:
-            return
         self.recipe = self.recipe.model_copy(update={section: part.model_copy(update={key: value})})
         name = f"{section}.{key}"
         old = next((change for change in self.changes if change.key == name), None)

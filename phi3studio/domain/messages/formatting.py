@@ -40,13 +40,13 @@ def _decimal_comma(text: str, language: Language) -> str:
 
 def size(count: float, language: Language = "en") -> str:
     """Bytes in the unit that fits, decimal as systems show it."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            exact = unit in ("B", "kB") or value >= 100
-            return f"{number(round(value) if exact else value, language)} {unit}"
-        value /= 1000
-    raise AssertionError
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    exact = unit in ("B", "kB") or value >= 100
+    return f"{number(round(value) if exact else value, language)} {unit}"
 
 
 def duration(seconds: float) -> str:

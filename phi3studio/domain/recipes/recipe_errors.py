@@ -49,8 +49,6 @@ def explain(exc: ValidationError, recipe: type[BaseModel]) -> InputError:
     if first["type"] == "missing":
         return InputError("recipe.missing_key", name=name, more=more)
     given, reason = first.get("input"), _lower_first(first["msg"])
-    if not name:
-        return InputError("recipe.invalid_value", variant="whole", reason=reason, more=more)
     if isinstance(given, (dict, list)):
         return InputError(
             "recipe.invalid_value", variant="section", name=name, reason=reason, more=more
