@@ -81,6 +81,10 @@ def _worker(arguments: list[str]) -> int:
         from phi3studio.worker.fidelity import exported_process
 
         return exported_process.main()
+    if arguments == ["template"]:
+        from phi3studio.worker.process import template_trial
+
+        return template_trial.main()
     print("usage: phi3studio worker run FOLDER", file=sys.stderr)
     return 2
 

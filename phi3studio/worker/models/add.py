@@ -16,7 +16,7 @@ from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.convert import Kind, convert
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
 from phi3studio.worker.models.model_facts import model_facts
-from phi3studio.worker.models.open_tokenizer import open_tokenizer
+from phi3studio.worker.models.open_tokenizer import check_fits, open_tokenizer
 
 # float32 weights of four-bit ones, or of sixteen-bit ones, plus room for the rest.
 _GROWTH: dict[Kind, float] = {"gguf": 9.0, "pickle": 1.2}
@@ -56,8 +56,7 @@ def add_model(
         folder = source
         check_model_folder(folder)
     say("looking into the model")
-    model_facts(folder)
-    open_tokenizer(folder)
+    _look_into(folder)
     # An MLflow model is remembered as such: what was brought together may be deleted any time.
     store.add_folder(chosen, source)
     return chosen, folder
@@ -77,11 +76,16 @@ def _converted(
         made = Path(scratch) / "model"
         convert(kind, source, made, check)
         check_model_folder(made)
-        model_facts(made)
-        open_tokenizer(made)
+        _look_into(made)
         target = models / name
         made.rename(target)
     return target
+
+
+def _look_into(folder: Path) -> None:
+    """Open what a run would open first."""
+    facts = model_facts(folder)
+    check_fits(open_tokenizer(folder), folder, facts.vocabulary)
 
 
 def _name_of(source: Path) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.recipe import Recipe
+from phi3studio.models.model_config import read_config
 from phi3studio.models.model_folder import remote_code_files
+from phi3studio.worker.failures import memory_cause
 
 STANDS_FOR = "phi3studio_stands_for"
 """In the configuration of a copy with fewer layers: the parameters of the model that it stands for,
@@ -33,6 +35,8 @@ class ModelFacts:
     """Of a copy with fewer layers: the parameters of the whole model."""
     tied: bool = False
     """Whether embedding and head share a matrix."""
+    vocabulary: int = 0
+    """Rows of the embedding."""
 
     @property
     def is_large(self) -> bool:
@@ -69,28 +73,35 @@ def stands_for(folder: Path) -> int:
 def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
     """Look into a model's configuration; no weights are loaded, no code of the folder is run."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import CONFIG_MAPPING, AutoConfig
 
-    raw: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    raw = read_config(folder)
     code = remote_code_files(folder)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
-        with torch.device("meta"):
-            model = AutoModelForCausalLM.from_config(
-                config, trust_remote_code=trust_remote_code, dtype=torch.bfloat16
-            )
-    except (ValueError, KeyError, TypeError, ImportError) as exc:
+        _check_exportable(folder, raw)
+        model = _without_weights(folder, raw, config, trust_remote_code)
+        head = model.get_output_embeddings()
+        vocabulary = int(model.get_input_embeddings().weight.shape[0])
+    except InputError:
+        raise
+    except Exception as exc:
+        # Configurations that nobody wrote make the libraries raise whatever comes first.
+        if memory_cause(exc) is not None:
+            raise
         kind = raw.get("model_type", "unknown")
         raise InputError(
             "model.unsupported",
-            variant="code" if code and not trust_remote_code else "",
+            variant="code"
+            if code and not trust_remote_code
+            else "config"
+            if kind in CONFIG_MAPPING
+            else "",
             folder=folder,
             kind=kind,
             reason=first_line(exc),
             files=code,
         ) from exc
-    _check_exportable(folder, raw)
-    head = model.get_output_embeddings()
     linear: dict[str, None] = {}
     attention: dict[str, None] = {}
     layers = 0
@@ -111,7 +122,44 @@ def model_facts(folder: Path, trust_remote_code: bool = False) -> ModelFacts:
         code_files=code,
         stands_for=int(raw.get(STANDS_FOR, 0)),
         tied=bool(config.tie_word_embeddings),
+        vocabulary=vocabulary,
     )
+
+
+def _without_weights(folder: Path, raw: dict[str, Any], config: Any, trusted: bool) -> Any:
+    """The model of *folder* on torch's device ``meta``, after transformers has held the weights'
+    files against it; raises :class:`InputError` where the two do not go together."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    foreign = raw.get("quantization_config") or raw.get("auto_map")
+    if foreign or not any(folder.glob("*.safetensors")):
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(
+                config, trust_remote_code=trusted, dtype=torch.bfloat16
+            )
+    model, found = AutoModelForCausalLM.from_pretrained(
+        folder,
+        config=config,
+        dtype=torch.bfloat16,
+        device_map="meta",
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        local_files_only=True,
+        use_safetensors=True,
+    )
+    for name, given, wanted in sorted(found["mismatched_keys"]):
+        raise InputError(
+            "model.weights_unlike",
+            variant="shape",
+            folder=folder,
+            tensor=name,
+            given=" × ".join(map(str, given)),
+            wanted=" × ".join(map(str, wanted)),
+        )
+    for name in sorted(found["missing_keys"]):
+        raise InputError("model.weights_unlike", folder=folder, tensor=name)
+    return model
 
 
 # What the pinned ModelBuilder (onnxruntime-genai 0.14) can export, of the models for text.

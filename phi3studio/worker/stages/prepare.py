@@ -15,7 +15,7 @@ from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_pre
 from phi3studio.worker.data.preparing.tokenise import find_stop
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
 from phi3studio.worker.models.adapter_check import check_adapter
-from phi3studio.worker.models.open_tokenizer import open_tokenizer
+from phi3studio.worker.models.open_tokenizer import check_fits, open_tokenizer
 from phi3studio.worker.process.privacy import refuse_network
 from phi3studio.worker.stages.attempt import Attempt, Opened
 
@@ -47,6 +47,7 @@ def do(attempt: Attempt) -> None:
         )
     _check_disk(attempt, facts, model)
     tokenizer = open_tokenizer(model, trusted)
+    check_fits(tokenizer, model, facts.vocabulary)
     prepared = None
     if recipe.data is not None:
         attempt.say("reading the data")

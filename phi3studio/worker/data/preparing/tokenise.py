@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, first_line
 
 IGNORED = -100
 """The label of a token that is not learned (PyTorch's cross entropy ignores it)."""
@@ -132,7 +132,10 @@ def find_stop(tokenizer: Tokenizer) -> Stop:
             {"role": "user", "content": "question"},
             {"role": "assistant", "content": mark},
         ]
-        text = str(tokenizer.apply_chat_template(conversation, tokenize=False))
+        try:
+            text = str(tokenizer.apply_chat_template(conversation, tokenize=False))
+        except Exception as exc:  # whatever a template raises
+            raise InputError("model.template", variant="answer", reason=first_line(exc)) from exc
         tail = text.rpartition(mark)[2]
         special = [token for token in special_tokens(tokenizer) if token in tail]
         if mark in text and special:
