@@ -27,7 +27,7 @@ from phi3studio.domain.rows.row_edits import AddRow, DeleteRow, EditCell, Replac
 DataFormat = Literal[
     "auto", "json", "jsonl", "csv", "tsv", "yaml", "spreadsheet", "parquet", "arrow", "text", "hub"
 ]
-TextRows = Literal["auto", "line", "paragraph"]
+TextRows = Literal["auto", "line", "paragraph", "conversation"]
 Shape = Literal[
     "columns",
     "prompt_completion",
@@ -100,7 +100,9 @@ class Source(_Input):
         "(data.train); recognised when absent.",
     )
     text_rows: TextRows = Field(
-        "auto", description="Plain text: a row is a line, or a paragraph between blank lines."
+        "auto",
+        description="Plain text: a row is a line, a paragraph between blank lines, or a "
+        "conversation whose turns begin with Human:, Assistant: and the like.",
     )
     hub_config: str | None = Field(None, description="Configuration of a hub data set.")
     hub_split: str = Field("train", description="Split of a hub data set.")

@@ -112,3 +112,15 @@ def test_what_cannot_be_edited_is_said(
     assert said.code == 2
     assert f"[{code}]" in said.err
     assert recipe.read_text("utf-8") == RECIPE
+
+
+def test_recipe_check_says_which_rows_cannot_be_used_and_why(studio: Studio, recipe: Path) -> None:
+    with (recipe.parent / "rows.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"q": "no answer", "a": null}\n{"q": "cut')
+    said = studio("recipe", "check", recipe, "--data")
+    assert said.code == 0, said.err
+    assert "recipe.yaml is valid" in said.out
+    assert "row 25: " in said.out
+    assert "rows.jsonl, line 26: " in said.out
+    document = studio("recipe", "check", recipe, "--data", "--json").document
+    assert {"empty_values", "broken_lines"} <= {f["code"] for f in document["report"]["findings"]}

@@ -654,3 +654,31 @@ def test_a_pattern_is_no_missing_file_for_a_run(tmp_path: Path, pattern: str) ->
     base = tmp_path / "set" if pattern == "*.jsonl" else tmp_path
     assert len(read(base / pattern)) == 3
     assert [path.name for path in matching_files(str(base / pattern))] == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("often", [1, 30])
+def test_a_sentence_with_commas_at_the_end_of_a_line_is_one_value(
+    tmp_path: Path, often: int
+) -> None:
+    lines = [f"Tell of town {n},It is old" for n in range(30)]
+    lines[-often:] = [f"{line}, has a market, and lies at a river" for line in lines[-often:]]
+    path = tmp_path / "towns.csv"
+    path.write_text("\n".join(["prompt,output", *lines]) + "\n", "utf-8")
+    source = RowSource(Source(source=str(path)), lenient=True)
+    rows = list(source.rows())
+    assert len(rows) == 30
+    assert rows[-1] == {
+        "prompt": "Tell of town 29",
+        "output": "It is old, has a market, and lies at a river",
+    }
+    assert source.odd_counts == {"line.open_end": often}
+    assert source.odd["line.open_end"].line == 32 - often
+
+
+def test_a_comma_elsewhere_is_still_a_broken_line(tmp_path: Path) -> None:
+    path = tmp_path / "towns.csv"
+    lines = [f"Tell of town {n},It is old" for n in range(30)]
+    path.write_text("\n".join(["prompt,output", *lines, "Tell me, please,It is so"]), "utf-8")
+    source = RowSource(Source(source=str(path)), lenient=True)
+    assert len(list(source.rows())) == 30
+    assert [(line.line, line.says.code) for line in source.broken] == [(32, "line.wide")]

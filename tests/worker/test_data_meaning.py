@@ -492,7 +492,6 @@ GUESSED: dict[str, Make] = {
         "name": town(n) + " is here",
         "parts": {"one": asked(n), "two": long(n)},
     },
-    "a transcript": lambda n: {"text": f"### Human: {asked(n)}### Assistant: {answered(n)}"},
 }
 
 

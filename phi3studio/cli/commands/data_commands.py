@@ -188,7 +188,7 @@ def check(
         found = {"source": _source_json(source), "data": _data_json(recipe), "reason": reason}
         print_json({**found, **report.model_dump(mode="json")})
         return
-    for line in [*_fact_lines(source), *([reason] if reason else []), *_report_lines(report)]:
+    for line in [*_fact_lines(source), *([reason] if reason else []), *report_lines(report)]:
         typer.echo(line)
     if fix_all:
         for done in recipe.rows.repairs:
@@ -416,7 +416,7 @@ def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
     return lines
 
 
-def _report_lines(report: Report) -> list[str]:
+def report_lines(report: Report) -> list[str]:
     figures = report.statistics
     lines = [
         f"{figures.rows} rows, {figures.kept} kept: {figures.train_rows} to train, "

@@ -79,16 +79,27 @@ def new(
 @recipe_app.command("check")
 def check(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE")],
+    data: Annotated[
+        bool,
+        typer.Option(
+            "--data", help="Read the data too: what is found, which rows cannot be used and why."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Say whether a recipe is valid."""
+    from phi3studio.cli.commands.data_commands import asked, checked, report_lines
     from phi3studio.runs.recipe_files import read_recipe
 
     parsed = read_recipe(recipe)
+    report = asked(lambda inspector: checked(inspector, parsed)) if data and parsed.data else None
     if as_json:
-        print_json({"valid": True, "recipe": parsed.to_json()})
-    else:
-        typer.echo(f"{recipe} is valid.")
+        found = {"report": report.model_dump(mode="json")} if report is not None else {}
+        print_json({"valid": True, "recipe": parsed.to_json(), **found})
+        return
+    typer.echo(f"{recipe} is valid.")
+    for line in report_lines(report) if report is not None else ():
+        typer.echo(line)
 
 
 @recipe_app.command("schema")

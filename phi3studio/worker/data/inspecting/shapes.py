@@ -15,6 +15,7 @@ from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.message_turns import turns_of
+from phi3studio.worker.data.meaning.transcripts import speaker
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 
 _EXAMPLES = 3
@@ -45,7 +46,7 @@ def _describe(name: str, rows: Sequence[Row]) -> Column:
 
 def _kind(value: Any) -> str:
     if isinstance(value, str):
-        return "messages" if value.startswith("[{") and turns_of(value) else "text"
+        return "messages" if _begins_turns(value) and turns_of(value) else "text"
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
@@ -54,6 +55,10 @@ def _kind(value: Any) -> str:
         is_turns = bool(value) and isinstance(value[0], Mapping) and turns_of(value)
         return "messages" if is_turns else "list"
     return "object" if isinstance(value, Mapping) else "text"
+
+
+def _begins_turns(text: str) -> bool:
+    return text.startswith("[{") or speaker(text.lstrip()) is not None
 
 
 def _text(value: Any) -> str:

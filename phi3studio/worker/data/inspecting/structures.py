@@ -16,6 +16,7 @@ from phi3studio.domain.template import escape, lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import is_language
 from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
+from phi3studio.worker.data.meaning.transcripts import turns_in
 
 Rows = Sequence[Mapping[str, Any]]
 Found = list[ShapeProposal]
@@ -319,12 +320,19 @@ def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
 
 def _turn_places(rows: Rows) -> list[str]:
     paths: dict[str, None] = {}
+    texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
+    transcripts = [bool(turns_in(v)) for row in rows[:20] for v in row.values() if type(v) is str]
+    # Beside other texts a transcript may be the question, or what has a label.
+    are_rows = len(texts) == 1 and sum(transcripts) >= _NEARLY_ALL * len(transcripts)
     for row in rows[:20]:
         for name, value in row.items():
+            if not are_rows and isinstance(value, str) and turns_in(value):
+                continue
             paths.update(dict.fromkeys(_turn_leaves(value, str(name).strip(), 0)))
     return list(paths)
 
 
+_NEARLY_ALL = 0.8
 _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "previous_turns"})
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")
@@ -375,6 +383,8 @@ def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
         how = "lists of messages with “role” and “content”"
     elif isinstance(first, str):
         how = "lists of texts, which user and assistant write in turn"
+    elif isinstance(value, str) and turns_in(value):
+        how = "transcripts: each turn stands after its speaker's name"
     elif isinstance(value, str):
         how = "conversations with “role” and “content”, written as text"
     else:

@@ -10,6 +10,7 @@ form                                           found in
 ``[["question", "answer"], …]``                histories
 ``{"role": […], "content": […]}``              Parquet of the library datasets
 a text of one of these                         CSV: JSON or Python's notation
+``Human: … Assistant: …``                      transcripts
 =============================================  ===================================
 
 A path such as ``prompt + completion`` joins several places of a row; a text there is a turn of
@@ -25,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phi3studio.domain.template import lookup
+from phi3studio.worker.data.meaning.transcripts import turns_in
 
 Turn = Mapping[str, Any]
 
@@ -90,7 +92,7 @@ def turns_at(row: Mapping[str, Any], path: str) -> list[Turn] | None:
 def turns_of(value: Any) -> list[Turn] | None:
     """The turns in a value; ``None`` if it is no conversation."""
     if isinstance(value, str):
-        value = _written_out(value)
+        value = _written_out(value) or turns_in(value)
     if isinstance(value, Mapping):
         value = _of_lists(value) or [value]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.reading.read_csv import Dialect, python_conversation, records
+from phi3studio.worker.data.reading.read_csv import Dialect, continues, python_conversation, records
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_RECORDS = 300
@@ -315,6 +315,8 @@ def column_names(rows: Sequence[Record], header: bool) -> tuple[str | None, ...]
     if not rows:
         return ()
     data = rows[1:] if header else rows
+    if header:
+        data = [row[: len(rows[0])] if continues(row, len(rows[0])) else row for row in data]
     widths = Counter(len(row) for row in data)
     width = max(widths.items(), key=lambda item: (item[1], item[0]))[0] if data else 0
     first = [cell.strip() for cell in rows[0]] if header else [""] * len(rows[0])

@@ -150,6 +150,10 @@ def csv_rows(
         first = False
         if not names:
             names = tuple(f"column{at + 1}" for at in range(len(cells)))
+        if continues(cells, len(names)):
+            last = dialect.delimiter.join(cells[len(names) - 1 :])
+            cells = [*cells[: len(names) - 1], last]
+            report(BrokenLine(number, Phrase("line.open_end", column=names[-1]), used=True))
         if len(cells) > len(names) and any(cell.strip() for cell in cells[len(names) :]):
             reason = Phrase("line.wide", values=len(cells), columns=len(names))
             report(BrokenLine(number, reason))
@@ -163,6 +167,16 @@ def csv_rows(
             if at < len(cells):
                 row[names[at]] = python_conversation(cells[at]) or cells[at]
         yield row, size
+
+
+def continues(cells: list[str], width: int) -> bool:
+    """Whether a record with more than *width* cells has a sentence without quotes at its end:
+    there, and nowhere before, a space follows each delimiter."""
+    return (
+        len(cells) > width > 1
+        and all(cell[:1] == " " and cell.strip() for cell in cells[width:])
+        and not any(cell[:1] == " " for cell in cells[1:width])
+    )
 
 
 def python_conversation(text: str) -> list[Any] | None:

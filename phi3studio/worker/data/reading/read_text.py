@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
+from phi3studio.worker.data.meaning.transcripts import is_gap, speaker
 from phi3studio.worker.data.reading.broken_lines import Report, not_utf8, too_long
 from phi3studio.worker.data.reading.encoding import LINE_BYTES, lines
 from phi3studio.worker.data.reading.json_rows import Sized
@@ -35,28 +36,55 @@ def plain_rows(pieces: Iterator[bytes], paragraphs: bool, report: Report) -> Ite
     """A row a line, or a paragraph between blank lines."""
     held: list[str] = []
     size = 0
+    for text, length in _decoded(pieces, report):
+        blank = not text.strip()
+        if not paragraphs:
+            if not blank:
+                yield {"text": text}, length
+            continue
+        if not blank and size <= LINE_BYTES:
+            held.append(text)
+            size += length
+        elif held:
+            yield {"text": "\n".join(held)}, size
+            held, size = ([], 0) if blank else ([text], length)
+    if held:
+        yield {"text": "\n".join(held)}, size
+
+
+def conversation_rows(pieces: Iterator[bytes], parting: int, report: Report) -> Iterator[Sized]:
+    """A row a conversation: it ends where, after an answer, a question follows *parting* (see
+    ``meaning.transcripts``)."""
+    held: list[str] = []
+    size, gap = 0, 0
+    role: str | None = None
+    for text, length in _decoded(pieces, report):
+        if is_gap(text):
+            gap = 2 if text.strip() else min(2, gap + 1)
+            held.append("")
+            continue
+        found = speaker(text)
+        ended = role == "assistant" and found in ("user", "system") and gap >= parting
+        if held and (ended or size > LINE_BYTES):
+            yield {"text": "\n".join(held).strip()}, size
+            held, size = [], 0
+        held.append(text)
+        size += length
+        role, gap = found or role, 0
+    if size:
+        yield {"text": "\n".join(held).strip()}, size
+
+
+def _decoded(pieces: Iterator[bytes], report: Report) -> Iterator[tuple[str, int]]:
+    """The lines as text, and their length in bytes."""
     for number, line in lines(pieces):
         if line is None:
             report(too_long(number))
             continue
         try:
-            text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r")
+            yield line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r"), len(line)
         except UnicodeDecodeError as exc:
             report(not_utf8(number, exc))
-            continue
-        blank = not text.strip()
-        if not paragraphs:
-            if not blank:
-                yield {"text": text}, len(line)
-            continue
-        if not blank and size <= LINE_BYTES:
-            held.append(text)
-            size += len(line)
-        elif held:
-            yield {"text": "\n".join(held)}, size
-            held, size = ([], 0) if blank else ([text], len(line))
-    if held:
-        yield {"text": "\n".join(held)}, size
 
 
 def yaml_as_json(file: DataFile, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.meaning.transcripts import parting
 from phi3studio.worker.data.reading.dialect import recognise
 from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
 from phi3studio.worker.data.reading.find_files import find_files, part_of
@@ -47,6 +48,7 @@ class Layout:
     carriage_returns: bool = False
     dialect: Dialect | None = None
     text_rows: str | None = None
+    parting: int = 0
     plan: Plan | None = None
     sheet: str | None = None
     notes: tuple[Phrase, ...] = ()
@@ -102,9 +104,13 @@ def examine_file(source: Source, file: DataFile) -> Layout:
         return replace(layout, dialect=recognise(source, kind, text))
     if kind == "text":
         rows = source.text_rows
+        between = parting(text.replace("\r\n", "\n").split("\n"))
+        if rows == "auto" and between is not None:
+            rows = "conversation"
         if rows == "auto":
             rows = "paragraph" if _has_paragraphs(text) else "line"
-        return replace(layout, text_rows=rows)
+        notes = (Phrase("files.exchanges"),) if rows == "conversation" and not between else ()
+        return replace(layout, text_rows=rows, parting=between or 0, notes=notes)
     return replace(layout, plan=_plan(source, file, layout)) if kind != "jsonl" else layout
 
 

@@ -22,7 +22,7 @@ from phi3studio.worker.data.reading.read_tables import (
     table_batches,
     table_rows,
 )
-from phi3studio.worker.data.reading.read_text import plain_rows
+from phi3studio.worker.data.reading.read_text import conversation_rows, plain_rows
 from phi3studio.worker.data.reading.sniff import TABLES, Layout, examine, examine_file, text_pieces
 from phi3studio.worker.data.reading.source_files import Bounded, DataFile
 
@@ -141,6 +141,8 @@ class RowSource:
         if layout.format == "jsonl":
             return json_lines(pieces, report)
         if layout.format == "text":
+            if layout.text_rows == "conversation":
+                return conversation_rows(pieces, layout.parting, report)
             return plain_rows(pieces, layout.text_rows == "paragraph", report)
         if layout.dialect is not None:
             return csv_rows(pieces, layout.dialect, report)
