@@ -10,8 +10,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from phi3studio.domain.dataset import Report
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
+from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
 ROWS = [{"q": f"question {n} about {n * n}", "a": ["yes", "no"][n % 2]} for n in range(50)]
@@ -153,3 +157,86 @@ def test_rows_of_several_files_are_numbered_through(tmp_path: Path, byte_level: 
     assert sorted(rows) == list(range(50))
     manifest = json.loads((tmp_path / "data" / "manifest.json").read_text("utf-8"))
     assert len(manifest["source"]["files"]) == 2
+
+
+def test_every_row_that_is_not_trained_is_counted_under_a_reason(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows = [
+        *ROWS,
+        {"q": "word " * 400, "a": "never reached"},
+        {"q": "", "a": "yes"},
+        ROWS[3],
+    ]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"q": "cut\n{"q": "half\n')
+    held = write_jsonl(tmp_path / "held.jsonl", [*_others(6), {"q": "", "a": "no"}])
+    with held.open("a", encoding="utf-8") as file:
+        file.write("nonsense\n")
+    recipe = recipe_for(
+        path,
+        prompt="{q}\n",
+        completion="{a}",
+        repairs=[{"kind": kind} for kind in ("skip_broken", "drop_empty", "drop_duplicates")],
+        split={"file": str(held), "limit": 4},
+    )
+    prepared = prepare(recipe, byte_level, tmp_path / "data", nothing)
+    assert prepared.dropped == {"drop_empty": 2, "drop_duplicates": 1, "held_out_limit": 2}
+    assert (prepared.train_rows, prepared.held_out_rows) == (50, 4)
+    assert prepared.left_out_rows == 4
+    assert prepared == load_prepared(tmp_path / "data")
+    said = [str(Phrase.from_json(part)) for part in prepared.left_out]
+    assert said[0].startswith("2 lines of rows.jsonl (first: line 54; ")
+    assert said[1].startswith("1 line of held.jsonl (first: line 8; ")
+    assert said[2:] == [
+        "1 row whose answer is empty or lies behind the sequence length (first: row 51)"
+    ]
+
+
+def test_rows_that_are_skipped_say_which_and_why(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"messages": [{"role": "user", "content": q["q"]}, {"role": "assistant", "content": "ok"}]}
+        for q in ROWS
+    ]
+    rows[7] = {"messages": "no conversation"}
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    recipe = recipe_for(path, messages="messages", repairs=[{"kind": "skip_broken"}])
+    prepared = prepare(recipe, byte_level, tmp_path / "data", nothing)
+    assert prepared.dropped == {"skip_broken": 1}
+    said = [str(Phrase.from_json(part)) for part in prepared.left_out]
+    assert len(said) == 1
+    assert said[0].startswith("1 row (first: row 8; ")
+
+
+def test_a_validation_part_that_is_not_used_is_counted(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    write_jsonl(folder / "train.jsonl", ROWS)
+    write_jsonl(folder / "validation.jsonl", _others(5))
+    held = write_jsonl(tmp_path / "held.jsonl", [{"q": "all new words", "a": "no"}])
+    recipe = recipe_for(folder, prompt="{q}\n", completion="{a}", split={"file": str(held)})
+    prepared = prepare(recipe, byte_level, tmp_path / "data", nothing)
+    assert prepared.dropped == {"other_held_out": 5}
+    assert (prepared.train_rows, prepared.held_out_rows) == (50, 1)
+    checking = check(recipe.rows, Encoder(byte_level), 256, 1)
+    found: Report | None = None
+    while found is None:
+        try:
+            next(checking)
+        except StopIteration as end:
+            found = end.value
+    assert [(f.code, f.rows) for f in found.findings if f.code == "other_held_out"] == [
+        ("other_held_out", 5)
+    ]
+
+
+def _others(count: int) -> list[dict[str, Any]]:
+    return [{"q": f"quite another thing {n} of {n * 31}", "a": "no"} for n in range(count)]

@@ -52,6 +52,11 @@ class Phrase:
 
     __repr__ = __str__
 
+    def to_json(self) -> dict[str, Any]:
+        """Code and values, and the English words."""
+        record: dict[str, Any] = _plain(self)
+        return record
+
     @classmethod
     def from_json(cls, record: Any) -> Phrase:
         """The phrase of which JSON was made; a phrase is itself."""

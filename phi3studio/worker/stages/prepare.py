@@ -65,14 +65,22 @@ def _prepare_data(attempt: Attempt, tokenizer: Any) -> Prepared:
             rows=prepared.cut_off_rows,
             tokens=attempt.recipe.training.sequence_length,
         )
-    if prepared.dropped:
-        dropped = [
-            Phrase("data.dropped_by", rows=rows, repair=why)
-            for why, rows in prepared.dropped.items()
-        ]
+    skipped = prepared.dropped.get("skip_broken", 0)
+    dropped = [
+        Phrase("data.dropped_by", variant=why, rows=rows, repair=why)
+        for why, rows in prepared.dropped.items()
+        if why != "skip_broken"
+    ]
+    if dropped:
         attempt.notice("data.dropped", repairs=dropped)
-    if prepared.left_out_rows:
-        attempt.notice("data.left_out", level="warning", rows=prepared.left_out_rows)
+    if prepared.left_out_rows + skipped:
+        attempt.notice(
+            "data.left_out",
+            variant="why",
+            level="warning",
+            rows=prepared.left_out_rows + skipped,
+            parts=prepared.left_out[:8],
+        )
     missed = [item for item in map(Unread.model_validate, prepared.unread) if not item.detail]
     if missed:
         attempt.notice("data.unread", level="warning", parts=[item.phrase for item in missed[:8]])

@@ -115,6 +115,7 @@ def check(
     findings = [
         *_broken(source),
         *_parted(decision.parted),
+        *_other_held_out(decision.dropped.get("other_held_out", 0)),
         *_odd(source),
         *_too_few(statistics, rows_per_step),
         *lint.findings(),
@@ -265,6 +266,10 @@ def _line(broken: Broken) -> FindingRow:
 
 def _parted(rows: int) -> list[Finding]:
     return [finding(Phrase("finding.parted_group"), "warning", rows)] if rows else []
+
+
+def _other_held_out(rows: int) -> list[Finding]:
+    return [finding(Phrase("finding.other_held_out"), "info", rows)] if rows else []
 
 
 def _odd(source: RowSource) -> list[Finding]:

@@ -88,7 +88,7 @@ class RowLint:
         places: list[int] = []
         required = process.data.template.required if process.data.template else ()
         for at, passed in enumerate(rows):
-            if passed.error is not None:
+            if passed.error is not None and passed.dropped is None:
                 self._error(first + at, passed)
                 continue
             if passed.rendered is None:

@@ -18,7 +18,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
     Raises :class:`InputError` for a row that training could not use either.
     """
     rendered = process.render([row], [number])[0]
-    if rendered.error is not None:
+    if rendered.error is not None and rendered.dropped is None:
         raise rendered.error.placed(row=number + 1) from rendered.error
     passed = process.encode([rendered], spans=True)[0]
     if passed.rendered is None or passed.encoded is None:

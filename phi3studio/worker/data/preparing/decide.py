@@ -52,11 +52,7 @@ def decide(data: Data, rows: Surveyed, evaluation: Surveyed | None = None) -> De
     about *rows* alone, of which none is held out.
     """
     kept = rows.states == USABLE
-    dropped = {
-        reason: int((rows.states == place).sum())
-        for place, reason in enumerate(rows.reasons)
-        if place != USABLE and (rows.states == place).any()
-    }
+    dropped = unusable(rows)
 
     def drop(reason: str, which: Flags) -> None:
         nonlocal kept
@@ -97,6 +93,16 @@ def decide(data: Data, rows: Surveyed, evaluation: Surveyed | None = None) -> De
         data.split.seed,
     )
     return Decision(kept & ~held_out, held_out, nothing, dropped, parted)
+
+
+def unusable(rows: Surveyed) -> dict[str, int]:
+    """How many rows each reason leaves out by looking at one row alone."""
+    counts = np.bincount(rows.states, minlength=len(rows.reasons)).tolist()
+    return {
+        reason: counts[place]
+        for place, reason in enumerate(rows.reasons)
+        if place != USABLE and counts[place]
+    }
 
 
 def _part_large_groups(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.decide import (
@@ -27,12 +28,13 @@ from phi3studio.worker.data.preparing.decide import (
     are_labels,
     decide,
     held_out_source,
+    unusable,
 )
 from phi3studio.worker.data.preparing.garbage import rare_collections
 from phi3studio.worker.data.preparing.render import check_columns
 from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
 from phi3studio.worker.data.preparing.snapshot import SnapshotWriter, file_sha256
-from phi3studio.worker.data.preparing.survey import Survey, Surveyed
+from phi3studio.worker.data.preparing.survey import USABLE, Survey, Surveyed
 from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer, example_of
 from phi3studio.worker.data.reading.source_rows import Batch, RowSource
 
@@ -47,7 +49,9 @@ class Prepared:
     """The final examples of a run: two Parquet files and the facts about them.
 
     ``left_out_rows`` counts broken lines and rows of which nothing could be learned; ``dropped``
-    counts what repairs left out, by their kind, and training rows that leaked (``leaked``);
+    counts what repairs left out, by their kind, and the other reasons (``leaked``,
+    ``other_held_out``, ``held_out_limit``); ``left_out`` says which rows could not be used and why,
+    as JSON of phrases. Together with those on both sides these are all rows of the source;
     ``unread`` holds what the model does not see, as JSON of :class:`Unread`, and ``marked_bad``
     columns that mark rows as bad and are not heeded.
     """
@@ -63,6 +67,7 @@ class Prepared:
     left_out_rows: int
     labels: tuple[str, ...]
     dropped: dict[str, int] = field(default_factory=dict)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
     unread: list[dict[str, Any]] = field(default_factory=list)
     marked_bad: list[str] = field(default_factory=list)
 
@@ -73,8 +78,11 @@ class _Totals:
     learned: int = 0
     longest: int = 0
     cut_off: int = 0
-    left_out: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
+    unlearned: list[int] = field(default_factory=list)
+
+    def drop(self, reason: str, rows: int = 1) -> None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + rows
 
 
 def prepare(
@@ -107,11 +115,14 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
             share = _FIRST_PASS + (1 - _FIRST_PASS) * (batch.first + len(batch.rows)) / rows
             on_progress(*_at(share, rows))
         if second is not None and evaluation is not None:
-            all_held = _all_held_out(data, evaluation)
+            all_held = _all_held_out(evaluation)
+            for reason, count in all_held.dropped.items():
+                totals.drop(reason, count)
             for batch, passed in second.again(all_held):
                 _write(batch, passed, all_held, train, held_out, limit, longest, totals)
         _enough(recipe, train.rows, held_out.rows)
     on_progress(rows, rows)
+    readings = [main, second] if second is not None else [main]
     assert train.path is not None and held_out.path is not None  # noqa: PT018
     prepared = Prepared(
         train=train.path,
@@ -122,9 +133,13 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
         learned_tokens=totals.learned,
         longest=totals.longest,
         cut_off_rows=totals.cut_off,
-        left_out_rows=totals.left_out + main.source.broken_count,
+        left_out_rows=len(totals.unlearned) + sum(r.source.broken_count for r in readings),
         labels=_labels(surveyed, decision),
         dropped={reason: count for reason, count in totals.dropped.items() if count},
+        left_out=[
+            *(part for reading in readings for part in reading.unused()),
+            *_unlearned(totals.unlearned),
+        ],
         unread=[item.model_dump() for item in main.unread.found()],
         marked_bad=[mark.column for mark in main.unread.marked_bad()],
     )
@@ -165,6 +180,8 @@ class _Reading:
         self._process: Process | None = None
         self.unread = UnreadTally(data)
         self.digest = ""
+        # By their code: how many rows were skipped, the first of them, and why.
+        self._skipped: dict[str, tuple[int, int, InputError]] = {}
 
     def survey(
         self, on_share: Callable[[float, int], None], like: Surveyed | None = None
@@ -179,8 +196,7 @@ class _Reading:
             passed = self._process.render(batch.rows, batch.places)
             for at, item in enumerate(passed):
                 if item.error is not None:
-                    name = Path(self.data.source).name
-                    raise item.error.placed(source=name, row=batch.first + at + 1)
+                    self._skip(item, batch.first + at)
                 self._process.count_unread(item, self.unread, batch.first + at)
             survey.add(passed, held_out_part=batch.held_out)
             share = batch.done / batch.total if batch.total else 0.5
@@ -192,6 +208,34 @@ class _Reading:
         surveyed = survey.finish()
         self.digest = _digest(self.source) or _content_digest(surveyed)
         return surveyed
+
+    def _skip(self, item: Passed, place: int) -> None:
+        """Count a row that cannot be used; raises its error unless it is to be skipped."""
+        assert item.error is not None
+        if item.dropped is None:
+            raise item.error.placed(source=Path(self.data.source).name, row=place + 1)
+        count, first, error = self._skipped.get(item.error.code, (0, place, item.error))
+        self._skipped[item.error.code] = (count + 1, first, error)
+
+    def unused(self) -> list[dict[str, Any]]:
+        """Which lines and rows could not be used, and why, as JSON of phrases."""
+        parts: dict[str, Phrase] = {}
+        for line in self.source.broken:
+            parts.setdefault(
+                line.says.code,
+                Phrase(
+                    "data.unused",
+                    variant="line",
+                    rows=sum(other.says.code == line.says.code for other in self.source.broken),
+                    file=line.file,
+                    line=line.line,
+                    reason=line.says,
+                ),
+            )
+        found = list(parts.values())
+        for count, first, error in self._skipped.values():
+            found.append(Phrase("data.unused", rows=count, row=first + 1, reason=error))
+        return [part.to_json() for part in found]
 
     def again(self, decision: Decision) -> Iterator[tuple[Batch, list[Passed]]]:
         """Batches with their kept rows tokenised; the others are passed over unrendered."""
@@ -222,11 +266,18 @@ def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
     return _Reading(held_out_source(data, data.split.file), encoder, longest)
 
 
-def _all_held_out(data: Data, rows: Surveyed) -> Decision:
+def _all_held_out(rows: Surveyed) -> Decision:
     """The second file's rows are held out, all that the row-wise repairs leave."""
-    usable = rows.states == 0
     nothing = np.zeros(len(rows), np.bool_)
-    return Decision(nothing, usable, nothing)
+    return Decision(nothing, rows.states == USABLE, nothing, unusable(rows))
+
+
+def _unlearned(places: Sequence[int]) -> list[dict[str, Any]]:
+    """Rows whose answer lies behind the sequence length, or is empty."""
+    if not places:
+        return []
+    first = Phrase("data.unused", variant="unlearned", rows=len(places), row=places[0] + 1)
+    return [first.to_json()]
 
 
 def _write(
@@ -244,16 +295,17 @@ def _write(
     sides: tuple[tuple[list[int], list[Any]], ...] = (([], []), ([], []))
     for place, item in zip(places, passed, strict=True):
         if item.dropped is not None:
-            totals.dropped[item.dropped] = totals.dropped.get(item.dropped, 0) + 1
+            totals.drop(item.dropped)
             continue
         assert item.rendered is not None and item.encoded is not None  # noqa: PT018
         example = example_of(item.rendered, item.encoded, longest)
         learned = example.learned
         if not learned:
-            totals.left_out += 1
+            totals.unlearned.append(place)
             continue
         held = bool(decision.held_out[place])
         if held and held_out.rows + len(sides[1][0]) >= limit:
+            totals.drop("held_out_limit")
             continue
         sides[held][0].append(place)
         sides[held][1].append(example)

@@ -35,7 +35,8 @@ _NOT_SKIPPED = frozenset(
 @dataclass(slots=True)
 class Passed:
     """A row after its way. ``dropped`` names the repair that leaves it out, ``error`` says why
-    it cannot be used; otherwise ``rendered`` is set, and ``encoded`` once it was tokenised."""
+    it cannot be used (both: a row that is skipped); otherwise ``rendered`` is set, and ``encoded``
+    once it was tokenised."""
 
     row: Row
     rendered: Rendered | None = None
@@ -110,10 +111,9 @@ class Process:
             try:
                 passed.rendered = self._renderer.render(repaired)
             except InputError as exc:
+                passed.error = exc
                 if self._skip_broken and exc.code not in _NOT_SKIPPED:
                     passed.dropped = "skip_broken"
-                else:
-                    passed.error = exc
         return passed
 
     def encode(self, rows: Sequence[Passed], *, spans: bool = False) -> list[Passed]:
