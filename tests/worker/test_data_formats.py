@@ -682,3 +682,13 @@ def test_a_comma_elsewhere_is_still_a_broken_line(tmp_path: Path) -> None:
     source = RowSource(Source(source=str(path)), lenient=True)
     assert len(list(source.rows())) == 30
     assert [(line.line, line.says.code) for line in source.broken] == [(32, "line.wide")]
+
+
+def test_one_control_character_does_not_change_the_encoding_of_a_file(tmp_path: Path) -> None:
+    words = ["今天", "天气", "很", "好", "我们", "一起", "去", "公园", "散步", "吧"]
+    lines = [f"{words[n % 10]} {words[n * 3 % 10]} {n},{words[n * 7 % 10]}" for n in range(12)]
+    lines[0] += " rings \x07"
+    path = tmp_path / "rows.csv"
+    path.write_bytes("\n".join(["question,answer", *lines]).encode("gbk"))
+    rows = list(RowSource(Source(source=str(path))).rows())
+    assert rows[3] == {"question": f"{words[3]} {words[9]} 3", "answer": words[1]}

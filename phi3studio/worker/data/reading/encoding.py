@@ -25,6 +25,7 @@ _LIKELY = [
     *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "koi8_r", "mac_roman", "cp437", "cp850"),
 ]
 _SAMPLE = 16 * 1024
+_CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
 
 # Encodings of the Latin alphabet, the commonest first, and the letters beyond ASCII of the
 # languages that are written in them.
@@ -89,6 +90,7 @@ def detect(head: bytes, complete: bool) -> Encoding:
         start = max(0, exc.start - 200)
     # Only lines that say something: those with bytes beyond ASCII.
     sample = b"\n".join(line for line in head[start:].splitlines() if not line.isascii())[:_SAMPLE]
+    sample = sample.translate(None, _CONTROL)  # one of them rules out every likely encoding
     return Encoding(_latin(sample) or _by_statistics(sample), sure=False)
 
 
