@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import psutil
@@ -17,6 +16,7 @@ from phi3studio import __version__
 from phi3studio.app.advice import repair
 from phi3studio.app.machine_speed import read_speed
 from phi3studio.app.paths import Home
+from phi3studio.app.processor import processor_name
 from phi3studio.domain.messages import Said, plain_values, say
 from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.runtime_pack.installed import pack_status
@@ -140,7 +140,7 @@ def examine(home: Home) -> Report:
     return Report(
         program=__version__,
         system=platform.platform(),
-        processor=_processor(),
+        processor=processor_name(),
         python=sys.version.split()[0],
         cores=psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
         memory_total=memory.total,
@@ -168,17 +168,6 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> str:
-    """The processor's name as people know it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
-            if line.lower().startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _gpu() -> tuple[str | None, int]:

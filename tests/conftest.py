@@ -33,6 +33,8 @@ os.environ.update(
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
+        # What a worker computes with, for the tests that compute themselves.
+        **{name: value for name, value in launch.COMPUTING.items() if name == "MKL_CBWR"},
     }
 )
 

@@ -20,6 +20,7 @@ from phi3studio.app import allocator
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
+from phi3studio.app.processor import is_intel
 from phi3studio.app.program import program as program
 from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError
@@ -35,7 +36,13 @@ CANCEL_GRACE_S = 1.5
 JOB_CANCEL_GRACE_S = 65.0
 
 
+# On Intel's processors its matrix library sums in another order with every number of threads,
+# unless told not to; a run would become another one when another program takes a core. On others
+# it sums in one order, and its answer to this variable is slow code.
+_SAME_SUMS = {"MKL_CBWR": "AUTO,STRICT"} if is_intel() else {}
+
 COMPUTING: Mapping[str, str] = {
+    **_SAME_SUMS,
     # OpenMP's idle threads spin without end by default, which costs several times the speed when
     # another program wants the core; not at all costs half of it always.
     "GOMP_SPINCOUNT": "10000",
