@@ -42,7 +42,7 @@ def test_it_goes_from_lora_to_an_answer_within_its_memory(shape: str) -> None:
     assert re.search(r"an answer of \d+ tokens", output), output
 
 
-# On 4,149 tokens float32 itself is as far from float64 (tests/benchmarks/large_model.md).
+# On 4,149 tokens float32 itself is as far from float64 (docs/benchmarks.md).
 OVER_THE_BAR = {"phi-4-mini": "1.1e-4", "gemma-2-2b": "1.1e-4"}
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from olive.passes.pytorch import kquant
+
+from phi3studio.worker.process.threads import one_thread_each
 
 # Weights of one search: in float32 with its temporaries about the size of a core's cache.
 _WEIGHTS_AT_ONCE = 256 * 1024
@@ -21,13 +22,8 @@ _WEIGHTS_AT_ONCE = 256 * 1024
 
 @contextlib.contextmanager
 def in_small_parts(on_module: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """While inside, Olive's k-quant works on a few rows at a time and tells of every module.
-
-    The parts run in parallel, each on one thread: sharing out every small operation would
-    have the cores wait for each other all the time.
-    """
+    """While inside, Olive's k-quant works on a few rows at a time and tells of every module."""
     whole = kquant.kquant_find_qparams
-    threads = torch.get_num_threads()
 
     def in_parts(weight: torch.Tensor, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
         rows = max(1, _WEIGHTS_AT_ONCE // weight.shape[1])
@@ -37,10 +33,8 @@ def in_small_parts(on_module: Callable[[], None] = lambda: None) -> Iterator[Non
         return torch.cat(scales), torch.cat(zero_points)
 
     kquant.kquant_find_qparams = in_parts
-    torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with one_thread_each() as pool:
             yield
     finally:
-        torch.set_num_threads(threads)
         kquant.kquant_find_qparams = whole

@@ -23,6 +23,7 @@ from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.kquant import KQuant
 from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
 from olive.passes.pytorch.merge_adapter_weights import MergeAdapterWeights
+from olive.passes.pytorch.quant_utils import finalize, prepare_model
 
 from phi3studio.domain.errors import InputError
 from phi3studio.models.adapters import read_adapter
@@ -237,15 +238,16 @@ class StudioMerge(MergeAdapterWeights):  # type: ignore[misc]
 
 
 class StudioGptq(Gptq):  # type: ignore[misc]
-    """GPTQ that tells of every quantised module: on a CPU it takes a minute or more."""
+    """GPTQ over packed rows, in a fraction of the time; tells of every quantised module."""
 
-    @staticmethod
-    def process_module(module: torch.nn.Module, **options: Any) -> None:
-        """Quantise one linear layer in place."""
-        Gptq.process_module(module, **options)
-        hooks = _HOOKS.get()
-        if hooks is not None:
-            hooks.on_module()
+    @torch.no_grad()
+    def _run_for_config(self, model: Any, config: Any, output_model_path: str) -> Any:
+        from phi3studio.worker.olive.gptq import quantise_layers
+
+        hooks = _HOOKS.get() or PassHooks()
+        wrapper, grids, _ = prepare_model(model, config)
+        device = quantise_layers(wrapper, config.data_config, config.damp_percent, hooks.on_module)
+        return finalize(model, output_model_path, wrapper, grids, device)
 
 
 class StudioKQuant(KQuant):  # type: ignore[misc]

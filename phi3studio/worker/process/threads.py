@@ -8,9 +8,11 @@ is free. The results are the same bits with any number of threads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -44,6 +46,22 @@ def allowed_processors() -> list[int] | None:
 def threads_for(cores: int, others: float) -> int:
     """Threads for *cores*, of which other programs keep *others* busy (in cores)."""
     return max(1, min(cores, int(cores - others + _TOLERATED)))
+
+
+@contextlib.contextmanager
+def one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """A pool of as many threads as PyTorch uses, each of which computes alone, as this one does
+    inside: sharing out every small operation has the cores wait for each other all the time.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(threads)
 
 
 class ThreadGovernor:

@@ -33,17 +33,30 @@ class ExampleDataset(Dataset[dict[str, list[int]]]):
 
 
 class CalibrationDataset(Dataset[tuple[dict[str, torch.Tensor], int]]):
-    """Rows of ``input_ids`` for the calibration of a quantisation, as (inputs, no label)."""
+    """Rows of ``input_ids`` for the calibration of a quantisation, as (inputs, no label).
 
-    def __init__(self, source: Any) -> None:
-        self._rows: list[list[int]] = source["input_ids"][:]
+    Rows are packed as in :func:`collate_packed`, up to *tokens* in one item: a layer reads its
+    weights once for all of them.
+    """
+
+    def __init__(self, source: Any, tokens: int = 1024) -> None:
+        self._packs: list[list[list[int]]] = []
+        room = 0
+        for row in source["input_ids"][:]:
+            if not self._packs or len(row) > room:
+                self._packs.append([])
+                room = tokens
+            self._packs[-1].append(row)
+            room -= len(row)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._packs)
 
     def __getitem__(self, index: int) -> tuple[dict[str, torch.Tensor], int]:
-        ids = torch.tensor(self._rows[index])
-        return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, 0
+        rows = self._packs[index]
+        positions = [position for row in rows for position in range(len(row))]
+        ids = torch.tensor([token for row in rows for token in row])
+        return {"input_ids": ids, "position_ids": torch.tensor(positions)}, 0
 
 
 def collate_packed(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, torch.Tensor]:

@@ -50,7 +50,7 @@ class RuntimeCard(Card):
         self.body.addWidget(self.said)
         self._notes = QVBoxLayout()
         self.body.addLayout(self._notes)
-        self.install = Button(theme, "", icon="save")
+        self.install = Button(theme, self.tr("Install"), icon="save")
         self.install.clicked.connect(self.start)
         self.cancel = Button(theme, self.tr("Cancel"))
         self.cancel.clicked.connect(self.stop)
