@@ -14,9 +14,8 @@ import psutil
 
 from phi3studio import __version__
 from phi3studio.app.advice import repair
-from phi3studio.app.machine_speed import read_speed
+from phi3studio.app.machine_speed import processor_name, read_speed
 from phi3studio.app.paths import Home
-from phi3studio.app.processor import processor_name
 from phi3studio.domain.messages import Said, plain_values, say
 from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.runtime_pack.installed import pack_status

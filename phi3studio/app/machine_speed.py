@@ -1,8 +1,9 @@
-"""How fast this machine multiplies matrices: measured by the worker, read by everybody."""
+"""This machine's processor, and how fast it multiplies matrices, as the worker measured it."""
 
 from __future__ import annotations
 
 import json
+import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,3 +46,19 @@ def write_speed(home: Home, speed: MachineSpeed) -> None:
 
 def _file(home: Home) -> Path:
     return home.cache / "machine.json"
+
+
+def processor_name() -> str:
+    """The processor's name as people know it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines():
+            if line.lower().startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def is_intel() -> bool:
+    """Whether Intel made the processor; Windows names the maker, Linux the brand."""
+    return "intel" in processor_name().lower()

@@ -18,9 +18,9 @@ import psutil
 
 from phi3studio.app import allocator
 from phi3studio.app.files import write_json
+from phi3studio.app.machine_speed import is_intel
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
-from phi3studio.app.processor import is_intel
 from phi3studio.app.program import program as program
 from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError
