@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from phi3studio.domain.dataset import RowPage, Trim
+from phi3studio.domain.recipe import parse_recipe
 from phi3studio.domain.rows.recording import with_cells, with_deleted
 from phi3studio.domain.rows.row_edits import AddRow, row_key
+from phi3studio.runs.bundle.redaction import without_rows
 from phi3studio.wizard.edit_history import EditHistory
 from phi3studio.wizard.flow import Draft, edit, with_source
 from phi3studio.wizard.row_view import changed_values, fields_of, shown_rows
@@ -72,3 +74,16 @@ def test_undo_and_redo_go_through_all_changes_of_the_repairs() -> None:
     history, again = history.redo(back)
     assert again.repairs == (Trim(),)
     assert history.after(again, with_source(again, "b.jsonl")) == EditHistory()
+
+
+def test_rows_edited_by_hand_stay_out_of_a_bundle() -> None:
+    repairs = [
+        {"kind": "trim"},
+        {"kind": "add_row", "values": {"q": "private"}},
+        {"kind": "edit_cell", "row": 1, "key": KEYS[0], "place": "q", "value": "private too"},
+    ]
+    data = {"source": "a.jsonl", "messages": "messages", "repairs": repairs}
+    shared, edits = without_rows(parse_recipe({"data": data}))
+    assert edits == 2
+    assert [repair.kind for repair in shared.rows.repairs] == ["trim"]
+    assert "private" not in str(shared.to_json())

@@ -21,7 +21,7 @@ from phi3studio.domain.run import state_phrase
 from phi3studio.domain.template import parse_template
 from phi3studio.models.model_store import ModelStore
 from phi3studio.resources import resources
-from phi3studio.runs.bundle.redaction import Scrubber
+from phi3studio.runs.bundle.redaction import Scrubber, without_rows
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
 from phi3studio.runs.store import RunFolder
@@ -106,7 +106,10 @@ def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
         card = False
         notes.append("The run was not measured, so there is no model card.")
     entries += _licence(base, base_folder)
-    entries.append(Entry.of_json("recipe.json", scrubber.values(recipe.to_json())))
+    shared, edits = without_rows(recipe)
+    entries.append(Entry.of_json("recipe.json", scrubber.values(shared.to_json())))
+    if edits:
+        notes.append(f"recipe.json lacks the {edits} edits of rows made by hand: they are data.")
     if olive is not None:
         entries += (
             entry for entry in _tree(olive, "olive", scrubber) if "/data/" not in entry.name

@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.rows.row_edits import ROW_EDITS
 from phi3studio.runs.store import RunFolder
+
+
+def without_rows(recipe: Recipe) -> tuple[Recipe, int]:
+    """The recipe without rows that were edited by hand or added, and how many such edits it has:
+    they are data, which does not leave the computer with a model."""
+    if recipe.data is None:
+        return recipe, 0
+    kept = [repair for repair in recipe.data.repairs if not isinstance(repair, ROW_EDITS)]
+    data = recipe.data.model_copy(update={"repairs": kept})
+    changed = recipe.model_copy(update={"data": data})
+    return changed, len(recipe.data.repairs) - len(kept)
 
 
 @dataclass

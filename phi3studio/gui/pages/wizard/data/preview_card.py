@@ -95,7 +95,9 @@ class PreviewCard(Card):
         self._counts.setText(said)
         if preview.dropped and not self._inspection.busy("preview"):
             chosen = self._session.draft.repairs
-            repair = next((r for r in chosen if r.kind == preview.dropped), SkipBroken())
+            same = [r for r in chosen if r.kind == preview.dropped]
+            same = [r for r in same if getattr(r, "row", preview.row + 1) == preview.row + 1]
+            repair = same[0] if same else SkipBroken()
             why = explain_error(repair.says).message
             text = self.tr("A repair leaves this row out: {why}").format(why=why)
             self._trouble.addWidget(Finding(self._context.theme, "info", text))
