@@ -328,3 +328,10 @@ def test_a_format_of_pythons_own_is_understood_too() -> None:
     assert MessageFormatter("it").format("{x:.2f} {n:03d} {t:bytes}", x=0.5, n=7, t="much") == (
         "0,50 007 much"
     )
+
+
+def test_a_phrase_comes_back_from_its_json() -> None:
+    phrase = Phrase("data.unused", rows=2, row=7, reason=Phrase("line.repeated_header"))
+    record = phrase.to_json()
+    assert record["message"].startswith("2 rows (first: row 7; ")
+    assert Phrase.from_json(record) == phrase
