@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ os.environ.pop("HF_HUB_CACHE", None)
 _LEAK_GRACE_S = 2.0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that are left open fail the tests that use no machine learning and no window."""
+    for item in items:
+        if {"unit", "cli"} & set(item.path.parts):
+            for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"error::{kind}"))
+
+
 @pytest.fixture(autouse=True)
 def no_process_left() -> Iterator[None]:
     """Fail the test that leaves a child process behind, and end that process."""
@@ -64,6 +73,39 @@ def no_process_left() -> Iterator[None]:
     shown = [_command(child) for child in left]
     end_processes(left)
     assert not left, f"left behind: {shown}"
+
+
+# What goes on by itself once a library has been used; its work needs no end.
+_LIBRARY_THREADS = (
+    "tqdm",  # the monitor of progress bars: one for the process
+    "Dummy-",  # a thread of C++ that once called Python, known for as long as it lives
+)
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test after which a thread goes on that was not there before it.
+
+    Not asked of the worker's tests, whose libraries keep threads for the next call.
+    """
+    before = set(threading.enumerate())
+    yield
+    if "worker" in request.node.path.parts:
+        return
+    end = time.monotonic() + _LEAK_GRACE_S
+    while (left := _threads_beyond(before)) and time.monotonic() < end:
+        left[0].join(timeout=0.05)
+    assert not left, f"threads go on: {[thread.name for thread in left]}"
+
+
+def _threads_beyond(known: set[threading.Thread]) -> list[threading.Thread]:
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in known
+        and not thread.name.startswith(_LIBRARY_THREADS)
+        and "TMonitor" not in type(thread).__name__
+    ]
 
 
 def _children() -> list[psutil.Process]:

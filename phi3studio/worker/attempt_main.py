@@ -62,14 +62,13 @@ def run_worker(folder: Path, killed: bool = False) -> int:
     except Timeout:
         print(f"another worker has the run {run.name}", file=sys.stderr)
         return 2
-    emit = Emitter(run)
     memory = MemoryMeter()
 
     def last_words() -> None:
         emit(Finished(outcome="cancelled", peak_memory=memory.peak))
 
     try:
-        with memory, Control(run, last_words) as control:
+        with Emitter(run) as emit, memory, Control(run, last_words) as control:
             code = _attempt(run, emit, control, memory, killed)
     finally:
         end_children()

@@ -42,6 +42,24 @@ def english() -> None:
     QLocale.setDefault(QLocale("en"))
 
 
+@pytest.fixture(autouse=True)
+def no_timer_left() -> Iterator[None]:
+    """Fail the test after which a timer goes on that it started, in a window or not."""
+    before = set(map(id, ticking()))
+    yield
+    left = [timer for timer in ticking() if id(timer) not in before]
+    shown = [f"{type(timer.parent()).__name__}: {timer.interval()} ms" for timer in left]
+    for timer in left:
+        timer.stop()
+    assert not left, f"timers go on: {shown}"
+
+
+def ticking() -> list[QTimer]:
+    """Every timer that repeats and is active."""
+    found = [thing for thing in gc.get_objects() if issubclass(type(thing), QTimer)]
+    return [t for t in found if shiboken6.isValid(t) and t.isActive() and not t.isSingleShot()]
+
+
 @pytest.fixture
 def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
     """An asyncio loop that Qt's own event loop drives, as in the running program."""

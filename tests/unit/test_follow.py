@@ -60,8 +60,8 @@ def test_from_the_end_only_what_comes_is_read(tmp_path) -> None:
     run.events_file.write_bytes(DATA)
     follower = Follower(run, from_end=True)
     assert follower.read() == []
-    emit = Emitter(run)
-    emit(Paused())
+    with Emitter(run) as emit:
+        emit(Paused())
     assert [event.payload.type for event in follower.read()] == ["paused"]
 
 
@@ -70,10 +70,11 @@ def test_from_the_end_only_what_comes_is_read(tmp_path) -> None:
 
 def test_the_writer_counts_on_over_attempts(tmp_path) -> None:
     run = RunFolder(tmp_path)
-    Emitter(run)(Started(attempt=1))
-    again = Emitter(run)
-    again(Started(attempt=2))
-    again(Progress(step=1, total=1))
+    with Emitter(run) as emit:
+        emit(Started(attempt=1))
+    with Emitter(run) as again:
+        again(Started(attempt=2))
+        again(Progress(step=1, total=1))
     assert [event.seq for event in run.events()] == [1, 2, 3]
 
 
@@ -81,7 +82,8 @@ def test_the_writer_counts_on_over_attempts(tmp_path) -> None:
 def test_the_writer_goes_on_after_a_line_that_a_crash_cut_off(tmp_path, cut) -> None:
     run = RunFolder(tmp_path)
     run.events_file.write_bytes(DATA[:-cut])
-    Emitter(run)(Paused())
+    with Emitter(run) as emit:
+        emit(Paused())
     assert [event.payload.type for event in run.events()] == ["started", "notice", "paused"] or (
         cut == 1  # only the newline was lost: the line itself is whole
         and [event.payload.type for event in run.events()]
@@ -91,10 +93,10 @@ def test_the_writer_goes_on_after_a_line_that_a_crash_cut_off(tmp_path, cut) -> 
 
 def test_the_writer_says_nothing_after_the_last_word(tmp_path) -> None:
     run = RunFolder(tmp_path)
-    emit = Emitter(run)
-    emit(Paused())
-    emit(Progress(step=1, total=1))
-    emit(Paused())
+    with Emitter(run) as emit:
+        emit(Paused())
+        emit(Progress(step=1, total=1))
+        emit(Paused())
     assert [event.payload.type for event in run.events()] == ["paused"]
 
 
@@ -102,23 +104,23 @@ def test_lines_of_several_threads_do_not_mix(tmp_path) -> None:
     from threading import Thread
 
     run = RunFolder(tmp_path)
-    emit = Emitter(run)
 
-    def write() -> None:
+    def write(emit: Emitter) -> None:
         for number in range(200):
             emit(Notice(code="x", text="y" * number))
 
-    threads = [Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with Emitter(run) as emit:
+        threads = [Thread(target=write, args=(emit,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert [event.seq for event in run.events()] == list(range(1, 801))
 
 
 def test_text_that_utf8_cannot_hold_does_not_stop_the_worker(tmp_path) -> None:
     """A file name in another encoding reaches Python as lone surrogates."""
     run = RunFolder(tmp_path)
-    emit = Emitter(run)
-    emit(Notice(code="x", text="caf\udce9.csv does not exist"))
+    with Emitter(run) as emit:
+        emit(Notice(code="x", text="caf\udce9.csv does not exist"))
     assert [event.payload.text for event in run.events()] == ["caf\udce9.csv does not exist"]

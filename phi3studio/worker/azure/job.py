@@ -227,7 +227,8 @@ def _work(run: RunFolder) -> int:
 def _report(run: RunFolder, error: UserFacingError) -> None:
     """Report an error that came before the worker, as the worker would have."""
     print(f"Error: {error.message}\n{error.hint}\n[{error.code}]", file=sys.stderr, flush=True)
-    Emitter(run)(Finished.failed(error))
+    with Emitter(run) as emit:
+        emit(Finished.failed(error))
 
 
 def _shared_folder() -> Path:

@@ -104,11 +104,11 @@ def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
     from phi3studio.worker.fidelity.lengths import write_lengths
     from phi3studio.worker.process.emit import Emitter
 
-    emit = Emitter(run)
-    for payload in metrics:
-        emit(payload)
-    if verdict is not None:
-        emit(verdict)
+    with Emitter(run) as emit:
+        for payload in metrics:
+            emit(payload)
+        if verdict is not None:
+            emit(verdict)
     prepared = load_prepared(run.data)
     if prepared is not None:
         write_lengths(run, prepared)

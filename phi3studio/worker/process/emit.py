@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import Self
 
 from phi3studio.domain.events import AnyPayload, Event
 from phi3studio.runs.store import RunFolder
@@ -14,7 +15,7 @@ class Emitter:
     """Appends events to ``events.jsonl``, one write a line, flushed at once. Thread-safe.
 
     Continues the numbering of an earlier attempt, and completes a last line that a crash cut off
-    by starting on a new one.
+    by starting on a new one. A context manager: its end closes the file.
     """
 
     def __init__(self, run: RunFolder) -> None:
@@ -29,6 +30,12 @@ class Emitter:
         self._file = run.events_file.open("ab", buffering=0)
         if half_line:
             self._file.write(b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def __call__(self, payload: AnyPayload, t: float | None = None) -> None:
         """Append one event; nothing is written after ``finished`` or ``paused``.
