@@ -196,9 +196,10 @@ def test_a_second_turn_reads_only_what_is_new_and_answers_as_a_fresh_one(talk, m
                 chat.answer(model, messages=messages, conversation=name, max_tokens=12)
             )
 
-        first, figures = await ask(dialogue(PHRASE), "a")
+        question = " ".join([PHRASE] * 20)
+        first, figures = await ask(dialogue(question), "a")
         assert figures.prefilled == figures.prompt_tokens
-        texts = [PHRASE, first]
+        texts = [question, first]
         for turn in ("I miss the long evenings.", "Who would have guessed?"):
             texts.append(turn)
             kept, seen = await ask(dialogue(*texts), "a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from phi3studio.runs.store import RunStore
 from phi3studio.services.chat_client import Chat
 from phi3studio.services.connection import Service
 from phi3studio.worker.chat.chat_service import ChatService, StopTexts
-from phi3studio.worker.chat.conversations import Voice
+from phi3studio.worker.chat.conversations import Conversations, Voice
 from phi3studio.worker.chat.shelf import Shelf
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.genai.genai import GenaiModel
@@ -196,6 +197,58 @@ def test_a_seeded_answer_does_not_depend_on_what_was_said_before(long_model, she
     again, _ = run(service, request)
     once_more, _ = run(service, request)
     assert first == again == once_more
+
+
+# --- the same answer whatever was asked before ----------------------------------------------------
+
+READ = [int(n) for n in np.random.default_rng(5).integers(260, 480, 700)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 64, 65, 300])
+@pytest.mark.parametrize("before", ["the same", "its beginning", "an answer", "longer"])
+def test_a_request_is_computed_as_if_it_were_the_first(long_model, before, count) -> None:
+    """Bit for bit, and so its answer is the one that the verification measures."""
+    model = GenaiModel(long_model, threads=2)
+    conversations, voice = Conversations(model), Voice(Sampling())
+    ids = READ[:count]
+    match before:
+        case "the same":
+            ask(conversations, voice, ids, 3)
+        case "its beginning":
+            ask(conversations, voice, ids[:-1] or [300], 1)
+        case "an answer":
+            _, written = ask(conversations, voice, ids, 6)
+            ids = [*ids, *written, 300]
+        case "longer":
+            ask(conversations, voice, [*ids, 400, 401], 2)
+    found, answer = ask(conversations, voice, ids, 4)
+    conversations.close()
+    first, measured = ask(Conversations(model), voice, ids, 4)
+    assert np.array_equal(found, first)
+    assert answer == measured == list(itertools.islice(model.generate(ids, 20), 4))
+
+
+@pytest.mark.parametrize(("temperature", "kept"), [(0.0, 128), (1.0, 154)])
+def test_what_was_written_is_kept_where_the_answer_is_by_chance(
+    long_model, temperature, kept
+) -> None:
+    conversations = Conversations(GenaiModel(long_model, threads=2))
+    voice = Voice(Sampling(temperature=temperature))
+    _, written = ask(conversations, voice, READ[:150], 4)
+    talk = conversations.take("a", [*READ[:150], *written, 300], 200, voice)
+    assert len(talk.ids) == kept
+
+
+def ask(
+    conversations: Conversations, voice: Voice, ids: list[int], answer: int
+) -> tuple[Any, list[int]]:
+    """The logits after a prompt, and the answer's first tokens."""
+    talk = conversations.take("a", ids, len(ids) + answer, voice)
+    talk.read(ids, Cancel(), Turns())
+    logits = talk.generator.get_output("logits")[0, -1].copy()
+    written = [talk.next_token(Cancel(), Turns()) for _ in range(answer)]
+    conversations.keep("a", talk)
+    return logits, written
 
 
 # --- stopping -----------------------------------------------------------------------------------

@@ -3,6 +3,12 @@
 A conversation keeps its generator, so a second turn computes only what is new. A computation
 under way ends within milliseconds when its request is withdrawn, and what was computed until then
 is kept.
+
+How many tokens are computed at once decides how their values are rounded (int4 kernels: a token
+alone has logits that differ by 0.3 from those of a token among others). So for an answer that is
+not drawn by chance, a prompt is always read in the same pieces, and only whole ones are kept: the
+same request has the same answer whatever was asked before, and the one that the verification
+measured.
 """
 
 from __future__ import annotations
@@ -14,13 +20,10 @@ from dataclasses import dataclass, field
 from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.turns import Turns
-from phi3studio.worker.genai.genai import Constraint, GenaiModel
+from phi3studio.worker.genai.genai import PIECE, Constraint, GenaiModel, pieces
 from phi3studio.worker.genai.genai_native import GenaiError, Generator
 from phi3studio.worker.serving import Cancel
 
-# Tokens of a prompt that are computed at once. Fewer are slower (16: a third of the speed); more
-# are no faster, and their logits take memory (tokens × vocabulary × 4 bytes).
-_PREFILL_TOKENS = 256
 # Generators are made for lengths in this step, so that a longer turn often fits the present one.
 _LENGTH_STEP = 256
 # A conversation that is kept will go on: with room for it, its next turns need no new generator,
@@ -40,6 +43,11 @@ class Voice:
     constraint: Constraint | None = None
     adapter: str | None = None
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether the same question may have another answer the next time."""
+        return self.sampling.temperature > 0 and self.sampling.seed is None
+
 
 @dataclass
 class Conversation:
@@ -49,6 +57,8 @@ class Conversation:
     length: int
     voice: Voice
     ids: list[int] = field(default_factory=list)
+    read_ids: int = 0
+    """So many of ``ids`` were read, the others written."""
 
     def common(self, ids: Sequence[int]) -> int:
         """How many tokens at the beginning are the same."""
@@ -65,17 +75,20 @@ class Conversation:
         if self.voice.constraint is not None:
             limit = min(limit, len(self.ids) - 1)
         common = min(self.common(ids), max(0, limit))
+        if not self.voice.by_chance:
+            common = min(common, self.read_ids) // PIECE * PIECE
         if common < len(self.ids):
             self.generator.rewind_to(common)
             del self.ids[common:]
+        self.read_ids = min(self.read_ids, common)
 
     def read(self, ids: Sequence[int], cancel: Cancel, compute: Turns) -> None:
         """Compute the tokens of *ids* beyond those that are kept."""
-        for start in range(len(self.ids), len(ids), _PREFILL_TOKENS):
-            piece = ids[start : start + _PREFILL_TOKENS]
+        for piece in pieces(ids, len(self.ids)):
             with self._stopping(cancel), compute.mine(cancel):
                 self.generator.append_tokens(piece)
             self.ids.extend(piece)
+            self.read_ids = len(self.ids)
 
     def next_token(self, cancel: Cancel, compute: Turns) -> int:
         """Write one token more and return it."""
@@ -88,6 +101,7 @@ class Conversation:
         """Make it usable again after its request was withdrawn, wherever it was then."""
         # The token that was written last may not have been computed yet.
         del self.ids[-1:]
+        self.read_ids = min(self.read_ids, len(self.ids))
         self.generator.revive(len(self.ids))
 
     @contextlib.contextmanager

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phi3studio.domain.errors import RunError, UserFacingError, first_line
-from phi3studio.worker.genai.genai import GenaiModel
+from phi3studio.worker.genai.genai import GenaiModel, pieces
 from phi3studio.worker.genai.genai_native import GenaiError, Generator
 
 _DECODED = 48
@@ -78,7 +78,8 @@ class _Model:
     def generate(self, ids: list[int], longest: int) -> Json:
         """A greedy answer's ids."""
         generator = self._generator(len(ids) + longest)
-        generator.append_tokens(ids)
+        for piece in pieces(ids):  # as the chat reads it
+            generator.append_tokens(piece)
         answer: list[int] = []
         while not generator.is_done():
             answer.append(generator.generate_next_token())

@@ -31,6 +31,20 @@ BASE = ""
 ADAPTER_ENDING = ".onnx_adapter"
 
 
+PIECE = 64
+"""Tokens of a prompt that are computed at once. Fewer are slower (16: a third of the speed); more
+are hardly faster, and their logits take memory (tokens × vocabulary × 4 bytes)."""
+
+
+def pieces(ids: Sequence[int], start: int = 0) -> Iterator[Sequence[int]]:
+    """The pieces in which a prompt is read, from *start* on: to the next multiple of
+    :data:`PIECE`, however much of it was read before."""
+    while start < len(ids):
+        end = (start // PIECE + 1) * PIECE
+        yield ids[start:end]
+        start = end
+
+
 @dataclass(frozen=True)
 class Constraint:
     """What an answer may be: one of some labels, or JSON that fits a schema.
@@ -136,7 +150,8 @@ class GenaiModel:
         """Answer ids one by one, the stop token included, at most *longest* of them."""
         length = min(len(prompt) + longest, self.context)
         generator = self.generator(length, sampling)
-        generator.append_tokens(prompt)
+        for piece in pieces(prompt):
+            generator.append_tokens(piece)
         while not generator.is_done():
             yield generator.generate_next_token()
 
