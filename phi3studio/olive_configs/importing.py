@@ -47,13 +47,18 @@ class Imported:
 def parse_config(text: str, name: str) -> Any:
     """Parse JSON; raises :class:`InputError` with the line where it is broken."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as exc:
         if isinstance(exc, json.JSONDecodeError):
             raise InputError(
                 "olive.broken_json", path=name, line=exc.lineno, reason=exc.msg
             ) from exc
         raise InputError("olive.broken_json", variant="whole", path=name, reason=str(exc)) from exc
+
+
+def _no_constant(name: str) -> Any:
+    """Python's reader takes NaN and infinities for numbers, which JSON does not have."""
+    raise ValueError(f"{name} is no number")
 
 
 def import_config(
