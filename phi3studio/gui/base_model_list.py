@@ -12,6 +12,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import CatalogueEntry
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
+from phi3studio.models.hub_cache import hub_host
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import (
     KnownModel,
@@ -43,6 +44,13 @@ class BaseModel:
     fetch_first: bool = False
     problem: UserFacingError | None = None
     kept_bytes: int = 0
+    host: str = ""
+    """Where it is downloaded from."""
+
+    @property
+    def to_download(self) -> int:
+        """Bytes that have to come from the network before it can be used."""
+        return 0 if self.installed or self.problem is not None else self.download_bytes
 
     @property
     def parameters(self) -> int | None:
@@ -118,6 +126,7 @@ def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
         known.folder,
         fetch_first=known.place is None and entry.origin == "hub",
         kept_bytes=kept,
+        host=hub_host() if entry.origin == "hub" else "files.pythonhosted.org",
     )
 
 

@@ -31,6 +31,11 @@ class Context:
         return self.home.root / "draft.json"
 
     @property
+    def drafts_folder(self) -> Path:
+        """Where drafts wait that were put aside for another one."""
+        return self.home.root / "drafts"
+
+    @property
     def azure_file(self) -> Path:
         """What the next wizard's section Azure ML begins with: names and ids, nothing secret."""
         return self.home.root / "azure-section.json"

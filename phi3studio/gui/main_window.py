@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Level
+from phi3studio.gui.widgets.basic import Level, label
+from phi3studio.gui.widgets.editors import dropped_files
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, Room
 
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
     from phi3studio.gui.pages.home.runs_model import RunsModel
     from phi3studio.runs.store import RunFolder
 
+_SIZE, _LEAST, _FRAME = QSize(1280, 800), QSize(760, 560), QSize(16, 48)
 _SHORTCUTS = ("home", "new", "chat", "compare", "queue", "models")
 
 
@@ -40,10 +51,10 @@ class MainWindow(QMainWindow):
         self._preferences = preferences
         self._rooms: Rooms | None = None
         self._pages: dict[str, Page] = {}
-        self._sure = False
+        self._sure = self._asking = False
         self._file = ""
         self.setWindowTitle("Phi-3 Studio")
-        self.setMinimumSize(QSize(760, 560))
+        self.setAcceptDrops(True)
         self._rail = Rail(
             theme,
             "Phi-3 Studio",
@@ -67,9 +78,22 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._rail)
         layout.addWidget(self._stack, 1)
         self.setCentralWidget(middle)
-        self.resize(1280, 800)
+        self._drop_here = label(self.tr("Let it go to use this file"), "cardTitle")
+        self._drop_here.setObjectName("dropHere")
+        self._drop_here.setParent(self)
+        self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_here.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._drop_here.hide()
+        self.resize(_SIZE)
         if preferences.value.geometry:
             self.restoreGeometry(QByteArray.fromBase64(preferences.value.geometry.encode()))
+        self._fit()
+
+    def _fit(self) -> None:
+        """No larger than the screen leaves room for, with what a window manager adds."""
+        room = self.screen().availableSize() - _FRAME
+        self.setMinimumSize(_LEAST.boundedTo(room))
+        self.resize(self.size().boundedTo(room))
 
     def furnish(self, rooms: Rooms) -> None:
         """Take the rooms and go home."""
@@ -153,11 +177,33 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         self._rail.set_compact(self.width() < COMPACT_BELOW)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if self._rooms is not None and dropped_files(event):
+            event.acceptProposedAction()
+            self._drop_here.setGeometry(self.rect().adjusted(12, 12, -12, -12))
+            self._drop_here.show()
+            self._drop_here.raise_()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_here.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_here.hide()
+        paths = dropped_files(event)
+        if paths and self._rooms is not None:
+            event.acceptProposedAction()
+            page = self.current
+            if page is None or not page.take_dropped(paths):
+                self._rooms.use_dropped(self, paths)
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        live = self.runs.live_count() if self._rooms is not None else 0
-        if live and not self._sure:
+        if self._rooms is not None and not self._sure:
             event.ignore()
-            self._ask_about_runs(live)
+            # Runs begin and end elsewhere too: what the list last knew may be old.
+            self.runs.look_again(self._close_or_ask)
             return
         for page in self._pages.values():
             page.left()
@@ -165,6 +211,14 @@ class MainWindow(QMainWindow):
         self._preferences.change(geometry=geometry)
         event.accept()
         self.closed.emit()
+
+    def _close_or_ask(self) -> None:
+        live = self.runs.live_count()
+        if not live:
+            self.close_for_good()
+        elif not self._asking:
+            self._asking = True
+            self._ask_about_runs(live)
 
     def _ask_about_runs(self, count: int) -> None:
         from phi3studio.gui.widgets.ask import Question
@@ -178,9 +232,13 @@ class MainWindow(QMainWindow):
                 "Or stop them now: their work is kept and can be resumed."
             ),
         )
+        question.finished.connect(self._asked)
         question.add(self.tr("Pause them and close"), self._pause_and_close)
         question.add(self.tr("Let them run and close"), self.close_for_good, kind="primary")
         question.open()
+
+    def _asked(self) -> None:
+        self._asking = False
 
     def _pause_and_close(self) -> None:
         assert self._rooms is not None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from phi3studio.gui.pages.chat.engine import ChatEngine
     from phi3studio.gui.pages.run.export_dialog import WriteOlive
     from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
+    from phi3studio.wizard.flow import PageName
 
 
 Probe = Callable[[], Awaitable[dict[str, Any]]]
@@ -134,6 +135,9 @@ class Rooms:
         page.closed.connect(lambda: window.go("home"))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
+        page.created.connect(window.show_run)
+        page.data_wanted.connect(lambda run: self.repeat(window, run, "data"))
+        page.own_data_wanted.connect(lambda: self.begin_anew(window))
         return page
 
     def chat(self, window: Navigator) -> Page:
@@ -197,7 +201,7 @@ class Rooms:
 
         page = window.page("new")
         assert isinstance(page, WizardPage)
-        page.take_draft(visit(with_model(page.session.draft, source), "model"))
+        page.session.take(visit(with_model(page.session.draft, source), "model"))
         window.go("new")
 
     def show_run(self, page: Page, run: RunFolder) -> None:
@@ -207,18 +211,40 @@ class Rooms:
         assert isinstance(page, RunPage)
         page.show_run(run)
 
-    def repeat(self, window: Navigator, run: RunFolder) -> None:
-        """Take the run's recipe into the wizard."""
+    def begin_anew(self, window: Navigator) -> None:
+        """A new fine-tune, from its first page."""
         from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-        from phi3studio.wizard.flow import from_recipe
+
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        page.begin_anew()
+        window.go("new")
+
+    def repeat(self, window: Navigator, run: RunFolder, at: PageName | None = None) -> None:
+        """Take the run's recipe into the wizard, where it opens on its page *at*."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+        from phi3studio.wizard.flow import from_recipe, visit
 
         page = window.page("new")
         assert isinstance(page, WizardPage)
         window.go("new")
         try:
-            page.take_draft(from_recipe(run.recipe()))
+            draft = from_recipe(run.recipe())
+            page.take_draft(visit(draft, at) if at is not None else draft)
         except UserFacingError as error:
             page.show_error(error)
+
+    def use_dropped(self, window: Navigator, paths: list[str]) -> None:
+        """Take a dropped recipe, or data for a new fine-tune."""
+        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+
+        if Path(paths[0]).name == "recipe.json":
+            self.open_recipe(window, paths[0])
+            return
+        page = window.page("new")
+        assert isinstance(page, WizardPage)
+        page.begin_with(paths[0])
+        window.go("new")
 
     def open_recipe(self, window: Navigator, name: str) -> None:
         """Take the recipe file *name* into the wizard, to be looked at before anything starts."""

@@ -7,6 +7,7 @@ Coroutines run on the window's own loop; blocking functions are sent to a thread
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +17,19 @@ from phi3studio.domain.errors import UserFacingError
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+
+# What a disk or the rights on it refuse: no fault of the program.
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
+
+
+def _of_system(error: OSError) -> UserFacingError:
+    path, reason = error.filename, error.strerror
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return UserFacingError("disk.full", variant="unnamed")
+    if not path:
+        return UserFacingError("disk.not_writable", variant="access_unnamed", reason=reason)
+    return UserFacingError("disk.not_writable", variant="access", path=path, reason=reason)
 
 
 class Tasks(QObject):
@@ -29,6 +43,7 @@ class Tasks(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: set[asyncio.Task[Any]] = set()
+        self._closed = False
 
     def run(
         self,
@@ -42,12 +57,15 @@ class Tasks(QObject):
         nobody handles, is reported by ``crashed``.
         """
         task = asyncio.get_event_loop().create_task(work)
+        if self._closed:
+            task.cancel()  # a timer of a window that goes has asked once more
         self._running.add(task)
         task.add_done_callback(lambda t: self._ended(t, done, failed))
         return task
 
     async def close(self) -> None:
-        """Cancel whatever still runs and wait for it."""
+        """Cancel whatever still runs and wait for it; nothing is begun any more."""
+        self._closed = True
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -73,6 +91,8 @@ class Tasks(QObject):
                 done(task.result())
         elif isinstance(error, UserFacingError) and failed is not None:
             failed(error)
+        elif isinstance(error, OSError) and error.errno in _REFUSED and failed is not None:
+            failed(_of_system(error))
         else:
             self.crashed.emit(error)
 
@@ -94,6 +114,9 @@ class Latest(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(after_ms)
         self._timer.timeout.connect(self._begin)
+        # A task may outlive the page that asked.
+        alive = self._alive = [True]
+        self.destroyed.connect(lambda: alive.clear())
 
     @property
     def busy(self) -> bool:
@@ -141,12 +164,16 @@ class Latest(QObject):
             self._task.add_done_callback(self._ended)
 
     def _deliver(self, receiver: Callable[[T], None] | None, answer: T) -> None:
+        if not self._alive:
+            return  # whoever asked has gone
         # Whoever draws the answer finds nothing under way.
         self._task = None
         if receiver is not None:
             receiver(answer)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not self._alive:
+            return
         if self._task is task:
             self._task = None
         if not self._timer.isActive():

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _PREFIX = "models--"
 _CHUNK = 1024 * 1024
@@ -152,3 +153,9 @@ def delete_folder(folder: Path) -> None:
     doomed = folder.with_name(f".deleted-{folder.name}")
     folder.rename(doomed)
     shutil.rmtree(doomed)
+
+
+def hub_host() -> str:
+    """The host that models of the hub come from: a mirror, where HF_ENDPOINT names one."""
+    address = os.environ.get("HF_ENDPOINT", "")
+    return urlsplit(address).hostname or "huggingface.co"

@@ -25,15 +25,8 @@ def continue_run(
     The adapter is copied into the new run's folder, so the old one can be deleted. Raises
     :class:`InputError` for a run without an adapter.
     """
-    if not (run.adapter / "adapter_model.safetensors").is_file():
-        raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
     recipe = continued(in_force(run.recipe(), run.view().recoveries), epochs, data)
-    created = store.create(recipe)
-    start = created.path / START
-    shutil.copytree(run.adapter, start)
-    model = recipe.model.model_copy(update={"adapter": str(start)})
-    write_json(created.recipe_file, recipe.model_copy(update={"model": model}).to_json())
-    return created
+    return _from_adapter(store, run, recipe)
 
 
 def continued(recipe: Recipe, epochs: float | None, data: Path | None) -> Recipe:
@@ -45,9 +38,53 @@ def continued(recipe: Recipe, epochs: float | None, data: Path | None) -> Recipe
     if data is not None and source is not None:
         changes = {"source": str(data.expanduser().absolute()), "also": [], "format": "auto"}
         source = source.model_copy(update=changes)
-    suffix = " continued"
-    name = recipe.name if recipe.name.endswith(suffix) else recipe.name[: 80 - len(suffix)] + suffix
+    name = _with_suffix(recipe.name, " continued")
     steps = recipe.steps if "train" in recipe.steps else ["train", *recipe.steps]
     return recipe.model_copy(
         update={"training": training, "data": source, "name": name, "steps": steps}
     )
+
+
+def rebuild_run(store: RunStore, run: RunFolder) -> RunFolder:
+    """A new run, not started, that exports the adapter of *run* once more, with less loss.
+
+    Raises :class:`InputError` for a run without an adapter.
+    """
+    return _from_adapter(store, run, rebuilt(in_force(run.recipe(), run.view().recoveries)))
+
+
+def rebuilt(recipe: Recipe) -> Recipe:
+    """*recipe* without its training, and with the next more exact kind of export."""
+    target = recipe.target
+    whole = {"quantisation": "fp32" if target.provider == "cpu" else "fp16"}
+    if target.quantisation != "int4":
+        changes: dict[str, object] = {**whole}
+    elif target.int4 != "quality":
+        changes = {"int4": "quality"}
+    elif target.block_size > 16:
+        changes = {"block_size": 16}
+    else:
+        changes = {**whole}
+    steps = ["merge", "quantise", *(["verify"] if "verify" in recipe.steps else [])]
+    return recipe.model_copy(
+        update={
+            "name": _with_suffix(recipe.name, " quality"),
+            "steps": steps,
+            "target": target.model_copy(update=changes),
+        }
+    )
+
+
+def _from_adapter(store: RunStore, run: RunFolder, recipe: Recipe) -> RunFolder:
+    if not (run.adapter / "adapter_model.safetensors").is_file():
+        raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
+    created = store.create(recipe)
+    start = created.path / START
+    shutil.copytree(run.adapter, start)
+    model = recipe.model.model_copy(update={"adapter": str(start)})
+    write_json(created.recipe_file, recipe.model_copy(update={"model": model}).to_json())
+    return created
+
+
+def _with_suffix(name: str, suffix: str) -> str:
+    return name if name.endswith(suffix) else name[: 80 - len(suffix)] + suffix

@@ -25,7 +25,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from phi3studio.app.paths import user_home
 from phi3studio.app.telemetry import PROCESS_VARIABLES
@@ -332,14 +332,10 @@ def _spawn(
             "GOMP_SPINCOUNT": environment.get("GOMP_SPINCOUNT", COMPUTING["GOMP_SPINCOUNT"]),
         }
     )
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):
-        if log.stat().st_size > _LOG_BYTES:
-            log.unlink()
     creation: int = 0
     if sys.platform == "win32":
         creation = subprocess.CREATE_NO_WINDOW
-    with log.open("ab") as stderr:
+    with _opened(log) as stderr:
         return subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
@@ -349,6 +345,18 @@ def _spawn(
             creationflags=creation,
             start_new_session=sys.platform != "win32",  # Ctrl-C in a terminal is the client's
         )
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """The log to append to; nothing's, where it cannot be written: the service works without."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            if log.stat().st_size > _LOG_BYTES:
+                log.unlink()
+        return log.open("ab")
+    except OSError:
+        return Path(os.devnull).open("ab")
 
 
 def _port(process: subprocess.Popen[bytes]) -> int:

@@ -24,6 +24,9 @@ class Inspector:
     absolute ones. Of a recipe the sections ``data``, ``model`` and ``training`` count.
     """
 
+    needs_model = True
+    """``preview`` and ``check`` take the tokenizer of the base model, and download what lacks."""
+
     def __init__(self, service: Service) -> None:
         self._service = service
 

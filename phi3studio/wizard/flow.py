@@ -167,12 +167,22 @@ class MachineFacts:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A field of a page that shows what cannot be, and why; the draft holds what was before."""
+
+    page: PageName
+    where: str
+    error: UserFacingError
+
+
+@dataclass(frozen=True)
 class Facts:
     """All that the wizard knows besides the draft; ``None`` means not yet known."""
 
     data: DataFacts | None = None
     model: ModelFacts | None = None
     machine: MachineFacts | None = None
+    refused: tuple[Refused, ...] = ()
 
 
 def edit(draft: Draft, page: PageName, **changes: Any) -> Draft:
@@ -291,6 +301,16 @@ def display_name(draft: Draft) -> str:
     if draft.source is not None:
         return PurePath(draft.source.source).stem[:80] or "fine-tune"
     return "fine-tune" if draft.trains else (PurePath(draft.model).name[:80] or "export")
+
+
+def is_begun(draft: Draft) -> bool:
+    """Whether somebody has decided anything that would be lost with the draft."""
+    fresh = Draft()
+    unseen = {name: getattr(fresh, name) for name in ("page", "visited", "touched")}
+    if draft.preset is not None:
+        # The preset's own figures follow the machine.
+        unseen |= {"method": fresh.method, "training": fresh.training}
+    return draft.model_copy(update=unseen) != fresh
 
 
 def pages_of(draft: Draft) -> tuple[PageName, ...]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from phi3studio.resources import resources
 from tests.display.conftest import Open
 from tests.display.hands import Program, until
@@ -42,3 +46,87 @@ def test_typing_a_name_starts_no_processes(opened: Open) -> None:
     until(lambda: program.there("Name of the run")["text"] == "ten letter" * 8, "all is typed")
     assert most <= MOST_HELPERS
     until(lambda: program.says('"passes"'), "Olive's answer is shown")
+
+
+def on_tuning(program: Program) -> None:
+    """Go to the page Tuning, all settings shown."""
+    with_sample(program)
+    go_on(program)
+    go_on(program)
+    program.click("Show", of="Button")
+    program.there("Rank (r)", of="NumberEdit")
+
+
+def test_a_number_that_is_refused_holds_the_page_back(opened: Open) -> None:
+    program = opened()
+    on_tuning(program)
+    program.fill("Rank (r)", "5000", of="NumberEdit")
+    until(lambda: program.there("Rank (r)", of="NumberEdit")["invalid"], "the field is red")
+    assert not continuable(program)
+    assert program.says("what stands there is not used")
+    program.press("ctrl+a")
+    program.type("32")
+    until(lambda: continuable(program), "32 is taken")
+    program.fill("Epochs", "1,000", of="NumberEdit")
+    until(lambda: program.says("1,000 epochs") or program.says("epochs, "), "it is a thousand")
+    program.press("Tab")
+    assert program.there("Epochs", of="NumberEdit")["text"] == "1000"
+
+
+def test_the_wheel_scrolls_the_page_over_a_list(opened: Open) -> None:
+    program = opened()
+    on_tuning(program)
+    before = program.reach("Schedule", of="ComboBox")
+    program.wheel("Schedule", 3, of="ComboBox")
+    until(lambda: program.there("Schedule", "ComboBox")["area"] != before["area"], "it scrolls")
+    assert program.there("Schedule", of="ComboBox")["text"] == before["text"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 700), (1366, 768)])
+@pytest.mark.parametrize("scale", ["1", "1.5", "2"])
+def test_the_first_window_fits_the_screen(
+    opened: Open, width: int, height: int, scale: str
+) -> None:
+    program = opened(width, height, QT_SCALE_FACTOR=scale)
+    for said, of in (("Settings", "_RoomButton"), ("Try it now", "Button")):
+        x, y, wide, high = program.there(said, of)["shown"]
+        assert wide > 0
+        assert x >= 0
+        assert x + wide <= width
+        assert y >= 0
+        assert y + high <= height
+    program.click("New fine-tune", of="_RoomButton")
+    x, y, wide, high = program.there("Continue", of="Button")["area"]
+    assert x + wide <= width
+    assert y + high <= height
+
+
+def test_the_focus_goes_nowhere_by_itself(opened: Open) -> None:
+    program = opened()
+    with_sample(program)
+    for _ in range(4):
+        go_on(program)
+    program.click("Back", of="Button")
+    until(lambda: program.find("Train on", of="Card"), "the page Target")
+    for page in ("Tuning", "Model", "Data"):
+        program.press("space")
+        until(lambda page=page: program.there("Continue", of="Button"), page)
+    # Back has gone with the first page; Space must do nothing more.
+    until(lambda: program.find("Back", of="Button") is None, "the first page")
+    assert program.focused() not in ("Start over", "Continue")
+    program.press("space", "Return")
+    assert program.find("Start over?", of="QLabel") is None
+
+
+def test_a_file_may_be_dropped_on_home_and_on_the_field_of_the_drop_zone(
+    opened: Open, tmp_path: Path
+) -> None:
+    file = tmp_path / "dropped.jsonl"
+    file.write_bytes((SAMPLES / "emotions.jsonl").read_bytes())
+    program = opened()
+    for place in ("Teach a small model your own task", "Hugging Face data set"):
+        program.drop(file, *program.reach(place).middle)
+        until(lambda: program.find("dropped.jsonl"), f"the file that was dropped on “{place}”")
+        if place.startswith("Teach"):
+            program.click("Start over", of="Button")
+            program.press("Tab", "Return")

@@ -169,9 +169,10 @@ def test_what_is_missing_or_wrong_is_said_beside_its_field(
     type_into(card, qtbot, "nodes", "900")
     assert card.fields["nodes"].note.text() == "Allowed: ≥ 1, ≤ 64"
     assert wizard.session.draft.azure is not None
-    assert wizard.session.draft.azure.nodes == 9
+    assert wizard.session.draft.azure.nodes == 1
     type_into(card, qtbot, "compute", "")
-    assert card.fields["nodes"].editor.text() == "9"
+    assert card.fields["nodes"].editor.text() == "900"
+    assert not wizard._continue.isEnabled()
     assert "The compute is missing." in card.fields["compute"].note.text()
 
 
@@ -205,6 +206,7 @@ def test_the_section_survives_the_window_and_the_next_wizard_begins_with_it(
     type_into(card, qtbot, "data", "half an addr")
     window = wizard.window()
     window.close()
+    qtbot.waitUntil(window.isHidden, timeout=5000)
     saved = parse_draft(context.draft_file.read_text("utf-8"))
     assert saved.azure is not None
     assert (saved.azure.hours, saved.azure.data) == (2.5, "half an addr")
@@ -243,6 +245,7 @@ def test_a_token_is_kept_nowhere(wizard: WizardPage, qtbot: QtBot, context: Cont
     qtbot.waitUntil(context.draft_file.is_file, timeout=5000)
     window = wizard.window()
     window.close()
+    qtbot.waitUntil(window.isHidden, timeout=5000)
     for file in context.home.root.rglob("*"):
         if file.is_file():
             assert secret.encode() not in file.read_bytes(), file

@@ -330,6 +330,7 @@ def test_closing_asks_while_a_run_goes_on(
             timeout=10_000,
         )
         window.close()
+        qtbot.waitUntil(lambda: bool(window.findChild(Question)), timeout=10_000)
         question = window.findChild(Question)
         assert question.isVisible()
         assert window.isVisible()

@@ -302,6 +302,7 @@ def test_the_draft_survives_the_closing_of_the_window(
     window = filled.window()
     assert isinstance(window, MainWindow)
     window.close()
+    qtbot.waitUntil(window.isHidden, timeout=5000)
     saved = parse_draft(context.draft_file.read_text("utf-8"))
     assert (saved.prompt, saved.page) == ("Say: {phrase}", "model")
     again = wizard_of(make_window())

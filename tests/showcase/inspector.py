@@ -42,6 +42,8 @@ _PIECES = re.compile(r"\n|#+| ?[A-Za-z]{1,6}|[A-Za-z]{1,6}| ?\d|.", re.DOTALL)
 class RecordedInspector:
     """Answers about small JSON lines files, in the form of the real service."""
 
+    needs_model = False
+
     async def look(self, source: Source) -> SourceReport:
         """Columns and first rows."""
         rows = _rows(source.source)

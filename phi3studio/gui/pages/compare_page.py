@@ -10,7 +10,6 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QHBoxLayout,
     QScrollArea,
     QTableWidget,
@@ -27,7 +26,7 @@ from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.run.curves import CurvePlot, Series
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Card, clear, label
+from phi3studio.gui.widgets.basic import Card, ComboBox, clear, label
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
@@ -108,7 +107,7 @@ class ComparePage(Page):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
         curves = Card(self.tr("Loss"))
-        self._which = QComboBox()
+        self._which = ComboBox()
         self._which.setAccessibleName(self.tr("Which curve"))
         self._which.addItem(self.tr("Training loss"))
         self._which.addItem(self.tr("Evaluation loss"))

@@ -155,6 +155,13 @@ class ModelsPage(Page):
         clear(self._trouble)
         self._context.tasks.run(asyncio.to_thread(add), lambda _: self.entered(), self._fail)
 
+    def take_dropped(self, paths: list[str]) -> bool:
+        folder = Path(paths[0])
+        if not folder.is_dir():
+            return False
+        self.add_folder(folder)
+        return True
+
     def _ask_remove(self, model: BaseModel) -> None:
         theirs = model.place == "folder"
         question = Question(

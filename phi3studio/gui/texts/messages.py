@@ -7,13 +7,16 @@ stays available as the detail. An unknown code shows its original text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from phi3studio.domain.messages import Coded, Message, messages_in, render, say
+from phi3studio.domain.recipe import Fidelity, Method, Target, Training
 from phi3studio.gui.texts.data_texts import DATA_TEXTS
 from phi3studio.gui.texts.error_texts import ERRORS
 
@@ -32,8 +35,43 @@ def text_of(code: str, english: Message) -> Message:
     return messages_in(QLocale().name().split("_")[0]).get(code, english)
 
 
+_KEY = re.compile(r"\(?\b(training|method|target|fidelity|data)\.([a-z0-9_]+)(\.[a-z0-9_]+)?\b\)?")
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "training": Training,
+    "method": Method,
+    "target": Target,
+    "fidelity": Fidelity,
+}
+
+
 def explain_error(error: Coded) -> Explanation:
-    """What an error says in the language of the window, with the file and row it names."""
+    """What an error says in the language of the window, with the file and row it names.
+
+    Settings are called as the window calls them; a recipe's keys stand in the detail.
+    """
+    said = _explained(error)
+    message, hint = (_KEY.sub(_titled, text) for text in (said.message, said.hint))
+    if (message, hint) == (said.message, said.hint):
+        return said
+    original = f"{said.message} {said.hint}".strip()
+    return Explanation(message, hint, said.detail or original)
+
+
+def _titled(found: re.Match[str]) -> str:
+    """A recipe's key as the title of its setting; anything else as it is."""
+    section, name = found[1], found[2]
+    if found[0].strip("()") == "data.split.held_out":
+        return "(" + QCoreApplication.translate("Settings", "page Data, Split") + ")"
+    model = _SECTIONS.get(section)
+    info = model.model_fields.get(name) if model is not None else None
+    if info is None or not info.title or found[3]:
+        return found[0]
+    title = text_of(f"setting.{section}.{name}", Message(info.title, "")).text
+    bracketed = found[0].startswith("(") and found[0].endswith(")")
+    return f"(“{title}”)" if bracketed else f"“{title}”"
+
+
+def _explained(error: Coded) -> Explanation:
     language = QLocale().name().split("_")[0]
     said = render(error.code, error.values, error.variant, language)
     if said is not None:

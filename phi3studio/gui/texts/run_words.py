@@ -10,6 +10,7 @@ from phi3studio.domain.azure import parse_model
 from phi3studio.domain.events import ModelRole, StageName
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState
+from phi3studio.runs.outcome import OutcomeKind
 
 translate = QCoreApplication.translate
 
@@ -43,6 +44,22 @@ def state_words(state: RunState) -> StateWords:
             return StateWords(
                 translate("Run", "Interrupted"), "warning", "warning_text", "warning_soft"
             )
+
+
+def outcome_words(kind: OutcomeKind) -> StateWords:
+    """The look of what came of a completed run."""
+    match kind:
+        case "learned" | "exported" | "unmeasured":
+            return state_words("completed")
+        case "lossy":
+            text = translate("Run", "Export lost too much")
+        case "partly":
+            text = translate("Run", "Learned in part")
+        case "no_better":
+            text = translate("Run", "No better")
+        case _:
+            text = translate("Run", "Not learned yet")
+    return StateWords(text, "warning", "warning_text", "warning_soft")
 
 
 def stage_title(stage: StageName) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLayout,
+    QLineEdit,
     QMenu,
     QPushButton,
     QSizePolicy,
+    QStyledItemDelegate,
     QVBoxLayout,
     QWidget,
 )
@@ -102,6 +106,8 @@ class Button(QPushButton):
         self, theme: Theme, text: str, *, kind: Kind = "plain", icon: str | None = None
     ) -> None:
         super().__init__("" if kind == "icon" else text)
+        self.heir: Callable[[], object] | None = None
+        """Gives the focus to another control when this one disappears while it has it."""
         self._theme = theme
         self._icon = icon
         self._kind: Kind = kind
@@ -138,6 +144,31 @@ class Button(QPushButton):
     def _retint(self) -> None:
         if self._icon is not None:
             self.setIcon(self._theme.icon(self._icon, _ICON_ROLE[self._kind], 16))
+
+
+class LineEdit(QLineEdit):
+    """One line of text. A file that is dropped on it is for the page, not for the text."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setAcceptDrops(False)
+
+
+class ComboBox(QComboBox):
+    """A list to choose from. The wheel turns it only while it has the focus, and never gives it
+    the focus: over any other control it scrolls the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # The delegate that a combo box makes itself takes no style for its entries.
+        self.setItemDelegate(QStyledItemDelegate(self))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
 
 class Icon(QLabel):

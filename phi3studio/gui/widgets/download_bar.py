@@ -56,6 +56,7 @@ class FetchButtons(QWidget):
             said = self.tr("Fetch {size}").format(size=words.size(model.download_bytes))
         self.begin.rename(said)
         self.begin.setAccessibleName(f"{said}: {model.title}")
+        self.begin.setToolTip(self.tr("from {host}").format(host=model.host) if model.host else "")
         self.begin.set_icon("play" if model.kept_bytes else "save")
         self.begin.setVisible(waits)
         self.begin.setEnabled(transfer is None)

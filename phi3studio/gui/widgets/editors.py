@@ -60,6 +60,13 @@ class GrowingEdit(QPlainTextEdit):
             self.setProperty("invalid", invalid)
             restyle(self)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        # Text may be dropped here; a file is for the page.
+        if event.mimeData().hasUrls():
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit()
@@ -151,6 +158,11 @@ class _Placeholders(QSyntaxHighlighter):
                 self.setFormat(match.start(), match.end() - match.start(), look)
 
 
+def dropped_files(event: QDropEvent) -> list[str]:
+    """The files and folders of this computer that are dragged or dropped."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+
+
 class DropZone(QFrame):
     """Takes one or more files that are dropped onto it."""
 
@@ -162,7 +174,7 @@ class DropZone(QFrame):
         self.setAcceptDrops(True)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if any(url.isLocalFile() for url in event.mimeData().urls()):
+        if dropped_files(event):
             event.acceptProposedAction()
             self._over(True)
 
@@ -171,7 +183,7 @@ class DropZone(QFrame):
 
     def dropEvent(self, event: QDropEvent) -> None:
         self._over(False)
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        paths = dropped_files(event)
         if paths:
             event.acceptProposedAction()
             self.dropped.emit(paths)

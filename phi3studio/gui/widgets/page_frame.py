@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QBoxLayout,
     QFrame,
     QHBoxLayout,
@@ -14,10 +15,37 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.gui.widgets.basic import Elided
+from phi3studio.gui.widgets.basic import Button, Elided
 
 COMPACT_BELOW = 1100
 """Window width under which two columns become one and the rail shrinks to icons."""
+
+
+def hand_on_focus() -> bool:
+    """Decide where the focus goes when the control that has it disappears or is switched off.
+
+    To what the control names as its heir, else to the place where it was: from there Tab goes on,
+    and Space does nothing. Qt would take the next control, whatever that does, and scroll to it.
+    Returns whether there was anything to decide.
+    """
+    leaving = QApplication.focusWidget()
+    if leaving is None or (leaving.isVisible() and leaving.isEnabled()):
+        return False
+    if isinstance(leaving, Button) and leaving.heir is not None:
+        leaving.heir()
+        if QApplication.focusWidget() is not leaving:
+            return True
+    place = leaving.parentWidget()
+    while place is not None and not (place.isVisible() and place.isEnabled()):
+        place = place.parentWidget()
+    if place is not None:
+        place.setFocus(Qt.FocusReason.OtherFocusReason)
+    return True
+
+
+class _Area(QScrollArea):
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        return hand_on_focus() or super().focusNextPrevChild(forward)
 
 
 class Page(QWidget):
@@ -54,7 +82,7 @@ class Page(QWidget):
         self.content.setContentsMargins(28, 4, 28, 16)
         self.content.setSpacing(14)
         if scroll:
-            area = QScrollArea()
+            area = _Area()
             area.setWidgetResizable(True)
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             area.setFrameShape(QFrame.Shape.NoFrame)
@@ -85,6 +113,13 @@ class Page(QWidget):
         """The small line under the title; none when empty."""
         self.subtitle.setText(text)
         self.subtitle.setVisible(bool(text))
+
+    def take_dropped(self, paths: list[str]) -> bool:
+        """Use files that were dropped on the page; returns whether it can."""
+        return False
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        return hand_on_focus() or super().focusNextPrevChild(forward)
 
     def entered(self) -> None:
         """Called each time the page comes to the front."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLineEdit, QToolButton
+from PySide6.QtWidgets import QToolButton
 
 from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import LineEdit
 
 
-class SearchField(QLineEdit):
+class SearchField(LineEdit):
     """One line with a magnifier and a button that clears it; *name* is said and shown."""
 
     def __init__(self, theme: Theme, name: str, width: int | None = None) -> None:
@@ -18,7 +19,7 @@ class SearchField(QLineEdit):
         if width is not None:
             self.setFixedWidth(width)
         self._glass = self.addAction(
-            theme.icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition
+            theme.icon("search", "muted"), LineEdit.ActionPosition.LeadingPosition
         )
         self._glass.setToolTip(name)
         self.setClearButtonEnabled(True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from phi3studio.domain.recipe import slugify
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button
+from phi3studio.gui.widgets.basic import Button, ComboBox
 
 BASE = ""
 """In place of a name: the base model without any adapter."""
@@ -26,13 +26,13 @@ class AdapterChoice(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.box = QComboBox()
+        self.box = ComboBox()
         self.box.setAccessibleName(self.tr("Adapter"))
         self.box.setToolTip(self.tr("The adapter that answers; it is switched at once."))
         # A long name must not push the other models aside.
         self.box.setMinimumContentsLength(8)
         self.box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            ComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.add = Button(theme, self.tr("Add an adapter"), kind="icon", icon="plus")
         self.add.clicked.connect(self.add_wanted)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, label, row
+from phi3studio.gui.widgets.basic import Button, ComboBox, label, row
 from phi3studio.gui.widgets.editors import GrowingEdit
 
 Kind = Literal["free", "labels", "schema"]
@@ -45,7 +45,7 @@ class AnswerForm(QWidget):
         column.setSpacing(6)
         title = label(self.tr("The answer is"), "muted")
         column.addWidget(title)
-        self.kind = QComboBox()
+        self.kind = ComboBox()
         self.kind.setAccessibleName(self.tr("The answer is"))
         for kind, words in (
             ("free", self.tr("any text")),
@@ -93,11 +93,14 @@ class AnswerForm(QWidget):
         return self.tr("The answer is JSON that fits the schema.") if held.schema else ""
 
     def offer(self, labels: Sequence[str]) -> None:
-        """The labels of the run that is talked to; they fill an empty list by themselves."""
+        """The labels of the run that is talked to, none of a run that has none; they fill a list
+        that is empty or holds another run's."""
         before, self._of_run = self._of_run, tuple(labels)
         text = self.labels.toPlainText().strip()
-        if self._of_run and (not text or text == "\n".join(before)):
+        if before != self._of_run and (not text or text == "\n".join(before)):
             self.labels.setPlainText("\n".join(self._of_run))
+            if not self._of_run and self._kind() == "labels":
+                self.kind.setCurrentIndex(0)
         self._draw()
 
     def refuse(self, error: UserFacingError) -> None:

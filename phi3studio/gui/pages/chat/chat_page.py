@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -41,6 +41,7 @@ class ChatPage(Page):
         self._runs = runs
         self._columns: list[ModelColumn] = []
         self._run_of: dict[ModelColumn, RunFolder] = {}
+        self._labels: dict[RunFolder, tuple[str, ...]] = {}
         self._begin = begin
         self._waiting: BaseColumn | None = None
         theme = context.theme
@@ -66,6 +67,7 @@ class ChatPage(Page):
         self._middle.addLayout(self._sides, 1)
         self._panel = SamplingPanel(theme)
         self._panel.answer.changed.connect(self._draw)
+        self._panel.changed.connect(self._draw)
         self._panel_area = QScrollArea()
         self._panel_area.setWidgetResizable(True)
         self._panel_area.setFixedWidth(310)
@@ -117,10 +119,18 @@ class ChatPage(Page):
 
     def _offer_labels(self, run: RunFolder) -> None:
         """Let the answers be held to the labels that the run was trained on."""
-        self._context.tasks.run(
-            asyncio.to_thread(run_labels, run),
-            lambda labels: self._panel.answer.offer(labels) if labels else None,
-        )
+
+        def known(labels: Sequence[str]) -> None:
+            self._labels[run] = tuple(labels)
+            self._offer()
+
+        self._context.tasks.run(asyncio.to_thread(run_labels, run), known)
+
+    def _offer(self) -> None:
+        """Offer the labels of the tuned models that take part, where they are the same for all."""
+        runs = [self._run_of.get(column) for column in self._columns if not column.untuned]
+        found = {self._labels.get(run, ()) if run is not None else () for run in runs}
+        self._panel.answer.offer(found.pop() if len(found) == 1 else ())
 
     def add_base(self, base: Base) -> None:
         """Talk to a base model beside the tuned ones; offers to export it if it never was."""
@@ -199,6 +209,13 @@ class ChatPage(Page):
     def left(self) -> None:
         if self._waiting is not None:
             self._waiting.let_go()
+
+    def take_dropped(self, paths: list[str]) -> bool:
+        folder = Path(paths[0])
+        if not folder.is_dir():
+            return False
+        self.add_model(folder, folder.name)
+        return True
 
     def show_settings(self, shown: bool) -> None:
         """Open or close the panel."""
@@ -279,6 +296,7 @@ class ChatPage(Page):
         column.let_go()
         self._columns.remove(column)
         self._run_of.pop(column, None)
+        self._offer()
         self._sides.removeWidget(column)
         column.hide()
         column.deleteLater()
@@ -333,11 +351,11 @@ class ChatPage(Page):
         for column in ready:
             # Asked as the tuned model is, or the comparison would say nothing.
             column.borrowed = template if column.untuned and template else None
-        held = self._panel.answer.held
+        held = self._panel.answer.held if self._panel.valid else None
         self._prompt.say_held(
             self._panel.answer.said
             if held is not None
-            else self.tr("What the answer shall be held to is not right yet: see Settings.")
+            else self.tr("Something under Settings is not right yet.")
         )
         self._prompt.set_state(
             ready=bool(ready) and held is not None,

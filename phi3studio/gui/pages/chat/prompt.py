@@ -50,6 +50,8 @@ class PromptBar(Card):
         self._stop = Button(theme, self.tr("Stop"), icon="stop")
         self._stop.clicked.connect(self.stop_wanted)
         self._stop.hide()
+        # After an answer comes the next question.
+        self._send.heir = self._stop.heir = self.focus
         line.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignBottom)
         self.body.addLayout(line)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLineEdit
+from PySide6.QtWidgets import QGridLayout, QLabel
 
 from phi3studio.domain.sampling import Sampling
 from phi3studio.gui.pages.chat.answer_form import AnswerForm, Held
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Card, label, restyle
+from phi3studio.gui.widgets.basic import Card, label, set_role
 from phi3studio.gui.widgets.editors import GrowingEdit
+from phi3studio.gui.widgets.number_edit import NumberEdit, shown
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class _Field:
 
 
 class SamplingPanel(Card):
-    """Edits the settings; a value out of range is marked and the last valid one stays in use."""
+    """Edits the settings; nothing can be asked while one shows a value that cannot be."""
 
     changed = Signal()
 
@@ -64,19 +66,22 @@ class SamplingPanel(Card):
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(0, 1)
-        self._edits: dict[str, QLineEdit] = {}
+        self._edits: dict[str, NumberEdit] = {}
         for index, spec in enumerate(self._fields()):
             title = label(spec.title)
             grid.addWidget(title, 2 * index, 0)
-            edit = QLineEdit(_shown(self._values[spec.key]))
-            edit.setAlignment(Qt.AlignmentFlag.AlignRight)
+            edit = NumberEdit(
+                partial(self._take, spec), self.tr("This is not a number."), optional=spec.optional
+            )
+            edit.show_value(self._values[spec.key])
             edit.setFixedWidth(78)
             edit.setAccessibleName(spec.title)
             edit.setAccessibleDescription(spec.about)
-            edit.textEdited.connect(lambda text, s=spec: self._take(s, text))
+            note = label(spec.about, "small", wrap=True)
+            edit.refused_changed.connect(partial(self._mark, note, spec))
             title.setBuddy(edit)
             grid.addWidget(edit, 2 * index, 1, 2, 1, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(label(spec.about, "small", wrap=True), 2 * index + 1, 0)
+            grid.addWidget(note, 2 * index + 1, 0)
             self._edits[spec.key] = edit
         self.body.addLayout(grid)
         self.body.addStretch(1)
@@ -149,23 +154,25 @@ class SamplingPanel(Card):
             ),
         ]
 
-    def _take(self, spec: _Field, text: str) -> None:
-        text = text.strip().replace(",", ".")
-        edit = self._edits[spec.key]
-        value: float | None = None
-        try:
-            if text or not spec.optional:
-                value = float(int(text)) if spec.whole else float(text)
-            valid = value is None or spec.low <= value <= spec.high
-        except ValueError:
-            valid = False
-        if valid:
+    @property
+    def valid(self) -> bool:
+        """Whether every field shows what is in force."""
+        return not any(edit.refused for edit in self._edits.values())
+
+    def _take(self, spec: _Field, value: object) -> str:
+        whole = not spec.whole or isinstance(value, int)
+        if value is not None and not (
+            isinstance(value, int | float) and whole and spec.low <= value <= spec.high
+        ):
+            return self.tr("Allowed: {low} to {high}").format(
+                low=shown(spec.low), high=shown(spec.high)
+            )
+        if value != self._values[spec.key]:
             self._values[spec.key] = value
             self.changed.emit()
-        if bool(edit.property("invalid")) == valid:
-            edit.setProperty("invalid", not valid)
-            restyle(edit)
+        return ""
 
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    def _mark(self, note: QLabel, spec: _Field, reason: str) -> None:
+        note.setText(reason or spec.about)
+        set_role(note, "danger" if reason else "small")
+        self.changed.emit()

@@ -8,14 +8,17 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.run_cards import CardView
 from phi3studio.gui.pages.home.runs_model import RunsFilter, RunsModel
+from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
+from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
 
 
@@ -168,6 +171,13 @@ class Welcome(QWidget):
         buttons.addStretch(1)
         hero.body.addSpacing(4)
         hero.body.addLayout(buttons)
+        self._download = label("", "small", wrap=True)
+        self._download.hide()
+        context.tasks.run(
+            asyncio.to_thread(known_model, demo_recipe().model.source, context.home),
+            self._announce,
+            lambda _: None,
+        )
         hero.body.addWidget(
             label(
                 self.tr(
@@ -178,6 +188,7 @@ class Welcome(QWidget):
                 wrap=True,
             )
         )
+        hero.body.addWidget(self._download)
         outer.addWidget(hero)
         steps = QHBoxLayout()
         steps.setSpacing(14)
@@ -206,3 +217,11 @@ class Welcome(QWidget):
             steps.addWidget(card, 1)
         outer.addLayout(steps)
         outer.addStretch(1)
+
+    def _announce(self, base: BaseModel) -> None:
+        self._download.setVisible(bool(base.to_download))
+        self._download.setText(
+            self.tr("The model is downloaded first: {size} from {host}.").format(
+                size=words.size(base.to_download), host=base.host
+            )
+        )

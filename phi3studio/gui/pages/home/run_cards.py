@@ -26,8 +26,9 @@ from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.texts.run_words import model_title, stage_title, state_words
+from phi3studio.gui.texts.run_words import model_title, outcome_words, stage_title, state_words
 from phi3studio.gui.theme import Theme
+from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder
 
 CARD_HEIGHT = 142
@@ -101,7 +102,8 @@ class CardDelegate(QStyledItemDelegate):
         self._text(painter, foot, " · ".join(parts), "muted", "small")
 
     def _chip(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> float:
-        look = state_words(entry.state)
+        came = outcome(entry.view, entry.recipe) if entry.state == "completed" else None
+        look = outcome_words(came.kind) if came is not None else state_words(entry.state)
         font = self._theme.font("small", QFont.Weight.Medium)
         width = QFontMetricsF(font).horizontalAdvance(look.text) + 32
         box = QRectF(inner.right() - width, inner.y() - 1, width, 22)

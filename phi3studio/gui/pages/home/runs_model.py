@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import (
@@ -18,8 +19,9 @@ from PySide6.QtCore import (
 
 from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
 from phi3studio.gui.tasks import Tasks
-from phi3studio.gui.texts.run_words import model_title, state_words
+from phi3studio.gui.texts.run_words import model_title, outcome_words, state_words
 from phi3studio.runs.launch import reap
+from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder, RunStore
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -43,7 +45,7 @@ class RunsModel(QAbstractListModel):
         self._runs: list[RunFolder] = []
         self._rows: dict[str, int] = {}
         self._entries: dict[str, RunEntry] = {}
-        self._loading = False
+        self._reading = asyncio.Lock()
         self._listed = False
         self._timer = QTimer(self)
         self._timer.setInterval(_REFRESH_MS)
@@ -68,9 +70,12 @@ class RunsModel(QAbstractListModel):
 
     def refresh(self) -> None:
         """Look for new runs and read what is unread or live; does nothing while one looks."""
-        if not self._loading:
-            self._loading = True
+        if not self._reading.locked():
             self._tasks.run(self._load())
+
+    def look_again(self, done: Callable[[], None]) -> None:
+        """Read what may have changed, also what changes meanwhile elsewhere; then call *done*."""
+        self._tasks.run(self._load(), lambda _: done(), lambda _: done())
 
     def entry(self, run: RunFolder) -> RunEntry | None:
         """What is known of a run."""
@@ -105,11 +110,13 @@ class RunsModel(QAbstractListModel):
             return entry.title if entry else run.name
         if role == Qt.ItemDataRole.AccessibleTextRole and entry is not None:
             model = model_title(entry.recipe.model.source) if entry.recipe else ""
-            return f"{entry.title}, {state_words(entry.state).text}, {model}, {entry.data}"
+            came = outcome(entry.view, entry.recipe) if entry.state == "completed" else None
+            look = outcome_words(came.kind) if came is not None else state_words(entry.state)
+            return f"{entry.title}, {look.text}, {model}, {entry.data}"
         return None
 
     async def _load(self) -> None:
-        try:
+        async with self._reading:
             reap()
             self._take(await asyncio.to_thread(self._store.all))
             pending = [
@@ -121,8 +128,6 @@ class RunsModel(QAbstractListModel):
                 chunk = pending[start : start + _CHUNK]
                 pairs = [(run, self._entries.get(run.name)) for run in chunk]
                 self._accept(await asyncio.to_thread(_read_all, pairs))
-        finally:
-            self._loading = False
 
     def _take(self, runs: list[RunFolder]) -> None:
         self._listed = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox, QComboBox
+from PySide6.QtWidgets import QCheckBox
 
 from phi3studio.domain.run import Curve, Curves
 from phi3studio.gui.pages.run.curves import CurvePlot, Points, Series
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Card
+from phi3studio.gui.widgets.basic import Card, ComboBox
 
 _SMOOTHING = (0.0, 0.6, 0.85, 0.95)
 # More points than pixels cost time and show nothing.
@@ -23,7 +23,7 @@ class CurveCard(Card):
         self.setAccessibleName(self.tr("Curves"))
         self._curves = Curves()
         self.detail.setText(self.tr("zoom with Ctrl and the wheel, double click shows all"))
-        self._which = QComboBox()
+        self._which = ComboBox()
         self._which.setAccessibleName(self.tr("Which curve"))
         for title in (
             self.tr("Loss"),
@@ -32,7 +32,7 @@ class CurveCard(Card):
             self.tr("Memory (GB)"),
         ):
             self._which.addItem(title)
-        self._smooth = QComboBox()
+        self._smooth = ComboBox()
         self._smooth.setAccessibleName(self.tr("Smoothing"))
         for title in (
             self.tr("No smoothing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import psutil
 from PySide6.QtCore import Signal
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.run import LIVE_STATES
+from phi3studio.domain.run import LIVE_STATES, RunView
 from phi3studio.domain.watchdog import StallReason
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
@@ -18,17 +19,21 @@ from phi3studio.gui.pages.run.curve_card import CurveCard
 from phi3studio.gui.pages.run.export_dialog import WriteOlive
 from phi3studio.gui.pages.run.figures import RunFigures
 from phi3studio.gui.pages.run.log_view import LogCard
+from phi3studio.gui.pages.run.outcome_card import OutcomeCard
 from phi3studio.gui.pages.run.progress_card import ProgressCard
 from phi3studio.gui.pages.run.result import ResultView
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Finding, Level, clear
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.runs import launch
+from phi3studio.runs.continuing import continue_run, continued, rebuild_run, rebuilt
+from phi3studio.runs.outcome import longer_epochs
+from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.store import RunFolder
 
 _ASKED_GRACE_S = 10.0
@@ -40,6 +45,10 @@ class RunPage(Page):
 
     chat_wanted = Signal(object)
     repeat_wanted = Signal(object)
+    data_wanted = Signal(object)
+    own_data_wanted = Signal()
+    created = Signal(object)
+    """Carries a new run that goes on from this one, to be started."""
     closed = Signal()
 
     def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
@@ -66,11 +75,25 @@ class RunPage(Page):
         self._figures = RunFigures(psutil.virtual_memory().total)
         self._curves = CurveCard(theme)
         self._result = ResultView(context, write_olive)
+        self.outcome = OutcomeCard(
+            theme,
+            {
+                "chat": lambda: self.chat_wanted.emit(self.run),
+                "export": self._result.export.ask,
+                "longer": self._train_longer,
+                "quality": self._rebuild,
+                "data": lambda: self.data_wanted.emit(self.run),
+                "own_data": self.own_data_wanted.emit,
+            },
+        )
+        self._remarks = Card(self.tr("Noticed on the way"))
         self._log = LogCard(theme, context.tasks)
         for widget in (
+            self.outcome,
             self.cloud,
             self._progress,
             self._result,
+            self._remarks,
             self._figures,
             self._curves,
             self._log,
@@ -169,7 +192,15 @@ class RunPage(Page):
         )
         self._resume.setVisible(resumable)
         self._repeat.setVisible(not live and self._recipe is not None)
-        self._chat.setVisible(state == "completed" and run is not None and run.model.is_dir())
+        if run is not None:
+            self.outcome.show_run(run, view, self._recipe)
+        # The way to the chat stands with the outcome, where there is one.
+        self._chat.setVisible(
+            state == "completed"
+            and run is not None
+            and run.model.is_dir()
+            and "chat" not in self.outcome.buttons
+        )
         started = view.started_at
         parts = [recipe_line(self._recipe)] if self._recipe else []
         if started:
@@ -221,7 +252,12 @@ class RunPage(Page):
         view = snapshot.view
         ending = view.finished
         why = snapshot.stall
+        # Of a completed run the outcome speaks first; what was noticed on the way is below.
         notices = [n for n in view.notices if n.level != "info"][-3:]
+        remarks = []
+        if snapshot.state == "completed":
+            remarks = [n for n in notices if n.level != "error" and n.code not in _judged(view)]
+            notices = [n for n in notices if n.level == "error"]
         key = (snapshot.state, ending, why, tuple(notices), self._asked)
         if key == self._notes_shown:
             return
@@ -235,6 +271,10 @@ class RunPage(Page):
             level: Level = "warning" if why in {"dead", "swapping", "stuck"} else "info"
             text, hint = self._stall_words(why)
             self._notes.addWidget(Finding(theme, level, text, hint))
+        clear(self._remarks.body)
+        self._remarks.setVisible(bool(remarks))
+        for remark in remarks:
+            self._remarks.body.addWidget(ErrorState(theme, remark, "warning"))
         for notice in notices:
             level = "error" if notice.level == "error" else "warning"
             self._notes.addWidget(ErrorState(theme, notice, level))
@@ -288,6 +328,33 @@ class RunPage(Page):
                 asyncio.to_thread(launch.resume, self.run), lambda _: self._look(), self._fail
             )
 
+    def _train_longer(self) -> None:
+        if self._recipe is not None:
+            epochs = longer_epochs(self._recipe)
+            self._go_on_from(
+                continued(self._recipe, epochs, None),
+                lambda run: continue_run(self._context.store, run, epochs),
+            )
+
+    def _rebuild(self) -> None:
+        if self._recipe is not None:
+            self._go_on_from(
+                rebuilt(self._recipe), lambda run: rebuild_run(self._context.store, run)
+            )
+
+    def _go_on_from(self, recipe: Recipe, make: Callable[[RunFolder], RunFolder]) -> None:
+        run = self.run
+        if run is None:
+            return
+
+        def begin() -> RunFolder:
+            check_before_start(recipe, self._context.home)
+            made = make(run)
+            launch.start(made)
+            return made
+
+        self._context.tasks.run(asyncio.to_thread(begin), self.created.emit, self._fail)
+
     def _ask_cancel(self) -> None:
         question = Question(
             self,
@@ -322,3 +389,9 @@ class RunPage(Page):
         self._asked = None
         self._notes.addWidget(ErrorState(self._context.theme, error))
         self._skeleton.hide()
+
+
+def _judged(view: RunView) -> set[str | None]:
+    """The codes of what the verdict says itself."""
+    verdict = view.verdict
+    return {found.code for found in (*verdict.reasons, *verdict.remarks)} if verdict else set()

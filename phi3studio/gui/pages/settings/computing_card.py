@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 import psutil
-from PySide6.QtWidgets import QComboBox, QVBoxLayout
+from PySide6.QtWidgets import QVBoxLayout
 
 from phi3studio.app.settings import THREADS_VARIABLE, read_settings, set_threads
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -22,7 +22,7 @@ class ComputingCard(Card):
         self.title.setText(self.tr("Computing"))
         self.setAccessibleName(self.tr("Computing"))
         self._context = context
-        self.threads = QComboBox()
+        self.threads = ComboBox()
         self.threads.setAccessibleName(self.tr("Threads"))
         self.threads.setMinimumWidth(180)
         self.threads.addItem(self.tr("Automatic"), None)

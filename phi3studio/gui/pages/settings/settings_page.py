@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout
+from PySide6.QtWidgets import QGridLayout
 
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.settings.about_card import AboutCard
@@ -12,7 +12,7 @@ from phi3studio.gui.pages.settings.folders_card import FoldersCard
 from phi3studio.gui.pages.settings.privacy_card import PrivacyCard
 from phi3studio.gui.pages.settings.runtime_card import RuntimeCard
 from phi3studio.gui.pages.settings.token_card import TokenCard
-from phi3studio.gui.widgets.basic import Card, Finding, label
+from phi3studio.gui.widgets.basic import Card, ComboBox, Finding, label
 from phi3studio.gui.widgets.page_frame import Columns, Page
 
 
@@ -55,7 +55,7 @@ class SettingsPage(Page):
         grid.setHorizontalSpacing(16)
         grid.setColumnStretch(0, 1)
         preferences = self._context.preferences.value
-        self.theme = QComboBox()
+        self.theme = ComboBox()
         for title, mode in (
             (self.tr("As the system"), "system"),
             (self.tr("Light"), "light"),
@@ -64,7 +64,7 @@ class SettingsPage(Page):
             self.theme.addItem(title, mode)
         self.theme.setCurrentIndex(self.theme.findData(preferences.theme))
         self.theme.activated.connect(self._take_theme)
-        self.language = QComboBox()
+        self.language = ComboBox()
         for title, code in (
             (self.tr("As the system"), ""),
             ("English", "en"),

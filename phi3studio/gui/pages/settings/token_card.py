@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout
 from phi3studio.app.hub_token import forget_hub_token, hub_token, save_hub_token
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Card, Finding, LineEdit, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -34,7 +34,7 @@ class TokenCard(Card):
                 wrap=True,
             )
         )
-        self.field = QLineEdit()
+        self.field = LineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
         self.field.setPlaceholderText("hf_…")
         self.field.setAccessibleName(self.tr("Token"))

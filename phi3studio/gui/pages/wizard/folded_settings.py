@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
 from phi3studio.gui.pages.wizard.setting_list import Setting
@@ -28,7 +27,6 @@ class FoldedSettings(Card):
     ) -> None:
         super().__init__(title)
         self._session = session
-        self._page: PageName = page
         self._fold = Button(theme, self.tr("Show"), icon="down")
         self._fold.setAccessibleName(self.tr("Show: {title}").format(title=title))
         self._fold.clicked.connect(self._toggle)
@@ -41,7 +39,7 @@ class FoldedSettings(Card):
         for index, setting in enumerate(settings):
             if index:
                 fields.addWidget(line())
-            field = SettingField(setting, self._apply)
+            field = SettingField(session, page, setting)
             self.fields.append(field)
             fields.addWidget(field)
         self._holder.hide()
@@ -64,9 +62,6 @@ class FoldedSettings(Card):
         for field in self.fields:
             section = getattr(self._session.draft, field.setting.section)
             value = getattr(section, field.setting.name)
-            field.show_value(value)
+            field.draw()
             parts.append(f"{field.setting.title.lower()} {value:g}")
         self.detail.setText(", ".join(parts))
-
-    def _apply(self, setting: Setting, value: object) -> UserFacingError | None:
-        return self._session.edit(self._page, **{setting.section: {setting.name: value}})

@@ -113,7 +113,9 @@ class _ModelCard(ChoiceCard):
             return ", ".join(parts)
         if not model.download_bytes:
             return self.tr("comes with the program")
-        return self.tr("not on this computer yet: a run fetches it by itself")
+        return self.tr(
+            "not on this computer yet: a run downloads it by itself, {size} from {host}"
+        ).format(size=words.size(model.download_bytes), host=model.host)
 
     def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:
         if machine is None or model.size is None:

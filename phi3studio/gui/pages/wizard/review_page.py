@@ -8,10 +8,8 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QGridLayout,
-    QLineEdit,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -26,8 +24,9 @@ from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.summary import summary_lines
 from phi3studio.gui.tasks import Latest
+from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, LineEdit, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
 
@@ -55,7 +54,7 @@ class ReviewPage(QWidget):
         layout.addWidget(columns)
         layout.addStretch(1)
         name = Card(self.tr("Name"))
-        self.name = QLineEdit()
+        self.name = LineEdit()
         self.name.setAccessibleName(self.tr("Name of the run"))
         self.name.setMaxLength(80)
         self.name.textEdited.connect(lambda text: session.edit("review", name=text))
@@ -68,7 +67,7 @@ class ReviewPage(QWidget):
         self._text = QPlainTextEdit()
         self._olive_config = olive_config
         self._viewer = Card(self.tr("Files"))
-        self._which = QComboBox()
+        self._which = ComboBox()
         self._which.setAccessibleName(self.tr("Which file"))
         self._which.addItem(self.tr("Recipe"), "recipe.json")
         self._which.addItem(self.tr("Olive config"), "olive-config.json")
@@ -158,8 +157,8 @@ class ReviewPage(QWidget):
         self._show_olive(self.tr("Asking Olive; this takes a few seconds…"))
 
         def refuse(error: UserFacingError) -> None:
-            words = explain_error(error)
-            self._show_olive(f"{words.message}\n{words.hint}")
+            why = explain_error(error)
+            self._show_olive(f"{why.message}\n{why.hint}")
 
         self._olive.ask(lambda: self._olive_config(unnamed), self._show_olive, refuse)
 
@@ -182,7 +181,13 @@ class ReviewPage(QWidget):
         grid.setHorizontalSpacing(18)
         grid.setVerticalSpacing(9)
         grid.setColumnStretch(1, 1)
-        for index, (title, text) in enumerate(summary_lines(draft, self._session.facts)):
+        lines = summary_lines(draft, self._session.facts)
+        base = self._session.base
+        if base is not None and base.to_download and draft.brings_model and not draft.in_cloud:
+            said = self.tr("{size} from {host}, before the training")
+            said = said.format(size=words.size(base.to_download), host=base.host)
+            lines.append((self.tr("Downloads"), said))
+        for index, (title, text) in enumerate(lines):
             grid.addWidget(label(title, "muted"), index, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(label(text, wrap=True), index, 1)
         self._summary.body.addLayout(grid)

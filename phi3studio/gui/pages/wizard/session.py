@@ -10,12 +10,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.app.files import write_atomically
 from phi3studio.doctor import Report, examine
-from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.estimation.estimate import Estimate
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
+from phi3studio.runs.draft_shelf import DraftShelf
 from phi3studio.services.estimator_client import measure
 from phi3studio.wizard.azure_form import AzureForm, parse_form
 from phi3studio.wizard.edit_history import EditHistory
@@ -24,6 +25,7 @@ from phi3studio.wizard.flow import (
     Facts,
     ModelFacts,
     PageName,
+    Refused,
     edit,
     parse_draft,
     visit,
@@ -55,6 +57,7 @@ class WizardSession(QObject):
     changed = Signal()
     source_changed = Signal()
     machine_seen = Signal(object)
+    shelved = Signal()
 
     def __init__(self, context: Context, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +70,7 @@ class WizardSession(QObject):
         self.measured: tuple[Recipe, Estimate] | None = None
         """What a dry run found, and of which recipe."""
         self.measure_error: UserFacingError | None = None
+        self.shelf = DraftShelf(context.drafts_folder)
         self._azure = AzureForm()
         self._measuring: asyncio.Task[Estimate] | None = None
         self._machine_question = Latest(context.tasks, self)
@@ -97,6 +101,23 @@ class WizardSession(QObject):
         except UserFacingError as error:
             return error
         return None
+
+    def refuse(self, page: PageName, where: str, title: str, reason: str) -> None:
+        """A field shows what cannot be, because of *reason*; without one all is well again."""
+        others = tuple(r for r in self.facts.refused if r.where != where)
+        if reason:
+            error = InputError("draft.refused", field=title, reason=reason)
+            others = (*others, Refused(page, where, error))
+        self.learn(refused=others)
+
+    def is_refused(self, where: str) -> bool:
+        """Whether a field shows what cannot be."""
+        return any(r.where == where for r in self.facts.refused)
+
+    def forget_refused(self, page: PageName | None = None) -> None:
+        """What was typed in vain, on one page or on all, is gone: other values come."""
+        kept = tuple(r for r in self.facts.refused if page not in (None, r.page))
+        self.facts = replace(self.facts, refused=kept)
 
     def use_azure(self) -> None:
         """Train in Azure ML: in the workspace that was named last, if any."""
@@ -176,7 +197,24 @@ class WizardSession(QObject):
 
     def start_over(self) -> None:
         """Forget the draft."""
-        self.take(Draft())
+        self.replace(Draft())
+
+    def replace(self, draft: Draft) -> None:
+        """Go on with another draft instead of this one, which is gone."""
+        self.forget_refused()
+        self.take(draft)
+
+    def put_aside(self, draft: Draft) -> None:
+        """Go on with another draft; this one waits on the shelf."""
+        before = self._draft
+
+        def put() -> None:
+            self.shelf.put(before)
+
+        self.replace(draft)
+        self._context.tasks.run(
+            asyncio.to_thread(put), lambda _: self.shelved.emit(), lambda _: None
+        )
 
     def learn(self, **facts: object) -> None:
         """Something was found out."""

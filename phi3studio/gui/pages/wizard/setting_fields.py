@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
-from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_list import Setting
-from phi3studio.gui.widgets.basic import label, restyle
+from phi3studio.gui.widgets.basic import ComboBox, label, set_role
+from phi3studio.gui.widgets.number_edit import NumberEdit
+from phi3studio.wizard.flow import PageName
 
 translate = QCoreApplication.translate
 
 
 class SettingField(QWidget):
-    """Title, editor, explanation and range of one setting.
+    """Title, editor, explanation and range of one setting of the draft, on the page it belongs to.
 
-    *apply* takes the typed value over and returns why it could not; the field then shows that.
+    A value that cannot be is marked and said here, and holds the page back.
     """
 
-    edited = Signal()
-
-    def __init__(
-        self, setting: Setting, apply: Callable[[Setting, object], UserFacingError | None]
-    ) -> None:
+    def __init__(self, session: WizardSession, page: PageName, setting: Setting) -> None:
         super().__init__()
+        self._session = session
+        self._page: PageName = page
         self.setting = setting
-        self._apply = apply
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 3, 0, 3)
         layout.setSpacing(14)
@@ -49,93 +46,63 @@ class SettingField(QWidget):
         title.setBuddy(self.editor)
         layout.addWidget(self.editor, 0, Qt.AlignmentFlag.AlignTop)
 
-    def show_value(self, value: object) -> None:
+    @property
+    def where(self) -> str:
+        """The setting's place in the recipe."""
+        return f"{self.setting.section}.{self.setting.name}"
+
+    def draw(self) -> None:
         """Show the draft's value, unless the user is just typing another one."""
+        section = getattr(self._session.draft, self.setting.section)
+        value = getattr(section, self.setting.name)
         editor = self.editor
         if isinstance(editor, QCheckBox):
             editor.setChecked(bool(value))
-        elif isinstance(editor, QComboBox):
+        elif isinstance(editor, ComboBox):
             text = ", ".join(value) if isinstance(value, list) else str(value)
             if editor.findText(text) < 0:
                 editor.addItem(text, value)
             editor.setCurrentText(text)
-        elif isinstance(editor, QLineEdit) and not editor.hasFocus():
-            editor.setText(shown(value))
-            self._complain("")
+        elif isinstance(editor, NumberEdit):
+            editor.show_value(value, refused=self._session.is_refused(self.where))
 
     def _editor(self) -> QWidget:
         choices = _choices(self.setting.kind)
         if self.setting.kind is bool:
             check = QCheckBox()
-            check.clicked.connect(lambda on: self._take(on))
+            check.clicked.connect(self._take)
             return check
         if choices:
-            box = QComboBox()
+            box = ComboBox()
             for value in choices:
                 box.addItem(str(value), value)
             box.activated.connect(lambda i: self._take(box.itemData(i)))
             return box
-        edit = QLineEdit()
-        edit.setAlignment(Qt.AlignmentFlag.AlignRight)
-        edit.textEdited.connect(lambda text: self._take(text))
-        edit.editingFinished.connect(self._leave)
+        edit = NumberEdit(
+            self._take,
+            translate("Settings", "This is not a number."),
+            optional=type(None) in get_args(self.setting.kind),
+        )
+        edit.refused_changed.connect(self._refused)
         return edit
 
-    def _take(self, value: object) -> None:
-        if isinstance(value, str) and isinstance(self.editor, QLineEdit):
-            number = parse(value, optional=type(None) in get_args(self.setting.kind))
-            if number is NOTHING:
-                self._complain(translate("Settings", "This is not a number."))
-                return
-            value = number
-        error = self._apply(self.setting, value)
-        self._complain("" if error is None else self._range())
-        self.edited.emit()
+    def _take(self, value: object) -> str:
+        changes = {self.setting.section: {self.setting.name: value}}
+        error = self._session.edit(self._page, **changes)
+        return "" if error is None else allowed(self.setting.limits)
 
-    def _range(self) -> str:
-        return translate("Settings", "Allowed: {range}").format(
-            range=self.setting.limits or translate("Settings", "whole numbers")
-        )
-
-    def _leave(self) -> None:
-        if isinstance(self.editor, QLineEdit) and not self.editor.property("invalid"):
-            self._complain("")
-
-    def _complain(self, text: str) -> None:
-        wrong = bool(text)
-        self._note.setText(text or self._about)
-        role = "danger" if wrong else "small"
-        if self._note.property("role") != role:
-            self._note.setProperty("role", role)
-            restyle(self._note)
-        if bool(self.editor.property("invalid")) != wrong:
-            self.editor.setProperty("invalid", wrong)
-            restyle(self.editor)
+    def _refused(self, reason: str) -> None:
+        self._note.setText(reason or self._about)
+        set_role(self._note, "danger" if reason else "small")
+        self.editor.setAccessibleDescription(self._note.text())
+        self._session.refuse(self._page, self.where, self.setting.title, reason)
 
 
-NOTHING = object()
-"""What was typed is no number."""
-
-
-def parse(text: str, *, optional: bool) -> object:
-    """A number as people write it (comma or point); ``None`` for an empty optional field."""
-    text = text.strip().replace("\u202f", "").replace(" ", "")
-    if not text and optional:
-        return None
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        return NOTHING
-    if not math.isfinite(value):
-        return NOTHING
-    return int(value) if value == int(value) and abs(value) < 1e15 else value
-
-
-def shown(value: object) -> str:
-    """A number as it is typed."""
-    if value is None:
-        return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def allowed(limits: str) -> str:
+    """The range of a number, for whoever typed another one."""
+    return translate("Settings", "Allowed: {range}").format(
+        range=limits or translate("Settings", "whole numbers")
+    )
 
 
 def _choices(kind: Any) -> list[object]:

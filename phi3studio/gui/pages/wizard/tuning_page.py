@@ -6,14 +6,13 @@ from typing import get_args
 
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Method
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.model_page import ChoiceCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
-from phi3studio.gui.pages.wizard.setting_list import Setting, settings
+from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
@@ -106,7 +105,7 @@ class TuningPage(QWidget):
         for index, setting in enumerate(settings("tuning", "details")):
             if index:
                 fields.addWidget(line())
-            field = SettingField(setting, self._apply)
+            field = SettingField(self._session, "tuning", setting)
             self.fields.append(field)
             fields.addWidget(field)
         self._fields_holder.hide()
@@ -152,10 +151,8 @@ class TuningPage(QWidget):
         self.show_all(self._fields_holder.isHidden())
 
     def _choose(self, name: PresetName) -> None:
+        self._session.forget_refused("tuning")
         self._session.take(with_preset(self._session.draft, name, self._session.facts))
-
-    def _apply(self, setting: Setting, value: object) -> UserFacingError | None:
-        return self._session.edit("tuning", **{setting.section: {setting.name: value}})
 
     def _take_method(self, kind: str) -> None:
         self._session.edit("tuning", method={"kind": kind})
@@ -181,8 +178,7 @@ class TuningPage(QWidget):
             )
         training, method = draft.training, draft.method
         for field in self.fields:
-            section = training if field.setting.section == "training" else method
-            field.show_value(getattr(section, field.setting.name))
+            field.draw()
         self._own.setText(
             self.tr("your own") if draft.preset is None else self.tr("as the preset says")
         )

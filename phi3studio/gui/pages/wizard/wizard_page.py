@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -15,6 +17,7 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
+from phi3studio.gui.pages.wizard.draft_menu import DraftMenu
 from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.session import WizardSession
@@ -28,13 +31,17 @@ from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
+from phi3studio.runs.draft_shelf import ShelvedDraft
 from phi3studio.wizard.flow import (
     Draft,
     PageName,
+    display_name,
+    is_begun,
     next_page,
     pages_of,
     previous_page,
     to_recipe,
+    with_source,
 )
 from phi3studio.wizard.tuning_presets import total_steps
 
@@ -56,6 +63,11 @@ class WizardPage(Page):
         self._context = context
         self.session = WizardSession(context, self)
         self.inspection = Inspection(self.session, inspector, context.tasks)
+        self.drafts = DraftMenu(context, self.session.shelf)
+        self.drafts.chosen.connect(self._take_from_shelf)
+        self.drafts.new_wanted.connect(self.begin_anew)
+        self.session.shelved.connect(self.drafts.look)
+        self.buttons.addWidget(self.drafts)
         self._stepper = Stepper(context.theme, clickable=True)
         self._stepper.step_chosen.connect(
             lambda index: self.session.visit(pages_of(self.session.draft)[index])
@@ -66,7 +78,7 @@ class WizardPage(Page):
         self._deck = Deck()
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
-            "data": lambda: DataPage(context, self.session, self.inspection),
+            "data": lambda: DataPage(context, self.session, self.inspection, fetcher),
             "model": lambda: ModelPage(context, self.session, fetcher),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session, azure),
@@ -93,7 +105,34 @@ class WizardPage(Page):
 
     def take_draft(self, draft: Draft) -> None:
         """Go on with another draft: a run is repeated with changes."""
-        self.session.take(draft)
+        self.session.put_aside(draft)
+
+    def begin_anew(self) -> None:
+        """A new fine-tune, from its first page."""
+        self.take_draft(Draft())
+
+    def begin_with(self, file: str) -> None:
+        """A new fine-tune with a data file."""
+        self.take_draft(with_source(Draft(), file))
+
+    def take_dropped(self, paths: list[str]) -> bool:
+        page = self.session.draft.page
+        view = self.view(page)
+        if isinstance(view, ModelPage) and Path(paths[0]).is_dir():
+            view.use_folder(paths[0])
+            return True
+        if page != "data":
+            return False
+        self.session.take(with_source(self.session.draft, paths[0]))
+        return True
+
+    def entered(self) -> None:
+        self.drafts.look()
+
+    def _take_from_shelf(self, shelved: ShelvedDraft) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(self.session.shelf.take, shelved), self.take_draft, self.show_error
+        )
 
     def show_error(self, error: UserFacingError) -> None:
         """Why the run could not be started."""
@@ -136,6 +175,7 @@ class WizardPage(Page):
         self._continue.rename(self.tr("Start") if last else self.tr("Continue"))
         allowed = self.session.can_continue(page)
         self._continue.setEnabled(allowed)
+        self.set_subtitle(display_name(draft) if is_begun(draft) else "")
         self._over.setVisible(draft.source is not None or not draft.trains)
         self._summary.setText(self._said(page, allowed))
 

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from phi3studio.app.advice import WITH_AZURE
 from phi3studio.app.azure_sdk import install_command
 from phi3studio.app.release import REPOSITORY
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.azure.azure_check import AzureCheck
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
@@ -93,12 +92,9 @@ class AzureCard(Card):
     def _add(self, column: QVBoxLayout, entries: Sequence[Entry]) -> None:
         column.setSpacing(6)
         for entry in entries:
-            field = AzureField(entry, self._take)
+            field = AzureField(entry, self._session)
             self.fields[entry.name] = field
             column.addWidget(field)
-
-    def _take(self, name: str, value: object) -> UserFacingError | None:
-        return self._session.edit("target", azure={name: value})
 
     def _draw(self) -> None:
         draft = self._session.draft

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.messages import Coded
 from phi3studio.gui.pages.wizard.azure.azure_entries import Entry
-from phi3studio.gui.pages.wizard.setting_fields import NOTHING, parse, shown
+from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.pages.wizard.setting_fields import allowed
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import label, restyle, set_role
+from phi3studio.gui.widgets.basic import ComboBox, LineEdit, label, restyle, set_role
+from phi3studio.gui.widgets.number_edit import NumberEdit
 from phi3studio.wizard.azure_form import looks_like_token
 
 translate = QCoreApplication.translate
-Apply = Callable[[str, object], UserFacingError | None]
-"""Takes the value of a field over; returns why it could not."""
 
 
 class AzureField(QWidget):
-    """Edits one value of the form. A text may be wrong and is kept all the same; a number not."""
+    """Edits one value of the form. A text may be wrong and is kept all the same; a number not,
+    nor a text that is a secret: what was there before it was typed is in force again."""
 
-    def __init__(self, entry: Entry, apply: Apply) -> None:
+    def __init__(self, entry: Entry, session: WizardSession) -> None:
         super().__init__()
         self.entry = entry
-        self._apply = apply
+        self._session = session
         self._touched = False
-        self._refused = False
+        self._refused = ""
+        self._before: object = ""
+        self._typing = False
         self._value: object = ""
         self._problem = ""
         self._limits = f" ({entry.limits})" if entry.limits else ""
         self._title = label(entry.title)
         self.note = label(entry.about + self._limits, "small", wrap=True)
-        self.editor: QLineEdit | QComboBox
+        self.editor: QLineEdit | ComboBox
         if entry.choices is not None:
             self.editor = self._choice()
         else:
@@ -72,70 +72,77 @@ class AzureField(QWidget):
         if problem is not None and (value or self._touched or self.entry.is_number):
             said = explain_error(problem)
             self._problem = f"{said.message} {said.hint}".strip()
-        if isinstance(self.editor, QComboBox):
+        if isinstance(self.editor, ComboBox):
             self.editor.setCurrentIndex(max(0, self.editor.findData(value)))
-        elif not self.editor.hasFocus():
-            self.editor.setText(shown(value))
-            self._refused = False
-        if not self._refused:
-            self._complain(self._problem)
+        elif isinstance(self.editor, NumberEdit):
+            self.editor.show_value(value, refused=self._session.is_refused(self._where))
+        elif not self.editor.hasFocus() and not self._typing:
+            self._before = value
+            self.editor.setText(str(value))
+            self._refused = ""
+        self._complain(self._refused or self._problem)
 
-    def _choice(self) -> QComboBox:
-        box = QComboBox()
+    @property
+    def _where(self) -> str:
+        return f"azure.{self.entry.name}"
+
+    def _choice(self) -> ComboBox:
+        box = ComboBox()
         for value, words in (self.entry.choices or {}).items():
             box.addItem(words, value)
         # A long item must not push the column.
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setSizeAdjustPolicy(ComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(12)
-        box.activated.connect(lambda at: self._apply(self.entry.name, box.itemData(at)))
+        box.activated.connect(lambda at: self._apply(box.itemData(at)))
         return box
 
     def _line(self) -> QLineEdit:
-        edit = QLineEdit()
-        edit.setPlaceholderText(self.entry.example)
         if self.entry.is_number:
-            edit.setAlignment(Qt.AlignmentFlag.AlignRight)
-        else:
-            edit.setMaxLength(1000)
+            number = NumberEdit(self._apply, translate("Settings", "This is not a number."))
+            number.refused_changed.connect(self._refuse_number)
+            number.editingFinished.connect(self._left)
+            return number
+        edit = LineEdit()
+        edit.setPlaceholderText(self.entry.example)
+        edit.setMaxLength(1000)
         edit.textEdited.connect(self._take)
         edit.editingFinished.connect(self._left)
         return edit
 
-    def _take(self, text: str) -> None:
-        self._touched = True
-        if looks_like_token(text):
-            self._refuse(
-                translate(
-                    "Azure",
-                    "This is a token, and it was not taken over: it must stand in no file. Store "
-                    "it in a key vault, and name the vault.",
-                )
-            )
-            return
-        value: object = text
-        if self.entry.is_number:
-            value = parse(text, optional=False)
-            if value is NOTHING:
-                self._refuse(translate("Settings", "This is not a number."))
-                return
-        self._refused = False
-        if self._apply(self.entry.name, value) is not None:
-            allowed = self.entry.limits or translate("Settings", "whole numbers")
-            self._refuse(translate("Settings", "Allowed: {range}").format(range=allowed))
-            return
-        self._complain(self._problem)
+    def _apply(self, value: object) -> str:
+        error = self._session.edit("target", azure={self.entry.name: value})
+        return "" if error is None else allowed(self.entry.limits)
 
-    def _refuse(self, why: str) -> None:
-        self._refused = True
-        self._complain(why)
+    def _take(self, text: str) -> None:
+        self._touched = self._typing = True
+        if looks_like_token(text):
+            # Nor its beginning, which was taken while it was typed.
+            self._apply(self._before)
+            self._refused = translate(
+                "Azure",
+                "This is a token, and it was not taken over: it must stand in no file. Store "
+                "it in a key vault, and name the vault.",
+            )
+        else:
+            self._refused = ""
+            self._apply(text)
+        self._complain(self._refused or self._problem)
+
+    def _refuse_number(self, reason: str) -> None:
+        self._refused = reason
+        self._session.refuse("target", self._where, self.entry.title, reason)
+        self._complain(self._refused or self._problem)
 
     def _left(self) -> None:
-        """What was refused goes when the field is left: it shows what is in force."""
-        self._touched = True
-        if self._refused and isinstance(self.editor, QLineEdit):
-            self._refused = False
-            self.editor.setText(shown(self._value))
+        """A secret goes when the field is left: it shows what is in force."""
+        self._touched, self._typing = True, False
+        if not isinstance(self.editor, QLineEdit) or isinstance(self.editor, NumberEdit):
+            return
+        if self._refused:
+            self._refused = ""
+            self.editor.setText(str(self._before))
             self._complain(self._problem)
+        self._before = self._value
 
     def _complain(self, text: str) -> None:
         self.note.setText(text or self.entry.about + self._limits)

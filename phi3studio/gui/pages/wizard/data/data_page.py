@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from phi3studio.gui.base_model_list import BaseModel
 from phi3studio.gui.context import Context
+from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.wizard.data.check_card import CheckCard, StatisticsCard
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.preview_card import PreviewCard
@@ -12,8 +14,10 @@ from phi3studio.gui.pages.wizard.data.source_card import SourceCard
 from phi3studio.gui.pages.wizard.data.split_card import SplitCard
 from phi3studio.gui.pages.wizard.data.template_card import TemplateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.optional_steps import with_training
 
@@ -23,9 +27,17 @@ _SHOWN_ELSEWHERE = frozenset({"source", "prompt", "completion", "messages"})
 class DataPage(QWidget):
     """Source and template at the left, what follows from them at the right."""
 
-    def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
+    def __init__(
+        self,
+        context: Context,
+        session: WizardSession,
+        inspection: Inspection,
+        fetcher: Fetcher,
+    ) -> None:
         super().__init__()
         self._context = context
+        self._fetcher = fetcher
+        fetcher.ended.connect(session.ask_model)
         self._session = session
         self._inspection = inspection
         outer = QVBoxLayout(self)
@@ -70,6 +82,9 @@ class DataPage(QWidget):
         clear(self._notes)
         if not self._session.draft.trains:
             self._notes.addWidget(self._untrained())
+        waits_for = self._inspection.waits_for
+        if waits_for is not None and not empty:
+            self._notes.addWidget(self._download(waits_for))
         for problem in self._session.problems("data"):
             if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
                 said = explain_error(problem)
@@ -77,6 +92,21 @@ class DataPage(QWidget):
                 self._notes.addWidget(
                     Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
                 )
+
+    def _download(self, model: BaseModel) -> Finding:
+        """What has to come from the network before the model can read the rows."""
+        note = Finding(
+            self._context.theme,
+            "info",
+            self.tr("{name} is not on this computer yet.").format(name=model.title),
+            self.tr(
+                "It is needed to show what the model will see and to check the rows: {size} from "
+                "{host}, once."
+            ).format(size=words.size(model.to_download), host=model.host),
+        )
+        note.buttons.addWidget(FetchProgress(model, self._fetcher))
+        note.buttons.addWidget(FetchButtons(self._context.theme, model, self._fetcher))
+        return note
 
     def _untrained(self) -> Finding:
         note = Finding(

@@ -16,6 +16,7 @@ from phi3studio.domain.dataset import (
 )
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.base_model_list import BaseModel
 from phi3studio.gui.pages.wizard.data.inspector import Inspector
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.tasks import Latest, Tasks
@@ -83,6 +84,19 @@ class Inspection(QObject):
         """Preview another row."""
         self.row = max(0, row)
         self._ask_preview()
+
+    @property
+    def waits_for(self) -> BaseModel | None:
+        """The base model that has to be downloaded before anything is shown of what it will see:
+        that is said first, and asked for."""
+        base = self._session.base
+        if not self._inspector.needs_model or base is None:
+            return None
+        return base if base.source == self._session.draft.model and base.to_download else None
+
+    def _may_ask(self) -> bool:
+        known = self._session.base is not None or not self._inspector.needs_model
+        return known and self.waits_for is None
 
     @property
     def row_count(self) -> int | None:
@@ -201,7 +215,7 @@ class Inspection(QObject):
 
     def _follow(self) -> None:
         """Ask for preview and check when something that they depend on has changed."""
-        recipe = self._complete(self._session.draft)
+        recipe = self._complete(self._session.draft) if self._may_ask() else None
         if recipe is None or recipe == self._recipe:
             return
         if self._settling is not None and self._recipe is not None:
@@ -237,7 +251,7 @@ class Inspection(QObject):
 
     def _ask_preview(self) -> None:
         recipe, row = self._recipe, self.row
-        if recipe is not None:
+        if recipe is not None and self._may_ask():
             self._asked["preview"].ask(
                 lambda: self._inspector.preview(recipe, row),
                 self._on_preview,

@@ -23,6 +23,10 @@ OliveConfig = Callable[[Recipe], Awaitable[str]]
 class Inspector(Protocol):
     """Asynchronous questions; each may raise :class:`UserFacingError` and be cancelled."""
 
+    @property
+    def needs_model(self) -> bool:
+        """Whether ``preview`` and ``check`` download a base model that is not here."""
+
     async def look(self, source: Source) -> SourceReport:
         """What is known of the source after a look at its beginning."""
 

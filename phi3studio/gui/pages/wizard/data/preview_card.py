@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QIntValidator
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QVBoxLayout
 
 from phi3studio.domain.dataset import Preview, SkipBroken
 from phi3studio.domain.errors import UserFacingError
@@ -13,7 +12,8 @@ from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Card, Finding, LineEdit, clear, label, row
+from phi3studio.gui.widgets.number_edit import parse_row
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.tokens_view import MOST, Legend, TokensView
 
@@ -34,10 +34,9 @@ class PreviewCard(Card):
         before.clicked.connect(lambda: self._step(-1))
         after.clicked.connect(lambda: self._step(1))
         self._rows = 1
-        self._number = QLineEdit("1")
+        self._number = LineEdit("1")
         self._number.setAccessibleName(self.tr("Row"))
         self._number.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self._number.setValidator(QIntValidator(1, 2_000_000_000, self))
         self._number.setFixedWidth(64)
         self._number.editingFinished.connect(self._typed)
         for widget in (before, self._number, after):
@@ -66,7 +65,7 @@ class PreviewCard(Card):
             self._inspection.go_to_row(row)
 
     def _typed(self) -> None:
-        self.show_row(int(self._number.text() or "1") - 1)
+        self.show_row(parse_row(self._number.text()) - 1)
 
     def _step(self, by: int) -> None:
         self.show_row(self._inspection.row + by)

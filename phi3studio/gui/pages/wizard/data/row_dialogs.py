@@ -9,10 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QFrame,
-    QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -21,7 +19,7 @@ from PySide6.QtWidgets import (
 from phi3studio.domain.rows.row_edits import ReplaceText
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import label
+from phi3studio.gui.widgets.basic import ComboBox, LineEdit, label
 from phi3studio.gui.widgets.editors import GrowingEdit
 from phi3studio.wizard.row_view import Field, changed_values
 
@@ -126,11 +124,11 @@ class ReplaceDialog(Question):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setSpacing(8)
-        self.column = QComboBox()
+        self.column = ComboBox()
         self.column.addItems(list(columns))
         self.column.setCurrentText(column)
-        self.sought = QLineEdit()
-        self.by = QLineEdit()
+        self.sought = LineEdit()
+        self.by = LineEdit()
         for caption, widget in (
             (self.tr("Column"), self.column),
             (self.tr("Find"), self.sought),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QIntValidator
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.domain.dataset import Repair, RowPage
 from phi3studio.domain.errors import UserFacingError
@@ -13,7 +12,8 @@ from phi3studio.gui.pages.wizard.data.inspection import PAGE_ROWS, Inspection
 from phi3studio.gui.pages.wizard.data.workbench import Workbench
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, clear, label
+from phi3studio.gui.widgets.basic import Button, LineEdit, clear, label
+from phi3studio.gui.widgets.number_edit import parse_row
 from phi3studio.gui.widgets.rows_table import RowsTable
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.row_view import shown_rows
@@ -54,11 +54,10 @@ class RowsPager(QWidget):
         self.before.clicked.connect(lambda: self._go(self._first - PAGE_ROWS))
         self.after = Button(theme, self.tr("Next page"), kind="icon", icon="right")
         self.after.clicked.connect(lambda: self._go(self._first + PAGE_ROWS))
-        self.number = QLineEdit()
+        self.number = LineEdit()
         self.number.setAccessibleName(self.tr("Go to row"))
         self.number.setPlaceholderText(self.tr("row"))
         self.number.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.number.setValidator(QIntValidator(1, 2_000_000_000, self))
         self.number.setFixedWidth(72)
         self.number.returnPressed.connect(self._typed)
         line.addWidget(self.said)
@@ -88,7 +87,7 @@ class RowsPager(QWidget):
         self._inspection.go_to_page(max(0, offset))
 
     def _typed(self) -> None:
-        row = int(self.number.text() or "1") - 1
+        row = parse_row(self.number.text()) - 1
         self._go(row // PAGE_ROWS * PAGE_ROWS)
 
     def _draw(self) -> None:

@@ -6,9 +6,7 @@ from pathlib import PurePath
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
@@ -21,7 +19,17 @@ from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain, explain_error
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.basic import (
+    Button,
+    Card,
+    ComboBox,
+    Finding,
+    Icon,
+    LineEdit,
+    clear,
+    label,
+    row,
+)
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.editors import DropZone
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
@@ -107,7 +115,7 @@ class SourceCard(QWidget):
             0,
             center,
         )
-        self._hub = QLineEdit()
+        self._hub = LineEdit()
         self._hub.setPlaceholderText(self.tr("owner/name"))
         self._hub.setAccessibleName(self.tr("Hugging Face data set"))
         self._hub.setFixedWidth(240)
@@ -145,7 +153,7 @@ class SourceCard(QWidget):
         self.rows.row_chosen.connect(self.row_chosen)
         self._card.body.addWidget(self.rows)
         self._reason = label("", "muted", wrap=True)
-        self._shape = QComboBox()
+        self._shape = ComboBox()
         self._shape.setAccessibleName(self.tr("Shape of the rows"))
         self._shape.activated.connect(self._take_shape)
         line = row(self._reason)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFileDialog
+from PySide6.QtWidgets import QFileDialog
 
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Card, label, row
+from phi3studio.gui.widgets.basic import Card, ComboBox, label, row
 
 _SHARES = (0.05, 0.1, 0.2, 0.3)
 
@@ -24,7 +24,7 @@ class SplitCard(Card):
         self._session = session
         self._inspection = inspection
         self._said = label("", "muted", wrap=True)
-        self._choice = QComboBox()
+        self._choice = ComboBox()
         self._choice.setAccessibleName(self.tr("Rows that are held out"))
         for share in _SHARES:
             held = round(share * 100)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QComboBox, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts.messages import explain, explain_error
-from phi3studio.gui.widgets.basic import Button, Card, label
+from phi3studio.gui.widgets.basic import Button, Card, ComboBox, label
 from phi3studio.gui.widgets.editors import TemplateEdit
 from phi3studio.wizard.page_problems import Problem
 
@@ -66,7 +66,7 @@ class TemplateCard(Card):
                 wrap=True,
             )
         )
-        self._column = QComboBox()
+        self._column = ComboBox()
         self._column.setAccessibleName(self.tr("Column with the messages"))
         talk.addWidget(label(self.tr("Column with the messages"), "muted"))
         talk.addWidget(self._column)

@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from phi3studio.domain.dataset import RowPage
 from phi3studio.domain.errors import InputError
@@ -24,7 +24,7 @@ from phi3studio.gui.pages.wizard.data.row_dialogs import ReplaceDialog, RowDialo
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button
+from phi3studio.gui.widgets.basic import Button, ComboBox
 from phi3studio.gui.widgets.rows_table import RowsTable
 from phi3studio.wizard.row_view import Field, ShownRow, fields_of, shown_rows
 
@@ -44,10 +44,10 @@ class Workbench(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        self.filter = QComboBox()
+        self.filter = ComboBox()
         self.filter.setAccessibleName(self.tr("Which rows are shown"))
         self.filter.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            ComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.filter.setMinimumContentsLength(8)
         self.filter.activated.connect(self._filter)

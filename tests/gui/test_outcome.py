@@ -1,0 +1,126 @@
+"""A run's page and its card say first what came of it, and what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+from PySide6.QtCore import QLocale, Qt
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from phi3studio.app.paths import Home
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.events import AnyPayload, Metrics, Notice, Verified
+from phi3studio.domain.recipe import Recipe
+from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.gui.texts.messages import explain_error
+from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.store import RunFolder
+from tests.showcase.runs import course, write_run
+
+Make = Callable[..., MainWindow]
+
+
+def measured(share: float, *, faithful: bool = True) -> Iterable[tuple[float, AnyPayload]]:
+    """The showcase's run with another share of right answers after the training."""
+    for moment, payload in course():
+        if isinstance(payload, Metrics) and payload.model != "base":
+            given = {"accuracy": share, "score": share, "macro_f1": share, "confusion": None}
+            payload = payload.model_copy(update=given)
+        if isinstance(payload, Verified):
+            yield moment, Notice(level="warning", code="x", text="2 rows were left out.")
+            payload = payload.model_copy(update={"faithful": faithful})
+        yield moment, payload
+
+
+def opened(
+    make_window: Make, qtbot: QtBot, home: Home, name: str, events: Iterable[object]
+) -> tuple[MainWindow, RunPage]:
+    recipe: Recipe = demo_recipe().model_copy(update={"name": name})
+    run = write_run(home.runs, recipe, events, age_s=600)  # type: ignore[arg-type]
+    for folder in (run.model, run.adapter):
+        folder.mkdir(exist_ok=True)
+    window = make_window()
+    window.show_run(run)
+    page = window.page("run")
+    assert isinstance(page, RunPage)
+    qtbot.waitUntil(page.outcome.isVisible, timeout=10_000)
+    return window, page
+
+
+@pytest.mark.parametrize(
+    ("share", "faithful", "sentence", "steps"),
+    [
+        (0.92, True, "It learned the task: 92 % right", ["chat", "export"]),
+        (0.0, True, "It has not learned the task yet: 0 % right", ["longer", "data", "chat"]),
+        (0.9, False, "but the exported model lost too much", ["quality", "chat", "data"]),
+    ],
+)
+def test_the_result_speaks_first(
+    make_window: Make,
+    qtbot: QtBot,
+    home: Home,
+    share: float,
+    faithful: bool,
+    sentence: str,
+    steps: list[str],
+) -> None:
+    window, page = opened(make_window, qtbot, home, "tickets", measured(share, faithful=faithful))
+    assert sentence in page.outcome.said.text()
+    assert list(page.outcome.buttons) == steps
+    first = page.outcome.buttons[steps[0]]  # type: ignore[index]
+    assert first.property("kind") == "primary"
+    # Nothing stands above it, and what was noticed on the way below.
+    tops = [w for w in page.findChildren(QLabel) if w.isVisible() and "left out" in w.text()]
+    below = page.outcome.mapTo(window, page.outcome.rect().bottomLeft()).y()
+    assert tops
+    assert all(w.mapTo(window, w.rect().topLeft()).y() > below for w in tops)
+    chips = window.runs.entries()
+    assert chips is not None
+
+
+def test_of_a_failed_task_the_way_leads_to_its_data(
+    make_window: Make, qtbot: QtBot, home: Home
+) -> None:
+    window, page = opened(make_window, qtbot, home, "tickets", measured(0.0))
+    assert "minute" in page.outcome.buttons["longer"].text()
+    qtbot.mouseClick(page.outcome.buttons["data"], Qt.MouseButton.LeftButton)
+    wizard = window.current
+    assert isinstance(wizard, WizardPage)
+    assert (wizard.session.draft.page, wizard.session.draft.name) == ("data", "tickets")
+
+
+def test_after_the_demo_comes_ones_own_data(make_window: Make, qtbot: QtBot, home: Home) -> None:
+    window, page = opened(make_window, qtbot, home, "demo", measured(0.92))
+    qtbot.mouseClick(page.outcome.buttons["own_data"], Qt.MouseButton.LeftButton)
+    wizard = window.current
+    assert isinstance(wizard, WizardPage)
+    assert wizard.session.draft.source is None
+
+
+def test_home_says_the_same(
+    make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder]
+) -> None:
+    recipe = demo_recipe().model_copy(update={"name": "tickets"})
+    run = write_run(home.runs, recipe, measured(0.0), age_s=600)  # type: ignore[arg-type]
+    window = make_window()
+    qtbot.waitUntil(lambda: window.runs.entry(run) is not None, timeout=10_000)
+    row = next(i for i in range(window.runs.rowCount()) if window.runs._runs[i].name == run.name)
+    said = window.runs.data(window.runs.index(row), Qt.ItemDataRole.AccessibleTextRole)
+    assert "Not learned yet" in said
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "“Learning rate”"), ("it", "“Tasso di apprendimento”")]
+)
+def test_keys_of_the_recipe_stand_only_in_the_details(language: str, title: str) -> None:
+    QLocale.setDefault(QLocale(language))
+    error = InputError("other.version", "It ended.", "Raise training.learning_rate in data.jsonl.")
+    said = explain_error(error)
+    assert "training." not in said.hint
+    assert "data.jsonl" in said.hint
+    assert title.lower() in said.hint.lower()
+    assert "training.learning_rate" in said.detail

@@ -1,0 +1,106 @@
+"""What is said of a run first, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phi3studio.app.paths import Home
+from phi3studio.domain.events import Confusion, Finished, Metrics, Verified
+from phi3studio.domain.run import RunView
+from phi3studio.runs.continuing import rebuild_run, rebuilt
+from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.outcome import longer_seconds, outcome, rebuild_seconds
+from phi3studio.runs.store import RunStore
+
+OWN = demo_recipe().model_copy(update={"name": "tickets"})
+
+
+def done(
+    base: float, tuned: float, exported: float | None = None, *, faithful: bool = True
+) -> RunView:
+    """A completed run that was measured with these shares of right answers."""
+    shares = {"base": base, "merged": tuned, "exported": tuned if exported is None else exported}
+    return RunView(
+        finished=Finished(outcome="completed"),
+        metrics={
+            role: Metrics(model=role, rows=90, accuracy=share, perplexity=2.0, stops=1.0)  # type: ignore[arg-type,misc]
+            for role, share in shares.items()
+        },
+        verdict=Verified(faithful=faithful),
+        timings={"prepare": 2.0, "train": 60.0, "merge": 5.0, "quantise": 100.0, "verify": 20.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("view", "kind", "steps"),
+    [
+        (done(0.0, 0.92), "learned", ("chat", "export")),
+        (done(0.0, 0.0), "not_learned", ("longer", "data", "chat")),
+        (done(0.0, 0.3), "partly", ("longer", "data", "chat")),
+        (done(0.9, 0.9), "no_better", ("longer", "data", "chat")),
+        (done(0.9, 0.97), "learned", ("chat", "export")),
+        (done(0.0, 0.9, 0.5, faithful=False), "lossy", ("quality", "chat", "data")),
+    ],
+)
+def test_the_outcome_names_the_next_step(view: RunView, kind: str, steps: tuple[str, ...]) -> None:
+    found = outcome(view, OWN)
+    assert found is not None
+    assert (found.kind, found.next_steps) == (kind, steps)
+
+
+def test_the_most_frequent_label_alone_is_nothing_learned() -> None:
+    view = done(0.0, 0.62)
+    always = Confusion(labels=("bug", "praise"), counts=((56, 0, 0), (34, 0, 0)))
+    tuned = view.metrics["merged"].model_copy(update={"confusion": always})
+    found = outcome(RunView(finished=view.finished, metrics={"merged": tuned}), OWN)
+    assert found is not None
+    assert found.kind == "not_learned"
+
+
+def test_after_the_demo_the_way_leads_to_ones_own_data() -> None:
+    found = outcome(done(0.0, 0.92), demo_recipe())
+    assert found is not None
+    assert found.next_steps == ("chat", "own_data", "export")
+
+
+def test_a_run_that_is_not_completed_has_no_outcome() -> None:
+    assert outcome(RunView(), OWN) is None
+    assert outcome(RunView(finished=Finished(outcome="failed")), OWN) is None
+
+
+def test_without_training_or_measurement_nothing_is_claimed() -> None:
+    exported = OWN.model_copy(update={"steps": ["quantise", "verify"]})
+    found = outcome(done(0.0, 0.0), exported)
+    assert found is not None
+    assert found.kind == "exported"
+    found = outcome(RunView(finished=Finished(outcome="completed")), OWN)
+    assert found is not None
+    assert found.kind == "unmeasured"
+
+
+def test_times_follow_what_the_run_took() -> None:
+    assert longer_seconds(done(0, 0), OWN) == 187.0
+    quick = OWN.training.model_copy(update={"max_steps": 10})
+    # 90 rows held out of 300: 210 in the training, three times 27 steps.
+    assert longer_seconds(done(0, 0), OWN.model_copy(update={"training": quick})) == 60 * 8.1 + 127
+    assert rebuild_seconds(done(0, 0)) == 125.0
+    assert rebuild_seconds(RunView()) is None
+
+
+def test_made_again_it_loses_less_and_trains_nothing(home: Home, tmp_path: Path) -> None:
+    kinds = []
+    recipe = OWN.model_copy(update={"target": OWN.target.model_copy(update={"int4": "fast"})})
+    for _ in range(3):
+        recipe = rebuilt(recipe)
+        kinds.append((recipe.target.quantisation, recipe.target.int4, recipe.target.block_size))
+    assert kinds == [("int4", "quality", 16), ("fp32", "quality", 16), ("fp32", "quality", 16)]
+    store = RunStore(home)
+    run = store.create(OWN)
+    run.adapter.mkdir()
+    (run.adapter / "adapter_model.safetensors").write_bytes(b"weights")
+    made = rebuild_run(store, run).recipe()
+    assert (made.name, made.steps) == ("tickets quality", ["merge", "quantise", "verify"])
+    assert made.model.adapter is not None
+    assert (Path(made.model.adapter) / "adapter_model.safetensors").read_bytes() == b"weights"
