@@ -76,7 +76,7 @@ class RowDialog(Question):
         self._wrong.hide()
         self.extra.addWidget(self._wrong)
         # Not add(): a value that is no JSON keeps the dialog open.
-        self.saving = self.add_kept(self.tr("Save"), self._try, "primary")
+        self.add_kept(self.tr("Save"), self._try, "primary")
         QShortcut(QKeySequence("Ctrl+Return"), self, self._try)
         if self.edits:
             self.edits[0].setFocus()
