@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.dataset import RowPage, Source
@@ -22,6 +21,7 @@ from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
 from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config, spin
+from tests.gui.pulse import Pulse
 from tests.gui.test_home import button
 from tests.showcase.chat import RecordedChat
 from tests.showcase.inspector import RecordedInspector
@@ -151,22 +151,11 @@ def test_a_huge_file_is_paged_by_the_real_inspector_without_a_freeze(
     pager = pager_of(make_window(helpers.services()), file)
     qtbot.waitUntil(lambda: pager.said.text().startswith("rows 1 to 100"), timeout=60_000)
     qtbot.waitUntil(pager.after.isEnabled, timeout=60_000)
-    longest = 0.0
-    last = time.perf_counter()
-
-    def beat() -> None:
-        nonlocal longest, last
-        now = time.perf_counter()
-        longest, last = max(longest, now - last), now
-
-    timer = QTimer()
-    timer.setInterval(5)
-    timer.timeout.connect(beat)
-    timer.start()
+    pulse = Pulse()
     qtbot.keyClicks(pager.number, "1200001")
-    last, longest = time.perf_counter(), 0.0
+    pulse.begin()
     qtbot.keyClick(pager.number, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: first_number(pager) == "1200001", timeout=60_000)
-    timer.stop()
+    pulse.stop()
     assert pager.table.model().index(0, 0).data() == "row number 1200000"
-    assert longest < 0.5, "the inspector reads, the window goes on"
+    assert pulse.longest < 0.5, "the inspector reads, the window goes on"

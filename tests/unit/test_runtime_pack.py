@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -202,10 +201,9 @@ def test_a_cancelled_installation_goes_on_where_it_was(index: PackageIndex, home
             cancelled.set()
 
     index.held.add("heavytorch")
-    began = time.monotonic()
     with pytest.raises(Cancelled):
         install_pack(home, "cuda", tell, cancelled)
-    assert time.monotonic() - began < 15
+    assert not index.go_on.is_set(), "it did not wait for the library that hangs"
     index.held.clear()
     index.go_on.set()
     found = status(home)

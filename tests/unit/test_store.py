@@ -32,6 +32,7 @@ from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs import launch
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder, RunStore, made_at
+from tests.processor_time import at_most
 
 NEEDS_ZONES = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set")
 
@@ -314,12 +315,10 @@ def test_200_long_runs_are_listed_in_a_moment(store) -> None:
         folder.mkdir()
         (folder / "recipe.json").write_bytes(first.recipe_file.read_bytes())
         (folder / "events.jsonl").write_bytes(first.events_file.read_bytes())
-    began = time.perf_counter()
-    states = {run.name: run.state(run.summary()) for run in store.all()}
-    spent = time.perf_counter() - began
+    with at_most(3.0):
+        states = {run.name: run.state(run.summary()) for run in store.all()}
     assert set(states.values()) == {"completed"}
     assert len(states) == 201
-    assert spent < 1.0, f"{spent:.2f} s"
 
 
 # --- alive --------------------------------------------------------------------------------------
@@ -466,11 +465,9 @@ def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) 
         tree = [worker, *worker.children()]
         assert len(tree) == 2
         record(run, process.pid, worker.create_time())
-        began = time.monotonic()
         launch.cancel(run, grace_s=0.3)
-        assert time.monotonic() - began < 1.2
+        assert not any(lives(member) for member in tree), "cancel returned before they had ended"
         process.wait()
-    assert not any(lives(member) for member in tree)
     assert run.state() == "cancelled"
 
 
@@ -492,6 +489,7 @@ def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store, mo
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "GOMP_SPINCOUNT": "10000",
+        "MKL_CBWR": "AUTO,STRICT",
         "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0",
     }
 
