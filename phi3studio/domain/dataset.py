@@ -20,9 +20,11 @@ from pydantic import (
     model_serializer,
 )
 
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase, say
 from phi3studio.domain.rows.repair_base import RepairBase
 from phi3studio.domain.rows.row_edits import AddRow, DeleteRow, EditCell, ReplaceText
+from phi3studio.domain.rows.row_slice import parse_slice
 
 DataFormat = Literal[
     "auto", "json", "jsonl", "csv", "tsv", "yaml", "spreadsheet", "parquet", "arrow", "text", "hub"
@@ -68,6 +70,13 @@ class _Spoken(_Value):
         return {**write(self), **{name: getattr(self, name) for name in self.ENGLISH}}
 
 
+def checked_slice(value: str | None) -> str | None:
+    """*value*, if it is a slice of rows; raises :class:`InputError`."""
+    if value is not None and parse_slice(value) is None:
+        raise InputError("recipe.slice", value=value)
+    return value
+
+
 class Source(_Input):
     """One or several files (or a data set of the Hugging Face hub) and how to read them."""
 
@@ -106,11 +115,21 @@ class Source(_Input):
     )
     hub_config: str | None = Field(None, description="Configuration of a hub data set.")
     hub_split: str = Field("train", description="Split of a hub data set.")
+    slice: str | None = Field(
+        None,
+        description="Only these of the rows, as Python and the hub's splits write it: :4096, "
+        "10%:50%, -128:; all when absent.",
+    )
     skip_broken: bool = Field(
         False,
         description="Leave out lines that cannot be read and rows that are no conversation, "
         "instead of stopping at them.",
     )
+
+    @field_validator("slice")
+    @classmethod
+    def _is_slice(cls, value: str | None) -> str | None:
+        return checked_slice(value)
 
     @field_validator("delimiter", "quote")
     @classmethod

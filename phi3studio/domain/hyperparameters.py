@@ -15,7 +15,7 @@ from phi3studio.domain.errors import InputError
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 MethodKind = Literal["lora", "qlora", "dora"]
-TargetModules = Literal["auto", "attention", "all_linear"]
+TargetModules = Literal["auto", "attention", "all_linear", "family"]
 
 
 class Section(BaseModel):
@@ -62,7 +62,8 @@ class Method(Section):
         "auto",
         "tuning",
         "Target modules",
-        "Which layers get a matrix: auto, attention, all_linear, or a list of module names.",
+        "Which layers get a matrix: auto, attention, all_linear, family (PEFT's choice), or a list "
+        "of module names.",
     )
     rank_stabilised: bool = setting(
         False,
@@ -103,6 +104,9 @@ class Training(Section):
         "Share of the steps in which the learning rate rises.",
         ge=0,
         lt=1,
+    )
+    warmup_steps: int | None = Field(
+        None, ge=0, description="The warm-up in steps, in place of the share."
     )
     weight_decay: float = setting(
         0.0, "details", "Weight decay", "Pulls the learned weights towards zero.", ge=0, le=1
@@ -179,6 +183,10 @@ class Training(Section):
         if self.max_steps is not None:
             return self.max_steps
         return max(1, round(self.epochs * self.steps_per_epoch(train_rows)))
+
+    def warmup_of(self, steps: int) -> int:
+        """Of so many optimiser steps, those in which the learning rate rises."""
+        return round(self.warmup * steps) if self.warmup_steps is None else self.warmup_steps
 
     @model_validator(mode="after")
     def _can_stop_early(self) -> Training:

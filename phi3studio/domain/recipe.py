@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from phi3studio.domain.azure import Azure, share_of_batch
 from phi3studio.domain.dataset import DataFormat as DataFormat
-from phi3studio.domain.dataset import Repair, Source
+from phi3studio.domain.dataset import Repair, Source, checked_slice
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import STAGES, StageName
 from phi3studio.domain.hyperparameters import Fidelity as Fidelity
@@ -105,6 +105,14 @@ class Split(Section):
     file: str | None = Field(
         None, description="A second file whose rows are held out instead of a share."
     )
+    hub_split: str | None = Field(
+        None, description="A second split of the hub data set, held out instead of a share."
+    )
+    slice: str | None = Field(
+        None,
+        description="Only these rows of that file or split are held out (-128:). Without both, "
+        "these of the source; rows that are trained too are left out of the training.",
+    )
     column: str | None = Field(
         None, description="A column that says which rows are held out, instead of a share."
     )
@@ -123,9 +131,15 @@ class Split(Section):
 
     @model_validator(mode="after")
     def _one_way(self) -> Split:
-        if self.file is not None and self.column is not None:
+        apart = [self.file, self.hub_split, self.column]
+        if sum(name is not None for name in apart) > 1 or (self.column and self.slice):
             raise InputError("recipe.two_splits")
         return self
+
+    @field_validator("slice")
+    @classmethod
+    def _is_slice(cls, value: str | None) -> str | None:
+        return checked_slice(value)
 
 
 class Data(Source):
@@ -149,6 +163,8 @@ class Data(Source):
 
     @model_validator(mode="after")
     def _one_shape(self) -> Data:
+        if self.split.hub_split is not None and self.format != "hub":
+            raise InputError("recipe.two_splits", variant="no_hub")
         if (self.template is None) == (self.messages is None):
             raise InputError(
                 "recipe.data_shape", variant="neither" if self.template is None else ""

@@ -14,7 +14,12 @@ from phi3studio.olive_configs.data_parts import (
     settings,
 )
 from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
-from phi3studio.olive_configs.eval_data import held_out_share, read_held_out
+from phi3studio.olive_configs.eval_data import (
+    first_rows,
+    held_out_share,
+    read_held_out,
+    split_of,
+)
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -25,13 +30,14 @@ from phi3studio.olive_configs.rules import (
     same_if,
     wrong_kind,
 )
-from phi3studio.olive_configs.text_templates import read_text
+from phi3studio.olive_configs.text_templates import TEXT_TYPES, read_text
 
 _KEYS = (
     "name", "type", "load_dataset_config", "pre_process_data_config", "dataloader_config",
     "post_process_data_config", "user_script", "params_config", "components",
 )  # fmt: skip
 _FORMATS = {"json": "auto", "csv": "csv", "parquet": "parquet", "arrow": "arrow", "text": "text"}
+_CONTAINERS = ("HuggingfaceContainer", "DataContainer")
 _OWN_PRE_PROCESS = "studio_examples"
 
 
@@ -111,16 +117,31 @@ def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> Dat
 def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
     section = config.section
     own = str(config.pre.peek("type")).casefold() == _OWN_PRE_PROCESS
-    _read_frame(section, own)
+    _read_frame(section, own, needed=_is_own_code(config))
     if not config.load.entries:
         draft.gap("data.source", f"The data config “{config.name}” names no file.")
     else:
         _read_source(config.load, draft, share)
     section.refuse_rest(_KEYS, "The data config")
+    _read_most(config.pre.given("max_samples"), draft)
     read_text(config.pre, own)
 
 
-def _read_frame(section: Section, own: bool) -> None:
+def _is_own_code(config: DataConfig) -> bool:
+    """Whether a component of the config is one that only its script has."""
+    kinds = (
+        (config.load.peek("type"), LOAD_TYPES),
+        (config.pre.peek("type"), TEXT_TYPES),
+        (config.section.peek("type"), _CONTAINERS),
+        (config.pre.peek("text_formatting_func"), ()),
+    )
+    return any(
+        kind is not None and str(kind).casefold() not in map(str.casefold, known)
+        for kind, known in kinds
+    )
+
+
+def _read_frame(section: Section, own: bool, *, needed: bool) -> None:
     draft = section.draft
     for key in ("user_script", "script_dir"):
         script = section.take(key)
@@ -128,6 +149,8 @@ def _read_frame(section: Section, own: bool) -> None:
             continue
         if own or script.value is None:
             draft.translate(script, "A recipe does what the exported script does.")
+        elif not needed:
+            draft.translate(script, "No component of the data is of this script; it is not run.")
         else:
             draft.refuse(
                 script,
@@ -235,8 +258,17 @@ def _read_datastore(files: Entry, draft: Draft) -> None:
 def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | None) -> None:
     if split is None:
         return
-    text = str(split.value)
-    if "[" in text and share is not None:
+    found = split_of(split.value)
+    if found is None:
+        draft.refuse(
+            split,
+            "It has to be one split, or a slice of one: train[:80%].",
+            "Correct the value; rows of several splits can be several files.",
+            blocks=True,
+        )
+    elif local and found.name != "train":
+        draft.refuse(split, "Files have only the split “train”.", "Write “train”.", blocks=True)
+    elif found.rows and share is not None:
         draft.translate(
             split,
             f"{share:.0%} of the rows are held out; they are drawn, so that equal rows fall on "
@@ -245,25 +277,35 @@ def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | N
             share,
         )
         if not local:
-            draft.values["data.hub_split"] = text.partition("[")[0]
-    elif "[" in text or "+" in text:
-        draft.refuse(
-            split,
-            "A part of a split cannot be named.",
-            "Cut the file beforehand; what is held out is data.split.held_out.",
-            blocks=True,
-        )
-    elif local and text != "train":
-        draft.refuse(split, "Files have only the split “train”.", "Write “train”.", blocks=True)
+            draft.values["data.hub_split"] = found.name
+    elif found.rows:
+        text = f"These rows of the split “{found.name}”."
+        draft.translate(split, text, "data.slice", found.rows)
+        if not local:
+            draft.values["data.hub_split"] = found.name
     elif local:
         draft.translate(split, "All rows of the file; what is held out is drawn from them.")
     else:
         draft.carry(split, "data.hub_split")
 
 
+def _read_most(most: Entry | None, draft: Draft) -> None:
+    """``max_samples``: the first so many rows."""
+    if most is None:
+        return
+    if not is_a(most.value, (int,)):
+        wrong_kind(draft, most, (int,))
+    elif most.value <= 0:
+        draft.translate(most, "Not set: all rows.")
+    else:
+        rows = first_rows(draft.values.get("data.slice", ":"), most.value)
+        text = "The first so many rows; with strategy join Olive counts joined texts."
+        draft.translate(most, text, "data.slice", rows)
+
+
 _FRAME: dict[str, Rule] = {
     "type": same_if(
-        ("HuggingfaceContainer", "DataContainer"),
+        _CONTAINERS,
         "Rows come from files or from a data set of the hub.",
         "Write HuggingfaceContainer with data_name and data_files.",
         blocks=True,
@@ -279,6 +321,12 @@ _LOAD: dict[str, Rule] = {
     "data_dir": refused(
         "A folder inside a data set cannot be named.",
         "Write the files, or the folder, as data_files.",
+        blocks=True,
+    ),
+    "token": refused("A token is never part of a recipe.", "Sign in: phi3studio models sign-in."),
+    "col_filters": refused(
+        "Rows are not chosen by the values of their columns.",
+        "Save the rows that are wanted as a file, and name that as data_files.",
         blocks=True,
     ),
     "trust_remote_code": refused(

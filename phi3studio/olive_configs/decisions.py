@@ -19,7 +19,7 @@ _EMPTY = "Empty: nothing is set by it."
 
 
 # A placeholder: <subscription-id>, ${COMPUTE}, “Your Azure Resource Group”.
-_PLACEHOLDER = re.compile(r"\s*(<[^<>|]+>|\$?\{\{?[^{}]+\}\}?|your[ _-].*)\s*", re.I | re.S)
+_PLACEHOLDER = re.compile(r"\s*(<[^<>|]+>|\$\{[^{}]+\}|\{\{[^{}]+\}\}|your[ _-].*)\s*", re.I | re.S)
 
 
 def is_placeholder(value: Any) -> bool:
@@ -122,7 +122,8 @@ class Draft:
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""
-        if to in ASKED and is_placeholder(entry.value):
+        template = to.startswith("data.template.")  # its text may look like anything
+        if to in ASKED and not template and is_placeholder(entry.value):
             self.gap(to, f"{entry.path} is a placeholder.")
             text = "A placeholder."
             self.decisions.append(Decision(*entry, "gap", to, text, f"Write {to} in the recipe."))

@@ -10,7 +10,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.domain.recipe import Recipe, check_target, parse_recipe
 from phi3studio.olive_configs.azure_systems import host_in_azure, note_gaps, read_client
 from phi3studio.olive_configs.data_configs import read_data
 from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Gap, Section, leaves
@@ -83,6 +83,8 @@ def import_config(
         draft.gap("model.source", "The config has no input_model.")
     if named is not None:
         read_data(entries["data_configs"], *named, draft)
+    elif entries["data_configs"] is not None and not entries["data_configs"].value:
+        draft.translate(entries["data_configs"], "Empty: no data is read.")
     elif entries["data_configs"] is not None:
         draft.refuse(
             entries["data_configs"],
@@ -90,6 +92,8 @@ def import_config(
             "Write a LoRA pass that names it, or add data to the recipe to measure the result on.",
         )
     _read_engine(top, top.given("systems"), draft)
+    if steps == ("train", "quantise"):
+        _settle_provider(draft)
     if named is not None:
         _note_held_out(draft)
     elif "merge" in steps and "model.adapter" not in draft.values:
@@ -117,6 +121,14 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
     apply(top, TOP, "An Olive config", also=known)
 
 
+def _settle_provider(draft: Draft) -> None:
+    """``olive finetune`` writes CUDA as a place holder, also for a model in float32."""
+    made = draft.values.get("target.quantisation"), draft.values.get("target.provider")
+    if made == ("fp32", "cuda"):
+        draft.values["target.provider"] = "cpu"
+        draft.defaults.append("A float32 model is made for the CPU: target.provider.")
+
+
 def _note_held_out(draft: Draft) -> None:
     if not any(key in draft.values for key in ("data.split.held_out", "data.split.file")):
         draft.defaults.append(
@@ -130,6 +142,7 @@ def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> 
     failure: InputError | None = None
     try:
         recipe = parse_recipe(draft.recipe_values())
+        check_target(recipe)
     except InputError as exc:
         failure = _located(exc, draft)
     blocking = [decision for decision in draft.decisions if decision.blocks]

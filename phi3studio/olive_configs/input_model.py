@@ -30,6 +30,9 @@ def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None
     section = Section(entry, draft)
     hf = Section(section.take("hf_config"), draft, nested=())
     _read_source(section.take("model_path"), hf.take("model_name"), draft, catalogue)
+    if not section.peek("model_loader"):
+        for key in ("model_script", "script_dir"):
+            section.read(_UNUSED_SCRIPT, key)
     for place in (section, hf):
         apply(place, _COMMON)
     apply(section, _HANDLER, "input_model", also=_MODEL_KEYS)
@@ -154,7 +157,11 @@ _LOAD: dict[str, Rule] = {
     "revision": or_unset(carried("model.revision", str)),
     "device_map": noted("The model is loaded to where it is trained: target.train_on."),
     "max_memory": refused("The model is loaded whole.", "Use qlora where memory is short."),
-    "attn_implementation": noted("The fastest exact attention of the machine is used."),
+    **dict.fromkeys(
+        ("attn_implementation", "_attn_implementation"),
+        noted("The fastest exact attention of the machine is used."),
+    ),
+    "sliding_window": refused("The model's own config.json counts.", "Change it there."),
     "use_cache": noted("Training never uses the cache of generation."),
     "low_cpu_mem_usage": noted("Weights are always loaded without a second copy."),
     "use_safetensors": noted("Only safetensors weights are read."),
@@ -180,6 +187,7 @@ _OWN_LOADER = refused(
     "Give a folder in Hugging Face format.",
     blocks=True,
 )
+_UNUSED_SCRIPT = noted("No function of it loads the model; it is not run.")
 _SHAPES = refused("The shapes of inputs follow from the model.", "Remove it.")
 _HANDLER: dict[str, Rule] = {
     "type": same_if(

@@ -40,8 +40,13 @@ def read_adapter(section: Section, kind: str) -> None:
     draft.default(
         "method.dropout", 0.05, "No lora_dropout is given: Olive takes 0.05, as method.dropout."
     )
-    if "method.target_modules" not in draft.values:
-        draft.default("method.target_modules", "auto", "The attention's modules are adapted.")
+    draft.default("method.target_modules", *_OLIVES_MODULES[ADAPTERS[kind] == "qlora"])
+    draft.default(
+        "training.precision",
+        "bfloat16",
+        "No torch_dtype is given: Olive trains in bfloat16, and so does training.precision; auto "
+        "takes the fastest sound format of the machine.",
+    )
     section.refuse_rest((*_KEYS, *_TABLE), "The pass")
 
 
@@ -69,7 +74,10 @@ def _held_out_share(draft: Draft, entry: Entry) -> None:
 
 def _modules(draft: Draft, entry: Entry) -> None:
     if entry.value in (None, []):
-        draft.translate(entry, "Not set: the attention's modules.", "method.target_modules", "auto")
+        draft.translate(entry, "Not set.")
+    elif draft.values["method.kind"] == "qlora":
+        text = "As in Olive, QLoRA adapts every linear layer that it quantises, whatever is listed."
+        draft.translate(entry, text, "method.target_modules", "all_linear")
     elif entry.value == "all-linear":
         draft.translate(entry, "Every linear module.", "method.target_modules", "all_linear")
     elif isinstance(entry.value, list) and all(isinstance(name, str) for name in entry.value):
@@ -78,6 +86,17 @@ def _modules(draft: Draft, entry: Entry) -> None:
         draft.refuse(entry, "It has to be a list of names.", "Correct the value.", blocks=True)
 
 
+_OLIVES_MODULES = {
+    True: (
+        "all_linear",
+        "As in Olive, QLoRA adapts every linear layer (method.target_modules: all_linear).",
+    ),
+    False: (
+        "family",
+        "No target_modules are given: as in Olive, PEFT's default for the model's family "
+        "(method.target_modules: family).",
+    ),
+}
 _QUANTISED = "QLoRA's base weights are in NF4, computed in the training's number format."
 _TABLE: dict[str, Rule] = {
     "double_quant": _double_quantisation,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from phi3studio.domain.quantisation import FORMATS, PLAIN, PRESETS
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
-from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
+from phi3studio.olive_configs.rules import Rule, apply, noted, one_of, refused, same_if
 
 _PRECISIONS = tuple(FORMATS)
-_BLOCK = "int4 weights are quantised in blocks of 32 (int4_block_size)."
+_MADE = noted("The weights are int4 already: the pass before says how.")
 _KEEP = "Leave it out."
 _TO = "target.int4"
 _ALGORITHM = "int4_algo_config"
@@ -18,6 +18,9 @@ def read_builder(section: Section) -> None:
     """Decide on every key of the pass that is not the pass's own frame."""
     draft = section.draft
     precision = section.take("precision")
+    before = _TO in draft.values
+    if before and str(precision.value if precision is not None else "fp32").casefold() != "int4":
+        draft.lack("olive.quantised_before", path=section.path)
     if precision is None:
         draft.default(
             "target.quantisation", "fp32", "No precision is given: Olive builds fp32, as target."
@@ -32,6 +35,10 @@ def read_builder(section: Section) -> None:
             blocks=True,
         )
     extra = Section(section.given("extra_options"), draft, nested=())
+    if before:
+        for place in (section, extra):
+            for key in (_ALGORITHM, _KINDS, "int4_block_size"):
+                place.read(_MADE, key)
     _preset(draft, (section, extra))
     for place in (section, extra):
         apply(place, _BOTH)
@@ -94,8 +101,8 @@ def _off(text: str) -> Rule:
 
 
 _BOTH: dict[str, Rule] = {
-    "int4_block_size": same_if((32,), _BLOCK, _KEEP),
-    "int4_accuracy_level": same_if((4,), "Activations are in 8 bits (level 4).", _KEEP),
+    "int4_block_size": one_of("target.block_size", (16, 32, 64, 128, 256)),
+    "int4_accuracy_level": one_of("target.accuracy_level", (0, 1, 2, 3, 4)),
     "int4_is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),
     "int4_nodes_to_exclude": _off("Which layers keep more bits follows from the preset."),
     "use_qdq": _off("Quantised layers are MatMulNBits."),

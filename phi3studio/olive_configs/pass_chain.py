@@ -8,8 +8,17 @@ from phi3studio.domain.template import nearest
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
 from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
 from phi3studio.olive_configs.model_builder import read_builder
+from phi3studio.olive_configs.quantisers import QUANTISERS, read_quantiser
 from phi3studio.olive_configs.rules import Rule, apply, noted, refused
 
+_ALTERNATIVES = "Alternatives of a pass are not tried."
+_APART_STEPS = {
+    "onnxconversion": "The step quantise: ModelBuilder makes the base model ONNX.",
+    "orttransformersoptimization": "ModelBuilder's graph is optimised already.",
+    "extractadapters": "The adapter is written next to the model.",
+    "modelbuilder": "The model is written with its genai_config.json.",
+}
+_APART = frozenset(_APART_STEPS)
 STEPS = ("train", "merge", "quantise")
 _STEP_OF = {**dict.fromkeys(ADAPTERS, "train"), "mergeadapterweights": "merge",
             "modelbuilder": "quantise"}  # fmt: skip
@@ -24,10 +33,9 @@ _CONVERSIONS = frozenset(
         "OnnxBlockWiseRtnQuantization", "OnnxHqqQuantization", "OnnxKQuantQuantization",
         "OnnxBnb4Quantization", "OnnxFloatToFloat16", "OrtTransformersOptimization",
         "OrtTransformerOptimization", "OrtMixedPrecision", "OrtPerfTuning",
-        "OrtSessionParamsTuning", "GenAIModelExporter", "MobiusBuilder", "Gptq", "GptqQuantizer",
-        "GptqModel", "AutoAWQQuantizer", "KQuant", "Rtn", "IncQuantization",
+        "OrtSessionParamsTuning", "GenAIModelExporter", "MobiusBuilder", "IncQuantization",
         "IncDynamicQuantization", "IncStaticQuantization", "QuarkQuantization",
-        "SelectiveMixedPrecision", "OpenVINOConversion", "OpenVINOOptimumConversion",
+        *QUANTISERS, "OpenVINOConversion", "OpenVINOOptimumConversion",
         "OpenVINOQuantization", "QNNConversion", "SNPEConversion", "MatMulNBitsToQDQ",
     )
 )  # fmt: skip
@@ -55,8 +63,16 @@ def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Nam
     """
     found: dict[str, Named] = {}
     if entry is not None and isinstance(entry.value, Mapping):
-        for name, value in entry.value.items():
-            _read_pass(Entry(f"{entry.path}.{name}", value), draft, found)
+        names = [_kind_of(value) for value in entry.value.values()]
+        apart = _adapter_apart(names)
+        for at, (name, value) in enumerate(entry.value.items()):
+            place = Entry(f"{entry.path}.{name}", value)
+            if names[at] in QUANTISERS and "quantise" not in found:
+                _read_quantiser(place, draft, built="modelbuilder" in names[at + 1 :])
+            elif apart and names[at] in _APART:
+                _read_apart(place, names[at], draft, found)
+            else:
+                _read_pass(place, draft, found)
     elif entry is not None:
         draft.refuse(entry, "A mapping of names to passes belongs here.", "Write one.", blocks=True)
     steps = tuple(found)
@@ -67,14 +83,60 @@ def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Nam
     return steps, found.get("train")
 
 
+def _kind_of(value: object) -> str:
+    """The type of a pass in lower case, or nothing."""
+    if isinstance(value, list):
+        value = value[0] if value else None
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    return str(kind).rpartition(".")[2].casefold()
+
+
+def _read_quantiser(entry: Entry, draft: Draft, *, built: bool) -> None:
+    value = entry.value
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            place = Entry(f"{entry.path}[{at}]", item)
+            if at == 0:
+                _read_quantiser(place, draft, built=built)
+            else:
+                draft.refuse(place, _ALTERNATIVES, "Keep one.", blocks=True)
+        return
+    section = Section(entry, draft)
+    kind = section.take("type")
+    assert kind is not None
+    apply(section, _FRAME)
+    read_quantiser(section, kind, _kind_of(value), built=built)
+
+
+def _adapter_apart(names: Sequence[str]) -> bool:
+    """Whether the adapter stays next to an ONNX model of the base: what ``olive finetune`` wrote
+    up to Olive 0.7."""
+    kinds = {*names} - {*ADAPTERS}
+    return len(kinds) < len({*names}) and {"onnxconversion", "extractadapters"} <= kinds <= _APART
+
+
+def _read_apart(entry: Entry, name: str, draft: Draft, found: dict[str, Named]) -> None:
+    """The base model becomes ONNX once; the adapter stays next to it."""
+    section = Section(entry, draft)
+    section.read(noted(f"{_APART_STEPS[name]} The chain has no merge."), "type")
+    if name == "onnxconversion":
+        found["quantise"] = None, None
+        draft.values["target.quantisation"] = "fp32"
+    half = section.take("float16")
+    if half is not None:
+        to = "fp16" if half.value is True else "fp32"
+        draft.translate(half, f"The model is built in {to}.", "target.quantisation", to)
+    for part in section.take_all():
+        draft.translate(part, "ModelBuilder builds the model's graph in its own way.")
+
+
 def _read_pass(entry: Entry, draft: Draft, found: dict[str, Named]) -> None:
     if isinstance(entry.value, list):
         places = [Entry(f"{entry.path}[{at}]", item) for at, item in enumerate(entry.value)]
         for place in places[:1]:
             _read_pass(place, draft, found)
         for place in places[1:]:
-            text = "Alternatives of a pass are not tried."
-            draft.refuse(place, text, "Keep one.", blocks=True)
+            draft.refuse(place, _ALTERNATIVES, "Keep one.", blocks=True)
         return
     section = Section(entry, draft)
     kind = section.take("type")
@@ -154,9 +216,10 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-_CODE = refused("Python code of a config is not run.", "Leave it out.", blocks=True)
+_CODE = noted("No setting of the pass refers to it; it is not run.")
 _FRAME: dict[str, Rule] = {
     "disable_search": noted("Nothing is searched."),
+    "host": noted("All steps are done in one place: the host of the engine."),
     "clean_run_cache": noted("Each run has its own cache."),
     "output_name": noted("Each run has a folder of its own."),
     "evaluator": refused("The result is measured on the held-out rows.", "Leave it out."),

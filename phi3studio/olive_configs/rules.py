@@ -27,6 +27,21 @@ def noted(text: str, to: str | None = None, value: Any = None) -> Rule:
     return lambda draft, entry: draft.translate(entry, text, to, value)
 
 
+def one_of(to: str, values: Sequence[Any]) -> Rule:
+    """The value goes to *to* if it is one of *values*; null is unset."""
+
+    def rule(draft: Draft, entry: Entry) -> None:
+        if entry.value is None:
+            draft.translate(entry, "Not set.")
+        elif any(_equal(entry.value, value) for value in values):
+            draft.carry(entry, to)
+        else:
+            shown = ", ".join(map(str, values))
+            draft.refuse(entry, f"{entry.value} is not offered.", f"Write one of {shown} as {to}.")
+
+    return rule
+
+
 def or_unset(rule: Rule, text: str = "Not set.") -> Rule:
     """As *rule*, where the value is not null."""
     return lambda draft, entry: (

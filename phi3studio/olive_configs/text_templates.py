@@ -21,7 +21,7 @@ from phi3studio.olive_configs.rules import (
 
 _KEYS = (
     "text_template", "text_cols", "chat_template", "message_col", "max_seq_len", "strategy",
-    "pad_to_max_len", "use_attention_mask", "type",
+    "pad_to_max_len", "use_attention_mask", "type", "max_samples",
 )  # fmt: skip
 # Conversions, format specifications and indices, which str.format knows and a recipe does not.
 _FORMATTED = re.compile(r"(?<!\{)\{[^{}]*[!:\[][^{}]*\}")
@@ -178,9 +178,6 @@ _TABLE: dict[str, Rule] = {
     "drop_short_sequences": refused("Short rows are trained too.", "Leave it out."),
     "add_special_tokens": same_if(
         (True,), "Beginning and stop token are added as in chat.", "Leave it out."
-    ),
-    "max_samples": refused(
-        "All rows are trained, except for those that are held out.", "Cut the file beforehand."
     ),
     "joiner": _ONE_ROW,
     "stride": _ONE_ROW,

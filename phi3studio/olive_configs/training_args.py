@@ -13,6 +13,7 @@ from phi3studio.olive_configs.rules import (
     carried,
     is_a,
     noted,
+    or_unset,
     refused,
     same_if,
     wrong_kind,
@@ -30,6 +31,7 @@ _DEFAULTS: dict[str, tuple[Any, str]] = {
     "training.max_grad_norm": (1.0, "max_grad_norm"),
     "training.warmup": (0.0, "warmup_steps"),
     "training.seed": (42, "seed"),
+    "training.keep_best": (False, "load_best_model_at_end"),
 }
 _SCHEDULES = ("linear", "cosine", "constant")
 _ADAM = "The optimiser is AdamW with its usual settings."
@@ -41,11 +43,13 @@ def read_arguments(entry: Entry | None, draft: Draft) -> None:
     section = Section(entry, draft, nested=("extra_args",))
     steps, epochs = section.peek("max_steps"), section.peek("num_train_epochs")
     _read_seeds(section)
-    _read_warmup(section, steps)
+    _read_warmup(section)
     _read_evaluations(section, steps, epochs)
     known = ("seed", "data_seed", "warmup_steps", "warmup_ratio", "eval_steps", "eval_strategy")
     apply(section, _TABLE, "training_args", also=known)
     for key, (value, name) in _DEFAULTS.items():
+        if key == "training.warmup" and "training.warmup_steps" in draft.values:
+            continue
         shown = json.dumps(value)
         draft.default(key, value, f"No {name} is given: Olive takes {shown}, and so does {key}.")
 
@@ -67,10 +71,10 @@ def _read_seeds(section: Section) -> None:
         )
 
 
-def _read_warmup(section: Section, max_steps: Any) -> None:
+def _read_warmup(section: Section) -> None:
     draft = section.draft
-    steps, ratio = section.take("warmup_steps"), section.take("warmup_ratio")
-    share: Any = None
+    steps, ratio = section.given("warmup_steps"), section.given("warmup_ratio")
+    share = 0.0
     if ratio is not None:
         if is_a(ratio.value, (float,)) and 0 <= ratio.value < 1:
             share = ratio.value
@@ -81,21 +85,14 @@ def _read_warmup(section: Section, max_steps: Any) -> None:
         return
     if not is_a(steps.value, (float,)) or steps.value < 0:
         wrong_kind(draft, steps, (float,))
-    elif share is not None and steps.value == 0:
-        draft.translate(steps, "No steps: the ratio counts.")
+    elif steps.value == 0:
+        draft.translate(steps, "No steps: the ratio counts." if share else "No warm-up.")
     elif steps.value < 1:
         draft.carry(steps, "training.warmup")
-    elif is_a(max_steps, (int,)) and steps.value < max_steps:
-        share = steps.value / max_steps
-        draft.translate(
-            steps, f"{steps.value} of {max_steps} steps, as a share.", "training.warmup", share
-        )
+    elif steps.value == int(steps.value):
+        draft.carry(steps, "training.warmup_steps", int(steps.value))
     else:
-        draft.refuse(
-            steps,
-            "A recipe gives the warm-up as a share of all steps, whose number is not known yet.",
-            "Write training.warmup, for example 0.03.",
-        )
+        wrong_kind(draft, steps, (int,))
 
 
 def _read_evaluations(section: Section, max_steps: Any, epochs: Any) -> None:
@@ -218,11 +215,13 @@ _TABLE: dict[str, Rule] = {
     "optim_args": refused(_ADAM, _KEEP),
     "lr_scheduler_kwargs": refused("Schedules have no settings of their own.", _KEEP),
     "gradient_checkpointing_kwargs": refused("Checkpointing has no settings.", _KEEP),
-    "load_best_model_at_end": refused(
-        "The last step's adapter is kept.", "Train fewer epochs if the evaluation loss rises."
+    "load_best_model_at_end": or_unset(carried("training.keep_best", bool)),
+    "metric_for_best_model": same_if(
+        ("loss", "eval_loss"), "The best evaluation is that of the lowest loss.", _KEEP
     ),
-    "metric_for_best_model": noted("The last step's adapter is kept."),
-    "greater_is_better": noted("The last step's adapter is kept."),
+    "greater_is_better": same_if(
+        (False,), "The best evaluation is that of the lowest loss.", _KEEP
+    ),
     "resume_from_checkpoint": refused(
         "A run resumes from its own checkpoints only.", "Remove it; phi3studio resume goes on."
     ),

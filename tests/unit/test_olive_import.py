@@ -138,6 +138,8 @@ def test_the_lora_example_as_a_whole_recipe() -> None:
             "accumulation": 4,
             "sequence_length": 2048,
             "evaluations": 0,
+            "precision": "bfloat16",
+            "keep_best": False,
         },
         "target": {"int4": "fast"},
     }
@@ -169,7 +171,7 @@ def test_todays_config_as_a_recipe() -> None:
         "target_modules": ["qkv_proj"],
     }
     assert imported.recipe.data.split.held_out == pytest.approx(0.2)
-    assert imported.recipe.training.warmup == pytest.approx(0.1)
+    assert imported.recipe.training.warmup_steps == 2
     assert imported.recipe.training.evaluations == 4
     assert imported.recipe.training.gradient_checkpointing is True  # Olive's default
     assert imported.recipe.target.int4 == "quality"
@@ -370,7 +372,7 @@ def test_a_model_tuned_in_azure_runs_where_the_target_says() -> None:
     [
         (f"{LORA}.lora_alpha", 7, "method", "alpha", 7),
         (f"{LORA}.eval_dataset_size", 0.25, "data.split", "held_out", 0.25),
-        (f"{LORA}.target_modules", None, "method", "target_modules", "auto"),
+        (f"{LORA}.target_modules", None, "method", "target_modules", "family"),
         (f"{ARGUMENTS}.seed", 5, "training", "seed", 5),
         (f"{ARGUMENTS}.max_steps", -1, "training", "max_steps", None),
         (f"{ARGUMENTS}.eval_steps", 2, "training", "evaluations", 5),

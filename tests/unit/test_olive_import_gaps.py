@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import pytest
 import yaml
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import parse_recipe
-from phi3studio.domain.recipes.recipe_gaps import ASKED, marker, with_gaps
+from phi3studio.domain.recipes.recipe_gaps import marker
 from phi3studio.olive_configs import Imported
 from phi3studio.runs.recipe_files import read_recipe, write_recipe
 from tests.unit.test_olive_import import (
@@ -181,17 +179,14 @@ def test_packages_of_a_conda_file_are_not_called_translated() -> None:
     assert "azure.image" in decision(imported, path).instead
 
 
-def test_every_gap_has_a_valid_value_in_its_place() -> None:
-    azure = {"subscription": "x", "resource_group": "x", "workspace": "x", "compute": "x"}
-    whole = {"data": {"template": {}, "split": {}}, "azure": {**azure, "job_identity": "managed"}}
-    values = with_gaps(whole, {key: valid for key, (_, valid) in ASKED.items()})
-    parse_recipe(values)
-    for key in ASKED:
-        with pytest.raises(InputError) as caught:
-            parse_recipe(json.loads(json.dumps(with_gaps(values, {key: marker(key)}))))
-        assert caught.value.code == "recipe.gaps"
-
-
-def test_angle_brackets_inside_of_a_template_are_text() -> None:
-    values = {"source": "x", "template": {"prompt": "<|user|>{a}<|end|>", "completion": "<b>{a}"}}
-    assert parse_recipe({"data": values}).rows.template is not None
+@pytest.mark.parametrize("completion", ["{tone}", "Your {tone}", "<answer>{tone}", "{{tone}}"])
+def test_templates_of_an_exported_config_are_no_placeholders(completion) -> None:
+    config = fixture("lora-phrases")
+    config["data_configs"][0]["pre_process_data_config"] = {
+        "type": "studio_examples", "prompt": "Your {phrase}", "completion": completion,
+    }  # fmt: skip
+    imported = read(config)
+    assert gaps(imported) == []
+    assert imported.recipe is not None
+    assert imported.recipe.rows.template is not None
+    assert imported.recipe.rows.template.completion == completion

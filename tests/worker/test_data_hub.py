@@ -93,18 +93,27 @@ def test_a_hub_that_does_not_answer_is_said(hub) -> None:
     assert document["error"]["code"].startswith("data.hub")
 
 
-def test_a_run_trains_on_a_data_set_of_the_hub(hub, start_run, tiny_phi3, phrases: Path) -> None:
+@pytest.mark.parametrize(
+    ("slice_", "split", "rows"),
+    [
+        (None, Split(held_out=0.1), (270, 30)),
+        (":40", Split(hub_split="test", slice="1:5"), (40, 4)),
+    ],
+)
+def test_a_run_trains_on_a_data_set_of_the_hub(
+    hub, start_run, tiny_phi3, phrases: Path, slice_, split, rows
+) -> None:
     recipe = tiny_recipe(tiny_phi3, phrases, "hub", max_steps=2)
     recipe = recipe.model_copy(
         update={
             "steps": ["train"],
-            "data": Data(source=NAME, format="hub", template=TEMPLATE, split=Split(held_out=0.1)),
+            "data": Data(source=NAME, format="hub", template=TEMPLATE, slice=slice_, split=split),
         }
     )
     run = start_run(recipe)
     assert wait_for_end(run) == "completed", story(run)
     prepared = load_prepared(run.data)
     assert prepared is not None
-    assert prepared.train_rows + prepared.held_out_rows == 300
+    assert (prepared.train_rows, prepared.held_out_rows) == rows
     assert notices(run, "data.left_out") == []
     assert run.adapter.is_dir()

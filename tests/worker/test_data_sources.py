@@ -283,3 +283,36 @@ def test_counts_rows_of_a_large_file_by_estimate(tmp_path: Path) -> None:
     assert not report.rows_exact
     assert 80_000 < report.rows < 120_000
     assert len(report.first) == 50
+
+
+SLICES = {
+    ":4": range(4),
+    "4:6": range(4, 6),
+    "6:": range(6, 10),
+    "-3:": range(7, 10),
+    ":50%": range(5),
+    "20%:-1": range(2, 9),
+    "8:400": range(8, 10),
+    "5:2": range(0),
+    ":": range(10),
+}
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("text", SLICES)
+def test_a_slice_gives_these_rows_numbered_from_the_first(tmp_path: Path, kind, text) -> None:
+    rows = [{"phrase": f"p{number}", "tone": "x"} for number in range(10)]
+    path = tmp_path / f"rows.{kind}"
+    if kind == "jsonl":
+        write_jsonl(path, rows)
+    elif kind == "csv":
+        path.write_text("phrase,tone\n" + "".join(f"{r['phrase']},x\n" for r in rows), "utf-8")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    source = RowSource(Source(source=str(path), slice=text))
+    for hashed in (False, True):  # the second reading as the first
+        batches = list(source.batches(batch_rows=3, hashed=hashed))
+        found = [row for batch in batches for row in batch.rows]
+        assert found == [rows[number] for number in SLICES[text]]
+        assert [at for batch in batches for at in batch.places] == list(range(len(found)))
+    assert source.sha256  # of the whole file

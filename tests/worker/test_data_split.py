@@ -126,6 +126,34 @@ def test_a_second_file_is_held_out_and_what_it_shares_is_not_trained(
     assert found.dropped == {"leaked": 2}
 
 
+def test_a_slice_of_the_same_rows_is_held_out_and_not_trained(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows = [{"q": text(seed), "a": "x"} for seed in range(20)]
+    split = {"slice": "-4:"}
+    found, train, _ = prepared(tmp_path, byte_level, rows, split=split, slice=":18")
+    # Rows 16 and 17 are in both: measured on, so not trained.
+    assert train == set(range(16))
+    assert found.held_out_rows == 4
+    assert found.dropped == {"leaked": 2}
+
+
+def test_a_slice_of_a_second_file_is_held_out(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+) -> None:
+    rows = [{"q": text(seed), "a": "x"} for seed in range(10)]
+    other = write_jsonl(
+        tmp_path / "other.jsonl", [{"q": text(100 + seed), "a": "y"} for seed in range(10)]
+    )
+    split = {"file": str(other), "slice": ":30%"}
+    found, train, held_out = prepared(tmp_path, byte_level, rows, split=split, slice="2:")
+    assert train == set(range(8))
+    assert held_out == {0, 1, 2}
+    assert found.held_out_rows == 3
+
+
 def test_at_most_so_many_rows_are_held_out(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
     rows = [{"q": text(n), "a": "x"} for n in range(50)]
     found, train, held_out = prepared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,11 +44,27 @@ def test_facts_come_from_the_configuration_alone(tiny_phi3, tmp_path) -> None:
         ("auto", ("o_proj", "qkv_proj")),
         ("attention", ("o_proj", "qkv_proj")),
         ("all_linear", ("o_proj", "qkv_proj", "gate_up_proj", "down_proj")),
+        ("family", ("qkv_proj", "o_proj")),
         (["down_proj"], ("down_proj",)),
     ],
 )
 def test_target_modules(tiny_phi3, wanted, found) -> None:
     assert model_facts(tiny_phi3).target_modules(wanted) == found
+
+
+@pytest.mark.parametrize(
+    ("family", "found"),
+    [("llama", ("q_proj", "v_proj")), ("qwen3", ("q_proj", "v_proj")), ("unknown", ("k_proj",))],
+)
+def test_target_modules_of_a_family_are_pefts(tiny_phi3, family, found) -> None:
+    every = ("q_proj", "k_proj", "v_proj", "o_proj")
+    facts = replace(
+        model_facts(tiny_phi3),
+        architecture=family,
+        linear_modules=every,
+        attention_modules=("k_proj",),
+    )
+    assert facts.target_modules("family") == found
 
 
 @pytest.mark.parametrize("wanted", [["q_proj"], ["qkv_proj", "lm_head"], []])

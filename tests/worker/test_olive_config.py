@@ -34,6 +34,12 @@ def plan(**changes) -> oc.TrainPlan:
     return oc.TrainPlan(**values | changes)
 
 
+def test_a_warm_up_in_steps_is_taken_as_it_is() -> None:
+    recipe = tiny_recipe(MODEL, DATA, warmup=0.1, warmup_steps=7)
+    arguments = oc.train_config(recipe, plan())["passes"]["lora"]["training_args"]
+    assert arguments["warmup_steps"] == 7
+
+
 def test_the_training_as_olive_gets_it() -> None:
     recipe = tiny_recipe(MODEL, DATA, warmup=0.1, seed=3, weight_decay=0.01)
     arguments = {

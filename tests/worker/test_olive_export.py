@@ -247,8 +247,34 @@ def test_an_export_can_be_imported_again(tiny_phi3, phrases, tmp_path) -> None:
     )
     assert again.target == recipe.target
     assert again.training == recipe.training.model_copy(
-        update={"epochs": again.training.epochs, "checkpoint_minutes": 0.5}
+        update={
+            "epochs": again.training.epochs,
+            "warmup": again.training.warmup,
+            "warmup_steps": 2,
+            "checkpoint_minutes": 0.5,
+        }
     )
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_what_olive_can_is_carried_and_what_it_cannot_is_said(
+    tiny_phi3, phrases, tmp_path, keep_best
+) -> None:
+    recipe = tiny_recipe(
+        tiny_phi3, phrases, quantisation="int4", int4="auto", keep_best=keep_best,
+        evaluations=2, early_stopping=1,
+    )  # fmt: skip
+    done = export_olive(recipe, tmp_path / "out")
+    config = json.loads((tmp_path / "out" / CONFIG).read_text("utf-8"))
+    arguments = config["passes"]["lora"]["training_args"]
+    assert arguments.get("load_best_model_at_end", False) == keep_best
+    if keep_best:
+        assert arguments["save_steps"] == arguments["eval_steps"]
+    assert import_config(config).recipe.training.keep_best == keep_best
+    said = " ".join(done.notes)
+    assert "training.early_stopping" in said
+    assert "target.int4: auto" in said
+    assert all(note in (tmp_path / "out" / README).read_text("utf-8") for note in done.notes)
 
 
 # --- the user script ----------------------------------------------------------------------------

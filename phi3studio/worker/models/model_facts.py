@@ -50,6 +50,8 @@ class ModelFacts:
         """
         if wanted == "all_linear":
             return self.linear_modules
+        if wanted == "family" and (chosen := _family_modules(self.architecture)):
+            return tuple(name for name in chosen if name in self.linear_modules)
         if isinstance(wanted, str):
             return self.attention_modules or self.linear_modules
         unknown = [name for name in wanted if name not in self.linear_modules]
@@ -61,6 +63,15 @@ class ModelFacts:
                 modules=self.linear_modules,
             )
         return tuple(wanted)
+
+
+def _family_modules(family: str) -> list[str]:
+    """What PEFT adapts in a family of models; in Phi-3, unknown to PEFT, what Olive does."""
+    from peft.utils import constants
+
+    known = constants.TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    names = known.get(family, ["qkv_proj", "o_proj"] if family == "phi3" else [])
+    return names if isinstance(names, list) else []
 
 
 def stands_for(folder: Path) -> int:

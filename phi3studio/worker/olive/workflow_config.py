@@ -75,7 +75,7 @@ def train_config(recipe: Recipe, plan: TrainPlan) -> dict[str, Any]:
         "gradient_checkpointing": training.gradient_checkpointing,
         "learning_rate": training.learning_rate,
         "lr_scheduler_type": training.schedule,
-        "warmup_steps": round(training.warmup * plan.total_steps),
+        "warmup_steps": training.warmup_of(plan.total_steps),
         "weight_decay": training.weight_decay,
         "max_grad_norm": training.max_grad_norm,
         "max_steps": plan.total_steps,

@@ -17,7 +17,7 @@ from typing import Any
 
 from phi3studio.app.files import new_folder, write_atomically, write_json
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.quantisation import most_exact
+from phi3studio.domain.quantisation import AUTO, most_exact
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.resources import resources
 from phi3studio.worker.data.preparing.prepare_examples import prepare
@@ -165,7 +165,16 @@ def olive_config(
         config = oc.train_config(recipe, plan)
         lora = config["passes"]["lora"]
         lora["type"] = _OLIVE_PASSES[recipe.method.kind]
-        del lora["use_rslora"], lora["training_args"]["output_dir"]
+        arguments = lora["training_args"]
+        del lora["use_rslora"], arguments["output_dir"]
+        if recipe.training.keep_best and "eval_steps" in arguments:
+            arguments |= {
+                "save_strategy": "steps",
+                "save_steps": arguments["eval_steps"],
+                "load_best_model_at_end": True,
+                "metric_for_best_model": "eval_loss",
+                "greater_is_better": False,
+            }
         config["data_configs"] = [
             _data_config(data, recipe, written.stop) for data in config["data_configs"]
         ]
@@ -245,8 +254,18 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
     notes = []
     if precision is not None and recipe.training.precision == "auto":
         notes.append(f"The training's number format is {precision}, chosen for this machine.")
+    if precision is not None and recipe.training.early_stopping:
+        notes.append(
+            "Olive has no early stopping (training.early_stopping): the exported chain trains all "
+            "steps."
+        )
     target = recipe.target
     preset = most_exact(target.int4, target.provider)
+    if "quantise" in recipe.steps and (target.quantisation, target.int4) == ("int4", AUTO):
+        notes.append(
+            "Olive does not measure presets against each other (target.int4: auto): the exported "
+            f"chain builds the most exact one, {preset.name}."
+        )
     calibrated = target.quantisation == "int4" and preset.calibrates
     if "quantise" in recipe.steps and calibrated and not is_large:
         notes.append(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.domain.template import cell_text, is_blank
-from phi3studio.worker.data.preparing.decide import held_out_source
+from phi3studio.worker.data.preparing.decide import held_out_part
 from phi3studio.worker.data.preparing.prepare_examples import Prepared
 from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -27,9 +27,7 @@ def write_rows(
     train = _write_jsonl(out, "train", main)
     if not recipe.training.evaluations:
         return train, None
-    other = data
-    if data.split.file is not None:
-        other = held_out_source(data, data.split.file)
+    other = held_out_part(data) or data
     held_out = _rows_of(recipe, other, encoder, prepared.held_out, oc.EVALUATION_ROWS)
     return train, _write_jsonl(out, "held-out", list(held_out))
 

@@ -37,7 +37,7 @@ from phi3studio.worker.data.preparing.decide import (
     Decision,
     are_labels,
     decide,
-    held_out_source,
+    held_out_part,
 )
 from phi3studio.worker.data.preparing.garbage import rare_collections
 from phi3studio.worker.data.preparing.render import check_columns
@@ -142,9 +142,9 @@ def _no_rows(data: Data, source: RowSource) -> InputError:
 
 def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -> Surveyed | None:
     """The rows of the split's second file, if there is one."""
-    if data.split.file is None:
+    other = held_out_part(data)
+    if other is None:
         return None
-    other = held_out_source(data, data.split.file)
     survey: Survey | None = None
     process: Process | None = None
     for batch in RowSource(other, lenient=True).batches():
@@ -155,7 +155,7 @@ def _evaluation(data: Data, encoder: Encoder, max_tokens: int, like: Surveyed) -
             survey = Survey(process, like=like)
         survey.add(process.render(batch.rows, batch.places))
     if survey is None:
-        raise InputError("data.empty", source=data.split.file)
+        raise InputError("data.empty", source=other.source)
     return survey.finish()
 
 
@@ -174,7 +174,7 @@ def _statistics(
     kept = decision.kept & (rows.late == USABLE) & (rows.trained > 0)
     lengths = rows.tokens[kept]
     train_rows = int((decision.train & kept).sum())
-    if data.split.file is None:
+    if held_out_part(data) is None:
         held_out_rows = int((decision.held_out & kept).sum())
     if data.split.limit is not None:
         held_out_rows = min(held_out_rows, data.split.limit)

@@ -6,6 +6,7 @@ Pure functions over the numbers of a :class:`Surveyed`; check and training decid
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -120,8 +121,22 @@ def held_out_source(data: Data, file: str) -> Data:
     format = "auto" if data.format == "hub" else data.format
     # Edits of rows belong to the first file's.
     repairs = [repair for repair in data.repairs if not isinstance(repair, ROW_EDITS)]
-    changes = {"source": file, "also": [], "format": format, "repairs": repairs}
+    changes = {"source": file, "also": [], "format": format, "repairs": repairs, "slice": None}
     return data.model_copy(update=changes)
+
+
+def held_out_part(data: Data) -> Data | None:
+    """The data section of the rows that are held out, unless they are drawn from the others."""
+    split = data.split
+    if split.file is None and split.hub_split is None and split.slice is None:
+        return None
+    other = held_out_source(data, split.file or data.source)
+    changes: dict[str, Any] = {"slice": split.slice}
+    if split.file is None:
+        changes |= {"also": data.also, "format": data.format}
+    if split.hub_split is not None:
+        changes["hub_split"] = split.hub_split
+    return other.model_copy(update=changes)
 
 
 def stratum_labels(data: Data, rows: Surveyed, kept: Flags) -> npt.NDArray[np.int32] | None:

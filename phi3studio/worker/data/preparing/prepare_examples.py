@@ -27,7 +27,7 @@ from phi3studio.worker.data.preparing.decide import (
     Decision,
     are_labels,
     decide,
-    held_out_source,
+    held_out_part,
     unusable,
 )
 from phi3studio.worker.data.preparing.garbage import rare_collections
@@ -261,9 +261,8 @@ class _Reading:
 
 
 def _second_file(data: Data, encoder: Encoder, longest: int) -> _Reading | None:
-    if data.split.file is None:
-        return None
-    return _Reading(held_out_source(data, data.split.file), encoder, longest)
+    other = held_out_part(data)
+    return _Reading(other, encoder, longest) if other is not None else None
 
 
 def _all_held_out(rows: Surveyed) -> Decision:

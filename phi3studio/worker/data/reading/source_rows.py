@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phi3studio.domain.dataset import Broken, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.row_edits import RowEdits
+from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
 from phi3studio.worker.data.reading.json_document import document_rows
 from phi3studio.worker.data.reading.json_rows import json_lines
@@ -70,6 +71,7 @@ class RowSource:
         self.odd: dict[str, Broken] = {}
         self.odd_counts: Counter[str] = Counter()
         self.sha256: dict[str, str] = {}
+        self._total: int | None = None
 
     def batches(self, *, batch_rows: int = BATCH_ROWS, hashed: bool = False) -> Iterator[Batch]:
         """All rows. Raises :class:`InputError` at the first broken line unless lenient."""
@@ -82,6 +84,33 @@ class RowSource:
             yield Batch(first, added, self.layout.bytes, self.layout.bytes, len(added))
 
     def _read(self, batch_rows: int, hashed: bool) -> Iterator[Batch]:
+        """The slice of the files' rows, numbered from 0."""
+        wanted = parse_slice(self.source.slice or ":")
+        assert wanted is not None  # checked with the recipe
+        start, stop = wanted.bounds(self._count)
+        first = 0
+        for batch in self._whole(batch_rows, hashed):
+            end = None if stop is None else max(0, stop - batch.first)
+            rows = batch.rows[max(0, start - batch.first) : end]
+            if rows:
+                yield replace(batch, first=first, rows=rows)
+                first += len(rows)
+            # A digest is of the whole file.
+            if end is not None and end <= len(batch.rows) and not self._digests(hashed):
+                return
+
+    def _digests(self, hashed: bool) -> bool:
+        return hashed and self.layout.format != "hub"
+
+    def _count(self) -> int:
+        """How many rows there are in all."""
+        if self._total is None:
+            known = self._known()
+            rows = (len(batch.rows) for batch in self._whole(BATCH_ROWS, hashed=False))
+            self._total = known if known is not None else sum(rows)
+        return self._total
+
+    def _whole(self, batch_rows: int, hashed: bool) -> Iterator[Batch]:
         self.broken, self.broken_count = [], 0
         self.odd, self.odd_counts = {}, Counter()
         first, before, total = 0, 0, self.layout.bytes
@@ -111,6 +140,9 @@ class RowSource:
 
     def known_rows(self) -> int | None:
         """The number of rows, where the files tell it without being read."""
+        return self._known() if self.source.slice is None else None
+
+    def _known(self) -> int | None:
         if self.layout.format not in TABLES:
             return None
         counts = [table_rows(file, self.layout.format) for file in self.layout.files]
