@@ -107,6 +107,7 @@ def write_recipe(recipe: Recipe, path: Path, gaps: Mapping[str, str] | None = No
 
 def _write(path: Path, text: str) -> None:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)
     except OSError as exc:
         raise InputError(

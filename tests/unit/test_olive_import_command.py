@@ -216,3 +216,84 @@ def test_an_export_through_the_command_line(olive: Olive, tiny_phi3: Path, tmp_p
     again = olive("export", "r.yaml", "--out", "out")
     assert again.code == 2
     assert "[olive.export_exists]" in again.err
+
+
+def test_the_folder_of_the_recipe_is_made(olive: Olive, tmp_path: Path) -> None:
+    config = config_in(tmp_path / "config")
+    said = olive("import", config, "--out", "new/folder/recipe.yaml")
+    assert said.code == 0, said.err
+    assert read_recipe(tmp_path / "new" / "folder" / "recipe.yaml").method.rank == 64
+
+
+def test_what_is_left_out_does_not_look_like_a_failure(olive: Olive, tmp_path: Path) -> None:
+    said = olive("import", config_in(tmp_path / "config"))
+    assert said.code == 0
+    assert "left out    " in said.out
+    assert "refused" not in said.out
+    bad = json.loads((FIXTURES / "lora-phrases.json").read_text("utf-8"))
+    bad["passes"]["builder"]["type"] = "SliceGPT"
+    (tmp_path / "bad.json").write_text(json.dumps(bad), "utf-8")
+    said = olive("import", "bad.json")
+    assert said.code == 2
+    assert "refused     passes.builder.type: SliceGPT" in said.err
+
+
+def test_a_folder_of_configs_gives_a_table(olive: Olive, tmp_path: Path) -> None:
+    folder = tmp_path / "configs"
+    for name in ("today", "azure"):
+        config_in(folder, name).rename(folder / f"{name}.json")
+    (folder / "more").mkdir()
+    open_ = json.loads((FIXTURES / "lora-phrases.json").read_text("utf-8"))
+    del open_["input_model"]
+    (folder / "more" / "open.json").write_text(json.dumps(open_), "utf-8")
+    (folder / "bad.json").write_text('{"passes": {"q": {"type": "SliceGPT"}}}', "utf-8")
+    (folder / "package.json").write_text('{"name": "x"}', "utf-8")
+    (folder / "broken.json").write_text("{", "utf-8")
+    said = olive("import", folder)
+    assert said.code == 0, said.err
+    lines = dict(line.split(None, 1) for line in said.out.splitlines() if ".json " in line)
+    assert lines["today.json"].startswith("recipe")
+    assert lines["azure.json"].startswith("recipe")
+    assert lines["more/open.json"] == "gaps      model.source"
+    assert lines["bad.json"].startswith("refused   passes.q.type: The pass SliceGPT is not run.")
+    assert "4 configs: 2 become recipes, 1 more with values to write, 1 are refused." in said.out
+    assert "2 other files" in said.out
+    rows = json.loads(olive("import", folder, "--json").out)
+    assert [row["file"] for row in rows] == [
+        "azure.json", "bad.json", "more/open.json", "today.json",
+    ]  # fmt: skip
+    assert list(tmp_path.glob("*.yaml")) == []  # nothing is written
+    said = olive("import", folder / "more" / "..", "--json")
+    assert len(json.loads(said.out)) == 4
+    (tmp_path / "empty").mkdir()
+    assert "[olive.no_configs]" in olive("import", "empty").err
+
+
+def test_an_olive_config_is_run_after_its_decisions_are_shown(
+    olive: Olive, tiny_phi3: Path, tmp_path: Path
+) -> None:
+    config = json.loads((FIXTURES / "today.json").read_text("utf-8"))
+    write_rows(tmp_path / "rows.jsonl", 24)
+    for data in config["data_configs"]:
+        data["load_dataset_config"] |= {"data_name": "json", "data_files": "rows.jsonl"}
+    config["input_model"]["model_path"] = str(tiny_phi3)
+    del config["passes"]["m"], config["passes"]["b"]
+    config["passes"]["l"]["training_args"] |= {"max_steps": 2, "warmup_steps": 1}
+    (tmp_path / "olive-config.json").write_text(json.dumps(config), "utf-8")
+    said = olive("olive-config.json", group=("run",))
+    assert said.code == 0, said.err
+    assert "carried     passes.l.r: 8 → method.rank" in said.err
+    assert "adapter" in said.out
+
+
+def test_an_olive_config_that_leaves_something_open_is_not_run(
+    olive: Olive, tmp_path: Path
+) -> None:
+    config = config_in(tmp_path / "config")
+    values = json.loads(config.read_text("utf-8"))
+    del values["input_model"]
+    config.write_text(json.dumps(values), "utf-8")
+    said = olive(config, group=("run",))
+    assert said.code == 2
+    assert "[recipe.gaps]" in said.err
+    assert f"phi3studio olive import {config}" in said.err

@@ -188,8 +188,9 @@ def test_model_names_paths_and_hub_ids_are_told_apart(tmp_path, monkeypatch) -> 
 
 
 def test_writing_where_nothing_can_be_written_is_a_clear_error(tmp_path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(InputError) as caught:
-        write_recipe(RECIPE, tmp_path / "absent" / "r.yaml")
+        write_recipe(RECIPE, tmp_path / "file" / "r.yaml")
     assert caught.value.code == "disk.not_writable"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.olive_configs import Imported, import_config, leaves
 
 WRITE = """
@@ -52,7 +53,7 @@ def written(tiny_phi3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, "-c", WRITE, "commands"],
         cwd=folder,
-        env=os.environ | {"OLIVE_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "1"},
+        env=os.environ | NO_TELEMETRY | {"HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
         timeout=240,

@@ -20,7 +20,8 @@ Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at o
 
 def run(
     recipe: Annotated[
-        Path | None, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")
+        Path | None,
+        typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML; also an Olive config."),
     ] = None,
     continue_: Annotated[
         str | None,
@@ -42,7 +43,6 @@ def run(
 ) -> int:
     """Fine-tune as a recipe says, and follow it to the end."""
     from phi3studio.domain.errors import InputError
-    from phi3studio.runs.recipe_files import read_recipe
 
     if recipe is None and continue_ is None:
         raise InputError("usage", variant="no_recipe")
@@ -51,7 +51,7 @@ def run(
     if recipe is not None:
         if epochs is not None or data is not None:
             raise InputError("usage", variant="only_continue")
-        return _start(read_recipe(recipe), detach, as_json)
+        return _start(_recipe_of(recipe, as_json), detach, as_json)
     return _continue(_find(continue_ or ""), epochs, data, detach, as_json)
 
 
@@ -178,6 +178,25 @@ def _find(name: str) -> Any:
     from phi3studio.runs.store import RunStore
 
     return RunStore(user_home()).find(name)
+
+
+def _recipe_of(file: Path, quiet: bool) -> Any:
+    """The recipe of a file; of an Olive config after it was shown what becomes of its keys."""
+    from phi3studio.cli.olive_import import is_olive_config, print_decisions, recipe_of_config
+    from phi3studio.domain.errors import InputError
+    from phi3studio.runs.recipe_files import read_recipe
+
+    if not is_olive_config(file):
+        return read_recipe(file)
+    made = recipe_of_config(file, quiet=quiet)
+    if not quiet:
+        print_decisions(made.imported, err=True)
+        for note in made.notes:
+            typer.echo(f"note        {note}", err=True)
+    if made.gaps:
+        open_ = [f"{key}: {text}" for key, text in made.gaps.items()]
+        raise InputError("recipe.gaps", variant="config", count=len(open_), gaps=open_, path=file)
+    return made.recipe
 
 
 def _start(recipe: Any, detach: bool, as_json: bool) -> int:
