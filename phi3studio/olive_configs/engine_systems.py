@@ -110,8 +110,9 @@ def _read_system(name: str, system: Section, draft: Draft, roles: Sequence[str])
             if kind not in _LOCAL and kind not in azure_systems.SYSTEMS
             else f"No step uses the system “{name}”."
         )
+        instead = "Remove it, or " + ("write a LocalSystem." if roles else "name it as host.")
         for part in system.take_all():
-            draft.refuse(part, reason, "Remove it, or write a LocalSystem.")
+            draft.refuse(part, reason, instead)
         return
     apply(system, _SYSTEM, "The system", also=("accelerators",))
 

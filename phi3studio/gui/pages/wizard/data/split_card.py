@@ -11,6 +11,8 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Card, ComboBox, label, row
 
+# Every other way to name held-out rows; one of them excludes the others.
+_NO_WAY = dict.fromkeys(("file", "hub_split", "slice", "column"))
 _SHARES = (0.05, 0.1, 0.2, 0.3)
 
 
@@ -42,19 +44,20 @@ class SplitCard(Card):
             dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.fileSelected.connect(
-                lambda path: self._session.edit("data", split={"file": path, "column": None})
+                lambda path: self._session.edit("data", split={**_NO_WAY, "file": path})
             )
             dialog.rejected.connect(self._draw)
             dialog.open()
         else:
-            self._session.edit("data", split={"held_out": share, "file": None, "column": None})
+            self._session.edit("data", split={**_NO_WAY, "held_out": share})
 
     def _draw(self) -> None:
         self.setVisible(self._inspection.source is not None)
         split, facts = self._session.draft.split, self._session.facts.data
-        if split.file is not None:
+        apart = split.file or split.hub_split or split.slice
+        if apart is not None:
             self._choice.setCurrentIndex(len(_SHARES))
-            self._said.setText(self.tr("held out: {file}").format(file=split.file))
+            self._said.setText(self.tr("held out: {file}").format(file=apart))
             return
         nearest = min(range(len(_SHARES)), key=lambda i: abs(_SHARES[i] - split.held_out))
         self._choice.setCurrentIndex(nearest)
