@@ -139,7 +139,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
 
 def end_workers(home: Home) -> None:
     """End the workers of *home* that still run, children of this process or not, and fail."""
-    left = [run for run in RunStore(home).all() if run.worker() is not None]
+    left = [run for run in RunStore(home).all() if run.alive()]
     for run in left:
         worker = run.worker()
         if worker is not None:

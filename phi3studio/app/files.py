@@ -39,7 +39,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """A file's JSON object; empty where it is not there, damaged or something else."""
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

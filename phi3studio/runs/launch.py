@@ -6,7 +6,6 @@ that started it. It is asked to stop through marker files and ended by force whe
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -14,10 +13,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import psutil
+from filelock import FileLock, Timeout
 
 from phi3studio.app import allocator
-from phi3studio.app.files import write_json
 from phi3studio.app.machine_speed import is_intel
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
@@ -34,6 +32,8 @@ RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "
 CANCEL_GRACE_S = 1.5
 # The same where the cancel has to be carried on to a job in Azure ML.
 JOB_CANCEL_GRACE_S = 65.0
+# How long a start waits for the worker's sign of life.
+_START_S = 30.0
 
 
 # On Intel's processors its matrix library sums in another order with every number of threads,
@@ -79,11 +79,20 @@ def computing(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def start(run: RunFolder) -> int:
-    """Start the worker of *run* and return its process id.
+    """Start the worker of *run* and return its process id, once it lives or has ended.
 
-    Raises :class:`InputError` if one is alive already.
+    Raises :class:`InputError` if one is alive already. Blocks for about half a second.
     """
-    if run.worker() is not None:
+    try:
+        # Two starts at once: the second one finds a living worker.
+        with FileLock(run.start_lock, timeout=_START_S):
+            return _start(run)
+    except Timeout as exc:
+        raise InputError("run.busy", run=run.name) from exc
+
+
+def _start(run: RunFolder) -> int:
+    if run.alive():
         raise InputError("run.busy", run=run.name)
     run.work.mkdir(exist_ok=True)
     for marker in (run.cancel_marker, run.pause_marker):
@@ -104,10 +113,9 @@ def start(run: RunFolder) -> int:
             creationflags=creation,
         )
     _CHILDREN.append(process)
-    started = time.time()
-    with contextlib.suppress(psutil.Error):
-        started = psutil.Process(process.pid).create_time()
-    write_json(run.worker_file, {"pid": process.pid, "started": started})
+    limit = time.monotonic() + _START_S
+    while not run.alive() and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.01)
     return process.pid
 
 
@@ -135,24 +143,26 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
 
     Blocks for at most about *grace_s*; the window calls it off its own thread.
     """
-    worker = run.worker()
+    alive = run.alive()
     state = run.state()
     # Following a job can fail while the job itself goes on.
     followed = state == "failed" and run.job_file.is_file()
-    if worker is None and state not in {"interrupted", "paused"} and not followed:
+    if not alive and state not in {"interrupted", "paused"} and not followed:
         raise InputError("run.not_running", run=run.name, state=state_phrase(state))
-    if worker is None and run.job_file.is_file():
+    if not alive and run.job_file.is_file():
         # The job may go on without anybody following it: a worker has to cancel it there.
         start(run)
-        worker = run.worker()
     request_cancel(run)
-    if worker is None:
-        return
     if run.job_file.is_file():
         grace_s = max(grace_s, JOB_CANCEL_GRACE_S)
-    tree = process_tree(worker)
-    with contextlib.suppress(psutil.TimeoutExpired):
-        worker.wait(grace_s)
+    worker = run.worker()
+    tree = process_tree(worker) if worker is not None else []
+    limit = time.monotonic() + grace_s
+    while run.alive() and time.monotonic() < limit:
+        reap()
+        time.sleep(0.02)
+    if run.alive() and (worker := run.worker()) is not None:
+        tree = process_tree(worker)
     end_processes(tree)
     reap()
 

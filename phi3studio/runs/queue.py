@@ -7,6 +7,7 @@ dead workers are swept away by whoever looks.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 from phi3studio.runs.store import RunFolder
 
 _POLL_S = 0.3
+_TICKET = re.compile(r"\d{1,20}--.+")
 
 
 class MachineQueue:
@@ -30,7 +32,7 @@ class MachineQueue:
         line: list[RunFolder] = []
         for ticket in self._sorted():
             run = RunFolder(self._runs / ticket.name.split("--", 1)[1])
-            if run.worker() is None:
+            if not run.alive():
                 ticket.unlink(missing_ok=True)
             else:
                 line.append(run)
@@ -44,7 +46,7 @@ class MachineQueue:
             return
         others = list(tickets.values())
         others.insert(place, mine)
-        base = time.time_ns()
+        base = self._next_number()
         for index, ticket in enumerate(others):
             name = ticket.name.split("--", 1)[1]
             if ticket.exists():
@@ -58,8 +60,9 @@ class MachineQueue:
         """
         self._tickets.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._tickets / "machine.lock")
-        ticket = self._tickets / f"{time.time_ns():020d}--{run.name}"
-        ticket.touch()
+        # One that a killed worker of this run left would be taken for a living one's.
+        self._withdraw(run)
+        (self._tickets / f"{self._next_number():020d}--{run.name}").touch()
         try:
             while True:
                 line = [other.name for other in self.waiting()]
@@ -73,10 +76,19 @@ class MachineQueue:
                 on_wait(ahead + 1)
                 time.sleep(_POLL_S)
         finally:
-            for mine in self._tickets.glob(f"*--{run.name}"):
-                mine.unlink(missing_ok=True)
+            self._withdraw(run)
+
+    def _withdraw(self, run: RunFolder) -> None:
+        for ticket in self._sorted():
+            if ticket.name.split("--", 1)[1] == run.name:
+                ticket.unlink(missing_ok=True)
+
+    def _next_number(self) -> int:
+        """Behind all others, also where the clock was set back."""
+        last = max((int(t.name.split("--", 1)[0]) for t in self._sorted()), default=0)
+        return max(time.time_ns(), last + 1)
 
     def _sorted(self) -> list[Path]:
         if not self._tickets.is_dir():
             return []
-        return sorted(item for item in self._tickets.iterdir() if "--" in item.name)
+        return sorted(item for item in self._tickets.iterdir() if _TICKET.fullmatch(item.name))

@@ -128,7 +128,7 @@ def _window_lock(root: Path) -> BaseFileLock:
 @contextlib.contextmanager
 def _left_alone(root: Path) -> Iterator[None]:
     """Nobody works in the home; raises :class:`InputError` otherwise."""
-    live = [run.name for run in RunStore(Home(root)).all() if run.worker() is not None]
+    live = [run.name for run in RunStore(Home(root)).all() if run.alive()]
     if live:
         raise InputError("home.busy", run=live[0])
     lock = _window_lock(root)

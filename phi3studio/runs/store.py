@@ -10,19 +10,23 @@ import contextlib
 import json
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
-from phi3studio.app.files import write_json
+from phi3studio.app.file_lock import PATIENCE_S, is_held
+from phi3studio.app.files import read_object, write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError, first_line
 from phi3studio.domain.events import Event, parse_event
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.run import RunState, RunView, fold
+from phi3studio.runs.life import LIFE_LOCK
 
 # A finished run's last events (metrics, artifacts, finished) fit in here many times over; the
 # head holds the first attempt's start. What lies between is progress, which lists do not show.
@@ -38,7 +42,7 @@ class RunFolder:
     ``recipe.json``     immutable; the run can be repeated from it alone
     ``events.jsonl``    append-only, one JSON object a line
     ``log.txt``         everything that the process and its libraries print
-    ``worker.json``     process id and start time of the present or last worker
+    ``worker.json``     process id of the present or last worker
     ``cancel``          a marker: the worker is asked to stop for good
     ``pause``           a marker: the worker is asked to keep its work and end
     ``data/``           the examples that are trained and held out, with their manifest
@@ -73,6 +77,21 @@ class RunFolder:
     @property
     def worker_file(self) -> Path:
         return self.path / "worker.json"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever starts a worker, until that lives."""
+        return self.path / ".start.lock"
+
+    @property
+    def life_lock(self) -> Path:
+        """Held by the worker as long as it lives."""
+        return self.path / LIFE_LOCK
+
+    @property
+    def attempt_lock(self) -> Path:
+        """Held by the process that works in the folder: an attempt, or a measuring."""
+        return self.path / ".worker.lock"
 
     @property
     def job_file(self) -> Path:
@@ -156,24 +175,33 @@ class RunFolder:
         )
         return fold(parse_lines(_last_progress_only(tail)), begun)
 
-    def worker(self) -> psutil.Process | None:
-        """The living worker of this run, if there is one.
+    def alive(self) -> bool:
+        """Whether a worker of this run lives, on this computer or in a container beside it.
 
-        A process counts only if its start time is the recorded one: process ids are reused.
+        The lock it holds says so: clocks, process ids and start times can be wrong.
         """
+        return is_held(self.life_lock)
+
+    def worker(self) -> psutil.Process | None:
+        """The living worker's process, for its figures and for ending it by force.
+
+        ``None`` as well where it lives but cannot be seen, so ask :meth:`alive` for life.
+        """
+        if not self.alive():
+            return None
+        pid = read_object(self.worker_file).get("pid")
         try:
-            record = json.loads(self.worker_file.read_text("utf-8"))
-            process = psutil.Process(int(record["pid"]))
-            same = abs(process.create_time() - float(record["started"])) < 1.0
-            if same and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-            pass
-        return None
+            process = psutil.Process(pid if isinstance(pid, int) else -1)
+            command = process.cmdline()
+        except (ValueError, OverflowError, psutil.Error):
+            return None
+        # The number could be another process's where the worker is in another container.
+        ours = command[-3:-1] == ["worker", "run"] and Path(command[-1]).name == self.name
+        return process if ours else None
 
     def state(self, view: RunView | None = None) -> RunState:
         """The run's state now; *view* spares reading the events again."""
-        alive = self.worker() is not None
+        alive = self.alive()
         seen = view if view is not None else self.summary()
         if not alive and seen.finished is None:
             # The worker may have written its last words between the two looks.
@@ -279,9 +307,15 @@ class RunStore:
 
     def delete(self, run: RunFolder) -> None:
         """Remove a run that is not running."""
-        if run.worker() is not None:
-            raise InputError("run.busy", run=run.name)
-        # Renamed first, so that a half-deleted folder is never listed.
-        doomed = run.path.with_name(f".deleted-{run.name}")
-        run.path.rename(doomed)
+        with contextlib.ExitStack() as held:
+            for file in (run.start_lock, run.life_lock, run.attempt_lock):
+                try:
+                    held.enter_context(FileLock(file, timeout=PATIENCE_S))
+                except Timeout as exc:
+                    raise InputError("run.busy", run=run.name) from exc
+            if sys.platform == "win32":
+                held.close()  # nothing that is open can be renamed there, a live folder neither
+            # Renamed first, so that a half-deleted folder is never listed.
+            doomed = run.path.with_name(f".deleted-{run.name}")
+            run.path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)

@@ -55,7 +55,7 @@ def run_worker(folder: Path, killed: bool = False) -> int:
     allocator.keep_to_ourselves(os.environ)
     privacy.disable_telemetry()
     run = RunFolder(folder)
-    own_lock = FileLock(run.path / ".worker.lock")
+    own_lock = FileLock(run.attempt_lock)
     try:
         # An attempt whose supervisor was killed may take a moment to end.
         own_lock.acquire(timeout=_LOCK_S)

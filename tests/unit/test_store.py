@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from phi3studio.app import allocator
+from phi3studio.app.file_lock import PATIENCE_S
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.events import (
@@ -323,66 +328,150 @@ def test_200_long_runs_are_listed_in_a_moment(store) -> None:
 
 # --- alive --------------------------------------------------------------------------------------
 
+# Lives as a worker does: holds the run's lock, and has written down its number.
+HOLDER = """
+import json, os, subprocess, sys, time
+from pathlib import Path
+from filelock import FileLock
+folder = Path(sys.argv[-1])
+lock = FileLock(folder / ".supervisor.lock")
+lock.acquire()
+(folder / "worker.json").write_text(json.dumps({"pid": os.getpid()}))
+if "--child" in sys.argv:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print("up", flush=True)
+time.sleep(60)
+"""
+
+Holds = Callable[..., subprocess.Popen[bytes]]
+
 
 @pytest.fixture
-def sleeper():
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        yield psutil.Process(process.pid)
+def hold() -> Iterator[Holds]:
+    """Start a process that lives as the worker of a run."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(run: RunFolder, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", HOLDER, *arguments, "worker", "run", str(run.path)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        return process
+
+    yield start
+    for process in started:
         process.kill()
+        process.communicate()
 
 
-def record(run: RunFolder, pid: int, started: float) -> None:
-    run.worker_file.write_text(json.dumps({"pid": pid, "started": started}))
-
-
-def test_alive_while_its_process_lives(store, sleeper) -> None:
+def test_alive_while_its_process_lives(store, hold) -> None:
     run = store.create(a_recipe())
     write(run, Started())
-    record(run, sleeper.pid, sleeper.create_time())
-    assert run.worker() == sleeper
+    process = hold(run)
+    worker = run.worker()
+    assert worker is not None
+    assert worker.pid == process.pid
+    assert run.alive()
     assert run.state() == "running"
-    sleeper.kill()
-    sleeper.wait()
+    # Killed and not collected: a zombie holds nothing.
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
     assert run.worker() is None
     assert run.state() == "interrupted"
 
 
-def test_a_reused_process_id_is_not_the_worker(store, sleeper) -> None:
+@pytest.mark.parametrize("step", [-86400.0, -3600.0, -5.0, 5.0, 3600.0, 86400.0])
+def test_a_step_of_the_clock_leaves_a_living_run_alone(store, hold, step) -> None:
     run = store.create(a_recipe())
     write(run, Started())
-    record(run, sleeper.pid, sleeper.create_time() - 60)
+    process = hold(run)
+    # What older versions recorded, seen after the step: start times move with the clock.
+    started = psutil.Process(process.pid).create_time() + step
+    run.worker_file.write_text(json.dumps({"pid": process.pid, "started": started}))
+    assert run.state() == "running"
+    with pytest.raises(InputError) as caught:
+        launch.start(run)
+    assert caught.value.code == "run.busy"
+    with pytest.raises(InputError) as caught:
+        store.delete(run)
+    assert caught.value.code == "run.busy"
+    assert run.recipe_file.is_file()
+    launch.cancel(run, grace_s=0)
+    assert process.wait(5) != 0
+
+
+def test_a_recorded_process_that_holds_no_lock_is_not_the_worker(store) -> None:
+    run = store.create(a_recipe())
+    run.worker_file.write_text(json.dumps({"pid": os.getpid()}))
+    (run.path / ".supervisor.lock").touch()
+    assert not run.alive()
     assert run.worker() is None
     assert run.state() == "interrupted"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no zombies")
-def test_a_dead_child_that_nobody_collected_is_not_alive(store) -> None:
+def test_the_copy_of_a_living_folder_does_not_live(store, hold) -> None:
     run = store.create(a_recipe())
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    process = psutil.Process(child.pid)
-    record(run, child.pid, process.create_time())
-    assert run.worker() is not None
-    child.kill()
-    end = time.monotonic() + 5
-    while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
-        time.sleep(0.01)
-    assert run.worker() is None
-    child.wait()
+    write(run, Started())
+    process = hold(run)
+    copy = RunFolder(run.path.with_name(run.name + "-copy"))
+    shutil.copytree(run.path, copy.path)
+    assert copy.state() == "interrupted"
+    assert copy.worker() is None
+    store.delete(copy)
+    assert process.poll() is None
+    assert run.state() == "running"
+
+
+def test_a_folder_that_is_moved_while_it_lives_lives_on(store, hold) -> None:
+    run = store.create(a_recipe())
+    write(run, Started())
+    hold(run)
+    moved = RunFolder(run.path.with_name("20260101-000000Z-moved"))
+    run.path.rename(moved.path)
+    assert moved.state() == "running"
+    with pytest.raises(InputError):
+        store.delete(moved)
+
+
+def test_a_worker_whose_number_is_another_process_here_is_not_ended(store, hold) -> None:
+    # A container that shares the folder numbers its processes on its own.
+    run = store.create(a_recipe())
+    hold(run)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        run.worker_file.write_text(json.dumps({"pid": stranger.pid}))
+        assert run.alive()
+        assert run.worker() is None
+        launch.cancel(run, grace_s=0)
+        assert run.cancel_marker.exists()
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"pid": "x", "started": 1}', '{"pid": -1, "started": 0}']
-)
-def test_a_damaged_process_record_is_not_alive(store, text) -> None:
+    "text",
+    ["", "{", "[]", "{}", '{"pid": "x"}', '{"pid": -1}', '{"pid": 1e999}', f'{{"pid": {2**70}}}',
+     "[" * 200_000],
+)  # fmt: skip
+def test_a_damaged_process_record_names_no_worker(store, hold, text) -> None:
     run = store.create(a_recipe())
     run.worker_file.write_text(text)
+    assert not run.alive()
+    hold(run)
+    run.worker_file.write_text(text)
     assert run.worker() is None
+    assert run.state() == "queued"
 
 
-def test_the_process_of_another_program_under_a_number_beyond_all(store) -> None:
+def test_many_that_look_at_once_see_no_worker_and_stop_none_from_starting(store) -> None:
     run = store.create(a_recipe())
-    record(run, 2**40, 0.0)
-    assert run.worker() is None
+    (run.path / ".supervisor.lock").touch()
+    with ThreadPoolExecutor(8) as threads:
+        assert not any(threads.map(lambda _: run.alive(), range(2000)))
+        looks = [threads.submit(run.alive) for _ in range(2000)]
+        with FileLock(run.life_lock, timeout=PATIENCE_S):
+            assert run.alive()
+        assert all(look.result() in (True, False) for look in looks)
 
 
 # --- deleted ------------------------------------------------------------------------------------
@@ -397,9 +486,16 @@ def test_deleting_removes_the_folder(store) -> None:
     assert list(store.home.runs.iterdir()) == []
 
 
-def test_a_living_run_is_not_deleted(store, sleeper) -> None:
+def test_a_run_that_is_measured_is_not_deleted(store) -> None:
     run = store.create(a_recipe())
-    record(run, sleeper.pid, sleeper.create_time())
+    with FileLock(run.attempt_lock), pytest.raises(InputError) as caught:
+        store.delete(run)
+    assert caught.value.code == "run.busy"
+
+
+def test_a_living_run_is_not_deleted(store, hold) -> None:
+    run = store.create(a_recipe())
+    hold(run)
     with pytest.raises(InputError) as caught:
         store.delete(run)
     assert caught.value.code == "run.busy"
@@ -409,9 +505,9 @@ def test_a_living_run_is_not_deleted(store, sleeper) -> None:
 # --- starting and stopping, without a worker ----------------------------------------------------
 
 
-def test_a_living_run_is_not_started_twice(store, sleeper) -> None:
+def test_a_living_run_is_not_started_twice(store, hold) -> None:
     run = store.create(a_recipe())
-    record(run, sleeper.pid, sleeper.create_time())
+    hold(run)
     with pytest.raises(InputError) as caught:
         launch.start(run)
     assert caught.value.code == "run.busy"
@@ -450,24 +546,16 @@ def lives(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
-def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store) -> None:
-    code = (
-        "import subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print('up', flush=True); time.sleep(60)"
-    )
+def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store, hold) -> None:
     run = store.create(a_recipe())
     write(run, Started())
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        worker = psutil.Process(process.pid)
-        tree = [worker, *worker.children()]
-        assert len(tree) == 2
-        record(run, process.pid, worker.create_time())
-        launch.cancel(run, grace_s=0.3)
-        assert not any(lives(member) for member in tree), "cancel returned before they had ended"
-        process.wait()
+    process = hold(run, "--child")
+    worker = psutil.Process(process.pid)
+    tree = [worker, *worker.children()]
+    assert len(tree) == 2
+    launch.cancel(run, grace_s=0.3)
+    assert not any(lives(member) for member in tree), "cancel returned before they had ended"
+    process.wait()
     assert run.state() == "cancelled"
 
 
@@ -517,10 +605,10 @@ def ticket(store: RunStore, run: RunFolder, place: int) -> None:
     (folder / f"{place:020d}--{run.name}").touch()
 
 
-def test_the_line_is_in_the_order_of_coming_and_forgets_the_dead(store, sleeper) -> None:
+def test_the_line_is_in_the_order_of_coming_and_forgets_the_dead(store, hold) -> None:
     runs = [store.create(a_recipe(name)) for name in ("a", "b", "dead")]
     for run in runs[:2]:
-        record(run, sleeper.pid, sleeper.create_time())
+        hold(run)
     for place, run in enumerate((runs[2], runs[1], runs[0])):
         ticket(store, run, place)
     queue = MachineQueue(store.home.runs)
@@ -531,6 +619,32 @@ def test_the_line_is_in_the_order_of_coming_and_forgets_the_dead(store, sleeper)
     assert [run.name for run in queue.waiting()] == [runs[1].name, runs[0].name]
     queue.move(runs[2], 0)
     assert len(queue.waiting()) == 2
+
+
+def test_a_run_stands_in_line_once_and_behind_all_others_whatever_the_clock_says(
+    store, hold
+) -> None:
+    first, second = (store.create(a_recipe(name)) for name in ("a", "b"))
+    for run in (first, second):
+        hold(run)
+    # Killed twice while it waited; and the other came before the clock was set back.
+    for place in (1, 2):
+        ticket(store, second, place)
+    ticket(store, first, time.time_ns() + 10**15)
+    queue = MachineQueue(store.home.runs)
+    seen: list[list[str]] = []
+
+    class EnoughError(Exception):
+        pass
+
+    def on_wait(ahead: int) -> None:
+        seen.append([run.name for run in queue.waiting()])
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        queue.acquire(second, on_wait)
+    assert seen == [[first.name, second.name]]
+    assert queue.waiting() == [first]
 
 
 def test_the_line_of_a_home_without_runs_is_empty(tmp_path) -> None:

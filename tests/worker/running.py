@@ -84,7 +84,7 @@ def wait_for_event(run: RunFolder, matches: Matches, timeout: float = 90) -> Eve
     follower = Follower(run)
     end = time.monotonic() + timeout
     while True:
-        alive = run.worker() is not None
+        alive = run.alive()
         for event in follower.read():
             if matches(event):
                 return event
@@ -96,7 +96,7 @@ def wait_for_event(run: RunFolder, matches: Matches, timeout: float = 90) -> Eve
 def wait_for_end(run: RunFolder, timeout: float = 150) -> RunState:
     """Wait until the worker has ended; the run's state then."""
     end = time.monotonic() + timeout
-    while run.worker() is not None:
+    while run.alive():
         launch.reap()
         assert time.monotonic() < end, f"it did not end in {timeout:g} s\n{story(run)}"
         time.sleep(0.05)

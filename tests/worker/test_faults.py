@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,27 @@ def test_two_workers_never_work_in_one_folder(start_run, tiny_phi3, phrases) -> 
         ) as other:
             assert other.wait(timeout=60) == 2
     assert json.loads(run.worker_file.read_text()) == record
+    seen = [event.seq for event in run.events()]
+    assert seen == list(range(1, len(seen) + 1))
+    launch.cancel(run)
+    assert run.state() == "cancelled"
+
+
+def test_started_five_times_at_once_it_runs_once(home, tiny_phi3, phrases) -> None:
+    run = RunStore(home).create(train_only(tiny_phi3, phrases, max_steps=2000))
+
+    def start(_: int) -> str:
+        try:
+            launch.start(run)
+        except InputError as error:
+            return error.code
+        return "started"
+
+    with ThreadPoolExecutor(5) as threads:
+        said = sorted(threads.map(start, range(5)))
+    assert said.count("started") == 1, said
+    assert set(said) == {"started", "run.busy"}
+    wait_for_event(run, is_step(1))
     seen = [event.seq for event in run.events()]
     assert seen == list(range(1, len(seen) + 1))
     launch.cancel(run)

@@ -130,7 +130,7 @@ def pause(run: RunName, as_json: Json = False) -> None:
     from phi3studio.runs import launch
 
     found = _find(run)
-    if found.worker() is None:
+    if not found.alive():
         raise InputError("run.not_running", run=found.name, state=state_phrase(found.state()))
     launch.request_pause(found)
     if as_json:
@@ -256,7 +256,7 @@ def _follow(run: Any, seen: int, as_json: bool) -> int:
         typer.echo(f"Run {run.name}", err=True)
     try:
         while True:
-            alive = run.worker() is not None
+            alive = run.alive()
             for event in follower.read():
                 if event.seq > seen and not as_json:
                     live.show(event)

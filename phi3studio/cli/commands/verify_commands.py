@@ -41,7 +41,7 @@ def verify(
         found = RunStore(user_home()).find(run)
         if data is not None and not data.is_file():
             raise InputError("data.no_file", variant="option", path=data)
-        if found.worker() is not None:
+        if found.alive():
             raise InputError("run.busy", run=found.name)
         try:
             result = wait_for(_verify(found.path, data.absolute() if data else None, as_json))

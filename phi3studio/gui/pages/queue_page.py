@@ -73,9 +73,7 @@ class QueuePage(Page):
         names = {entry.run.name for entry in waiting}
         # Only recent runs can be live; reading hundreds of old ones each second helps nobody.
         others = [run for run in self._context.store.all()[:60] if run.name not in names]
-        working = [
-            entry for run in others if run.worker() is not None and (entry := read_entry(run)).live
-        ]
+        working = [entry for run in others if run.alive() and (entry := read_entry(run)).live]
         return working, waiting
 
     def _draw(self, working: list[RunEntry], waiting: list[RunEntry]) -> None:

@@ -78,7 +78,7 @@ def dry_run(
 
     Raises :class:`UserFacingError` with what stopped one of the trial runs.
     """
-    busy = [run.name for run in RunStore(home).all() if run.worker() is not None]
+    busy = [run.name for run in RunStore(home).all() if run.alive()]
     if busy:
         raise InputError("estimate.busy", run=busy[0])
     scratch = home.made(home.cache) / f"dry-run-{time.time_ns()}"
@@ -246,13 +246,13 @@ class _Trial:
         run = RunStore(self._home).create(recipe)
         launch.start(run)
         try:
-            while run.worker() is not None:
+            while run.alive():
                 launch.reap()
                 if self._cancelled():
                     raise Cancelled
                 time.sleep(_POLL_S)
         finally:
-            if run.worker() is not None:
+            if run.alive():
                 launch.cancel(run)
         launch.reap()
         finished = run.view().finished

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from phi3studio.app.file_lock import PATIENCE_S
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.recipe import Recipe
@@ -49,9 +50,9 @@ def verify(
 def _alone(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
     """Measure while no worker and no other measuring uses the run."""
     run = RunFolder(Path(params["run"]))
-    lock = FileLock(run.path / ".worker.lock")
+    lock = FileLock(run.attempt_lock)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE_S)
     except Timeout as exc:
         raise InputError("run.busy", run=run.name) from exc
     try:

@@ -11,17 +11,19 @@ the signal would expect.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import FrameType
 
-import psutil
 from filelock import FileLock, Timeout
 
+from phi3studio.app.file_lock import PATIENCE_S
 from phi3studio.app.files import write_json
 from phi3studio.app.program import program
+from phi3studio.runs.life import LIFE_LOCK
 from phi3studio.worker.process.pressure import PressureWatch
 
 AGAIN = 75
@@ -33,23 +35,20 @@ _SIGKILL = -9
 
 def supervise(folder: Path) -> int:
     """See the run in *folder* through; returns the exit code of its last attempt."""
-    lock = FileLock(folder / ".supervisor.lock")
+    lock = FileLock(folder / LIFE_LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=PATIENCE_S)
     except Timeout:
         print(f"another worker has the run {folder.name}", file=sys.stderr)
         return 2
-    cancel = folder / "cancel"
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        cancel.touch()
+        (folder / "cancel").touch()
 
     signal.signal(signal.SIGINT, ask_to_stop)
     signal.signal(signal.SIGTERM, ask_to_stop)
-    me = psutil.Process()
-    # The launcher writes the same; here it is certain before an attempt looks for it.
-    write_json(folder / "worker.json", {"pid": me.pid, "started": me.create_time()})
     try:
+        write_json(folder / "worker.json", {"pid": os.getpid()})
         again: list[str] = []
         while True:
             code, for_memory = _attempt(folder, again)
