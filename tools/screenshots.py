@@ -124,7 +124,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         return made
 
     shutil.rmtree(folder / "phi3studio", ignore_errors=True)
-    runs = write_showcase(folder / "phi3studio" / "runs", sample, os.getpid())
+    runs = write_showcase(folder / "phi3studio" / "runs", sample, True)
     write_downloads(folder / "phi3studio")
     full, first = window("phi3studio"), window("first")
     await asyncio.sleep(1)

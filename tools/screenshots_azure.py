@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -56,7 +55,7 @@ async def walk_azure(window: MainWindow, take: Take, root: Path, sample: str) ->
     await asyncio.sleep(0.6)
     await take(window, "wizard-5-review-azure")
     wizard.session.start_over()
-    for name, run in write_cloud_runs(root, sample, os.getpid()).items():
+    for name, run in write_cloud_runs(root, sample, True).items():
         window.show_run(run)
         await asyncio.sleep(1)
         await take(window, f"run-{name}")

@@ -23,11 +23,13 @@ _MOST_THREADS = 1024
 class Settings:
     """``threads``: at most so many threads for the matrix work of runs, chats and evaluations;
     ``None`` leaves it to the program. ``update_check``: whether the window may ask once at its
-    start for a newer version.
+    start for a newer version. ``resume_runs``: whether the window goes on with interrupted runs
+    at its start.
     """
 
     threads: int | None = None
     update_check: bool = False
+    resume_runs: bool = False
 
 
 def read_settings(home: Home) -> Settings:
@@ -36,7 +38,11 @@ def read_settings(home: Home) -> Settings:
     if values.get("version") != _VERSION:
         return Settings()
     threads = values.get("threads")
-    return Settings(threads if _is_count(threads) else None, values.get("update_check") is True)
+    return Settings(
+        threads if _is_count(threads) else None,
+        values.get("update_check") is True,
+        values.get("resume_runs") is True,
+    )
 
 
 def set_threads(home: Home, threads: int | None) -> Settings:
@@ -49,6 +55,11 @@ def set_threads(home: Home, threads: int | None) -> Settings:
 def set_update_check(home: Home, wanted: bool) -> Settings:
     """Keep whether the window may ask for a newer version; raises :class:`InputError`."""
     return _change(home, update_check=wanted)
+
+
+def set_resume_runs(home: Home, wanted: bool) -> Settings:
+    """Keep whether the window goes on with interrupted runs; raises :class:`InputError`."""
+    return _change(home, resume_runs=wanted)
 
 
 def _change(home: Home, **changes: Any) -> Settings:

@@ -327,9 +327,13 @@ class Verified(Payload):
 
 
 class Paused(Payload):
-    """The attempt ended on request, its work kept; the run can be resumed."""
+    """The attempt ended on request, its work kept; the run can be resumed.
+
+    ``left``: nobody asked for a pause, the session ended (logout, shutdown).
+    """
 
     type: Literal["paused"] = "paused"
+    left: bool | None = None
 
 
 class Finished(Worded):

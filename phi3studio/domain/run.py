@@ -68,6 +68,8 @@ class RunView:
     progress: Progress | None = None
     finished: Finished | None = None
     paused: bool = False
+    left: bool = False
+    """Whether the last attempt ended with the session, its work kept."""
     timings: dict[str, float] = field(default_factory=dict)
     peak_memory: int = 0
     metrics: dict[ModelRole, Metrics] = field(default_factory=dict)
@@ -106,7 +108,13 @@ def _apply(view: RunView, event: Event) -> RunView:
     match event.payload:
         case Waiting(ahead=ahead):
             return replace(
-                view, waiting=True, ahead=ahead, finished=None, paused=False, ended_at=None
+                view,
+                waiting=True,
+                ahead=ahead,
+                finished=None,
+                paused=False,
+                left=False,
+                ended_at=None,
             )
         case Started() as p:
             return replace(
@@ -121,6 +129,7 @@ def _apply(view: RunView, event: Event) -> RunView:
                 stages=p.stages,
                 finished=None,
                 paused=False,
+                left=False,
                 progress=None,
             )
         case Stage() as p:
@@ -153,8 +162,8 @@ def _apply(view: RunView, event: Event) -> RunView:
             if p.data is not None:
                 return replace(view, checks=(*view.checks, p))
             return replace(view, verdict=p)
-        case Paused():
-            return replace(view, paused=True, ended_at=event.t, progress=None)
+        case Paused(left=left):
+            return replace(view, paused=not left, left=bool(left), ended_at=event.t, progress=None)
         case finished:
             return replace(
                 view,

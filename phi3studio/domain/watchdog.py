@@ -32,7 +32,7 @@ def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> 
     if view.device == "azureml":
         # The work is done elsewhere, and following it is mostly waiting.
         return None
-    if state == "interrupted":
+    if state == "interrupted" and not view.left:
         return "dead"
     if state == "queued" and view.waiting:
         return "queued"

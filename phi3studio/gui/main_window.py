@@ -220,6 +220,12 @@ class MainWindow(QMainWindow):
             self._asking = True
             self._ask_about_runs(live)
 
+    def session_ends(self) -> None:
+        """A logout or shutdown: runs keep what they can, and nobody is asked."""
+        if self._rooms is not None:
+            self._rooms.leave_all(self.runs)
+        self._sure = True
+
     def _ask_about_runs(self, count: int) -> None:
         from phi3studio.gui.widgets.ask import Question
 

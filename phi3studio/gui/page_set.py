@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.runs import launch
+from phi3studio.runs.interrupted import at_start
 from phi3studio.runs.store import RunFolder
 
 if TYPE_CHECKING:
@@ -103,6 +105,11 @@ class Rooms:
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        self._context.tasks.run(
+            asyncio.to_thread(at_start, self._context.store),
+            lambda found: page.tell_of_interrupted(*found),
+            page.show_error,
+        )
         return page
 
     def wizard(self, window: Navigator) -> Page:
@@ -272,6 +279,13 @@ class Rooms:
         for entry in runs.entries():
             if entry.live:
                 launch.request_pause(entry.run)
+
+    def leave_all(self, runs: RunsModel) -> None:
+        """The session ends: tell every live run to keep what it can."""
+        for entry in runs.entries():
+            if entry.live:
+                with contextlib.suppress(OSError):
+                    launch.request_leave(entry.run)
 
     async def _begin(self, recipe: Recipe) -> RunFolder:
         def begin() -> RunFolder:

@@ -79,6 +79,9 @@ def main(argv: Sequence[str]) -> int:
     window = MainWindow(theme, preferences)
     single.called.connect(window.open_file)
     app.file_opened.connect(window.open_file)
+    if sys.platform in ("win32", "darwin"):
+        # There processes end with the session; elsewhere they get a signal where they have to.
+        app.commitDataRequest.connect(window.session_ends)
     window.show()
     if file:
         window.open_file(file)

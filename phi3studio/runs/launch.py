@@ -95,7 +95,7 @@ def _start(run: RunFolder) -> int:
     if run.alive():
         raise InputError("run.busy", run=run.name)
     run.work.mkdir(exist_ok=True)
-    for marker in (run.cancel_marker, run.pause_marker):
+    for marker in (run.cancel_marker, run.pause_marker, run.leave_marker, run.set_aside_marker):
         marker.unlink(missing_ok=True)
     runtime = runtime_for(run.recipe(), user_home())
     creation: int = 0
@@ -136,6 +136,11 @@ def request_cancel(run: RunFolder) -> None:
 def request_pause(run: RunFolder) -> None:
     """Ask the worker to keep its work and end; returns at once."""
     run.pause_marker.touch()
+
+
+def request_leave(run: RunFolder) -> None:
+    """Tell the worker that the session ends: it keeps what it can; returns at once."""
+    run.leave_marker.touch()
 
 
 def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:

@@ -45,6 +45,8 @@ class RunFolder:
     ``worker.json``     process id of the present or last worker
     ``cancel``          a marker: the worker is asked to stop for good
     ``pause``           a marker: the worker is asked to keep its work and end
+    ``leave``           a marker: the session ends, the worker is asked to keep what it can
+    ``set-aside``       a marker: interrupted, and not to be offered at the next start
     ``data/``           the examples that are trained and held out, with their manifest
     ``checkpoints/``    the training's state, for resuming
     ``adapter/``        the trained LoRA adapter (PEFT format)
@@ -104,6 +106,14 @@ class RunFolder:
     @property
     def pause_marker(self) -> Path:
         return self.path / "pause"
+
+    @property
+    def leave_marker(self) -> Path:
+        return self.path / "leave"
+
+    @property
+    def set_aside_marker(self) -> Path:
+        return self.path / "set-aside"
 
     @property
     def data(self) -> Path:
@@ -171,7 +181,12 @@ class RunFolder:
         tail = tail[tail.find(b"\n") + 1 : tail.rfind(b"\n") + 1]
         # An end seen in the head was an earlier attempt's: events follow it.
         begun = replace(
-            fold(parse_lines(head)), finished=None, ended_at=None, paused=False, waiting=False
+            fold(parse_lines(head)),
+            finished=None,
+            ended_at=None,
+            paused=False,
+            left=False,
+            waiting=False,
         )
         return fold(parse_lines(_last_progress_only(tail)), begun)
 

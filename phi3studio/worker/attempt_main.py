@@ -64,8 +64,11 @@ def run_worker(folder: Path, killed: bool = False) -> int:
         return 2
     memory = MemoryMeter()
 
-    def last_words() -> None:
-        emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+    def last_words(stop: type[BaseException]) -> None:
+        if stop is Cancelled:
+            emit(Finished(outcome="cancelled", peak_memory=memory.peak))
+        else:
+            emit(Paused(left=True))
 
     try:
         with Emitter(run) as emit, memory, Control(run, last_words) as control:
@@ -116,7 +119,7 @@ def _attempt(
     except Cancelled:
         return _cancelled(run, emit, memory)
     except PauseRequested:
-        emit(Paused())
+        emit(Paused(left=control.leaving or None))
         return 0
     except BaseException as exc:
         if not isinstance(exc, UserFacingError):
@@ -125,6 +128,10 @@ def _attempt(
                 # A library may catch the interruption and raise an error of its own for it:
                 # numpy, interrupted while it is imported, says that it was imported twice.
                 return _cancelled(run, emit, memory)
+            if control.leaving:
+                # Its helper processes were told to end as well.
+                emit(Paused(left=True))
+                return 0
         error = translate(exc)
         cause = memory_cause(exc)
         if cause is not None:

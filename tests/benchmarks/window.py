@@ -109,7 +109,7 @@ class Talk(RecordedChat):
     def answer(self, folder, **_): return Slow("", True)
 app = QApplication([]); app.setQuitOnLastWindowClosed(False); loop = qasync.QEventLoop(app)
 home = user_home()
-runs = showcase.write_showcase(home.runs, "emotions.jsonl", os.getpid())
+runs = showcase.write_showcase(home.runs, "emotions.jsonl", True)
 context = Context(Theme(app, resources(), "light"), Tasks(), home, RunStore(home), resources(),
                   PreferencesFile(home.root / "p.json"))
 async def nothing(source=""): return {}

@@ -179,7 +179,7 @@ def running_timers(widget: QWidget) -> list[str]:
 @pytest.fixture
 def showcase(home: Home) -> dict[str, RunFolder]:
     """Runs in every state; none of them has a living worker."""
-    return write_showcase(home.runs, str(SAMPLE), None)
+    return write_showcase(home.runs, str(SAMPLE), False)
 
 
 @pytest.fixture

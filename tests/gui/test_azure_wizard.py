@@ -417,7 +417,7 @@ def test_a_job_is_started_left_taken_up_again_and_cancelled(
 def test_a_following_that_failed_leaves_the_cancel_of_the_job(
     make_window: Make, context: Context, qtbot: QtBot
 ) -> None:
-    runs = write_cloud_runs(context.home.runs, str(SAMPLE), None)
+    runs = write_cloud_runs(context.home.runs, str(SAMPLE), False)
     recipe = runs["cloud-left"].recipe()
     told = [
         (0.0, Started(attempt=1, device="azureml")),

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 
 import pytest
+from filelock import FileLock
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Event, Finished, Progress, Started
+from phi3studio.domain.events import Event, Finished, Paused, Progress, Started
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.compare_page import ComparePage
 from phi3studio.gui.pages.home.home_page import HomePage
@@ -24,7 +25,9 @@ from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.runs.store import RunFolder
+from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.interrupted import interrupted_runs
+from phi3studio.runs.store import RunFolder, RunStore
 from tests.showcase.runs import course, write_run
 
 Make = Callable[..., MainWindow]
@@ -118,8 +121,8 @@ def test_a_run_is_drawn_while_it_grows(
 ) -> None:
     window = make_window()
     recipe = showcase["done"].recipe()
-    with Sleeper() as child:
-        run = write_run(home.runs, recipe, [], age_s=1, alive_pid=child.pid)
+    run = write_run(home.runs, recipe, [], age_s=1)
+    with FileLock(run.life_lock):
         window.show_run(run)
         page = window.page("run")
         assert isinstance(page, RunPage)
@@ -159,18 +162,6 @@ def test_a_run_is_drawn_while_it_grows(
 def _append(run: RunFolder, line: str) -> None:
     with run.events_file.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-
-
-class Sleeper:
-    """A process that counts as a worker."""
-
-    def __enter__(self) -> subprocess.Popen[bytes]:
-        self._child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        return self._child
-
-    def __exit__(self, *_: object) -> None:
-        self._child.kill()
-        self._child.wait()
 
 
 def test_a_dead_worker_is_said_and_can_be_resumed(
@@ -316,14 +307,9 @@ def test_the_window_is_usable_when_small(
 def test_closing_asks_while_a_run_goes_on(
     make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder]
 ) -> None:
-    with Sleeper() as child:
-        run = write_run(
-            home.runs,
-            showcase["done"].recipe(),
-            [(0.0, Started(attempt=1, pid=child.pid))],
-            age_s=1,
-            alive_pid=child.pid,
-        )
+    recipe = showcase["done"].recipe()
+    run = write_run(home.runs, recipe, [(0.0, Started(attempt=1))], age_s=1)
+    with FileLock(run.life_lock):
         window = make_window()
         qtbot.waitUntil(
             lambda: any(e.live for e in window.runs.entries()) and len(window.runs.entries()) == 7,
@@ -368,3 +354,26 @@ def test_the_bars_of_the_gui_process_hold_no_ml_module(home: Home) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def interrupted(home: Home) -> RunFolder:
+    """A run whose session ended."""
+    course_ = [*course(until=40), (60.0, Paused(left=True))]
+    run = write_run(home.runs, demo_recipe(), course_, age_s=3600)
+    assert run.state() == "interrupted"
+    return run
+
+
+def test_interrupted_runs_are_offered_until_they_are_set_aside(
+    make_window: Make, home: Home, qtbot: QtBot
+) -> None:
+    run = interrupted(home)
+    page = make_window().current
+    assert isinstance(page, HomePage)
+    qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=10_000)
+    (offer,) = page.findChildren(Finding)
+    assert "interrupted" in offer.text.text()
+    qtbot.mouseClick(button(page, "Not now"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(run.set_aside_marker.exists, timeout=10_000)
+    assert interrupted_runs(RunStore(home)) == []
+    assert run.state() == "interrupted"

@@ -203,3 +203,13 @@ def test_a_home_that_is_gone_is_asked_about(
 def test_rooms_share_one_fetcher(context: Context, services: object) -> None:
     rooms = Rooms(context, services)  # type: ignore[arg-type]
     assert rooms.fetcher is rooms.fetcher
+
+
+def test_interrupted_runs_may_go_on_by_themselves(page: SettingsPage, home: Home) -> None:
+    card = page.findChild(ComputingCard)
+    assert card is not None
+    assert not card.resume_runs.isChecked()
+    card.resume_runs.click()
+    assert read_settings(home).resume_runs
+    card.resume_runs.click()
+    assert not read_settings(home).resume_runs

@@ -58,7 +58,7 @@ def recorded_desk(*, installed: bool = True) -> AzureDesk:
     return AzureDesk(_check, _export, lambda: installed)
 
 
-def write_cloud_runs(root: Path, sample: str, alive_pid: int | None) -> dict[str, RunFolder]:
+def write_cloud_runs(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]:
     """A job that trains, one in the queue, and one that nobody follows at the moment."""
     azure = Azure.model_validate(
         FORM.model_dump(
@@ -71,7 +71,7 @@ def write_cloud_runs(root: Path, sample: str, alive_pid: int | None) -> dict[str
     values["azure"] = azure.model_dump(mode="json", exclude_none=True)
 
     def write(
-        name: str, told: list[tuple[float, AnyPayload]], age_s: float, pid: int | None
+        name: str, told: list[tuple[float, AnyPayload]], age_s: float, alive: bool
     ) -> RunFolder:
         recipe = parse_recipe({**values, "name": name})
         job = KnownJob(
@@ -84,7 +84,7 @@ def write_cloud_runs(root: Path, sample: str, alive_pid: int | None) -> dict[str
             (0.0, Started(attempt=1, device="azureml", stages=recipe.stages)),
             (9.0, Notice(code="azure.submitted", text=text)),
         ]
-        run = write_run(root, recipe, [*begun, *told], age_s=age_s, alive_pid=pid)
+        run = write_run(root, recipe, [*begun, *told], age_s=age_s, alive=alive)
         job.save(run)
         return run
 
@@ -97,7 +97,7 @@ def write_cloud_runs(root: Path, sample: str, alive_pid: int | None) -> dict[str
         (20.0, Progress(step=0, total=0, activity="in the queue of the compute"))
     ]
     return {
-        "cloud": write("emotions-phi-3", trained, 130.0, alive_pid),
-        "cloud-queued": write("support-phi-3", queued, 40.0, alive_pid),
-        "cloud-left": write("reviews-phi-3", [*trained, (180.0, Paused())], 7 * 3600, None),
+        "cloud": write("emotions-phi-3", trained, 130.0, alive),
+        "cloud-queued": write("support-phi-3", queued, 40.0, alive),
+        "cloud-left": write("reviews-phi-3", [*trained, (180.0, Paused())], 7 * 3600, False),
     }

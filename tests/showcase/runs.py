@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
+
+from filelock import BaseFileLock, FileLock
 
 from phi3studio.app.download_log import DownloadLog, Outcome
 from phi3studio.app.files import write_json
@@ -163,11 +164,11 @@ def write_run(
     payloads: Iterable[tuple[float, AnyPayload]],
     *,
     age_s: float,
-    alive_pid: int | None = None,
+    alive: bool = False,
 ) -> RunFolder:
     """Make a run folder whose events began *age_s* seconds ago.
 
-    With *alive_pid* that process counts as its worker.
+    With *alive* it counts as living until this process ends.
     """
     start = time.time() - age_s
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(start))
@@ -182,16 +183,19 @@ def write_run(
             folder.mkdir(exist_ok=True)
             (folder / "file").write_bytes(b"x" * min(payload.bytes, 100_000))
     run.events_file.write_text("".join(line + "\n" for line in lines), "utf-8")
-    if alive_pid is not None:
-        import psutil
-
-        record = {"pid": alive_pid, "started": psutil.Process(alive_pid).create_time()}
-        run.worker_file.write_text(json.dumps(record), "utf-8")
+    if alive:
+        lock = FileLock(run.life_lock, thread_local=False)
+        lock.acquire()
+        _HELD.append(lock)
     return run
 
 
-def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, RunFolder]:
-    """A handful of runs in every state. The live one counts *alive_pid* as its worker.
+_HELD: list[BaseFileLock] = []
+
+
+def write_showcase(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]:
+    """A handful of runs in every state. With *alive* the live one lives as long as this
+    process.
 
     Its last event lies a minute ahead, so that it still looks lively when it is drawn.
     """
@@ -203,9 +207,7 @@ def write_showcase(root: Path, sample: str, alive_pid: int | None) -> dict[str, 
         return parse_recipe(merged)
 
     method = values["method"]
-    live = write_run(
-        root, variant("emotions-joy"), course(until=119), age_s=40.0, alive_pid=alive_pid
-    )
+    live = write_run(root, variant("emotions-joy"), course(until=119), age_s=40.0, alive=alive)
     live.log_file.write_text(_log(), "utf-8")
     done = write_run(root, variant("emotions"), course(), age_s=3 * 3600)
     done.log_file.write_text(_log(), "utf-8")

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.paths import Home
+from phi3studio.app.settings import set_resume_runs
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs import launch
+from phi3studio.runs.interrupted import at_start
 from phi3studio.runs.store import RunStore
 from tests.worker.running import (
     completed,
@@ -261,3 +263,14 @@ def test_started_five_times_at_once_it_runs_once(home, tiny_phi3, phrases) -> No
     assert seen == list(range(1, len(seen) + 1))
     launch.cancel(run)
     assert run.state() == "cancelled"
+
+
+def test_interrupted_runs_go_on_at_the_next_start_where_the_settings_say_so(home, phrases) -> None:
+    store = RunStore(home)
+    run = store.create(train_only(home.root / "no-model", phrases))
+    assert run.state() == "interrupted"
+    assert at_start(store) == ([run], [])
+    set_resume_runs(home, True)
+    assert at_start(store) == ([], [run])
+    assert wait_for_end(run) == "failed"
+    assert at_start(store) == ([], [])

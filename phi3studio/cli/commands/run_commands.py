@@ -302,6 +302,6 @@ def _conclude(run: Any, view: Any, state: str) -> None:
         if error.code == "bug":
             typer.echo(f"\nThe end of {run.log_file}:\n{log_tail(run.log_file, 15)}", err=True)
         return
-    if state == "interrupted":
+    if state == "interrupted" and not view.left:
         typer.echo(f"\nThe worker stopped unexpectedly. Log: {run.log_file}", err=True)
     typer.echo(f"The run is {state}. Go on with it: phi3studio resume {run.name}", err=True)

@@ -30,27 +30,43 @@ def settings(
             "--update-check", metavar="on|off", help="Whether the window looks for newer versions."
         ),
     ] = None,
+    resume_runs: Annotated[
+        str | None,
+        typer.Option(
+            "--resume-runs",
+            metavar="on|off",
+            help="Whether the window goes on with interrupted runs at its start.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show or change the number of threads, the folder where everything is kept, the check for
-    newer versions."""
+    newer versions, what becomes of interrupted runs."""
     if home is not None:
         _take_home(home, move)
     elif move:
         raise InputError("usage", variant="move")
     from phi3studio.app.download_log import DownloadLog
     from phi3studio.app.paths import user_home
-    from phi3studio.app.settings import read_settings, set_threads, set_update_check
+    from phi3studio.app.settings import (
+        read_settings,
+        set_resume_runs,
+        set_threads,
+        set_update_check,
+    )
 
     found = user_home()
     if threads is not None:
         set_threads(found, _number(threads))
     if update_check is not None:
         set_update_check(found, _switch(update_check))
+    if resume_runs is not None:
+        set_resume_runs(found, _switch(resume_runs))
     values: dict[str, Any] = {
         "home": str(found.root),
         "threads": read_settings(found).threads,
         "update_check": read_settings(found).update_check,
+        "resume_runs": read_settings(found).resume_runs,
         "downloads": str(DownloadLog(found.root).file),
     }
     if as_json:
@@ -59,6 +75,7 @@ def settings(
     typer.echo(f"home       {values['home']}")
     typer.echo(f"threads    {values['threads'] or 'auto'}")
     typer.echo(f"updates    {'looked for' if values['update_check'] else 'not looked for'}")
+    typer.echo(f"resume     {'interrupted runs' if values['resume_runs'] else 'only when asked'}")
     typer.echo(f"downloads  {values['downloads']}")
 
 

@@ -1,8 +1,9 @@
-"""Cancel and pause: from marker files to the code that has to stop."""
+"""Cancel, pause and leave: from marker files and signals to the code that has to stop."""
 
 from __future__ import annotations
 
 import _thread
+import math
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from types import FrameType
 import psutil
 
 from phi3studio.domain.errors import Cancelled
+from phi3studio.runs.life import LEAVE_SIGNALS
 from phi3studio.runs.store import RunFolder
 
 _POLL_S = 0.1
@@ -21,30 +23,42 @@ _POLL_S = 0.1
 _HARD_STOP_S = 1.0
 JOB_STOP_S = 60.0
 """The same where a cancel has to be carried on to a job in Azure ML."""
+LEAVE_S = 4.0
+"""How long a worker that has to leave may take to save its work; a shutdown kills it soon."""
 
 
 class PauseRequested(BaseException):
-    """The user asked to keep the work and end; raised after the checkpoint was saved."""
+    """The work is to be kept and the attempt to end: the user asked for it, or the session ends.
+
+    In a training it is raised after the checkpoint was saved.
+    """
 
 
 class Control:
-    """Watches the markers of a run from a thread and interrupts the main thread on cancel.
+    """Watches the markers of a run from a thread and interrupts the main thread.
 
     Made and entered on the main thread. On cancel, :class:`Cancelled` is raised there at the
-    next Python instruction; if native code does not return within a second, *last_words* is
-    called on the watching thread and the process ends with its children.
+    next Python instruction. When the session ends (a signal, or the marker ``leave``), a training
+    has :data:`LEAVE_S` seconds to save a checkpoint, and everything else stops at its next check;
+    then :class:`PauseRequested` is raised. If native code does not return within a second,
+    *last_words* is called on the watching thread with the class of what could not be raised, and
+    the process ends with its children.
     """
 
-    def __init__(self, run: RunFolder, last_words: Callable[[], None]) -> None:
+    def __init__(self, run: RunFolder, last_words: Callable[[type[BaseException]], None]) -> None:
         self._run = run
         self._last_words = last_words
+        self._signalled = False
+        self._stop: type[BaseException] | None = None
+        self.saves_itself = False
+        """Whether the code that runs looks at :attr:`pause_requested` on its own."""
         self.hard_stop_s = JOB_STOP_S if run.job_file.is_file() else _HARD_STOP_S
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cancel-watch", daemon=True)
 
     def __enter__(self) -> Control:
-        signal.signal(signal.SIGINT, self._interrupted)
-        signal.signal(signal.SIGTERM, self._interrupted)
+        for number in LEAVE_SIGNALS:
+            signal.signal(number, self._interrupted)
         self._thread.start()
         return self
 
@@ -57,29 +71,48 @@ class Control:
         return self._run.cancel_marker.exists()
 
     @property
+    def leaving(self) -> bool:
+        """Whether the session ends, and nobody asked for a cancel or a pause."""
+        return (self._signalled or self._run.leave_marker.exists()) and not (
+            self.cancel_requested or self._run.pause_marker.exists()
+        )
+
+    @property
     def pause_requested(self) -> bool:
-        return self._run.pause_marker.exists()
+        return self.leaving or self._run.pause_marker.exists()
 
     def check(self) -> None:
-        """Raise :class:`Cancelled` if the user asked to stop."""
+        """Raise :class:`Cancelled` if the user asked to stop, and :class:`PauseRequested` if the
+        session ends."""
         if self.cancel_requested:
             raise Cancelled
+        if not self.saves_itself and self.leaving:
+            raise PauseRequested
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
-        if not self._done.is_set():
-            self._run.cancel_marker.touch()
-            raise Cancelled
+        if self._stop is None:
+            self._signalled = True
+        elif not self._done.is_set():
+            raise self._stop
 
     def _watch(self) -> None:
+        leave_at = math.inf
         while not self._done.wait(_POLL_S):
+            now = time.monotonic()
+            if self.leaving:
+                leave_at = min(leave_at, now + LEAVE_S)
             if self.cancel_requested:
+                self._stop = Cancelled
+                break
+            if now >= leave_at:
+                self._stop = PauseRequested
                 break
         else:
             return
         _thread.interrupt_main()
-        if self._done.wait(self.hard_stop_s):
+        if self._done.wait(self.hard_stop_s if self._stop is Cancelled else _HARD_STOP_S):
             return
-        self._last_words()
+        self._last_words(self._stop)
         end_children()
         os._exit(130)
 

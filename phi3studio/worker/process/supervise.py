@@ -11,6 +11,7 @@ the signal would expect.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from filelock import FileLock, Timeout
 from phi3studio.app.file_lock import PATIENCE_S
 from phi3studio.app.files import write_json
 from phi3studio.app.program import program
-from phi3studio.runs.life import LIFE_LOCK
+from phi3studio.runs.life import LEAVE_SIGNALS, LIFE_LOCK
 from phi3studio.worker.process.pressure import PressureWatch
 
 AGAIN = 75
@@ -42,22 +43,23 @@ def supervise(folder: Path) -> int:
         print(f"another worker has the run {folder.name}", file=sys.stderr)
         return 2
 
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        (folder / "cancel").touch()
+    leave = folder / "leave"
 
-    signal.signal(signal.SIGINT, ask_to_stop)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    def tell_to_leave(number: int, frame: FrameType | None) -> None:
+        # A logout or a shutdown: only the user's cancel is one.
+        with contextlib.suppress(OSError):
+            leave.touch()
+
+    for number in LEAVE_SIGNALS:
+        signal.signal(number, tell_to_leave)
     try:
         write_json(folder / "worker.json", {"pid": os.getpid()})
         again: list[str] = []
         while True:
             code, for_memory = _attempt(folder, again)
-            if code == AGAIN:
-                again = []
-            elif for_memory:
-                again = [KILLED]
-            else:
+            if leave.exists() or not (code == AGAIN or for_memory):
                 return code if code >= 0 else 128 - code
+            again = [KILLED] if for_memory else []
     finally:
         lock.release()
 

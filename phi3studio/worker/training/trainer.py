@@ -219,7 +219,11 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._begun_at = self._saved_at = time.monotonic()
         self._first_step = state.global_step
+        self._control.saves_itself = True
         self._emit(Progress(step=state.global_step, total=state.max_steps, activity="training"))
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._control.saves_itself = False
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()

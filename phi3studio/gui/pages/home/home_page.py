@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
@@ -14,11 +16,12 @@ from phi3studio.gui.pages.home.run_cards import CardView
 from phi3studio.gui.pages.home.runs_model import RunsFilter, RunsModel
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.interrupted import go_on, set_aside
 from phi3studio.runs.store import RunFolder
 
 
@@ -86,6 +89,36 @@ class HomePage(Page):
         """Show why something could not be done, above the runs."""
         clear(self._trouble)
         self._trouble.addWidget(ErrorState(self._context.theme, error))
+
+    def tell_of_interrupted(self, runs: list[RunFolder], resumed: list[RunFolder]) -> None:
+        """Offer to go on with *runs*; say that those of *resumed* go on already."""
+        theme = self._context.theme
+        if resumed:
+            text = self.tr("%Ln interrupted run(s) go on.", None, len(resumed))
+            self._trouble.addWidget(Finding(theme, "info", text))
+        if not runs:
+            return
+        offer = Finding(
+            theme,
+            "info",
+            self.tr("%Ln run(s) were interrupted.", None, len(runs)),
+            self.tr("Their work is kept. Settings can let them go on by themselves."),
+        )
+        yes = Button(theme, self.tr("Go on"), kind="primary")
+        no = Button(theme, self.tr("Not now"))
+        for button, answer in ((yes, go_on), (no, set_aside)):
+            button.clicked.connect(partial(self._answer, offer, answer, runs))
+            offer.buttons.addWidget(button)
+        self._trouble.addWidget(offer)
+
+    def _answer(
+        self, offer: Finding, answer: Callable[[list[RunFolder]], object], runs: list[RunFolder]
+    ) -> None:
+        offer.hide()
+        offer.deleteLater()
+        self._context.tasks.run(
+            asyncio.to_thread(answer, runs), lambda _: self._runs.list_now(), self.show_error
+        )
 
     def _choose(self) -> None:
         empty = self._runs.rowCount() == 0

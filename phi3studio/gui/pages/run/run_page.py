@@ -278,6 +278,14 @@ class RunPage(Page):
         for notice in notices:
             level = "error" if notice.level == "error" else "warning"
             self._notes.addWidget(ErrorState(theme, notice, level))
+        if snapshot.state == "interrupted" and view.left:
+            self._notes.addWidget(
+                Finding(
+                    theme,
+                    "info",
+                    self.tr("The session ended: its work is kept. Resume goes on from there."),
+                )
+            )
         if snapshot.state == "paused" and not is_cloud(self._recipe):
             self._notes.addWidget(
                 Finding(

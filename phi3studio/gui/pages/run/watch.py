@@ -151,7 +151,8 @@ class _Probe:
         state = self._run.state(view)
         if worker is None:
             self._last = None
-            return state, ProcessFacts(alive=False)
+            # One that lives in a container beside this system tells nothing of itself.
+            return state, ProcessFacts(cpu=1.0)
         now = time.monotonic()
         spent = 0.0
         try:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import psutil
-from PySide6.QtWidgets import QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout
 
-from phi3studio.app.settings import THREADS_VARIABLE, read_settings, set_threads
+from phi3studio.app.settings import (
+    THREADS_VARIABLE,
+    read_settings,
+    set_resume_runs,
+    set_threads,
+)
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, clear, label, row
@@ -45,6 +51,10 @@ class ComputingCard(Card):
                 wrap=True,
             )
         )
+        self.resume_runs = QCheckBox(self.tr("Go on with interrupted runs at the next start"))
+        self.resume_runs.setChecked(read_settings(context.home).resume_runs)
+        self.resume_runs.clicked.connect(self._take_resume_runs)
+        self.body.addWidget(self.resume_runs)
         self._notes = QVBoxLayout()
         self.body.addLayout(self._notes)
         if os.environ.get(THREADS_VARIABLE):
@@ -60,8 +70,24 @@ class ComputingCard(Card):
             )
 
     def _take(self, index: int) -> None:
+        threads = self.threads.itemData(index)
+        if self._keep(lambda: set_threads(self._context.home, threads)):
+            self._note(
+                Finding(
+                    self._context.theme,
+                    "info",
+                    self.tr("Counts for every run that starts from now."),
+                )
+            )
+
+    def _take_resume_runs(self, wanted: bool) -> None:
+        if self._keep(lambda: set_resume_runs(self._context.home, wanted)):
+            clear(self._notes)
+
+    def _keep(self, change: Callable[[], object]) -> bool:
+        """Whether it could be written; says why it could not."""
         try:
-            set_threads(self._context.home, self.threads.itemData(index))
+            change()
         except (UserFacingError, OSError) as error:
             shown = (
                 error
@@ -74,12 +100,8 @@ class ComputingCard(Card):
                 )
             )
             self._note(ErrorState(self._context.theme, shown))
-            return
-        self._note(
-            Finding(
-                self._context.theme, "info", self.tr("Counts for every run that starts from now.")
-            )
-        )
+            return False
+        return True
 
     def _note(self, widget: Finding | ErrorState | Button) -> None:
         clear(self._notes)
