@@ -9,6 +9,7 @@ one ``finished`` or ``paused``, or with neither when its process died.
 from __future__ import annotations
 
 import json
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -427,17 +428,39 @@ def parse_event(line: str | bytes) -> Event | None:
     Raises :class:`RunError` for an unknown version: its meaning could have changed.
     """
     try:
-        data: Any = json.loads(line)
-    except ValueError:
+        data: Any = _DECODER.decode(line.decode("utf-8") if isinstance(line, bytes) else line)
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or "type" not in data:
         return None
     if data.get("v") != EVENT_VERSION:
-        raise RunError("events.version", version=repr(data.get("v")), known=EVENT_VERSION)
+        raise RunError("events.version", version=repr(data.get("v"))[:40], known=EVENT_VERSION)
     if not isinstance(data["type"], str) or data["type"] not in _TYPES:
         return None
     try:
         payload = _PAYLOAD.validate_python(data)
-        return Event(seq=int(data["seq"]), t=float(data["t"]), payload=payload)
-    except (ValueError, KeyError, TypeError):
+        event = Event(seq=int(data["seq"]), t=float(data["t"]), payload=payload)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return event if 0 <= event.t < _END_OF_TIME else None
+
+
+def _sane_integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(digits[:_MOST_DIGITS])
+    return int(digits)
+
+
+def _sane_number(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
+
+
+# No counter, size or time of a run is larger; what is would break sums and dates far from here.
+_MOST_DIGITS = 19
+_END_OF_TIME = 1e11
+_DECODER = json.JSONDecoder(
+    parse_int=_sane_integer, parse_float=_sane_number, parse_constant=_sane_number
+)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import (
     STAGES,
     Artifact,
@@ -31,7 +32,9 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.messages import Phrase
 
-RunState = Literal["queued", "running", "paused", "completed", "failed", "cancelled", "interrupted"]
+RunState = Literal[
+    "queued", "running", "paused", "completed", "failed", "cancelled", "interrupted", "damaged"
+]
 LIVE_STATES: frozenset[RunState] = frozenset({"queued", "running"})
 
 
@@ -68,6 +71,8 @@ class RunView:
     progress: Progress | None = None
     finished: Finished | None = None
     paused: bool = False
+    damage: UserFacingError | None = None
+    """Why the folder cannot be read."""
     left: bool = False
     """Whether the last attempt ended with the session, its work kept."""
     timings: dict[str, float] = field(default_factory=dict)
@@ -88,6 +93,8 @@ class RunView:
         """The run's state, given whether its process lives and the cancel marker exists."""
         if self.finished is not None:
             return self.finished.outcome
+        if self.damage is not None and not alive:
+            return "damaged"
         if alive:
             return "queued" if self.waiting or self.attempt == 0 else "running"
         if cancel_requested:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 import contextlib
 import json
+import os
 import re
 import shutil
 import sys
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
@@ -22,16 +24,12 @@ from filelock import FileLock, Timeout
 from phi3studio.app.file_lock import PATIENCE_S, is_held
 from phi3studio.app.files import read_object, write_json
 from phi3studio.app.paths import Home
-from phi3studio.domain.errors import InputError, RunError, first_line
-from phi3studio.domain.events import Event, parse_event
+from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
+from phi3studio.domain.events import Event
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.domain.run import RunState, RunView, fold
+from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
+from phi3studio.runs.event_file import CURVE_POINTS, all_events, few_events, head_and_tail
 from phi3studio.runs.life import LIFE_LOCK
-
-# A finished run's last events (metrics, artifacts, finished) fit in here many times over; the
-# head holds the first attempt's start. What lies between is progress, which lists do not show.
-_SUMMARY_BYTES = 48 * 1024
-_HEAD_BYTES = 2 * 1024
 
 
 @dataclass(frozen=True)
@@ -145,50 +143,43 @@ class RunFolder:
 
     def recipe(self) -> Recipe:
         """The run's recipe."""
+        return parse_recipe(self._recipe_values())
+
+    def _recipe_values(self) -> Any:
         try:
-            return parse_recipe(json.loads(self.recipe_file.read_text("utf-8")))
-        except (OSError, ValueError) as exc:
+            return json.loads(self.recipe_file.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as exc:
             raise RunError(
                 "run.no_recipe", run=self.name, folder=self.path, reason=first_line(exc)
             ) from exc
 
     def events(self) -> Iterator[Event]:
         """All events up to the last complete line."""
-        try:
-            data = self.events_file.read_bytes()
-        except FileNotFoundError:
-            return
-        yield from parse_lines(data[: data.rfind(b"\n") + 1])
+        return all_events(self.events_file)
 
     def view(self) -> RunView:
-        """The run's whole state."""
-        return fold(self.events())
+        """The run's whole state; raises :class:`RunError` where it cannot be read."""
+        return fold(few_events(self.events_file, 1))
+
+    def curves(self) -> Curves:
+        """The training's course, with as many points as can be seen."""
+        return fold_curves(few_events(self.events_file, CURVE_POINTS))
 
     def summary(self) -> RunView:
-        """The run's state for lists: from the head and the tail of long event files."""
+        """The run's state for lists: from the head and the tail of long event files.
+
+        A folder that cannot be read is :attr:`RunView.damage`, never an error.
+        """
         try:
-            size = self.events_file.stat().st_size
-        except FileNotFoundError:
-            return RunView()
-        if size <= _SUMMARY_BYTES + _HEAD_BYTES:
-            data = self.events_file.read_bytes()
-            return fold(parse_lines(_last_progress_only(data[: data.rfind(b"\n") + 1])))
-        with self.events_file.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-            file.seek(size - _SUMMARY_BYTES)
-            tail = file.read()
-        head = head[: head.rfind(b"\n") + 1]
-        tail = tail[tail.find(b"\n") + 1 : tail.rfind(b"\n") + 1]
+            self._recipe_values()
+            head, tail = head_and_tail(self.events_file)
+        except UserFacingError as error:
+            return RunView(damage=error)
         # An end seen in the head was an earlier attempt's: events follow it.
         begun = replace(
-            fold(parse_lines(head)),
-            finished=None,
-            ended_at=None,
-            paused=False,
-            left=False,
-            waiting=False,
+            fold(head), finished=None, ended_at=None, paused=False, left=False, waiting=False
         )
-        return fold(parse_lines(_last_progress_only(tail)), begun)
+        return fold(tail, begun)
 
     def alive(self) -> bool:
         """Whether a worker of this run lives, on this computer or in a container beside it.
@@ -252,20 +243,12 @@ def _age(run: RunFolder) -> tuple[float, int, str]:
     return made_at(run.name), written, run.name
 
 
-def _last_progress_only(data: bytes) -> bytes:
-    """The lines without all progress but the last: what a list shows, at a tenth of the time."""
-    lines = data.splitlines(keepends=True)
-    progress = [index for index, line in enumerate(lines) if b'"type": "progress"' in line]
-    passed_over = set(progress[:-1])
-    return b"".join(line for index, line in enumerate(lines) if index not in passed_over)
-
-
-def parse_lines(data: bytes) -> Iterator[Event]:
-    """Events of complete lines; what is no event is passed over."""
-    for line in data.splitlines():
-        event = parse_event(line) if line.strip() else None
-        if event is not None:
-            yield event
+def _is_run(folder: Path) -> bool:
+    """Whether it is a run's folder, also a damaged one or one that nobody may look into."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - never raises
+        return False
+    names = ("recipe.json", "events.jsonl")
+    return any(os.path.lexists(folder / name) for name in names) or not os.access(folder, os.X_OK)
 
 
 class RunStore:
@@ -290,13 +273,13 @@ class RunStore:
         raise RunError("run.no_name", slug=recipe.slug, folder=root)
 
     def all(self) -> list[RunFolder]:
-        """Every run, newest first."""
+        """Every run, newest first, damaged ones too."""
         if not self.home.runs.is_dir():
             return []
         folders = [
             RunFolder(item)
             for item in self.home.runs.iterdir()
-            if not item.name.startswith(".") and (item / "recipe.json").is_file()
+            if not item.name.startswith(".") and _is_run(item)
         ]
         return sorted(folders, key=_age, reverse=True)
 
@@ -304,7 +287,8 @@ class RunStore:
         """A run by its name, a unique beginning of it (with or without the time), or ``latest``."""
         runs = self.all()
         if name == "latest" and runs:
-            return runs[0]
+            whole = (run for run in runs if run.summary().damage is None)
+            return next(whole, runs[0])
         exact = [run for run in runs if run.name == name]
         starts = [
             run

@@ -377,3 +377,25 @@ def test_interrupted_runs_are_offered_until_they_are_set_aside(
     qtbot.waitUntil(run.set_aside_marker.exists, timeout=10_000)
     assert interrupted_runs(RunStore(home)) == []
     assert run.state() == "interrupted"
+
+
+def test_a_folder_that_cannot_be_read_is_one_card_among_the_others(
+    make_window: Make, home: Home, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    bad = RunFolder(home.runs / "20260101-000000Z-bad")
+    bad.path.mkdir()
+    bad.recipe_file.write_text("{}")
+    bad.events_file.mkdir()
+    window = make_window()
+    qtbot.waitUntil(lambda: len(window.runs.entries()) == 7, timeout=10_000)
+    entry = window.runs.entry(bad)
+    assert entry is not None
+    assert (entry.state, entry.title) == ("damaged", bad.name)
+    window.show_run(bad)
+    page = window.page("run")
+    qtbot.waitUntil(lambda: bool(page.findChildren(ErrorState)), timeout=10_000)
+    compare = window.page("compare")
+    assert isinstance(compare, ComparePage)
+    window.go("compare")
+    assert not compare._boxes[bad.name].isEnabled()
+    compare.choose([bad])

@@ -35,6 +35,8 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs import launch
+from phi3studio.runs.event_file import CURVE_POINTS
+from phi3studio.runs.follow import Follower
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder, RunStore, made_at
 from tests.processor_time import at_most
@@ -221,7 +223,9 @@ def test_a_broken_line_in_the_middle_is_passed_over(store) -> None:
 def test_a_run_without_events_or_recipe(store) -> None:
     run = RunFolder(store.home.runs / "absent")
     assert list(run.events()) == []
-    assert run.summary() == run.view()
+    damage = run.summary().damage
+    assert damage is not None
+    assert damage.code == "run.no_recipe"
     with pytest.raises(RunError) as caught:
         run.recipe()
     assert caught.value.code == "run.no_recipe"
@@ -324,6 +328,116 @@ def test_200_long_runs_are_listed_in_a_moment(store) -> None:
         states = {run.name: run.state(run.summary()) for run in store.all()}
     assert set(states.values()) == {"completed"}
     assert len(states) == 201
+
+
+# --- damaged -----------------------------------------------------------------------------------
+
+
+def damage_version(run: RunFolder) -> None:
+    run.events_file.write_text('{"v": 99, "seq": 1, "t": 1.0, "type": "started"}\n')
+
+
+def damage_folder(run: RunFolder) -> None:
+    run.events_file.mkdir()
+
+
+def damage_recipe(run: RunFolder) -> None:
+    run.recipe_file.write_text("[" * 300_000)
+
+
+def damage_recipe_folder(run: RunFolder) -> None:
+    run.recipe_file.unlink()
+    run.recipe_file.mkdir()
+
+
+def damage_no_recipe(run: RunFolder) -> None:
+    run.recipe_file.unlink()
+    write(run, Started())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_version, damage_folder, damage_recipe, damage_recipe_folder, damage_no_recipe],
+)
+def test_one_bad_folder_is_one_bad_card(store, damage) -> None:
+    good = store.create(a_recipe("good"))
+    write(good, Started(), Finished(outcome="completed"))
+    bad = RunFolder(store.home.runs / "29991231-235959Z-bad")
+    bad.path.mkdir()
+    bad.recipe_file.write_bytes(good.recipe_file.read_bytes())
+    damage(bad)
+    assert [run.name for run in store.all()] == [bad.name, good.name]
+    assert [run.state() for run in store.all()] == ["damaged", "completed"]
+    error = bad.summary().damage
+    assert error is not None
+    assert error.message
+    assert error.hint
+    assert store.find("latest") == good
+    assert MachineQueue(store.home.runs).waiting() == []
+    for refuse in (launch.resume, launch.cancel):
+        with pytest.raises(InputError) as caught:
+            refuse(bad)
+        assert "damaged" in caught.value.message
+    store.delete(bad)
+    assert store.all() == [good]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"v": 1, "seq": 1, "t": 1, "type": "started", "attempt": 1, "pid": 1e999}',
+        '{"v": 1, "seq": 1e999, "t": 1, "type": "started", "attempt": 1}',
+        '{"v": 1, "seq": 1, "t": 1e300, "type": "started", "attempt": 1}',
+        '{"v": 1, "seq": 1, "t": NaN, "type": "started", "attempt": 1}',
+        f'{{"v": 1, "seq": 1, "t": 1, "type": "started", "attempt": {"9" * 400}}}',
+        f'{{"v": 1, "seq": 1, "t": {"9" * 5000}, "type": "started", "attempt": 1}}',
+        '{"v": 1, "seq": 1, "t": 1, "type": "started", "x": ' + "[" * 300_000,
+        "x" * 5_000_000,
+    ],
+    ids=range(8),
+)
+def test_a_line_that_cannot_be_an_event_is_passed_over(store, line) -> None:
+    run = store.create(a_recipe())
+    run.events_file.write_text(line + "\n")
+    write(run, Started(attempt=7))
+    for view in (run.view(), run.summary()):
+        assert view.attempt == 7
+    assert [event.payload.type for event in run.events()] == ["started"]
+    assert run.state() == "interrupted"
+
+
+def test_a_file_of_any_length_is_read_in_bounded_pieces(store) -> None:
+    run = store.create(a_recipe())
+    write(run, Started(attempt=1), Notice(code="first", text="x"))
+    step = Event(seq=3, t=5.0, payload=Progress(step=1, total=9, loss=2.0)).to_line() + "\n"
+    notice = Event(seq=4, t=5.0, payload=Notice(code="many", text="x")).to_line() + "\n"
+    with run.events_file.open("a") as file:
+        file.write(step * 30_000 + "y" * 6_000_000 + "\n" + notice * 20_000)
+    write(run, Progress(step=8, total=9, loss=1.0), Notice(code="last", text="x"))
+    view = run.view()
+    assert view.progress is not None
+    assert view.progress.step == 8
+    assert view.attempt == 1
+    assert (view.notices[0].code, view.notices[-1].code) == ("first", "last")
+    assert len(view.notices) <= 5_000
+    events = Follower(run).begin()
+    assert sum(isinstance(event.payload, Progress) for event in events) <= 2 * CURVE_POINTS + 1
+    assert len(run.curves().loss.points) == 2
+
+
+def test_following_goes_on_where_the_beginning_was_read_to(store) -> None:
+    run = store.create(a_recipe())
+    follower = Follower(run)
+    assert follower.begin() == []
+    write(run, Started(), Stage(name="train", index=1, count=1))
+    follower = Follower(run)
+    with run.events_file.open("a") as file:
+        file.write('{"v": 1, "seq": 3, "t": 9, ')
+    assert [event.seq for event in follower.begin()] == [1, 2]
+    with run.events_file.open("a") as file:
+        file.write('"type": "paused"}\n')
+    assert [event.seq for event in follower.read()] == [3]
+    assert follower.read() == []
 
 
 # --- alive --------------------------------------------------------------------------------------

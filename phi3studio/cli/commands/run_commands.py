@@ -87,6 +87,7 @@ def list_runs(as_json: Json = False) -> None:
                 "verdict": view.verdict.word if view.verdict else None,
                 "accuracy": best.accuracy if best else None,
                 "started_at": view.started_at,
+                "error": view.damage.to_json() if view.damage else None,
             }
         )
     if as_json:
@@ -142,11 +143,12 @@ def pause(run: RunName, as_json: Json = False) -> None:
 def resume(run: RunName, detach: Detach = False, as_json: Json = False) -> int:
     """Go on with an interrupted, paused, failed or cancelled run."""
     from phi3studio.runs import launch
+    from phi3studio.runs.follow import Follower
 
     found = _find(run)
-    seen = found.view().last_seq
+    follower = Follower(found, from_end=True)
     launch.resume(found)
-    return _follow(found, seen, as_json) if not detach else _detached(found, as_json)
+    return _follow(found, follower, as_json) if not detach else _detached(found, as_json)
 
 
 def delete(
@@ -202,6 +204,7 @@ def _recipe_of(file: Path, quiet: bool) -> Any:
 def _start(recipe: Any, detach: bool, as_json: bool) -> int:
     from phi3studio.app.paths import user_home
     from phi3studio.runs import launch
+    from phi3studio.runs.follow import Follower
     from phi3studio.runs.preflight import check_before_start
     from phi3studio.runs.store import RunStore
 
@@ -209,7 +212,7 @@ def _start(recipe: Any, detach: bool, as_json: bool) -> int:
     check_before_start(recipe, home)
     created = RunStore(home).create(recipe)
     launch.start(created)
-    return _detached(created, as_json) if detach else _follow(created, 0, as_json)
+    return _detached(created, as_json) if detach else _follow(created, Follower(created), as_json)
 
 
 def _continue(
@@ -218,6 +221,7 @@ def _continue(
     from phi3studio.app.paths import user_home
     from phi3studio.runs import launch
     from phi3studio.runs.continuing import continue_run, continued
+    from phi3studio.runs.follow import Follower
     from phi3studio.runs.preflight import check_before_start
     from phi3studio.runs.store import RunStore
 
@@ -225,7 +229,7 @@ def _continue(
     check_before_start(continued(run.recipe(), epochs, data), home)
     created = continue_run(RunStore(home), run, epochs, data)
     launch.start(created)
-    return _detached(created, as_json) if detach else _follow(created, 0, as_json)
+    return _detached(created, as_json) if detach else _follow(created, Follower(created), as_json)
 
 
 def _detached(run: Any, as_json: bool) -> int:
@@ -244,21 +248,20 @@ def _tell_state(run: Any, as_json: bool) -> None:
         typer.echo(f"{run.name}: {state}")
 
 
-def _follow(run: Any, seen: int, as_json: bool) -> int:
-    """Show events after number *seen* until the worker ends; Ctrl-C cancels the run."""
+def _follow(run: Any, follower: Any, as_json: bool) -> int:
+    """Show what *follower* reads until the worker ends; Ctrl-C cancels the run."""
     from phi3studio.cli.live_progress import LiveView
     from phi3studio.cli.run_state import run_document
     from phi3studio.runs import launch
-    from phi3studio.runs.follow import Follower
 
-    live, follower = LiveView(), Follower(run)
+    live = LiveView()
     if not as_json:
         typer.echo(f"Run {run.name}", err=True)
     try:
         while True:
             alive = run.alive()
             for event in follower.read():
-                if event.seq > seen and not as_json:
+                if not as_json:
                     live.show(event)
             if not alive:
                 break

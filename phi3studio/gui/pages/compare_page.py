@@ -18,9 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import Metrics
 from phi3studio.domain.recipe_diff import recipe_differences
-from phi3studio.domain.run import Curves, fold_curves
+from phi3studio.domain.run import Curves
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
@@ -134,7 +135,8 @@ class ComparePage(Page):
             box = QCheckBox(entry.title)
             box.setToolTip(entry.run.name)
             box.setChecked(entry.run.name in self._chosen)
-            box.setEnabled(box.isChecked() or len(self._chosen) < MOST)
+            free = len(self._chosen) < MOST and entry.state != "damaged"
+            box.setEnabled(box.isChecked() or free)
             box.toggled.connect(lambda on, r=entry.run: self._toggle(r, on))
             self._boxes[entry.run.name] = box
             self._list.addWidget(box)
@@ -246,7 +248,10 @@ class ComparePage(Page):
 
 
 def _read_curves(run: RunFolder) -> Curves:
-    return fold_curves(run.events())
+    try:
+        return run.curves()
+    except UserFacingError:
+        return Curves()  # its card and its page say why
 
 
 def _time(entry: RunEntry) -> str:

@@ -40,6 +40,8 @@ def state_words(state: RunState) -> StateWords:
             return StateWords(translate("Run", "Failed"), "error", "danger_text", "danger_soft")
         case "cancelled":
             return StateWords(translate("Run", "Cancelled"), "stop", "muted", "track")
+        case "damaged":
+            return StateWords(translate("Run", "Damaged"), "error", "danger_text", "danger_soft")
         case "interrupted":
             return StateWords(
                 translate("Run", "Interrupted"), "warning", "warning_text", "warning_soft"

@@ -57,11 +57,8 @@ def read_entry(run: RunFolder, known: RunEntry | None = None) -> RunEntry:
     if recipe is None:
         with contextlib.suppress(UserFacingError):
             recipe = run.recipe()
-    try:
-        view = run.summary()
-        state = run.state(view)
-    except (UserFacingError, OSError):
-        view, state = RunView(), "failed"
+    view = run.summary()
+    state = run.state(view)
     size = known.bytes if known else 0
     if not size and state not in LIVE_STATES:
         with contextlib.suppress(OSError):

@@ -89,7 +89,7 @@ class RunWatch(QObject):
 
     async def _first(self) -> None:
         def read() -> tuple[list[Event], RunView, Curves]:
-            events = self._follower.read()
+            events = self._follower.begin()
             return events, fold(events), fold_curves(events)
 
         events, self._view, self._curves = await asyncio.to_thread(read)
