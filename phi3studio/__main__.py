@@ -11,6 +11,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     # ``python -m`` looks into the working folder first: a random.py there would be imported.
     del sys.path[0]
 
+import contextlib
 import multiprocessing
 import os
 from pathlib import Path
@@ -72,8 +73,9 @@ def _worker(arguments: list[str]) -> int:
         from phi3studio.worker.attempt_main import run_worker
 
         code = run_worker(Path(arguments[1]), killed=arguments[2:] == ["--killed"])
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # on a full disk the log has no room
+            sys.stdout.flush()
+            sys.stderr.flush()
         # Everything is written. Taking the libraries down would keep the process a second or two
         # longer, in which the run's last words are there and its worker still seems to live.
         os._exit(code)

@@ -6,6 +6,7 @@ import contextlib
 import glob
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,24 @@ def write_atomically(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def keep_for_good(path: Path) -> None:
+    """Have a file, or a folder with everything in it, on the disk itself before this returns: what
+    is renamed into place afterwards is whole after a power cut."""
+    for item in [*path.rglob("*"), path]:
+        if not item.is_symlink():
+            _sync(item)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and sys.platform == "win32":
+        return  # folders are not opened there
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,6 +7,7 @@ that started it. It is asked to stop through marker files and ended by force whe
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -32,6 +33,8 @@ RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "
 CANCEL_GRACE_S = 1.5
 # The same where the cancel has to be carried on to a job in Azure ML.
 JOB_CANCEL_GRACE_S = 65.0
+LEAST_FREE = 2_000_000
+"""With fewer bytes on its disk a run is not resumed: not even what stops it could be kept."""
 # How long a start waits for the worker's sign of life.
 _START_S = 30.0
 
@@ -114,7 +117,10 @@ def _start(run: RunFolder) -> int:
         )
     _CHILDREN.append(process)
     limit = time.monotonic() + _START_S
-    while not run.alive() and process.poll() is None and time.monotonic() < limit:
+    while run.worker() is None and process.poll() is None and time.monotonic() < limit:
+        if run.alive():
+            # It is about to write down its number, unless the disk is full.
+            limit = min(limit, time.monotonic() + 1)
         time.sleep(0.01)
     return process.pid
 
@@ -178,6 +184,11 @@ def resume(run: RunFolder) -> int:
     if state not in RESUMABLE:
         raise InputError(
             "run.not_resumable", run=run.name, state=state_phrase(state), recipe=run.recipe_file
+        )
+    free = shutil.disk_usage(run.path).free
+    if free < LEAST_FREE:
+        raise InputError(
+            "disk.too_little", variant="run", needed=LEAST_FREE, folder=run.path, free=free
         )
     return start(run)
 

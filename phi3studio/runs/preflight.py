@@ -59,9 +59,21 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
         check_model_folder(folder)
     home.made(home.runs)
+    check_disk(recipe, _size(recipe, store), home.runs)
+
+
+def run_disk_needed(recipe: Recipe, home: Home) -> int:
+    """Bytes that the run takes at its fullest, as far as the model's files tell."""
+    return disk_needed(recipe, _size(recipe, ModelStore(home)))
+
+
+def _size(recipe: Recipe, store: ModelStore) -> ModelSize:
+    source = recipe.model.source
+    entry = store.entry(source)
+    folder = store.folder(source, recipe.model.revision)
     file_bytes = entry.disk_bytes if entry else weight_bytes(folder)
     parameters = entry.parameters if entry else file_bytes // _USUAL_BYTES
-    check_disk(recipe, ModelSize(parameters, 0, 0, 0, file_bytes), home.runs)
+    return ModelSize(parameters, 0, 0, 0, file_bytes)
 
 
 def check_disk(recipe: Recipe, model: ModelSize, folder: Path) -> None:

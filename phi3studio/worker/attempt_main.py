@@ -25,7 +25,7 @@ from phi3studio.domain.events import Finished, Paused, Started, Waiting, notice
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE
-from phi3studio.worker.failures import memory_cause, translate
+from phi3studio.worker.failures import full_disk, memory_cause, translate
 from phi3studio.worker.process import privacy
 from phi3studio.worker.process.control import (
     JOB_STOP_S,
@@ -123,7 +123,8 @@ def _attempt(
         return 0
     except BaseException as exc:
         if not isinstance(exc, UserFacingError):
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # the log has no room either
+                traceback.print_exc()
             if control.cancel_requested:
                 # A library may catch the interruption and raise an error of its own for it:
                 # numpy, interrupted while it is imported, says that it was imported twice.
@@ -140,7 +141,7 @@ def _attempt(
                 return AGAIN
             except RunError as last:
                 error = last
-        emit(Finished.failed(error, memory.peak))
+        emit(Finished.failed(full_disk(run, exc, error), memory.peak))
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
     return 0

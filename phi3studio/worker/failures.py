@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import re
+import shutil
 import sys
 
+from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.domain.events import MemoryCause
 from phi3studio.domain.messages import Phrase
+from phi3studio.runs.preflight import run_disk_needed
+from phi3studio.runs.store import RunFolder
+
+# With less than this an error that nobody knows comes of the disk.
+_FULL_BYTES = 1_000_000
+_LEAST_MISSING = 200_000_000
 
 
 def translate(exc: BaseException) -> UserFacingError:
@@ -16,8 +26,9 @@ def translate(exc: BaseException) -> UserFacingError:
         return exc
     if memory_cause(exc) is not None:
         return out_of_memory(first_line(exc, typed=True))
-    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return RunError("disk.full", variant="" if exc.filename else "unnamed", path=exc.filename)
+    if disk_is_full(exc):
+        path = exc.filename if isinstance(exc, OSError) else None
+        return RunError("disk.full", variant="" if path else "unnamed", path=path)
     if isinstance(exc, PermissionError):
         return RunError(
             "disk.not_writable",
@@ -26,6 +37,44 @@ def translate(exc: BaseException) -> UserFacingError:
             reason=exc.strerror or exc,
         )
     return RunError("bug", reason=first_line(exc, typed=True))
+
+
+# Libraries that write in native code, or count what was written, have no error number for it.
+_FULL_SIGNS = re.compile(
+    r"no space left on device|disk quota exceeded|not enough space on the disk"
+    r"|os error (28|112|122)\b|errno (28|122)\b|\d+ requested and \d+ written"
+    r"|PytorchStreamWriter failed writing",
+    re.IGNORECASE,
+)
+
+
+def disk_is_full(exc: BaseException) -> bool:
+    """Whether a disk, or the user's share of it, was full, as any error of the chain says."""
+    seen: set[int] = set()
+    link: BaseException | None = exc
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if isinstance(link, Exception) and _FULL_SIGNS.search(str(link)):
+            return True
+        link = link.__cause__ or link.__context__
+    return False
+
+
+def full_disk(run: RunFolder, exc: BaseException, error: UserFacingError) -> UserFacingError:
+    """What is missing and where, if *exc* comes of a full disk; otherwise *error*.
+
+    A library may swallow the disk's own error and stumble over its half-written file.
+    """
+    free = shutil.disk_usage(run.path).free
+    unclear = error.code == "bug" or error.code.startswith(("olive.", "run.bad_result"))
+    if not disk_is_full(exc) and not (unclear and free < _FULL_BYTES):
+        return error
+    needed = _LEAST_MISSING
+    with contextlib.suppress(UserFacingError, OSError):
+        needed = max(needed, run_disk_needed(run.recipe(), user_home()))
+    return RunError("disk.full", variant="run", folder=run.path, free=free, missing=needed - free)
 
 
 def out_of_memory(reason: str | Phrase, variant: str = "") -> RunError:

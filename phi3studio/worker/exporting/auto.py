@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from phi3studio.app.files import folder_bytes, write_json
+from phi3studio.app.files import folder_bytes, keep_for_good, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Candidate, Verified
 from phi3studio.domain.quantisation import Preset
@@ -89,6 +89,7 @@ def choose(
     shutil.rmtree(candidate, ignore_errors=True)
     if best.is_dir():
         shutil.rmtree(run.model, ignore_errors=True)
+        keep_for_good(best)
         best.rename(run.model)
     return best_of(seen)
 

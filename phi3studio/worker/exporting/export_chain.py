@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.files import write_json
+from phi3studio.app.files import keep_for_good, write_json
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.quantisation import Provider
 from phi3studio.domain.recipe import Recipe
@@ -180,4 +180,5 @@ def _move(source: Path, target: Path) -> None:
     """Rename a verified result into place; an older one of a failed attempt goes first."""
     if target.exists():
         shutil.rmtree(target)
+    keep_for_good(source)
     source.rename(target)

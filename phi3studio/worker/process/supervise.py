@@ -36,13 +36,6 @@ _SIGKILL = -9
 
 def supervise(folder: Path) -> int:
     """See the run in *folder* through; returns the exit code of its last attempt."""
-    lock = FileLock(folder / LIFE_LOCK)
-    try:
-        lock.acquire(timeout=PATIENCE_S)
-    except Timeout:
-        print(f"another worker has the run {folder.name}", file=sys.stderr)
-        return 2
-
     leave = folder / "leave"
 
     def tell_to_leave(number: int, frame: FrameType | None) -> None:
@@ -52,8 +45,15 @@ def supervise(folder: Path) -> int:
 
     for number in LEAVE_SIGNALS:
         signal.signal(number, tell_to_leave)
+    lock = FileLock(folder / LIFE_LOCK)
     try:
-        write_json(folder / "worker.json", {"pid": os.getpid()})
+        lock.acquire(timeout=PATIENCE_S)
+    except Timeout:
+        print(f"another worker has the run {folder.name}", file=sys.stderr)
+        return 2
+    try:
+        with contextlib.suppress(OSError):  # a full disk: the attempt tells of it
+            write_json(folder / "worker.json", {"pid": os.getpid()})
         again: list[str] = []
         while True:
             code, for_memory = _attempt(folder, again)

@@ -15,7 +15,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from phi3studio.app.files import write_json
+from phi3studio.app.files import keep_for_good, write_json
 
 _FACTS = "best.json"
 
@@ -66,6 +66,7 @@ class BestAdapter:
         write_json(fresh / _FACTS, asdict(Best(step, loss, step, loss)))
         old = self.folder.with_name(".best-old")
         shutil.rmtree(old, ignore_errors=True)
+        keep_for_good(fresh)
         if self.folder.exists():
             self.folder.rename(old)
         fresh.rename(self.folder)

@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
+from phi3studio.app.files import keep_for_good, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Notice, Progress, notice
 from phi3studio.worker.data.preparing.tokenise import IGNORED
@@ -298,7 +299,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / COMPLETE).write_text(json.dumps({"step": state.global_step}), "utf-8")
+        keep_for_good(folder)
+        write_json(folder / COMPLETE, {"step": state.global_step})
         self._saved_at = time.monotonic()
         cost = self._saved_at - self._save_at
         self._interval_s = max(self._interval_s, 30 * cost)

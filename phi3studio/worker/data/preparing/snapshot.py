@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from phi3studio.app.files import keep_for_good
 from phi3studio.worker.data.preparing.tokenise import Example
 
 _GROUP_ROWS = 8192
@@ -87,6 +88,7 @@ class SnapshotWriter:
         self._flush()
         self._writer.close()
         final = self._partial.with_name(f"{self._kind}-{file_sha256(self._partial)[:16]}.parquet")
+        keep_for_good(self._partial)
         self._partial.replace(final)
         self.path = final
 
