@@ -27,7 +27,7 @@ from phi3studio.cli.commands.row_commands import rows_app
 from phi3studio.cli.commands.runtime_commands import runtime_app
 from phi3studio.cli.commands.serve_commands import serve
 from phi3studio.cli.commands.settings_commands import settings
-from phi3studio.cli.output import print_error
+from phi3studio.cli.output import PlainText, print_error
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 
 app = typer.Typer(
@@ -88,6 +88,8 @@ def run(arguments: list[str]) -> int:
     """Run the command line; returns the exit code and never raises for what a user did."""
     _speak_any_text()
     as_json = "--json" in arguments
+    outer = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = PlainText(sys.stdout), PlainText(sys.stderr)
     try:
         result = app(args=arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -106,6 +108,8 @@ def run(arguments: list[str]) -> int:
             raise
         print_error(InputError("usage", reason=str(message())), as_json)
         return 2
+    finally:
+        sys.stdout, sys.stderr = outer
 
 
 def _speak_any_text() -> None:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from phi3studio.cli.output import duration, percent, size
+from phi3studio.cli.output import duration, percent, rewrite, size
 from phi3studio.domain.events import (
     Artifact,
     Event,
@@ -77,8 +77,7 @@ class LiveView:
     def clear(self) -> None:
         """Remove the line that is rewritten in place."""
         if self._in_place and self._shown:
-            self._out.write("\r\x1b[K")
-            self._out.flush()
+            rewrite(self._out)
         self._shown = ""
 
     def _progress(self, p: Progress) -> None:
@@ -120,6 +119,5 @@ class LiveView:
             self._shown = text
             return
         width = shutil.get_terminal_size().columns - 1
-        self._out.write("\r\x1b[K" + text[:width])
-        self._out.flush()
+        rewrite(self._out, text[:width])
         self._shown = text

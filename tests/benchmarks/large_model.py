@@ -109,7 +109,7 @@ def run_all(model: Path, home: Path, steps: int, int4: str, merged: Path | None 
     run = RunStore(Home(home)).create(recipe)
     launch.start(run)
     stage, began = "", time.monotonic()
-    while run.alive():
+    while run.worker() is not None:
         time.sleep(0.3)
         view = run.view()
         if view.stage and view.stage != stage:

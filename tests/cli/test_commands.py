@@ -334,7 +334,7 @@ def test_a_detached_run_is_cancelled_from_another_command(
     said = studio("cancel", "mine", "--json")
     assert said.code == 0
     assert said.document == {"name": run.name, "state": "cancelled"}
-    assert not run.alive()
+    assert run.worker() is None
 
 
 def test_a_followed_run_that_is_cancelled_elsewhere_ends_with_130(
@@ -359,7 +359,7 @@ def test_control_c_cancels_the_run(home, followed, recipe_file, wait_for) -> Non
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert run.state() == "cancelled"
-    assert not run.alive()
+    assert run.worker() is None
 
 
 @pytest.mark.slow

@@ -177,5 +177,3 @@ def test_the_check_for_a_newer_version_is_a_setting(studio: Studio, index: Packa
     said = studio("settings", "--update-check", "perhaps")
     assert (said.code, "[settings.switch]" in said.err) == (2, True)
     assert "not looked for" in studio("settings", "--update-check", "off").out
-    assert studio("settings", "--resume-runs", "on", "--json").document["resume_runs"] is True
-    assert "only when asked" in studio("settings", "--resume-runs", "off").out

@@ -400,14 +400,14 @@ def test_a_job_is_started_left_taken_up_again_and_cancelled(
     assert "may be closed" in cloud.note.text()
     qtbot.mouseClick(button(page, "Stop following"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "Paused" in page.subtitle.text(), timeout=LONG)
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert standin.job.status == "Queued"
     assert "goes on in Azure ML" in cloud.note.text()
     qtbot.mouseClick(button(page, "Resume"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any(n.code == "azure.found" for n in run.view().notices), timeout=LONG)
     page.cancel_run()
     qtbot.waitUntil(lambda: "Cancelled" in page.subtitle.text(), timeout=LONG)
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     launch.reap()
     assert standin.job.status == "Canceled", story(run)
     assert len(standin.jobs) == 1
@@ -417,7 +417,7 @@ def test_a_job_is_started_left_taken_up_again_and_cancelled(
 def test_a_following_that_failed_leaves_the_cancel_of_the_job(
     make_window: Make, context: Context, qtbot: QtBot
 ) -> None:
-    runs = write_cloud_runs(context.home.runs, str(SAMPLE), False)
+    runs = write_cloud_runs(context.home.runs, str(SAMPLE), None)
     recipe = runs["cloud-left"].recipe()
     told = [
         (0.0, Started(attempt=1, device="azureml")),

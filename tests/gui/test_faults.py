@@ -58,7 +58,7 @@ def ended(run: RunFolder, qtbot: QtBot) -> None:
 
     def gone() -> bool:
         launch.reap()
-        return not run.alive()
+        return run.worker() is None
 
     qtbot.waitUntil(gone, timeout=20_000)
 
@@ -162,7 +162,7 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
     finally:
         program.send_signal(signal.SIGKILL)
         program.wait(10)
-    assert run.alive(), "the worker outlives the window"
+    assert run.worker() is not None, "the worker outlives the window"
     window = make_window()
     qtbot.waitUntil(
         lambda: any(entry.run == run and entry.live for entry in window.runs.entries()),
@@ -170,7 +170,7 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
     )
     page = shown(window, run)
     qtbot.waitUntil(lambda: "Done" in page.subtitle.text(), timeout=LONG)
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert len(page._curves.plot.shown[0].points) == 150
 
 

@@ -83,7 +83,7 @@ def test_from_the_data_file_to_an_answer(wizard: WizardPage, qtbot: QtBot) -> No
     qtbot.waitUntil(lambda: "Done" in page.subtitle.text(), timeout=LONG)
     run = page.run
     assert run is not None
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert len(page._curves.plot.shown[0].points) == 6
     assert page._result.isVisible()
     qtbot.mouseClick(button(page, "Chat"), Qt.MouseButton.LeftButton)
@@ -107,7 +107,7 @@ def test_a_run_is_cancelled_from_its_page(wizard: WizardPage, qtbot: QtBot) -> N
     qtbot.waitUntil(lambda: page._progress.title.text().startswith("Step"), timeout=LONG)
     page.cancel_run()
     qtbot.waitUntil(lambda: "Cancelled" in page.subtitle.text(), timeout=LONG)
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert button(page, "Resume").isEnabled()
 
 
@@ -196,7 +196,7 @@ def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     assert isinstance(window, MainWindow)
     window.close_for_good()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
-    assert run.alive()
+    assert run.worker() is not None
     again = make_window()
     qtbot.waitUntil(
         lambda: any(entry.run == run and entry.live for entry in again.runs.entries()),
@@ -205,7 +205,7 @@ def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     again.show_run(run)
     shown = again.page("run")
     qtbot.waitUntil(lambda: "Done" in shown.subtitle.text(), timeout=LONG)
-    qtbot.waitUntil(lambda: not run.alive(), timeout=20_000)
+    qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     launch.reap()
 
 

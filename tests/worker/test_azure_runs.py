@@ -124,7 +124,7 @@ class Attempt:
 
     def __call__(self) -> None:
         """Follow the run to its end; raises what the worker would report."""
-        control = Control(self.run, lambda stop: None)  # not entered: no thread, no signals
+        control = Control(self.run, lambda: None)  # not entered: no thread, no signals
         emit = Emitter(self.run)
         attempt = self.run.view().attempt + 1
         run_job(self.run, self.run.recipe(), emit, control, attempt, self.clock)
@@ -805,23 +805,3 @@ def test_a_job_without_a_follower_is_cancelled_all_the_same(standin, home, recip
     known = known_job(run)
     assert known is not None
     assert known.cancel_sent
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_job_is_left_alone_when_the_computer_is_shut_down(standin, home, recipe, results) -> None:
-    standin.clock = time.time
-    standin.life = Script(results, training(50), queued_s=3600)
-    run = RunStore(home).create(recipe)
-    launch.start(run)
-    wait_for_event(
-        run, lambda e: isinstance(e.payload, Notice) and e.payload.code == "azure.submitted"
-    )
-    worker = run.worker()
-    assert worker is not None
-    for process in process_tree(worker):
-        process.send_signal(signal.SIGTERM)
-    assert wait_for_end(run) == "interrupted", story(run)
-    assert standin.job.status != "Canceled"
-    known = known_job(run)
-    assert known is not None
-    assert not known.cancel_sent

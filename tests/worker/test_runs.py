@@ -6,7 +6,6 @@ import itertools
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -607,46 +606,6 @@ def test_a_paused_training_keeps_its_work_and_goes_on(pair, start_run) -> None:
     assert losses(run) == losses(pair.second)
     assert adapter_bytes(run) == adapter_bytes(pair.second)
     assert types(run).count("paused") == types(run).count("finished") == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize("whole_tree", [False, True], ids=["kill", "shutdown"])
-def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_tree) -> None:
-    run = start_run(pair.second.recipe())
-    wait_for_event(run, is_step(3))
-    worker = run.worker()
-    assert worker is not None
-    # A shutdown and a logout tell every process.
-    for process in process_tree(worker) if whole_tree else [worker]:
-        process.send_signal(signal.SIGTERM)
-    assert wait_for_end(run, 30) == "interrupted", story(run)
-    assert not run.cancel_marker.exists()
-    assert run.view().left
-    done = max(losses(run))
-    launch.resume(run)
-    completed(run)
-    assert notices(run, "train.resumed") == [f"Going on from checkpoint-{done}."]
-    assert losses(run) == losses(pair.second)
-    assert adapter_bytes(run) == adapter_bytes(pair.second)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(
-    ("name", "moment"), [("SIGHUP", "starting"), ("SIGINT", "prepare"), ("SIGTERM", "merge")]
-)
-def test_a_signal_at_any_moment_leaves_a_run_that_can_be_resumed(
-    start_run, tiny_phi3, phrases, name, moment
-) -> None:
-    run = start_run(tiny_recipe(tiny_phi3, phrases, max_steps=3))
-    if moment != "starting":
-        wait_for_event(run, is_stage(moment))
-    worker = run.worker()
-    assert worker is not None
-    worker.send_signal(getattr(signal, name))
-    assert wait_for_end(run, 30) == "interrupted", story(run)
-    assert not run.cancel_marker.exists()
-    assert types(run).count("finished") == 0
-    assert run.state() in launch.RESUMABLE
 
 
 # --- failures -----------------------------------------------------------------------------------

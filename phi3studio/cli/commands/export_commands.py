@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phi3studio.cli.output import print_json, size
+from phi3studio.cli.output import print_json, rewrite, size
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
@@ -111,9 +111,8 @@ class _Progress:
         share = 100 * done // max(1, total)
         if not self._quiet and share != self._shown:
             self._shown = share
-            sys.stderr.write(f"\r  writing {size(done)} of {size(total)} ({share} %)  ")
-            sys.stderr.flush()
+            rewrite(sys.stderr, f"  writing {size(done)} of {size(total)} ({share} %)")
 
     def end(self) -> None:
         if self._shown >= 0:
-            sys.stderr.write("\r\x1b[K")
+            rewrite(sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, size
+from phi3studio.cli.output import print_json, rewrite, size
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
@@ -256,7 +256,7 @@ class _Progress:
         elif self._terminal:
             share = 100 * item["done"] // max(1, item["total"])
             line = f"  {share:>3} %  {size(item['done'])} of {size(item['total'])}  {item['file']}"
-            typer.echo(f"\r{line:<78}", nl=False, err=True)
+            rewrite(sys.stderr, line)
             self._open = True
         elif item["file_done"] == item["file_total"]:
             typer.echo(f"  {item['file']} ({size(item['file_total'])})", err=True)

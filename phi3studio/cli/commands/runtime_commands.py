@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, size
+from phi3studio.cli.output import print_json, rewrite, size
 
 if TYPE_CHECKING:
     from phi3studio.runtime_pack.pack_files import PackName, PackProgress, PackStatus
@@ -146,7 +146,7 @@ class _View:
         if said == self._shown:
             return
         if self._in_place:
-            sys.stderr.write(f"\r\x1b[K  {said}")
+            rewrite(sys.stderr, f"  {said}")
         elif progress.activity != "packages" or self._tenth != _tenth(progress):
             sys.stderr.write(f"  {said}\n")
         sys.stderr.flush()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, size
+from phi3studio.cli.output import print_json, rewrite, size
 from phi3studio.domain.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -102,6 +103,6 @@ def _take_home(folder: Path, move: bool) -> None:
         raise InputError("home.environment")
 
     def tell(done: int, total: int) -> None:
-        typer.echo(f"\r  {size(done)} of {size(total)}      ", nl=False, err=True)
+        rewrite(sys.stderr, f"  {size(done)} of {size(total)}")
 
     relocate.apply(relocate.Pending(folder.expanduser().absolute(), move), tell)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_error, print_json
+from phi3studio.cli.output import print_error, print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
@@ -94,13 +94,11 @@ class _Progress:
         activity = item["activity"]
         if self._in_place:
             with contextlib.suppress(OSError):
-                sys.stderr.write(f"\r\x1b[K  {activity} {item['step']}/{item['total']}")
-                sys.stderr.flush()
+                rewrite(sys.stderr, f"  {activity} {item['step']}/{item['total']}")
         elif activity != self._last:
             typer.echo(f"  {activity} …", err=True)
         self._last = activity
 
     def clear(self) -> None:
         if self._in_place and self._last:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            rewrite(sys.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phi3studio.app.files import write_atomically
+from phi3studio.domain.printable import printable
 from phi3studio.resources import resources
 from phi3studio.runs.card import charts
 from phi3studio.runs.card.card_words import FILTERS
@@ -29,14 +30,14 @@ def write_card(run: RunFolder) -> Path:
     folder = run.card
     folder.mkdir(exist_ok=True)
     for name, picture in pictures.items():
-        write_atomically(folder / f"{name}.svg", picture + "\n")
+        write_atomically(folder / f"{name}.svg", printable(picture) + "\n")
     for old in folder.glob("*.svg"):
         if old.stem not in pictures:
             old.unlink()
     for file, template, escape in ((MARKDOWN, "card.md.j2", False), (HTML, "card.html.j2", True)):
         page = _environment(escape).get_template(template)
         text = page.render(facts=facts, pictures=pictures, colours=charts.colours())
-        write_atomically(folder / file, text.encode("utf-8", "replace").decode("utf-8"))
+        write_atomically(folder / file, printable(text))
     return folder
 
 

@@ -17,6 +17,7 @@ from phi3studio.domain.events import Confusion, Metrics, ModelRole, Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import Curves, RunView, fold, fold_curves
 from phi3studio.models.model_store import ModelStore
+from phi3studio.runs.event_file import CURVE_POINTS, few_events
 from phi3studio.runs.store import RunFolder
 
 LENGTHS = "lengths.json"
@@ -136,7 +137,7 @@ class CardFacts:
 def gather(run: RunFolder) -> CardFacts:
     """Read the run's recipe, events and manifest. Raises :class:`RunError` for a damaged recipe."""
     recipe = run.recipe()
-    events = list(run.events())
+    events = few_events(run.events_file, CURVE_POINTS)
     data = _json(run.data / "manifest.json")
     lengths = _json(run.data / LENGTHS) or {}
     source = recipe.data.source if recipe.data is not None else None

@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QPlainTextEdit
 
+from phi3studio.domain.printable import printable
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card
@@ -131,4 +132,4 @@ def _new_text(file: Path, offset: int) -> tuple[str, int]:
         part.rsplit("\r", 1)[-1]
         for part in whole.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     ]
-    return "\n".join(lines), start + len(whole)
+    return printable("\n".join(lines)), start + len(whole)
