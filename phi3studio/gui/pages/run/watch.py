@@ -152,7 +152,7 @@ class _Probe:
         if worker is None:
             self._last = None
             # One that lives in a container beside this system tells nothing of itself.
-            return state, ProcessFacts(cpu=1.0)
+            return state, ProcessFacts(alive=True, cpu=1.0)
         now = time.monotonic()
         spent = 0.0
         try:
