@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from phi3studio.app.process_tree import process_tree
@@ -43,6 +45,13 @@ from tests.worker.test_azure_runs import (  # noqa: F401 - fixtures
 from tests.worker.test_faults import train_only
 
 
+def tell(processes: list[psutil.Process]) -> None:
+    """Ask them to end, as a shutdown does; one may have gone with another."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("whole_tree", [False, True], ids=["kill", "shutdown"])
 def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_tree) -> None:
@@ -51,8 +60,7 @@ def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_
     worker = run.worker()
     assert worker is not None
     # A shutdown and a logout tell every process.
-    for process in process_tree(worker) if whole_tree else [worker]:
-        process.send_signal(signal.SIGTERM)
+    tell(process_tree(worker) if whole_tree else [worker])
     assert wait_for_end(run, 30) == "interrupted", story(run)
     assert not run.cancel_marker.exists()
     assert run.view().left
@@ -96,8 +104,7 @@ def test_a_job_is_left_alone_when_the_computer_is_shut_down(
     )
     worker = run.worker()
     assert worker is not None
-    for process in process_tree(worker):
-        process.send_signal(signal.SIGTERM)
+    tell(process_tree(worker))
     assert wait_for_end(run) == "interrupted", story(run)
     assert standin.job.status != "Canceled"
     known = known_job(run)
