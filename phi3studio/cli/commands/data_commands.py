@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.output import percent, print_json, rewrite
 from phi3studio.cli.recipe_draft import first_proposal, shape_keys, unread_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -203,10 +203,10 @@ async def checked(inspector: Inspector, recipe: Recipe) -> Report:
     async for item in inspector.check(recipe):
         if isinstance(item, Report):
             if show:
-                sys.stderr.write("\r\x1b[K")
+                rewrite(sys.stderr)
             return item
         if show and item.total:
-            sys.stderr.write(f"\r{percent(item.done / item.total)}  {item.rows} rows\x1b[K")
+            rewrite(sys.stderr, f"{percent(item.done / item.total)}  {item.rows} rows")
     raise AssertionError("a check ends with its report")
 
 
