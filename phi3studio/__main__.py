@@ -33,6 +33,9 @@ def main() -> int:
         frozen.clean_environment(os.environ, folder)
         frozen.keep_libraries_to_ourselves(folder)
     first = arguments[0] if arguments else "gui"
+    if first in ("worker", "service") and arguments[1:2] not in (["olive"], ["azure"]):
+        # What they write lies in the home: rows, models, chats. Those two export to other folders.
+        os.umask(0o077)
     if first == "worker":
         return _worker(arguments[1:])
     if first == "service":

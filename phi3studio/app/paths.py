@@ -38,9 +38,17 @@ class Home:
         return self.root / "cache"
 
     def made(self, folder: Path) -> Path:
-        """Create *folder* and check that it can be written; raises :class:`InputError`."""
+        """Create *folder* and check that it can be written; raises :class:`InputError`.
+
+        What we make is for this user alone, whatever the umask: rows, models and chats are
+        private. A root that was there before stays as it is.
+        """
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not self.root.exists():
+                self.root.mkdir(parents=True, mode=0o700, exist_ok=True)
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            if folder != self.root and folder.stat().st_mode & 0o077 and os.name == "posix":
+                folder.chmod(0o700)
             probe = folder / f".write-test-{os.getpid()}"
             probe.touch()
             probe.unlink()

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import secrets
+import socket as sockets
+import stat
+import struct
+import sys
+import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _WAIT_MS = 500
+_SAY_MS = 3000
+_MOST_CALLERS = 8
+_LONGEST = 64 * 1024
 
 
 class SingleInstance(QObject):
-    """A local socket named after the home folder. ``called`` when another start came by, with the
-    file that it was to open, or an empty text."""
+    """A local socket of this user alone. ``called`` when another start came by, with the file that
+    it was to open, or an empty text.
 
-    called = Signal(str)
+    On Unix it lies in a folder that nobody else may enter, and Linux tells the peer's owner; on
+    Windows its name is a secret in the home. Callers that say too much, or too slowly, are closed.
+    """
+
+    called = Signal(object)
 
     def __init__(self, home: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        digest = hashlib.sha256(str(home.absolute()).encode()).hexdigest()[:16]
-        self._name = f"phi3studio-{digest}"
+        self._name = _private_name(home)
         self._server: QLocalServer | None = None
         self._callers: list[QLocalSocket] = []
 
     def first(self, file: str = "") -> bool:
         """Whether this is the first instance; the present one is called otherwise, with *file*."""
+        if self._name is None:
+            return True  # there is no safe place: better two windows than a stranger's
         socket = QLocalSocket()
         socket.connectToServer(self._name)
-        if socket.waitForConnected(_WAIT_MS):
+        if socket.waitForConnected(_WAIT_MS) and _is_ours(socket):
             socket.write(file.encode("utf-8", "surrogateescape"))
             socket.waitForBytesWritten(_WAIT_MS)
             socket.disconnectFromServer()
@@ -55,8 +71,14 @@ class SingleInstance(QObject):
         if self._server is None:
             return
         while (socket := self._server.nextPendingConnection()) is not None:
+            if len(self._callers) >= _MOST_CALLERS or not _is_ours(socket):
+                socket.abort()
+                socket.deleteLater()
+                continue
             self._callers.append(socket)
+            socket.setReadBufferSize(_LONGEST)
             socket.disconnected.connect(self._hear)
+            QTimer.singleShot(_SAY_MS, socket, socket.abort)
         self._hear()
 
     def _hear(self) -> None:
@@ -66,4 +88,49 @@ class SingleInstance(QObject):
                 self._callers.remove(socket)
                 said = bytes(socket.readAll().data()).decode("utf-8", "surrogateescape")
                 socket.deleteLater()
-                self.called.emit(said)
+                # A path has neither, whoever sent this is no other start.
+                if "\n" not in said and "\0" not in said:
+                    self.called.emit(said)
+
+
+def _private_name(home: Path) -> str | None:
+    """The socket's path, in a folder of this user alone, or the pipe's secret name."""
+    place = str(home.absolute()).encode("utf-8", "surrogateescape")
+    digest = hashlib.sha256(place).hexdigest()[:16]
+    try:
+        if sys.platform == "win32":
+            return f"phi3studio-{digest}-{_secret(home / 'window-name')}"
+        # Not in the home: its path may be longer than a socket's address can be.
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        folder = base / f"phi3studio-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            return None
+        if found.st_mode & 0o077:
+            folder.chmod(0o700)
+        return str(folder / digest)
+    except OSError:
+        return None
+
+
+def _secret(file: Path) -> str:
+    """A random word that the home keeps."""
+    with contextlib.suppress(FileExistsError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x") as made:
+            made.write(secrets.token_hex(16))
+    return file.read_text("utf-8")[:64]
+
+
+def _is_ours(socket: QLocalSocket) -> bool:
+    """Whether the other side belongs to this user, where the system tells."""
+    if sys.platform != "linux":
+        return True
+    try:
+        copy = sockets.socket(fileno=os.dup(int(socket.socketDescriptor())))
+        with copy:
+            said = copy.getsockopt(sockets.SOL_SOCKET, sockets.SO_PEERCRED, 12)
+    except (OSError, ValueError):
+        return True  # gone already: what it said is heard, and was sent through a private folder
+    return int(struct.unpack("iII", said)[1]) == os.getuid()

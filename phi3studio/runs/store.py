@@ -265,10 +265,11 @@ class RunStore:
             suffix = "" if attempt == 1 else f"-{attempt}"
             folder = RunFolder(root / f"{stamp}-{recipe.slug}{suffix}")
             try:
-                folder.path.mkdir()
+                folder.path.mkdir(mode=0o700)
             except FileExistsError:
                 continue
             write_json(folder.recipe_file, recipe.to_json())
+            folder.recipe_file.chmod(0o600)
             return folder
         raise RunError("run.no_name", slug=recipe.slug, folder=root)
 

@@ -13,6 +13,7 @@ import importlib
 import inspect
 import json
 import os
+import select
 import socket
 import sys
 import threading
@@ -40,6 +41,8 @@ SERVICES = {
 _TOKEN_VARIABLE = "PHI3STUDIO_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 _CONNECT_TIMEOUT_S = 60.0
 _HELLO_TIMEOUT_S = 10.0
+_HELLO_BYTES = 4096
+_MOST_CALLERS = 16
 _WIND_UP_S = 0.7
 _MESSAGE_BYTES = 32 * 1024 * 1024
 
@@ -98,7 +101,7 @@ def serve(handlers: Mapping[str, Handler], warm_up: Callable[[], None] | None = 
     with whatever still runs in it.
     """
     token = os.environ.pop(_TOKEN_VARIABLE, "")
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen_locally()
     sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
     sys.stdout.flush()
     # From here on stdout belongs to nobody: what libraries print goes to the log.
@@ -123,30 +126,76 @@ def _warm(warm_up: Callable[[], None]) -> None:
         traceback.print_exc()  # the request that needs it will fail and say so
 
 
+def listen_locally() -> socket.socket:
+    """A listener on a free port of the loopback interface, which no other program can take over."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if sys.platform == "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(_MOST_CALLERS)
+    return listener
+
+
 def _accept(listener: socket.socket, token: str) -> socket.socket | None:
-    """The first connection whose first line holds the token; others are closed."""
-    listener.settimeout(_CONNECT_TIMEOUT_S)
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except TimeoutError:
-            return None
-        connection.settimeout(_HELLO_TIMEOUT_S)
-        hello = b""
-        with contextlib.suppress(OSError):
-            while not hello.endswith(b"\n") and len(hello) < 4096:
-                byte = connection.recv(1)
-                if not byte:
-                    break
-                hello += byte
-        given = ""
-        with contextlib.suppress(ValueError, AttributeError, TypeError):
-            given = str(json.loads(hello).get("token"))
-        if token and hmac.compare_digest(given.encode(), token.encode()):
-            connection.settimeout(None)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
-        connection.close()
+    """The first connection whose first line holds the token; others are closed.
+
+    Any program of this machine can connect, and say nothing, or anything: each caller has
+    :data:`_HELLO_TIMEOUT_S` for its line, and of too many the oldest goes.
+    """
+    end = time.monotonic() + _CONNECT_TIMEOUT_S
+    callers: dict[socket.socket, tuple[float, bytes]] = {}
+    try:
+        while (now := time.monotonic()) < end:
+            for caller in [c for c, (limit, _) in callers.items() if limit < now]:
+                callers.pop(caller)
+                caller.close()
+            ready, _, _ = select.select([listener, *callers], [], [], 0.5)
+            for caller in ready:
+                if caller is listener:
+                    with contextlib.suppress(OSError):
+                        accepted, _ = listener.accept()
+                        callers[accepted] = (time.monotonic() + _HELLO_TIMEOUT_S, b"")
+                    if len(callers) > _MOST_CALLERS:
+                        oldest = next(iter(callers))
+                        callers.pop(oldest)
+                        oldest.close()
+                elif caller in callers:
+                    limit, said = callers.pop(caller)
+                    hello = _heard(caller, said)
+                    if hello is None or len(hello) > _HELLO_BYTES:
+                        caller.close()
+                    elif not hello.endswith(b"\n"):
+                        callers[caller] = (limit, hello)
+                    elif _knows(hello, token):
+                        caller.settimeout(None)
+                        caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                        return caller
+                    else:
+                        caller.close()
+        return None
+    finally:
+        for caller in callers:
+            caller.close()
+
+
+def _heard(caller: socket.socket, said: bytes) -> bytes | None:
+    """*said* and what has come since, no further than the first line; ``None`` at its end."""
+    try:
+        line, newline, _ = caller.recv(_HELLO_BYTES, socket.MSG_PEEK).partition(b"\n")
+        data = caller.recv(len(line) + len(newline))
+    except OSError:
+        return None
+    return said + data if data else None
+
+
+def _knows(hello: bytes, token: str) -> bool:
+    try:
+        given = str(json.loads(hello).get("token"))
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return False
+    return bool(token) and hmac.compare_digest(
+        given.encode("utf-8", "surrogatepass"), token.encode()
+    )
 
 
 class _Conversation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from phi3studio.services.openai.completion_request import ServedModel
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 _END_GRACE_S = 2
+_HEADER_BYTES = 64 * 1024
+_MOST_CONNECTIONS = 128
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ async def serve(
     """
     import uvicorn
 
+    from phi3studio.services.openai.patience import request_in_time
     from phi3studio.services.openai.routes import make_app
 
     listener = _listen(host, port)
@@ -66,6 +70,9 @@ async def serve(
                 server_header=False,
                 timeout_graceful_shutdown=_END_GRACE_S,
                 lifespan="off",
+                http=request_in_time(),
+                limit_concurrency=_MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=_HEADER_BYTES,
             )
             address = listener.getsockname()
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
@@ -99,7 +106,11 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let another program take the port over.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
     except OSError as exc:

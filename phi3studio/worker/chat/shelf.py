@@ -14,6 +14,7 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.template import parse_template
 from phi3studio.worker.chat.conversations import Conversations
+from phi3studio.worker.chat.spoken import Spoken
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.data.preparing.conversation import ChatTemplate
 from phi3studio.worker.genai.genai import GenaiModel
@@ -42,6 +43,7 @@ class LoadedModel:
         self.users = 0
         self.conversations = Conversations(self.model)
         self.facts = self.model.facts
+        self._spoken = Spoken(folder)
         # The same preparation of messages as in training.
         self._chat = ChatTemplate(lambda messages, *_: self.model.apply_chat_template(messages))
 
@@ -69,13 +71,13 @@ class LoadedModel:
     def prompt_ids(self, params: dict[str, Any]) -> list[int]:
         """The ids of a request: ``messages``, ``values`` for the template, or plain ``prompt``."""
         if "messages" in params:
-            return self.model.encode(self._chat.prompt(params["messages"]))
+            return self.model.encode(self._chat.prompt(self._spoken(params["messages"])))
         if "values" in params:
             template = self.facts.get("template")
             if template is None:
                 raise InputError("chat.no_template")
             return self.model.encode(
-                parse_template(template["prompt"], "prompt").render(params["values"])
+                parse_template(template["prompt"], "prompt").render(self._spoken(params["values"]))
             )
         return self.model.encode(str(params["prompt"]))
 
