@@ -16,6 +16,7 @@ from phi3studio import __version__
 from phi3studio.app.advice import repair
 from phi3studio.app.machine_speed import processor_name, read_speed
 from phi3studio.app.paths import Home
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Said, plain_values, say
 from phi3studio.models.model_store import ModelStore, catalogue
 from phi3studio.runtime_pack.installed import pack_status
@@ -131,7 +132,13 @@ def examine(home: Home) -> Report:
     versions = {name: version for name in _REPORTED if (version := _version(name))}
     flavours = [name for name, wheel in FLAVOURS.items() if wheel in versions]
     gpu, gpu_memory = _gpu()
-    folder = home.made(home.root)
+    folder, unwritable = home.root, []
+    try:
+        home.made(folder)
+    except InputError as error:
+        unwritable = [finding(error.code, variant=error.variant, **error.values)]
+        while not folder.exists():
+            folder = folder.parent
     memory = psutil.virtual_memory()
     disk = shutil.disk_usage(folder).free
     store = ModelStore(home)
@@ -145,7 +152,7 @@ def examine(home: Home) -> Report:
         memory_total=memory.total,
         memory_available=memory.available,
         disk_free=disk,
-        home=str(folder),
+        home=str(home.root),
         versions=versions,
         flavours=flavours,
         models={entry.name: store.is_installed(entry.name) for entry in catalogue()},
@@ -158,6 +165,7 @@ def examine(home: Home) -> Report:
         findings=[
             *_installation(versions, flavours, gpu, pack),
             *_machine(memory.available, disk),
+            *unwritable,
         ],
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}|[{}]")
 _DEEPEST = 20
 BOUNDARY = "{=>}"
@@ -99,6 +100,14 @@ def _render(
 @functools.lru_cache(maxsize=256)
 def parse_template(text: str, part: str = "template") -> ParsedTemplate:
     """Parse one template part; *part* names it in errors ("prompt", "completion")."""
+    half = _SURROGATE.search(text)
+    if half is not None:
+        raise InputError(
+            "template.half_character",
+            part=Phrase("template.part", variant=part),
+            character=half.start() + 1,
+            code=f"U+{ord(half[0]):04X}",
+        )
     stack: list[tuple[str, list[Piece]]] = [("", [])]
     end = 0
     literal = ""

@@ -66,16 +66,17 @@ def read_client(draft: Draft, entry: Entry) -> None:
         part = client.take(key)
         if part is None:
             continue
+        known = to in draft.values
         if to in draft.gaps:
             carried(to, str)(draft, part)
-        elif draft.values.get(to, part.value) != part.value and not is_placeholder(part.value):
+        elif known and draft.values[to] != part.value and not is_placeholder(part.value):
             draft.refuse(
                 part,
                 f"A recipe has one workspace, and {draft.sources.get(to)} says {draft.values[to]}.",
                 "Keep one of them.",
                 blocks=True,
             )
-        elif to in draft.values:
+        elif known:
             draft.translate(part, f"The same as {draft.sources.get(to)}.")
         else:
             carried(to, str)(draft, part)

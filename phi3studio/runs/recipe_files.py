@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from phi3studio.domain.recipes.recipe_gaps import with_gaps
 # What a double click opens: a recipe in YAML.
 SUFFIX = ".phi3studio"
 _YAML = (".yaml", ".yml", SUFFIX)
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -26,7 +28,23 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError("recipe.unreadable", path=path, reason=str(exc)) from exc
     recipe = parse_recipe(_parse(path, text))
-    return absolute(recipe, path.resolve().parent)
+    folder = path.resolve().parent
+    _check_sources(recipe, folder)
+    return absolute(recipe, folder)
+
+
+def _check_sources(recipe: Recipe, folder: Path) -> None:
+    """Raise :class:`InputError` for what can be no data file: an address, a device, a pipe."""
+    if recipe.data is None or recipe.data.format == "hub":
+        return
+    for name in (recipe.data.source, *recipe.data.also, recipe.data.split.file):
+        if name is None:
+            continue
+        if _ADDRESS.match(name):
+            raise InputError("data.no_file", variant="address", path=name)
+        named = _from(folder, name)
+        if named.exists() and not (named.is_file() or named.is_dir()):
+            raise InputError("data.no_file", variant="special", path=named)
 
 
 def absolute(recipe: Recipe, folder: Path) -> Recipe:

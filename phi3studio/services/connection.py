@@ -350,7 +350,7 @@ def _spawn(
 def _opened(log: Path) -> IO[bytes]:
     """The log to append to; nothing's, where it cannot be written: the service works without."""
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
         with contextlib.suppress(OSError):
             if log.stat().st_size > _LOG_BYTES:
                 log.unlink()

@@ -189,17 +189,12 @@ def test_ages() -> None:
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\rfake"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [("data", "shapes"), ("data", "preview", "--template", "{q}|{a}"), ("data", "check")],
-)
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_escape_sequences_of_data_never_reach_the_terminal(studio, tmp_path, command, how) -> None:
+def test_escape_sequences_of_data_never_reach_the_terminal(studio, tmp_path, how) -> None:
     file = tmp_path / "rows.jsonl"
     rows = [{"q": f"{EVIL} {number}", "a": EVIL, EVIL: "x"} for number in range(30)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    group, name, *options = command
-    said = studio(group, name, file, *options, *how)
+    said = studio("data", "preview", file, "--template", "{q}|{a}", *how)
     for text in (said.out, said.err):
         assert not {"\x1b", "\x07", "\x9b", "\x7f", "\r"} & set(text)
 

