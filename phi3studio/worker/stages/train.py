@@ -68,6 +68,7 @@ def do(attempt: Attempt) -> None:
     )
     with project_passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
+    attempt.control.saves_itself = False
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)

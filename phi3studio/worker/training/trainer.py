@@ -223,9 +223,6 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         self._control.saves_itself = True
         self._emit(Progress(step=state.global_step, total=state.max_steps, activity="training"))
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._control.saves_itself = False
-
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
         self._governor.look()
