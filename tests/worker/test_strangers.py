@@ -19,7 +19,7 @@ import pytest
 
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore
-from phi3studio.services.openai.patience import request_in_time
+from phi3studio.services.openai.slow_clients import request_in_time
 from phi3studio.worker.chat.spoken import Spoken
 from tests.worker.running import wait_for_end
 from tests.worker.test_faults import train_only

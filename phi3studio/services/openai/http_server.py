@@ -44,8 +44,8 @@ async def serve(
     """
     import uvicorn
 
-    from phi3studio.services.openai.patience import request_in_time
     from phi3studio.services.openai.routes import make_app
+    from phi3studio.services.openai.slow_clients import request_in_time
 
     listener = _listen(host, port)
     with listener:
