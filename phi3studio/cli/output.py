@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.messages.formatting import duration as duration
-from phi3studio.domain.printable import printable
+from phi3studio.domain.messages.printable import printable
 
 _LATER_CONTROLS = re.compile("[\x7f-\x9f]")
 

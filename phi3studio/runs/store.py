@@ -21,8 +21,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from phi3studio.app.file_lock import PATIENCE_S, is_held
-from phi3studio.app.files import read_object, write_json
+from phi3studio.app.files import PATIENCE_S, is_held, read_object, write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
 from phi3studio.domain.events import Event

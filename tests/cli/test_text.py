@@ -23,7 +23,7 @@ from phi3studio.domain.events import (
     Started,
     Waiting,
 )
-from phi3studio.domain.printable import printable
+from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs.store import RunStore
 

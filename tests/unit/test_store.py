@@ -18,7 +18,7 @@ import pytest
 from filelock import FileLock
 
 from phi3studio.app import allocator
-from phi3studio.app.file_lock import PATIENCE_S
+from phi3studio.app.files import PATIENCE_S
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.events import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phi3studio.app.files import write_atomically
-from phi3studio.domain.printable import printable
+from phi3studio.domain.messages.printable import printable
 from phi3studio.resources import resources
 from phi3studio.runs.card import charts
 from phi3studio.runs.card.card_words import FILTERS

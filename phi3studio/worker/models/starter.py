@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from phi3studio.app import frozen
 from phi3studio.app.download_log import DownloadLog
-from phi3studio.app.file_lock import PATIENCE_S, is_held
+from phi3studio.app.files import PATIENCE_S, is_held
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_folder import check_model_folder

@@ -9,7 +9,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QPlainTextEdit
 
-from phi3studio.domain.printable import printable
+from phi3studio.domain.messages.printable import printable
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card
