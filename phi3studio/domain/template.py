@@ -106,7 +106,7 @@ def parse_template(text: str, part: str = "template") -> ParsedTemplate:
             "template.half_character",
             part=Phrase("template.part", variant=part),
             character=half.start() + 1,
-            code=f"U+{ord(half[0]):04X}",
+            point=f"U+{ord(half[0]):04X}",
         )
     stack: list[tuple[str, list[Piece]]] = [("", [])]
     end = 0
