@@ -68,7 +68,7 @@ def run_worker(folder: Path, killed: bool = False) -> int:
         if stop is Cancelled:
             emit(Finished(outcome="cancelled", peak_memory=memory.peak))
         else:
-            emit(Paused(left=True))
+            emit(Paused(left=control.leaving or None))
 
     try:
         with Emitter(run) as emit, memory, Control(run, last_words) as control:
@@ -129,9 +129,9 @@ def _attempt(
                 # A library may catch the interruption and raise an error of its own for it:
                 # numpy, interrupted while it is imported, says that it was imported twice.
                 return _cancelled(run, emit, memory)
-            if control.leaving:
+            if control.session_ends:
                 # Its helper processes were told to end as well.
-                emit(Paused(left=True))
+                emit(Paused(left=control.leaving or None))
                 return 0
         error = translate(exc)
         cause = memory_cause(exc)

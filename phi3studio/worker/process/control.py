@@ -50,6 +50,7 @@ class Control:
         self._last_words = last_words
         self._signalled = False
         self._stop: type[BaseException] | None = None
+        self._raised = False
         self.saves_itself = False
         """Whether the code that runs looks at :attr:`pause_requested` on its own."""
         self.hard_stop_s = JOB_STOP_S if run.job_file.is_file() else _HARD_STOP_S
@@ -71,35 +72,39 @@ class Control:
         return self._run.cancel_marker.exists()
 
     @property
+    def session_ends(self) -> bool:
+        return self._signalled or self._run.leave_marker.exists()
+
+    @property
     def leaving(self) -> bool:
         """Whether the session ends, and nobody asked for a cancel or a pause."""
-        return (self._signalled or self._run.leave_marker.exists()) and not (
-            self.cancel_requested or self._run.pause_marker.exists()
-        )
+        asked = self.cancel_requested or self._run.pause_marker.exists()
+        return self.session_ends and not asked
 
     @property
     def pause_requested(self) -> bool:
-        return self.leaving or self._run.pause_marker.exists()
+        return self.session_ends or self._run.pause_marker.exists()
 
     def check(self) -> None:
         """Raise :class:`Cancelled` if the user asked to stop, and :class:`PauseRequested` if the
         session ends."""
         if self.cancel_requested:
             raise Cancelled
-        if not self.saves_itself and self.leaving:
+        if not self.saves_itself and self.session_ends:
             raise PauseRequested
 
     def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self._stop is None:
             self._signalled = True
-        elif not self._done.is_set():
+        elif not (self._done.is_set() or self._raised):
+            self._raised = True  # once: a second signal must not end the last words
             raise self._stop
 
     def _watch(self) -> None:
         leave_at = math.inf
         while not self._done.wait(_POLL_S):
             now = time.monotonic()
-            if self.leaving:
+            if self.session_ends:
                 leave_at = min(leave_at, now + LEAVE_S)
             if self.cancel_requested:
                 self._stop = Cancelled
