@@ -21,7 +21,7 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.runs import launch
-from phi3studio.runs.interrupted import at_start
+from phi3studio.runs.launch import at_start
 from phi3studio.runs.store import RunFolder
 
 if TYPE_CHECKING:

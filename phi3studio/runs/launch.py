@@ -6,12 +6,13 @@ that started it. It is asked to stop through marker files and ended by force whe
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,10 +22,11 @@ from phi3studio.app.machine_speed import is_intel
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.app.program import program as program
+from phi3studio.app.settings import read_settings
 from phi3studio.app.telemetry import PROCESS_VARIABLES
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.run import RunState, state_phrase
-from phi3studio.runs.store import RunFolder
+from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.runtime_pack.use import runtime_for
 
 RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "cancelled"})
@@ -200,3 +202,44 @@ def log_tail(path: Path, lines: int = 20) -> str:
     except OSError:
         return ""
     return "\n".join(data.decode("utf-8", "replace").splitlines()[-lines:])
+
+
+# --- what a shutdown, a logout or a power cut ended -----------------------------------------------
+
+
+def interrupted_runs(store: RunStore) -> list[RunFolder]:
+    """The interrupted runs that were not set aside, oldest first; blocking."""
+    return [run for run in reversed(store.all()) if _is_interrupted(run)]
+
+
+def _is_interrupted(run: RunFolder) -> bool:
+    try:
+        return not run.set_aside_marker.exists() and run.state() == "interrupted"
+    except (UserFacingError, OSError):
+        return False
+
+
+def go_on(runs: Iterable[RunFolder]) -> list[RunFolder]:
+    """Resume them in their order; those that started. The others say why when they are opened."""
+    started = []
+    for run in runs:
+        with contextlib.suppress(UserFacingError, OSError):
+            resume(run)
+            started.append(run)
+    return started
+
+
+def set_aside(runs: Iterable[RunFolder]) -> None:
+    """Offer them no more."""
+    for run in runs:
+        with contextlib.suppress(OSError):
+            run.set_aside_marker.touch()
+
+
+def at_start(store: RunStore) -> tuple[list[RunFolder], list[RunFolder]]:
+    """The runs to offer, and those that were gone on with as the settings say; blocking."""
+    found = interrupted_runs(store)
+    if not read_settings(store.home).resume_runs:
+        return found, []
+    started = go_on(found)
+    return [run for run in found if run not in started], started

@@ -26,7 +26,7 @@ from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.interrupted import interrupted_runs
+from phi3studio.runs.launch import interrupted_runs
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.showcase.runs import course, write_run
 

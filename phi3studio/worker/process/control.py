@@ -14,8 +14,8 @@ from types import FrameType
 
 import psutil
 
+from phi3studio.app.program import LEAVE_SIGNALS
 from phi3studio.domain.errors import Cancelled
-from phi3studio.runs.life import LEAVE_SIGNALS
 from phi3studio.runs.store import RunFolder
 
 _POLL_S = 0.1

@@ -22,8 +22,7 @@ from types import FrameType
 from filelock import FileLock, Timeout
 
 from phi3studio.app.files import PATIENCE_S, write_json
-from phi3studio.app.program import program
-from phi3studio.runs.life import LEAVE_SIGNALS, LIFE_LOCK
+from phi3studio.app.program import LEAVE_SIGNALS, LIFE_LOCK, program
 from phi3studio.worker.process.pressure import PressureWatch
 
 AGAIN = 75

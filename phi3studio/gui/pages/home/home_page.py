@@ -21,7 +21,7 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.interrupted import go_on, set_aside
+from phi3studio.runs.launch import go_on, set_aside
 from phi3studio.runs.store import RunFolder
 
 
