@@ -315,22 +315,28 @@ class Unread(_Value):
         return Phrase("data.unread_kind", variant=self.kind, name=self.name.replace(":", " "))
 
 
-class ShapeProposal(_Value):
-    """A shape that fits the columns, the reason in words, and the recipe keys it leads to.
+class ShapeProposal(_Spoken):
+    """A shape that fits the columns, why, and the recipe keys it leads to.
 
     Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set. A proposal
     that is not ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in
     the first rows.
     """
 
+    ENGLISH = ("reason",)
     shape: Shape
-    reason: str
+    reasons: tuple[Phrase, ...]
     prompt: str | None = None
     completion: str | None = None
     messages: str | None = None
     sure: bool = True
     repairs: tuple[Repair, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why it fits, and what is left out, in English."""
+        return " ".join(map(str, self.reasons))
 
 
 class Broken(_Spoken):
@@ -399,14 +405,25 @@ class RowPage(_Value):
     count: int | None = None
 
 
-class Preset(_Value):
-    """A template ready to be chosen; ``placeholders`` are column names to be replaced."""
+class Preset(_Spoken):
+    """A template ready to be chosen; ``says`` is its title, ``placeholders`` are column names to be
+    replaced."""
 
-    name: str
-    title: str
+    ENGLISH = ("name", "title")
+    says: Phrase
     prompt: str
     completion: str
     placeholders: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What programs know it by."""
+        return self.says.code.removeprefix("preset.")
+
+    @property
+    def title(self) -> str:
+        """Its title in English."""
+        return str(self.says)
 
 
 # --- reports on rows -----------------------------------------------------------------------

@@ -31,20 +31,18 @@ class UserFacingError(Exception):
     """Something a user can understand and act on.
 
     ``code`` is stable and meant for programs (``data.missing_column``); ``values`` name the file,
-    row or field. What the two say stands in :mod:`phi3studio.domain.messages`. *message* and
-    *hint* are the words of a record that another version wrote: used where the catalogue has none.
+    row or field. What the two say stands in :mod:`phi3studio.domain.messages`. ``recorded`` are the
+    words of a record that another version wrote: used where the catalogue has none.
     """
 
     exit_code = 1
 
-    def __init__(
-        self, code: str, message: str = "", hint: str = "", /, *, variant: str = "", **values: Any
-    ) -> None:
+    def __init__(self, code: str, /, *, variant: str = "", **values: Any) -> None:
         super().__init__(code)
         self.code = code
         self.variant = variant
         self.values = plain_values(values)
-        self.recorded = Said(message, hint)
+        self.recorded = Said("")
 
     def said(self, language: str = "en") -> Said:
         """What happened and what to do next, in a language."""
@@ -70,12 +68,12 @@ class UserFacingError(Exception):
         """The same error as part of another message, which names it ``{inner:message}`` and
         ``{inner:hint}``: where it arose, or what became of the work."""
         outer = {"code": code, "variant": variant, "values": plain_values(values)}
-        recorded = self.recorded
-        if recorded.message:
-            recorded = say_within([outer], recorded)
         inner = {name: value for name, value in self.values.items() if name != WITHIN}
         outers = [*self.values.get(WITHIN, ()), outer]
-        return type(self)(self.code, *recorded, variant=self.variant, **inner, **{WITHIN: outers})
+        found = type(self)(self.code, variant=self.variant, **inner, **{WITHIN: outers})
+        if self.recorded.message:
+            found.recorded = say_within([outer], self.recorded)
+        return found
 
     def placed(self, *, row: int, source: str = "") -> Self:
         """The same error with its place before the message: the row (from 1) of a source."""
@@ -92,13 +90,10 @@ class UserFacingError(Exception):
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """The error of which :meth:`to_json` wrote *record*."""
-        return cls(
-            str(record.get("code") or "bug"),
-            str(record.get("message") or ""),
-            str(record.get("hint") or ""),
-            variant=str(record.get("variant") or ""),
-            **(record.get("values") or {}),
-        )
+        variant, values = str(record.get("variant") or ""), record.get("values") or {}
+        error = cls(str(record.get("code") or "bug"), variant=variant, **values)
+        error.recorded = Said(str(record.get("message") or ""), str(record.get("hint") or ""))
+        return error
 
 
 def _restored(kind: type[UserFacingError], record: Mapping[str, Any]) -> UserFacingError:

@@ -13,12 +13,16 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
-from phi3studio.domain.messages import Message
+from phi3studio.domain.messages import Message, Phrase
 
 Provider = Literal["cpu", "cuda", "dml"]
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 
-PROVIDER_TITLES: Mapping[Provider, str] = {"cpu": "the CPU", "cuda": "CUDA", "dml": "DirectML"}
+PROVIDER_TITLES: Mapping[Provider, Phrase] = {
+    "cpu": Phrase("provider.cpu"),
+    "cuda": Phrase("provider.cuda"),
+    "dml": Phrase("provider.dml"),
+}
 
 FLAVOURS: Mapping[Provider, tuple[str, ...]] = {
     "cpu": ("onnxruntime-genai", "onnxruntime"),

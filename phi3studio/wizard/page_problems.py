@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from phi3studio.domain.azure import share_of_batch
-from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.domain.messages import Said
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Coded, Phrase
 from phi3studio.domain.quantisation import ALLOWED, PROVIDER_TITLES
 from phi3studio.domain.template import column_of, nearest, parse_template
 from phi3studio.wizard.azure_form import AzureForm, form_problems
@@ -28,30 +27,20 @@ FEW_ROWS = 20
 
 @dataclass(frozen=True)
 class Problem:
-    """Something on a page that needs a look.
+    """Something on a page that needs a look: an error, or a phrase of the catalogue.
 
-    An ``error`` holds *Continue* back, a ``warning`` does not; ``where`` names the field. ``code``
-    is stable and ``values`` fill its translated text; ``message`` and ``hint`` are the English one.
+    An ``error`` holds *Continue* back, a ``warning`` does not; ``where`` names the field.
     """
 
-    code: str
     page: PageName
     where: str
-    level: Literal["error", "warning"]
-    message: str
-    hint: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-    variant: str = ""
+    says: Coded
+    level: Literal["error", "warning"] = "error"
 
     @property
-    def recorded(self) -> Said:
-        """The English text, for codes that the catalogue lacks."""
-        return Said(self.message, self.hint)
-
-
-def _of_error(error: UserFacingError, page: PageName, where: str) -> Problem:
-    words = error.message, error.hint
-    return Problem(error.code, page, where, "error", *words, error.values, error.variant)
+    def code(self) -> str:
+        """The stable code."""
+        return self.says.code
 
 
 def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
@@ -84,33 +73,14 @@ def reachable(draft: Draft, facts: Facts, page: PageName) -> bool:
 
 
 def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
-    def error(code: str, where: str, message: str, hint: str, **values: str) -> Problem:
-        return Problem(code, "data", where, "error", message, hint, values)
-
-    if draft.source is None and not draft.trains:
-        return []
     if draft.source is None:
-        return [
-            error(
-                "draft.no_source",
-                "source",
-                "No data has been chosen yet.",
-                "Drop a file onto the page, or choose one.",
-            )
-        ]
+        return [Problem("data", "source", Phrase("draft.no_source"))] if draft.trains else []
     if data is not None and data.error is not None:
-        return [_of_error(data.error, "data", "source")]
+        return [Problem("data", "source", data.error)]
     if draft.shape is None:
         if data is None or draft.completion.strip():
             return []
-        return [
-            error(
-                "draft.no_shape",
-                "completion",
-                "It is not chosen yet what the model learns from these rows.",
-                "Choose a proposal next to the rows, or write the template.",
-            )
-        ]
+        return [Problem("data", "completion", Phrase("draft.no_shape"))]
     found: list[Problem] = []
     columns = data.columns if data else ()
     if draft.shape == "messages":
@@ -122,7 +92,7 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
             try:
                 names = parse_template(text, part).columns
             except InputError as exc:
-                found.append(_of_error(exc, "data", part))
+                found.append(Problem("data", part, exc))
                 continue
             found += [
                 _missing(part, name, columns)
@@ -130,83 +100,37 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
                 if columns and column_of(dict.fromkeys(columns), name) is None
             ]
         if not draft.completion.strip():
-            found.append(
-                error(
-                    "draft.no_completion",
-                    "completion",
-                    "The completion is empty, so the model would learn nothing.",
-                    "Write what the model shall answer: insert the column with the answers.",
-                )
-            )
+            found.append(Problem("data", "completion", Phrase("draft.no_completion")))
     if data is not None and data.blocking:
-        found.append(
-            error(
-                "draft.data_blocked",
-                "source",
-                f"The check found {data.blocking} thing(s) that stop the training.",
-                "Use the buttons beside the findings, or correct the file.",
-                count=str(data.blocking),
-            )
-        )
-    if data is not None and data.error is None and not data.blocking and 0 < data.rows < FEW_ROWS:
-        found.append(
-            Problem(
-                "draft.few_rows",
-                "data",
-                "source",
-                "warning",
-                f"Only {data.rows} rows: the model will hardly learn from so few.",
-                "A hundred rows are a good beginning.",
-                {"count": str(data.rows)},
-            )
-        )
+        says = Phrase("draft.data_blocked", count=data.blocking)
+        found.append(Problem("data", "source", says))
+    elif data is not None and 0 < data.rows < FEW_ROWS:
+        found.append(Problem("data", "source", Phrase("draft.few_rows", rows=data.rows), "warning"))
     return found
 
 
 def _missing(part: str, name: str, columns: tuple[str, ...]) -> Problem:
     near = nearest(name, columns)
-    listed = ", ".join(columns[:12])
-    hint = f"Did you mean {near}? " if near else ""
-    return Problem(
-        "draft.missing_column_near" if near else "draft.missing_column",
-        "data",
-        part,
-        "error",
-        f"The data has no column “{name}”.",
-        f"{hint}The columns are: {listed}.",
-        {"name": name, "near": near or "", "columns": listed},
+    says = Phrase(
+        "draft.missing_column",
+        variant="near" if near else "",
+        name=name,
+        near=near,
+        columns=columns[:12],
     )
+    return Problem("data", part, says)
 
 
 def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
     if not draft.brings_model:
         return []
     if not draft.model.strip():
-        return [
-            Problem(
-                "draft.no_model",
-                "model",
-                "model",
-                "error",
-                "No base model has been chosen.",
-                "Choose one of the list, or a model folder.",
-            )
-        ]
+        return [Problem("model", "model", Phrase("draft.no_model"))]
     if model is not None and model.problem is not None:
-        return [_of_error(model.problem, "model", "model")]
+        return [Problem("model", "model", model.problem)]
     # A job downloads the hub's models on its own.
     if model is not None and model.fetch_first and not draft.in_cloud:
-        return [
-            Problem(
-                "draft.model_missing",
-                "model",
-                "model",
-                "error",
-                f"{model.title} is not on this computer.",
-                "Fetch it first, or choose another model.",
-                {"title": model.title},
-            )
-        ]
+        return [Problem("model", "model", Phrase("draft.model_missing", title=model.title))]
     return []
 
 
@@ -214,44 +138,18 @@ def _tuning_problems(draft: Draft, facts: Facts) -> list[Problem]:
     found: list[Problem] = []
     if not draft.trains:
         return found
-    length = draft.training.sequence_length
+    length, where = draft.training.sequence_length, "training.sequence_length"
     context = facts.model.context if facts.model else None
     if context and length > context:
-        found.append(
-            Problem(
-                "draft.longer_than_context",
-                "tuning",
-                "training.sequence_length",
-                "error",
-                f"The sequence length of {length} is longer than the model's context of {context}.",
-                f"Set it to {context} or less.",
-                {"length": str(length), "context": str(context)},
-            )
-        )
+        says = Phrase("draft.longer_than_context", length=length, context=context)
+        found.append(Problem("tuning", where, says))
     longest = facts.data.longest if facts.data else None
     if longest and length < longest:
-        found.append(
-            Problem(
-                "draft.cuts_off",
-                "tuning",
-                "training.sequence_length",
-                "warning",
-                f"Rows of up to {longest} tokens are cut off at {length}.",
-                "Raise the sequence length, or shorten the rows.",
-                {"longest": str(longest), "length": str(length)},
-            )
-        )
+        says = Phrase("draft.cuts_off", longest=longest, length=length)
+        found.append(Problem("tuning", where, says, "warning"))
     if draft.training.learning_rate > 1e-3:
-        found.append(
-            Problem(
-                "draft.high_rate",
-                "tuning",
-                "training.learning_rate",
-                "warning",
-                "The learning rate is high for LoRA: the training may become unstable.",
-                "0.0002 is a good beginning.",
-            )
-        )
+        says = Phrase("draft.high_rate", usual=2e-4)
+        found.append(Problem("tuning", "training.learning_rate", says, "warning"))
     return found
 
 
@@ -259,42 +157,12 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
     target = draft.target
     found: list[Problem] = _azure_problems(draft) if draft.in_cloud else []
     if machine is not None and target.train_on == "cuda" and machine.cuda is None:
-        found.append(
-            Problem(
-                "draft.no_cuda",
-                "target",
-                "target.train_on",
-                "error",
-                "This computer has no CUDA device that can train.",
-                "Train on the CPU.",
-            )
-        )
-    half = target.quantisation in {"fp16", "bf16"} and "quantise" in draft.steps
-    if target.provider == "cpu" and half:
-        found.append(
-            Problem(
-                "draft.half_on_cpu",
-                "target",
-                "target.quantisation",
-                "error",
-                f"A model in {target.quantisation} does not run on a CPU.",
-                "Choose int4 or fp32 for the CPU.",
-                {"kind": target.quantisation},
-            )
-        )
-    elif target.quantisation not in ALLOWED[target.provider] and "quantise" in draft.steps:
-        kinds, device = " or ".join(ALLOWED[target.provider]), PROVIDER_TITLES[target.provider]
-        found.append(
-            Problem(
-                "draft.not_on_target",
-                "target",
-                "target.quantisation",
-                "error",
-                f"A model in {target.quantisation} does not run on {device}.",
-                f"Choose {kinds} for it.",
-                {"kind": target.quantisation, "device": device, "kinds": kinds},
-            )
-        )
+        found.append(Problem("target", "target.train_on", Phrase("draft.no_cuda")))
+    kinds = ALLOWED[target.provider]
+    if target.quantisation not in kinds and "quantise" in draft.steps:
+        device = PROVIDER_TITLES[target.provider]
+        says = Phrase("draft.not_on_target", kind=target.quantisation, device=device, kinds=kinds)
+        found.append(Problem("target", "target.quantisation", says))
     return found
 
 
@@ -308,4 +176,4 @@ def _azure_problems(draft: Draft) -> list[Problem]:
             share_of_batch(training.batch_size, training.accumulation, processes)
         except InputError as exc:
             wrong.append(("gpus", exc))
-    return [_of_error(exc, "target", f"azure.{name}") for name, exc in wrong]
+    return [Problem("target", f"azure.{name}", exc) for name, exc in wrong]

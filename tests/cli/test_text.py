@@ -68,7 +68,9 @@ def test_shares(share, text) -> None:
 
 
 def test_an_error_for_people_and_for_programs(capsys) -> None:
-    error = InputError("a.b", "What happened.", "What to do.")
+    error = InputError.from_json(
+        {"code": "a.b", "message": "What happened.", "hint": "What to do."}
+    )
     print_error(error, as_json=False)
     assert capsys.readouterr() == ("", "Error: What happened.\nWhat to do.\n[a.b]\n")
     print_error(error, as_json=True)

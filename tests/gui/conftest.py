@@ -27,6 +27,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Rooms, Services
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
+from phi3studio.gui.texts.i18n import install_language
 from phi3studio.gui.theme import Theme
 from phi3studio.resources import resources
 from phi3studio.runs.store import RunFolder, RunStore
@@ -58,6 +59,15 @@ def ticking() -> list[QTimer]:
     """Every timer that repeats and is active."""
     found = [thing for thing in gc.get_objects() if issubclass(type(thing), QTimer)]
     return [t for t in found if shiboken6.isValid(t) and t.isActive() and not t.isSingleShot()]
+
+
+@pytest.fixture
+def italian(english: None, qapp: QApplication) -> Iterator[None]:
+    """The window speaks Italian."""
+    translators = install_language(qapp, resources() / "translations", "it")
+    yield
+    for translator in translators:
+        qapp.removeTranslator(translator)
 
 
 @pytest.fixture
@@ -121,7 +131,9 @@ async def no_probe() -> dict[str, Any]:
 async def no_fetch(source: str) -> AsyncIterator[dict[str, Any]]:
     """Brings nothing and says so."""
     yield {"activity": f"looking for {source}"}
-    raise UserFacingError("hub.offline", "The hub cannot be reached.", "Go online.")
+    raise UserFacingError.from_json(
+        {"code": "hub.offline", "message": "The hub cannot be reached.", "hint": "Go online."}
+    )
 
 
 async def olive_config(recipe: Recipe) -> str:

@@ -150,7 +150,9 @@ def test_an_answer_can_be_stopped_and_keeps_what_it_has(
 def test_the_pane_recovers_from_a_killed_model_process(
     chat: ChatPage, talker: Talker, qtbot: QtBot
 ) -> None:
-    talker.error = UserFacingError("service.died", "The chat service ended.", "Try again.")
+    talker.error = UserFacingError.from_json(
+        {"code": "service.died", "message": "The chat service ended.", "hint": "Try again."}
+    )
     say(chat, qtbot, "Hi")
     qtbot.waitUntil(
         lambda: any("ended" in f.text.text() for f in chat.findChildren(Finding)), timeout=5000
@@ -169,7 +171,9 @@ def test_the_pane_recovers_from_a_killed_model_process(
 def test_a_model_that_does_not_load_can_be_tried_again(
     make_window: Make, talker: Talker, qtbot: QtBot, folder: Path
 ) -> None:
-    talker.load_error = UserFacingError("chat.bad_model", "No model there.", "Choose another.")
+    talker.load_error = UserFacingError.from_json(
+        {"code": "chat.bad_model", "message": "No model there.", "hint": "Choose another."}
+    )
     window = make_window(Services(RecordedInspector(), talker, no_probe, no_fetch, olive_config))
     window.go("chat")
     page = window.page("chat")

@@ -121,7 +121,9 @@ def test_a_slow_page_says_so_and_can_be_stopped(
 def test_a_page_that_cannot_be_read_is_explained(
     slow_pager: RowsPager, slow: Slow, qtbot: QtBot
 ) -> None:
-    slow.error = UserFacingError("data.broken_json", "Line 7 is broken.", "Correct it.")
+    slow.error = UserFacingError.from_json(
+        {"code": "data.broken_json", "message": "Line 7 is broken.", "hint": "Correct it."}
+    )
     qtbot.mouseClick(slow_pager.after, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
         lambda: any(f.text.text() == "Line 7 is broken." for f in slow_pager.findChildren(Finding)),

@@ -344,7 +344,9 @@ def stubborn() -> Stubborn:
 def test_a_file_that_cannot_be_read_shows_why_and_can_be_tried_again(
     make_window: Make, qtbot: QtBot, stubborn: Stubborn
 ) -> None:
-    stubborn.fail["look"] = InputError("data.no_rows", "empty.jsonl has no rows.", "Add rows.")
+    stubborn.fail["look"] = InputError.from_json(
+        {"code": "data.no_rows", "message": "empty.jsonl has no rows.", "hint": "Add rows."}
+    )
     wizard = wizard_of(
         make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch, olive_config))
     )
@@ -362,7 +364,9 @@ def test_a_file_that_cannot_be_read_shows_why_and_can_be_tried_again(
 def test_a_dead_inspector_is_said_and_asked_again(
     make_window: Make, qtbot: QtBot, stubborn: Stubborn, what: str
 ) -> None:
-    stubborn.fail[what] = UserFacingError("service.died", "It ended.", "Try again.")
+    stubborn.fail[what] = UserFacingError.from_json(
+        {"code": "service.died", "message": "It ended.", "hint": "Try again."}
+    )
     wizard = wizard_of(
         make_window(Services(stubborn, RecordedChat(), no_probe, no_fetch, olive_config))
     )
@@ -402,7 +406,9 @@ def test_a_run_that_cannot_be_started_leaves_the_draft(
     filled: WizardPage, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(run: RunFolder) -> int:
-        raise InputError("run.busy", "It is running already.", "Wait.")
+        raise InputError.from_json(
+            {"code": "run.busy", "message": "It is running already.", "hint": "Wait."}
+        )
 
     monkeypatch.setattr(launch, "start", refuse)
     filled.session.visit("review")

@@ -36,16 +36,9 @@ async def _check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
     yield Finding("workspace", "studio in westeurope")
     yield Finding("datastores", "workspaceblobstore")
     yield Finding("compute", "gpu-cluster: Standard_NC48ads_A100_v4, 2 GPUs each")
-    yield Finding(
-        "quota",
-        "1 machines need 48 cores of Standard NCADSA100v4 Family vCPUs, and 24 are free.",
-        UserFacingError(
-            "azure.quota",
-            "1 machines need 48 cores of Standard NCADSA100v4 Family vCPUs, and 24 are free.",
-            "Wait until others are done, ask for more quota in the portal (Usage + quotas), or use "
-            "fewer or smaller machines.",
-        ),
-    )
+    cores = {"nodes": 1, "needed": 48, "family": "Standard NCADSA100v4 Family vCPUs", "free": 24}
+    error = UserFacingError("azure.quota", variant="cores", **cores)
+    yield Finding("quota", error.message, error)
     yield Finding("model", "Phi-3-mini-4k-instruct version 11 in the registry azureml")
 
 

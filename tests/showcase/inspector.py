@@ -52,9 +52,17 @@ class RecordedInspector:
             Column(name=name, kind="text", distinct=len({str(row.get(name)) for row in rows}))
             for name in names
         )
+        label = Phrase(
+            "shape.label",
+            variant="values",
+            label=names[-1],
+            text=names[0],
+            distinct=columns[-1].distinct,
+            present=len(rows),
+        )
         proposal = ShapeProposal(
             shape="columns",
-            reason=f"two text columns, {names[-1]} has {columns[-1].distinct} different values",
+            reasons=(label,),
             prompt=f"### Text: {{{names[0]}}}\n### The tone is:\n",
             completion=f"{{{names[-1]}}}",
         )
@@ -96,8 +104,7 @@ class RecordedInspector:
         first, last = columns[0], columns[-1]
         return (
             Preset(
-                name="classification",
-                title="Classification",
+                says=Phrase("preset.classification"),
                 prompt=f"### Text: {{{first}}}\n### Label:\n",
                 completion=f"{{{last}}}",
                 placeholders=(),
@@ -197,6 +204,4 @@ def _rows(path: str) -> list[dict[str, Any]]:
         text = Path(path).read_text("utf-8")
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (OSError, ValueError) as exc:
-        raise InputError(
-            "data.no_file", f"The file {path} cannot be read.", "Choose another file."
-        ) from exc
+        raise InputError("data.no_file", path=path) from exc

@@ -199,7 +199,12 @@ def test_a_model_that_is_not_here_is_no_obstacle_for_a_job() -> None:
     here = edit(draft(), "target", target={"train_on": "cpu"})
     assert [p.code for p in problems(here, facts, "model")] == ["draft.model_missing"]
     assert problems(draft(), facts, "model") == ()
-    broken = Facts(model=ModelFacts("x", problem=InputError("model.no_config", "No.", "Choose.")))
+    broken = Facts(
+        model=ModelFacts(
+            "x",
+            problem=InputError("model.no_config", folder="x"),
+        )
+    )
     assert [p.code for p in problems(draft(), broken, "model")] == ["model.no_config"]
     cloud = draft(model_in_cloud=True, model=REGISTRY)
     assert problems(cloud, broken, "model") == ()
@@ -226,7 +231,7 @@ def test_what_is_wrong_names_the_value_in_italian_too(changes, named) -> None:
         azure=AzureForm(**WHOLE | changes),
     )
     (shown,) = [found for found in problems(draft, Facts(), "target") if found.code == error.code]
-    assert say(shown, "it") == said
+    assert say(shown.says, "it") == said
 
 
 def test_what_is_no_form_is_refused_and_saved_ones_start_empty() -> None:

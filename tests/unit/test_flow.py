@@ -56,7 +56,10 @@ FACTS = Facts(
     machine=MachineFacts(memory=24 * 2**30, free_memory=20 * 2**30, free_disk=10**11, cores=2),
 )
 PROPOSAL = ShapeProposal(
-    shape="columns", reason="", prompt="### Text: {phrase}\n### The tone is:\n", completion="{tone}"
+    shape="columns",
+    reasons=(),
+    prompt="### Text: {phrase}\n### The tone is:\n",
+    completion="{tone}",
 )
 
 
@@ -84,8 +87,8 @@ def test_a_source_that_is_still_being_read_cannot_be_left(draft: Draft) -> None:
 def test_a_missing_column_names_the_nearest_one(draft: Draft) -> None:
     wrong = edit(draft, "data", completion="{tones}")
     (problem,) = problems(wrong, FACTS, "data")
-    assert (problem.code, problem.where, problem.values["near"]) == (
-        "draft.missing_column_near",
+    assert (problem.code, problem.where, problem.says.values["near"]) == (
+        "draft.missing_column",
         "completion",
         "tone",
     )
@@ -105,7 +108,7 @@ def test_wrong_templates_hold_the_page(draft: Draft, part: str, text: str, code:
 
 
 def test_a_conversation_needs_its_column(draft: Draft) -> None:
-    chat = with_shape(draft, ShapeProposal(shape="messages", reason="", messages="turns"))
+    chat = with_shape(draft, ShapeProposal(shape="messages", reasons=(), messages="turns"))
     assert codes(chat, FACTS, "data") == ["draft.missing_column"]
     facts = replace(FACTS, data=replace(DATA, columns=("turns",)))
     assert codes(chat, facts, "data") == []
@@ -124,8 +127,8 @@ def test_few_rows_warn_and_do_not_hold(draft: Draft) -> None:
 
 
 def test_an_unreadable_source_shows_its_own_error(draft: Draft) -> None:
-    error = InputError("data.no_rows", "The file holds no rows.", "Choose another.")
-    assert codes(draft, replace(FACTS, data=DataFacts(error=error)), "data") == ["data.no_rows"]
+    error = InputError("data.empty", source="x.jsonl")
+    assert codes(draft, replace(FACTS, data=DataFacts(error=error)), "data") == ["data.empty"]
 
 
 def test_blocking_findings_hold_the_page(draft: Draft) -> None:
@@ -202,8 +205,8 @@ def test_targets_that_cannot_work_are_held(draft: Draft) -> None:
         "draft.no_cuda"
     ]
     half = edit(draft, "target", target={"quantisation": "fp16"})
-    assert codes(half, FACTS, "target") == ["draft.half_on_cpu"]
-    assert "draft.half_on_cpu" in codes(half, FACTS, "review")
+    assert codes(half, FACTS, "target") == ["draft.not_on_target"]
+    assert "draft.not_on_target" in codes(half, FACTS, "review")
 
 
 def test_a_model_that_is_not_there_is_held(draft: Draft) -> None:

@@ -150,9 +150,9 @@ def test_every_repair_has_its_title(language: str) -> None:
     assert len(repairs()) > len(get_args(get_args(Repair)[0]))
 
 
-def test_findings_and_their_rows_are_among_what_is_looked_at() -> None:
+def test_all_that_is_said_about_data_is_among_what_is_looked_at() -> None:
     topics = {use.code.partition(".")[0] for use in raises()}
-    assert {"finding", "row", "source"} <= topics
+    assert {"finding", "row", "source", "shape", "preset", "draft"} <= topics
 
 
 def test_a_phrase_of_a_report_crosses_processes_and_is_english_for_programs() -> None:
@@ -270,7 +270,12 @@ def test_a_message_inside_of_another_is_said_in_the_same_language() -> None:
     error = InputError("outer", reason=InputError("x", n=2))
     assert said_by(error, "en", catalogues["en"]) == ("No: 2 rows.", "Do.")
     assert said_by(error, "it", catalogues["it"]) == ("No, 2 righe.", "Fai.")
-    foreign = InputError("outer", reason=InputError("of_the_future", "It is odd.", "Do so."))
+    foreign = InputError(
+        "outer",
+        reason=InputError.from_json(
+            {"code": "of_the_future", "message": "It is odd.", "hint": "Do so."}
+        ),
+    )
     assert said_by(foreign, "it", catalogues["it"]) == ("No, It is odd.", "Do so.")
     listed = Message("{found:list}")
     phrases = InputError("a", found=[Phrase("x", n=1), "free"])
@@ -309,7 +314,9 @@ def test_an_error_says_its_place_in_both_languages_after_crossing_processes() ->
 
 
 def test_words_of_another_version_are_placed_once() -> None:
-    error = InputError("some.newer", "It is odd.", "Do so.").placed(row=3)
+    error = InputError.from_json(
+        {"code": "some.newer", "message": "It is odd.", "hint": "Do so."}
+    ).placed(row=3)
     assert error.said() == ("Row 3: It is odd.", "Do so.")
     assert InputError.from_json(error.to_json()).said() == ("Row 3: It is odd.", "Do so.")
 

@@ -199,7 +199,7 @@ def test_a_pass_that_fails_raises_its_own_exception(tiny_phi3, tmp_path) -> None
         (PermissionError(13, "Permission denied", "/x"), "disk.not_writable"),
         (RuntimeError("anything"), "bug"),
         (KeyError("k"), "bug"),
-        (RunError("own.code", "m", "h"), "own.code"),
+        (RunError.from_json({"code": "own.code", "message": "m", "hint": "h"}), "own.code"),
     ],
 )
 def test_library_errors_become_ours(exc, code) -> None:

@@ -9,11 +9,6 @@ from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
 LANGUAGES = ("en", "it")
 
 
-def QT_TRANSLATE_NOOP(context: str, text: str) -> str:
-    """Mark *text* for translation and leave it as it is; lupdate knows this name."""
-    return text
-
-
 def choose_language(wanted: str) -> str:
     """The language to use: the wanted one, else the system's where it is known, else English."""
     if wanted in LANGUAGES:

@@ -1,24 +1,15 @@
-"""What problems and errors say, in the language of the window.
-
-The domain speaks English and gives every problem a stable code. A known code has a translated
-sentence here, filled with the problem's values; for an error of another layer the original text
-stays available as the detail. An unknown code shows its original text.
-"""
+"""What errors, problems and findings say, in the language of the window."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from phi3studio.domain.messages import Coded, Message, messages_in, render, say
+from phi3studio.domain.messages import Coded, Message, messages_in, say
 from phi3studio.domain.recipe import Fidelity, Method, Target, Training
-from phi3studio.gui.texts.data_texts import DATA_TEXTS
-from phi3studio.gui.texts.error_texts import ERRORS
 
 
 @dataclass(frozen=True)
@@ -30,9 +21,14 @@ class Explanation:
     detail: str = ""
 
 
+def language() -> str:
+    """The language of the window, as the message catalogue names it."""
+    return QLocale().name().split("_")[0]
+
+
 def text_of(code: str, english: Message) -> Message:
     """A text that stands where its fact does, in the language of the window."""
-    return messages_in(QLocale().name().split("_")[0]).get(code, english)
+    return messages_in(language()).get(code, english)
 
 
 _KEY = re.compile(r"\(?\b(training|method|target|fidelity|data)\.([a-z0-9_]+)(\.[a-z0-9_]+)?\b\)?")
@@ -45,16 +41,13 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 
 
 def explain_error(error: Coded) -> Explanation:
-    """What an error says in the language of the window, with the file and row it names.
+    """What an error, problem or finding says in the language of the window.
 
     Settings are called as the window calls them; a recipe's keys stand in the detail.
     """
-    said = _explained(error)
-    message, hint = (_KEY.sub(_titled, text) for text in (said.message, said.hint))
-    if (message, hint) == (said.message, said.hint):
-        return said
-    original = f"{said.message} {said.hint}".strip()
-    return Explanation(message, hint, said.detail or original)
+    said = say(error, language())
+    named = [_KEY.sub(_titled, text) for text in said]
+    return Explanation(*named, "" if named == list(said) else " ".join(said).strip())
 
 
 def _titled(found: re.Match[str]) -> str:
@@ -69,34 +62,3 @@ def _titled(found: re.Match[str]) -> str:
     title = text_of(f"setting.{section}.{name}", Message(info.title, "")).text
     bracketed = found[0].startswith("(") and found[0].endswith(")")
     return f"(“{title}”)" if bracketed else f"“{title}”"
-
-
-def _explained(error: Coded) -> Explanation:
-    language = QLocale().name().split("_")[0]
-    said = render(error.code, error.values, error.variant, language)
-    if said is not None:
-        return Explanation(*said)
-    return explain(error.code, *say(error), error.values)
-
-
-def explain(
-    code: str | None, message: str, hint: str, values: Mapping[str, Any] | None = None
-) -> Explanation:
-    """The words for an error or a problem.
-
-    In English the original text is the best one: it names file, row and field. In other languages
-    the code's sentence is shown and the original kept as the detail, unless *values* fill it.
-    """
-    code = code or ""
-    known, context = ERRORS.get(code), "Errors"
-    if known is None:
-        known, context = DATA_TEXTS.get(code.split(":")[0]), "Data"
-    english = QLocale().language() == QLocale.Language.English
-    if known is None or english:
-        return Explanation(message, hint)
-    said, advice = (QCoreApplication.translate(context, text) if text else "" for text in known)
-    try:
-        said, advice = (text.format_map(dict(values or {})) for text in (said, advice))
-    except (KeyError, ValueError, IndexError):
-        return Explanation(message, hint)
-    return Explanation(said, advice or hint, "" if values else message)

@@ -266,7 +266,7 @@ def _readme(
         base=base,
         tuned="train" in recipe.steps or recipe.model.adapter is not None,
         program=__version__,
-        provider=PROVIDER_TITLES[recipe.target.provider],
+        provider=str(PROVIDER_TITLES[recipe.target.provider]),
         genai=GENAI[recipe.target.provider][1],
         template=prompt["kind"] == "template",
         columns=[f"`{name}`" for name in columns],

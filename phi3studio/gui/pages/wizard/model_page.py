@@ -256,7 +256,7 @@ class ModelPage(QWidget):
             card.set_chosen(card.model.source == self._session.draft.model)
         clear(self._notes)
         for problem in self._session.problems("model"):
-            said = explain_error(problem)
+            said = explain_error(problem.says)
             note = Finding(self._context.theme, problem.level, said.message, said.hint)
             if problem.code == "draft.model_missing":
                 cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")

@@ -124,7 +124,7 @@ class ReviewPage(QWidget):
         self.name.setPlaceholderText(display_name(draft))
         clear(self._notes)
         for problem in self._session.problems("review"):
-            said = explain_error(problem)
+            said = explain_error(problem.says)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

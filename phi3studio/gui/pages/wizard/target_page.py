@@ -178,7 +178,7 @@ class TargetPage(QWidget):
         for problem in self._session.problems("target"):
             if problem.where.startswith("azure."):
                 continue  # said beside its field
-            said = explain_error(problem)
+            said = explain_error(problem.says)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

@@ -199,7 +199,7 @@ class TuningPage(QWidget):
             radio.setChecked(method.kind == kind)
         clear(self._notes)
         for problem in self._session.problems("tuning"):
-            said = explain_error(problem)
+            said = explain_error(problem.says)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)
             )

@@ -205,7 +205,7 @@ class WizardPage(Page):
             wrong = [p for p in self.session.problems(page) if p.level == "error"]
             if wrong:
                 first = wrong[0]
-                return explain_error(first).message
+                return explain_error(first.says).message
             return self.tr("Reading the data…") if self.session.draft.source else ""
         data = self.session.facts.data
         parts = []

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from phi3studio.domain.dataset import Column, DropEmpty, DropMarked, Repair, ShapeProposal
+from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.checking.short_text import excerpt
 from phi3studio.worker.data.inspecting.structures import heading, structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values
@@ -85,7 +86,7 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
         return shape
     repairs = list(shape.repairs)
     heeded = {repair.column for repair in repairs if isinstance(repair, DropMarked)}
-    reason = shape.reason
+    reasons = list(shape.reasons)
     for column in columns_of(rows)[:_MOST_COLUMNS]:
         values = bad_values(column, [row.get(column) for row in rows])
         if (
@@ -94,8 +95,8 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
             and f"{{{column}}}" not in f"{shape.prompt}{shape.completion}"
         ):
             repairs.append(DropMarked(column=column, values=values))
-            reason += f" Rows whose “{column}” is {' or '.join(values)} are left out as bad."
-    return shape.model_copy(update={"repairs": tuple(repairs), "reason": reason})
+            reasons.append(Phrase("shape.bad_rows", column=column, values=values))
+    return shape.model_copy(update={"repairs": tuple(repairs), "reasons": tuple(reasons)})
 
 
 class _Columns:
@@ -189,15 +190,14 @@ class _Columns:
         asks = max(map(asked.says, _ASKING))
         sure = bool(answer.says("answer") >= 2 and asks >= 2) or (asks > 0 and not others)
         sure = sure or (answer.says("answer") >= 2 and not others)
-        names = "".join(f", “{p.path}”" for p in ([system] if system else []) + more)
-        listed = f"“{asked.path}”{names} and “{answer.path}”"
+        read = [p.path for p in (asked, *([system] if system else []), *more)]
         if asked.says("instruction") == 3:
             middle = "".join(
                 f"{{?{p.path}}}### {heading(p.path)}:\n{{{p.path}}}\n\n{{/{p.path}}}" for p in more
             )
             return self._proposal(
                 "instruction",
-                f"The columns {listed} are those of instruction data sets (Alpaca).",
+                Phrase("shape.instruction", columns=read, answer=answer.path),
                 f"{head}### Instruction:\n{{{asked.path}}}\n\n{middle}### Response:\n",
                 answer,
                 sure,
@@ -205,7 +205,7 @@ class _Columns:
         if asked.says("question"):
             return self._proposal(
                 "question_answer",
-                f"The columns {listed} are named like a question and its answer.",
+                Phrase("shape.question_answer", columns=read, answer=answer.path),
                 f"{head}{sections}### Question: {{{asked.path}}}\n### Answer:\n",
                 answer,
                 sure,
@@ -213,14 +213,14 @@ class _Columns:
         if asked.says("prompt") and not (sections or asked.says("text")):
             return self._proposal(
                 "prompt_completion",
-                f"The columns {listed} are named like a prompt and its completion.",
+                Phrase("shape.prompt_completion", columns=read, answer=answer.path),
                 f"{head}{{{asked.path}}}",
                 answer,
                 sure,
             )
         return self._proposal(
             "columns",
-            f"The columns {listed} are named like a text and what is made of it.",
+            Phrase("shape.result", columns=read, answer=answer.path),
             f"{head}{sections}### {heading(asked.path)}: {{{asked.path}}}\n"
             f"### {heading(answer.path)}:\n",
             answer,
@@ -248,17 +248,18 @@ class _Columns:
         return [Profile(name, "other", "content", 1, 0, 1, 1, 1) for name in names]
 
     def _proposal(
-        self, shape: Any, reason: str, prompt: str, answer: Profile, sure: bool
+        self, shape: Any, reason: Phrase, prompt: str, answer: Profile, sure: bool
     ) -> ShapeProposal:
         repairs: list[Repair] = []
+        reasons = [reason]
         if answer.missing and "." in answer.path:
             repairs.append(DropEmpty())
-            reason += " Rows without an answer are left out."
+            reasons.append(Phrase("shape.unanswered"))
         if not sure:
-            reason += " Which of them is to be learned is a guess."
+            reasons.append(Phrase("shape.guess"))
         return ShapeProposal(
             shape=shape,
-            reason=reason,
+            reasons=tuple(reasons),
             prompt=prompt,
             completion=f"{{{answer.path}}}",
             repairs=tuple(repairs),
@@ -303,11 +304,13 @@ class _Columns:
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
         if label.several:
             label = replace(label, path=label.path.removesuffix(".0"))
-        why = (
-            f"“{label.path}” has only {label.distinct} different values in the first "
-            f"{label.present} rows: it is a label for “{text.path}”."
-            if label.repeats
-            else f"“{label.path}” is named like a label for “{text.path}”."
+        why = Phrase(
+            "shape.label",
+            variant="values" if label.repeats else "",
+            label=label.path,
+            text=text.path,
+            distinct=label.distinct,
+            present=label.present,
         )
         prompt += f"### {heading(label.path)}:\n"
         return self._proposal("columns", why, prompt, label, sure)
@@ -331,17 +334,19 @@ class _Columns:
         spoken = sum(len(set(_SPEAKERS.findall(str(r.get(text.path))))) > 1 for r in self._rows)
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles)
-        reason = f"“{text.path}” is the only column of text: the model learns to write like it."
+        reasons = [Phrase("shape.text", column=text.path)]
         if spoken * 2 > len(self._rows):
             sure = False
-            reason += (
-                " It holds conversations, and the questions would be learned like the answers."
-            )
+            reasons.append(Phrase("shape.spoken_text"))
         if not sure:
-            reason += " That this is meant is a guess."
+            reasons.append(Phrase("shape.text_guess"))
         return [
             ShapeProposal(
-                shape="text", reason=reason, prompt="", completion=f"{{{text.path}}}", sure=sure
+                shape="text",
+                reasons=tuple(reasons),
+                prompt="",
+                completion=f"{{{text.path}}}",
+                sure=sure,
             )
         ]
 
@@ -358,8 +363,7 @@ class _Columns:
         return [
             ShapeProposal(
                 shape="columns",
-                reason=f"“{first.path}” and “{last.path}” are columns of text; which of them is to "
-                "be learned is a guess.",
+                reasons=(Phrase("shape.either", first=first.path, second=last.path),),
                 prompt=f"### {heading(first.path)}: {{{first.path}}}\n### {heading(last.path)}:\n",
                 completion=f"{{{last.path}}}",
                 sure=False,

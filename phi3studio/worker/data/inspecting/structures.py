@@ -12,6 +12,7 @@ from typing import Any
 
 from phi3studio.domain.dataset import DropEmpty, DropMarked, Repair, Shape, ShapeProposal
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import escape, lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import is_language
@@ -64,17 +65,6 @@ def heading(path: str) -> str:
         parts.pop()
     words = parts[-1].replace("_", " ").strip()
     return escape(words[:1].upper() + words[1:])
-
-
-def labelled(text: str, label: str, reason: str, *repairs: Repair) -> ShapeProposal:
-    """A text and its label, as a template."""
-    return ShapeProposal(
-        shape="columns",
-        reason=reason,
-        prompt=f"### {heading(text)}: {{{text}}}\n### {heading(label)}:\n",
-        completion=f"{{{label}}}",
-        repairs=repairs,
-    )
 
 
 # --- what cannot be trained as it stands -----------------------------------------------------
@@ -165,15 +155,11 @@ def _label_studio(rows: Rows) -> Found:
         repairs.append(DropMarked(column="annotations.0.was_cancelled", values=("true",)))
     repairs.append(DropEmpty())
     text = max(texts, key=lambda path: sum(len(str(at(row, path) or "")) for row in rows))
-    reason = (
-        f"An export of Label Studio: the text in “{text}”, the first annotation's “{place}” as its "
-        "label. Tasks without an annotation are left out."
-    )
     name = str(found[0][0].get("from_name") or "label")
     return [
         ShapeProposal(
             shape="columns",
-            reason=reason,
+            reasons=(Phrase("shape.label_studio", text=text, place=place),),
             prompt=f"### {heading(text)}: {{{text}}}\n### {heading(name)}:\n",
             completion=f"{{{place}}}",
             repairs=tuple(repairs),
@@ -210,32 +196,31 @@ def _argilla(rows: Rows) -> Found:
         ]
         if len(answers) != 1 or not texts:
             raise InputError("data.argilla", places=answers[:8] or ["responses"])
-        return [_annotated(texts, answers[0], "Argilla", DropEmpty())]
+        return [_annotated(texts, answers[0])]
     flat = [n for n in columns(rows) if n.endswith(".responses")]
     if flat:
         texts = [n for n in columns(rows) if isinstance(first.get(n), str) and "." not in n]
         texts = [n for n in texts if n not in ("id", "status", "external_id", "_server_id")]
         if len(flat) != 1 or not texts:
             raise InputError("data.argilla", places=flat[:8])
-        return [_annotated(texts, f"{flat[0]}.0", "Argilla", DropEmpty())]
+        return [_annotated(texts, f"{flat[0]}.0")]
     if "annotation" in first and "prediction" in first:
         texts = ["text"] if isinstance(first.get("text"), str) else _text_places(rows, "inputs")
         if not texts or isinstance(first.get("annotation"), (list, Mapping)):
             raise InputError("data.argilla", places=["annotation"])
-        return [_annotated(texts, "annotation", "Argilla", DropEmpty())]
+        return [_annotated(texts, "annotation")]
     return []
 
 
-def _annotated(texts: list[str], answer: str, tool: str, *repairs: Repair) -> ShapeProposal:
+def _annotated(texts: list[str], answer: str) -> ShapeProposal:
     prompt = "".join(f"### {heading(text)}: {{{text}}}\n" for text in texts)
     name = answer.removesuffix(".0").removesuffix(".responses").removesuffix(".value")
     return ShapeProposal(
         shape="columns",
-        reason=f"An export of {tool}: the annotation in “{answer}” is learned; rows without one "
-        "are left out.",
+        reasons=(Phrase("shape.argilla", answer=answer),),
         prompt=f"{prompt}### {heading(name)}:\n",
         completion=f"{{{answer}}}",
-        repairs=repairs,
+        repairs=(DropEmpty(),),
     )
 
 
@@ -246,14 +231,22 @@ def _prodigy(rows: Rows) -> Found:
     if any(row.get("spans") for row in rows) or not any(at(row, label) for row in rows):
         raise InputError("data.spans")
     repairs: list[Repair] = []
-    reason = f"An export of Prodigy: “{label}” is the label of “text”."
+    reasons = [Phrase("shape.prodigy", label=label)]
     bad = bad_values("answer", [row.get("answer") for row in rows])
     if bad:
         repairs.append(DropMarked(column="answer", values=bad))
-        reason += f" Rows whose “answer” is {' or '.join(bad)} are left out."
+        reasons.append(Phrase("shape.bad_rows", column="answer", values=bad))
     if label == "accept.0":
         repairs.append(DropEmpty())
-    return [labelled("text", label, reason, *repairs)]
+    return [
+        ShapeProposal(
+            shape="columns",
+            reasons=tuple(reasons),
+            prompt=f"### Text: {{text}}\n### {heading(label)}:\n",
+            completion=f"{{{label}}}",
+            repairs=tuple(repairs),
+        )
+    ]
 
 
 # --- conversations -------------------------------------------------------------------------------
@@ -291,8 +284,7 @@ def _conversations(rows: Rows) -> Found:
     return [
         ShapeProposal(
             shape="messages",
-            reason=f"The turns in “{asked[0]}” and the answer in “{answers[0]}” are one "
-            "conversation.",
+            reasons=(Phrase("shape.turns_and_answer", turns=asked[0], answer=answers[0]),),
             messages=path,
             sure=len(asked) == len(answers) == 1,
         )
@@ -309,11 +301,9 @@ def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
         return None
     systems = [name for name in ("system", "system_prompt") if name in names]
     parts = [*systems, history, *asked, answer]
-    listed = ", ".join(f"“{part}”" for part in parts)
     return ShapeProposal(
         shape="messages",
-        reason=f"The earlier turns in “{history}” and the rest of the row ({listed}) are one "
-        "conversation.",
+        reasons=(Phrase("shape.history", history=history, parts=parts),),
         messages=" + ".join(parts),
     )
 
@@ -377,21 +367,21 @@ def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
     value = next((found for row in rows if (found := at(row, path)) is not None), None)
     first = value[0] if isinstance(value, list) and value else None
     shape: Shape = "messages"
+    variant = ""
     if isinstance(first, Mapping) and "from" in first:
-        shape, how = "sharegpt", "lists of turns with “from” and “value”, as ShareGPT writes"
+        shape = variant = "sharegpt"
     elif isinstance(first, Mapping) and "role" in first and "content" in first:
-        how = "lists of messages with “role” and “content”"
+        variant = "messages"
     elif isinstance(first, str):
-        how = "lists of texts, which user and assistant write in turn"
+        variant = "texts"
     elif isinstance(value, str) and turns_in(value):
-        how = "transcripts: each turn stands after its speaker's name"
+        variant = "transcripts"
     elif isinstance(value, str):
-        how = "conversations with “role” and “content”, written as text"
-    else:
-        how = "lists of turns"
+        variant = "written"
+    reasons = [Phrase("shape.conversations", variant=variant, place=path)]
     if not sure:
-        how += "; there are several such places, and which is meant is a guess"
-    return ShapeProposal(shape=shape, reason=f"“{path}” holds {how}.", messages=path, sure=sure)
+        reasons.append(Phrase("shape.several_places"))
+    return ShapeProposal(shape=shape, reasons=tuple(reasons), messages=path, sure=sure)
 
 
 # --- pairs of languages --------------------------------------------------------------------------
@@ -410,14 +400,13 @@ def _translations(rows: Rows) -> Found:
         ]
         if len(codes) >= 2 and (not name or len(codes) == len(holder)):
             first, second = codes[0], codes[1]
-            reason = (
-                f"“{prefix}{first}” and “{prefix}{second}” hold the same in two languages; which "
-                "of them is to be learned is a guess."
+            reason = Phrase(
+                "shape.two_languages", first=f"{prefix}{first}", second=f"{prefix}{second}"
             )
             return [
                 ShapeProposal(
                     shape="columns",
-                    reason=reason,
+                    reasons=(reason,),
                     prompt=f"### {source}: {{{prefix}{source}}}\n### {target}:\n",
                     completion=f"{{{prefix}{target}}}",
                     sure=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phi3studio.domain.dataset import Preset
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import escape
 from phi3studio.worker.data.preparing.tokenise import Tokenizer
 
@@ -24,37 +25,32 @@ _FIRST = frozenset({"text", "question", "instruction"})
 
 GENERAL = (
     Preset(
-        name="classification",
-        title="Classification",
+        says=Phrase("preset.classification"),
         prompt="### Text: {text}\n### Label:\n",
         completion="{label}",
         placeholders=("text", "label"),
     ),
     Preset(
-        name="question_answer",
-        title="Question and answer",
+        says=Phrase("preset.question_answer"),
         prompt="### Question: {question}\n### Answer:\n",
         completion="{answer}",
         placeholders=("question", "answer"),
     ),
     Preset(
-        name="instruction",
-        title="Instruction",
+        says=Phrase("preset.instruction"),
         prompt="### Instruction:\n{instruction}\n\n"
         "{?input}### Input:\n{input}\n\n{/input}### Response:\n",
         completion="{output}",
         placeholders=("instruction", "input", "output"),
     ),
     Preset(
-        name="phi3",
-        title="Phi-3 tags",
+        says=Phrase("preset.phi3"),
         prompt="<|user|>\n{question}<|end|>\n<|assistant|>\n",
         completion="{answer}",
         placeholders=("question", "answer"),
     ),
     Preset(
-        name="text",
-        title="Plain text",
+        says=Phrase("preset.text"),
         prompt="",
         completion="{text}",
         placeholders=("text",),
@@ -119,8 +115,7 @@ def _chat_preset(tokenizer: Tokenizer) -> Preset | None:
         text = text.removeprefix(beginning)
     before, after = text.split(_MARK)
     return Preset(
-        name="chat",
-        title="The model's chat template",
+        says=Phrase("preset.chat"),
         prompt=escape(before) + "{question}" + escape(after),
         completion="{answer}",
         placeholders=("question", "answer"),

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from phi3studio.app.advice import WITH_AZURE
 from phi3studio.app.azure_sdk import install_command
 from phi3studio.app.release import REPOSITORY
+from phi3studio.domain.messages import Coded
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.azure.azure_check import AzureCheck
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
@@ -26,7 +27,6 @@ from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.azure_form import AzureForm
-from phi3studio.wizard.page_problems import Problem
 
 translate = QCoreApplication.translate
 # Fields that only count where another one says so.
@@ -102,9 +102,9 @@ class AzureCard(Card):
         if not draft.in_cloud:
             return
         form = draft.azure or AzureForm()
-        wrong: dict[str, Problem] = {}
+        wrong: dict[str, Coded] = {}
         for problem in self._session.problems("target"):
-            wrong.setdefault(problem.where.removeprefix("azure."), problem)
+            wrong.setdefault(problem.where.removeprefix("azure."), problem.says)
         for name, field in self.fields.items():
             field.show_value(getattr(form, name), wrong.get(name))
             if name in _ONLY_WITH:

@@ -180,9 +180,7 @@ def _shown(context: Context, finding: Finding) -> basic.Finding:
     if finding.error is not None:
         said = explain_error(finding.error)
         text = f"{title}: {said.message}"
-        shown = basic.Finding(context.theme, "error", text, said.hint)
-        shown.setToolTip(said.detail)
-        return shown
+        return basic.Finding(context.theme, "error", text, said.hint)
     # What was found is the service's own words: names, and English.
     english = QLocale().language() == QLocale.Language.English
     text = f"{title}: {finding.text}" if english else title

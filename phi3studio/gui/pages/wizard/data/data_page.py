@@ -87,7 +87,7 @@ class DataPage(QWidget):
             self._notes.addWidget(self._download(waits_for))
         for problem in self._session.problems("data"):
             if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
-                said = explain_error(problem)
+                said = explain_error(problem.says)
                 level = "error" if problem.level == "error" else "warning"
                 self._notes.addWidget(
                     Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.messages import explain, explain_error
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import (
     Button,
     Card,
@@ -247,7 +247,7 @@ class SourceCard(QWidget):
             return
         self._shape.setCurrentIndex(index)
         proposal = report.shapes[index]
-        said = explain(f"shape.{proposal.shape}", proposal.reason, "").message
+        said = " ".join(explain_error(reason).message for reason in proposal.reasons)
         missed = ", ".join(item.name for item in proposal.unread if not item.detail)
         text = f"{self._shape_title(proposal)}: {said}"
         if missed:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
-from phi3studio.gui.texts.messages import explain, explain_error
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, ComboBox, label
 from phi3studio.gui.widgets.editors import TemplateEdit
 from phi3studio.wizard.page_problems import Problem
@@ -101,7 +101,7 @@ class TemplateCard(Card):
             )
         self._presets_menu.clear()
         for preset in self._inspection.presets:
-            said = explain(f"preset.{preset.name}", preset.title, "").message
+            said = explain_error(preset.says).message
             self._presets_menu.addAction(said).triggered.connect(
                 lambda _=False, p=preset: self._session.edit(
                     "data", shape="columns", prompt=p.prompt, completion=p.completion
@@ -136,5 +136,5 @@ class TemplateCard(Card):
 
 
 def _said(problem: Problem) -> str:
-    words = explain_error(problem)
+    words = explain_error(problem.says)
     return f"{words.message} {words.hint}".strip()
