@@ -176,7 +176,8 @@ class Latest(QObject):
             return
         if self._task is task:
             self._task = None
-        if not self._timer.isActive():
+        # The timer is gone where the window was closed meanwhile; then nothing is asked any more.
+        if self._next is not None and not self._timer.isActive():
             self._begin()
 
 
