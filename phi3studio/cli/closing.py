@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from phi3studio.cli.output import duration, percent, size
 from phi3studio.cli.verdict_lines import verdict_lines
+from phi3studio.domain.messages.formatting import duration, percent, size
 from phi3studio.domain.run import RunView
 from phi3studio.runs.store import RunFolder
 

@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import TextIO
 
-from phi3studio.cli.output import duration, percent, rewrite, size
+from phi3studio.cli.output import rewrite
 from phi3studio.domain.events import (
     Artifact,
     Event,
@@ -20,6 +20,7 @@ from phi3studio.domain.events import (
     Verified,
     Waiting,
 )
+from phi3studio.domain.messages.formatting import duration, percent, size
 
 _TITLES = {
     "prepare": "Prepare",

@@ -8,7 +8,6 @@ import sys
 from typing import Any, TextIO
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.messages.formatting import duration as duration
 from phi3studio.domain.messages.printable import printable
 
 _LATER_CONTROLS = re.compile("[\x7f-\x9f]")
@@ -58,20 +57,3 @@ def print_error(error: UserFacingError, as_json: bool) -> None:
         print_json({"error": error.to_json()})
         return
     sys.stderr.write(f"Error: {error.message}\n{error.hint}\n[{error.code}]\n")
-
-
-def size(count: float) -> str:
-    """A number of bytes in the unit that fits, decimal as systems show it."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            exact = unit in ("B", "kB") or value >= 100
-            return f"{value:.0f} {unit}" if exact else f"{value:.3g} {unit}"
-        value /= 1000
-    raise AssertionError
-
-
-def percent(share: float) -> str:
-    """A share as a percentage: one decimal below ten, none above."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 9.95 or value == 0 else f"{value:.1f} %"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from phi3studio.cli.output import duration, percent, size
 from phi3studio.cli.verdict_lines import verdict_lines
 from phi3studio.domain.events import Notice, Verified
+from phi3studio.domain.messages.formatting import duration, percent, size
 from phi3studio.domain.run import RunView
 from phi3studio.runs.store import RunFolder
 
@@ -148,4 +148,4 @@ def age(seconds: float | None) -> str:
     if seconds is None:
         return ""
     ago = time.time() - seconds
-    return f"{duration(ago)} ago" if ago < 86400 else f"{ago / 86400:.0f} d ago"
+    return f"{duration(round(ago))} ago" if ago < 86400 else f"{ago / 86400:.0f} d ago"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from phi3studio.cli.output import percent, size
 from phi3studio.domain.events import ModelFigures, Verified
+from phi3studio.domain.messages.formatting import percent, size
 
 _MARKS = {"faithful": "✓", "not faithful": "✗", "not proven": "?"}
 _SCORES = {"accuracy": "accuracy", "token_f1": "F1 of the words"}

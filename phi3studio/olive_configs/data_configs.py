@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from phi3studio.domain.messages.formatting import percent
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
 from phi3studio.olive_configs.data_parts import (
@@ -271,8 +272,8 @@ def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | N
     elif found.rows and share is not None:
         draft.translate(
             split,
-            f"{share:.0%} of the rows are held out; they are drawn, so that equal rows fall on "
-            "one side.",
+            f"{percent(share)} of the rows are held out; they are drawn, so that equal rows "
+            "fall on one side.",
             "data.split.held_out",
             share,
         )

@@ -8,35 +8,41 @@ from pathlib import Path
 from typing import Any, Self
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.messages import Phrase, plain_values
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services.connection import Service
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at for a job: ``name`` is login, workspace, compute and so on.
-
-    ``text`` is what was found, in English; ``error`` says what is wrong with it.
-    """
+    """One thing that was looked at for a job, and what was found or is wrong with it: ``name`` is
+    login, workspace, compute and so on."""
 
     name: str
-    text: str
-    error: UserFacingError | None = None
+    says: Phrase | UserFacingError
+
+    @property
+    def error(self) -> UserFacingError | None:
+        """What is wrong with it."""
+        return self.says if isinstance(self.says, UserFacingError) else None
+
+    @property
+    def text(self) -> str:
+        """What was found or is wrong, in English."""
+        return str(self.says)
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as JSON values; ``text`` is the error's message where there is one."""
-        found: dict[str, Any] = {"name": self.name, "ok": self.error is None, "text": self.text}
-        if self.error is not None:
-            error = self.error.to_json()
-            found |= error | {"text": error.pop("message")}
-        return found
+        """The finding as JSON values; ``text`` is in English."""
+        found = {"name": self.name, "ok": self.error is None, "text": self.text}
+        said: dict[str, Any] = plain_values({"says": self.says})["says"]
+        del said["message"]
+        return found | said
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> Self:
         """The finding of which :meth:`to_json` made *item*."""
-        text = str(item["text"])
-        error = None if item["ok"] else UserFacingError.from_json({**item, "message": text})
-        return cls(str(item["name"]), text, error)
+        kind = Phrase if item["ok"] else UserFacingError
+        return cls(str(item["name"]), kind.from_json({**item, "message": item["text"]}))
 
 
 async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:

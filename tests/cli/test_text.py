@@ -8,7 +8,7 @@ import json
 import pytest
 
 from phi3studio.cli.live_progress import LiveView
-from phi3studio.cli.output import duration, percent, print_error, print_json, size
+from phi3studio.cli.output import print_error, print_json
 from phi3studio.cli.run_state import age, run_document, run_lines
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import (
@@ -23,6 +23,7 @@ from phi3studio.domain.events import (
     Started,
     Waiting,
 )
+from phi3studio.domain.messages.formatting import duration, percent, size
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs.store import RunStore
 
@@ -31,7 +32,9 @@ from phi3studio.runs.store import RunStore
     ("seconds", "text"),
     [
         (-1, "0 s"),
-        (0.4, "0 s"),
+        (0.4, "400 ms"),
+        (0.96, "1 s"),
+        (8.24, "8.2 s"),
         (59.4, "59 s"),
         (59.6, "1 min"),
         (61, "1 min 1 s"),
@@ -52,7 +55,7 @@ def test_durations(seconds, text) -> None:
         (93_000_000, "93 MB"),
         (1_500_000, "1.5 MB"),
         (3_916_664_832, "3.92 GB"),
-        (2 * 10**12, "2000 GB"),
+        (2 * 10**12, "2,000 GB"),
     ],
 )
 def test_sizes(count, text) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import AnyPayload, Notice, Paused, Progress, Started
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk, Finding
 from phi3studio.runs.azure_job import KnownJob
@@ -32,14 +33,16 @@ FORM = AzureForm(
 
 
 async def _check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
-    yield Finding("login", "signed in (cli)")
-    yield Finding("workspace", "studio in westeurope")
-    yield Finding("datastores", "workspaceblobstore")
-    yield Finding("compute", "gpu-cluster: Standard_NC48ads_A100_v4, 2 GPUs each")
+    yield Finding("login", Phrase("azure_found.login", login="cli"))
+    workspace = Phrase("azure_found.workspace", name="studio", location="westeurope")
+    yield Finding("workspace", workspace)
+    yield Finding("datastores", Phrase("azure_found.name", name="workspaceblobstore"))
+    size = {"compute": "gpu-cluster", "size": "Standard_NC48ads_A100_v4", "gpus": 2}
+    yield Finding("compute", Phrase("azure_found.compute", **size))
     cores = {"nodes": 1, "needed": 48, "family": "Standard NCADSA100v4 Family vCPUs", "free": 24}
-    error = UserFacingError("azure.quota", variant="cores", **cores)
-    yield Finding("quota", error.message, error)
-    yield Finding("model", "Phi-3-mini-4k-instruct version 11 in the registry azureml")
+    yield Finding("quota", UserFacingError("azure.quota", variant="cores", **cores))
+    model = {"name": "Phi-3-mini-4k-instruct", "version": "11", "registry": "azureml"}
+    yield Finding("model", Phrase("azure_found.model", variant="registry", **model))
 
 
 async def _export(recipe: Recipe, out: Path) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def test_a_small_gpu_gets_quantised_weights_at_last() -> None:
 def test_where_nothing_helps_it_says_so() -> None:
     found = fitted(recipe(), 4e9)
     assert not found.fits
-    assert "4.0 GB are free" in (found.problem or "")
+    assert "4 GB are free" in (found.problem or "")
 
 
 def test_a_full_disk_is_a_problem_of_its_own() -> None:

@@ -39,7 +39,9 @@ SERVER = textwrap.dedent(
         return {"sum": sum(range(params["upto"]))}
 
     def refuse(params, cancel):
-        raise InputError("test.refused", "Row 3 is wrong.", "Correct row 3.")
+        raise InputError.from_json(
+            {"code": "test.refused", "message": "Row 3 is wrong.", "hint": "Correct row 3."}
+        )
 
     def crash(params, cancel):
         return 1 // 0

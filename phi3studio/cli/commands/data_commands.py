@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from phi3studio.cli.output import percent, print_json, rewrite
+from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.recipe_draft import first_proposal, shape_keys, unread_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages.formatting import percent
 
 if TYPE_CHECKING:
     from phi3studio.domain.dataset import Preview, Report, SourceReport

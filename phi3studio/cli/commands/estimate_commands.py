@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import duration, print_json, size
+from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
+from phi3studio.domain.messages.formatting import duration, size
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phi3studio.cli.output import print_json, rewrite, size
+from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
     from phi3studio.runs.store import RunFolder

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, rewrite, size
+from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
     from phi3studio.models.model_store import KnownModel

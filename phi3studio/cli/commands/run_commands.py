@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import percent, print_json, size
+from phi3studio.cli.output import print_json
+from phi3studio.domain.messages.formatting import percent, size
 from phi3studio.domain.run import state_phrase
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

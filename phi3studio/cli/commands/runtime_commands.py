@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, rewrite, size
+from phi3studio.cli.output import print_json, rewrite
+from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
     from phi3studio.runtime_pack.pack_files import PackName, PackProgress, PackStatus

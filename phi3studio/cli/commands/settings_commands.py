@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_json, rewrite, size
+from phi3studio.cli.output import print_json, rewrite
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages.formatting import size
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

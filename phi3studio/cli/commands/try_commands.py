@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.cli.exported_runs import exported_run
-from phi3studio.cli.output import percent, print_json
+from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages.formatting import percent
 
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")

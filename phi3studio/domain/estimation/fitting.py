@@ -14,6 +14,7 @@ from phi3studio.domain.estimation.estimate import (
     is_large,
 )
 from phi3studio.domain.estimation.recovery import safer
+from phi3studio.domain.messages.formatting import size
 from phi3studio.domain.quantisation import PRESETS, lighter, most_exact
 from phi3studio.domain.recipe import Recipe
 
@@ -67,8 +68,8 @@ def propose(
     problem = _too_much(found, machine)
     if problem is None and found.disk_bytes > machine.free_disk_bytes:
         problem = (
-            f"{found.disk_bytes / 1e9:.1f} GB of disk are needed and "
-            f"{machine.free_disk_bytes / 1e9:.1f} GB are free"
+            f"{size(found.disk_bytes)} of disk are needed and "
+            f"{size(machine.free_disk_bytes)} are free"
         )
     return Proposal(draft.recipe, tuple(draft.changes), found, problem is None, problem)
 
@@ -109,13 +110,13 @@ def _too_much(found: Estimate, machine: Machine) -> str | None:
     """Why the memory does not suffice; ``None`` if it does."""
     if machine.device == "cuda" and found.device_memory > TIGHT * machine.device_bytes:
         return (
-            f"the GPU would need {found.device_memory / 1e9:.1f} GB and has "
-            f"{machine.device_bytes / 1e9:.1f} GB free"
+            f"the GPU would need {size(found.device_memory)} and has "
+            f"{size(machine.device_bytes)} free"
         )
     if found.memory_bytes > TIGHT * machine.memory_bytes:
         return (
-            f"{found.memory_bytes / 1e9:.1f} GB of memory would be needed and "
-            f"{machine.memory_bytes / 1e9:.1f} GB are free"
+            f"{size(found.memory_bytes)} of memory would be needed and "
+            f"{size(machine.memory_bytes)} are free"
         )
     return None
 

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from string import Formatter
 from typing import Any
@@ -25,7 +26,9 @@ Language = str
 
 def number(value: float, language: Language = "en", digits: int = 3) -> str:
     """A number with grouped thousands; fractions with about *digits* significant digits."""
-    if isinstance(value, int) or value == int(value):
+    if not math.isfinite(value):
+        return "–"
+    if value == int(value):
         text = f"{int(value):,}"
     else:
         text = f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
@@ -49,9 +52,13 @@ def size(count: float, language: Language = "en") -> str:
     return f"{number(round(value) if exact else value, language)} {unit}"
 
 
-def duration(seconds: float) -> str:
-    """A time as people say it: “45 s”, “4 min 10 s”, “2 h 5 min”."""
-    whole = max(0, round(seconds))
+def duration(seconds: float, language: Language = "en") -> str:
+    """A time as people say it: “320 ms”, “8.2 s”, “45 s”, “4 min 10 s”, “2 h 5 min”."""
+    if 0 < seconds < 0.95:
+        return f"{max(1, round(1000 * seconds))} ms"
+    if seconds < 9.95:
+        return f"{number(max(0.0, round(seconds, 1)), language)} s"
+    whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -61,10 +68,10 @@ def duration(seconds: float) -> str:
     return f"{hours} h {rest // 60} min"
 
 
-def percent(share: float, language: Language = "en") -> str:
-    """A share from 0 to 1 as a percentage: one decimal below ten, none above."""
+def percent(share: float, language: Language = "en", *, exact: bool = False) -> str:
+    """A share from 0 to 1 as a percentage: one decimal below ten, none above unless *exact*."""
     value = 100 * share
-    return f"{number(round(value) if value >= 9.95 else round(value, 1), language)} %"
+    return f"{number(round(value, 1 if exact or value < 9.95 else 0), language)} %"
 
 
 def listed(texts: Iterable[str], how: str = "list", language: Language = "en") -> str:
@@ -95,7 +102,7 @@ class MessageFormatter(Formatter):
             case "bytes":
                 return size(value, self._language)
             case "time":
-                return duration(value)
+                return duration(value, self._language)
             case "percent":
                 return percent(value, self._language)
             case "list" | "quoted" | "or":

@@ -7,68 +7,40 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
+from phi3studio.domain.messages import formatting
+from phi3studio.gui.texts.messages import language
+
 translate = QCoreApplication.translate
 
 
 def number(value: float, digits: int = 3) -> str:
-    """About three significant digits, grouped as the language does it."""
-    locale = QLocale()
-    if value != value:
-        return "–"
-    size = abs(value)
-    if size >= 100 or value == int(value):
-        return locale.toString(round(value))
-    decimals = digits - 1 if size >= 1 else digits
-    if size >= 10:
-        decimals = digits - 2
-    if 0 < size < 0.001:
-        return locale.toString(float(f"{value:.2g}"), "g", 3)
-    return locale.toString(float(value), "f", decimals)
+    """About so many significant digits, grouped as the language does it."""
+    return formatting.number(value, language(), digits)
 
 
-def count(value: int) -> str:
-    """A whole number with its thousands grouped."""
-    return QLocale().toString(value)
+count = number
 
 
 def percent(share: float) -> str:
     """A share from 0 to 1 as a percentage."""
-    return f"{QLocale().toString(round(share * 100))} %"
+    return formatting.percent(share, language())
 
 
 def size(value: float) -> str:
-    """Bytes as MB or GB (powers of 1000, as systems show files)."""
-    locale = QLocale()
-    if value < 1e6:
-        return f"{locale.toString(max(1, round(value / 1e3)))} kB" if value else "0 kB"
-    if value < 1e9:
-        return f"{locale.toString(round(value / 1e6))} MB"
-    amount = value / 1e9
-    return f"{locale.toString(amount, 'f', 1 if amount < 10 else 0)} GB"
+    """Bytes in the unit that fits."""
+    return formatting.size(value, language())
 
 
 def parameters(value: int) -> str:
-    """A number of weights: 135 M, 3.8 B."""
-    locale = QLocale()
+    """A number of weights: 135 million, 3.8 billion."""
     if value >= 1_000_000_000:
-        return translate("Words", "{} billion parameters").format(
-            locale.toString(value / 1e9, "f", 1)
-        )
-    return translate("Words", "{} million parameters").format(locale.toString(round(value / 1e6)))
+        return translate("Words", "{} billion parameters").format(number(round(value / 1e9, 1)))
+    return translate("Words", "{} million parameters").format(number(round(value / 1e6)))
 
 
 def duration(seconds: float) -> str:
     """An exact time that has passed: 4 min 20 s."""
-    if 0 < seconds < 0.95:
-        return f"{QLocale().toString(max(1, round(seconds * 1000)))} ms"
-    if seconds < 10:
-        return f"{QLocale().toString(seconds, 'f', 1)} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return formatting.duration(seconds, language())
 
 
 class Words:

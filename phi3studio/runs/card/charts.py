@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from phi3studio.domain.events import Confusion
+from phi3studio.domain.messages.formatting import percent
 from phi3studio.resources import resources
 
 Points = Sequence[tuple[int, float]]
@@ -76,8 +77,8 @@ def scores(values: Sequence[tuple[str, float]]) -> str | None:
                 f'<rect class="{kind}" x="{left}" y="{y}" width="{max(3, width * share):.1f}" '
                 'height="22" rx="4"/>'
             )
-        parts.append(_text(left + width + 8, y + 16, f"{100 * share:.1f} %", ""))
-    said = ", ".join(f"{title} {100 * share:.1f} %" for title, share in values)
+        parts.append(_text(left + width + 8, y + 16, percent(share, exact=True), ""))
+    said = ", ".join(f"{title} {percent(share, exact=True)}" for title, share in values)
     return _svg(_WIDTH, height, said, parts)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from phi3studio.domain.azure import Azure, parse_model, registry_data
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.messages import Phrase
 from phi3studio.services.azure_client import Finding
 from phi3studio.worker.azure.azure_failures import translated
 from phi3studio.worker.azure.connect import Workspace
@@ -42,36 +43,36 @@ def check_before_submit(azure: Azure, workspace: Workspace) -> None:
 
 
 def _finding(
-    name: str, look: Callable[[Azure, Workspace], str], azure: Azure, workspace: Workspace
+    name: str, look: Callable[[Azure, Workspace], Phrase], azure: Azure, workspace: Workspace
 ) -> Finding:
     try:
         return Finding(name, look(azure, workspace))
     except UserFacingError as exc:
-        return Finding(name, exc.message, exc)
+        return Finding(name, exc)
 
 
-def _login(azure: Azure, workspace: Workspace) -> str:
+def _login(azure: Azure, workspace: Workspace) -> Phrase:
     workspace.sign_in()
-    return f"signed in ({azure.login})"
+    return Phrase("azure_found.login", login=azure.login)
 
 
-def _workspace(azure: Azure, workspace: Workspace) -> str:
+def _workspace(azure: Azure, workspace: Workspace) -> Phrase:
     with translated(azure):
         found = workspace.client.workspaces.get(azure.workspace)
-    return f"{found.name} in {found.location}"
+    return Phrase("azure_found.workspace", name=found.name, location=found.location)
 
 
-def _datastores(azure: Azure, workspace: Workspace) -> str:
+def _datastores(azure: Azure, workspace: Workspace) -> Phrase:
     names = {azure.datastore}
     if azure.data is not None and "/datastores/" in azure.data:
         names.add(azure.data.partition("/datastores/")[2].partition("/")[0])
     for name in sorted(names):
         with translated(azure, datastore=name):
             workspace.client.datastores.get(name)
-    return ", ".join(sorted(names))
+    return Phrase("azure_found.name", name=", ".join(sorted(names)))
 
 
-def _compute(azure: Azure, workspace: Workspace) -> str:
+def _compute(azure: Azure, workspace: Workspace) -> Phrase:
     """The compute is there, is on, has the GPUs and machines that the recipe wants."""
     compute = _get_compute(azure, workspace)
     state = _plain(getattr(compute, "state", None) or "Running")
@@ -95,8 +96,13 @@ def _compute(azure: Azure, workspace: Workspace) -> str:
         raise InputError(
             "azure.too_many_nodes", compute=azure.compute, most=int(most), wanted=azure.nodes
         )
-    each = "no GPU" if not gpus else "1 GPU each" if gpus == 1 else f"{gpus} GPUs each"
-    return f"{azure.compute}: {compute.size}, {each}"
+    return Phrase(
+        "azure_found.compute",
+        variant="" if gpus else "no_gpu",
+        compute=azure.compute,
+        size=compute.size,
+        gpus=gpus,
+    )
 
 
 def _attribute(thing: Any, *names: str) -> Any:
@@ -129,7 +135,7 @@ def _get_compute(azure: Azure, workspace: Workspace) -> Any:
         return workspace.client.compute.get(azure.compute)
 
 
-def _kubernetes(azure: Azure, compute: Any) -> str:
+def _kubernetes(azure: Azure, compute: Any) -> Phrase:
     types = _instance_types(compute.properties)
     if azure.instance_type is not None and types and azure.instance_type not in types:
         raise InputError(
@@ -149,7 +155,12 @@ def _kubernetes(azure: Azure, compute: Any) -> str:
             gpus=gpus,
             wanted=azure.gpus,
         )
-    return f"{azure.compute}: Kubernetes, instance type {wanted or 'the default'}"
+    return Phrase(
+        "azure_found.compute",
+        variant="kubernetes" if wanted else "kubernetes_default",
+        compute=azure.compute,
+        type=wanted,
+    )
 
 
 def _instance_types(properties: Any) -> dict[str, int]:
@@ -171,11 +182,11 @@ def _size(azure: Azure, workspace: Workspace, compute: Any) -> Any:
     return next((size for size in sizes if str(size.name).lower() == wanted), None)
 
 
-def _quota(azure: Azure, workspace: Workspace) -> str:
+def _quota(azure: Azure, workspace: Workspace) -> Phrase:
     """Cores that are left for the machines of the cluster."""
     compute = _get_compute(azure, workspace)
     if compute.type.lower() != "amlcompute":
-        return f"not limited by Azure ML for {compute.type}"
+        return Phrase("azure_found.quota", variant="unlimited", type=compute.type)
     size = _size(azure, workspace, compute)
     family = str(getattr(size, "family", "") or "")
     with translated(azure):
@@ -185,7 +196,7 @@ def _quota(azure: Azure, workspace: Workspace) -> str:
         if family and _same_family(family, name):
             used = _attribute(usage, "current_value", "currentValue") or 0
             return _enough(azure, size, name, int(usage.limit) - int(used))
-    return f"no limit is reported for {family or compute.size}"
+    return Phrase("azure_found.quota", variant="no_limit", family=family or compute.size)
 
 
 def _same_family(family: str, name: str) -> bool:
@@ -195,7 +206,7 @@ def _same_family(family: str, name: str) -> bool:
     return plain(family) == plain(name)
 
 
-def _enough(azure: Azure, size: Any, name: str, free: int) -> str:
+def _enough(azure: Azure, size: Any, name: str, free: int) -> Phrase:
     needed = int(_attribute(size, "v_cp_us", "vCPUs") or 0) * azure.nodes
     if free < needed:
         raise InputError(
@@ -206,14 +217,14 @@ def _enough(azure: Azure, size: Any, name: str, free: int) -> str:
             family=name,
             free=max(0, free),
         )
-    return f"{free} cores free, {needed} needed ({name})"
+    return Phrase("azure_found.quota", free=free, needed=needed, family=name)
 
 
-def _data(azure: Azure, workspace: Workspace) -> str:
+def _data(azure: Azure, workspace: Workspace) -> Phrase:
     """The data asset is there and is what the recipe says; a path can only be read by the job."""
     assert azure.data is not None
     if azure.data.startswith("abfss:"):
-        return f"{azure.data} (not looked at: only the job's identity may read it)"
+        return Phrase("azure_found.not_looked_at", variant="data", name=azure.data)
     shared = registry_data(azure.data)
     if shared is not None:
         name, version = shared.name, shared.version
@@ -239,41 +250,36 @@ def _data(azure: Azure, workspace: Workspace) -> str:
             type=str(found.type).removeprefix("uri_"),
             wanted=azure.data_type,
         )
-    return f"{name}:{found.version}"
+    return Phrase("azure_found.name", name=f"{name}:{found.version}")
 
 
-def _model(azure: Azure, workspace: Workspace) -> str:
+def _model(azure: Azure, workspace: Workspace) -> Phrase:
     assert azure.model is not None
     wanted = parse_model(azure.model)
-    where = f"the registry {wanted.registry}" if wanted.registry else "the workspace"
-    absent = InputError(
-        "azure.no_model",
-        variant="registry" if wanted.registry else "",
-        name=wanted.name,
-        version=wanted.version,
-        registry=wanted.registry,
-    )
+    variant = "registry" if wanted.registry else ""
+    named = {"name": wanted.name, "version": wanted.version, "registry": wanted.registry}
+    absent = InputError("azure.no_model", variant=variant, **named)
     with _or(absent, azure):
         client = workspace.registry(wanted.registry) if wanted.registry else workspace.client
         client.models.get(wanted.name, version=wanted.version)
-    return f"{wanted.name} version {wanted.version} in {where}"
+    return Phrase("azure_found.model", variant=variant, **named)
 
 
-def _image(azure: Azure, workspace: Workspace) -> str:
+def _image(azure: Azure, workspace: Workspace) -> Phrase:
     """Whether the environment's image is there; only public registries can be asked."""
     import requests
 
     image = azure.base_image
     host, _, rest = image.partition("/")
     if host != "mcr.microsoft.com":
-        return f"{image} (not looked at: only the workspace can)"
+        return Phrase("azure_found.not_looked_at", variant="image", name=image)
     name, _, tag = rest.partition(":")
     url = f"https://{host}/v2/{name}/manifests/{tag or 'latest'}"
     accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json, */*"}
     try:
         answer = requests.head(url, headers=accept, timeout=_TIMEOUT_S, allow_redirects=True)
     except requests.RequestException:
-        return f"{image} (its registry could not be asked from here)"
+        return Phrase("azure_found.not_asked", image=image)
     if answer.status_code == 404:
         raise InputError("azure.no_image", image=image)
-    return image
+    return Phrase("azure_found.name", name=image)

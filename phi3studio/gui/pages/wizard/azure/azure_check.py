@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QLocale, Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from phi3studio.domain.azure import Azure
@@ -176,17 +176,10 @@ def _place(chosen: Path, recipe: Recipe) -> Path:
 
 def _shown(context: Context, finding: Finding) -> basic.Finding:
     """One line: what was looked at, and what was found or what to do."""
-    title = _title(finding.name)
-    if finding.error is not None:
-        said = explain_error(finding.error)
-        text = f"{title}: {said.message}"
-        return basic.Finding(context.theme, "error", text, said.hint)
-    # What was found is the service's own words: names, and English.
-    english = QLocale().language() == QLocale.Language.English
-    text = f"{title}: {finding.text}" if english else title
-    shown = basic.Finding(context.theme, "good", text)
-    shown.setToolTip(finding.text)
-    return shown
+    said = explain_error(finding.says)
+    level: basic.Level = "good" if finding.error is None else "error"
+    text = f"{_title(finding.name)}: {said.message}"
+    return basic.Finding(context.theme, level, text, said.hint)
 
 
 def _title(name: str) -> str:
