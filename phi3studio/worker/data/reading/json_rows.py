@@ -200,6 +200,18 @@ def _depth(text: str) -> int:
     return deepest
 
 
+# What Python's parser says → the variant of our message.
+_JSON_REASONS = (
+    ("Expecting ','", "comma"),
+    ("Expecting ':'", "colon"),
+    ("Expecting property name", "name"),
+    ("Expecting value", "value"),
+    ("Extra data", "extra"),
+    ("Invalid control", "control"),
+    ("Invalid \\", "escape"),
+)
+
+
 def json_reason(exc: Exception) -> Phrase:
     """What is wrong with a JSON text."""
     if isinstance(exc, json.JSONDecodeError):
@@ -208,7 +220,8 @@ def json_reason(exc: Exception) -> Phrase:
             return Phrase("line.trailing_comma", column=exc.colno)
         if exc.msg.startswith("Unterminated"):
             return Phrase("line.open_text", column=exc.colno)
-        return Phrase("line.json", reason=exc.msg, column=exc.colno)
+        known = (name for begins, name in _JSON_REASONS if exc.msg.startswith(begins))
+        return Phrase("line.json", variant=next(known, ""), reason=exc.msg, column=exc.colno)
     if isinstance(exc, RecursionError):
         return Phrase("line.deep")
     return Phrase("line.json", reason=str(exc), column=1)
