@@ -74,7 +74,7 @@ def sources_of(file: Path) -> set[str]:
         if not isinstance(node, ast.Call) or not node.args:
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-        place = {"tr": 0, "translate": 1}.get(name)
+        place = {"tr": 0, "translate": 1, "QT_TRANSLATE_NOOP": 1}.get(name)
         if place is None or len(node.args) <= place:
             continue
         text = node.args[place]

@@ -25,7 +25,13 @@ from phi3studio.domain.messages import (
     render,
     say,
 )
-from phi3studio.domain.messages.formatting import MessageFormatter, duration, size
+from phi3studio.domain.messages.formatting import (
+    MessageFormatter,
+    duration,
+    number,
+    percent,
+    size,
+)
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.resources import resources
@@ -234,6 +240,11 @@ def test_values_are_written_as_the_language_does(language: str, text: str) -> No
     said = render("x", values, language=language, catalogue={"x": Message(template)})
     assert said is not None
     assert said.message == text
+
+
+def test_figures_that_are_no_number_are_a_dash_and_times_have_the_languages_comma() -> None:
+    assert number(float("nan")) == number(float("inf"), "it") == "–"
+    assert (duration(8.24, "it"), percent(0.875, "it", exact=True)) == ("8,2 s", "87,5 %")
 
 
 def test_an_error_of_another_version_keeps_its_words() -> None:

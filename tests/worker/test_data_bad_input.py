@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
 from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
@@ -587,3 +588,32 @@ def run_check(data: Any, with_encoder: Encoder) -> Any:
             next(checking)
         except StopIteration as end:
             return end.value
+
+
+@pytest.mark.parametrize(
+    ("line", "english", "italian"),
+    [
+        ('{"q": 1 "a": 2}', "a comma is missing at column 9", "alla colonna 9 manca una virgola"),
+        ('{"q" 1}', "a colon is missing at column 6", "alla colonna 6 mancano i due punti"),
+        (
+            "{q: 1}",
+            "a name in double quotes is missing at column 2",
+            "manca un nome tra virgolette",
+        ),
+        ('{"q": ,"a": 2}', "a value is missing at column 7", "alla colonna 7 manca un valore"),
+        ('{"q": 1} {"q": 2}', "something follows the end of the value", "segue altro dopo la fine"),
+        ('{"q": "a\tb"}', "a control character at column 9", "un carattere di controllo"),
+        ('{"q": "\\x"}', "the backslash at column 8", "la barra rovesciata alla colonna 8"),
+    ],
+)
+def test_what_is_wrong_with_a_line_of_json_is_said_in_both_languages(
+    tmp_path: Path, line: str, english: str, italian: str
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"q": 1}\n' + line + "\n", "utf-8")
+    source = RowSource(Source(source=str(path)), lenient=True)
+    assert [row for batch in source.batches() for row in batch.rows] == [{"q": 1}]
+    (broken,) = source.broken
+    assert (broken.file, broken.line) == ("rows.jsonl", 2)
+    assert english in broken.reason
+    assert italian in say(broken.says, "it").message
