@@ -41,6 +41,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     ),
     "sharegpt": ([{"conversations": SHAREGPT}], "sharegpt", "ShareGPT"),
     "text": ([{"text": "once upon a time"}], "text", "only column of text"),
+    "columns named by digits": ([{"0": "l", "00": "r"}], "columns", "a guess"),
     "two unknown columns": ([{"left": "l", "right": "r"}], "columns", "a guess"),
     "braces in names": ([{"text": "x"}], "text", "“text”"),
 }

@@ -60,7 +60,7 @@ def columns(rows: Rows) -> list[str]:
 
 def heading(path: str) -> str:
     """A place's name as a heading inside a template."""
-    parts = [part for part in path.split(".") if not part.isdigit()]
+    parts = [part for part in path.split(".") if not part.isdigit()] or [path]
     if len(parts) > 1 and parts[-1] in ("text", "value", "content", "values"):
         parts.pop()
     words = parts[-1].replace("_", " ").strip()
