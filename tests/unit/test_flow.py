@@ -311,7 +311,7 @@ def test_rows_without_a_chosen_task_are_a_problem_of_the_data_page(draft) -> Non
     assert codes(undecided, FACTS, "data") == ["draft.no_shape"]
     assert codes(undecided, Facts(), "data") == []
     problem = problems(undecided, FACTS, "data")[0]
-    assert say(problem).message
+    assert say(problem.says).message
 
 
 def test_a_template_of_its_own_may_have_no_problem_before_the_rows_are_known(draft) -> None:
