@@ -11,7 +11,7 @@ from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacing
 
 @pytest.mark.parametrize(("kind", "code"), [(UserFacingError, 1), (InputError, 2), (RunError, 1)])
 def test_an_error_says_what_happened_and_what_to_do(kind, code) -> None:
-    error = kind("area.what", "Row 3 is empty.", "Fill it.")
+    error = kind.from_json({"code": "area.what", "message": "Row 3 is empty.", "hint": "Fill it."})
     assert str(error) == "Row 3 is empty."
     assert (error.code, error.message, error.hint, error.exit_code) == (
         "area.what",
@@ -23,7 +23,9 @@ def test_an_error_says_what_happened_and_what_to_do(kind, code) -> None:
 
 @pytest.mark.parametrize("kind", [UserFacingError, InputError, RunError])
 def test_an_error_survives_the_way_between_processes(kind) -> None:
-    error = pickle.loads(pickle.dumps(kind("a.b", "What.", "Do.")))
+    error = pickle.loads(
+        pickle.dumps(kind.from_json({"code": "a.b", "message": "What.", "hint": "Do."}))
+    )
     assert type(error) is kind
     assert (error.code, error.message, error.hint) == ("a.b", "What.", "Do.")
 
