@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from phi3studio.domain.errors import UserFacingError
 
@@ -168,7 +169,7 @@ class Latest(QObject):
             return  # whoever asked has gone
         # Whoever draws the answer finds nothing under way.
         self._task = None
-        if receiver is not None:
+        if receiver is not None and isValid(self):
             receiver(answer)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
@@ -176,8 +177,8 @@ class Latest(QObject):
             return
         if self._task is task:
             self._task = None
-        # The timer is gone where the window was closed meanwhile; then nothing is asked any more.
-        if self._next is not None and not self._timer.isActive():
+        # Where the window was closed meanwhile, nobody waits and nothing is asked any more.
+        if isValid(self) and not self._timer.isActive():
             self._begin()
 
 
