@@ -56,7 +56,7 @@ def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
             found = _target_problems(draft, facts.machine)
         case _:
             found = [p for other in PAGES[:-1] for p in problems(draft, facts, other)]
-    found += [_of_error(r.error, page, r.where) for r in facts.refused if r.page == page]
+    found += [Problem(page, r.where, r.error) for r in facts.refused if r.page == page]
     return tuple(sorted(found, key=lambda problem: problem.level != "error"))
 
 

@@ -118,7 +118,13 @@ def test_home_says_the_same(
 )
 def test_keys_of_the_recipe_stand_only_in_the_details(language: str, title: str) -> None:
     QLocale.setDefault(QLocale(language))
-    error = InputError("other.version", "It ended.", "Raise training.learning_rate in data.jsonl.")
+    error = InputError.from_json(
+        {
+            "code": "other.version",
+            "message": "It ended.",
+            "hint": "Raise training.learning_rate in data.jsonl.",
+        }
+    )
     said = explain_error(error)
     assert "training." not in said.hint
     assert "data.jsonl" in said.hint

@@ -77,7 +77,8 @@ def test_a_problem_of_the_wizard_names_the_column(
 
 def test_an_error_of_another_version_shows_its_own_words() -> None:
     record = {"code": "some.new_code", "message": "The file x is odd.", "hint": "Choose another."}
-    assert explain_error(UserFacingError.from_json(record)) == (record["message"], record["hint"])
+    said = explain_error(UserFacingError.from_json(record))
+    assert (said.message, said.hint) == (record["message"], record["hint"])
 
 
 def test_figures_are_written_as_italian_does() -> None:

@@ -46,8 +46,9 @@ def explain_error(error: Coded) -> Explanation:
     Settings are called as the window calls them; a recipe's keys stand in the detail.
     """
     said = say(error, language())
-    named = [_KEY.sub(_titled, text) for text in said]
-    return Explanation(*named, "" if named == list(said) else " ".join(said).strip())
+    message, hint = (_KEY.sub(_titled, text) for text in said)
+    changed = (message, hint) != said
+    return Explanation(message, hint, " ".join(said).strip() if changed else "")
 
 
 def _titled(found: re.Match[str]) -> str:
