@@ -24,6 +24,27 @@
             <numerusform>%Ln rows</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln row(s) edited</source>
+        <translation>
+            <numerusform>%Ln row edited</numerusform>
+            <numerusform>%Ln rows edited</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) left out</source>
+        <translation>
+            <numerusform>%Ln row left out</numerusform>
+            <numerusform>%Ln rows left out</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) added</source>
+        <translation>
+            <numerusform>%Ln row added</numerusform>
+            <numerusform>%Ln rows added</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>ComputingCard</name>
@@ -46,12 +67,39 @@
     </message>
 </context>
 <context>
+    <name>DraftMenu</name>
+    <message numerus="yes">
+        <source>%Ln draft(s) put aside</source>
+        <translation>
+            <numerusform>%Ln draft put aside</numerusform>
+            <numerusform>%Ln drafts put aside</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ExportArea</name>
     <message numerus="yes">
         <source>%Ln file(s)</source>
         <translation>
             <numerusform>%Ln file</numerusform>
             <numerusform>%Ln files</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>HomePage</name>
+    <message numerus="yes">
+        <source>%Ln interrupted run(s) go on.</source>
+        <translation>
+            <numerusform>%Ln interrupted run goes on.</numerusform>
+            <numerusform>%Ln interrupted runs go on.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) were interrupted.</source>
+        <translation>
+            <numerusform>%Ln run was interrupted.</numerusform>
+            <numerusform>%Ln runs were interrupted.</numerusform>
         </translation>
     </message>
 </context>

@@ -780,8 +780,8 @@
         <translation>Scegli una cartella con un modello esportato</translation>
     </message>
     <message>
-        <source>What the answer shall be held to is not right yet: see Settings.</source>
-        <translation>Il vincolo della risposta non è ancora corretto: vedi Impostazioni.</translation>
+        <source>Something under Settings is not right yet.</source>
+        <translation>Qualcosa in Impostazioni non è ancora corretto.</translation>
     </message>
 </context>
 <context>
@@ -789,6 +789,14 @@
     <message>
         <source>Check</source>
         <translation>Controllo</translation>
+    </message>
+    <message>
+        <source>Fix all</source>
+        <translation>Correggi tutto</translation>
+    </message>
+    <message>
+        <source>Apply the repairs of all findings that need no decision; Undo takes them back</source>
+        <translation>Applica le correzioni di tutti i rilievi che non richiedono una decisione; Annulla le toglie di nuovo</translation>
     </message>
     <message>
         <source>Progress of the check</source>
@@ -820,10 +828,6 @@
         <source>Undo</source>
         <translation>Annulla</translation>
     </message>
-    <message>
-        <source>First: row {row}, “{text}”.</source>
-        <translation>La prima: riga {row}, «{text}».</translation>
-    </message>
     <message numerus="yes">
         <source>%Ln row(s)</source>
         <translation>
@@ -836,6 +840,39 @@
         <translation>Nessuna riga è troncata: la più lunga ha {longest} token su {length}</translation>
     </message>
     <message>
+        <source>First: row {row}</source>
+        <translation>Prima: riga {row}</translation>
+    </message>
+    <message>
+        <source>Show all</source>
+        <translation>Mostra tutte</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) edited</source>
+        <translation>
+            <numerusform>%Ln riga modificata</numerusform>
+            <numerusform>%Ln righe modificate</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) left out</source>
+        <translation>
+            <numerusform>%Ln riga esclusa</numerusform>
+            <numerusform>%Ln righe escluse</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) added</source>
+        <translation>
+            <numerusform>%Ln riga aggiunta</numerusform>
+            <numerusform>%Ln righe aggiunte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>By hand: </source>
+        <translation>A mano: </translation>
+    </message>
+    <message>
         <source>Use in the prompt</source>
         <translation>Usa nel prompt</translation>
     </message>
@@ -846,74 +883,6 @@
     <message>
         <source>Ignored: {names}</source>
         <translation>Ignorate: {names}</translation>
-    </message>
-    <message>
-        <source>Leave broken lines out</source>
-        <translation>Escludi le righe rovinate</translation>
-    </message>
-    <message>
-        <source>Fix the characters</source>
-        <translation>Correggi i caratteri</translation>
-    </message>
-    <message>
-        <source>Remove control characters</source>
-        <translation>Togli i caratteri di controllo</translation>
-    </message>
-    <message>
-        <source>Remove model tags</source>
-        <translation>Togli i marcatori del modello</translation>
-    </message>
-    <message>
-        <source>Black out secrets</source>
-        <translation>Oscura i dati riservati</translation>
-    </message>
-    <message>
-        <source>Trim spaces</source>
-        <translation>Togli gli spazi ai bordi</translation>
-    </message>
-    <message>
-        <source>Merge labels</source>
-        <translation>Unisci le etichette</translation>
-    </message>
-    <message>
-        <source>Leave rows with secrets out</source>
-        <translation>Escludi le righe con dati riservati</translation>
-    </message>
-    <message>
-        <source>Leave rows out that are marked as bad</source>
-        <translation>Escludi le righe contrassegnate come cattive</translation>
-    </message>
-    <message>
-        <source>Leave empty rows out</source>
-        <translation>Escludi le righe vuote</translation>
-    </message>
-    <message>
-        <source>Shorten long rows</source>
-        <translation>Accorcia le righe lunghe</translation>
-    </message>
-    <message>
-        <source>Leave long rows out</source>
-        <translation>Escludi le righe lunghe</translation>
-    </message>
-    <message>
-        <source>Keep one of each</source>
-        <translation>Tieni una copia sola</translation>
-    </message>
-    <message>
-        <source>Keep the majority answer</source>
-        <translation>Tieni la risposta più frequente</translation>
-    </message>
-    <message>
-        <source>Leave contradictions out</source>
-        <translation>Escludi le contraddizioni</translation>
-    </message>
-    <message>
-        <source>Leave rare labels out</source>
-        <translation>Escludi le etichette rare</translation>
-    </message>
-    <message>
-        <source>Remove from training</source>
-        <translation>Togli dall’addestramento</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -1090,6 +1059,10 @@
     <message>
         <source>Automatic takes every core that other programs leave free, and lets go of it when they want it. Fewer threads keep the computer cooler and slower.</source>
         <translation>Automatico usa ogni core che gli altri programmi lasciano libero e lo cede quando serve a loro. Con meno thread il computer resta più fresco e più lento.</translation>
+    </message>
+    <message>
+        <source>Go on with interrupted runs at the next start</source>
+        <translation>Riprendi le esecuzioni interrotte al prossimo avvio</translation>
     </message>
     <message>
         <source>The environment variable {name} decides.</source>
@@ -1462,6 +1435,14 @@
 <context>
     <name>DataPage</name>
     <message>
+        <source>{name} is not on this computer yet.</source>
+        <translation>{name} non è ancora su questo computer.</translation>
+    </message>
+    <message>
+        <source>It is needed to show what the model will see and to check the rows: {size} from {host}, once.</source>
+        <translation>Serve per mostrare che cosa vedrà il modello e per controllare le righe: {size} da {host}, una sola volta.</translation>
+    </message>
+    <message>
         <source>This run trains nothing.</source>
         <translation>Questa esecuzione non addestra nulla.</translation>
     </message>
@@ -1570,6 +1551,20 @@
     <message>
         <source>Threads</source>
         <translation>Thread</translation>
+    </message>
+</context>
+<context>
+    <name>DraftMenu</name>
+    <message numerus="yes">
+        <source>%Ln draft(s) put aside</source>
+        <translation>
+            <numerusform>%Ln bozza messa da parte</numerusform>
+            <numerusform>%Ln bozze messe da parte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
     </message>
 </context>
 <context>
@@ -1690,984 +1685,12 @@
         <translation>Per la CPU scegli int4 o fp32.</translation>
     </message>
     <message>
-        <source>The data file does not exist any more.</source>
-        <translation>Il file dei dati non esiste più.</translation>
-    </message>
-    <message>
-        <source>Choose the file again.</source>
-        <translation>Scegli di nuovo il file.</translation>
-    </message>
-    <message>
-        <source>This is a folder, not a data file.</source>
-        <translation>È una cartella, non un file di dati.</translation>
-    </message>
-    <message>
-        <source>Choose a file inside it.</source>
-        <translation>Scegli un file al suo interno.</translation>
-    </message>
-    <message>
-        <source>The format of the file was not recognised.</source>
-        <translation>Il formato del file non è stato riconosciuto.</translation>
-    </message>
-    <message>
-        <source>Choose a JSON, JSON lines, CSV, TSV or Parquet file.</source>
-        <translation>Scegli un file JSON, JSON lines, CSV, TSV o Parquet.</translation>
-    </message>
-    <message>
-        <source>The model folder does not exist.</source>
-        <translation>La cartella del modello non esiste.</translation>
-    </message>
-    <message>
-        <source>Choose a folder with config.json and safetensors weights.</source>
-        <translation>Scegli una cartella con config.json e pesi safetensors.</translation>
-    </message>
-    <message>
-        <source>The folder has no readable config.json.</source>
-        <translation>Nella cartella manca un config.json leggibile.</translation>
-    </message>
-    <message>
-        <source>Choose a folder in Hugging Face format: config.json, *.safetensors, tokenizer.json.</source>
-        <translation>Scegli una cartella in formato Hugging Face: config.json, *.safetensors, tokenizer.json.</translation>
-    </message>
-    <message>
-        <source>The model folder lacks its weights.</source>
-        <translation>Nella cartella del modello mancano i pesi.</translation>
-    </message>
-    <message>
-        <source>Complete the folder, or download the model again.</source>
-        <translation>Completa la cartella, oppure scarica di nuovo il modello.</translation>
-    </message>
-    <message>
-        <source>The model folder has no tokenizer.</source>
-        <translation>Nella cartella del modello manca il tokenizer.</translation>
-    </message>
-    <message>
-        <source>Copy the tokenizer files of the model into the folder.</source>
-        <translation>Copia nella cartella i file del tokenizer.</translation>
-    </message>
-    <message>
-        <source>A helper process ended unexpectedly.</source>
-        <translation>Un processo di servizio si è chiuso all’improvviso.</translation>
-    </message>
-    <message>
-        <source>Try again: it starts anew by itself. If it keeps ending, memory may be short.</source>
-        <translation>Riprova: riparte da solo. Se si chiude ancora, forse manca memoria.</translation>
-    </message>
-    <message>
-        <source>A helper process did not start.</source>
-        <translation>Un processo di servizio non è partito.</translation>
-    </message>
-    <message>
-        <source>Try again; the reason is at the end of its log.</source>
-        <translation>Riprova; il motivo è in fondo al suo registro.</translation>
-    </message>
-    <message>
-        <source>The folder cannot be written.</source>
-        <translation>Non si può scrivere nella cartella.</translation>
-    </message>
-    <message>
-        <source>Give yourself the right to write there, or choose another folder.</source>
-        <translation>Concediti il permesso di scrittura, oppure scegli un’altra cartella.</translation>
-    </message>
-    <message>
-        <source>That is no token of the Hugging Face hub.</source>
-        <translation>Questo non è un token di Hugging Face.</translation>
-    </message>
-    <message>
-        <source>Tokens begin with hf_; paste the whole of it.</source>
-        <translation>I token iniziano con hf_; incollalo per intero.</translation>
-    </message>
-    <message>
-        <source>This system has no keyring that could hold the token.</source>
-        <translation>Questo sistema non ha un portachiavi che possa custodire il token.</translation>
-    </message>
-    <message>
-        <source>Install and unlock a keyring, or set HF_TOKEN.</source>
-        <translation>Installa e sblocca un portachiavi, oppure imposta HF_TOKEN.</translation>
-    </message>
-    <message>
-        <source>The disk has too little room for this run.</source>
-        <translation>Sul disco c’è troppo poco spazio per questa esecuzione.</translation>
-    </message>
-    <message>
-        <source>Free some space, or use another disk.</source>
-        <translation>Libera spazio, oppure usa un altro disco.</translation>
-    </message>
-    <message>
-        <source>The disk is full.</source>
-        <translation>Il disco è pieno.</translation>
-    </message>
-    <message>
-        <source>Free some space and resume the run.</source>
-        <translation>Libera spazio e riprendi l’esecuzione.</translation>
-    </message>
-    <message>
-        <source>The memory was not enough.</source>
-        <translation>La memoria non è bastata.</translation>
-    </message>
-    <message>
-        <source>Choose a smaller batch or sequence length, or a smaller model.</source>
-        <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
-    </message>
-    <message>
         <source>A model in {kind} does not run on {device}.</source>
         <translation>Un modello in {kind} non gira su {device}.</translation>
     </message>
     <message>
         <source>Choose {kinds} for it.</source>
         <translation>Scegli {kinds}.</translation>
-    </message>
-    <message>
-        <source>The compressed file expands to far more than a data set holds.</source>
-        <translation>Il file compresso si espande ben oltre quanto contiene un insieme di dati.</translation>
-    </message>
-    <message>
-        <source>Write it anew without compression, if it is meant to be so.</source>
-        <translation>Se deve essere così, riscrivilo senza compressione.</translation>
-    </message>
-    <message>
-        <source>The compressed file is damaged.</source>
-        <translation>Il file compresso è danneggiato.</translation>
-    </message>
-    <message>
-        <source>Copy or download the file again.</source>
-        <translation>Copialo o scaricalo di nuovo.</translation>
-    </message>
-    <message>
-        <source>The JSON of the file is broken.</source>
-        <translation>Il JSON del file è rotto.</translation>
-    </message>
-    <message>
-        <source>Correct the file at that line.</source>
-        <translation>Correggi il file a quella riga.</translation>
-    </message>
-    <message>
-        <source>The Parquet file cannot be read.</source>
-        <translation>Il file Parquet non si può leggere.</translation>
-    </message>
-    <message>
-        <source>Write the file anew, or choose another.</source>
-        <translation>Riscrivi il file o scegline un altro.</translation>
-    </message>
-    <message>
-        <source>The Arrow file cannot be read.</source>
-        <translation>Il file Arrow non si può leggere.</translation>
-    </message>
-    <message>
-        <source>The file was changed while it was read.</source>
-        <translation>Il file è cambiato durante la lettura.</translation>
-    </message>
-    <message>
-        <source>Wait until nothing writes to it, then try again.</source>
-        <translation>Aspetta che nessuno ci scriva, poi riprova.</translation>
-    </message>
-    <message>
-        <source>The table is compressed as a whole, so it cannot be read in pieces.</source>
-        <translation>La tabella è compressa per intero e non si può leggere a pezzi.</translation>
-    </message>
-    <message>
-        <source>Unpack the file first.</source>
-        <translation>Prima decomprimi il file.</translation>
-    </message>
-    <message>
-        <source>The model&apos;s chat template refuses a conversation.</source>
-        <translation>Il modello di chat rifiuta una conversazione.</translation>
-    </message>
-    <message>
-        <source>Check the order of the roles: user and assistant in turn.</source>
-        <translation>Controlla l’ordine dei ruoli: user e assistant a turno.</translation>
-    </message>
-    <message>
-        <source>There is no text encoding of that name.</source>
-        <translation>Non esiste una codifica di testo con questo nome.</translation>
-    </message>
-    <message>
-        <source>Choose a name such as utf-8 or cp1252.</source>
-        <translation>Scegli un nome come utf-8 o cp1252.</translation>
-    </message>
-    <message>
-        <source>The data set of the hub cannot be read so.</source>
-        <translation>L’insieme di dati dell’hub non si può leggere così.</translation>
-    </message>
-    <message>
-        <source>Choose a configuration and a split that it has.</source>
-        <translation>Scegli una configurazione e una parte che esistono.</translation>
-    </message>
-    <message>
-        <source>The hub has no such data set that you may read.</source>
-        <translation>L’hub non ha un insieme di dati simile che tu possa leggere.</translation>
-    </message>
-    <message>
-        <source>Check the id (owner/name); accept its terms and sign in if it is gated.</source>
-        <translation>Controlla il nome (proprietario/nome); se è riservato, accetta le condizioni e accedi.</translation>
-    </message>
-    <message>
-        <source>The data set of the hub cannot be loaded.</source>
-        <translation>L’insieme di dati dell’hub non si può caricare.</translation>
-    </message>
-    <message>
-        <source>Check the network and the id.</source>
-        <translation>Controlla la rete e il nome.</translation>
-    </message>
-    <message>
-        <source>The JSON is not a list of objects.</source>
-        <translation>Il JSON non è un elenco di oggetti.</translation>
-    </message>
-    <message>
-        <source>Write a list of objects, or one object a line.</source>
-        <translation>Scrivi un elenco di oggetti, oppure un oggetto per riga.</translation>
-    </message>
-    <message>
-        <source>The column does not hold lists of messages.</source>
-        <translation>La colonna non contiene elenchi di messaggi.</translation>
-    </message>
-    <message>
-        <source>Write lists of messages with role and content.</source>
-        <translation>Scrivi elenchi di messaggi con role e content.</translation>
-    </message>
-    <message>
-        <source>A conversation has no answer of the assistant to learn from.</source>
-        <translation>Una conversazione non ha risposte dell’assistente da imparare.</translation>
-    </message>
-    <message>
-        <source>Add the answer, or remove the row.</source>
-        <translation>Aggiungi la risposta o togli la riga.</translation>
-    </message>
-    <message>
-        <source>No row is held out, so the result could not be measured.</source>
-        <translation>Nessuna riga è tenuta da parte: il risultato non si potrebbe misurare.</translation>
-    </message>
-    <message>
-        <source>Add rows, or hold out a larger share.</source>
-        <translation>Aggiungi righe o tieni da parte una quota maggiore.</translation>
-    </message>
-    <message>
-        <source>No line of the file can be read.</source>
-        <translation>Nessuna riga del file si può leggere.</translation>
-    </message>
-    <message>
-        <source>Check the format of the file.</source>
-        <translation>Controlla il formato del file.</translation>
-    </message>
-    <message>
-        <source>A row is too long to be read.</source>
-        <translation>Una riga è troppo lunga per essere letta.</translation>
-    </message>
-    <message>
-        <source>Divide it, or remove it.</source>
-        <translation>Dividila o toglila.</translation>
-    </message>
-    <message>
-        <source>Too few rows are left for training.</source>
-        <translation>Restano troppo poche righe per l’addestramento.</translation>
-    </message>
-    <message>
-        <source>Add rows, choose a smaller batch, or hold out fewer.</source>
-        <translation>Aggiungi righe, riduci il batch o tienine da parte di meno.</translation>
-    </message>
-    <message>
-        <source>The table has too many columns.</source>
-        <translation>La tabella ha troppe colonne.</translation>
-    </message>
-    <message>
-        <source>Check the delimiter, or leave columns out.</source>
-        <translation>Controlla il separatore o togli delle colonne.</translation>
-    </message>
-    <message>
-        <source>The file cannot be read.</source>
-        <translation>Il file non si può leggere.</translation>
-    </message>
-    <message>
-        <source>Check that it is there and that you may read it.</source>
-        <translation>Controlla che esista e che tu possa leggerlo.</translation>
-    </message>
-    <message>
-        <source>The sequence length is longer than the model&apos;s context.</source>
-        <translation>La lunghezza della sequenza supera il contesto del modello.</translation>
-    </message>
-    <message>
-        <source>Set a shorter one.</source>
-        <translation>Impostane una più corta.</translation>
-    </message>
-    <message>
-        <source>Update Phi-3 Studio.</source>
-        <translation>Aggiorna Phi-3 Studio.</translation>
-    </message>
-    <message>
-        <source>This cannot be the number of threads.</source>
-        <translation>Questo non può essere il numero di thread.</translation>
-    </message>
-    <message>
-        <source>Choose a number from 1 on, or automatic.</source>
-        <translation>Scegli un numero da 1 in su, oppure automatico.</translation>
-    </message>
-    <message>
-        <source>The app home is not there.</source>
-        <translation>La cartella dell’app non c’è.</translation>
-    </message>
-    <message>
-        <source>Connect its disk, or use another folder.</source>
-        <translation>Collega il suo disco, o usa un’altra cartella.</translation>
-    </message>
-    <message>
-        <source>The folder holds no whole LoRA adapter.</source>
-        <translation>La cartella non contiene un adattatore LoRA completo.</translation>
-    </message>
-    <message>
-        <source>Choose the folder of a PEFT adapter; a run keeps its own in adapter/.</source>
-        <translation>Scegli la cartella di un adattatore PEFT; un’esecuzione tiene il proprio in adapter/.</translation>
-    </message>
-    <message>
-        <source>Only LoRA adapters can be used.</source>
-        <translation>Si possono usare solo adattatori LoRA.</translation>
-    </message>
-    <message>
-        <source>Merge this one with the program that made it, and start from the merged model.</source>
-        <translation>Fondi questo con il programma che l’ha creato e parti dal modello fuso.</translation>
-    </message>
-    <message>
-        <source>The adapter does not fit this base model.</source>
-        <translation>L’adattatore non è adatto a questo modello di base.</translation>
-    </message>
-    <message>
-        <source>Choose the base model that it was trained on.</source>
-        <translation>Scegli il modello di base su cui è stato addestrato.</translation>
-    </message>
-    <message>
-        <source>The adapter has no weights in safetensors.</source>
-        <translation>L’adattatore non ha pesi in safetensors.</translation>
-    </message>
-    <message>
-        <source>Save it as safetensors with the program that made it.</source>
-        <translation>Salvalo come safetensors con il programma che l’ha creato.</translation>
-    </message>
-    <message>
-        <source>The address does not answer as a model hub does.</source>
-        <translation>L’indirizzo non risponde come un hub di modelli.</translation>
-    </message>
-    <message>
-        <source>Check HF_ENDPOINT, or whether a sign-in page of the network answers.</source>
-        <translation>Controlla HF_ENDPOINT, o se risponde una pagina di accesso della rete.</translation>
-    </message>
-    <message>
-        <source>HF_ENDPOINT is no web address.</source>
-        <translation>HF_ENDPOINT non è un indirizzo web.</translation>
-    </message>
-    <message>
-        <source>Write it with its scheme, or unset it.</source>
-        <translation>Scrivilo con lo schema, o toglilo.</translation>
-    </message>
-    <message>
-        <source>This cannot be the name of a model.</source>
-        <translation>Questo non può essere il nome di un modello.</translation>
-    </message>
-    <message>
-        <source>Choose letters, digits, dots and dashes.</source>
-        <translation>Usa lettere, cifre, punti e trattini.</translation>
-    </message>
-    <message>
-        <source>The starter model that comes with the program is damaged.</source>
-        <translation>Il modello iniziale fornito con il programma è danneggiato.</translation>
-    </message>
-    <message>
-        <source>Install Phi-3 Studio again; your runs, models and settings stay.</source>
-        <translation>Installa di nuovo Phi-3 Studio; esecuzioni, modelli e impostazioni restano.</translation>
-    </message>
-    <message>
-        <source>The model&apos;s chat template rewrites earlier turns.</source>
-        <translation>Il modello di chat riscrive i turni precedenti.</translation>
-    </message>
-    <message>
-        <source>Choose another model, or rows with a template.</source>
-        <translation>Scegli un altro modello, o righe con un modello di testo.</translation>
-    </message>
-    <message>
-        <source>The conversion of the model ended unexpectedly.</source>
-        <translation>La conversione del modello è terminata in modo inatteso.</translation>
-    </message>
-    <message>
-        <source>The memory may have been too small, or the file is damaged.</source>
-        <translation>La memoria era forse troppo poca, o il file è danneggiato.</translation>
-    </message>
-    <message>
-        <source>A file arrived twice with wrong content.</source>
-        <translation>Un file è arrivato due volte con un contenuto sbagliato.</translation>
-    </message>
-    <message>
-        <source>Something on the way changes the data, such as a proxy. Try again without it.</source>
-        <translation>Qualcosa lungo la strada cambia i dati, per esempio un proxy. Riprova senza.</translation>
-    </message>
-    <message>
-        <source>The starter model could not be fetched.</source>
-        <translation>Il modello iniziale non si è potuto scaricare.</translation>
-    </message>
-    <message>
-        <source>Check the connection and try again.</source>
-        <translation>Controlla il collegamento e riprova.</translation>
-    </message>
-    <message>
-        <source>The model is gated, and your account has no access to it.</source>
-        <translation>Il modello è riservato e il tuo account non vi ha accesso.</translation>
-    </message>
-    <message>
-        <source>Accept its licence on the hub with that account, then sign in under Settings.</source>
-        <translation>Accetta la licenza sull’hub con quell’account, poi accedi nelle impostazioni.</translation>
-    </message>
-    <message>
-        <source>A GGUF file has to be converted before it can be trained.</source>
-        <translation>Un file GGUF va convertito prima di poter essere addestrato.</translation>
-    </message>
-    <message>
-        <source>Add it under Models.</source>
-        <translation>Aggiungilo in Modelli.</translation>
-    </message>
-    <message>
-        <source>The hub asks to wait: too many requests came from here.</source>
-        <translation>L’hub chiede di aspettare: troppe richieste da qui.</translation>
-    </message>
-    <message>
-        <source>Wait some minutes, then go on. What arrived is kept.</source>
-        <translation>Aspetta qualche minuto, poi continua. Ciò che è arrivato resta.</translation>
-    </message>
-    <message>
-        <source>The hub answered with an error.</source>
-        <translation>L’hub ha risposto con un errore.</translation>
-    </message>
-    <message>
-        <source>Try again later. What arrived is kept.</source>
-        <translation>Riprova più tardi. Ciò che è arrivato resta.</translation>
-    </message>
-    <message>
-        <source>The MLflow folder holds no Hugging Face model.</source>
-        <translation>La cartella MLflow non contiene un modello Hugging Face.</translation>
-    </message>
-    <message>
-        <source>Choose a folder with config.json.</source>
-        <translation>Scegli una cartella con config.json.</translation>
-    </message>
-    <message>
-        <source>There is a model of that name already.</source>
-        <translation>Esiste già un modello con questo nome.</translation>
-    </message>
-    <message>
-        <source>Choose another name, or remove that one first.</source>
-        <translation>Scegli un altro nome, o prima togli quello.</translation>
-    </message>
-    <message>
-        <source>The model has no chat template for conversations.</source>
-        <translation>Il modello non ha un modello di chat per le conversazioni.</translation>
-    </message>
-    <message>
-        <source>Choose an instruct model, or rows with a template.</source>
-        <translation>Scegli un modello instruct, o righe con un modello di testo.</translation>
-    </message>
-    <message>
-        <source>The hub cannot be reached, or the connection broke.</source>
-        <translation>L’hub non è raggiungibile, o il collegamento si è interrotto.</translation>
-    </message>
-    <message>
-        <source>Check the connection, then resume. What arrived is kept.</source>
-        <translation>Controlla il collegamento, poi riprendi. Ciò che è arrivato resta.</translation>
-    </message>
-    <message>
-        <source>The model has no such revision.</source>
-        <translation>Il modello non ha questa revisione.</translation>
-    </message>
-    <message>
-        <source>Choose another one, or leave it out.</source>
-        <translation>Scegline un’altra, o lasciala vuota.</translation>
-    </message>
-    <message>
-        <source>The model has no end token, so its answers could not stop.</source>
-        <translation>Il modello non ha un token di fine: le risposte non si fermerebbero.</translation>
-    </message>
-    <message>
-        <source>Choose an instruct model.</source>
-        <translation>Scegli un modello instruct.</translation>
-    </message>
-    <message>
-        <source>The model has no module of that name.</source>
-        <translation>Il modello non ha un modulo con questo nome.</translation>
-    </message>
-    <message>
-        <source>Choose among those that the details list.</source>
-        <translation>Scegli fra quelli elencati nei dettagli.</translation>
-    </message>
-    <message>
-        <source>The hub has no such model that you may see.</source>
-        <translation>L’hub non ha un modello simile che tu possa vedere.</translation>
-    </message>
-    <message>
-        <source>Check the spelling; sign in under Settings for a private one.</source>
-        <translation>Controlla il nome; per uno privato accedi nelle impostazioni.</translation>
-    </message>
-    <message>
-        <source>The model is not on this computer.</source>
-        <translation>Il modello non è su questo computer.</translation>
-    </message>
-    <message>
-        <source>Fetch it first.</source>
-        <translation>Prima scaricalo.</translation>
-    </message>
-    <message>
-        <source>Offline mode is on, so nothing is fetched.</source>
-        <translation>La modalità offline è attiva: non si scarica nulla.</translation>
-    </message>
-    <message>
-        <source>Unset HF_HUB_OFFLINE, or add the model from a folder.</source>
-        <translation>Togli HF_HUB_OFFLINE, o aggiungi il modello da una cartella.</translation>
-    </message>
-    <message>
-        <source>The model has its weights only as pickle files, which could run code.</source>
-        <translation>I pesi del modello sono solo file pickle, che potrebbero eseguire codice.</translation>
-    </message>
-    <message>
-        <source>Choose a model with safetensors.</source>
-        <translation>Scegli un modello con safetensors.</translation>
-    </message>
-    <message>
-        <source>The catalogue has no such model.</source>
-        <translation>Il catalogo non ha un modello simile.</translation>
-    </message>
-    <message>
-        <source>Choose one of the list.</source>
-        <translation>Scegline uno dell’elenco.</translation>
-    </message>
-    <message>
-        <source>The model folder names a file outside of itself.</source>
-        <translation>La cartella del modello indica un file fuori da sé.</translation>
-    </message>
-    <message>
-        <source>Do not use this model; get it again from where it was published.</source>
-        <translation>Non usarlo; scaricalo di nuovo da dove è stato pubblicato.</translation>
-    </message>
-    <message>
-        <source>This kind of model cannot be exported for chat.</source>
-        <translation>Questo tipo di modello non si può esportare per la chat.</translation>
-    </message>
-    <message>
-        <source>Choose a text model of the Phi, Llama, Mistral, Qwen, Gemma, Granite or SmolLM family.</source>
-        <translation>Scegli un modello di testo delle famiglie Phi, Llama, Mistral, Qwen, Gemma, Granite o SmolLM.</translation>
-    </message>
-    <message>
-        <source>The catalogue of base models is damaged.</source>
-        <translation>Il catalogo dei modelli di base è danneggiato.</translation>
-    </message>
-    <message>
-        <source>Install Phi-3 Studio again.</source>
-        <translation>Reinstalla Phi-3 Studio.</translation>
-    </message>
-    <message>
-        <source>The hub does not accept your token.</source>
-        <translation>L’hub non accetta il tuo token.</translation>
-    </message>
-    <message>
-        <source>Make a new one and store it under Settings.</source>
-        <translation>Creane uno nuovo e salvalo nelle impostazioni.</translation>
-    </message>
-    <message>
-        <source>The text is longer than what the model can hold.</source>
-        <translation>Il testo è più lungo di quanto il modello possa contenere.</translation>
-    </message>
-    <message>
-        <source>Shorten it, or start a new conversation.</source>
-        <translation>Accorcialo o inizia una nuova conversazione.</translation>
-    </message>
-    <message>
-        <source>The folder holds no exported model.</source>
-        <translation>La cartella non contiene un modello esportato.</translation>
-    </message>
-    <message>
-        <source>Choose a completed run, or a folder with genai_config.json.</source>
-        <translation>Scegli un’esecuzione completata, o una cartella con genai_config.json.</translation>
-    </message>
-    <message>
-        <source>The labels are empty.</source>
-        <translation>Le etichette sono vuote.</translation>
-    </message>
-    <message>
-        <source>Name at least one label, one on each line.</source>
-        <translation>Indica almeno un’etichetta, una per riga.</translation>
-    </message>
-    <message>
-        <source>The JSON schema cannot be used.</source>
-        <translation>Lo schema JSON non si può usare.</translation>
-    </message>
-    <message>
-        <source>Correct it; not every keyword is supported.</source>
-        <translation>Correggilo; non tutte le parole chiave sono supportate.</translation>
-    </message>
-    <message>
-        <source>This model was trained on conversations, not on a template.</source>
-        <translation>Questo modello è stato addestrato su conversazioni, non su un modello di testo.</translation>
-    </message>
-    <message>
-        <source>Write a message instead.</source>
-        <translation>Scrivi un messaggio.</translation>
-    </message>
-    <message>
-        <source>The memory is not enough for a text of this length.</source>
-        <translation>La memoria non basta per un testo di questa lunghezza.</translation>
-    </message>
-    <message>
-        <source>Close other programs, or ask for a shorter answer.</source>
-        <translation>Chiudi altri programmi, o chiedi una risposta più breve.</translation>
-    </message>
-    <message>
-        <source>The model could not keep to the labels or the schema.</source>
-        <translation>Il modello non è riuscito ad attenersi alle etichette o allo schema.</translation>
-    </message>
-    <message>
-        <source>Ask again, or without them.</source>
-        <translation>Chiedi di nuovo, o senza di essi.</translation>
-    </message>
-    <message>
-        <source>The model could not go on with the answer.</source>
-        <translation>Il modello non ha potuto continuare la risposta.</translation>
-    </message>
-    <message>
-        <source>Ask again; if it happens again, start a new conversation.</source>
-        <translation>Chiedi di nuovo; se si ripete, inizia una nuova conversazione.</translation>
-    </message>
-    <message>
-        <source>The model has no adapter of that name.</source>
-        <translation>Il modello non ha un adattatore con questo nome.</translation>
-    </message>
-    <message>
-        <source>Choose one that it has.</source>
-        <translation>Scegline uno che ha.</translation>
-    </message>
-    <message>
-        <source>The model has no place for adapters: its own was merged in.</source>
-        <translation>Il modello non ha posto per adattatori: il suo è stato fuso.</translation>
-    </message>
-    <message>
-        <source>Export the base once, without the step Merge.</source>
-        <translation>Esporta la base una volta, senza il passo Fondi.</translation>
-    </message>
-    <message>
-        <source>An adapter of this kind cannot be kept apart from its base model.</source>
-        <translation>Un adattatore di questo tipo non può restare separato dal modello di base.</translation>
-    </message>
-    <message>
-        <source>Add the step Merge, or train with LoRA.</source>
-        <translation>Aggiungi il passo Fondi, oppure addestra con LoRA.</translation>
-    </message>
-    <message>
-        <source>DirectML cannot switch adapters while it runs.</source>
-        <translation>DirectML non può cambiare adattatore durante l’uso.</translation>
-    </message>
-    <message>
-        <source>Add the step Merge, or run on the processor.</source>
-        <translation>Aggiungi il passo Fondi, oppure usa il processore.</translation>
-    </message>
-    <message>
-        <source>The exported model cannot be loaded.</source>
-        <translation>Il modello esportato non si può caricare.</translation>
-    </message>
-    <message>
-        <source>Another quantisation may help; the run&apos;s log says more.</source>
-        <translation>Un’altra quantizzazione può aiutare; il registro dice di più.</translation>
-    </message>
-    <message>
-        <source>The exported model loses more of the task score than is allowed.</source>
-        <translation>Il modello esportato perde più punteggio di quanto sia ammesso.</translation>
-    </message>
-    <message>
-        <source>Try the next thing that the details name.</source>
-        <translation>Prova il rimedio indicato nei dettagli.</translation>
-    </message>
-    <message>
-        <source>The stop token is missing in the exported model, so answers run on.</source>
-        <translation>Nel modello esportato manca il token di fine: le risposte non si fermano.</translation>
-    </message>
-    <message>
-        <source>Export the model again.</source>
-        <translation>Esporta di nuovo il modello.</translation>
-    </message>
-    <message>
-        <source>Too few answers end by themselves.</source>
-        <translation>Troppo poche risposte terminano da sole.</translation>
-    </message>
-    <message>
-        <source>Some prompts become other tokens than in training.</source>
-        <translation>Alcuni prompt diventano token diversi da quelli dell’addestramento.</translation>
-    </message>
-    <message>
-        <source>Take what is special there out of the template.</source>
-        <translation>Togli dal modello di testo ciò che è insolito in quei punti.</translation>
-    </message>
-    <message>
-        <source>The exported model is much more surprised by the text than the one before the export.</source>
-        <translation>Il modello esportato è molto più sorpreso dal testo di quello prima dell’esportazione.</translation>
-    </message>
-    <message>
-        <source>Without data there is no task score: general text was used.</source>
-        <translation>Senza dati non c’è un punteggio del compito: è stato usato un testo generico.</translation>
-    </message>
-    <message>
-        <source>Add data to have the task measured.</source>
-        <translation>Aggiungi dati per misurare il compito.</translation>
-    </message>
-    <message>
-        <source>The held-out rows are too few to be sure of so small a loss.</source>
-        <translation>Le righe tenute da parte sono troppo poche per essere sicuri di una perdita così piccola.</translation>
-    </message>
-    <message>
-        <source>Hold out more rows.</source>
-        <translation>Tieni da parte più righe.</translation>
-    </message>
-    <message>
-        <source>Some answers end by another stop token than the trained one.</source>
-        <translation>Alcune risposte finiscono con un token diverso da quello addestrato.</translation>
-    </message>
-    <message>
-        <source>Nothing to do here; other programs have to know both tokens.</source>
-        <translation>Qui non c’è nulla da fare; gli altri programmi devono conoscere entrambi.</translation>
-    </message>
-    <message>
-        <source>The exported model could not be measured on this computer.</source>
-        <translation>Il modello esportato non si è potuto misurare su questo computer.</translation>
-    </message>
-    <message>
-        <source>Measure it where it is to run.</source>
-        <translation>Misuralo dove dovrà girare.</translation>
-    </message>
-    <message>
-        <source>The model was measured on the processor instead of its target.</source>
-        <translation>Il modello è stato misurato sul processore invece che sulla sua destinazione.</translation>
-    </message>
-    <message>
-        <source>Its speed and memory there are unknown.</source>
-        <translation>Velocità e memoria su quella non sono note.</translation>
-    </message>
-    <message>
-        <source>Several flavours of ONNX Runtime are installed: {names}</source>
-        <translation>Sono installate più varianti di ONNX Runtime: {names}</translation>
-    </message>
-    <message>
-        <source>ONNX Runtime or ONNX Runtime GenAI is missing.</source>
-        <translation>Manca ONNX Runtime oppure ONNX Runtime GenAI.</translation>
-    </message>
-    <message>
-        <source>{name} is not installed.</source>
-        <translation>{name} non è installato.</translation>
-    </message>
-    <message>
-        <source>They overwrite each other&apos;s files. Install Phi-3 Studio again, or set its source up anew with one flavour.</source>
-        <translation>Si sovrascrivono i file a vicenda. Installa di nuovo Phi-3 Studio, o prepara di nuovo il codice sorgente con una sola variante.</translation>
-    </message>
-    <message>
-        <source>Install Phi-3 Studio again, or set its source up anew.</source>
-        <translation>Installa di nuovo Phi-3 Studio, o prepara di nuovo il suo codice sorgente.</translation>
-    </message>
-    <message>
-        <source>ONNX Runtime is the CUDA flavour, but PyTorch is a CPU build.</source>
-        <translation>ONNX Runtime è nella variante CUDA, ma PyTorch è una versione per CPU.</translation>
-    </message>
-    <message>
-        <source>Install the CUDA build of the same PyTorch version.</source>
-        <translation>Installa la versione CUDA dello stesso PyTorch.</translation>
-    </message>
-    <message>
-        <source>{gpu} is there, but the CPU flavour is installed.</source>
-        <translation>C’è {gpu}, ma è installata la variante per CPU.</translation>
-    </message>
-    <message>
-        <source>Install the runtime pack for NVIDIA GPUs under Settings to train on it.</source>
-        <translation>Per usarla installa il pacchetto per GPU NVIDIA nelle Impostazioni.</translation>
-    </message>
-    <message>
-        <source>{gpu} is there, but training uses the processor.</source>
-        <translation>{gpu} è presente, ma l’addestramento usa il processore.</translation>
-    </message>
-    <message>
-        <source>This build has no runtime pack for it; Settings say why.</source>
-        <translation>Questa versione non ha un pacchetto per usarla; il perché è nelle Impostazioni.</translation>
-    </message>
-    <message>
-        <source>The disk is nearly full: {free} are free.</source>
-        <translation>Il disco è quasi pieno: restano {free}.</translation>
-    </message>
-    <message>
-        <source>A run takes 2 GB and more while it works.</source>
-        <translation>Un’esecuzione occupa 2 GB o più mentre lavora.</translation>
-    </message>
-    <message>
-        <source>Little memory is free: {free}.</source>
-        <translation>La memoria libera è poca: {free}.</translation>
-    </message>
-    <message>
-        <source>Close other programs before a run.</source>
-        <translation>Chiudi altri programmi prima di iniziare.</translation>
-    </message>
-    <message>
-        <source>The number of threads follows the cores that are free.</source>
-        <translation>Il numero di thread segue i core liberi.</translation>
-    </message>
-    <message>
-        <source>The memory was not enough: the run goes on with safer settings.</source>
-        <translation>La memoria non bastava: l’esecuzione continua con impostazioni più prudenti.</translation>
-    </message>
-    <message>
-        <source>A checkpoint was saved.</source>
-        <translation>È stato salvato un punto di ripresa.</translation>
-    </message>
-    <message>
-        <source>A helper process was closed.</source>
-        <translation>Un processo di supporto è stato chiuso.</translation>
-    </message>
-    <message>
-        <source>Start the program again.</source>
-        <translation>Riavvia il programma.</translation>
-    </message>
-    <message>
-        <source>The parts of Phi-3 Studio are of different versions.</source>
-        <translation>Le parti di Phi-3 Studio sono di versioni diverse.</translation>
-    </message>
-    <message>
-        <source>The answer is too large to be shown.</source>
-        <translation>La risposta è troppo grande per essere mostrata.</translation>
-    </message>
-    <message>
-        <source>Ask for less at a time.</source>
-        <translation>Chiedi meno cose alla volta.</translation>
-    </message>
-    <message>
-        <source>The request was withdrawn.</source>
-        <translation>La richiesta è stata ritirata.</translation>
-    </message>
-    <message>
-        <source>Ask again.</source>
-        <translation>Chiedi di nuovo.</translation>
-    </message>
-    <message>
-        <source>An unexpected error occurred.</source>
-        <translation>Si è verificato un errore inatteso.</translation>
-    </message>
-    <message>
-        <source>Report it; the details and the log say more.</source>
-        <translation>Segnalalo; i dettagli e il registro dicono di più.</translation>
-    </message>
-    <message>
-        <source>The smallest faithful int4 preset was chosen.</source>
-        <translation>È stata scelta la più piccola variante int4 fedele.</translation>
-    </message>
-    <message>
-        <source>No int4 preset is faithful; the best one was kept.</source>
-        <translation>Nessuna variante int4 è fedele; è stata tenuta la migliore.</translation>
-    </message>
-    <message>
-        <source>The exported model does not run here.</source>
-        <translation>Il modello esportato qui non funziona.</translation>
-    </message>
-    <message>
-        <source>The log says more; another target may help.</source>
-        <translation>Il registro dice di più; un’altra destinazione può aiutare.</translation>
-    </message>
-    <message>
-        <source>There is no runtime pack of this name.</source>
-        <translation>Non esiste un pacchetto con questo nome.</translation>
-    </message>
-    <message>
-        <source>The only pack is cuda.</source>
-        <translation>L’unico pacchetto è cuda.</translation>
-    </message>
-    <message>
-        <source>There is no runtime pack for this system.</source>
-        <translation>Per questo sistema non c’è un pacchetto.</translation>
-    </message>
-    <message>
-        <source>It exists for Linux and Windows on x86-64 processors.</source>
-        <translation>Esiste per Linux e Windows con processori x86-64.</translation>
-    </message>
-    <message>
-        <source>This build has no runtime pack for NVIDIA GPUs.</source>
-        <translation>Questa versione non ha il pacchetto per GPU NVIDIA.</translation>
-    </message>
-    <message>
-        <source>The list of its packages was not made when the program was built, so training uses the processor. On Windows the setup for DirectML chats on the graphics card.</source>
-        <translation>L’elenco delle sue parti non è stato creato insieme al programma, perciò l’addestramento usa il processore. Su Windows, con l’installazione per DirectML la chat usa la scheda grafica.</translation>
-    </message>
-    <message>
-        <source>The runtime pack is being installed or removed already.</source>
-        <translation>Il pacchetto per la GPU è già in fase di installazione o rimozione.</translation>
-    </message>
-    <message>
-        <source>Wait for it, or cancel it in the other window.</source>
-        <translation>Attendi la fine, oppure annulla nell’altra finestra.</translation>
-    </message>
-    <message>
-        <source>The runtime pack is in use.</source>
-        <translation>Il pacchetto per la GPU è in uso.</translation>
-    </message>
-    <message>
-        <source>Wait for the run, close the chat, and try again.</source>
-        <translation>Attendi la fine dell’esecuzione, chiudi la chat e riprova.</translation>
-    </message>
-    <message>
-        <source>The program uv, which installs runtime packs, is missing.</source>
-        <translation>Manca il programma uv, che installa i pacchetti.</translation>
-    </message>
-    <message>
-        <source>The disk has too little room for the runtime pack.</source>
-        <translation>Sul disco non c’è abbastanza spazio per il pacchetto per la GPU.</translation>
-    </message>
-    <message>
-        <source>Free some space, or move the app home to a larger disk.</source>
-        <translation>Libera spazio, oppure sposta la cartella dell’app su un disco più grande.</translation>
-    </message>
-    <message>
-        <source>The disk became full.</source>
-        <translation>Il disco si è riempito.</translation>
-    </message>
-    <message>
-        <source>Free some space and install again: what has arrived is kept.</source>
-        <translation>Libera spazio e installa di nuovo: ciò che è arrivato è conservato.</translation>
-    </message>
-    <message>
-        <source>The server with the packages cannot be reached.</source>
-        <translation>Il server dei pacchetti non è raggiungibile.</translation>
-    </message>
-    <message>
-        <source>Look at the connection and install again: what has arrived is kept.</source>
-        <translation>Controlla la connessione e installa di nuovo: ciò che è arrivato è conservato.</translation>
-    </message>
-    <message>
-        <source>The runtime pack could not be installed.</source>
-        <translation>Non è stato possibile installare il pacchetto per la GPU.</translation>
-    </message>
-    <message>
-        <source>Install again: what has arrived is kept. A file whose hash is not the expected one was not used.</source>
-        <translation>Installa di nuovo: ciò che è arrivato è conservato. Un file con un hash diverso da quello atteso non è stato usato.</translation>
-    </message>
-    <message>
-        <source>Everything has arrived, but the libraries cannot be loaded.</source>
-        <translation>È arrivato tutto, ma le librerie non si caricano.</translation>
-    </message>
-    <message>
-        <source>Update the NVIDIA driver, or remove the pack and install it again. Until then the CPU is used.</source>
-        <translation>Aggiorna il driver NVIDIA, oppure togli il pacchetto e installalo di nuovo. Fino ad allora si usa la CPU.</translation>
-    </message>
-    <message>
-        <source>The runtime pack for the NVIDIA GPU is broken, so the CPU is used.</source>
-        <translation>Il pacchetto per la GPU NVIDIA è danneggiato: si usa la CPU.</translation>
-    </message>
-    <message>
-        <source>Repair it under Settings.</source>
-        <translation>Riparalo nelle Impostazioni.</translation>
-    </message>
-    <message>
-        <source>The runtime pack for the NVIDIA GPU cannot be used, so the CPU is used.</source>
-        <translation>Il pacchetto per la GPU NVIDIA non è utilizzabile: si usa la CPU.</translation>
-    </message>
-    <message>
-        <source>The list of releases cannot be read.</source>
-        <translation>L’elenco delle versioni non si può leggere.</translation>
-    </message>
-    <message>
-        <source>Look at the connection and ask again.</source>
-        <translation>Controlla la connessione e riprova.</translation>
     </message>
 </context>
 <context>
@@ -2868,6 +1891,10 @@
         <source>Fetch {size}</source>
         <translation>Scarica {size}</translation>
     </message>
+    <message>
+        <source>from {host}</source>
+        <translation>da {host}</translation>
+    </message>
 </context>
 <context>
     <name>FetchProgress</name>
@@ -3019,6 +2046,32 @@
         <source>Show all runs</source>
         <translation>Mostra tutte</translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln interrupted run(s) go on.</source>
+        <translation>
+            <numerusform>%Ln esecuzione interrotta riprende.</numerusform>
+            <numerusform>%Ln esecuzioni interrotte riprendono.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) were interrupted.</source>
+        <translation>
+            <numerusform>%Ln esecuzione è stata interrotta.</numerusform>
+            <numerusform>%Ln esecuzioni sono state interrotte.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Their work is kept. Settings can let them go on by themselves.</source>
+        <translation>Il loro lavoro è conservato. Nelle impostazioni si può farle riprendere da sole.</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Not now</source>
+        <translation>Non ora</translation>
+    </message>
     <message>
         <source>Open</source>
         <translation>Apri</translation>
@@ -3127,6 +2180,10 @@
     <message>
         <source>Settings</source>
         <translation>Impostazioni</translation>
+    </message>
+    <message>
+        <source>Let it go to use this file</source>
+        <translation>Rilascia per usare questo file</translation>
     </message>
     <message>
         <source>version {version} is there</source>
@@ -3310,6 +2367,85 @@
     <message>
         <source>Go on with the present folder</source>
         <translation>Continua con la cartella attuale</translation>
+    </message>
+</context>
+<context>
+    <name>OutcomeCard</name>
+    <message>
+        <source>It is trained. How good it is was not measured: no rows were held out.</source>
+        <translation>È addestrato. Quanto sia buono non è stato misurato: nessuna riga è stata messa da parte.</translation>
+    </message>
+    <message>
+        <source>The model is exported and ready.</source>
+        <translation>Il modello è esportato e pronto.</translation>
+    </message>
+    <message>
+        <source>It learned the task: {figures}.</source>
+        <translation>Ha imparato il compito: {figures}.</translation>
+    </message>
+    <message>
+        <source>It learned ({figures}), but the exported model lost too much.</source>
+        <translation>Ha imparato ({figures}), ma il modello esportato ha perso troppo.</translation>
+    </message>
+    <message>
+        <source>It has learned a part of the task: {figures}.</source>
+        <translation>Ha imparato una parte del compito: {figures}.</translation>
+    </message>
+    <message>
+        <source>It is no better than before the training: {figures}.</source>
+        <translation>Non è migliore di prima dell’addestramento: {figures}.</translation>
+    </message>
+    <message>
+        <source>It has not learned the task yet: {figures}.</source>
+        <translation>Non ha ancora imparato il compito: {figures}.</translation>
+    </message>
+    <message>
+        <source>The exported model is as good.</source>
+        <translation>Il modello esportato è altrettanto buono.</translation>
+    </message>
+    <message>
+        <source>Whether the exported model is as good could not be measured here.</source>
+        <translation>Qui non si è potuto misurare se il modello esportato sia altrettanto buono.</translation>
+    </message>
+    <message>
+        <source>{share} right</source>
+        <translation>{share} giuste</translation>
+    </message>
+    <message>
+        <source>{share} of the words as expected</source>
+        <translation>{share} delle parole come atteso</translation>
+    </message>
+    <message>
+        <source>exported {share}</source>
+        <translation>esportato {share}</translation>
+    </message>
+    <message>
+        <source>before {share}</source>
+        <translation>prima {share}</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Look at the data</source>
+        <translation>Guarda i dati</translation>
+    </message>
+    <message>
+        <source>Now with your data</source>
+        <translation>Ora con i tuoi dati</translation>
+    </message>
+    <message>
+        <source>Train longer</source>
+        <translation>Addestra più a lungo</translation>
+    </message>
+    <message>
+        <source>Make it again with Quality</source>
+        <translation>Rifallo con Qualità</translation>
     </message>
 </context>
 <context>
@@ -3547,6 +2683,41 @@
     </message>
 </context>
 <context>
+    <name>ReplaceDialog</name>
+    <message>
+        <source>Find and replace</source>
+        <translation>Trova e sostituisci</translation>
+    </message>
+    <message>
+        <source>In every row, on the way to training: the file is not changed.</source>
+        <translation>In ogni riga, prima dell’addestramento: il file non viene modificato.</translation>
+    </message>
+    <message>
+        <source>Column</source>
+        <translation>Colonna</translation>
+    </message>
+    <message>
+        <source>Find</source>
+        <translation>Trova</translation>
+    </message>
+    <message>
+        <source>Replace by</source>
+        <translation>Sostituisci con</translation>
+    </message>
+    <message>
+        <source>Match case</source>
+        <translation>Maiuscole/minuscole</translation>
+    </message>
+    <message>
+        <source>Whole words only</source>
+        <translation>Solo parole intere</translation>
+    </message>
+    <message>
+        <source>Replace</source>
+        <translation>Sostituisci</translation>
+    </message>
+</context>
+<context>
     <name>ResultView</name>
     <message>
         <source>What it has learned</source>
@@ -3702,6 +2873,14 @@
         <translation>Salva…</translation>
     </message>
     <message>
+        <source>{size} from {host}, before the training</source>
+        <translation>{size} da {host}, prima dell’addestramento</translation>
+    </message>
+    <message>
+        <source>Downloads</source>
+        <translation>Scaricamenti</translation>
+    </message>
+    <message>
         <source>Olive config</source>
         <translation>Configurazione di Olive</translation>
     </message>
@@ -3728,6 +2907,36 @@
     <message>
         <source>Asking Olive; this takes a few seconds…</source>
         <translation>Si chiede a Olive; ci vuole qualche secondo…</translation>
+    </message>
+</context>
+<context>
+    <name>RowDialog</name>
+    <message>
+        <source>The file is not changed: the edit is recorded in the recipe.</source>
+        <translation>Il file non viene modificato: la modifica è registrata nella ricetta.</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Salva</translation>
+    </message>
+    <message>
+        <source>Not valid JSON: {names}. Correct it, or cancel.</source>
+        <translation>JSON non valido: {names}. Correggilo, oppure annulla.</translation>
+    </message>
+</context>
+<context>
+    <name>RowsModel</name>
+    <message>
+        <source>This row was edited</source>
+        <translation>Questa riga è stata modificata</translation>
+    </message>
+    <message>
+        <source>This row is left out</source>
+        <translation>Questa riga è esclusa</translation>
+    </message>
+    <message>
+        <source>This row was added</source>
+        <translation>Questa riga è stata aggiunta</translation>
     </message>
 </context>
 <context>
@@ -3800,8 +3009,28 @@
         <translation>Annullata</translation>
     </message>
     <message>
+        <source>Damaged</source>
+        <translation>Danneggiata</translation>
+    </message>
+    <message>
         <source>Interrupted</source>
         <translation>Interrotta</translation>
+    </message>
+    <message>
+        <source>Export lost too much</source>
+        <translation>L’esportazione ha perso troppo</translation>
+    </message>
+    <message>
+        <source>Learned in part</source>
+        <translation>Imparato in parte</translation>
+    </message>
+    <message>
+        <source>No better</source>
+        <translation>Non migliore</translation>
+    </message>
+    <message>
+        <source>Not learned yet</source>
+        <translation>Non ancora imparato</translation>
     </message>
     <message>
         <source>Prepare</source>
@@ -3902,6 +3131,10 @@
 <context>
     <name>RunPage</name>
     <message>
+        <source>Noticed on the way</source>
+        <translation>Notato durante il lavoro</translation>
+    </message>
+    <message>
         <source>All runs</source>
         <translation>Tutte</translation>
     </message>
@@ -3944,6 +3177,10 @@
     <message>
         <source>last event {seconds} s ago</source>
         <translation>ultimo evento {seconds} s fa</translation>
+    </message>
+    <message>
+        <source>The session ended: its work is kept. Resume goes on from there.</source>
+        <translation>La sessione è terminata: il lavoro è conservato. Riprendi continua da lì.</translation>
     </message>
     <message>
         <source>Paused: its work is kept. Resume goes on from there.</source>
@@ -4031,6 +3268,10 @@
     <message>
         <source>Progress of the installation</source>
         <translation>Avanzamento dell’installazione</translation>
+    </message>
+    <message>
+        <source>Install</source>
+        <translation>Installa</translation>
     </message>
     <message>
         <source>Cancel</source>
@@ -4136,6 +3377,10 @@
         <translation>Chi è il modello e come deve rispondere</translation>
     </message>
     <message>
+        <source>This is not a number.</source>
+        <translation>Questo non è un numero.</translation>
+    </message>
+    <message>
         <source>Temperature</source>
         <translation>Temperatura</translation>
     </message>
@@ -4183,6 +3428,10 @@
         <source>The same seed draws the same answer; empty: a new one</source>
         <translation>Lo stesso seme dà la stessa risposta; vuoto: sempre una nuova</translation>
     </message>
+    <message>
+        <source>Allowed: {low} to {high}</source>
+        <translation>Valori ammessi: da {low} a {high}</translation>
+    </message>
 </context>
 <context>
     <name>SearchField</name>
@@ -4204,6 +3453,10 @@
     <message>
         <source>whole numbers</source>
         <translation>numeri interi</translation>
+    </message>
+    <message>
+        <source>page Data, Split</source>
+        <translation>pagina Dati, Suddivisione</translation>
     </message>
 </context>
 <context>
@@ -5108,6 +4361,10 @@
         <source>The tuned model is exported to ONNX, checked and ready for a chat.</source>
         <translation>Il modello addestrato è esportato in ONNX, verificato e pronto per la chat.</translation>
     </message>
+    <message>
+        <source>The model is downloaded first: {size} from {host}.</source>
+        <translation>Prima viene scaricato il modello: {size} da {host}.</translation>
+    </message>
 </context>
 <context>
     <name>WizardPage</name>
@@ -5244,6 +4501,53 @@
     </message>
 </context>
 <context>
+    <name>Workbench</name>
+    <message>
+        <source>Which rows are shown</source>
+        <translation>Quali righe sono mostrate</translation>
+    </message>
+    <message>
+        <source>Edit row (Return)</source>
+        <translation>Modifica la riga (Invio)</translation>
+    </message>
+    <message>
+        <source>Leave row out (Del)</source>
+        <translation>Escludi la riga (Canc)</translation>
+    </message>
+    <message>
+        <source>Add a row</source>
+        <translation>Aggiungi una riga</translation>
+    </message>
+    <message>
+        <source>Find and replace</source>
+        <translation>Trova e sostituisci</translation>
+    </message>
+    <message>
+        <source>Undo (Ctrl+Z)</source>
+        <translation>Annulla (Ctrl+Z)</translation>
+    </message>
+    <message>
+        <source>Redo (Ctrl+Shift+Z)</source>
+        <translation>Ripeti (Ctrl+Maiusc+Z)</translation>
+    </message>
+    <message>
+        <source>Restore row (Del)</source>
+        <translation>Ripristina la riga (Canc)</translation>
+    </message>
+    <message>
+        <source>All rows</source>
+        <translation>Tutte le righe</translation>
+    </message>
+    <message>
+        <source>Row {row}</source>
+        <translation>Riga {row}</translation>
+    </message>
+    <message>
+        <source>New row</source>
+        <translation>Riga nuova</translation>
+    </message>
+</context>
+<context>
     <name>_ModelCard</name>
     <message>
         <source>{n} tokens of context</source>
@@ -5270,8 +4574,8 @@
         <translation>fornito con il programma</translation>
     </message>
     <message>
-        <source>not on this computer yet: a run fetches it by itself</source>
-        <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
+        <source>not on this computer yet: a run downloads it by itself, {size} from {host}</source>
+        <translation>non ancora su questo computer: un’esecuzione lo scarica da sé, {size} da {host}</translation>
     </message>
     <message>
         <source>needs about {need} of memory, {free} are free</source>
