@@ -68,7 +68,6 @@ def test_a_number_that_is_refused_holds_the_page_back(opened: Open) -> None:
     program.type("32")
     until(lambda: continuable(program), "32 is taken")
     program.fill("Epochs", "1,000", of="NumberEdit")
-    until(lambda: program.says("1,000 epochs") or program.says("epochs, "), "it is a thousand")
     program.press("Tab")
     assert program.there("Epochs", of="NumberEdit")["text"] == "1000"
 
