@@ -11,6 +11,7 @@ import stat
 import struct
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -78,8 +79,15 @@ class SingleInstance(QObject):
             self._callers.append(socket)
             socket.setReadBufferSize(_LONGEST)
             socket.disconnected.connect(self._hear)
-            QTimer.singleShot(_SAY_MS, socket, socket.abort)
+            QTimer.singleShot(_SAY_MS, socket, partial(self._send_away, socket))
         self._hear()
+
+    def _send_away(self, socket: QLocalSocket) -> None:
+        """Close a caller that has not said its word in time; nothing of it is heard."""
+        if socket in self._callers:
+            self._callers.remove(socket)
+            socket.abort()
+            socket.deleteLater()
 
     def _hear(self) -> None:
         """Listen to the callers that have gone: what they said is here whole."""

@@ -14,7 +14,6 @@ def request_in_time(limit_s: float = REQUEST_S) -> type[asyncio.Protocol]:
 
     An answer may take as long as it takes; between requests uvicorn's own limit holds.
     """
-    import h11
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class InTime(H11Protocol):  # type: ignore[misc, unused-ignore]
@@ -33,7 +32,7 @@ def request_in_time(limit_s: float = REQUEST_S) -> type[asyncio.Protocol]:
             self._relax()
 
         def _look(self) -> None:
-            if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            if str(self.conn.their_state) not in ("IDLE", "SEND_BODY"):  # h11's own names
                 self._relax()
             elif self._limit is None:
                 self._limit = self.loop.call_later(limit_s, self.transport.abort)
