@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -91,7 +90,6 @@ def test_the_window_closes_while_it_is_still_being_filled(home: Home) -> None:
         "start.MainWindow.show = show\n"
         "assert start.main([]) == 0\n"
     )
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PHI3STUDIO_HOME": str(home.root)},
@@ -102,4 +100,3 @@ def test_the_window_closes_while_it_is_still_being_filled(home: Home) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr.strip()
-    assert time.monotonic() - began < 30

@@ -28,6 +28,7 @@ from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.launch import interrupted_runs
 from phi3studio.runs.store import RunFolder, RunStore
+from tests.processor_time import at_most
 from tests.showcase.runs import course, write_run
 
 Make = Callable[..., MainWindow]
@@ -107,12 +108,10 @@ def test_five_hundred_runs_open_at_once(make_window: Make, qtbot: QtBot, home: H
         (folder / "recipe.json").write_text(
             '{"data": {"source": "a.csv", "template": {"prompt": "{a}", "completion": "{b}"}}}'
         )
-    began = time.perf_counter()
-    window = make_window()
-    window.repaint()
-    spent = time.perf_counter() - began
+    with at_most(3.0):  # the bar of 0.3 s is measured by the benchmark, without other load
+        window = make_window()
+        window.repaint()
     assert window.runs.rowCount() == 500
-    assert spent < 1.0  # the bar of 0.3 s is measured by the benchmark, without other load
     qtbot.waitUntil(lambda: len(window.runs.entries()) == 500, timeout=20_000)
 
 

@@ -138,7 +138,7 @@ def test_an_answer_comes_in_pieces_with_its_figures(talk, model) -> None:
         assert figures is not None
         assert 5 < figures.tokens <= 40
         assert figures.tokens_per_s > 0
-        assert 0 < figures.first_token_s < 30
+        assert figures.first_token_s > 0
         if figures.tokens == 40:
             assert (figures.reason, figures.stopped) == ("length", False)
 

@@ -33,6 +33,7 @@ from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.genai.genai_native import copied
 from phi3studio.worker.serving import Cancel
 from tests import tiny_models
+from tests.processor_time import computed
 from tests.worker.running import completed
 
 PHRASE = "Nobody answered when I called."
@@ -268,29 +269,32 @@ def load(threads: int) -> Iterator[None]:
 
 
 def test_a_request_ends_at_once_also_while_its_prompt_is_read(long_model) -> None:
-    """Measured in this process, so that the figure is the engine's own; one core is kept busy."""
+    """Measured in what this process computes for it; one core is kept busy."""
     model = GenaiModel(long_model, threads=1)
     ids = model.encode(PHRASE * 400)[:3900]
-    began = time.monotonic()
+    began = time.process_time()
     talk = _talk(model, 3950)
     talk.read(ids, Cancel(), Turns())
-    whole = time.monotonic() - began
+    whole = time.process_time() - began
     late = []
     with load(1):
         for share in (0.1, 0.3, 0.6):
             talk, cancel = _talk(model, 3950), Cancel()
             asked: list[float] = []
+            due = time.process_time() + share * whole
 
-            def ask(cancel: Cancel = cancel, asked: list[float] = asked) -> None:
-                asked.append(time.monotonic())
+            def ask(cancel: Cancel = cancel, asked: list[float] = asked, due: float = due) -> None:
+                while time.process_time() < due:
+                    time.sleep(0.005)
+                asked.append(time.process_time())
                 cancel.request()
 
-            timer = threading.Timer(share * whole, ask)
-            timer.start()
+            asking = threading.Thread(target=ask)
+            asking.start()
             with pytest.raises(Cancelled):
                 talk.read(ids, cancel, Turns())
-            late.append(time.monotonic() - asked[0])
-            timer.join()
+            late.append(time.process_time() - asked[0])
+            asking.join()
             # What was read until then is kept, and the conversation goes on as a new one would.
             assert 0 <= len(talk.ids) < len(ids)
             talk.read(ids[:600], Cancel(), Turns()) if len(talk.ids) < 600 else talk.wind_back(
@@ -302,8 +306,8 @@ def test_a_request_ends_at_once_also_while_its_prompt_is_read(long_model) -> Non
             assert [talk.next_token(Cancel(), Turns()) for _ in range(8)] == [
                 fresh.next_token(Cancel(), Turns()) for _ in range(8)
             ]
-    # 0.1 s on a free machine (tests/benchmarks/chat.py); here another program has a core.
-    assert max(late) < 0.3, late
+    # What is left is a small part of the whole; seconds are measured by tests/benchmarks/chat.py.
+    assert max(late) < whole / 4, (late, whole)
 
 
 def _talk(model: GenaiModel, length: int) -> Any:
@@ -314,8 +318,8 @@ def _talk(model: GenaiModel, length: int) -> Any:
 
 
 def test_the_service_hears_a_stop_while_it_computes(long_model, home, tmp_path) -> None:
-    """Through the process and its socket: the next request is answered long before the stopped
-    one would have been."""
+    """Through the process and its socket: most of what the stopped one would have taken is not
+    computed."""
 
     async def talk() -> None:
         async with Service.start("chat", log=tmp_path / "log") as service:
@@ -323,21 +327,20 @@ def test_the_service_hears_a_stop_while_it_computes(long_model, home, tmp_path) 
             await chat.load(long_model)
             prompt = PHRASE * 280
 
-            async def seconds(text: str) -> float:
-                began = time.monotonic()
-                async for _ in chat.answer(long_model, prompt=text, max_tokens=1):
-                    pass
-                return time.monotonic() - began
-
-            whole = await seconds(prompt)
-            short = await seconds("x")
+            assert service.pid is not None
+            pid = service.pid
+            began = computed(pid)
+            await _drain(chat.answer(long_model, prompt=prompt, max_tokens=1))
+            whole = computed(pid) - began
+            began = computed(pid)
             answer = chat.answer(long_model, prompt=prompt, max_tokens=1)
             listening = asyncio.ensure_future(_drain(answer))
-            await asyncio.sleep(0.25 * whole)
+            while computed(pid) < began + whole / 4:
+                await asyncio.sleep(0.01)
             answer.stop()
-            after = await seconds("x")
+            await _drain(chat.answer(long_model, prompt="x", max_tokens=1))
             await listening
-            assert after < short + max(0.3, 0.25 * whole)
+            assert computed(pid) - began < 0.75 * whole
 
     asyncio.run(talk())
 

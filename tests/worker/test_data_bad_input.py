@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading.source_rows import RowSource
+from tests.processor_time import at_most
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
 
 FORMATS = ["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text"]
@@ -334,11 +334,9 @@ def test_zip_archives_of_one_endless_line_are_refused_at_once(tmp_path: Path, na
     path = tmp_path / name
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb.csv", b"0" * 50_000_000)
-    began = time.monotonic()
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as caught, at_most(10):
         read(path)
     assert caught.value.code == "data.broken_csv"
-    assert time.monotonic() - began < 5
 
 
 ROW_OF_Z = b'{"a": "' + b"z" * 1014 + b'"}'
@@ -506,11 +504,9 @@ def test_ten_thousand_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa
 def test_millions_of_equal_column_names_are_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("a," * 1_500_000 + "a\n1,2\n", "utf-8")
-    began = time.monotonic()
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as caught, at_most(20):
         read(path)
     assert caught.value.code == "data.too_many_columns"
-    assert time.monotonic() - began < 10
 
 
 def test_looking_at_large_rows_does_not_fill_the_memory(tmp_path: Path) -> None:

@@ -124,9 +124,9 @@ def test_the_export_is_measured_where_nothing_else_is_in_memory(finished) -> Non
     exported = verdict_of(finished).models["exported"]
     assert exported.bytes == sum(f.stat().st_size for f in finished.model.iterdir())
     assert exported.load_s is not None
-    assert 0 < exported.load_s < 30
+    assert exported.load_s > 0
     assert exported.first_token_s is not None
-    assert 0 < exported.first_token_s < 5
+    assert exported.first_token_s > 0
     assert exported.tokens_per_s is not None
     assert exported.tokens_per_s > 10
     # A process with torch in it has several hundred megabytes.
