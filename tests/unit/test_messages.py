@@ -13,7 +13,15 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 import phi3studio
-from phi3studio.domain.dataset import Finding, FindingRow, Repair, SkipBroken, finding
+from phi3studio.domain.dataset import (
+    Finding,
+    FindingRow,
+    Preset,
+    Repair,
+    ShapeProposal,
+    SkipBroken,
+    finding,
+)
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import (
     CATALOGUE,
@@ -176,6 +184,19 @@ def test_a_phrase_of_a_report_crosses_processes_and_is_english_for_programs() ->
     (row,) = back.examples
     assert row.says is not None
     assert say(row.says, "it").message == "a.jsonl, riga 3: la riga non è un oggetto JSON"
+
+
+def test_shapes_and_presets_are_english_for_programs() -> None:
+    why = Phrase("shape.text", column="poem"), Phrase("shape.text_guess")
+    shape = ShapeProposal(shape="text", reasons=why, prompt="", completion="{poem}", sure=False)
+    assert shape.model_dump(mode="json")["reason"] == (
+        "“poem” is the only column of text: the model learns to write like it. "
+        "That this is meant is a guess."
+    )
+    preset = Preset(says=Phrase("preset.phi3"), prompt="", completion="", placeholders=())
+    written = preset.model_dump(mode="json")
+    assert (written["name"], written["title"]) == ("phi3", "Phi-3 tags")
+    assert Preset.model_validate(written) == preset
 
 
 def test_no_two_topics_have_the_same_code() -> None:
