@@ -1,7 +1,7 @@
 """tcmalloc instead of the C library's heap, for processes that train, where it is at hand.
 
 A step of a small model's training asks for memory a hundred and fifty thousand times, nearly
-always because oneDNN describes each product anew. What tcmalloc hands out is found sooner, and the
+always because oneDNN describes each product again. What tcmalloc hands out is found sooner, and the
 processor's cache often has it still. The installers bring it; from source the system may have it.
 """
 
@@ -28,7 +28,7 @@ def settings() -> Mapping[str, str]:
         return {}
     return {
         "LD_PRELOAD": str(library),
-        # Nobody is to be told of a model's size in the log of a run.
+        # A model's size has no place in the log of a run.
         _THRESHOLD: "0",
     }
 

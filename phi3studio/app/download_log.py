@@ -18,7 +18,7 @@ Outcome = Literal["done", "stopped", "failed"]
 """``stopped``: paused or cancelled by the user."""
 
 _VERSION = 1
-# More lines than anyone reads; the file is small beside any model.
+# More lines than anyone reads; the file is small compared with any model.
 _TAIL_BYTES = 512 * 1024
 
 

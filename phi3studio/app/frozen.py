@@ -17,7 +17,7 @@ MODELS = "models"
 
 # PyInstaller's own, which its bootloader sets for the processes that it starts.
 _OWN_PREFIXES = ("_PYI_", "_MEIPASS")
-# The loader's search paths: the bootloader keeps the user's value beside its own.
+# The loader's search paths: the bootloader keeps the user's value next to its own.
 _LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LIBPATH")
 # Set for our Qt; another Qt program would load our plugins by them and fail.
 _QT = ("QT_PLUGIN_PATH", "QML2_IMPORT_PATH")
@@ -35,7 +35,7 @@ def clean_environment(environment: MutableMapping[str, str], folder: Path) -> No
 
     Done once, on the process's own environment, so that every program it ever starts, by whatever
     library, finds what the user's desktop gave: a file manager, a browser, ``az``, a driver's
-    tool. Our own processes need none of it: the bootloader sets it anew in each.
+    tool. Our own processes need none of it: the bootloader sets it again in each.
     """
     for name in [name for name in environment if name.startswith(_OWN_PREFIXES)]:
         del environment[name]

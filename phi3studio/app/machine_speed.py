@@ -14,7 +14,7 @@ from phi3studio.app.paths import Home
 @dataclass(frozen=True)
 class MachineSpeed:
     """Matrix work in floating-point operations a second, per number format; 0 where it is of no
-    use. ``key`` names what was measured: another library or processor is measured anew."""
+    use. ``key`` names what was measured: another library or processor is measured again."""
 
     key: str
     float32: float

@@ -29,7 +29,7 @@ class Home:
 
     @property
     def models(self) -> Path:
-        """Base models that this program made or fetched."""
+        """Base models that this program made or downloaded."""
         return self.root / "models"
 
     @property
@@ -60,7 +60,7 @@ class Home:
 def user_home() -> Home:
     """The home that the environment names, or the user chose, or the system's default.
 
-    Raises :class:`InputError` when the chosen folder is gone: a home made anew on the wrong disk
+    Raises :class:`InputError` when the chosen folder is gone: a home made again on the wrong disk
     would look as if everything were lost.
     """
     named = os.environ.get(HOME_VARIABLE)

@@ -1,4 +1,4 @@
-"""Releases of this program: where they are told of, and which is newer."""
+"""Releases of this program: where they are announced, and which is newer."""
 
 from __future__ import annotations
 

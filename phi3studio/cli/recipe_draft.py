@@ -63,7 +63,7 @@ def draft_recipe(
 
 
 def first_proposal(report: SourceReport) -> ShapeProposal:
-    """The likeliest shape; raises :class:`InputError` where none fits, with the reason."""
+    """The most likely shape; raises :class:`InputError` where none fits, with the reason."""
     if report.shapes:
         return report.shapes[0]
     if report.obstacle is not None:

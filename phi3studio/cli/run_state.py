@@ -50,7 +50,7 @@ def run_document(run: RunFolder, view: RunView | None = None) -> dict[str, Any]:
 
 
 def estimate_document(view: RunView) -> dict[str, Any] | None:
-    """What the run was expected to take beside what it took, by stage. Ratios: fact / estimate."""
+    """What the run was expected to take and what it took, by stage. Ratios: fact / estimate."""
     expected = view.estimated
     if expected is None:
         return None

@@ -292,7 +292,7 @@ class Verified(Payload):
     ``general`` when there are none and bundled general text stood in. ``reference`` is the model
     that the exported one is compared with. ``points_lost`` are points (percent) of the score with
     their 95 % interval. ``kl`` is the mean divergence of the next-token distributions in nats,
-    ``agreement`` the share of equal likeliest tokens, both over ``positions``. ``measured`` is
+    ``agreement`` the top-1 agreement, both over ``positions``. ``measured`` is
     false where this machine could not run the model; then nothing is proven.
     """
 

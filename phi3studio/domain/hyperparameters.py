@@ -32,7 +32,7 @@ def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> 
 
 
 class Method(Section):
-    """LoRA: small trained matrices beside the frozen weights."""
+    """LoRA: small trained matrices next to the frozen weights."""
 
     kind: MethodKind = Field(
         "lora",

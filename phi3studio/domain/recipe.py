@@ -223,7 +223,7 @@ class Recipe(Section):
 
     ``steps`` leaves parts out: train alone gives an adapter; merge alone puts ``model.adapter``
     into the base; quantise alone exports the base model; train and quantise without merge export
-    the base once, with the adapter beside it.
+    the base once, with the adapter next to it.
     """
 
     version: Literal[1] = Field(1, description="Format version of this file.")

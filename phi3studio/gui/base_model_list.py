@@ -29,7 +29,7 @@ class BaseModel:
     """One base model.
 
     ``problem`` is why its folder cannot be used. ``fetch_first`` says that a run does not bring
-    it by itself: it has to be fetched before. ``kept_bytes``: what a paused download has left.
+    it by itself: it has to be downloaded before. ``kept_bytes``: what a paused download has left.
     """
 
     source: str

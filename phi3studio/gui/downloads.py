@@ -1,4 +1,4 @@
-"""Fetching base models: one at a time, with progress, paused, resumed or cancelled."""
+"""Downloading base models: one at a time, with progress, paused, resumed or cancelled."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ class Fetcher(QObject):
 
     @property
     def transfer(self) -> Transfer | None:
-        """What is being fetched, if anything."""
+        """What is being downloaded, if anything."""
         return self._transfer
 
     def start(self, source: str) -> None:
-        """Fetch *source*, or go on with it; does nothing while another one is on its way."""
+        """Download *source*, or go on with it; does nothing while another one is on its way."""
         if self._transfer is None:
             self._transfer = Transfer(source)
             self._seen.clear()

@@ -159,11 +159,11 @@ class MainWindow(QMainWindow):
         self.activateWindow()
 
     def set_health(self, level: Level, words: str) -> None:
-        """The dot beside Doctor."""
+        """The dot next to Doctor."""
         self._rail.set_dot("doctor", level, words)
 
     def tell_of_newer(self, version: str) -> None:
-        """A dot beside Settings: there is a newer version."""
+        """A dot next to Settings: a newer version is available."""
         text = self.tr("version {version} is there").format(version=version)
         self._rail.set_dot("settings", "good", text)
 

@@ -70,7 +70,7 @@ class Rooms:
 
     @property
     def fetcher(self) -> Fetcher:
-        """The one that all rooms fetch models with."""
+        """The one that all rooms download models with."""
         if self._fetcher is None:
             from phi3studio.models.model_store import ModelStore
 

@@ -49,7 +49,7 @@ def discard(cache: HubCache, hub_id: str) -> int:
 
 
 def _was_whole(repo: Path) -> bool:
-    """Whether some commit of the model was fetched to its end, by whatever program."""
+    """Whether some commit of the model was downloaded to its end, by whatever program."""
     refs = repo / "refs"
     if refs.is_dir() and any(item.is_file() for item in refs.rglob("*")):
         return True

@@ -181,7 +181,7 @@ class RunFolder:
         return fold(tail, begun)
 
     def alive(self) -> bool:
-        """Whether a worker of this run lives, on this computer or in a container beside it.
+        """Whether a worker of this run lives, on this computer or in a container next to it.
 
         The lock it holds says so: clocks, process ids and start times can be wrong.
         """

@@ -1,4 +1,4 @@
-"""Making a runtime pack: uv fetches what the lock file names, hash by hash.
+"""Making a runtime pack: uv downloads what the lock file names, hash by hash.
 
 uv does the work: an environment, then ``pip sync`` with the hashes required and building
 forbidden. Its cache holds whole packages, so an installation that was cancelled, or that the
@@ -51,7 +51,7 @@ from phi3studio.runtime_pack.place import (
 Tell = Callable[[PackProgress], None]
 """Hears the progress, from the installing thread, about once a second."""
 
-# Beside what the packages take: the interpreter, uv's own files, room to breathe.
+# Besides what the packages take: the interpreter, uv's own files, room to breathe.
 _SPARE_BYTES = 300_000_000
 _LOOK_S = 0.2
 _END_GRACE_S = 3.0
@@ -85,7 +85,7 @@ def install_pack(
     tell: Tell = lambda progress: None,
     cancelled: threading.Event | None = None,
 ) -> PackRecord:
-    """Make the pack of this program whole: fetch it, go on with it, or mend it.
+    """Make the pack of this program whole: download it, go on with it, or mend it.
 
     Blocks for minutes to hours. Raises :class:`Cancelled` when *cancelled* is set meanwhile (what
     has arrived is kept for the next time) and :class:`UserFacingError` for everything else.
@@ -146,7 +146,7 @@ class Installer:
 
     def _python(self) -> str:
         """What uv takes as interpreter: this one if it is of the right version and no frozen
-        program, else one that uv fetches into the home."""
+        program, else one that uv downloads into the home."""
         wanted = self._source.facts.python
         mine = ".".join(map(str, sys.version_info[:2]))
         if mine == wanted and not getattr(sys, "frozen", False):

@@ -81,7 +81,7 @@ def bundled() -> bool:
 
 
 def remove_pack(home: Home, name: PackName) -> int:
-    """Remove the packs of *name* with all that was fetched for them; returns the bytes freed.
+    """Remove the packs of *name* with all that was downloaded for them; returns the bytes freed.
 
     Raises :class:`InputError` while one is used or made.
     """

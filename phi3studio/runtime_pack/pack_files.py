@@ -1,4 +1,4 @@
-"""The runtime pack: libraries for an NVIDIA GPU that are fetched into the app home on request.
+"""The runtime pack: libraries for an NVIDIA GPU that are downloaded into the app home on request.
 
 The program itself comes with the CPU flavour. A pack is a private Python environment of the
 third-party libraries only; the program's own code always comes from the program, so an update of
@@ -51,7 +51,7 @@ def check_name(name: str) -> PackName:
 
 @dataclass(frozen=True)
 class PackFacts:
-    """What is known of a pack before it is fetched, kept beside its lock file.
+    """What is known of a pack before it is downloaded, kept next to its lock file.
 
     ``download_bytes`` and ``installed_bytes`` over all packages; ``python``: the minor version
     that the lock was made for; ``imports``: what has to be importable in the end; ``loads``: the

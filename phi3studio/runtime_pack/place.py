@@ -136,7 +136,7 @@ class PackPlace:
 
     @property
     def interpreters(self) -> Path:
-        """Interpreters that were fetched."""
+        """Interpreters that were downloaded."""
         return self.root / "python"
 
     @property

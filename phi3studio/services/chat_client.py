@@ -69,7 +69,7 @@ class Chat:
     """Models and answers through the chat service.
 
     Every call may raise :class:`UserFacingError`; ``service.died`` means that the process ended
-    and the next call starts it anew (models are loaded again by themselves).
+    and the next call starts it again (models are loaded again by themselves).
     """
 
     def __init__(self, service: Service) -> None:
@@ -86,7 +86,7 @@ class Chat:
         await self._service.call("unload", folder=str(folder))
 
     async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
-        """Put a LoRA adapter (PEFT folder) beside an export that keeps its adapters apart.
+        """Put a LoRA adapter (PEFT folder) next to an export that keeps its adapters apart.
 
         Returns the names of all its adapters. Raises :class:`InputError` when it does not fit.
         """
@@ -115,7 +115,7 @@ class Chat:
         With *labels* the answer is one of them, with *schema* JSON that fits it. *adapter*
         chooses among ``LoadedModel.adapters``; ``""`` is the base model without any. The answer
         ends before the first of the texts *stop*. *conversation* names what is kept for the next
-        turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn anew from its
+        turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn again from its
         seed, so its whole text is read again at each turn.
         """
         params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}

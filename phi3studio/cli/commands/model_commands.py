@@ -77,7 +77,7 @@ def get(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch a model into the hub's cache. Ctrl-C pauses it; the same command goes on."""
+    """Download a model into the hub's cache. Ctrl-C pauses it; the same command goes on."""
     params = {"source": name, "revision": revision, "update": update, "code": code}
     try:
         result = wait_for(_served("get", params, as_json))

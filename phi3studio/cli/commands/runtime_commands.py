@@ -1,4 +1,4 @@
-"""Commands about runtime packs: libraries for an NVIDIA GPU that are fetched on request."""
+"""Commands about runtime packs: libraries for an NVIDIA GPU that are downloaded on request."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def _presets(recipe: Recipe) -> tuple[Preset, ...]:
 
 
 def adapter_parameters(recipe: Recipe, model: ModelSize) -> int:
-    """Trained values: two matrices of the rank beside each adapted layer."""
+    """Trained values: two matrices of the rank next to each adapted layer."""
     method = recipe.method
     wide = method.target_modules not in ("auto", "attention", "family")
     widths = 8 * model.hidden + (3 * (model.hidden + model.inner) if wide else 0)

@@ -71,7 +71,7 @@ class ComparePage(Page):
         self._list = QVBoxLayout(holder)
         self._list.setContentsMargins(0, 0, 0, 0)
         area.setWidget(holder)
-        # The scroll area makes its widget paint the window's ground; the card shall shine through.
+        # The scroll area makes its widget paint the window's ground; the card should show through.
         holder.setAutoFillBackground(False)
         area.viewport().setAutoFillBackground(False)
         self._list_card.body.addWidget(area, 1)

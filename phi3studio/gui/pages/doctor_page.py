@@ -62,7 +62,7 @@ class DoctorPage(Page):
             self.look()
 
     def look(self) -> None:
-        """Look at everything anew."""
+        """Look at everything again."""
         for card in (self._machine, self._versions, self._libraries):
             clear(card.body)
             card.body.addWidget(Skeleton(self._context.theme, 4))

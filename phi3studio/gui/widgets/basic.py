@@ -172,7 +172,7 @@ class ComboBox(QComboBox):
 
 
 class Icon(QLabel):
-    """A line icon beside a text."""
+    """A line icon next to a text."""
 
     def __init__(self, theme: Theme, name: str, role: str = "muted", size: int = 18) -> None:
         super().__init__()

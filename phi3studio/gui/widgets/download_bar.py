@@ -1,4 +1,4 @@
-"""The way of one base model onto this computer: fetch, pause, go on, cancel."""
+"""The way of one base model onto this computer: download, pause, go on, cancel."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Rail(QFrame):
     room_chosen = Signal(str)
 
     WIDE, NARROW = 196, 58
-    # Beside the longest name: margins, the button's padding and border, icon and gap.
+    # Next to the longest name: margins, the button's padding and border, icon and gap.
     _BESIDE_NAME = 66
 
     def __init__(self, theme: Theme, brand: str, rooms: tuple[Room, ...]) -> None:
@@ -132,7 +132,7 @@ class Rail(QFrame):
                 button.setChecked(name == key)
 
     def set_dot(self, key: str, level: Level | None, words: str) -> None:
-        """Show a status beside a room; *words* say the same for those who do not see it."""
+        """Show a status next to a room; *words* say the same for those who do not see it."""
         self._buttons[key].set_dot(level, words)
 
     def set_compact(self, compact: bool) -> None:

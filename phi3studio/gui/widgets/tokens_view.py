@@ -34,7 +34,7 @@ def shown_text(text: str) -> str:
 class TokensView(QWidget):
     """Draws one row's tokens, wrapping; grows with its text.
 
-    Beside the colour each kind has a mark of its own: learned tokens are underlined, the stop
+    Besides the colour each kind has a mark of its own: learned tokens are underlined, the stop
     token has a frame, what is cut off is struck through.
     """
 

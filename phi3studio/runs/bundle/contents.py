@@ -225,7 +225,7 @@ def _prompt(model: Path) -> dict[str, Any]:
 
 
 def _generation(model: Path) -> dict[str, Any]:
-    """The likeliest answer, as it was measured."""
+    """The most likely answer, as it was measured."""
     config = json.loads((model / "genai_config.json").read_text("utf-8"))
     return {
         "version": 1,

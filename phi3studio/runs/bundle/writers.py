@@ -54,7 +54,7 @@ class _ZipWriter:
 
 @contextlib.contextmanager
 def open_writer(out: Path) -> Iterator[Writer]:
-    """A writer to a place beside *out*, which becomes *out* when the block ends well.
+    """A writer to a place next to *out*, which becomes *out* when the block ends well.
 
     What was there is replaced at that moment; when the block raises, nothing is left.
     """

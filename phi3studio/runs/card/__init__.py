@@ -1,6 +1,6 @@
 """The model card of a run: what the model is, how good it is, and what it must not be used for.
 
-``card/README.md`` is Markdown with the front matter of the Hugging Face hub and pictures beside
+``card/README.md`` is Markdown with the front matter of the Hugging Face hub and pictures next to
 it; ``card/card.html`` is one page that needs nothing else. Neither holds rows of the data but for
 the sample answers, nor paths of this computer.
 """

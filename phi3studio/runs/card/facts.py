@@ -207,7 +207,7 @@ _Blocks.add_representer(str, _text)
 
 
 def _home(run: RunFolder) -> Home:
-    """The home that the run lies in: its models are beside its runs."""
+    """The home that the run lies in: its models are next to its runs."""
     return Home(run.path.parent.parent)
 
 

@@ -86,7 +86,7 @@ class CompletionRequest(BaseModel):
 
     @property
     def sampling(self) -> Sampling:
-        """Without a temperature the likeliest answer is given, as it was measured."""
+        """Without a temperature the most likely answer is given, as it was measured."""
         plain = Sampling()
         return Sampling(
             temperature=self.temperature or 0.0,

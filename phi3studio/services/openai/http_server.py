@@ -22,7 +22,7 @@ _MOST_CONNECTIONS = 128
 
 @dataclass(frozen=True)
 class Serving:
-    """What is told when the server is up."""
+    """What is reported once the server is up."""
 
     url: str
     models: tuple[str, ...]

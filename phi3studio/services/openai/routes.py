@@ -37,7 +37,7 @@ from phi3studio.services.openai.completion_request import (
 
 _BODY_BYTES = 8 * 1024 * 1024
 _WAITING = 64
-"""Requests that may wait or be answered at once; the next one is told to come back."""
+"""Requests that may wait or be answered at once; the next one is asked to come back."""
 
 
 def make_app(
@@ -194,7 +194,7 @@ class _Running:
     async def begin(self) -> None:
         """Wait for the first piece, so that whatever is wrong becomes an error with a status.
 
-        When the chat service dies before, it is asked once more: it starts anew by itself.
+        When the chat service dies before, it is asked once more: it starts again by itself.
         """
         for left in (1, 0):
             try:

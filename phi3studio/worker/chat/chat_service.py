@@ -66,7 +66,7 @@ class ChatService:
             self._shelf.give_back(model)
 
     def attach(self, params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
-        """Put the PEFT ``adapter`` (a folder) beside the exported model of ``folder`` as ``name``.
+        """Put the PEFT ``adapter`` (a folder) next to the exported model of ``folder`` as ``name``.
 
         Returns the names of the model's adapters.
         """

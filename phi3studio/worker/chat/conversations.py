@@ -70,7 +70,7 @@ class Conversation:
     def wind_back(self, ids: Sequence[int]) -> None:
         """Keep the beginning that is common with *ids*."""
         # At least one token stays to be appended: a generator cannot go on from a rewind. Under
-        # a constraint the rewind is what makes the constraint begin anew.
+        # a constraint the rewind is what makes the constraint begin again.
         limit = len(ids) - 1
         if self.voice.constraint is not None:
             limit = min(limit, len(self.ids) - 1)
@@ -193,5 +193,5 @@ class Conversations:
 
 def _draws_by_seed(voice: Voice) -> bool:
     """Whether an answer is drawn from a seed: only a new generator begins at the seed, and the
-    same question with the same seed shall have the same answer."""
+    same question with the same seed has to get the same answer."""
     return voice.sampling.temperature > 0 and voice.sampling.seed is not None

@@ -21,7 +21,7 @@ from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.process.threads import usable_cores
 from phi3studio.worker.serving import Cancel
 
-# What a loaded model takes, as a multiple of its files, and what has to stay free beside it.
+# What a loaded model takes, as a multiple of its files, and what has to stay free besides it.
 _TIMES_FILES = 1.25
 _SPARE_BYTES = 256 * 1024**2
 

@@ -128,7 +128,7 @@ def machine_now(home: Home, device: str, precision: str) -> Machine:
 
 
 def estimate_attempt(attempt: Attempt) -> Estimated | None:
-    """What the run of *attempt* is expected to take, told once in a run; else ``None``.
+    """What the run of *attempt* is expected to take, reported once in a run; else ``None``.
 
     A dry run's figures where there was one.
     """

@@ -68,7 +68,7 @@ def choose(
             continue
         verdict = judge(candidate)
         if not verdict.measured:
-            # Nothing can be told of the others here either: the most exact one is made.
+            # Nothing is known of the others here either: the most exact one is made.
             order = order[-1:]
         exported = verdict.models.get("exported")
         found = Candidate(

@@ -173,7 +173,7 @@ def _keep(reference: Reference, first_row: int, batch: Sequence[HeldOutRow], log
 
 
 def _likeliest(choices: Sequence[int], labels: Any) -> dict[int, int]:
-    """Position → the likeliest next token there, for the positions whose next one is learned."""
+    """Position → the most likely next token there, for the positions whose next one is learned."""
     at = [i for i, label in enumerate(labels[1:].tolist()) if label != IGNORED]
     return dict(zip(at, choices, strict=True))
 
@@ -183,7 +183,7 @@ def _rows_answered_rightly(
 ) -> list[bool]:
     """Which rows of a packed batch a greedy generation would answer exactly as expected.
 
-    If the likeliest token is the expected one at every position of the answer and of its stop
+    If the most likely token is the expected one at every position of the answer and of its stop
     token, generating would choose just these, so it need not be done.
     """
     ends = stops.all

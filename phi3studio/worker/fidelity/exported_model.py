@@ -37,8 +37,8 @@ class Speed:
 
 @dataclass(frozen=True)
 class Scored:
-    """A text under the model: sum of the losses (nats) and the likeliest token of each position,
-    sum of the divergences (nats) and number of equal likeliest tokens where both were compared."""
+    """A text under the model: sum of the losses (nats) and the most likely token of each position,
+    sum of the divergences (nats) and number of positions with top-1 agreement, of those compared."""
 
     loss: float
     likeliest: list[int]

@@ -172,8 +172,8 @@ def log_softmax(logits: Floats) -> Floats:
 
 
 def divergence(before: Floats, after: Floats) -> Json:
-    """Sum of KL(before ‖ after) in nats and number of equal likeliest tokens; log-probabilities
-    of shape (positions, vocabulary), where one vocabulary may be padded further."""
+    """Sum of KL(before ‖ after) in nats, and number of positions with top-1 agreement;
+    log-probabilities of shape (positions, vocabulary), where one vocabulary may be padded further."""
     width = min(before.shape[-1], after.shape[-1])
     before, after = before[:, :width], after[:, :width]
     parts = np.exp(before) * (before - after)

@@ -23,9 +23,9 @@ from phi3studio.worker.genai.genai_native import (
 )
 
 CHAT_FACTS = "studio.json"
-"""Beside the exported model: the template of the training and the stop token, for the chat."""
+"""Next to the exported model: the template of the training and the stop token, for the chat."""
 ADAPTERS = "adapters"
-"""Beside an export whose adapters are kept apart: ``<name>.onnx_adapter`` files."""
+"""Next to an export whose adapters are kept apart: ``<name>.onnx_adapter`` files."""
 BASE = ""
 """In place of an adapter's name: the base model without any."""
 ADAPTER_ENDING = ".onnx_adapter"

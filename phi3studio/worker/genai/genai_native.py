@@ -107,7 +107,7 @@ def _native() -> _Native:
     import onnxruntime_genai  # it loads ONNX Runtime, which the library needs
 
     package = Path(onnxruntime_genai.__file__).parent
-    # In a frozen app libraries may lie beside the packages.
+    # In a frozen app libraries may lie next to the packages.
     for folder in (package, package.parent):
         for name in _LIBRARIES:
             if (folder / name).is_file():

@@ -60,7 +60,7 @@ def runnable(
     model: Path, provider: Provider, scratch: Path
 ) -> Iterator[tuple[Path, Finding | None]]:
     """*model* as it can run here: itself, or for a provider that is missing a copy of its
-    settings for the CPU beside links to its files, and what to tell of it."""
+    settings for the CPU next to links to its files, and what to tell of it."""
     if can_run(provider):
         yield model, None
         return

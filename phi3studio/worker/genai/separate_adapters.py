@@ -1,6 +1,6 @@
 """Exports that keep their adapters apart: one quantised base model, several LoRA adapters.
 
-ModelBuilder writes the adapter's two products beside each layer of the base, Olive's
+ModelBuilder writes the adapter's two products next to each layer of the base, Olive's
 ExtractAdapters turns their matrices into inputs of the graph, of any rank and empty by default.
 So the graph without an adapter answers as the base model, and every adapter that was trained over
 that base, on layers that the first one had too, can be used with it.

@@ -1,4 +1,4 @@
-"""Base models: found, fetched, converted, and looked into before anything is loaded.
+"""Base models: found, downloaded, converted, and looked into before anything is loaded.
 
 Also the models service (``service models``), the only part of the program that asks a hub.
 """

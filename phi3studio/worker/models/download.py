@@ -29,7 +29,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 _TOGETHER = 3
 _TELL_EVERY_S = 0.25
-# Left free beside the model itself.
+# Left free besides the model itself.
 _SPARE_BYTES = 200_000_000
 
 
@@ -112,7 +112,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Download:
-    """One way to fetch: from *hub* into *cache*, telling progress, stopping when *check* raises."""
+    """One download: from *hub* into *cache*, with progress, stopping when *check* raises."""
 
     hub: Hub
     cache: HubCache
@@ -122,7 +122,7 @@ class Download:
     traffic: Traffic = field(default_factory=Traffic)
 
     def run(self, hub_id: str, revision: str | None, with_code: bool = False) -> tuple[Path, int]:
-        """The whole snapshot's folder, and how many bytes were fetched for it."""
+        """The whole snapshot's folder, and how many bytes were downloaded for it."""
         try:
             model = persist(
                 lambda: self.hub.model(hub_id, revision, with_code), self.patience, self.check
@@ -150,7 +150,7 @@ class Download:
             self.check()
 
         with ThreadPoolExecutor(_TOGETHER, thread_name_prefix="fetch") as pool:
-            # The smallest alone: who may not have the model is told so after one request.
+            # The smallest alone: who may not have the model learns it after one request.
             for file in missing[:1]:
                 self._fetch_one(model, file, meter, check)
             rest = missing[1:]
@@ -183,7 +183,7 @@ class Download:
             except Timeout:
                 continue
         try:
-            # Not again what another program fetched while we waited: it may be reading it now.
+            # Not again what another program downloaded while we waited: it may be reading it now.
             if not self._has(model, file):
                 self._fetch_and_point(model, file, blob, meter, check)
         finally:

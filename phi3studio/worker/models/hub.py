@@ -43,7 +43,7 @@ _RETRIED = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file to fetch. ``digest``: SHA-256 of large files, git's blob hash of small ones."""
+    """One file to download. ``digest``: SHA-256 of large files, git's blob hash of small ones."""
 
     path: str
     bytes: int

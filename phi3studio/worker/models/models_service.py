@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def get(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
     """Make the model ``source`` ready, at ``revision`` if one is named; ``update`` asks the hub
-    even when a whole model is here, ``code`` also fetches the program code it brings.
+    even when a whole model is here, ``code`` also downloads the program code it brings.
 
     Yields ``{"activity"}``, with ``{"file", "file_done", "file_total", "done", "total"}`` while
     bytes arrive; returns ``{"name", "folder", …}``.

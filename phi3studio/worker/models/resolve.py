@@ -28,7 +28,7 @@ def resolve_model(
     folder or an MLflow folder; *revision* chooses among what the cache holds. *say* hears what
     is being done, for progress; *check* may raise, which ends the making of the starter.
     Raises :class:`InputError` for what is not on this computer or no whole model,
-    :class:`RunError` when the starter cannot be fetched.
+    :class:`RunError` when the starter cannot be downloaded.
     """
     store = ModelStore(user_home())
     folder = store.folder(source, revision)

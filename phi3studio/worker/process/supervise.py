@@ -1,7 +1,7 @@
 """The parent of a run's attempts: starts one, sees how it ends, starts the next if it must.
 
 The system's killer leaves no time for a last word, so a process that imports nothing heavy (some
-20 MB) stays beside the one that works. It writes no events: the attempt that follows tells what
+20 MB) stays next to the one that works. It writes no events: the attempt that follows tells what
 happened. An attempt ends with its supervisor, and the supervisor with its attempt.
 
 Exit code :data:`AGAIN` of an attempt asks for another one. A death by SIGKILL is answered by
@@ -27,7 +27,7 @@ from phi3studio.worker.process.pressure import PressureWatch
 
 AGAIN = 75
 KILLED = "--killed"
-"""Argument of an attempt: the one before was ended by the system for want of memory."""
+"""Argument of an attempt: the one before was ended by the system because memory ran out."""
 
 _SIGKILL = -9
 

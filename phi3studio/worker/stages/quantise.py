@@ -78,7 +78,7 @@ def _build_whole(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
 
 
 def _build_apart(attempt: Attempt, recipe: Recipe, scratch: Path) -> Path:
-    """Build the base model with the adapter beside it; returns the folder of both."""
+    """Build the base model with the adapter next to it; returns the folder of both."""
     from phi3studio.worker.genai.separate_adapters import (
         attach_adapter,
         check_can_be_apart,

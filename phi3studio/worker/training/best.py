@@ -1,4 +1,4 @@
-"""The adapter of the best evaluation, kept beside the checkpoints, and stopping early.
+"""The adapter of the best evaluation, kept next to the checkpoints, and stopping early.
 
 What was evaluated so far is read from the trainer's own log, which every checkpoint holds: a
 resumed training counts on as an uninterrupted one does.
@@ -22,7 +22,7 @@ _FACTS = "best.json"
 
 @dataclass(frozen=True)
 class Best:
-    """The best evaluation so far: optimiser step, and its loss beside that of the last one."""
+    """The best evaluation so far: optimiser step, and its loss next to that of the last one."""
 
     step: int
     loss: float

@@ -32,7 +32,7 @@ def fitting(own: RunEntry, entries: Iterable[RunEntry]) -> list[RunEntry]:
 
 
 class AdapterMenu(QMenu):
-    """Puts what is chosen beside the model of *column*. Goes when it is closed."""
+    """Puts what is chosen next to the model of *column*. Goes when it is closed."""
 
     def __init__(self, column: ModelColumn, entries: Iterable[RunEntry]) -> None:
         super().__init__(column)

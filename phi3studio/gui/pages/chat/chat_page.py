@@ -96,7 +96,7 @@ class ChatPage(Page):
 
     @property
     def settings_panel(self) -> SamplingPanel:
-        """The panel beside the models."""
+        """The panel next to the models."""
         return self._panel
 
     @property
@@ -133,7 +133,7 @@ class ChatPage(Page):
         self._panel.answer.offer(found.pop() if len(found) == 1 else ())
 
     def add_base(self, base: Base) -> None:
-        """Talk to a base model beside the tuned ones; offers to export it if it never was."""
+        """Talk to a base model next to the tuned ones; offers to export it if it never was."""
         found = base.find(self._runs.entries())
         if found is not None and not found.live:
             self._add_exported_base(base, found.run)

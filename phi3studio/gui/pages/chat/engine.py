@@ -32,7 +32,7 @@ class ChatEngine(Protocol):
         """Free its memory."""
 
     async def attach(self, folder: Path, adapter: Path, name: str) -> tuple[str, ...]:
-        """Put a LoRA adapter beside an export that keeps its adapters apart; the names of all."""
+        """Put a LoRA adapter next to an export that keeps its adapters apart; the names of all."""
 
     def answer(
         self,

@@ -60,7 +60,7 @@ class ModelColumn(Card):
         self._named = detail
         self.untuned = False
         self.borrowed: str | None = None
-        """The template of the tuned model beside it, by which a base model is asked."""
+        """The template of the tuned model next to it, by which a base model is asked."""
         self.detail.setText(detail)
         self.adapters = AdapterChoice(context.theme)
         close = Button(context.theme, self.tr("Remove this model"), kind="icon", icon="close")
@@ -80,7 +80,7 @@ class ModelColumn(Card):
         self._turns.addLayout(self._head)
         self._turns.addStretch(1)
         self._area.setWidget(holder)
-        # The scroll area makes its widget paint the window's ground; the card shall shine through.
+        # The scroll area makes its widget paint the window's ground; the card should show through.
         holder.setAutoFillBackground(False)
         self.body.addWidget(self.adapters)
         self.body.addWidget(self._area, 1)
@@ -161,7 +161,7 @@ class ModelColumn(Card):
         self._context.tasks.run(self._engine.unload(self.folder), None, lambda _: None)
 
     def attach(self, adapter: Path, wanted: str) -> None:
-        """Put the adapter in a folder beside the model's others, and let it answer."""
+        """Put the adapter in a folder next to the model's others, and let it answer."""
         name = self.adapters.free_name(wanted)
         self.adapters.add.setEnabled(False)
 
@@ -231,7 +231,7 @@ class ModelColumn(Card):
     def _values(self, ask: Ask) -> Mapping[str, str]:
         """The columns of the model's template; empty for a model that holds conversations.
 
-        Beside a model of another kind the question is free text: it fills a single column.
+        Next to a model of another kind the question is free text: it fills a single column.
         """
         if self.model is None or self.model.is_conversation:
             return {}

@@ -1,4 +1,4 @@
-"""How answers are drawn, and what they are held to: the panel beside the chat."""
+"""How answers are sampled and constrained: the panel next to the chat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The untuned base model beside a tuned one: found among the runs, or exported once."""
+"""The untuned base model next to a tuned one: found among the runs, or exported once."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class CloudCard(Card):
         self.body.addWidget(self.note)
 
     def show_run(self, run: RunFolder, recipe: Recipe | None, snapshot: Snapshot) -> None:
-        """Draw the job of *run*; its file is read again when it was written anew."""
+        """Draw the job of *run*; its file is read again when it was written again."""
         self.setVisible(is_cloud(recipe))
         if recipe is None or recipe.azure is None or self.isHidden():
             return

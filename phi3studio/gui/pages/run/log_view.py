@@ -69,7 +69,7 @@ class LogCard(Card):
         self._timer.stop()
 
     def say(self, text: str) -> None:
-        """Show a word beside the title, unless the search has one."""
+        """Show a word next to the title, unless the search has one."""
         if not self._search.text():
             self.detail.setText(text)
 

@@ -1,4 +1,4 @@
-"""What a run took, stage by stage, beside what was expected of it."""
+"""What a run took, stage by stage, compared with what was expected."""
 
 from __future__ import annotations
 

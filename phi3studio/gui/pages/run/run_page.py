@@ -218,7 +218,7 @@ class RunPage(Page):
         for card in (self._figures, self._curves):
             card.setVisible((live and "train" in view.stages) or trained)
         self._figures.show_run(view, snapshot.curves)
-        # Thousands of points are not drawn anew five times a second.
+        # Thousands of points are not drawn again five times a second.
         if not live or snapshot.now - self._curves_drawn >= _CURVES_S:
             self._curves_drawn = snapshot.now
             self._curves.show_curves(snapshot.curves)

@@ -151,7 +151,7 @@ class _Probe:
         state = self._run.state(view)
         if worker is None:
             self._last = None
-            # One that lives in a container beside this system tells nothing of itself.
+            # One that lives in a container next to this system tells nothing of itself.
             return state, ProcessFacts(alive=True, cpu=1.0)
         now = time.monotonic()
         spent = 0.0

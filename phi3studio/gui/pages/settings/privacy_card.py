@@ -44,7 +44,7 @@ class PrivacyCard(Card):
         self.body.addLayout(self._list)
 
     def look(self) -> None:
-        """Read the list anew."""
+        """Read the list again."""
         self._context.tasks.run(asyncio.to_thread(self._log.read), self._draw)
 
     def _draw(self, downloads: list[Download]) -> None:

@@ -19,7 +19,7 @@ from phi3studio.wizard.machine_fit import estimate_draft, judge
 
 class EstimateCard(Card):
     """Follows the draft; says so while too little is known. On request a few real steps
-    and small copies of the model are tried first, and the figures are told from what they took."""
+    and small copies of the model are tried first; the figures are predicted from what they took."""
 
     def __init__(self, theme: Theme, session: WizardSession) -> None:
         super().__init__(" ")

@@ -56,7 +56,7 @@ class ChoiceCard(Card):
 
 
 class _ModelCard(ChoiceCard):
-    """One base model: what it is, where it is, whether it fits; fetched from here."""
+    """One base model: what it is, where it is, whether it fits; downloaded from here."""
 
     def __init__(
         self, theme: Theme, model: BaseModel, machine: MachineFacts | None, fetcher: Fetcher

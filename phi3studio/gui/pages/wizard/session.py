@@ -156,7 +156,7 @@ class WizardSession(QObject):
         self.changed.emit()
 
     def visit(self, page: PageName) -> None:
-        """Go to a page. The page Target looks at the machine anew: a runtime pack may have come."""
+        """Go to a page. The page Target looks at the machine again, for a new runtime pack."""
         self.take(visit(self._draft, page))
         if page == "target":
             self._look_at_machine()

@@ -61,7 +61,7 @@ class _Choice(QWidget):
             self.about.setText(text + self._size)
 
     def set_size(self, size: str) -> None:
-        """The expected size beside the explanation."""
+        """The expected size next to the explanation."""
         self._size = f" · {size}" if size else ""
         if self.radio.isEnabled():
             self.about.setText(self._said + self._size)
@@ -177,7 +177,7 @@ class TargetPage(QWidget):
         clear(self._notes)
         for problem in self._session.problems("target"):
             if problem.where.startswith("azure."):
-                continue  # said beside its field
+                continue  # said next to its field
             said = explain_error(problem.says)
             self._notes.addWidget(
                 Finding(self._context.theme, problem.level, said.message, said.hint)

@@ -95,7 +95,7 @@ class RowCache:
 
 
 class RowCaches:
-    """The row caches of the sources that were asked for last; a changed file is read anew."""
+    """The row caches of the sources that were asked for last; a changed file is read again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
 
 
 def propose(rows: Sequence[Row]) -> tuple[ShapeProposal, ...]:
-    """The shapes that fit, the likeliest first; empty if there is nothing to learn from.
+    """The shapes that fit, the most likely first; empty if there is nothing to learn from.
 
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
@@ -132,7 +132,7 @@ class _Columns:
         }
 
     def proposals(self) -> list[ShapeProposal]:
-        """All that fit, the likeliest first."""
+        """All that fit, the most likely first."""
         if not self._read:
             return []
         answer = self._best("answer", self._read)

@@ -312,7 +312,7 @@ def _turn_places(rows: Rows) -> list[str]:
     paths: dict[str, None] = {}
     texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
     transcripts = [bool(turns_in(v)) for row in rows[:20] for v in row.values() if type(v) is str]
-    # Beside other texts a transcript may be the question, or what has a label.
+    # Next to other texts a transcript may be the question, or what has a label.
     are_rows = len(texts) == 1 and sum(transcripts) >= _NEARLY_ALL * len(transcripts)
     for row in rows[:20]:
         for name, value in row.items():

@@ -11,7 +11,7 @@ from phi3studio.worker.data.preparing.tokenise import Tokenizer
 
 _MARK = "question-7f3a"
 
-# What a placeholder may be called in a data set, the likeliest first.
+# What a placeholder may be called in a data set, the most likely first.
 _NAMES: dict[str, tuple[str, ...]] = {
     "text": ("text", "phrase", "sentence", "content", "body", "input"),
     "label": ("label", "tone", "class", "category", "sentiment", "emotion", "intent", "output"),

@@ -53,7 +53,7 @@ def signatures(
 def shared_pairs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
     """The word pairs that at least half of *texts* have: a long instruction that rows repeat.
 
-    Without them rows are told apart by what differs. Empty for fewer than 10 different texts.
+    Without them rows are compared by what differs. Empty for fewer than 10 different texts.
     """
     different = list(dict.fromkeys(text for text in texts if text))
     if len(different) < _LEAST_TEXTS:

@@ -51,7 +51,7 @@ def find(
     if "key" in kinds:
         named = bool(_NAMED.search(text))
         for match in _KEY.finditer(text):
-            # A long token alone may be an id; beside a word such as "api_key" it is a secret.
+            # A long token alone may be an id; next to a word such as "api_key" it is a secret.
             if match.group()[:1] != "-" and not _prefixed(match.group()) and not named:
                 continue
             yield "key", match.start(), match.end()

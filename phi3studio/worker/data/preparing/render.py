@@ -30,7 +30,7 @@ Row = Mapping[str, Any]
 class Renderer:
     """Renders rows of one data section for one model.
 
-    *known* are the columns that the data has, so that a row without one of them is told from a
+    *known* are the columns that the data has, to distinguish a row without one of them from a
     template that names a column which does not exist.
     """
 

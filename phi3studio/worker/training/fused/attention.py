@@ -1,6 +1,6 @@
 """Attention over packed rows without a mask: each row attends to itself through flash attention.
 
-A dense block-diagonal mask of n tokens has n² elements and forces the slow kernels; told where
+A dense block-diagonal mask of n tokens has n² elements and forces the slow kernels; given where
 the rows begin, flash attention does only the work inside the rows.
 """
 

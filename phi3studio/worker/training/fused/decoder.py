@@ -66,7 +66,7 @@ class _Norm:
 
 @dataclass(frozen=True)
 class _AdaptedMlp:
-    """A SiLU-gated MLP with adapters on all its matrices, gate and up beside one another."""
+    """A SiLU-gated MLP with adapters on all its matrices, gate and up side by side."""
 
     gate_up: AdaptedLinear
     down: AdaptedLinear

@@ -148,7 +148,7 @@ class AdaptedLinear:
         more: torch.Tensor | None = None,
         keeps_x: bool = False,
     ) -> tuple[torch.Tensor, Kept]:
-        """The outputs beside one another (tokens, sum of out), added to *more*, and what
+        """The outputs side by side (tokens, sum of out), added to *more*, and what
         :meth:`back` takes. The adapters see x without what is *drawn*
         (:func:`~phi3studio.worker.training.fused.dropout.draw_dropped`). May overwrite *x*
         unless *keeps_x*."""

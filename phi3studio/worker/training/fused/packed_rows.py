@@ -11,7 +11,7 @@ import torch
 from phi3studio.worker.data.preparing.tokenise import IGNORED
 
 _ROUNDED = 4
-"""Tokens of a packed batch are a multiple of this. Products of every new size are compiled anew by
+"""Tokens of a packed batch are a multiple of this. Products of every new size are compiled again by
 PyTorch's library and kept, which made the memory grow by a third in a hundred steps."""
 
 _PADDED = 128
@@ -24,7 +24,7 @@ Run = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a packed batch, in which tokens that rows begin with in common are only once.
+    """The rows of a packed batch, in which shared prefixes are stored once.
 
     *runs*: the tokens of each row; those of its last run are its own, which may be none, and the
     others those of rows before it. *lengths*: how many these are, which are those that its loss
@@ -57,7 +57,7 @@ class Rows:
 
     @property
     def is_even(self) -> bool:
-        """Whether padding to the longest row is cheap beside what the rows need themselves."""
+        """Whether padding to the longest row is cheap compared with the rows themselves."""
         longest = max(self.lengths)
         if longest > _PADDED:
             return False
@@ -157,7 +157,7 @@ def needed_tokens(row: Mapping[str, Sequence[int]]) -> int:
 
 
 def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
-    """A batch's rows one behind the other, what rows begin with in common only once.
+    """A batch's rows one behind the other, shared prefixes stored once.
 
     The hidden state of a token depends on nothing but itself and those before it, so computing it
     once for all rows that begin with them gives the same loss and, summed over these rows, the

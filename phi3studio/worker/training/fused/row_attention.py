@@ -1,7 +1,7 @@
 """Attention on a CPU over packed rows: each row attends to itself and to what all share.
 
 PyTorch's flash attention on a CPU takes milliseconds for the backward pass of a few short rows
-and computes a dense mask in full. Short rows are laid beside one another here, and all heads of
+and computes a dense mask in full. Short rows are laid side by side here, and all heads of
 all rows are a handful of small float32 products; long rows go through flash attention one by one.
 """
 

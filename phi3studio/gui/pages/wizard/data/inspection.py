@@ -36,7 +36,7 @@ PAGE_ROWS = 100
 class Inspection(QObject):
     """The data side of the wizard.
 
-    After a change it waits a moment, asks anew, and drops what is still on its way: a late answer
+    After a change it waits a moment, asks again, and drops what is still on its way: a late answer
     to an old question never shows. ``failed`` carries (what was asked, error).
     """
 
