@@ -38,7 +38,7 @@ class Speed:
 @dataclass(frozen=True)
 class Scored:
     """A text under the model: sum of the losses (nats) and the most likely token of each position,
-    sum of the divergences (nats) and number of positions with top-1 agreement, of those compared."""
+    sum of the divergences (nats) and number of positions with top-1 agreement, of these."""
 
     loss: float
     likeliest: list[int]

@@ -173,7 +173,7 @@ def log_softmax(logits: Floats) -> Floats:
 
 def divergence(before: Floats, after: Floats) -> Json:
     """Sum of KL(before ‖ after) in nats, and number of positions with top-1 agreement;
-    log-probabilities of shape (positions, vocabulary), where one vocabulary may be padded further."""
+    log-probabilities (positions, vocabulary), where one vocabulary may be padded further."""
     width = min(before.shape[-1], after.shape[-1])
     before, after = before[:, :width], after[:, :width]
     parts = np.exp(before) * (before - after)
