@@ -24,6 +24,7 @@ from phi3studio.domain.events import (
     Waiting,
 )
 from phi3studio.domain.messages.formatting import duration, percent, size
+from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs.store import RunStore
 
@@ -186,3 +187,30 @@ def test_ages() -> None:
     assert age(None) == ""
     assert age(time.time() - 61) == "1 min 1 s ago"
     assert age(time.time() - 3 * 86400) == "3 d ago"
+
+
+# --- what data may not do to a terminal -----------------------------------------------------------
+
+EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\rfake"
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_escape_sequences_of_data_never_reach_the_terminal(studio, tmp_path, how) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [{"q": f"{EVIL} {number}", "a": EVIL, EVIL: "x"} for number in range(30)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = studio("data", "preview", file, "--template", "{q}|{a}", *how)
+    for text in (said.out, said.err):
+        assert not {"\x1b", "\x07", "\x9b", "\x7f", "\r"} & set(text)
+
+
+def test_errors_that_name_such_a_file_show_it(studio, tmp_path) -> None:
+    said = studio("data", "shapes", tmp_path / "no\x1b[2Jfile.csv")
+    assert said.code == 2
+    assert "\x1b" not in said.err
+    assert "no␛[2Jfile.csv" in said.err
+
+
+def test_control_characters_are_shown_and_nothing_else_is_changed() -> None:
+    assert printable("a\tb\nc → è 🙂") == "a\tb\nc → è 🙂"
+    assert printable("a\r\nb\rc\x00\x7f\x85\udc80") == "a\nb␍c␀␡��"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,58 @@ def test_a_socket_left_by_a_crash_is_taken_over(tmp_path: Path, qtbot: QtBot) ->
     with qtbot.waitSignal(again.called, timeout=5000):
         assert not SingleInstance(tmp_path).first()
     again.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sockets of Unix")
+def test_the_socket_lies_where_nobody_else_may_enter(
+    tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    first = SingleInstance(tmp_path / "home")
+    assert first.first()
+    (folder,) = tmp_path.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (path,) = folder.iterdir()
+    heard: list[str] = []
+    first.called.connect(heard.append)
+    for said in (b"two\nlines", b"\0", b"\xff\xfe.yaml"):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(path))
+            caller.sendall(said)
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+    for caller in silent:
+        caller.connect(str(path))
+    qtbot.waitUntil(lambda: heard == ["\udcff\udcfe.yaml"], timeout=5000)
+    # Those who say nothing are sent away, and make room.
+    for caller in silent:
+        caller.settimeout(0)
+    qtbot.waitUntil(lambda: all(map(is_closed, silent)), timeout=10_000)
+    for caller in silent:
+        caller.close()
+    with qtbot.waitSignal(first.called, timeout=5000):
+        assert not SingleInstance(tmp_path / "home").first("a.yaml")
+    first.close()
+
+
+def is_closed(caller: socket.socket) -> bool:
+    try:
+        return caller.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.mark.skipif(not hasattr(os, "chown") or os.geteuid() != 0, reason="needs another user")
+def test_a_folder_that_a_stranger_made_there_blocks_nobody(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder = tmp_path / f"phi3studio-{os.getuid()}"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    assert SingleInstance(tmp_path / "home").first()
+    assert list(folder.iterdir()) == []
 
 
 def test_a_crash_is_reported_kept_and_shown_at_the_next_start(

@@ -53,7 +53,9 @@ def metrics(role: str, score: float) -> Metrics:
             "stops": 1.0,
             "macro_f1": score,
             "samples": [Answer(prompt=SPITEFUL, expected="Joy", text="Sad", stopped=True)],
-            "confusion": Confusion(labels=("Joy", "Sad <&>"), counts=((20, 4, 1), (2, 23, 0))),
+            "confusion": Confusion(
+                labels=("Joy\x1b[2J\x00", "Sad <&>"), counts=((20, 4, 1), (2, 23, 0))
+            ),
         }
     )
 
@@ -232,6 +234,7 @@ def test_the_matrix_shows_every_count(card) -> None:
     for count in ("20", "4", "1", "2", "23"):
         assert count in words
     assert "Sad <&>" in words
+    assert "Joy␛[2J␀" in words
     assert words.count("other") == 1
 
 

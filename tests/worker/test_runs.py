@@ -603,18 +603,6 @@ def test_a_paused_training_keeps_its_work_and_goes_on(pair, start_run) -> None:
     assert types(run).count("paused") == types(run).count("finished") == 1
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
-def test_an_interrupted_terminal_counts_as_cancel(start_run, tiny_phi3, phrases) -> None:
-    import signal
-
-    run = start_run(long_recipe(tiny_phi3, phrases))
-    wait_for_event(run, is_step(2))
-    worker = run.worker()
-    assert worker is not None
-    worker.send_signal(signal.SIGTERM)
-    assert wait_for_end(run, 10) == "cancelled"
-
-
 # --- failures -----------------------------------------------------------------------------------
 
 

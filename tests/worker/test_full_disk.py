@@ -1,0 +1,127 @@
+"""A disk that fills up at any moment: told with figures, nothing lost, gone on with later."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phi3studio.app.paths import Home
+from phi3studio.domain.errors import InputError
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder, RunStore
+from tests.conftest import wait_until
+from tests.worker.running import (
+    Matches,
+    completed,
+    is_notice,
+    is_stage,
+    losses,
+    notices,
+    story,
+    tiny_recipe,
+    wait_for_end,
+    wait_for_event,
+)
+from tests.worker.test_faults import train_only
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 600 MB of one's own, where the system lets us mount one."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", str(folder)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+class Filler:
+    """Takes every byte of a disk, also those that become free, until it is told to stop."""
+
+    def __init__(self, disk: Path) -> None:
+        self._file = disk / "filler"
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._fill)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._file.unlink()
+
+    def _fill(self) -> None:
+        with self._file.open("wb", buffering=0) as file:
+            while not self._done.is_set():
+                try:
+                    file.write(b"\0" * 65536)
+                except OSError:
+                    self._done.wait(0.05)
+
+
+def fills_at(run: RunFolder, disk: Path, moment: Matches) -> None:
+    """The disk is full from *moment* on; the run says so with figures, and goes on later."""
+    launch.start(run)
+    wait_for_event(run, moment)
+    with Filler(disk):
+        assert wait_for_end(run) == "failed", story(run)
+    finished = run.view().finished
+    assert finished is not None
+    # At its beginning a run looks at the disk itself.
+    assert finished.code in ("disk.full", "disk.too_little"), story(run)
+    assert finished.variant == "run"
+    error = finished.error
+    assert error is not None
+    assert str(run.path) in error.message
+    assert "MB" in error.message
+    assert "Free some space" in error.hint
+    assert not (run.path / ".reserve").exists()
+    launch.resume(run)
+    completed(run)
+
+
+def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_later(
+    small_disk, tiny_phi3, phrases
+) -> None:
+    recipe = train_only(
+        tiny_phi3, phrases, max_steps=40, rank=64, target_modules="all_linear",
+        checkpoint_minutes=1e-6,
+    )  # fmt: skip
+    run = RunStore(Home(small_disk / "home")).create(recipe)
+    fills_at(run, small_disk, is_notice("train.checkpoint"))
+    assert notices(run, "train.resumed")
+    assert not notices(run, "train.damaged_checkpoint")
+    assert sorted(losses(run)) == list(range(1, 41))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["prepare", "train", "merge", "quantise", "verify"])
+def test_a_disk_that_fills_up_in_any_stage_is_told_and_nothing_is_lost(
+    small_disk, tiny_phi3, phrases, stage
+) -> None:
+    recipe = tiny_recipe(tiny_phi3, phrases, "full", max_steps=8, quantisation="int4")
+    run = RunStore(Home(small_disk / "home")).create(recipe)
+    fills_at(run, small_disk, is_stage(stage))
+    assert sorted(losses(run)) == list(range(1, 9))
+
+
+def test_a_full_disk_refuses_a_resume_with_what_is_missing(small_disk, tiny_phi3, phrases) -> None:
+    run = RunStore(Home(small_disk / "home")).create(train_only(tiny_phi3, phrases))
+    with Filler(small_disk):
+        wait_until(lambda: shutil.disk_usage(small_disk).free == 0)
+        with pytest.raises(InputError) as caught:
+            launch.resume(run)
+    assert caught.value.code == "disk.too_little"
+    assert run.state() == "interrupted"
