@@ -202,3 +202,10 @@ def test_the_end_of_a_run_carries_its_error() -> None:
     assert ended.error.said() == error.said()
     assert ended.peak_memory == 7
     assert Finished(outcome="cancelled").error is None
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 30, "1e999", "NaN"])
+def test_a_number_beyond_reason_is_no_event(value: str) -> None:
+    """It would break sums and dates far from where it was read."""
+    line = Event(seq=1, t=1.0, payload=Progress(step=3, total=9)).to_line()
+    assert parse_event(line.replace('"step": 3', f'"step": {value}')) is None

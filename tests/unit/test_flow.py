@@ -20,6 +20,7 @@ from phi3studio.wizard.flow import (
     display_name,
     edit,
     from_recipe,
+    is_begun,
     next_page,
     parse_draft,
     previous_page,
@@ -352,3 +353,11 @@ def test_rows_that_are_cut_off_are_warned_of(draft) -> None:
 def test_a_high_learning_rate_is_warned_of(draft) -> None:
     high = edit(draft, "tuning", training=draft.training.model_copy(update={"learning_rate": 0.01}))
     assert "draft.high_rate" in codes(high, FACTS, "tuning")
+
+
+def test_a_draft_is_begun_once_something_was_decided(draft) -> None:
+    assert not is_begun(Draft())
+    assert not is_begun(visit(Draft(), "model"))
+    assert is_begun(draft)
+    own = edit(Draft(), "tuning", preset=None)
+    assert is_begun(own)

@@ -40,6 +40,7 @@ from phi3studio.domain.messages.formatting import (
     percent,
     size,
 )
+from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.resources import resources
@@ -354,7 +355,14 @@ def test_words_of_another_version_are_placed_once() -> None:
 
 
 def test_times_are_said_as_people_say_them() -> None:
-    said = {45: "45 s", 240: "4 min", 250: "4 min 10 s", 7500: "2 h 5 min"}
+    said = {
+        0.32: "320 ms",
+        8.2: "8.2 s",
+        45: "45 s",
+        240: "4 min",
+        250: "4 min 10 s",
+        7500: "2 h 5 min",
+    }
     assert {seconds: duration(seconds) for seconds in said} == said
 
 
@@ -374,3 +382,21 @@ def test_a_phrase_comes_back_from_its_json() -> None:
     record = phrase.to_json()
     assert record["message"].startswith("2 rows (first: row 7; ")
     assert Phrase.from_json(record) == phrase
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("two\r\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\x1b[31mred\x7f\x85", "␛[31mred␡\ufffd"),
+        ("half \udce9", "half \ufffd"),
+    ],
+)
+def test_control_characters_are_shown_and_not_obeyed(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_record_without_the_values_of_this_version_is_not_said_by_it() -> None:
+    catalogue = {"x": Message("{count:# row|# rows} of {missing}")}
+    assert render("x", {"count": 3}, catalogue=catalogue) is None

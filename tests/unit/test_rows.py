@@ -7,8 +7,10 @@ import pytest
 from phi3studio.domain.dataset import (
     Broken,
     DropDuplicates,
+    Preset,
     Report,
     RowPage,
+    ShapeProposal,
     SkipBroken,
     SourceReport,
     Trim,
@@ -176,3 +178,13 @@ def test_safe_repairs_of_all_findings_are_chosen_once() -> None:
     near = finding(says, "info", 1, DropDuplicates(near=True))
     report = Report.model_construct(findings=(*found, found[0], near))
     assert report.safe_repairs == (SkipBroken(), Trim())
+
+
+def test_proposals_and_presets_of_templates_are_said_in_english_too() -> None:
+    said = Phrase("data.unread_example", text="Ann")
+    assert ShapeProposal(shape="columns", reasons=(said, said)).reason == f"{said} {said}"
+    ready = Preset(
+        says=Phrase("preset.chat"), prompt="{a}", completion="{b}", placeholders=("a", "b")
+    )
+    assert ready.name == "chat"
+    assert ready.title == say(ready.says).message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import (
     AnyPayload,
     Artifact,
@@ -217,3 +218,9 @@ def test_the_estimate_of_a_run_is_kept_with_it() -> None:
 
 def test_a_state_is_said_inside_of_a_message() -> None:
     assert say(state_phrase("completed")).message == "completed"
+
+
+def test_a_run_whose_files_cannot_be_read_is_damaged_unless_its_process_lives() -> None:
+    broken = RunView(damage=RunError("privacy.connection_refused", host="x"))
+    assert broken.state(alive=False) == "damaged"
+    assert broken.state(alive=True) == "queued"

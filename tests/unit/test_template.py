@@ -131,3 +131,10 @@ def test_a_path_beyond_a_list_or_into_a_text_is_missing() -> None:
     for text in ("{a.2}", "{b.c}"):
         with pytest.raises(InputError):
             render(text, a=["x", "y"], b="text")
+
+
+def test_half_a_character_in_a_template_is_named_with_its_place() -> None:
+    with pytest.raises(InputError) as caught:
+        parse_template("ab\ud83d", "prompt")
+    assert caught.value.code == "template.half_character"
+    assert (caught.value.values["character"], caught.value.values["point"]) == (3, "U+D83D")
