@@ -51,14 +51,6 @@ os.environ.pop("HF_HUB_CACHE", None)
 _LEAK_GRACE_S = 2.0
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that are left open fail the tests that use no machine learning and no window."""
-    for item in items:
-        if {"unit", "cli"} & set(item.path.parts):
-            for kind in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
-                item.add_marker(pytest.mark.filterwarnings(f"error::{kind}"))
-
-
 @pytest.fixture(autouse=True)
 def no_process_left() -> Iterator[None]:
     """Fail the test that leaves a child process behind, and end that process."""
