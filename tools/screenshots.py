@@ -62,6 +62,8 @@ def draw(out: str, language: str) -> None:
     import qasync
     from PySide6.QtWidgets import QApplication
 
+    if not Path.home().is_relative_to(tempfile.gettempdir()):
+        raise SystemExit("This would empty your data directory: set HOME to a temporary folder.")
     app = QApplication(["phi3studio"])
     app.setQuitOnLastWindowClosed(False)
     loop = qasync.QEventLoop(app)
