@@ -50,7 +50,7 @@ def test_a_run_of_today_says_its_notices_and_verdict_from_codes_and_values() -> 
     said = [" ".join(one.said()).strip() for one in coded]
     assert said == [
         "3 rows are longer than 512 tokens and were cut off.",
-        "Rows left out by repairs: 1,250 by duplicates.",
+        "Rows left out: 1,250 by duplicates.",
         "Checkpoint saved at step 40 (1.5 s).",
         "No int4 preset is faithful; quality, the best, is kept. "
         "Tried: small (104 MB): not faithful, quality (228 MB): faithful.",
@@ -136,7 +136,9 @@ def model(tmp_path) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "phi3"}')
-    (folder / "model.safetensors").write_bytes(b"x" * 100)
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    weights = len(header).to_bytes(8, "little") + header + b"\0\0\x80\x3f"
+    (folder / "model.safetensors").write_bytes(weights)
     (folder / "tokenizer.json").write_text("{}")
     return folder
 
@@ -172,7 +174,7 @@ def test_a_model_folder_that_lacks_a_part_is_refused(model, name, code) -> None:
 
 def test_broken_and_empty_parts_are_refused(model) -> None:
     (model / "config.json").write_text("{")
-    assert refusal(model).code == "model.no_config"
+    assert refusal(model).code == "model.file"
     (model / "config.json").write_text("{}")
     (model / "model.safetensors").write_bytes(b"")
     assert refusal(model).code == "model.no_weights"

@@ -159,6 +159,7 @@ def test_cancelling_the_awaiting_task_cancels_the_work(run) -> None:
 def test_a_question_that_is_withdrawn_while_its_process_starts_leaves_none(tmp_path) -> None:
     async def inside() -> None:
         command = [sys.executable, "-c", SERVER]
+        before = psutil.Process().children()
         for steps in range(1, 6):
             service = Service("test", command, tmp_path / "log")
             task = asyncio.ensure_future(service.call("echo", value=1))
@@ -168,7 +169,8 @@ def test_a_question_that_is_withdrawn_while_its_process_starts_leaves_none(tmp_p
             with pytest.raises(asyncio.CancelledError):
                 await task
             await service.close()
-        assert not psutil.Process().children()
+        new = [child for child in psutil.Process().children() if child not in before]
+        assert not psutil.wait_procs(new, timeout=10)[1]
 
     asyncio.run(inside())
 
