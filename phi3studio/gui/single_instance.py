@@ -79,7 +79,9 @@ class SingleInstance(QObject):
             self._callers.append(socket)
             socket.setReadBufferSize(_LONGEST)
             socket.disconnected.connect(self._hear)
-            QTimer.singleShot(_SAY_MS, socket, partial(self._send_away, socket))
+            patience = QTimer(socket, singleShot=True, interval=_SAY_MS)
+            patience.timeout.connect(partial(self._send_away, socket))
+            patience.start()
         self._hear()
 
     def _send_away(self, socket: QLocalSocket) -> None:
@@ -94,8 +96,9 @@ class SingleInstance(QObject):
         for socket in list(self._callers):
             if socket.state() == QLocalSocket.LocalSocketState.UnconnectedState:
                 self._callers.remove(socket)
+                # The socket is the server's child and goes with it: deleted from its own signal,
+                # PySide crashes when both are.
                 said = bytes(socket.readAll().data()).decode("utf-8", "surrogateescape")
-                socket.deleteLater()
                 # A path has neither, whoever sent this is no other start.
                 if "\n" not in said and "\0" not in said:
                     self.called.emit(said)

@@ -255,7 +255,7 @@ def test_fidelity_has_its_range(wizard: WizardPage, qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize(
     ("bundled", "said"),
-    [(True, "comes with the program"), (False, "a run fetches it by itself")],
+    [(True, "comes with the program"), (False, "a run downloads it by itself")],
     ids=["installed app", "source"],
 )
 def test_the_starter_is_said_to_come_from_where_it_comes(
