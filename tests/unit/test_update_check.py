@@ -109,6 +109,7 @@ def test_settings_of_another_version_are_kept(home: Home) -> None:
         "threads": 2,
         "update_check": True,
         "of_a_later_version": {"x": 1},
+        "resume_runs": False,
     }
 
 
