@@ -124,7 +124,11 @@ def test_a_model_is_got_listed_verified_used_and_removed(
 
 
 def test_a_download_that_was_interrupted_goes_on(world: World) -> None:
-    world.hub.repos[HUB_ID].files["model.safetensors"] += bytes(3_000_000)
+    files = world.hub.repos[HUB_ID].files
+    weights = files["model.safetensors"]
+    end = 8 + int.from_bytes(weights[:8], "little")
+    header = weights[8:end] + b" " * 3_000_000  # so that it takes a while and stays whole
+    files["model.safetensors"] = len(header).to_bytes(8, "little") + header + weights[end:]
     world.hub.plan = lambda request, size: Fault(bytes_per_s=2e6) if size > 10**6 else None
     process = world.start("get", HUB_ID)
     cache = Path(world.environment["HF_HOME"]) / "hub"
