@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.row_dialogs import ReplaceDialog, RowDialog
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.gui.widgets.basic import Button
 from tests.gui.test_home import button
 from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
@@ -32,6 +33,10 @@ def opened(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F
     qtbot.waitUntil(lambda: table.model().rowCount() > 0, timeout=LONG)
     qtbot.waitUntil(lambda: wizard.inspection.report is not None, timeout=LONG)
     return page
+
+
+def saving(shown: Any) -> Button:
+    return next(each for each in shown.findChildren(Button) if each.text() == "Save")
 
 
 def dialog(kind: type[Any], qtbot: QtBot) -> Any:
@@ -74,7 +79,7 @@ def test_a_row_is_edited_left_out_and_restored_by_keys_and_undone(
     editing = dialog(RowDialog, qtbot)
     assert [edit.toPlainText() for edit in editing.edits] == [*ROWS[2].values()]
     editing.edits[1].setPlainText("another answer")
-    qtbot.mouseClick(editing.saving, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(saving(editing), Qt.MouseButton.LeftButton)
     assert kinds(wizard) == ["edit_cell"]
     assert shown(page, 2, 1) == "another answer"
     assert number(page, 2) == "• 3"
@@ -114,7 +119,7 @@ def test_a_row_is_added_and_edited_and_a_text_replaced(
     adding = dialog(RowDialog, qtbot)
     adding.edits[0].setPlainText("one more question")
     adding.edits[1].setPlainText("one more answer")
-    qtbot.mouseClick(adding.saving, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(saving(adding), Qt.MouseButton.LeftButton)
     wizard.inspection.go_to_page(200)
     qtbot.waitUntil(lambda: table.model().rowCount() == 31, timeout=LONG)
     assert number(page, 30) == "+ 231"
@@ -122,7 +127,7 @@ def test_a_row_is_added_and_edited_and_a_text_replaced(
     qtbot.keyClick(table, Qt.Key.Key_F2)
     editing = dialog(RowDialog, qtbot)
     editing.edits[1].setPlainText("a better answer")
-    qtbot.mouseClick(editing.saving, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(saving(editing), Qt.MouseButton.LeftButton)
     assert shown(page, 30, 1) == "a better answer"
     qtbot.mouseClick(tools.replace, Qt.MouseButton.LeftButton)
     replacing = dialog(ReplaceDialog, qtbot)
@@ -197,11 +202,11 @@ def test_a_turn_is_edited_and_a_wrong_value_is_not_taken(
     ]
     editing.edits[1].setPlainText("No idea.")
     editing.edits[2].setPlainText("[5, ")
-    qtbot.mouseClick(editing.saving, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(saving(editing), Qt.MouseButton.LeftButton)
     assert editing.isVisible()
     assert kinds(wizard) == []
     editing.edits[2].setPlainText("[5, 6]")
-    qtbot.mouseClick(editing.saving, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(saving(editing), Qt.MouseButton.LeftButton)
     assert kinds(wizard) == ["edit_cell", "edit_cell"]
     assert json.loads(wizard.session.draft.to_json())["repairs"][0]["value"] == "No idea."
     qtbot.waitUntil(
