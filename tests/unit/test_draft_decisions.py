@@ -25,7 +25,7 @@ def test_a_refused_field_holds_its_page_and_the_last_one_back() -> None:
     facts = Facts(refused=(Refused("tuning", "method.rank", error),))
     found = problems(Draft(), facts, "tuning")
     assert [(p.where, p.level) for p in found] == [("method.rank", "error")]
-    assert "Rank (r)" in found[0].message
+    assert "Rank (r)" in found[0].says.said().message
     assert not can_continue(Draft(), facts, "tuning")
     assert can_continue(Draft(), facts, "model")
     assert any(p.where == "method.rank" for p in problems(Draft(), facts, "review"))
