@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from phi3studio.app.paths import Home
 from phi3studio.runs.store import RunStore
 from tests.cli.conftest import Said, say
+from tests.small_disks import mounted
 from tests.worker.running import write_rows
 
 
@@ -217,15 +217,8 @@ def test_a_home_without_the_right_to_write(recipe, tmp_path) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Home]:
     """A home on a disk of 60 MB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder)]
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("needs the right to mount a small disk")
-    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    yield Home(folder / "home")
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "small", "size=60m") as disk:
+        yield Home(disk / "home")
 
 
 @JSON

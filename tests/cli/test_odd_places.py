@@ -17,6 +17,7 @@ from phi3studio.domain.template import parse_template
 from phi3studio.olive_configs import import_config
 from phi3studio.worker.models.starter import scratch_folder
 from tests.cli.conftest import Studio, say
+from tests.small_disks import mounted
 
 
 @pytest.fixture
@@ -29,15 +30,8 @@ def rows(tmp_path: Path) -> Path:
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Home]:
     """A home on a file system that nothing can be written to."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root mounts a file system")
-    folder = tmp_path / "ro"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield Home(folder / "home")
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "ro", "ro,size=1m") as disk:
+        yield Home(disk / "home")
 
 
 def test_data_can_be_looked_at_with_a_home_that_cannot_be_written(read_only, rows) -> None:

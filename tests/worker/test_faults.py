@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore
+from tests.small_disks import mounted
 from tests.worker.running import (
     completed,
     is_notice,
@@ -137,19 +137,8 @@ def test_a_learning_rate_that_explodes_keeps_the_last_good_checkpoint(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 300 MB of one's own, where the system lets us mount one."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root mounts a file system")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(folder)],
-        check=False,
-        capture_output=True,
-    )
-    if done.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small", "size=300m") as disk:
+        yield disk
 
 
 def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_later(

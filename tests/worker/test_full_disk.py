@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import wait_until
+from tests.small_disks import mounted
 from tests.worker.running import (
     Matches,
     completed,
@@ -35,15 +33,8 @@ from tests.worker.test_faults import train_only
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 600 MB of one's own, where the system lets us mount one."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("only root mounts a file system")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=600m", "tmpfs", str(folder)]
-    if subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(tmp_path / "small", "size=600m") as disk:
+        yield disk
 
 
 class Filler:
