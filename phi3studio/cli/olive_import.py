@@ -136,7 +136,7 @@ async def _look_at_data(recipe: Recipe, partial: bool) -> list[str]:
         return ["The rows are in Azure ML: their columns are looked at by the job."]
     if not Path(data.source).exists():
         return [f"{data.source} is not there yet; the recipe needs it."]
-    source = Source(**{name: getattr(data, name) for name in Source.model_fields})
+    source = Source.of(data)
     async with Service.start("inspector") as service:
         try:
             report = await Inspector(service).look(source)

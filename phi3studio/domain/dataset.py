@@ -138,6 +138,11 @@ class Source(_Input):
             raise ValueError("a line break cannot be a delimiter or a quote character")
         return value
 
+    @classmethod
+    def of(cls, data: Source) -> Source:
+        """The keys of *data* that concern reading, without those of a recipe's section."""
+        return cls.model_validate({name: getattr(data, name) for name in Source.model_fields})
+
 
 # --- repairs -------------------------------------------------------------------------------
 

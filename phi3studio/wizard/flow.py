@@ -380,7 +380,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
     if data is not None:
         template = data.template
         rows = {
-            "source": Source(**{name: getattr(data, name) for name in Source.model_fields}),
+            "source": Source.of(data),
             "shape": "columns" if template else "messages",
             "prompt": template.prompt if template else "",
             "completion": template.completion if template else "",

@@ -103,7 +103,7 @@ class RowCaches:
 
     def of(self, source: Source) -> RowCache:
         """The cache of *source*; only the keys that concern reading count."""
-        plain = Source.model_validate({name: getattr(source, name) for name in Source.model_fields})
+        plain = Source.of(source)
         key = plain.model_dump_json() + _stamp(plain)
         with self._lock:
             cache = self._caches.get(key)
