@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from phi3studio.domain.dataset import Report
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.tiny_models import make_tokenizer
 
@@ -101,3 +103,14 @@ def recipe_for(source: Path | str, **data: Any) -> Recipe:
             "training": {"sequence_length": length, "batch_size": batch},
         }
     )
+
+
+def whole_check(data: Any, with_encoder: Encoder, length: int = 256, batch: int = 1) -> Report:
+    """The report of a check of a recipe's *data*, read to its end."""
+    checking = check(data, with_encoder, length, batch)
+    while True:
+        try:
+            next(checking)
+        except StopIteration as end:
+            report: Report = end.value
+            return report

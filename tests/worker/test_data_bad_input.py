@@ -26,13 +26,18 @@ from hypothesis import strategies as st
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
-from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.processor_time import at_most
-from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    byte_level,
+    encoder,
+    recipe_for,
+    whole_check,
+    write_jsonl,
+)
 
 FORMATS = ["auto", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "text"]
 FUZZ = settings(
@@ -252,7 +257,7 @@ def test_any_rows_through_check_and_preparation(
     repairs = [{"kind": kind} for kind in kinds]
     recipe = recipe_for(path, length=length, repairs=repairs, **shape)
     try:
-        report = run_check(recipe.data, encoder)
+        report = whole_check(recipe.data, encoder)
     except InputError as exc:
         json.dumps([exc.code, exc.message, exc.hint])
         report = None
@@ -474,7 +479,7 @@ def test_half_a_surrogate_pair_becomes_a_replacement_character(
     path.write_text('{"q": "a \\ud800 \\ud83d\\ude00", "a": "x"}\n' * 4, "utf-8")
     assert read(path)[0] == {"q": "a \ufffd 😀", "a": "x"}
     recipe = recipe_for(path, prompt="{q}\n", completion="{a}")
-    report = run_check(recipe.data, encoder)
+    report = whole_check(recipe.data, encoder)
     assert report.statistics.rows == 4
     assert "lost_characters" in {finding.code for finding in report.findings}
 
@@ -485,7 +490,7 @@ def test_mixed_types_in_a_column(tmp_path: Path, encoder: Encoder) -> None:  # n
     report = describe(Source(source=str(path)))
     assert {column.kind for column in report.columns} == {"mixed"}
     recipe = recipe_for(path, prompt="{q}\n", completion="{a}")
-    assert run_check(recipe.data, encoder).statistics.rows == len(values)
+    assert whole_check(recipe.data, encoder).statistics.rows == len(values)
 
 
 def test_ten_thousand_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
@@ -498,7 +503,7 @@ def test_ten_thousand_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa
     assert any("10,000 columns" in note for note in report.notes)
     assert len(json.dumps(report.model_dump(mode="json"))) < 1_000_000
     recipe = recipe_for(path, prompt="{c9998}\n", completion="{c9999}")
-    assert run_check(recipe.data, encoder).statistics.rows == 20
+    assert whole_check(recipe.data, encoder).statistics.rows == 20
 
 
 def test_millions_of_equal_column_names_are_refused_at_once(tmp_path: Path) -> None:
@@ -575,15 +580,6 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path / "rows.jsonl")
     assert caught.value.code == "data.no_file"
-
-
-def run_check(data: Any, with_encoder: Encoder) -> Any:
-    checking = check(data, with_encoder, 256, 1)
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from phi3studio.domain.dataset import Finding, Report
-from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
-from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    byte_level,
+    encoder,
+    recipe_for,
+    whole_check,
+    write_jsonl,
+)
 
 WORDS = [a + b for a in ("ba", "ce", "di", "fo", "gu") for b in ("lan", "mer", "nit", "sop")]
 CARD = "4111 1111 1111 1111"
@@ -38,13 +43,7 @@ def report_on(
     if "messages" not in data:
         data = {"prompt": "{q}\n", "completion": "{a}", **data}
     recipe = recipe_for(path, length=length, batch=4, **data)
-    checking = check(recipe.data, with_encoder, length, 4)
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            report: Report = end.value
-            return report
+    return whole_check(recipe.data, with_encoder, length, 4)
 
 
 def finding(report: Report, code: str) -> Finding:
@@ -233,13 +232,7 @@ def test_labels_too_few_rows_and_broken_lines(tmp_path: Path, encoder: Encoder) 
     lines = [json.dumps(row) for row in sound_rows()]
     path.write_text("\n".join([*lines, "{broken", *lines[:1]]), "utf-8")
     recipe = recipe_for(path, prompt="{q}\n", completion="{a}")
-    checking = check(recipe.data, encoder, 200, 4)
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            broken = end.value
-            break
+    broken = whole_check(recipe.data, encoder, 200, 4)
     found = finding(broken, "broken_lines")
     assert (found.level, found.rows, found.examples[0].row) == ("error", 1, 40)
     assert [offer.repair.kind for offer in found.repairs] == ["skip_broken"]

@@ -14,12 +14,17 @@ import pytest
 
 from phi3studio.domain.dataset import DropMarked, ShapeProposal, SourceReport
 from phi3studio.domain.dataset import Source as DataSource
-from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
-from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    byte_level,
+    encoder,
+    recipe_for,
+    whole_check,
+    write_jsonl,
+)
 
 TOWNS = ("Bergen", "Pisa", "Graz", "Lyon", "Porto", "Gent", "Brno", "Turku")
 Make = Callable[[int], dict[str, Any]]
@@ -569,27 +574,19 @@ def test_rows_marked_as_bad_are_left_out_and_counted(
     assert best.sure
     assert DropMarked(column=column, values=values) in best.repairs
     path = tmp_path / "rows.jsonl"
-    report = whole_check(recipe_for(path, **keys(best)), encoder)
+    report = whole_check(recipe_for(path, **keys(best)).rows, encoder, 900)
     assert report.statistics.kept == 16
     # Without the repair, the check says that bad answers are trained.
     shape = {name: value for name, value in keys(best).items() if name != "repairs"}
-    found = {f.code: f for f in whole_check(recipe_for(path, **shape), encoder).findings}
+    found = {f.code: f for f in whole_check(recipe_for(path, **shape).rows, encoder, 900).findings}
     assert found["marked_bad"].rows == 8
     assert found["marked_bad"].repairs[0].repair == DropMarked(column=column, values=values)
 
 
-def whole_check(recipe: Any, encoder: Encoder) -> Any:  # noqa: F811
-    checking = check(recipe.rows, encoder, 900, 1)
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            return end.value
-
-
 def findings(tmp_path: Path, encoder: Encoder, make: Make, **data: Any) -> dict[str, Any]:  # noqa: F811
     path = write_jsonl(tmp_path / "rows.jsonl", [make(n) for n in range(24)])
-    found = whole_check(recipe_for(path, **({"messages": "messages"} | data)), encoder).findings
+    recipe = recipe_for(path, **({"messages": "messages"} | data))
+    found = whole_check(recipe.rows, encoder, 900).findings
     return {finding.code: finding for finding in found}
 
 

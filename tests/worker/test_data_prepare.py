@@ -10,13 +10,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.dataset import Report
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
-from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    byte_level,
+    recipe_for,
+    whole_check,
+    write_jsonl,
+)
 
 ROWS = [{"q": f"question {n} about {n * n}", "a": ["yes", "no"][n % 2]} for n in range(50)]
 
@@ -226,13 +229,7 @@ def test_a_validation_part_that_is_not_used_is_counted(
     prepared = prepare(recipe, byte_level, tmp_path / "data", nothing)
     assert prepared.dropped == {"other_held_out": 5}
     assert (prepared.train_rows, prepared.held_out_rows) == (50, 1)
-    checking = check(recipe.rows, Encoder(byte_level), 256, 1)
-    found: Report | None = None
-    while found is None:
-        try:
-            next(checking)
-        except StopIteration as end:
-            found = end.value
+    found = whole_check(recipe.rows, Encoder(byte_level))
     assert [(f.code, f.rows) for f in found.findings if f.code == "other_held_out"] == [
         ("other_held_out", 5)
     ]

@@ -11,7 +11,6 @@ import pytest
 from phi3studio.domain.dataset import Finding, Report
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.row_edits import row_key
-from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.inspector_service import Inspector
@@ -20,6 +19,7 @@ from tests.worker.data_fixtures import (  # noqa: F401
     encoder,
     model_folder,
     recipe_for,
+    whole_check,
     write_jsonl,
 )
 
@@ -56,13 +56,7 @@ def trained(folder: Path, tokenizer: Any, source: Path, **data: Any) -> dict[int
 
 
 def report_of(with_encoder: Encoder, source: Path, **data: Any) -> Report:
-    checking = check(recipe_for(source, **data).rows, with_encoder, 256, 1)
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            report: Report = end.value
-            return report
+    return whole_check(recipe_for(source, **data).rows, with_encoder)
 
 
 def finding(report: Report, code: str) -> Finding:
