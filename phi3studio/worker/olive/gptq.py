@@ -53,14 +53,16 @@ def quantise_layers(
     config = wrapper.model.config
     use_cache, config.use_cache = getattr(config, "use_cache", None), False
     states, *inputs = _first_inputs(wrapper, data_config, device)
-    for layer in wrapper.get_layers(return_name=False):
+    *_, last = layers = list(wrapper.get_layers(return_name=False))
+    for layer in layers:
         with _watched(layer) as groups:
             run_layer(layer, states, *inputs)
         with one_thread_each() as pool:
             for modules in pool.map(lambda group: _quantise_together(group, damp), groups):
                 for _ in modules:
                     on_module()
-        states = run_layer(layer, states, *inputs, return_output=True)
+        if layer is not last:
+            states = run_layer(layer, states, *inputs, return_output=True)
     config.use_cache = use_cache
     return device
 
