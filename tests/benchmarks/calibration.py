@@ -1,4 +1,4 @@
-"""GPTQ of ours beside Olive's: ``python -m tests.benchmarks.calibration MODEL [--rounds N]``
+"""Our GPTQ compared with Olive's: ``python -m tests.benchmarks.calibration MODEL [--rounds N]``
 
 Both quantise the model to four bits in groups of 32, calibrated on the same rows, in turns and with
 the same threads. Besides processor and wall-clock seconds it prints the perplexity on questions and

@@ -1,4 +1,4 @@
-"""A disk that fills up at any moment: told with figures, nothing lost, gone on with later."""
+"""A disk that fills up at any moment: reported with figures, nothing lost, resumed later."""
 
 from __future__ import annotations
 
