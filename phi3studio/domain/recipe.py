@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from phi3studio.domain.azure import Azure, share_of_batch
 from phi3studio.domain.dataset import DataFormat as DataFormat
-from phi3studio.domain.dataset import Repair, Source, checked_slice
+from phi3studio.domain.dataset import Source, checked_slice
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import STAGES, StageName
 from phi3studio.domain.hyperparameters import Fidelity as Fidelity
@@ -38,6 +38,7 @@ from phi3studio.domain.quantisation import (
 )
 from phi3studio.domain.recipes.recipe_errors import explain
 from phi3studio.domain.recipes.recipe_gaps import check_no_gaps
+from phi3studio.domain.rows.repairs import Repair
 from phi3studio.domain.template import parse_template
 
 RECIPE_VERSION = 1

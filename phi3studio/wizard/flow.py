@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from phi3studio.domain.dataset import DataFormat, Repair, ShapeProposal, Source
+from phi3studio.domain.dataset import DataFormat, ShapeProposal, Source
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.recipe import (
@@ -32,6 +32,7 @@ from phi3studio.domain.recipe import (
     Template,
     Training,
 )
+from phi3studio.domain.rows.repairs import Repair
 from phi3studio.domain.template import escape
 from phi3studio.wizard.azure_form import AzureForm, form_of, to_azure
 

@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import importlib
 import inspect
+import itertools
 import json
 import os
 import select
@@ -47,10 +48,15 @@ _WIND_UP_S = 0.7
 _MESSAGE_BYTES = 32 * 1024 * 1024
 
 
+_arrivals = itertools.count()
+
+
 class Cancel:
     """Says whether the client still wants the answer. Thread-safe."""
 
     def __init__(self) -> None:
+        self.arrival = next(_arrivals)
+        """Requests that came later have higher numbers."""
         self._event = threading.Event()
         self._guard = threading.Lock()
         self._listeners: list[Callable[[], None]] = []

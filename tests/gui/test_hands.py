@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from filelock import FileLock
 from PySide6.QtCore import QMimeData, QPointF, QSize, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QPushButton, QWidget
@@ -21,7 +22,6 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.resources import resources
 from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE
-from tests.gui.test_home import Sleeper
 from tests.showcase.runs import write_run
 
 Make = Callable[..., MainWindow]
@@ -136,14 +136,9 @@ def test_closing_asks_about_a_run_that_began_elsewhere(
     qtbot.waitUntil(lambda: len(window.runs.entries()) == len(showcase), timeout=10_000)
     window.go("settings")
     assert window.runs.live_count() == 0
-    with Sleeper() as child:
-        write_run(
-            home.runs,
-            showcase["done"].recipe(),
-            [(0.0, Started(attempt=1, pid=child.pid))],
-            age_s=1,
-            alive_pid=child.pid,
-        )
+    recipe = showcase["done"].recipe()
+    run = write_run(home.runs, recipe, [(0.0, Started(attempt=1))], age_s=1)
+    with FileLock(run.life_lock):
         window.close()
         qtbot.waitUntil(lambda: bool(window.findChildren(Question)), timeout=10_000)
         assert window.isVisible()

@@ -180,7 +180,7 @@ def test_wrong_and_huge_files_are_explained(
     )
     # What was found reaches the button a moment after the question has ended.
     qtbot.waitUntil(lambda: not page._continue.isEnabled(), timeout=LONG)
-    assert any(f.isVisible() for f in data.findChildren(Finding))
+    qtbot.waitUntil(lambda: any(f.isVisible() for f in data.findChildren(Finding)), timeout=LONG)
     assert page._summary.text()
 
 

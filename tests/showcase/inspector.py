@@ -14,11 +14,9 @@ from phi3studio.domain.dataset import (
     Bin,
     CheckProgress,
     Column,
-    DropDuplicates,
     Finding,
     FindingRow,
     LabelCount,
-    MergeLabels,
     Preset,
     Preview,
     Report,
@@ -33,6 +31,7 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.rows.repairs import DropDuplicates, MergeLabels
 from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.domain.template import parse_template
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from phi3studio.domain.dataset import MergeLabels, ShapeProposal, Trim
+from phi3studio.domain.dataset import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
 from phi3studio.domain.recipe_diff import recipe_differences
+from phi3studio.domain.rows.repairs import MergeLabels, Trim
 from phi3studio.wizard.flow import (
     PAGES,
     DataFacts,

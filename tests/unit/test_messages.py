@@ -13,15 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 import phi3studio
-from phi3studio.domain.dataset import (
-    Finding,
-    FindingRow,
-    Preset,
-    Repair,
-    ShapeProposal,
-    SkipBroken,
-    finding,
-)
+from phi3studio.domain.dataset import Finding, FindingRow, Preset, ShapeProposal, finding
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import (
     CATALOGUE,
@@ -42,6 +34,7 @@ from phi3studio.domain.messages.formatting import (
 )
 from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.quantisation import choice_texts
+from phi3studio.domain.rows.repairs import Repair, SkipBroken
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.resources import resources
 

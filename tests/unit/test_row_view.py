@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.dataset import RowPage, Trim
+from phi3studio.domain.dataset import RowPage
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.domain.rows.recording import with_cells, with_deleted
+from phi3studio.domain.rows.repairs import Trim
 from phi3studio.domain.rows.row_edits import AddRow, row_key
 from phi3studio.runs.bundle.redaction import without_rows
 from phi3studio.wizard.edit_history import EditHistory

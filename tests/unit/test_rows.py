@@ -6,14 +6,11 @@ import pytest
 
 from phi3studio.domain.dataset import (
     Broken,
-    DropDuplicates,
     Preset,
     Report,
     RowPage,
     ShapeProposal,
-    SkipBroken,
     SourceReport,
-    Trim,
     Unread,
     finding,
 )
@@ -27,6 +24,7 @@ from phi3studio.domain.rows.recording import (
     without_added,
     without_last,
 )
+from phi3studio.domain.rows.repairs import DropDuplicates, SkipBroken, Trim
 from phi3studio.domain.rows.row_edits import (
     AddRow,
     DeleteRow,

@@ -25,7 +25,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import Progress
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs.store import parse_lines
+from phi3studio.runs.event_file import all_events
 from phi3studio.worker.azure.azure_service import export_job
 from phi3studio.worker.azure.spec import job_values
 from tests.worker import azure_standin as az
@@ -247,8 +247,8 @@ def do_job(
 
 
 def the_losses(folder: Path, rank: int = 0) -> dict[int, float]:
-    events = (folder / f"work-{rank}" / "logs/phi3studio/events.jsonl").read_bytes()
-    told = [event.payload for event in parse_lines(events)]
+    events = all_events(folder / f"work-{rank}" / "logs/phi3studio/events.jsonl")
+    told = [event.payload for event in events]
     return {p.step: p.loss for p in told if isinstance(p, Progress) and p.loss is not None}
 
 
@@ -335,7 +335,7 @@ def test_a_model_that_the_hub_does_not_give_is_the_jobs_error(
     with HubStandIn({}) as hub:
         (done,) = do_job(recipe, tmp_path, HF_ENDPOINT=hub.endpoint)
     assert done.returncode == 2, done.stdout[-2000:]
-    events = list(parse_lines((tmp_path / "work-0" / "logs/phi3studio/events.jsonl").read_bytes()))
+    events = list(all_events(tmp_path / "work-0" / "logs/phi3studio/events.jsonl"))
     assert events[-1].payload.code.startswith(("model.", "token."))
     assert not (tmp_path / "output").exists()
 

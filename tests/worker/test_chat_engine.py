@@ -481,3 +481,23 @@ def test_values_beyond_2_gib_are_copied_whole() -> None:
     assert made.shape == values.shape
     assert (made[0, 0], made[-1, -1]) == (1.5, 2.5)
     assert not np.shares_memory(made, values)
+
+
+def test_requests_get_their_turns_in_the_order_of_their_arrival() -> None:
+    """Also where their threads get to the model in another one."""
+    turns, order = Turns(by_arrival=True), []
+    holder, *others = [Cancel() for _ in range(5)]
+
+    def take(cancel: Cancel) -> None:
+        with turns.mine(cancel):
+            order.append(others.index(cancel))
+
+    with turns.mine(holder):
+        threads = [threading.Thread(target=take, args=(cancel,)) for cancel in reversed(others)]
+        for waiting, thread in enumerate(threads, start=2):
+            thread.start()
+            while len(turns._waiting) < waiting:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join(10)
+    assert order == [0, 1, 2, 3]

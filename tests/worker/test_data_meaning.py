@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import DropMarked, ShapeProposal, SourceReport
+from phi3studio.domain.dataset import ShapeProposal, SourceReport
 from phi3studio.domain.dataset import Source as DataSource
+from phi3studio.domain.rows.repairs import DropMarked
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of

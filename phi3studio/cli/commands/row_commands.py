@@ -14,8 +14,9 @@ from phi3studio.cli.output import print_json
 from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from phi3studio.domain.dataset import Repair, Report, RowPage
+    from phi3studio.domain.dataset import Report, RowPage
     from phi3studio.domain.recipe import Recipe
+    from phi3studio.domain.rows.repairs import Repair
     from phi3studio.domain.rows.row_edits import Row
     from phi3studio.services.inspector_client import Inspector
 

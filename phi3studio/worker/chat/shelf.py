@@ -39,7 +39,7 @@ class LoadedModel:
         self.model = GenaiModel(folder, threads=usable_cores())
         self.load_s = time.monotonic() - began
         self.folder = folder
-        self.turns = Turns()
+        self.turns = Turns(by_arrival=True)
         self.users = 0
         self.conversations = Conversations(self.model)
         self.facts = self.model.facts
@@ -88,7 +88,7 @@ class Shelf:
     def __init__(self, free: Callable[[], int] = free_memory) -> None:
         self._free = free
         self._models: dict[str, LoadedModel] = {}  # the least recently used first
-        self._loading = Turns()
+        self._loading = Turns(by_arrival=True)
         self._guard = threading.Lock()
 
     def take(self, folder: Path, cancel: Cancel) -> tuple[LoadedModel, list[str]]:

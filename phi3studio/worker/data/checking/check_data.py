@@ -22,13 +22,13 @@ from phi3studio.domain.dataset import (
     FindingRow,
     LabelCount,
     Report,
-    SkipBroken,
     Statistics,
     finding,
 )
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.repairs import SkipBroken
 from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint

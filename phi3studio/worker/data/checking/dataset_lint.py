@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from phi3studio.domain.dataset import (
+from phi3studio.domain.dataset import Finding, FindingRow, Level, finding
+from phi3studio.domain.messages import Phrase
+from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.repairs import (
     DropContradictions,
     DropDuplicates,
     DropLeaked,
     DropRareLabels,
-    Finding,
-    FindingRow,
-    Level,
     MergeLabels,
     Repair,
-    finding,
 )
-from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Data
 from phi3studio.worker.data.checking.row_lint import PLACES, SHOWN
 from phi3studio.worker.data.preparing.decide import (
     NEARLY_SAME,

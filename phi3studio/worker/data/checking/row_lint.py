@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from phi3studio.domain.dataset import (
+from phi3studio.domain.dataset import Finding, FindingRow, Level, finding
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.domain.rows.repairs import (
     SECRET_KINDS,
     DropCutOff,
     DropEmpty,
     DropSecrets,
-    Finding,
-    FindingRow,
     FixMojibake,
-    Level,
     Redact,
     RemoveTags,
     Repair,
@@ -23,10 +23,7 @@ from phi3studio.domain.dataset import (
     SkipBroken,
     StripControl,
     Trim,
-    finding,
 )
-from phi3studio.domain.errors import InputError
-from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, shown_row
 from phi3studio.worker.data.checking.unread_findings import unread_findings

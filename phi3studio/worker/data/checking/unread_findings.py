@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phi3studio.domain.dataset import DropMarked, Finding, FindingRow, Unread, finding
+from phi3studio.domain.dataset import Finding, FindingRow, Unread, finding
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.rows.repairs import DropMarked
 from phi3studio.worker.data.meaning.unread_parts import Marked, UnreadTally
 
 _SINGLY = 12

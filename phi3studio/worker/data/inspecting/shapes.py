@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from phi3studio.domain.dataset import Column, DropEmpty, DropMarked, Repair, ShapeProposal
+from phi3studio.domain.dataset import Column, ShapeProposal
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
 from phi3studio.worker.data.checking.short_text import excerpt
 from phi3studio.worker.data.inspecting.structures import heading, structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values

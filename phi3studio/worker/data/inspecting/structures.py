@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from phi3studio.domain.dataset import DropEmpty, DropMarked, Repair, Shape, ShapeProposal
+from phi3studio.domain.dataset import Shape, ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
 from phi3studio.domain.template import escape, lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import is_language

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from phi3studio.domain.dataset import DropMarked, MergeLabels, Unread, UnreadKind
+from phi3studio.domain.dataset import Unread, UnreadKind
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.repairs import DropMarked, MergeLabels
 from phi3studio.domain.template import lookup, parse_template
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from phi3studio.domain.dataset import DropContradictions, DropDuplicates, DropRareLabels
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.repairs import DropContradictions, DropDuplicates, DropRareLabels
 from phi3studio.domain.rows.row_edits import ROW_EDITS
 from phi3studio.worker.data.preparing.near_duplicates import first_of_equal, groups, link
 from phi3studio.worker.data.preparing.split import held_out_rows

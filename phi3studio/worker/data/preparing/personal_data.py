@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from phi3studio.domain.dataset import SECRET_KINDS, SecretKind
+from phi3studio.domain.rows.repairs import SECRET_KINDS, SecretKind
 
 # RE2, over whole columns at once: every text that could hold something. False alarms are
 # weeded out below, one by one.

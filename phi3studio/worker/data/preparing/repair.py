@@ -12,13 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from phi3studio.domain.dataset import (
-    DropMarked,
-    DropSecrets,
-    MergeLabels,
-    Redact,
-)
 from phi3studio.domain.recipe import Data
+from phi3studio.domain.rows.repairs import DropMarked, DropSecrets, MergeLabels, Redact
 from phi3studio.domain.rows.row_edits import ReplaceText, put, replaced
 from phi3studio.domain.template import is_blank, lookup
 from phi3studio.worker.data.preparing import personal_data, text_defects

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
 from phi3studio.domain import dataset
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.rows.repairs import Repair
 from phi3studio.domain.rows.row_edits import ROW_EDITS, AddRow, DeleteRow, EditCell
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
@@ -98,9 +99,7 @@ class CheckCard(Card):
         if report is not None:
             self._session.take(with_repairs(self._session.draft, report.safe_repairs))
 
-    def _draw_findings(
-        self, report: dataset.Report | None, repairs: tuple[dataset.Repair, ...]
-    ) -> None:
+    def _draw_findings(self, report: dataset.Report | None, repairs: tuple[Repair, ...]) -> None:
         clear(self._list)
         theme = self._context.theme
         edits = [repair for repair in repairs if isinstance(repair, ROW_EDITS)]
@@ -165,7 +164,7 @@ class CheckCard(Card):
             line.addWidget(every)
         card.words.addLayout(line)
 
-    def _edited(self, edits: Sequence[dataset.Repair]) -> Finding:
+    def _edited(self, edits: Sequence[Repair]) -> Finding:
         """How many rows were edited by hand."""
         cells = {e.row for e in edits if isinstance(e, EditCell)}
         deleted = {e.row for e in edits if isinstance(e, DeleteRow)}

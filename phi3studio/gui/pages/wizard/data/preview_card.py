@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout
 
-from phi3studio.domain.dataset import Preview, SkipBroken
+from phi3studio.domain.dataset import Preview
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.rows.repairs import SkipBroken
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession

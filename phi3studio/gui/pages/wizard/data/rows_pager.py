@@ -5,8 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from phi3studio.domain.dataset import Repair, RowPage
+from phi3studio.domain.dataset import RowPage
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.rows.repairs import Repair
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import PAGE_ROWS, Inspection
 from phi3studio.gui.pages.wizard.data.workbench import Workbench
