@@ -25,9 +25,10 @@ from phi3studio.runs.launch import at_start
 from phi3studio.runs.store import RunFolder
 
 if TYPE_CHECKING:
-    from phi3studio.gui.pages.chat.engine import ChatEngine
     from phi3studio.gui.pages.run.export_dialog import WriteOlive
-    from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
+    from phi3studio.gui.pages.wizard.review_page import OliveConfig
+    from phi3studio.services.chat_client import Chat
+    from phi3studio.services.inspector_client import Inspector
     from phi3studio.wizard.flow import PageName
 
 
@@ -52,7 +53,7 @@ class Services:
     """The helper processes' clients."""
 
     inspector: Inspector
-    chat: ChatEngine
+    chat: Chat
     probe: Probe
     fetch: Fetch
     olive_config: OliveConfig

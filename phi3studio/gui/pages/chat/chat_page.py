@@ -14,7 +14,6 @@ from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_menu import AdapterMenu, fitting
-from phi3studio.gui.pages.chat.engine import ChatEngine
 from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.pages.chat.prompt import PromptBar
 from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
@@ -27,6 +26,7 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.run_labels import run_labels
 from phi3studio.runs.store import RunFolder
+from phi3studio.services.chat_client import Chat
 
 _MOST = 3
 
@@ -34,7 +34,7 @@ _MOST = 3
 class ChatPage(Page):
     """Wires prompt, settings and model columns."""
 
-    def __init__(self, context: Context, engine: ChatEngine, runs: RunsModel, begin: Begin) -> None:
+    def __init__(self, context: Context, engine: Chat, runs: RunsModel, begin: Begin) -> None:
         super().__init__(self.tr("Chat"), scroll=False)
         self._context = context
         self._engine = engine

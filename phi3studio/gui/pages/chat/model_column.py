@@ -17,14 +17,13 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.template import parse_template
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_choice import AdapterChoice
-from phi3studio.gui.pages.chat.engine import AnswerStream, ChatEngine
 from phi3studio.gui.pages.chat.sampling_panel import ChatSettings
 from phi3studio.gui.pages.chat.transcript import Ask, Transcript, Turn
 from phi3studio.gui.pages.chat.turn_view import TurnView
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Card, clear
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
-from phi3studio.services.chat_client import LoadedModel
+from phi3studio.services.chat_client import Answer, Chat, LoadedModel
 
 # The text is drawn at most this often: a fast model writes more tokens than one can read.
 _DRAW_MS = 70
@@ -44,7 +43,7 @@ class ModelColumn(Card):
     """The engine could not keep to the labels or the schema, and why."""
 
     def __init__(
-        self, context: Context, engine: ChatEngine, folder: Path, title: str, detail: str
+        self, context: Context, engine: Chat, folder: Path, title: str, detail: str
     ) -> None:
         super().__init__(title)
         self._context = context
@@ -52,7 +51,7 @@ class ModelColumn(Card):
         self.folder = folder
         self.model: LoadedModel | None = None
         self.transcript = Transcript(title)
-        self._stream: AnswerStream | None = None
+        self._stream: Answer | None = None
         self._task: asyncio.Task[None] | None = None
         self._conversation = uuid.uuid4().hex
         self._views: list[TurnView] = []
@@ -197,7 +196,7 @@ class ModelColumn(Card):
                 self.answered.emit()
             self.busy_changed.emit()
 
-    def _begin(self, ask: Ask, settings: ChatSettings) -> AnswerStream:
+    def _begin(self, ask: Ask, settings: ChatSettings) -> Answer:
         """The answer to *ask*: by the training's template, as a conversation, or as bare text."""
         held = settings.held
         options: dict[str, Any] = {

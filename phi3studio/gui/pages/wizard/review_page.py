@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -19,7 +20,6 @@ from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.wizard.data.inspector import OliveConfig
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.summary import summary_lines
@@ -31,6 +31,9 @@ from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
 
 _OLIVE_MS = 400
+
+OliveConfig = Callable[[Recipe], Awaitable[str]]
+"""The Olive config of a recipe, as text: asked of the olive service, takes seconds."""
 
 
 class ReviewPage(QWidget):

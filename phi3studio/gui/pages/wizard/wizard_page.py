@@ -16,10 +16,9 @@ from phi3studio.gui.downloads import Fetcher
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
-from phi3studio.gui.pages.wizard.data.inspector import Inspector, OliveConfig
 from phi3studio.gui.pages.wizard.draft_menu import DraftMenu
 from phi3studio.gui.pages.wizard.model_page import ModelPage
-from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.review_page import OliveConfig, ReviewPage
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.tuning_page import TuningPage
@@ -32,6 +31,7 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.runs.draft_shelf import ShelvedDraft
+from phi3studio.services.inspector_client import Inspector
 from phi3studio.wizard.flow import (
     Draft,
     PageName,

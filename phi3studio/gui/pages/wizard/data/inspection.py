@@ -17,9 +17,9 @@ from phi3studio.domain.dataset import (
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.base_model_list import BaseModel
-from phi3studio.gui.pages.wizard.data.inspector import Inspector
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.tasks import Latest, Tasks
+from phi3studio.services.inspector_client import Inspector
 from phi3studio.wizard.flow import (
     DataFacts,
     Draft,
