@@ -65,6 +65,8 @@ class RunView:
     waiting: bool = False
     ahead: int = 0
     stage: StageName | None = None
+    stage_at: float | None = None
+    """When the present stage began."""
     stage_index: int = 0
     stage_count: int = 0
     stages: tuple[StageName, ...] = STAGES
@@ -141,7 +143,12 @@ def _apply(view: RunView, event: Event) -> RunView:
             )
         case Stage() as p:
             return replace(
-                view, stage=p.name, stage_index=p.index, stage_count=p.count, progress=None
+                view,
+                stage=p.name,
+                stage_at=event.t,
+                stage_index=p.index,
+                stage_count=p.count,
+                progress=None,
             )
         case StageDone() as p:
             spent = view.timings.get(p.name, 0.0) + p.seconds

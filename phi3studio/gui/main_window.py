@@ -99,6 +99,7 @@ class MainWindow(QMainWindow):
         """Take the rooms and go home."""
         self._rooms = rooms
         self.runs = rooms.make_runs(self)
+        self.runs.looked.connect(self._retitle)
         self._rail.room_chosen.connect(self.go)
         for number, key in enumerate(_SHORTCUTS, start=1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
@@ -158,6 +159,14 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
+    def _retitle(self) -> None:
+        """Say in the title how far the run at work is: it is read in the taskbar."""
+        from phi3studio.gui.texts.words import percent
+
+        live = next((e for e in self.runs.entries() if e.state == "running"), None)
+        said = f"{percent(live.overall.share)} · {live.title} · " if live is not None else ""
+        self.setWindowTitle(f"{said}Phi-3 Studio")
+
     def set_health(self, level: Level, words: str) -> None:
         """The dot next to Doctor."""
         self._rail.set_dot("doctor", level, words)
@@ -207,6 +216,8 @@ class MainWindow(QMainWindow):
             return
         for page in self._pages.values():
             page.left()
+        if self._rooms is not None:
+            self.runs.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         self._preferences.change(geometry=geometry)
         event.accept()

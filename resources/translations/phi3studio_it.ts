@@ -2214,14 +2214,6 @@
         <source>{done} of {total}</source>
         <translation>{done} di {total}</translation>
     </message>
-    <message>
-        <source>Step {step} of {total}</source>
-        <translation>Passo {step} di {total}</translation>
-    </message>
-    <message>
-        <source>{time} left</source>
-        <translation>ancora {time}</translation>
-    </message>
 </context>
 <context>
     <name>PromptBar</name>
@@ -2270,22 +2262,30 @@
     </message>
 </context>
 <context>
-    <name>QueuePage</name>
+    <name>QueueCard</name>
     <message>
-        <source>Queue</source>
-        <translation>Coda</translation>
+        <source>Pause</source>
+        <translation>Pausa</translation>
     </message>
     <message>
-        <source>Nothing runs and nothing waits</source>
-        <translation>Nulla in corso e nulla in attesa</translation>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
     </message>
     <message>
-        <source>A run that is started while another uses the machine waits here for its turn.</source>
-        <translation>Un’esecuzione avviata mentre un’altra occupa il computer aspetta qui il suo turno.</translation>
+        <source>Remove from the queue</source>
+        <translation>Togli dalla coda</translation>
     </message>
     <message>
-        <source>running</source>
-        <translation>in corso</translation>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Apri</translation>
+    </message>
+    <message>
+        <source>Progress of {name}</source>
+        <translation>Avanzamento di {name}</translation>
     </message>
     <message>
         <source>next</source>
@@ -2303,25 +2303,24 @@
         <source>Later</source>
         <translation>Dopo</translation>
     </message>
+</context>
+<context>
+    <name>QueuePage</name>
     <message>
-        <source>Remove from the queue</source>
-        <translation>Togli dalla coda</translation>
+        <source>Queue</source>
+        <translation>Coda</translation>
     </message>
     <message>
-        <source>Open</source>
-        <translation>Apri</translation>
+        <source>Nothing runs and nothing waits</source>
+        <translation>Nulla in corso e nulla in attesa</translation>
     </message>
     <message>
-        <source>Remove “{name}” from the queue?</source>
-        <translation>Togliere «{name}» dalla coda?</translation>
+        <source>A run that is started while another uses the machine waits here for its turn.</source>
+        <translation>Un’esecuzione avviata mentre un’altra occupa il computer aspetta qui il suo turno.</translation>
     </message>
     <message>
-        <source>The run is cancelled before it has begun; it can be started again.</source>
-        <translation>L’esecuzione è annullata prima di iniziare; si può riavviare.</translation>
-    </message>
-    <message>
-        <source>Remove</source>
-        <translation>Togli</translation>
+        <source>Paused</source>
+        <translation>In pausa</translation>
     </message>
 </context>
 <context>
@@ -2695,6 +2694,22 @@
         <translation>Verifica</translation>
     </message>
     <message>
+        <source>Starting</source>
+        <translation>Avvio</translation>
+    </message>
+    <message>
+        <source>step {step} of {total}</source>
+        <translation>passo {step} di {total}</translation>
+    </message>
+    <message>
+        <source>{step} of {total}</source>
+        <translation>{step} di {total}</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>ancora {time}</translation>
+    </message>
+    <message>
         <source>Base</source>
         <translation>Base</translation>
     </message>
@@ -2713,6 +2728,49 @@
     <message>
         <source>adapter merged</source>
         <translation>adattatore fuso</translation>
+    </message>
+</context>
+<context>
+    <name>RunActions</name>
+    <message>
+        <source>Pause</source>
+        <translation>Pausa</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Cancel…</source>
+        <translation>Annulla…</translation>
+    </message>
+    <message>
+        <source>Its job in Azure ML is cancelled as well, and costs no more.</source>
+        <translation>Anche il suo processo in Azure ML viene annullato e non costa più.</translation>
+    </message>
+    <message>
+        <source>The run is cancelled before it has begun; it can be started again.</source>
+        <translation>L’esecuzione è annullata prima di iniziare; si può riavviare.</translation>
+    </message>
+    <message>
+        <source>The training stops. What it has reached is kept, and it can be resumed.</source>
+        <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
+    </message>
+    <message>
+        <source>Cancel “{name}”?</source>
+        <translation>Annullare «{name}»?</translation>
+    </message>
+    <message>
+        <source>Keep running</source>
+        <translation>Lascia continuare</translation>
+    </message>
+    <message>
+        <source>Keep it</source>
+        <translation>Tienila</translation>
+    </message>
+    <message>
+        <source>Cancel the run</source>
+        <translation>Annulla l’esecuzione</translation>
     </message>
 </context>
 <context>
@@ -2875,26 +2933,6 @@
     <message>
         <source>Computing; the next report takes a while.</source>
         <translation>Calcolo in corso; la prossima notizia richiede tempo.</translation>
-    </message>
-    <message>
-        <source>Cancel this run?</source>
-        <translation>Annullare questa esecuzione?</translation>
-    </message>
-    <message>
-        <source>Its job in Azure ML is cancelled as well, and costs no more.</source>
-        <translation>Anche il suo processo in Azure ML viene annullato e non costa più.</translation>
-    </message>
-    <message>
-        <source>The training stops. What it has reached is kept, and it can be resumed.</source>
-        <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
-    </message>
-    <message>
-        <source>Keep running</source>
-        <translation>Lascia continuare</translation>
-    </message>
-    <message>
-        <source>Cancel the run</source>
-        <translation>Annulla l’esecuzione</translation>
     </message>
 </context>
 <context>

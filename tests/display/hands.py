@@ -223,6 +223,10 @@ class Program:
             source.wait()
             source.stdout.close()
 
+    def title(self) -> str:
+        """What the window manager shows as the title of the window in front."""
+        return self.screen.xdotool("getactivewindow", "getwindowname").strip()
+
     def helpers(self) -> list[psutil.Process]:
         """The processes that the window has started and that still live."""
         return psutil.Process(self.process.pid).children(recursive=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from phi3studio.resources import resources
+from phi3studio.runs.demo import demo_recipe
 from tests.display.conftest import Open
 from tests.display.hands import Program, until
+from tests.showcase.runs import course, write_run
 
 SAMPLES = resources() / "samples"
 MOST_HELPERS = 3
@@ -128,3 +131,16 @@ def test_a_file_may_be_dropped_on_home_and_on_the_field_of_the_drop_zone(
         program.click("New fine-tune", of="Button")
     program.drop(file, *program.reach(place).middle)
     until(lambda: program.find("dropped.jsonl"), "the file is taken")
+
+
+def test_the_title_says_how_far_the_run_is_and_the_queue_pauses_it(
+    opened: Open, tmp_path: Path
+) -> None:
+    run = write_run(tmp_path / "home" / "runs", demo_recipe(), course(until=92), age_s=90)
+    with FileLock(run.life_lock):
+        program = opened()
+        until(lambda: " % · " in program.title(), "the title says how far it is")
+        program.press("ctrl+5")
+        until(lambda: program.says("step 92 of 184"), "the queue shows the step")
+        program.click("Pause", of="Button")
+        until(run.pause_marker.exists, "the run is asked to pause")

@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
     run = RunStore(home).create(recipe)
     launch.start(run)
     page = shown(window, run)
-    qtbot.waitUntil(lambda: page._progress.title.text().startswith("Step"), timeout=LONG)
+    qtbot.waitUntil(lambda: "step" in page._progress.detail.text(), timeout=LONG)
     worker = run.worker()
     assert worker is not None
     end_processes(process_tree(worker))

@@ -104,7 +104,7 @@ def test_a_run_is_cancelled_from_its_page(wizard: WizardPage, qtbot: QtBot) -> N
     page = start(wizard, qtbot, max_steps=5000, evaluations=0)
     run = page.run
     assert run is not None
-    qtbot.waitUntil(lambda: page._progress.title.text().startswith("Step"), timeout=LONG)
+    qtbot.waitUntil(lambda: "step" in page._progress.detail.text(), timeout=LONG)
     page.cancel_run()
     qtbot.waitUntil(lambda: "Cancelled" in page.subtitle.text(), timeout=LONG)
     qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
@@ -191,7 +191,7 @@ def test_a_run_goes_on_when_the_window_is_closed_and_is_found_again(
     page = start(wizard, qtbot, max_steps=40, evaluations=0)
     run = page.run
     assert run is not None
-    qtbot.waitUntil(lambda: page._progress.title.text().startswith("Step"), timeout=LONG)
+    qtbot.waitUntil(lambda: "step" in page._progress.detail.text(), timeout=LONG)
     window = page.window()
     assert isinstance(window, MainWindow)
     window.close_for_good()

@@ -92,6 +92,7 @@ def test_a_whole_run() -> None:
         stage_memory={"prepare": 10, "train": 40},
         versions={"torch": "2"},
         stage="train",
+        stage_at=104.0,
         stage_index=2,
         stage_count=5,
         progress=Progress(step=1, total=2, loss=3.0, memory=50),

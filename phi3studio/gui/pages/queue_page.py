@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.run_actions import RunActions
 from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
-from phi3studio.gui.texts.run_words import recipe_line, stage_title
-from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.texts import words
+from phi3studio.gui.texts.run_words import left_words, recipe_line, state_words, step_words
+from phi3studio.gui.widgets.basic import Button, Card, Elided, Icon, clear, label
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
-from phi3studio.runs import launch
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 
 _POLL_MS = 1000
+_PAUSED_MOST = 20
+
+
+@dataclass(frozen=True)
+class Line:
+    """Who is at work, who waits (next first), and who rests and could go on."""
+
+    working: tuple[RunEntry, ...] = ()
+    waiting: tuple[RunEntry, ...] = ()
+    paused: tuple[RunEntry, ...] = ()
+
+    @property
+    def order(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """What the cards hang on; progress is drawn into the cards that are there."""
+        parts = (self.working, self.waiting, self.paused)
+        return tuple(tuple((entry.run.name, entry.state) for entry in part) for part in parts)
 
 
 class QueuePage(Page):
-    """Shows the line, moves and removes its runs."""
+    """Shows the line, moves its runs, pauses, resumes and cancels them."""
 
     run_chosen = Signal(object)
 
@@ -31,7 +48,11 @@ class QueuePage(Page):
         super().__init__(self.tr("Queue"))
         self._context = context
         self._queue = MachineQueue(context.home.runs)
-        self._shown: tuple[object, ...] | None = None
+        self._actions = RunActions(context, self)
+        self._actions.done.connect(self._look)
+        self._actions.failed.connect(self._fail)
+        self._shown: Line | None = None
+        self._cards: dict[str, QueueCard] = {}
         self._busy = False
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
@@ -57,29 +78,42 @@ class QueuePage(Page):
 
     async def _read(self) -> None:
         try:
-            working, waiting = await asyncio.to_thread(self._line)
+            line = await asyncio.to_thread(self._line, self._shown or Line())
         finally:
             self._busy = False
-        key = (
-            tuple((e.run, e.state, e.view.stage) for e in working),
-            tuple(e.run for e in waiting),
-        )
-        if key != self._shown:
-            self._shown = key
-            self._draw(working, waiting)
+        if self._shown is None or line.order != self._shown.order:
+            self._draw(line)
+        self._shown = line
+        for entry in (*line.working, *line.waiting, *line.paused):
+            self._cards[entry.run.name].show_entry(entry)
 
-    def _line(self) -> tuple[list[RunEntry], list[RunEntry]]:
-        waiting = [read_entry(run) for run in self._queue.waiting()]
+    def _line(self, before: Line) -> Line:
+        known = {e.run.name: e for e in (*before.working, *before.waiting, *before.paused)}
+        waiting = [read_entry(run, known.get(run.name)) for run in self._queue.waiting()]
         names = {entry.run.name for entry in waiting}
+        working: list[RunEntry] = []
+        paused: list[RunEntry] = []
         # Only recent runs can be live; reading hundreds of old ones each second helps nobody.
-        others = [run for run in self._context.store.all()[:60] if run.name not in names]
-        working = [entry for run in others if run.alive() and (entry := read_entry(run)).live]
-        return working, waiting
+        for run in self._context.store.all()[:60]:
+            if run.name in names:
+                continue
+            if run.alive():
+                entry = read_entry(run, known.get(run.name))
+                if entry.live:
+                    working.append(entry)
+            elif run.pause_marker.exists() and len(paused) < _PAUSED_MOST:
+                entry = known.get(run.name) or read_entry(run)
+                if entry.live:
+                    entry = read_entry(run)
+                if entry.state == "paused":
+                    paused.append(entry)
+        return Line(tuple(working), tuple(waiting), tuple(paused))
 
-    def _draw(self, working: list[RunEntry], waiting: list[RunEntry]) -> None:
+    def _draw(self, line: Line) -> None:
         clear(self._list)
+        self._cards = {}
         theme = self._context.theme
-        if not working and not waiting:
+        if not line.working and not line.waiting:
             self._list.addWidget(
                 EmptyState(
                     theme,
@@ -91,68 +125,116 @@ class QueuePage(Page):
                     ),
                 )
             )
-            return
-        for entry in working:
-            self._list.addWidget(self._card(entry, None, 0))
-        for place, entry in enumerate(waiting):
-            self._list.addWidget(self._card(entry, place, len(waiting)))
+        for entry in line.working:
+            self._add(QueueCard(self._context, self._actions, entry))
+        for place, entry in enumerate(line.waiting):
+            card = QueueCard(self._context, self._actions, entry)
+            card.add_place(place, len(line.waiting))
+            self._add(card)
+        if line.paused:
+            self._list.addWidget(label(self.tr("Paused"), "cardTitle"))
+        for entry in line.paused:
+            self._add(QueueCard(self._context, self._actions, entry))
 
-    def _card(self, entry: RunEntry, place: int | None, count: int) -> Card:
-        theme = self._context.theme
-        card = Card()
-        line = QHBoxLayout()
-        line.setSpacing(12)
-        line.addWidget(Icon(theme, "play" if place is None else "clock", "accent_text", 20))
-        text = QVBoxLayout()
-        text.setSpacing(2)
-        text.addWidget(label(entry.title, "cardTitle"))
-        said = recipe_line(entry.recipe) if entry.recipe else ""
-        text.addWidget(label(said, "muted"))
-        line.addLayout(text, 1)
-        if place is None:
-            stage = stage_title(entry.view.stage) if entry.view.stage else ""
-            line.addWidget(label(stage or self.tr("running"), "muted"))
-        else:
-            line.addWidget(
-                label(self.tr("next") if place == 0 else self.tr("place {n}").format(n=place + 1))
-            )
-            for icon, title, to, usable in (
-                ("up", self.tr("Earlier"), place - 1, place > 0),
-                ("down", self.tr("Later"), place + 1, place < count - 1),
-            ):
-                button = Button(theme, title, kind="icon", icon=icon)
-                button.setEnabled(usable)
-                button.clicked.connect(lambda _=False, r=entry.run, p=to: self._move(r, p))
-                line.addWidget(button)
-            remove = Button(theme, self.tr("Remove from the queue"), kind="icon", icon="close")
-            remove.clicked.connect(lambda _=False, r=entry: self._ask_remove(r))
-            line.addWidget(remove)
-        opened = Button(theme, self.tr("Open"))
-        opened.clicked.connect(lambda _=False, r=entry.run: self.run_chosen.emit(r))
-        line.addWidget(opened)
-        card.body.addLayout(line)
-        return card
+    def _add(self, card: QueueCard) -> None:
+        card.opened.connect(self.run_chosen)
+        card.moved.connect(self._move)
+        self._cards[card.entry.run.name] = card
+        self._list.addWidget(card)
 
     def _move(self, run: RunFolder, place: int) -> None:
         self._context.tasks.run(
             asyncio.to_thread(self._queue.move, run, place), lambda _: self._look(), self._fail
         )
 
-    def _ask_remove(self, entry: RunEntry) -> None:
-        question = Question(
-            self,
-            self._context.theme,
-            self.tr("Remove “{name}” from the queue?").format(name=entry.title),
-            self.tr("The run is cancelled before it has begun; it can be started again."),
-        )
-        question.add(self.tr("Remove"), lambda: self._remove(entry.run), kind="danger")
-        question.open()
-
-    def _remove(self, run: RunFolder) -> None:
-        self._context.tasks.run(
-            asyncio.to_thread(launch.cancel, run), lambda _: self._look(), self._fail
-        )
-
     def _fail(self, error: UserFacingError) -> None:
         clear(self._trouble)
         self._trouble.addWidget(ErrorState(self._context.theme, error))
+
+
+class QueueCard(Card):
+    """One run of the line. ``moved`` carries the run and the place that is wanted for it."""
+
+    opened = Signal(object)
+    moved = Signal(object, int)
+
+    def __init__(self, context: Context, actions: RunActions, entry: RunEntry) -> None:
+        super().__init__()
+        self.entry = entry
+        self._theme = theme = context.theme
+        self.setAccessibleName(entry.title)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        look = state_words(entry.state)
+        line.addWidget(Icon(theme, look.icon, look.role, 20))
+        line.addSpacing(4)
+        text = QVBoxLayout()
+        text.setSpacing(2)
+        text.addWidget(Elided(entry.title, "cardTitle"))
+        text.addWidget(Elided(recipe_line(entry.recipe) if entry.recipe else "", "muted"))
+        line.addLayout(text, 1)
+        self._line = line
+        if entry.live:
+            # One that waits holds its place while it lives; there is nothing to pause yet.
+            self._pause = Button(theme, self.tr("Pause"), kind="icon", icon="pause")
+            self._pause.clicked.connect(self._pausing)
+            self._pause.clicked.connect(lambda: actions.pause(self.entry))
+            self._pause.setVisible(entry.state == "running")
+            line.addWidget(self._pause)
+        else:
+            resume = Button(theme, self.tr("Resume"), icon="play")
+            resume.clicked.connect(lambda: actions.resume(self.entry))
+            line.addWidget(resume)
+        waits = entry.state == "queued"
+        cancel = Button(
+            theme,
+            self.tr("Remove from the queue") if waits else self.tr("Cancel"),
+            kind="icon",
+            icon="close" if waits else "stop",
+        )
+        cancel.clicked.connect(lambda: actions.ask_cancel(self.entry))
+        line.addWidget(cancel)
+        opened = Button(theme, self.tr("Open"))
+        opened.clicked.connect(lambda: self.opened.emit(self.entry.run))
+        line.addWidget(opened)
+        self.body.addLayout(line)
+        self._said = label("", "muted")
+        self._left = label("", "muted")
+        said = QHBoxLayout()
+        said.addWidget(self._said, 1)
+        said.addWidget(self._left)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._bar.setAccessibleName(self.tr("Progress of {name}").format(name=entry.title))
+        if entry.state == "running":
+            self.body.addLayout(said)
+            self.body.addWidget(self._bar)
+        self.show_entry(entry)
+
+    def add_place(self, place: int, count: int) -> None:
+        """Show the place in the line and how to change it."""
+        at = 3
+        said = self.tr("next") if place == 0 else self.tr("place {n}").format(n=place + 1)
+        widgets = [label(said, "muted")]
+        for icon, title, to, usable in (
+            ("up", self.tr("Earlier"), place - 1, place > 0),
+            ("down", self.tr("Later"), place + 1, place < count - 1),
+        ):
+            button = Button(self._theme, title, kind="icon", icon=icon)
+            button.setEnabled(usable)
+            button.clicked.connect(lambda _=False, p=to: self.moved.emit(self.entry.run, p))
+            widgets.append(button)  # type: ignore[arg-type]
+        for index, widget in enumerate(widgets):
+            self._line.insertWidget(at + index, widget)
+
+    def show_entry(self, entry: RunEntry) -> None:
+        """Draw how far the run is."""
+        self.entry = entry
+        share = entry.overall.share
+        self._said.setText(f"{words.percent(share)} · {step_words(entry.view)}")
+        self._left.setText(left_words(entry.overall))
+        self._bar.setValue(round(1000 * share))
+
+    def _pausing(self) -> None:
+        self._pause.setEnabled(False)

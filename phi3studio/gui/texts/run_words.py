@@ -9,8 +9,10 @@ from PySide6.QtCore import QCoreApplication
 from phi3studio.domain.azure import parse_model
 from phi3studio.domain.events import ModelRole, StageName
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.run import RunState
+from phi3studio.domain.run import RunState, RunView
+from phi3studio.gui.texts import words
 from phi3studio.runs.outcome import OutcomeKind
+from phi3studio.runs.shown.overall import Overall
 
 translate = QCoreApplication.translate
 
@@ -73,6 +75,30 @@ def stage_title(stage: StageName) -> str:
         "quantise": translate("Run", "Quantise"),
         "verify": translate("Run", "Verify"),
     }[stage]
+
+
+def step_words(view: RunView) -> str:
+    """What a live run does just now: its stage, and the step where steps are counted."""
+    if view.stage is None:
+        return translate("Run", "Starting")
+    stage = stage_title(view.stage)
+    progress = view.progress
+    if progress is None or not progress.total:
+        return stage
+    steps = (
+        translate("Run", "step {step} of {total}")
+        if view.stage == "train"
+        else translate("Run", "{step} of {total}")
+    )
+    said = steps.format(step=words.count(progress.step), total=words.count(progress.total))
+    return f"{stage} · {said}"
+
+
+def left_words(overall: Overall) -> str:
+    """How long the rest of a run takes; empty while that is not known."""
+    if overall.left_s is None:
+        return ""
+    return translate("Run", "{time} left").format(time=words.about(overall.left_s))
 
 
 def role_title(role: ModelRole) -> str:

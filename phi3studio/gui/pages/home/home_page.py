@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.run_actions import RunActions
 from phi3studio.gui.pages.home.run_cards import CardView
 from phi3studio.gui.pages.home.runs_model import RunsFilter, RunsModel
 from phi3studio.gui.texts import words
@@ -61,6 +62,9 @@ class HomePage(Page):
         show_all = Button(theme, self.tr("Show all runs"))
         show_all.clicked.connect(self._search.clear)
         self._nothing.add_action(show_all)
+        self._actions = RunActions(context, self)
+        self._actions.done.connect(runs.refresh)
+        self._actions.failed.connect(self.show_error)
         self._welcome = Welcome(context)
         self._welcome.demo_wanted.connect(self.demo_wanted)
         self._welcome.new_wanted.connect(self.new_wanted)
@@ -142,6 +146,8 @@ class HomePage(Page):
             menu.addAction(self.tr("Run again with changes")).triggered.connect(
                 lambda: self.repeat_wanted.emit(run)
             )
+        if entry is not None:
+            self._actions.fill(menu, entry)
         if entry is not None and not entry.live:
             menu.addSeparator()
             menu.addAction(self.tr("Delete…")).triggered.connect(lambda: self._ask_delete(run))

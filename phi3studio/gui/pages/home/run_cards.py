@@ -26,7 +26,14 @@ from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.texts.run_words import model_title, outcome_words, stage_title, state_words
+from phi3studio.gui.texts.run_words import (
+    left_words,
+    model_title,
+    outcome_words,
+    stage_title,
+    state_words,
+    step_words,
+)
 from phi3studio.gui.theme import Theme
 from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder
@@ -99,6 +106,8 @@ class CardDelegate(QStyledItemDelegate):
         parts = [words.ago(entry.started, time.time())]
         if entry.bytes and not entry.live:
             parts.append(words.size(entry.bytes))
+        if entry.live and (left := left_words(entry.overall)):
+            parts = [left]
         self._text(painter, foot, " · ".join(parts), "muted", "small")
 
     def _chip(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> float:
@@ -119,16 +128,12 @@ class CardDelegate(QStyledItemDelegate):
         return width
 
     def _progress(self, painter: QPainter, area: QRectF, entry: RunEntry) -> None:
-        view = entry.view
-        said = stage_title(view.stage) if view.stage else ""
-        share = 0.0
-        if view.progress and view.progress.total:
-            share = min(1.0, view.progress.step / view.progress.total)
-            said += f" · {words.count(view.progress.step)} / {words.count(view.progress.total)}"
-        right = words.percent(share) if view.progress and view.progress.total else ""
+        said = step_words(entry.view)
+        share = entry.overall.share
+        right = words.percent(share) if entry.state == "running" else ""
         if entry.state == "queued":
             said = self.tr("Starts when the machine is free")
-        self._text(painter, area, said, "text")
+        self._text(painter, area.adjusted(0, 0, -48, 0), said, "text")
         painter.setPen(self._theme.color("muted"))
         if right:
             painter.drawText(

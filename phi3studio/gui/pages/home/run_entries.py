@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState, RunView
+from phi3studio.runs.shown.overall import Overall, overall
 from phi3studio.runs.store import RunFolder, made_at
 
 
@@ -22,6 +24,7 @@ class RunEntry:
     view: RunView
     state: RunState
     bytes: int = 0
+    overall: Overall = field(default_factory=Overall)
 
     @property
     def title(self) -> str:
@@ -38,6 +41,11 @@ class RunEntry:
     def live(self) -> bool:
         """Whether its worker is at work or waits for its turn."""
         return self.state in LIVE_STATES
+
+    @property
+    def in_cloud(self) -> bool:
+        """Whether its work is done in Azure ML."""
+        return self.recipe is not None and self.recipe.target.train_on == "azureml"
 
     @property
     def started(self) -> float:
@@ -63,4 +71,6 @@ def read_entry(run: RunFolder, known: RunEntry | None = None) -> RunEntry:
     if not size and state not in LIVE_STATES:
         with contextlib.suppress(OSError):
             size = folder_bytes(run.path)
-    return RunEntry(run, recipe, view, state, size)
+    before = known.overall if known else None
+    far = overall(view, time.time(), before) if state in LIVE_STATES else Overall()
+    return RunEntry(run, recipe, view, state, size, far)

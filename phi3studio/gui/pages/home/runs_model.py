@@ -30,13 +30,15 @@ RunRole = int(Qt.ItemDataRole.UserRole) + 2
 
 # Small enough to let the first cards appear at once, large enough to be quick over all.
 _CHUNK = 12
-_REFRESH_MS = 1000
+_REFRESH_MS, _SELDOM_MS = 1000, 3000
 
 
 class RunsModel(QAbstractListModel):
     """All runs, newest first. Reads them in a thread, in chunks; watches the live ones."""
 
     counted = Signal(int)
+    looked = Signal()
+    """All runs have been looked at once more."""
 
     def __init__(self, store: RunStore, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +50,6 @@ class RunsModel(QAbstractListModel):
         self._reading = asyncio.Lock()
         self._listed = False
         self._timer = QTimer(self)
-        self._timer.setInterval(_REFRESH_MS)
         self._timer.timeout.connect(self.refresh)
 
     @property
@@ -56,13 +57,15 @@ class RunsModel(QAbstractListModel):
         """Whether the folder has been read once."""
         return self._listed
 
-    def watch(self, on: bool) -> None:
-        """Look for changes once a second, or stop."""
-        if on and not self._timer.isActive():
-            self._timer.start()
+    def watch(self, closely: bool) -> None:
+        """Look for changes once a second, or every few seconds while nobody sees the list."""
+        self._timer.start(_REFRESH_MS if closely else _SELDOM_MS)
+        if closely:
             self.refresh()
-        elif not on:
-            self._timer.stop()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._timer.stop()
 
     def list_now(self) -> None:
         """List the folder at once, without reading the runs: a few milliseconds."""
@@ -128,6 +131,7 @@ class RunsModel(QAbstractListModel):
                 chunk = pending[start : start + _CHUNK]
                 pairs = [(run, self._entries.get(run.name)) for run in chunk]
                 self._accept(await asyncio.to_thread(_read_all, pairs))
+            self.looked.emit()
 
     def _take(self, runs: list[RunFolder]) -> None:
         self._listed = True

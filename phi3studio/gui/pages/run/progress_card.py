@@ -7,12 +7,12 @@ from PySide6.QtWidgets import QProgressBar
 from phi3studio.gui.pages.run.cloud_card import FETCHING, activity_words
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.run_words import stage_title
+from phi3studio.gui.texts.run_words import left_words, step_words
 from phi3studio.gui.widgets.basic import Card, label
 
 
 class ProgressCard(Card):
-    """Step, stage and time left; a moving bar while nothing can be counted."""
+    """One bar for the whole run, the time that is left, and what is done just now."""
 
     def __init__(self) -> None:
         super().__init__(" ")
@@ -25,39 +25,30 @@ class ProgressCard(Card):
         self.body.addWidget(self._bar)
 
     def show_run(self, snapshot: Snapshot) -> None:
-        """Draw the present step."""
+        """Draw how far the whole run is, and its present step."""
         view = snapshot.view
         progress = view.progress
+        self._left.setText("")
+        self.detail.setText("")
+        self._bar.setRange(0, 1000)
         if snapshot.state == "queued":
             self.title.setText(self.tr("Waiting for its turn"))
             self._bar.setValue(0)
-            self._left.setText("")
             return
-        stage = stage_title(view.stage) if view.stage else self.tr("Starting")
-        if progress is None or not progress.total:
-            self.title.setText(stage)
-            self.detail.setText("")
-            self._left.setText("")
-            self._bar.setRange(0, 0)
-            return
-        self._bar.setRange(0, 1000)
-        self._bar.setValue(round(1000 * min(1.0, progress.step / progress.total)))
-        if progress.activity == FETCHING:
+        if progress is not None and progress.activity == FETCHING and progress.total:
             self.title.setText(activity_words(FETCHING).rstrip("."))
             self.detail.setText(
                 self.tr("{done} of {total}").format(
                     done=words.size(progress.step), total=words.size(progress.total)
                 )
             )
-            self._left.setText("")
+            self._bar.setValue(round(1000 * min(1.0, progress.step / progress.total)))
             return
-        self.title.setText(
-            self.tr("Step {step} of {total}").format(
-                step=words.count(progress.step), total=words.count(progress.total)
-            )
-        )
-        self.detail.setText(stage)
-        eta = progress.eta_s
-        self._left.setText(
-            self.tr("{time} left").format(time=words.about(eta)) if eta is not None else ""
-        )
+        if view.stage is None:
+            self.title.setText(self.tr("Starting"))
+            self._bar.setRange(0, 0)
+            return
+        self._bar.setValue(round(1000 * snapshot.overall.share))
+        self.title.setText(words.percent(snapshot.overall.share))
+        self.detail.setText(step_words(view))
+        self._left.setText(left_words(snapshot.overall))

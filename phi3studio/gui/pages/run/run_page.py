@@ -14,6 +14,8 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunView
 from phi3studio.domain.watchdog import StallReason
 from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.run_actions import ask_cancel
+from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
 from phi3studio.gui.pages.run.export_dialog import WriteOlive
@@ -25,7 +27,6 @@ from phi3studio.gui.pages.run.result import ResultView
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
-from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
@@ -364,17 +365,10 @@ class RunPage(Page):
         self._context.tasks.run(asyncio.to_thread(begin), self.created.emit, self._fail)
 
     def _ask_cancel(self) -> None:
-        question = Question(
-            self,
-            self._context.theme,
-            self.tr("Cancel this run?"),
-            self.tr("Its job in Azure ML is cancelled as well, and costs no more.")
-            if is_cloud(self._recipe)
-            else self.tr("The training stops. What it has reached is kept, and it can be resumed."),
-        )
-        question.cancel.rename(self.tr("Keep running"))
-        question.add(self.tr("Cancel the run"), self.cancel_run, kind="danger")
-        question.open()
+        snapshot = self._watch.snapshot if self._watch is not None else None
+        if self.run is not None and snapshot is not None:
+            entry = RunEntry(self.run, self._recipe, snapshot.view, snapshot.state)
+            ask_cancel(self, self._context, entry, self.cancel_run)
 
     def cancel_run(self) -> None:
         """Ask the worker to stop; end it by force when it does not."""

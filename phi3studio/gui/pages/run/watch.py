@@ -16,6 +16,7 @@ from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
 from phi3studio.domain.watchdog import ProcessFacts, StallReason, stall
 from phi3studio.gui.tasks import Tasks
 from phi3studio.runs.follow import Follower
+from phi3studio.runs.shown.overall import Overall, overall
 from phi3studio.runs.store import RunFolder
 
 _POLL_MS = 200
@@ -30,6 +31,7 @@ class Snapshot:
     curves: Curves
     state: RunState
     stall: StallReason | None
+    overall: Overall
     now: float
 
 
@@ -52,6 +54,7 @@ class RunWatch(QObject):
         self._view = RunView()
         self._curves = Curves()
         self._state: RunState | None = None
+        self._overall: Overall | None = None
         self._probe = _Probe(run)
         self._facts = ProcessFacts(alive=False)
         self._looked = 0.0
@@ -69,7 +72,8 @@ class RunWatch(QObject):
             return None
         now = time.time()
         why = stall(self._view, self._state, self._facts, now)
-        return Snapshot(self._view, self._curves, self._state, why, now)
+        self._overall = overall(self._view, now, self._overall)
+        return Snapshot(self._view, self._curves, self._state, why, self._overall, now)
 
     def start(self) -> None:
         """Read what is there, then keep following."""

@@ -27,6 +27,7 @@ class DraftMenu(Button):
         self._menu = QMenu(self)
         self.setMenu(self._menu)
         self.hide()
+        self._draw([])
 
     def look(self) -> None:
         """Read the shelf again."""
