@@ -53,6 +53,7 @@ def draft_recipe(
         shape = shape_keys(best)
         lines = [f"Looks like {best.shape.replace('_', ' ')}: {best.reason}"]
         lines += unread_lines(best.unread, "")
+    lines += [str(remark) for remark in report.remarks]
     values = {
         "name": data.stem[:80] or "fine-tune",
         "data": {"source": str(data), **shape},

@@ -242,6 +242,19 @@ def test_excel_sheets_with_typed_cells(tmp_path: Path, name: str) -> None:
     assert len(read(path, sheet="Notes", header=False)) == 2
 
 
+def test_notes_before_the_table_are_left_out_and_said(tmp_path: Path) -> None:
+    table = [["Export of May", ""], ["question", "answer"], ["one", "two"], ["three", "four"]]
+    path = workbook(tmp_path / "r.xlsx", {"Read me": [["Fill in"], ["Thanks"]], "Data": table})
+    assert read(path) == [
+        {"question": "one", "answer": "two"},
+        {"question": "three", "answer": "four"},
+    ]
+    report = describe(Source(source=str(path)))
+    assert report.sheet == "Data"
+    assert any("Read me" in note for note in report.notes)
+    assert any("r.xlsx, line 1: the line stands above the table" in note for note in report.notes)
+
+
 def test_sheets_that_are_parts(tmp_path: Path) -> None:
     rows = [["q", "a"], ["one", "n:1"], ["two", "n:2"]]
     path = workbook(tmp_path / "r.xlsx", {"Test": rows, "Train": rows, "Validation": rows[:2]})
@@ -692,3 +705,89 @@ def test_one_control_character_does_not_change_the_encoding_of_a_file(tmp_path: 
     path.write_bytes("\n".join(["question,answer", *lines]).encode("gbk"))
     rows = list(RowSource(Source(source=str(path))).rows())
     assert rows[3] == {"question": f"{words[3]} {words[9]} 3", "answer": words[1]}
+
+
+# --- what is left out is said ------------------------------------------------------------------
+
+
+def notes(path: Path) -> str:
+    return "\n".join(describe(Source(source=str(path))).notes)
+
+
+def strict_refusal(path: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        list(RowSource(Source(source=str(path))).rows())
+    return caught.value
+
+
+def test_lines_above_a_table_are_said(tmp_path: Path) -> None:
+    path = csv_file(tmp_path / "r.csv", "Export of May\n\nquestion,answer", "Is it {n}?,Yes {n}.")
+    assert list(read(path)[0]) == ["question", "answer"]
+    assert "line 1: the line stands above the table and is left out (1 line in all)" in notes(path)
+
+
+def test_some_lines_with_a_comma_too_much_name_no_column(tmp_path: Path) -> None:
+    lines = [f"Well{', then' * (n % 3 > 0)} {n},{'ab'[n % 2]}" for n in range(30)]
+    path = put(tmp_path / "r.csv", "\n".join(["text,label", *lines]) + "\n")
+    assert list(read(path)[0]) == ["text", "label"]
+    error = strict_refusal(path)
+    assert (error.code, error.values["line"]) == ("data.broken_csv", 3)
+
+
+def test_other_lists_of_a_document_are_said(tmp_path: Path) -> None:
+    rows = [["one two", "a"], ["three four", "b"]]
+    path = put(tmp_path / "r.json", json.dumps({"train": rows, "oos_train": rows, "val": rows}))
+    assert "not read: oos_train" in notes(path)
+    objects = [{"q": "one", "a": "two"}] * 3
+    path = put(tmp_path / "s.json", json.dumps({"data": objects, "entities": objects}))
+    assert "not read: entities" in notes(path)
+
+
+def test_names_of_folders_are_said(tmp_path: Path) -> None:
+    for name in ("neg", "pos"):
+        (tmp_path / name).mkdir()
+        put(tmp_path / name / "1.txt", "A text of several words.\n")
+    assert "The names of the folders are not in the rows: neg, pos." in notes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("// ours\n[\n{}\n]", "a comment begins at column 1"),
+     ("{'question': 'one', 'answer': 'two'}\n", "a name in double quotes is missing")],
+)  # fmt: skip
+def test_what_is_no_json_is_named(tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in strict_refusal(put(tmp_path / "r.jsonl", text)).message
+
+
+FEATURES = {
+    "text": {"dtype": "string", "_type": "Value"},
+    "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
+    "tags": {"feature": {"names": ["a", "b"], "_type": "ClassLabel"}, "_type": "Sequence"},
+}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "stream", "viewer"])
+def test_labels_that_are_numbers_get_their_names(tmp_path: Path, kind: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"text": f"Row {n}", "label": n % 3 - 1, "tags": [1, 0]} for n in range(6)]
+    table = pa.Table.from_pylist(rows)
+    table = table.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": FEATURES}})}
+    )
+    path = tmp_path / "rows"
+    match kind:
+        case "parquet":
+            pq.write_table(table, path)
+        case "stream":
+            with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+                out.write_table(table)
+        case "viewer":
+            features = [{"name": name, "type": kind} for name, kind in FEATURES.items()]
+            wrapped = [{"row_idx": n, "row": row} for n, row in enumerate(rows)]
+            put(path, json.dumps({"features": features, "rows": wrapped}))
+    found = read(path)
+    assert [row["label"] for row in found] == [-1, "neg", "pos", -1, "neg", "pos"]
+    assert found[0]["tags"] == ["b", "a"]
+    assert "The labels in “label”, “tags” are numbers" in notes(path)

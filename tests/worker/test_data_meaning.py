@@ -349,6 +349,79 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (long(0),),
         "HR",
     ),
+    "questions that come twice": (
+        lambda n: {"instruction": f"Where is {town(n % 6)}?", "output": answered(n)},
+        ("Where is Bergen 0?",),
+        answered(0),
+    ),
+    "a form's long names": (
+        lambda n: {
+            "Start time": f"3/{n + 1}/24 9:12:11",
+            "Question asked by the customer": asked(n % 6),
+            "Answer that you gave": answered(n),
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "tickets": (
+        lambda n: {
+            "Ticket ID": n,
+            "Ticket Subject": ("Setup", "Refund")[n % 2],
+            "Ticket Description": long(n),
+            "Resolution": answered(n),
+            "Ticket Priority": ("low", "high", "critical")[n % 3],
+        },
+        (long(0),),
+        answered(0),
+    ),
+    "choices next to the question": (
+        lambda n: {
+            "question": asked(n),
+            "option_a": f"bridges of {town(n)}",
+            "option_b": f"markets of {town(n)}",
+            "correct_option": "AB"[n % 2],
+        },
+        (asked(0), "bridges of Bergen 0", "markets of Bergen 0"),
+        "A",
+    ),
+    "InstructLab, several questions of one context": (
+        lambda n: {
+            "context": long(n),
+            "questions_and_answers": [
+                {"question": asked(n), "answer": answered(n)},
+                {"question": asked(n + 50), "answer": answered(n + 50)},
+            ],
+        },
+        (long(0).strip() + " \n\n" + asked(0), answered(0), asked(50)),
+        answered(50),
+    ),
+    "Gemini": (
+        lambda n: {
+            "systemInstruction": {"role": "system", "parts": [{"text": "Be kind."}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": asked(n)}]},
+                {"role": "model", "parts": [{"text": answered(n)}]},
+            ],
+        },
+        ("<|im_start|>system\nBe kind.<|im_end|>", asked(0)),
+        answered(0),
+    ),
+    "a column of system prompts": (
+        lambda n: {"system_prompt": f"Be kind to {town(n)}.", "conversations": turns(n)},
+        ("<|im_start|>system\nBe kind to Bergen 0.<|im_end|>", asked(0)),
+        answered(0),
+    ),
+    "Argilla, rows that are not of several labels": (
+        lambda n: {
+            "text": long(n),
+            "inputs": {"text": long(n)},
+            "prediction": None,
+            "annotation": ("POS", "NEG")[n % 2],
+            "multi_label": False,
+        },
+        (long(0),),
+        "POS",
+    ),
     "a list of one label": (
         lambda n: {"text": long(n), "labels": [n % 4], "id": f"x{n}"},
         (long(0),),
@@ -470,6 +543,36 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "data.preference",
         "“answers”",
     ),
+    "two summaries and a choice": (
+        lambda n: {
+            "info": {"post": long(n)},
+            "summaries": [{"text": "no"}, {"text": answered(n)}],
+            "choice": 1,
+        },
+        "data.preference",
+        "“summaries”",
+    ),
+    "won and lost": (
+        lambda n: {"prompt": asked(n), "y_w": answered(n), "y_l": "no"},
+        "data.preference",
+        "“y_w”",
+    ),
+    "StackExchange": (
+        lambda n: {"question": asked(n), "response_j": answered(n), "response_k": "no"},
+        "data.preference",
+        "“response_j”",
+    ),
+    "an export of ChatGPT": (
+        lambda n: {
+            "title": town(n),
+            "mapping": {
+                f"a{n}": {"message": None, "parent": None, "children": [f"b{n}"]},
+                f"b{n}": {"message": {"author": {"role": "user"}}, "parent": "a", "children": []},
+            },
+        },
+        "data.tree",
+        "tree",
+    ),
     "answers of requests elsewhere": (
         lambda n: {"id": f"b{n}", "response": {"body": {"choices": [{"message": turns(n)[1]}]}}},
         "data.no_questions",
@@ -493,6 +596,27 @@ GUESSED: dict[str, Make] = {
     "unknown names": lambda n: {"left": asked(n), "right": answered(n)},
     "translation": lambda n: {"translation": {"en": asked(n), "fr": answered(n)}},
     "languages": lambda n: {"it": asked(n), "de": answered(n)},
+    "messages of a chat and who sent them": lambda n: {
+        "date": f"2024-03-12T09:{n:02}:00",
+        "from": ("Anna", "Shop")[n % 2],
+        "text": asked(n),
+    },
+    "a mark of yes or no": lambda n: {
+        "tweet_id": n,
+        "inbound": ("True", "False")[n % 2],
+        "text": long(n),
+    },
+    "a text with template tags": lambda n: {
+        "text": f"<|im_start|>user\n{asked(n)}<|im_end|>\n<|im_start|>assistant\n{answered(n)}"
+    },
+    "a text of Llama 2": lambda n: {"text": f"<s>[INST] {asked(n)} [/INST] {answered(n)} </s>"},
+    "a text of Alpaca": lambda n: {
+        "text": f"Do it.\n\n### Instruction:\n{asked(n)}\n\n### Response:\n{answered(n)}"
+    },
+    "labels of fastText": lambda n: {"text": f"__label__{n % 2} {long(n)}"},
+    "subtitles": lambda n: {"text": f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{asked(n)}"},
+    "a chat on a telephone": lambda n: {"text": f"[12.03.24, 09:{n:02}:01] Anna: {asked(n)}"},
+    "objects as text": lambda n: {"text": json.dumps({"question": asked(n)})},
     "a question alone": lambda n: {"id": n, "question": asked(n)},
     "text beside nested text": lambda n: {
         "name": town(n) + " is here",
@@ -690,6 +814,29 @@ def test_nothing_is_called_unread_where_all_is_read(
     assert not [code for code in found if code.startswith("unread")]
 
 
+def test_parts_of_a_joined_conversation_are_read(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    def make(n: int) -> dict[str, Any]:
+        message = turns(n)[1]
+        return {
+            "request": {"messages": turns(n)[:1], "model": "model-7"},
+            "response": {"choices": [{"message": message, "finish_reason": "stop"}]},
+            "copy": {"text": answered(n)},
+            "account": {"uuid": f"{n:08x}-1111-2222-3333-444455556666"},
+        }
+
+    joined = "request.messages + response.choices.0.message"
+    found = findings(tmp_path, encoder, make, messages=joined)
+    assert set(found["unread_details"].unread) == {
+        "request.model",
+        "response.choices.finish_reason",
+        "account",
+    }
+    assert not [code for code in found if code.startswith("unread:")]
+
+
 def test_the_run_keeps_what_was_unread(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
     def make(n: int) -> dict[str, Any]:
         return {"id": n, "context": long(n), "q": asked(n), "a": answered(n), "is_correct": n > 3}
@@ -732,6 +879,15 @@ def test_a_recipe_is_never_written_from_a_guess(tmp_path: Path) -> None:
         "prompt": "{right}\n### left:\n",
         "completion": "{left}",
     }
+
+
+def test_a_new_recipe_says_how_the_file_is_read(tmp_path: Path) -> None:
+    lines = "".join(f"Où est {town(n)} ?;Près de {town(n + 1)}\n" for n in range(24))
+    path = tmp_path / "rows.csv"
+    path.write_bytes(f"question;answer\n{lines}".encode("cp1252"))
+    code, document = recipe_new(tmp_path, "--data", str(path))
+    assert code == 0
+    assert "The text encoding looks like cp1252" in "\n".join(document["notes"])
 
 
 def test_a_new_recipe_says_what_it_leaves_unread(tmp_path: Path) -> None:

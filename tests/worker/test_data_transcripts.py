@@ -30,6 +30,8 @@ def written(folder: Path, text: str) -> tuple[SourceReport, list[str]]:
         ("USER: hi {n}\nASSISTANT: first\n\n1. one\n\n2. two\n\n\n", True),
         ("Customer: hi {n}\n\nAgent: yo {n}\n\n", False),
         ("User: hi {n}\nBot: yo {n}\n", False),
+        ("Q: hi {n}?\nA: yo {n}\n\n", True),
+        ("Domanda: hi {n}?\nRisposta: yo {n}\n\n", True),
         ("System: be kind\nUser: hi {n}\nBot: yo {n}\n\n", True),
     ],
 )
@@ -44,6 +46,13 @@ def test_a_transcript_is_read_conversation_by_conversation(
     assert rows[7] == one.format(n=7).replace("---", "").strip()
     told = [note for note in report.notes if note.startswith("Nothing parts")]
     assert len(told) == (0 if parted else 1)
+
+
+def test_choices_after_a_question_are_no_speakers(tmp_path: Path) -> None:
+    one = "Q: which is {n}?\nA: this\nB: that\n\n"
+    report, rows = written(tmp_path, "".join(one.format(n=n) for n in range(30)))
+    assert report.text_rows == "paragraph"
+    assert rows[3] == one.format(n=3).strip()
 
 
 def test_a_text_that_only_mentions_a_speaker_stays_text(tmp_path: Path) -> None:

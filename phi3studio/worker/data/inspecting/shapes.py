@@ -166,7 +166,7 @@ class _Columns:
 
     def _asked(self, among: Sequence[Profile], answer: Profile) -> Profile | None:
         among = [p for p in among if p.says("answer") < 3 or p.says("text") == 3]
-        among = [p for p in among if not p.says("reasoning") and not p.repeats]
+        among = [p for p in among if not p.says("reasoning") and (_asks(p) or not p.repeats)]
         instruction = self._best("instruction", [*among, *self._fixed])
         # The same instruction in every row needs something that differs next to it.
         enough = instruction not in self._fixed or any(p is not answer for p in self._texts)
@@ -277,7 +277,7 @@ class _Columns:
         ]
         if by_value:
             return max(by_value, key=lambda p: (p.kind == "text", p.says("label")))
-        repeating = [p for p in self._read if p.repeats and not p.says("text")]
+        repeating = [p for p in self._read if p.repeats and not p.says("text") and not _asks(p)]
         texts = [p for p in repeating if p.kind == "text"]
         return next(iter(reversed(texts or repeating)), None)
 
@@ -294,12 +294,14 @@ class _Columns:
             p
             for p in self._texts
             if p not in (text, label)
-            and (_sibling(p.path, text.path) or words_of(p.path)[-1:] in _TITLES)
+            and (_sibling(p.path, text.path) or words_of(p.path)[-1:] in _TITLES or _chooses(p))
         ]
         parts = [p for p in self._texts if p is text or p in siblings]
         prompt = "".join(f"### {heading(p.path)}: {{{p.path}}}\n" for p in parts)
         rivals = [p for p in self._read if p.repeats and p is not label]
-        sure = label.says("label") >= 2 or (label.kind == "text" and not rivals)
+        # Who speaks, and a mark of yes or no, may be a fact about the row as well as its label.
+        fact = label.answers_yes_or_no or bool(_SPEAKER_NAMES & set(words_of(label.path)))
+        sure = label.says("label") >= 2 or (label.kind == "text" and not (rivals or fact))
         sure = sure or words_of(label.path)[0] in ("is", "has")
         others = [p for p in self._texts if p not in (*parts, label) and not p.repeats]
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
@@ -332,9 +334,12 @@ class _Columns:
             for row in self._rows
             for name, value in row.items()
         )
-        spoken = sum(len(set(_SPEAKERS.findall(str(r.get(text.path))))) > 1 for r in self._rows)
+        written = [str(row.get(text.path)) for row in self._rows]
+        spoken = sum(len(set(map(str.casefold, _spoken(text)))) > 1 for text in written)
+        marked = sum(_MARKED_UP.match(text) is not None for text in written)
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
-        sure = sure and len(self._read) <= 1 + len(titles)
+        sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
+        sure = sure and marked * 2 < len(written)
         reasons = [Phrase("shape.text", column=text.path)]
         if spoken * 2 > len(self._rows):
             sure = False
@@ -378,8 +383,33 @@ _ASKING: tuple[NameRole, ...] = ("question", "instruction", "prompt", "text", "c
 
 _NOT_TEXT: tuple[NameRole, ...] = ("question", "answer", "label", "instruction", "prompt")
 _TITLES = tuple((word,) for word in ["title", "titolo", "titel", "titre", "subject", "headline"])
-_SPEAKERS = re.compile(r"(human|user|assistant|bot|system)(?:\s*:|\|>|>)", re.IGNORECASE)
+_SPEAKER_NAMES = frozenset(
+    ["from", "sender", "speaker", "author", "user", "username", "role", "agent", "inbound", "name"]
+)
+# Who speaks in a text, in the forms of transcripts and of chat templates.
+_SPEAKERS = re.compile(
+    r"\b(human|user|assistant|ai|bot|model|system)\s*(?::|\|?[>\]])|<\|im_start\|>(\w+)"
+    r"|<start_of_turn>(\w+)|(\[/?INST\])|### (Instruction|Input|Response):",
+    re.IGNORECASE,
+)
+# A text written for a program: fastText's labels, times of subtitles or messages, markup.
+_MARKED_UP = re.compile(
+    r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
+    r"|[{|<\\]|INSERT INTO|\('"
+)
 _WORDY = 12
+
+
+def _asks(profile: Profile) -> bool:
+    return any(profile.says(role) for role in ("question", "instruction", "prompt"))
+
+
+def _chooses(profile: Profile) -> bool:
+    return profile.says("choices") >= 2
+
+
+def _spoken(text: str) -> list[str]:
+    return ["".join(groups) for groups in _SPEAKERS.findall(text)]
 
 
 def _section(path: str) -> str:

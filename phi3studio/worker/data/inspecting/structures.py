@@ -16,7 +16,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
 from phi3studio.domain.template import escape, lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
-from phi3studio.worker.data.meaning.column_names import is_language
+from phi3studio.worker.data.meaning.column_names import is_language, strength
 from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
 from phi3studio.worker.data.meaning.transcripts import turns_in
 
@@ -25,14 +25,15 @@ Found = list[ShapeProposal]
 _DEEPEST = 5
 _MOST_COLUMNS = 1000
 _CHOSEN = re.compile(
-    r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)"
+    r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|^(y_w|response_j)$"
 )
 _REJECTED = re.compile(
     r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
-    r"([^a-z]|$)"
+    r"([^a-z]|$)|^(y_l|response_k)$"
 )
 _NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
 _VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
+_PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
 _RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
 _LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
@@ -101,7 +102,10 @@ def _preferences(rows: Rows) -> Found:
         )
     for name in names:
         value = rows[0].get(name)
-        if not isinstance(value, list) or len(value) < 2 or folded[name] not in _LISTED:
+        if not isinstance(value, list) or len(value) < 2:
+            continue
+        picked = strength(name, "choices") < 2 and any(_picks(rows, n) for n in names)
+        if not picked and folded[name] not in _LISTED:
             continue
         ranked = isinstance(value[0], Mapping) and bool(_RANKED & set(value[0]))
         beside = any(
@@ -110,9 +114,15 @@ def _preferences(rows: Rows) -> Found:
             and _RANKED & {folded[n].rstrip("s")}
             for n in names
         )
-        if ranked or beside:
+        if picked or ranked or beside:
             raise InputError("data.preference", variant="list", answers=name)
     return []
+
+
+def _picks(rows: Rows, name: str) -> bool:
+    """Whether a column says by number which of several is the best."""
+    values = [row.get(name) for row in rows]
+    return _PICK.search(name.casefold()) is not None and all(type(value) is int for value in values)
 
 
 def _is_answer(value: Any) -> bool:
@@ -123,9 +133,15 @@ def _trees(rows: Rows) -> Found:
     names = {name.casefold() for name in columns(rows)}
     if {"message_id", "parent_id"} <= names or {"id", "parent_id", "role"} <= names:
         raise InputError("data.tree", variant="rows")
-    if any(isinstance(value, Mapping) and "replies" in value for value in rows[0].values()):
+    if any(isinstance(value, Mapping) and _is_tree(value) for value in rows[0].values()):
         raise InputError("data.tree")
     return []
+
+
+def _is_tree(value: Mapping[str, Any]) -> bool:
+    return "replies" in value or any(
+        isinstance(node, Mapping) and {"parent", "children"} <= set(node) for node in value.values()
+    )
 
 
 def _one_turn_a_row(rows: Rows) -> Found:
@@ -261,8 +277,10 @@ def _conversations(rows: Rows) -> Found:
     whole = [path for path, kind in found.items() if kind == "whole"]
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
+    if len(whole) == 1:
+        return [_with_beginning(_conversation_shape(whole[0], rows, True), rows)]
     if whole:
-        return [_conversation_shape(path, rows, len(whole) == 1) for path in whole]
+        return [_conversation_shape(path, rows, False) for path in whole]
     if not asked and answers:
         asked = [
             name
@@ -290,6 +308,25 @@ def _conversations(rows: Rows) -> Found:
             sure=len(asked) == len(answers) == 1,
         )
     ]
+
+
+def _with_beginning(shape: ShapeProposal, rows: Rows) -> ShapeProposal:
+    """With the column of system prompts, and the context of several questions, before the turns.
+    A column that is called “system” is read without being named."""
+    path = str(shape.messages)
+    value = next((found for row in rows if (found := at(row, path)) is not None), None)
+    pairs = isinstance(value, list) and isinstance(value[0], Mapping) and "answer" in value[0]
+    before = [
+        name
+        for name in columns(rows)
+        if (_SYSTEM.fullmatch(name.casefold()) and any(_is_answer(row.get(name)) for row in rows))
+        or (pairs and strength(name, "context") == 3 and isinstance(rows[0].get(name), str))
+    ]
+    if not before or path in before:
+        return shape
+    places = [*before, path]
+    reasons = (*shape.reasons, Phrase("shape.beginning", places=before))
+    return shape.model_copy(update={"messages": " + ".join(places), "reasons": reasons})
 
 
 def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
@@ -324,6 +361,7 @@ def _turn_places(rows: Rows) -> list[str]:
 
 
 _NEARLY_ALL = 0.8
+_SYSTEM = re.compile(r"system[_ ]?(prompt|message|instructions?|text)")
 _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "previous_turns"})
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")

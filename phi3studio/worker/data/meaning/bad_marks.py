@@ -24,49 +24,6 @@ _RATINGS = "feedback rating vote votes thumbs thumb verdict quality reaction"
 _RATED = frozenset(_RATINGS.split())
 _DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
 _THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
-_TRUE = frozenset(
-    [
-        "label",
-        "accepted",
-        "accept",
-        "approved",
-        "correct",
-        "valid",
-        "good",
-        "keep",
-        "verified",
-        "desirable",
-        "passed",
-        "ok",
-        "helpful",
-        "usable",
-    ]
-)
-_BAD_IF_TRUE = frozenset(
-    [
-        "rejected",
-        "deleted",
-        "flagged",
-        "cancelled",
-        "canceled",
-        "bad",
-        "invalid",
-        "incorrect",
-        "hallucination",
-        "hallucinated",
-        "discarded",
-        "hidden",
-        "wrong",
-        "undesirable",
-    ]
-)
-_RATED = frozenset(
-    ["feedback", "rating", "vote", "votes", "thumbs", "thumb", "verdict", "quality", "reaction"]
-)
-_THUMBS_DOWN = frozenset(
-    {"thumbs_down", "thumbs down", "thumbsdown", "down", "downvote", "-1", "bad", "negative"}
-    | {"dislike", "👎"}
-)
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 
@@ -89,6 +46,8 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
     if texts and texts <= _TRUE | _FALSE:
         if words & _BAD_IF_TRUE:
             return tuple(sorted(texts & _TRUE))
-        if words & _GOOD_IF_TRUE and (words != {"label"} or texts <= {"true", "false"}):
+        # “multi_label” says how rows are labelled, not that they are good.
+        good = words & _GOOD_IF_TRUE and "multi" not in words
+        if good and (words != {"label"} or texts <= {"true", "false"}):
             return tuple(sorted(texts & _FALSE))
     return ()

@@ -29,6 +29,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _NAMED: tuple[NameRole, ...] = ("answer", "label", "question", "instruction", "prompt", "text")
+_YES_OR_NO = frozenset({"true", "false", "yes", "no"})
 _DEEPEST = 5
 _MOST_PATHS = 200
 
@@ -47,6 +48,7 @@ class Profile:
     mean_length: float
     longest: int
     several: bool = False
+    answers_yes_or_no: bool = False
 
     @property
     def can_be_read(self) -> bool:
@@ -145,6 +147,7 @@ def _of_values(path: str, values: Sequence[Any], several: bool = False) -> Profi
         mean_length=sum(map(len, texts)) / max(1, len(texts)),
         longest=max(map(len, texts), default=0),
         several=several,
+        answers_yes_or_no=bool(texts) and {text.casefold() for text in texts} <= _YES_OR_NO,
     )
 
 
@@ -194,7 +197,7 @@ def nature(path: str, texts: Sequence[str], kind: ValueKind) -> Nature:
     for role, found in _BY_NAME.items():
         if role == "identifier" and named and len(set(sample)) * 2 <= len(sample):
             continue
-        if strength(name, role) > named or (strength(name, role) == 2 and _ends(name, role)):
+        if strength(name, role) > named or _ends(name, role):
             # A long text is content, whatever its column is called.
             wordy = sum(" " in text for text in sample) * 2 > len(sample)
             if not (wordy and kind == "text"):

@@ -82,9 +82,12 @@ def turns_at(row: Mapping[str, Any], path: str) -> list[Turn] | None:
             found.append(_turn(role, value))
             joined = role == "user"
             continue
-        joined = False
         if part is None:
             return None
+        if joined and part[0]["role"] == "user" and isinstance(part[0].get("content"), str):
+            text = f"{found.pop()['content']}\n\n{part[0]['content']}"
+            part = [{**part[0], "content": text}, *part[1:]]
+        joined = False
         found += part
     return found or None
 

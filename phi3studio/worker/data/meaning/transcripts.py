@@ -10,6 +10,8 @@ _SPEAKERS = {
     **dict.fromkeys(("human", "user", "customer", "client", "utente", "cliente"), "user"),
     **dict.fromkeys(("assistant", "ai", "bot", "chatbot", "chatgpt", "gpt", "model"), "assistant"),
     **dict.fromkeys(("agent", "assistente", "operatore"), "assistant"),
+    **dict.fromkeys(("q", "question", "frage", "domanda", "pregunta", "pergunta"), "user"),
+    **dict.fromkeys(("a", "answer", "antwort", "risposta", "respuesta", "resposta"), "assistant"),
     "system": "system",
 }
 _NAME = "|".join(_SPEAKERS)
@@ -19,6 +21,7 @@ _LINE_MARK = re.compile(
 _MARK = re.compile(rf"(?:\A|\n){_LINE_MARK.pattern}|###[ ]?({_NAME})[ ]?:", re.I)
 _RULE = re.compile(r"\s*([-=*_~#])(?:\s*\1){2,}\s*")
 _SHORTEST = 2
+_CHOICES = re.compile(r"(?m)^[ \t]*B[:.)]")  # “A:” is one of several choices then
 
 
 def speaker(line: str) -> str | None:
@@ -30,7 +33,7 @@ def speaker(line: str) -> str | None:
 def turns_in(text: str) -> list[dict[str, str]] | None:
     """The turns of a whole conversation, which ends with an answer; ``None`` for other text."""
     marks = list(_MARK.finditer(text))
-    if len(marks) < _SHORTEST or text[: marks[0].start()].strip():
+    if len(marks) < _SHORTEST or text[: marks[0].start()].strip() or _CHOICES.search(text):
         return None
     ends = [*(mark.start() for mark in marks[1:]), len(text)]
     turns = [
@@ -55,7 +58,7 @@ def parting(lines: Iterable[str]) -> int | None:
             gap = 2 if line.strip() else min(2, gap + 1)
             continue
         found = speaker(line)
-        if found is None and role is None:
+        if (found is None and role is None) or _CHOICES.match(line):
             return None
         if found == "assistant":
             inside = max(inside, gap)

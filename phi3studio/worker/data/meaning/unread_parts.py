@@ -94,7 +94,9 @@ class UnreadTally:
         found: dict[str, tuple[UnreadKind, Any, bool | None]] = {}
         tops = set()
         if self._messages is not None:
-            tops = {name.split(".")[0] for name in places(self._messages, row)}
+            # Joined places stay in the row next to the conversation that they make.
+            read = {*places(self._messages, row), *places(self._messages)}
+            tops = {name.split(".")[0] for name in read}
             for name, kind, value, detail in self._turns(row, shown, learned):
                 found.setdefault(name, (kind, value, detail))
         for column, value in row.items():
@@ -230,7 +232,8 @@ class UnreadTally:
     def _is_detail(self, name: str, seen: _Seen) -> bool:
         if seen.detail is not None:
             return seen.detail
-        if is_number_or_mark(name, seen.values):
+        values = [leaf for value in seen.values for _, leaf in _texts(value, "")]
+        if is_number_or_mark(name, values):
             return True
         if max(strength(name.split(".")[-1], role) for role in _MISSED) >= 2:
             return False
@@ -248,8 +251,12 @@ class _Shown:
         self._letters: str | None = None
 
     def holds(self, value: Any) -> bool:
-        """Whether a whole sentence is in the rendered text: it stands in another column too."""
-        return isinstance(value, str) and len(value) >= _SENTENCE and value.strip() in self._text
+        """Whether whole sentences are in the rendered text: they stand in another column too."""
+        texts = [text for _, text in _texts(value, "")]
+        return bool(texts) and all(
+            isinstance(text, str) and len(text) >= _SENTENCE and text.strip() in self._text
+            for text in texts
+        )
 
     def lacks(self, text: Any) -> bool:
         """Whether a text, however it is written, is not in the rendered one. A text that was

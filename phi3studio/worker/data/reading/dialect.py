@@ -321,8 +321,11 @@ def column_names(rows: Sequence[Record], header: bool) -> tuple[str | None, ...]
     width = max(widths.items(), key=lambda item: (item[1], item[0]))[0] if data else 0
     first = [cell.strip() for cell in rows[0]] if header else [""] * len(rows[0])
     if header and width == len(first) + 1:
-        ends = all(len(row) < width or not row[-1].strip() for row in data)
-        first = [*first, ""] if ends else ["", *first]  # trailing delimiters, or R's row names
+        wide = [row for row in data if len(row) == width]
+        if all(len(row) < width or not row[-1].strip() for row in data):
+            first = [*first, ""]  # trailing delimiters
+        elif len(wide) > 0.9 * len(data) > 2 * sum(row[1].startswith(" ") for row in wide):
+            first = ["", *first]  # R's row names
     first += [""] * (width - len(first) if not header else 0)
     names: list[str | None] = []
     copies: dict[str, int] = {}

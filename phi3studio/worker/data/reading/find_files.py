@@ -115,6 +115,9 @@ def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
     used = {file.path for file in (*chosen, *held_out)}
     test = [file for file in by_part.get("test", []) if file.path not in used]
     others = [f for f in files if f.path not in used and f not in test]
+    folders = sorted({file.path.parent.name for file in chosen})
+    if chosen[0].suffix_format != "text":
+        folders = []
     notes = [
         Phrase(code, names=[file.path.name for file in some[:8]])
         for code, some in (
@@ -124,6 +127,8 @@ def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
         )
         if some
     ]
+    if len(folders) > 1:
+        notes.append(Phrase("files.folders", names=folders[:8]))
     return Files((*chosen, *held_out), tuple(notes))
 
 

@@ -11,12 +11,13 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, too_long
+from phi3studio.worker.data.reading.class_labels import Classes, class_names, put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
 from phi3studio.worker.data.reading.find_files import part_of
 from phi3studio.worker.data.reading.json_rows import (
@@ -48,12 +49,15 @@ _SPACE = re.compile(r"[ \t\r\n\x1e\ufeff]*")
 class Plan:
     """Where the rows are: ``way`` is list (elements at ``path``), values (whole values after one
     another), one (the value at ``path`` is a row), conversation (a list of turns), or a table:
-    columns, index, split, lists. ``parts`` are the plans of train, validation and test."""
+    columns, index, split, lists. ``parts`` are the plans of train, validation and test,
+    ``left_out`` other lists of rows; ``classes`` name labels that are numbers."""
 
     way: str
     path: Path = ()
     sample: tuple[Any, ...] = ()
     parts: Mapping[str, Plan] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    classes: Classes = field(default_factory=dict)
 
 
 @dataclass
@@ -150,6 +154,12 @@ class _Reader:
             while self._fill() and len(self.text) - self.at < 2 * held:
                 pass
 
+    def key(self) -> str:
+        """The next value, which is the name of another."""
+        if self.peek() not in ('"', ""):
+            raise json.JSONDecodeError("Expecting property name", self.text, self.at)
+        return str(self.value())
+
     def next_line_like(self, start: int) -> bool:
         """Go on at the next line that begins as the one of *start* does, or at the end; ``False``
         if the value of *start*, which is broken, shares its line with others."""
@@ -209,7 +219,7 @@ def _outline(reader: _Reader, node: _Node, depth: int, name: str) -> None:
         node.kind = "object"
         reader.take("{")
         while reader.peek() != "}":
-            key = str(reader.value())
+            key = reader.key()
             reader.take(":")
             node.count += 1
             if node.count <= _KEYS:
@@ -275,16 +285,28 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         plans = {part: _decide(kids[name], (*path, name)) for part, name in parts.items()}
         rows = {part: plan for part, plan in plans.items() if plan is not None}
         if "train" in rows:
-            return Plan("parts", path, parts=rows)
+            others = [
+                name for name in kids if name not in parts.values() and kids[name].kind == "list"
+            ]
+            return Plan("parts", path, parts=rows, left_out=_joined(path, others))
     if {"columns", "data"} <= set(kids) and _all_of(kids["data"].sample, list):
         return Plan("split", path)
     holders = {name: kid for name, kid in kids.items() if _holds_rows(kid)}
     if holders:
         best = next((name for name in _HOLDERS if name in holders), None)
         best = best or max(holders, key=lambda name: holders[name].count)
-        return _decide(holders[best], (*path, best))
+        plan = _decide(holders[best], (*path, best))
+        others = [name for name in holders if name not in (best, "features")]
+        if plan is None or plan.way == "parts":
+            return plan
+        classes = class_names(kids["features"].sample) if "features" in kids else {}
+        return replace(plan, left_out=_joined(path, others), classes=classes)
     found = _table(node, path) or _deeper(node, path, lists=False)
     return found or (_deeper(node, path) or _lists(node, path) if lists else None)
+
+
+def _joined(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(".".join((*path, name)) for name in names)
 
 
 def _table(node: _Node, path: Path) -> Plan | None:
@@ -360,7 +382,7 @@ def _go_to(reader: _Reader, path: Path) -> None:
     for key in path:
         reader.take("{")
         while True:
-            found = reader.value()
+            found = reader.key()
             reader.take(":")
             if found == key:
                 break
@@ -412,6 +434,7 @@ def _elements(reader: _Reader, plan: Plan, report: Report) -> Iterator[Sized]:
         if row is None:
             report(BrokenLine(reader.line(start), Phrase("line.no_object")))
         elif row:
+            put_names(row, plan.classes)
             yield row, len(text)
         if not reader.comma() and inside:
             break

@@ -218,6 +218,8 @@ def json_reason(exc: Exception) -> Phrase:
         before = exc.doc[max(0, exc.pos - 100) : exc.pos].rstrip()
         if before.endswith(",") and exc.doc[exc.pos : exc.pos + 1] in ("}", "]"):
             return Phrase("line.trailing_comma", column=exc.colno)
+        if exc.doc.startswith(("//", "/*", "#"), exc.pos):
+            return Phrase("line.comment", column=exc.colno)
         if exc.msg.startswith("Unterminated"):
             return Phrase("line.open_text", column=exc.colno)
         known = (name for begins, name in _JSON_REASONS if exc.msg.startswith(begins))

@@ -122,6 +122,8 @@ def csv_rows(
                 report(too_long(number))
                 continue
             if number <= dialect.skip:
+                if line.strip(b" \t\r,;|") and not line.lower().lstrip(b'"').startswith(b"sep="):
+                    report(BrokenLine(number, Phrase("line.above"), used=True))
                 continue
             consumed += len(line)
             if line.startswith(codecs.BOM_UTF8):  # files joined with `cat`

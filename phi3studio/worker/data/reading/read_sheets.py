@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
 from phi3studio.worker.data.reading.dialect import column_names, has_header
 from phi3studio.worker.data.reading.json_rows import Sized
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
@@ -19,26 +21,40 @@ _SAMPLE = 300
 
 
 def sheet_names(file: DataFile, wanted: str | None = None) -> list[str]:
-    """The sheets that have rows, in their order; only *wanted*, if it is named."""
+    """The sheets that have rows, in their order, but one with a table before one of notes; only
+    *wanted*, if it is named."""
     book = _open(file)
     names: list[str] = list(book.sheet_names)
     if wanted is not None:
         if wanted not in names:
             raise InputError("data.no_sheet", path=file.path, name=wanted, names=names)
         return [wanted]
-    found = [name for name in names if len(_cells(file, book, name, 2)) > 1]
+    sheets = {name: _cells(file, book, name, _SAMPLE) for name in names}
+    found = [name for name in names if len(sheets[name]) > 1]
     if not found:
         raise InputError("data.empty", source=file.path)
+    if not _is_table(sheets[found[0]]):
+        # Notes on the first sheet; of equals the first.
+        best = max(found, key=lambda name: (_is_table(sheets[name]), len(sheets[name])))
+        found.sort(key=lambda name: name != best)
     return found
 
 
-def sheet_rows(file: DataFile, header: bool | None) -> Iterator[Sized]:
+def _is_table(rows: Sequence[list[Any]]) -> bool:
+    wide = [row for row in rows if sum(cell != "" for cell in row) > 1]
+    return len(wide) > 1
+
+
+def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[Sized]:
     """The rows of the sheet that ``file.inside`` names. Whole numbers are integers, dates ISO
     texts, empty cells ``None``; empty rows, and columns without name and values, are left out."""
-    table = [row for row in _cells(file, _open(file), file.inside[0]) if any(c != "" for c in row)]
-    width = max(map(len, table), default=0)
-    while len(table) > 2 and width > 2 and sum(cell != "" for cell in table[0]) == 1:
-        del table[0]  # a title above the table
+    cells = enumerate(_cells(file, _open(file), file.inside[0]), start=1)
+    numbered = [(at, row) for at, row in cells if any(cell != "" for cell in row)]
+    width = max((len(row) for _, row in numbered), default=0)
+    while len(numbered) > 2 and width > 1 and sum(cell != "" for cell in numbered[0][1]) == 1:
+        number, _ = numbered.pop(0)
+        report(BrokenLine(number, Phrase("line.above"), used=True))
+    table = [row for _, row in numbered]
     texts = [[str(_plain(cell) or "") for cell in row] for row in table[:_SAMPLE]]
     with_header = has_header(texts) if header is None else header
     names = column_names(texts, with_header)

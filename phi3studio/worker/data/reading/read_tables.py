@@ -11,6 +11,7 @@ from phi3studio.app.download_log import DownloadLog, Outcome
 from phi3studio.app.paths import user_home
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError, first_line
+from phi3studio.worker.data.reading.class_labels import Classes, class_names, put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 from phi3studio.worker.import_lock import datasets_library
@@ -52,6 +53,28 @@ def table_rows(file: DataFile, kind: str) -> int:
         return 0  # a stream, or a damaged file: reading it will tell
 
 
+def table_classes(file: DataFile, kind: str) -> Classes:
+    """The names of class labels, where the Hugging Face libraries wrote them into the file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if kind == "parquet":
+            return _classes(pq.read_schema(file.path))
+        with pa.memory_map(str(file.path)) as memory:
+            return _classes(_arrow_reader(memory).schema)
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
+        return {}  # damaged: reading it will tell
+
+
+def _classes(schema: Any) -> Classes:
+    written = (schema.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        return class_names(json.loads(written)["info"]["features"])
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
 def _parquet(file: DataFile, batch_rows: int) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -85,14 +108,22 @@ def _arrow(file: DataFile) -> Iterator[Any]:
     import pyarrow as pa
 
     with pa.memory_map(str(file.path)) as memory:
-        try:
-            reader = pa.ipc.open_file(memory)
-        except pa.ArrowInvalid:
-            memory.seek(0)
-            yield from pa.ipc.open_stream(memory)  # what `datasets` writes
+        reader = _arrow_reader(memory)
+        if isinstance(reader, pa.RecordBatchStreamReader):
+            yield from reader
             return
         for index in range(reader.num_record_batches):
             yield reader.get_batch(index)
+
+
+def _arrow_reader(memory: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_file(memory)
+    except pa.ArrowInvalid:
+        memory.seek(0)
+        return pa.ipc.open_stream(memory)  # what `datasets` writes
 
 
 def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> Iterator[SizedRows]:
@@ -100,6 +131,7 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
     import numpy as np
 
     batch.validate(full=True)
+    classes = _classes(batch.schema)
     sizes = np.full(batch.num_rows, 64 + 16 * batch.num_columns, np.int64)
     for column in batch.columns:
         sizes += _value_bytes(column)
@@ -114,6 +146,7 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
         stop = min(max(stop, start + 1), start + batch_rows)
         rows: list[Row] = batch.slice(start, stop - start).to_pylist()
         for row in rows:
+            put_names(row, classes)
             for name, value in row.items():
                 if type(value) in (bytes, memoryview, bytearray):
                     row[name] = bytes(value).decode("utf-8", "replace")
@@ -159,7 +192,9 @@ def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
         stream = datasets.load_dataset(
             source.source, source.hub_config, split=source.hub_split, streaming=True
         )
+        classes = class_names(stream.features.to_dict()) if stream.features else {}
         for row in stream:
+            put_names(row, classes)
             rough = _rough_size(row)
             size += rough
             yield row, rough

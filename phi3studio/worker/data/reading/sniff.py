@@ -9,12 +9,14 @@ from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.meaning.transcripts import parting
+from phi3studio.worker.data.reading.class_labels import Classes
 from phi3studio.worker.data.reading.dialect import recognise
 from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
 from phi3studio.worker.data.reading.find_files import find_files, part_of
 from phi3studio.worker.data.reading.json_document import Plan, plan_of
 from phi3studio.worker.data.reading.read_csv import Dialect
 from phi3studio.worker.data.reading.read_sheets import sheet_names
+from phi3studio.worker.data.reading.read_tables import table_classes
 from phi3studio.worker.data.reading.read_text import yaml_as_json
 from phi3studio.worker.data.reading.signatures import (
     binary_format,
@@ -90,7 +92,7 @@ def examine_file(source: Source, file: DataFile) -> Layout:
             raise InputError("data.compressed_table", path=file.path, format=kind)
         if kind == "spreadsheet":
             return _sheet(source, file)
-        return Layout((file,), kind)
+        return Layout((file,), kind, notes=class_notes(table_classes(file, kind)))
     encoding = _encoding(source, file, compression, head, complete)
     text = b"".join(as_utf8([head], encoding.name)).decode("utf-8", "replace")
     returns = "\r" in text and "\n" not in text
@@ -111,7 +113,11 @@ def examine_file(source: Source, file: DataFile) -> Layout:
             rows = "paragraph" if _has_paragraphs(text) else "line"
         notes = (Phrase("files.exchanges"),) if rows == "conversation" and not between else ()
         return replace(layout, text_rows=rows, parting=between or 0, notes=notes)
-    return replace(layout, plan=_plan(source, file, layout)) if kind != "jsonl" else layout
+    if kind == "jsonl":
+        return layout
+    plan = _plan(source, file, layout)
+    left_out = [Phrase("files.other_rows", names=list(plan.left_out))] if plan.left_out else []
+    return replace(layout, plan=plan, notes=(*left_out, *class_notes(plan.classes)))
 
 
 def text_pieces(file: DataFile, raw: Bounded, layout: Layout) -> Iterator[bytes]:
@@ -120,6 +126,10 @@ def text_pieces(file: DataFile, raw: Bounded, layout: Layout) -> Iterator[bytes]
     returns = layout.carriage_returns
     pieces = as_utf8(content, layout.encoding.name, carriage_returns=returns)
     return yaml_as_json(file, pieces) if layout.format == "yaml" else pieces
+
+
+def class_notes(classes: Classes) -> tuple[Phrase, ...]:
+    return (Phrase("source.class_names", columns=list(classes)),) if classes else ()
 
 
 def _plan(source: Source, file: DataFile, layout: Layout) -> Plan:

@@ -168,7 +168,7 @@ class RowSource:
 
         if layout.format == "spreadsheet":
             inside = file if file.inside else layout.files[0]
-            return sheet_rows(inside, self.source.header)
+            return sheet_rows(inside, self.source.header, report)
         pieces = text_pieces(file, raw, layout)
         if layout.format == "jsonl":
             return json_lines(pieces, report)
