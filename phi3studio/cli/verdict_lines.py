@@ -6,7 +6,7 @@ from phi3studio.domain.events import ModelFigures, Verified
 from phi3studio.domain.messages.formatting import percent, size
 
 _MARKS = {"faithful": "✓", "not faithful": "✗", "not proven": "?"}
-_SCORES = {"accuracy": "accuracy", "token_f1": "F1 of the words"}
+_SCORES = {"accuracy": "accuracy", "token_f1": "word F1"}
 
 
 def verdict_lines(verdict: Verified) -> list[str]:
@@ -57,12 +57,12 @@ def _comparison(verdict: Verified) -> list[str]:
         text = f"{verdict.points_lost:+.1f} points lost".replace("+", "", 1)
         if verdict.interval is not None:
             low, high = verdict.interval
-            text += f" (95 % between {low:.1f} and {high:.1f})"
+            text += f" (95 % interval {low:.1f} to {high:.1f})"
         parts.append(text)
     if verdict.kl is not None and verdict.agreement is not None:
         parts.append(
-            f"KL divergence {verdict.kl:.4f} nats and {percent(verdict.agreement)} equal likeliest "
-            f"tokens at {verdict.positions} positions"
+            f"KL divergence {verdict.kl:.4f} nats and {percent(verdict.agreement)} top-1 agreement "
+            f"at {verdict.positions} positions"
         )
     if verdict.parity is not None:
         parts.append(f"tokenizers agree on {percent(verdict.parity)} of the prompts")

@@ -144,7 +144,7 @@ class Azure(BaseModel):
     hub_token: HubToken | None = Field(
         None, description="Where the job finds the hub's token, for models that need one."
     )
-    hours: float = Field(24.0, gt=0, le=24 * 30, description="The job is ended after so long.")
+    hours: float = Field(24.0, gt=0, le=24 * 30, description="The job is stopped after this time.")
 
     @field_validator("subscription")
     @classmethod

@@ -56,7 +56,7 @@ class CatalogueEntry(_Part):
     revision: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{40}$",
-        description="The commit that is fetched; the newest when no commit was verified.",
+        description="The commit that is downloaded; the newest when no commit was verified.",
     )
     origin: Literal["hub", "wheel"] = Field(
         "hub", description="wheel: made from a GGUF file in a Python package, into models/<name>."

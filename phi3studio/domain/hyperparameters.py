@@ -54,7 +54,7 @@ class Method(Section):
         0.05,
         "tuning",
         "Dropout",
-        "Share left out at random, against learning by heart.",
+        "Share left out at random, against overfitting.",
         ge=0,
         lt=1,
     )
@@ -84,13 +84,13 @@ class Training(Section):
 
     epochs: float = setting(3, "tuning", "Epochs", "How often every row is seen.", gt=0, le=1000)
     max_steps: int | None = setting(
-        None, "tuning", "Most steps", "Stops after so many steps, whatever the epochs say.", ge=1
+        None, "tuning", "Max steps", "Stops after this many steps, whatever the epochs say.", ge=1
     )
     learning_rate: float = setting(
         2e-4,
         "tuning",
         "Learning rate",
-        "How large each correction is; too large and it forgets.",
+        "How large each weight update is; too large and the model forgets.",
         gt=0,
         le=1,
     )
@@ -112,7 +112,7 @@ class Training(Section):
         0.0, "details", "Weight decay", "Pulls the learned weights towards zero.", ge=0, le=1
     )
     max_grad_norm: float = setting(
-        1.0, "details", "Gradient limit", "Corrections are clipped to this size.", gt=0
+        1.0, "details", "Gradient clipping", "Gradients are clipped to this norm.", gt=0
     )
     batch_size: int = setting(
         8, "tuning", "Batch size", "Rows in one pass; more need more memory.", ge=1
@@ -120,18 +120,25 @@ class Training(Section):
     accumulation: int = setting(
         1,
         "tuning",
-        "Accumulation",
+        "Gradient accumulation",
         "Passes that make one step: a larger batch in less memory.",
         ge=1,
     )
     sequence_length: int = setting(
-        1024, "tuning", "Sequence length", "Longest row in tokens; what is longer is cut off.", ge=8
+        1024,
+        "tuning",
+        "Sequence length",
+        "Longest row in tokens; what is longer is truncated.",
+        ge=8,
     )
     seed: int = setting(
         0, "details", "Seed", "The same seed gives the same model again, on the same machine.", ge=0
     )
     precision: Precision = setting(
-        "auto", "details", "Number format", "Of the base weights; auto takes the fastest sound one."
+        "auto",
+        "details",
+        "Number format",
+        "Of the base weights; auto takes the fastest reliable one.",
     )
     gradient_checkpointing: bool = setting(
         False,
@@ -143,7 +150,7 @@ class Training(Section):
         4,
         "details",
         "Evaluations",
-        "How often the evaluation loss is taken on held-out rows during the training.",
+        "How often the evaluation loss is measured on held-out rows during the training.",
         ge=0,
     )
     checkpoint_minutes: float = setting(
@@ -163,14 +170,14 @@ class Training(Section):
         0,
         "details",
         "Stop early",
-        "After so many evaluations in a row that were no better; 0 never stops.",
+        "After this many evaluations in a row without improvement; 0 never stops.",
         ge=0,
     )
     recover: bool = setting(
         True,
         "details",
         "Recover when memory is short",
-        "Goes on from the last checkpoint with smaller batches, then with gradient "
+        "Continues from the last checkpoint with smaller batches, then with gradient "
         "checkpointing, then with shorter rows.",
     )
 
@@ -202,15 +209,15 @@ class Fidelity(Section):
         3.0,
         "fidelity",
         "Points lost",
-        "At most so many points (percent) of the task score.",
+        "At most this many points (percent) of the task score.",
         ge=0,
         le=100,
     )
     stops: float = setting(
         0.99,
         "fidelity",
-        "Answers that end",
-        "At least this share of the answers ends by itself.",
+        "Answers that stop",
+        "At least this share of the answers stops on its own.",
         ge=0,
         le=1,
     )

@@ -125,9 +125,9 @@ class Split(Section):
     stratify: bool = Field(
         True, description="Keep the labels' proportions, where the completion is a label."
     )
-    seed: int = Field(0, ge=0, description="Seed of the draw.")
+    seed: int = Field(0, ge=0, description="Seed of the random split.")
     limit: int | None = Field(
-        None, ge=1, description="Measure at most so many held-out rows; all when absent."
+        None, ge=1, description="Measure at most this many held-out rows; all when absent."
     )
 
     @model_validator(mode="after")
@@ -153,7 +153,7 @@ class Data(Source):
         None, description="For conversations: the column that holds the messages."
     )
     repairs: list[Repair] = Field(
-        [], description="What is repaired on the way to training; the file is never changed."
+        [], description="Repairs applied when the rows are read; the file is never changed."
     )
     ignore: list[str] = Field(
         [],
@@ -189,7 +189,7 @@ class Model(Section):
     )
     trust_remote_code: bool = Field(
         False,
-        description="Run Python code that the model folder brings. Off unless you have read it.",
+        description="Run Python code from the model folder. Keep it off unless you have read it.",
     )
 
 
@@ -208,7 +208,7 @@ class Target(Section):
         description="; ".join(f"{name}: {text.hint}" for name, text in PRESET_TEXTS.items()) + ".",
     )
     block_size: Literal[16, 32, 64, 128, 256] = setting(
-        32, "int4", "Block size", "So many weights share one scale; smaller is more exact."
+        32, "int4", "Block size", "Weights that share one scale; smaller is more exact."
     )
     accuracy_level: Literal[0, 1, 2, 3, 4] = setting(
         4,
@@ -230,10 +230,10 @@ class Recipe(Section):
     version: Literal[1] = Field(1, description="Format version of this file.")
     name: Annotated[str, Field(min_length=1, max_length=80)] = "fine-tune"
     steps: list[Step] = Field(
-        list(ALL_STEPS), min_length=1, description="What is done, in this order."
+        list(ALL_STEPS), min_length=1, description="The steps of the run, in this order."
     )
     data: Data | None = Field(
-        None, description="The rows. Only recipes without the step train can do without."
+        None, description="The rows. Optional in recipes without the step train."
     )
     model: Model = Model()
     method: Method = Method()

@@ -97,8 +97,9 @@ class CrashDialog(QDialog):
         layout.addWidget(
             label(
                 self.tr(
-                    "This is a fault of the program, not yours. Runs that go on are not touched. "
-                    "The report below helps to mend it; look through it before you pass it on."
+                    "This is a bug in the program, not your mistake. Runs in progress "
+                    "are not affected. The report below helps to fix it; read it "
+                    "before you pass it on."
                 ),
                 "muted",
                 wrap=True,
@@ -115,7 +116,7 @@ class CrashDialog(QDialog):
         line.setSpacing(10)
         copy = Button(theme, self.tr("Copy report"), icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text.toPlainText()))
-        close = Button(theme, self.tr("Go on"), kind="primary")
+        close = Button(theme, self.tr("Continue"), kind="primary")
         close.clicked.connect(self.accept)
         line.addWidget(copy)
         line.addStretch(1)

@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         layout.addWidget(self._rail)
         layout.addWidget(self._stack, 1)
         self.setCentralWidget(middle)
-        self._drop_here = label(self.tr("Let it go to use this file"), "cardTitle")
+        self._drop_here = label(self.tr("Drop to use this file"), "cardTitle")
         self._drop_here.setObjectName("dropHere")
         self._drop_here.setParent(self)
         self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
 
     def tell_of_newer(self, version: str) -> None:
         """A dot next to Settings: a newer version is available."""
-        text = self.tr("version {version} is there").format(version=version)
+        text = self.tr("version {version} is available").format(version=version)
         self._rail.set_dot("settings", "good", text)
 
     def close_for_good(self) -> None:
@@ -243,15 +243,15 @@ class MainWindow(QMainWindow):
         question = Question(
             self,
             self._theme,
-            self.tr("%Ln run(s) still going on", None, count),
+            self.tr("%Ln run(s) still in progress", None, count),
             self.tr(
-                "They can go on in the background; the next start finds them. "
-                "Or stop them now: their work is kept and can be resumed."
+                "Runs can go on in the background, and the next start shows them. Or "
+                "pause now: the work is kept and can be resumed."
             ),
         )
         question.finished.connect(self._asked)
-        question.add(self.tr("Pause them and close"), self._pause_and_close)
-        question.add(self.tr("Let them run and close"), self.close_for_good, kind="primary")
+        question.add(self.tr("Pause and close"), self._pause_and_close)
+        question.add(self.tr("Close and keep running"), self.close_for_good, kind="primary")
         question.open()
 
     def _asked(self) -> None:

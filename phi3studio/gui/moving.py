@@ -77,7 +77,9 @@ class MoveDialog(StartDialog):
         super().__init__(
             theme,
             self.tr("Moving everything to {folder}").format(folder=folder),
-            self.tr("Runs, models and settings are copied whole before the old ones are removed."),
+            self.tr(
+                "Runs, models and settings are copied completely before the old ones are removed."
+            ),
         )
         self._planned = planned
         self._stop = threading.Event()
@@ -121,7 +123,7 @@ class MoveDialog(StartDialog):
 
         self.show_error(error)
         self._cancel.hide()
-        go_on = self.add(self.tr("Go on with the present folder"), primary=True)
+        go_on = self.add(self.tr("Keep the present folder"), primary=True)
         go_on.clicked.connect(see)
         self.rejected.connect(see)
         await seen
@@ -144,9 +146,9 @@ def ask_without_home(app: QApplication, theme: Theme, error: UserFacingError) ->
     """The chosen home is gone; whether to go on with the system's own folder."""
     dialog = StartDialog(
         theme,
-        QApplication.translate("StartDialog", "The app home is not there"),
+        QApplication.translate("StartDialog", "The data directory was not found"),
         QApplication.translate(
-            "StartDialog", "Perhaps its disk is not connected. Nothing is changed by waiting."
+            "StartDialog", "Perhaps its disk is not connected. Waiting changes nothing."
         ),
     )
     dialog.show_error(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from phi3studio.domain.dataset import (
     CheckProgress,
@@ -69,7 +69,7 @@ class Inspector:
         answer = await self._service.call("preview", recipe=recipe.to_json(), row=row)
         return Preview.model_validate(answer)
 
-    async def check(self, recipe: Recipe) -> AsyncIterator[CheckProgress | Report]:
+    async def check(self, recipe: Recipe) -> AsyncGenerator[CheckProgress | Report, None]:
         """Read everything; the last item is the report."""
         stream = self._service.stream("check", recipe=recipe.to_json())
         try:

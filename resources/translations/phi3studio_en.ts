@@ -89,10 +89,10 @@
 <context>
     <name>HomePage</name>
     <message numerus="yes">
-        <source>%Ln interrupted run(s) go on.</source>
+        <source>%Ln interrupted run(s) resumed.</source>
         <translation>
-            <numerusform>%Ln interrupted run goes on.</numerusform>
-            <numerusform>%Ln interrupted runs go on.</numerusform>
+            <numerusform>%Ln interrupted run resumed.</numerusform>
+            <numerusform>%Ln interrupted runs resumed.</numerusform>
         </translation>
     </message>
     <message numerus="yes">
@@ -106,10 +106,10 @@
 <context>
     <name>MainWindow</name>
     <message numerus="yes">
-        <source>%Ln run(s) still going on</source>
+        <source>%Ln run(s) still in progress</source>
         <translation>
-            <numerusform>%Ln run is still going on</numerusform>
-            <numerusform>%Ln runs are still going on</numerusform>
+            <numerusform>%Ln run is still in progress</numerusform>
+            <numerusform>%Ln runs are still in progress</numerusform>
         </translation>
     </message>
 </context>
@@ -130,10 +130,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%Ln cut off</source>
+        <source>%Ln truncated</source>
         <translation>
-            <numerusform>%Ln cut off</numerusform>
-            <numerusform>%Ln cut off</numerusform>
+            <numerusform>%Ln truncated</numerusform>
+            <numerusform>%Ln truncated</numerusform>
         </translation>
     </message>
 </context>
@@ -269,10 +269,10 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>at %Ln place(s)</source>
+        <source>same most probable token, at %Ln position(s)</source>
         <translation>
-            <numerusform>at %Ln place</numerusform>
-            <numerusform>at %Ln places</numerusform>
+            <numerusform>same most probable token, at %Ln position</numerusform>
+            <numerusform>same most probable token, at %Ln positions</numerusform>
         </translation>
     </message>
 </context>

@@ -16,7 +16,7 @@
         <translation>Qt {version} e PySide6 sono usati secondo la LGPL, versione 3.</translation>
     </message>
     <message>
-        <source>Look for a newer version once a day</source>
+        <source>Check for a newer version once a day</source>
         <translation>Cerca una versione più recente una volta al giorno</translation>
     </message>
     <message>
@@ -32,16 +32,16 @@
         <translation>Versioni e dispositivi</translation>
     </message>
     <message>
-        <source>Asking…</source>
-        <translation>Sto chiedendo…</translation>
+        <source>Checking…</source>
+        <translation>Controllo in corso…</translation>
     </message>
     <message>
-        <source>{when}: it could not be found out.</source>
-        <translation>{when}: non è stato possibile saperlo.</translation>
+        <source>{when}: the check failed.</source>
+        <translation>{when}: controllo non riuscito.</translation>
     </message>
     <message>
-        <source>Version {version} is there.</source>
-        <translation>È uscita la versione {version}.</translation>
+        <source>Version {version} is available.</source>
+        <translation>È disponibile la versione {version}.</translation>
     </message>
     <message>
         <source>Show it</source>
@@ -59,23 +59,23 @@
         <translation>Informazioni su Phi-3 Studio</translation>
     </message>
     <message>
-        <source>Licences of what is inside</source>
-        <translation>Licenze di ciò che contiene</translation>
+        <source>Third-party licences</source>
+        <translation>Licenze di terze parti</translation>
     </message>
     <message>
-        <source>Search the parts</source>
-        <translation>Cerca fra le parti</translation>
+        <source>Search components</source>
+        <translation>Cerca tra i componenti</translation>
     </message>
     <message>
-        <source>Parts</source>
-        <translation>Parti</translation>
+        <source>Components</source>
+        <translation>Componenti</translation>
     </message>
     <message>
         <source>Licence</source>
         <translation>Licenza</translation>
     </message>
     <message>
-        <source>Open the data folder</source>
+        <source>Open the data directory</source>
         <translation>Apri la cartella dei dati</translation>
     </message>
     <message>
@@ -87,8 +87,8 @@
         <translation>Chiudi</translation>
     </message>
     <message>
-        <source>Runs from its source code.</source>
-        <translation>È avviato dal codice sorgente.</translation>
+        <source>Running from source.</source>
+        <translation>In esecuzione dal codice sorgente.</translation>
     </message>
     <message>
         <source>Build {commit} of {date}, flavour {flavour}</source>
@@ -99,8 +99,8 @@
         <translation>licenza non dichiarata</translation>
     </message>
     <message>
-        <source>The package brings no text of its licence.</source>
-        <translation>Il pacchetto non porta il testo della sua licenza.</translation>
+        <source>The package does not include its licence text.</source>
+        <translation>Il pacchetto non include il testo della licenza.</translation>
     </message>
 </context>
 <context>
@@ -153,15 +153,15 @@
         <translation>Parte dall’adattatore in {folder}</translation>
     </message>
     <message>
-        <source>It is trained further. It has to belong to the base model that is chosen.</source>
-        <translation>Viene addestrato oltre. Deve appartenere al modello di base scelto.</translation>
+        <source>Its training continues. It must belong to the chosen base model.</source>
+        <translation>Il suo addestramento continua. Deve appartenere al modello di base scelto.</translation>
     </message>
     <message>
-        <source>It is merged as it is into the base model that is chosen.</source>
+        <source>It is merged as it is into the chosen base model.</source>
         <translation>Viene fuso così com’è al modello di base scelto.</translation>
     </message>
     <message>
-        <source>Start afresh</source>
+        <source>Start from scratch</source>
         <translation>Riparti da zero</translation>
     </message>
 </context>
@@ -242,11 +242,11 @@
         <translation>Accesso ad Azure.</translation>
     </message>
     <message>
-        <source>Looking at the workspace.</source>
+        <source>Checking the workspace.</source>
         <translation>Controllo dell’area di lavoro.</translation>
     </message>
     <message>
-        <source>Looking for checkpoints of the job before.</source>
+        <source>Looking for checkpoints of the previous job.</source>
         <translation>Ricerca dei checkpoint del processo precedente.</translation>
     </message>
     <message>
@@ -282,7 +282,7 @@
         <translation>Azure ML salva i risultati.</translation>
     </message>
     <message>
-        <source>Fetching the results.</source>
+        <source>Downloading the results.</source>
         <translation>Scaricamento dei risultati.</translation>
     </message>
     <message>
@@ -378,8 +378,8 @@
         <translation>Macchine</translation>
     </message>
     <message>
-        <source>So many train together.</source>
-        <translation>Tante si addestrano insieme.</translation>
+        <source>How many train together.</source>
+        <translation>Quante si addestrano insieme.</translation>
     </message>
     <message>
         <source>GPUs of each machine</source>
@@ -394,15 +394,15 @@
         <translation>Limite di tempo in ore</translation>
     </message>
     <message>
-        <source>The job is ended after so long.</source>
-        <translation>Dopo tanto tempo il processo viene terminato.</translation>
+        <source>The job is stopped after this time.</source>
+        <translation>Dopo questo tempo il processo viene fermato.</translation>
     </message>
     <message>
         <source>Data from</source>
         <translation>Dati da</translation>
     </message>
     <message>
-        <source>Where the data is in Azure already, the file of the page Data is a sample of it: it serves template and preview.</source>
+        <source>If the data is already in Azure, the file on the Data page is a sample of it, for template and preview.</source>
         <translation>Se i dati sono già in Azure, il file della pagina Dati ne è un campione: serve al modello di prompt e all’anteprima.</translation>
     </message>
     <message>
@@ -442,11 +442,11 @@
         <translation>Modello da</translation>
     </message>
     <message>
-        <source>A model of the hub is fetched by the job, one of this computer uploaded.</source>
+        <source>The job downloads a model of the hub; a model on this computer is uploaded.</source>
         <translation>Un modello dell’hub lo scarica il processo; uno di questo computer viene caricato.</translation>
     </message>
     <message>
-        <source>the page Model</source>
+        <source>the Model page</source>
         <translation>la pagina Modello</translation>
     </message>
     <message>
@@ -478,7 +478,7 @@
         <translation>Archivio dei risultati</translation>
     </message>
     <message>
-        <source>They are written there and fetched from there.</source>
+        <source>They are written there and downloaded from there.</source>
         <translation>Si scrivono lì e da lì si scaricano.</translation>
     </message>
     <message>
@@ -486,7 +486,7 @@
         <translation>Esperimento</translation>
     </message>
     <message>
-        <source>Under this name the studio lists the job.</source>
+        <source>The studio lists the job under this name.</source>
         <translation>Con questo nome lo studio elenca il processo.</translation>
     </message>
     <message>
@@ -506,8 +506,8 @@
         <translation>Serve se legge un key vault, o dati senza chiave.</translation>
     </message>
     <message>
-        <source>nobody in particular</source>
-        <translation>nessuno in particolare</translation>
+        <source>no identity</source>
+        <translation>nessuna identità</translation>
     </message>
     <message>
         <source>the compute&apos;s managed identity</source>
@@ -530,7 +530,7 @@
         <translation>Nome del segreto</translation>
     </message>
     <message>
-        <source>Under this name the vault holds the token.</source>
+        <source>The vault holds the token under this name.</source>
         <translation>Con questo nome il vault custodisce il token.</translation>
     </message>
     <message>
@@ -542,8 +542,8 @@
         <translation>Il nome di una che custodisce il token, al posto di un vault.</translation>
     </message>
     <message>
-        <source>This is a token, and it was not taken over: it must stand in no file. Store it in a key vault, and name the vault.</source>
-        <translation>Questo è un token e non è stato accettato: non deve stare in alcun file. Mettilo in un key vault e indica il vault.</translation>
+        <source>This is a token, so it was not accepted: a token must never be stored in a file. Put it into a key vault and name the vault.</source>
+        <translation>Questo è un token, quindi non è stato accettato: un token non deve mai stare in un file. Mettilo in un key vault e indica il vault.</translation>
     </message>
 </context>
 <context>
@@ -557,8 +557,8 @@
         <translation>I pacchetti di Azure non sono installati: da qui non si può avviare alcun processo.</translation>
     </message>
     <message>
-        <source>The installed app cannot take them in. Start Phi-3 Studio from its source instead, which shows the same runs: {command}</source>
-        <translation>L’app installata non può accoglierli. Avvia Phi-3 Studio dal suo codice sorgente, che mostra le stesse esecuzioni: {command}</translation>
+        <source>They cannot be added to the installed app. Start Phi-3 Studio from its source instead, which shows the same runs: {command}</source>
+        <translation>Non si possono aggiungere all’app installata. Avvia Phi-3 Studio dal suo codice sorgente, che mostra le stesse esecuzioni: {command}</translation>
     </message>
     <message>
         <source>Open the page of the source</source>
@@ -628,8 +628,8 @@
         <translation>Scegli una cartella per i file del processo</translation>
     </message>
     <message>
-        <source>Asking Azure…</source>
-        <translation>Domando ad Azure…</translation>
+        <source>Checking with Azure…</source>
+        <translation>Controllo con Azure…</translation>
     </message>
     <message>
         <source>Nothing is missing.</source>
@@ -659,8 +659,8 @@
         <translation>Togli questo modello</translation>
     </message>
     <message>
-        <source>To answer beside the tuned model, the base model has to be exported once, which takes about a minute for a small model. Later chats find it.</source>
-        <translation>Per rispondere accanto al modello addestrato, il modello di base va esportato una volta: per uno piccolo basta circa un minuto. Le chat successive lo trovano.</translation>
+        <source>To answer next to the tuned model, the base model has to be exported once: about a minute for a small model. Later chats use it again.</source>
+        <translation>Per rispondere accanto al modello addestrato, il modello di base va esportato una volta: per uno piccolo circa un minuto. Le chat successive lo usano di nuovo.</translation>
     </message>
     <message>
         <source>Export the base model</source>
@@ -836,7 +836,7 @@
         </translation>
     </message>
     <message>
-        <source>No row is cut off: the longest has {longest} of {length} tokens</source>
+        <source>No row is truncated: the longest has {longest} of {length} tokens</source>
         <translation>Nessuna riga è troncata: la più lunga ha {longest} token su {length}</translation>
     </message>
     <message>
@@ -920,7 +920,7 @@
         <translation>Concluso su {where}; i risultati sono qui.</translation>
     </message>
     <message>
-        <source>Not followed at the moment.</source>
+        <source>Not being followed at the moment.</source>
         <translation>Al momento non è seguito.</translation>
     </message>
     <message>
@@ -932,20 +932,20 @@
         <translation>Terminato con un errore.</translation>
     </message>
     <message>
-        <source>Keep this computer on until the job was submitted.</source>
+        <source>Keep this computer on until the job is submitted.</source>
         <translation>Tieni acceso questo computer finché il processo non è stato inviato.</translation>
     </message>
     <message>
-        <source>This window may be closed and the computer switched off: the job goes on, and is taken up again from this page.</source>
-        <translation>Puoi chiudere la finestra e spegnere il computer: il processo continua, e si riprende da questa pagina.</translation>
+        <source>You can close this window and switch the computer off: the job goes on, and this page follows it again later.</source>
+        <translation>Puoi chiudere la finestra e spegnere il computer: il processo continua, e questa pagina tornerà a seguirlo.</translation>
     </message>
     <message>
-        <source>The job goes on in Azure ML and costs what it costs. Resume takes it up again; Cancel ends it there.</source>
-        <translation>Il processo continua in Azure ML e ha il suo costo. Riprendi torna a seguirlo; Annulla lo termina anche lì.</translation>
+        <source>The job is still running in Azure ML and is billed there. Resume follows it again; Cancel stops it.</source>
+        <translation>Il processo continua in Azure ML e viene fatturato. Riprendi torna a seguirlo; Annulla lo ferma.</translation>
     </message>
     <message>
-        <source>Resume takes the job up again if it still goes on. Otherwise it submits a new one, which goes on from the last checkpoint that the old one left.</source>
-        <translation>Riprendi torna a seguire il processo, se continua ancora. Altrimenti ne invia uno nuovo, che prosegue dall’ultimo checkpoint lasciato dal vecchio.</translation>
+        <source>Resume follows the job again if it is still running. Otherwise it submits a new one, which continues from the last checkpoint of the old one.</source>
+        <translation>Riprendi torna a seguire il processo, se è ancora in corso. Altrimenti ne invia uno nuovo, che continua dall’ultimo checkpoint del vecchio.</translation>
     </message>
 </context>
 <context>
@@ -971,7 +971,7 @@
         <translation>Scegli due esecuzioni</translation>
     </message>
     <message>
-        <source>Their curves, settings and figures then stand side by side.</source>
+        <source>Their curves, settings and figures are shown side by side.</source>
         <translation>Curve, impostazioni e risultati compariranno fianco a fianco.</translation>
     </message>
     <message>
@@ -1011,7 +1011,7 @@
         <translation>Risposte giuste</translation>
     </message>
     <message>
-        <source>Ends by itself</source>
+        <source>Stops on its own</source>
         <translation>Si ferma da solo</translation>
     </message>
     <message>
@@ -1057,11 +1057,11 @@
         </translation>
     </message>
     <message>
-        <source>Automatic takes every core that other programs leave free, and lets go of it when they want it. Fewer threads keep the computer cooler and slower.</source>
-        <translation>Automatico usa ogni core che gli altri programmi lasciano libero e lo cede quando serve a loro. Con meno thread il computer resta più fresco e più lento.</translation>
+        <source>Automatic uses every core that other programs leave free, and gives it back when they need it. With fewer threads the computer stays cooler and the run is slower.</source>
+        <translation>Automatico usa ogni core che gli altri programmi lasciano libero e lo restituisce quando serve. Con meno thread il computer resta più fresco e l’esecuzione è più lenta.</translation>
     </message>
     <message>
-        <source>Go on with interrupted runs at the next start</source>
+        <source>Resume interrupted runs at the next start</source>
         <translation>Riprendi le esecuzioni interrotte al prossimo avvio</translation>
     </message>
     <message>
@@ -1069,7 +1069,7 @@
         <translation>Decide la variabile d’ambiente {name}.</translation>
     </message>
     <message>
-        <source>Counts for every run that starts from now.</source>
+        <source>Applies to every run started from now on.</source>
         <translation>Vale per ogni esecuzione che parte da ora.</translation>
     </message>
 </context>
@@ -1095,7 +1095,7 @@
         <translation>Qualcosa è andato storto in Phi-3 Studio</translation>
     </message>
     <message>
-        <source>This is a fault of the program, not yours. Runs that go on are not touched. The report below helps to mend it; look through it before you pass it on.</source>
+        <source>This is a bug in the program, not your mistake. Runs in progress are not affected. The report below helps to fix it; read it before you pass it on.</source>
         <translation>È un difetto del programma, non un tuo errore. Le esecuzioni in corso continuano. Il rapporto qui sotto aiuta a correggerlo; leggilo prima di inoltrarlo.</translation>
     </message>
     <message>
@@ -1107,7 +1107,7 @@
         <translation>Copia il rapporto</translation>
     </message>
     <message>
-        <source>Go on</source>
+        <source>Continue</source>
         <translation>Continua</translation>
     </message>
 </context>
@@ -1223,7 +1223,7 @@
         <translation>Diagnosi</translation>
     </message>
     <message>
-        <source>Look again</source>
+        <source>Check again</source>
         <translation>Controlla di nuovo</translation>
     </message>
     <message>
@@ -1235,8 +1235,8 @@
         <translation>Questo computer</translation>
     </message>
     <message>
-        <source>What the libraries find</source>
-        <translation>Che cosa trovano le librerie</translation>
+        <source>Devices and libraries</source>
+        <translation>Dispositivi e librerie</translation>
     </message>
     <message>
         <source>Versions</source>
@@ -1290,8 +1290,8 @@
         <translation>C’è tutto ciò che serve a un’esecuzione.</translation>
     </message>
     <message>
-        <source>all is well</source>
-        <translation>tutto a posto</translation>
+        <source>no problems</source>
+        <translation>nessun problema</translation>
     </message>
     <message>
         <source>Trains on</source>
@@ -1338,16 +1338,16 @@
 <context>
     <name>EstimateCard</name>
     <message>
-        <source>What it will take</source>
-        <translation>Che cosa richiede</translation>
+        <source>Estimate</source>
+        <translation>Stima</translation>
     </message>
     <message>
-        <source>The job runs on machines of Azure ML: this computer&apos;s memory and speed say nothing of it. It is ended after the time limit of the page Target.</source>
-        <translation>Il processo gira su macchine di Azure ML: memoria e velocità di questo computer non ne dicono nulla. Viene terminato dopo il limite di tempo della pagina Destinazione.</translation>
+        <source>The job runs on machines of Azure ML, so this computer&apos;s memory and speed do not matter. It is stopped at the time limit set on the Target page.</source>
+        <translation>Il processo gira su macchine di Azure ML: memoria e velocità di questo computer non contano. Viene fermato al limite di tempo della pagina Destinazione.</translation>
     </message>
     <message>
-        <source>Known as soon as data, model and machine are.</source>
-        <translation>Si saprà appena sono noti dati, modello e computer.</translation>
+        <source>Shown once data, model and machine are known.</source>
+        <translation>Compare appena sono noti dati, modello e computer.</translation>
     </message>
     <message>
         <source>Time</source>
@@ -1362,7 +1362,7 @@
         <translation>Memoria</translation>
     </message>
     <message>
-        <source>{free} are free</source>
+        <source>{free} free</source>
         <translation>liberi {free}</translation>
     </message>
     <message>
@@ -1382,7 +1382,7 @@
         <translation>Riduci il batch o la lunghezza di sequenza, oppure scegli un modello più piccolo.</translation>
     </message>
     <message>
-        <source>The disk has too little room.</source>
+        <source>There is too little disk space.</source>
         <translation>Sul disco c’è troppo poco spazio.</translation>
     </message>
     <message>
@@ -1398,20 +1398,20 @@
         <translation>Annulla</translation>
     </message>
     <message>
-        <source>Measured by real steps and small copies of the model.</source>
-        <translation>Misurato con passi veri e piccole copie del modello.</translation>
+        <source>Measured with real steps and small copies of the model.</source>
+        <translation>Misurata con passi veri e piccole copie del modello.</translation>
     </message>
     <message>
-        <source>Computed.</source>
-        <translation>Calcolato.</translation>
+        <source>Calculated from the settings.</source>
+        <translation>Calcolata dalle impostazioni.</translation>
     </message>
     <message>
-        <source>Measure</source>
-        <translation>Misura</translation>
+        <source>Measure it</source>
+        <translation>Misurala</translation>
     </message>
     <message>
-        <source>Trains a few real steps and takes small copies through the other stages: a minute, or several for a large model.</source>
-        <translation>Addestra alcuni passi veri e porta piccole copie attraverso le altre fasi: un minuto, o più per un modello grande.</translation>
+        <source>Trains a few real steps and runs the other stages on small copies of the model: a minute, or several for a large model.</source>
+        <translation>Addestra alcuni passi veri ed esegue le altre fasi su piccole copie del modello: un minuto, o più per un modello grande.</translation>
     </message>
 </context>
 <context>
@@ -1467,7 +1467,7 @@
         <translation>Esporta</translation>
     </message>
     <message>
-        <source>A bundle that runs elsewhere: with prompt, samples in Python and C#, model card, licence and checksums. What is private in paths is left out.</source>
+        <source>A bundle that runs elsewhere: with prompt, samples in Python and C#, model card, licence and checksums. Private parts of paths are left out.</source>
         <translation>Un pacchetto che gira altrove: con prompt, esempi in Python e C#, scheda del modello, licenza e somme di controllo. Ciò che è privato nei percorsi resta fuori.</translation>
     </message>
     <message>
@@ -1495,7 +1495,7 @@
         <translation>Con la configurazione Olive della ricetta</translation>
     </message>
     <message>
-        <source>Choose the place…</source>
+        <source>Choose where…</source>
         <translation>Scegli dove…</translation>
     </message>
 </context>
@@ -1514,15 +1514,15 @@
         <translation>Annulla</translation>
     </message>
     <message>
-        <source>Discard what is here of {name}</source>
-        <translation>Scarta ciò che c’è di {name}</translation>
+        <source>Discard the part of {name} that is downloaded</source>
+        <translation>Scarta la parte scaricata di {name}</translation>
     </message>
     <message>
-        <source>Pause fetching {name}</source>
+        <source>Pause the download of {name}</source>
         <translation>Metti in pausa lo scaricamento di {name}</translation>
     </message>
     <message>
-        <source>Cancel fetching {name}</source>
+        <source>Cancel the download of {name}</source>
         <translation>Annulla lo scaricamento di {name}</translation>
     </message>
     <message>
@@ -1530,7 +1530,7 @@
         <translation>Riprendi</translation>
     </message>
     <message>
-        <source>Fetch {size}</source>
+        <source>Download {size}</source>
         <translation>Scarica {size}</translation>
     </message>
     <message>
@@ -1545,12 +1545,12 @@
         <translation>Avanzamento di {name}</translation>
     </message>
     <message>
-        <source>paused: {done} of {total} are here</source>
-        <translation>in pausa: ci sono {done} di {total}</translation>
+        <source>paused: {done} of {total} downloaded</source>
+        <translation>in pausa: scaricati {done} di {total}</translation>
     </message>
     <message>
-        <source>asking for the files…</source>
-        <translation>richiesta dei file…</translation>
+        <source>listing the files…</source>
+        <translation>elenco dei file…</translation>
     </message>
     <message>
         <source>{done} of {total}</source>
@@ -1587,16 +1587,16 @@
         <translation>Cartelle</translation>
     </message>
     <message>
-        <source>App home</source>
-        <translation>Cartella dell’app</translation>
+        <source>Data directory</source>
+        <translation>Cartella dei dati</translation>
     </message>
     <message>
         <source>Runs</source>
         <translation>Esecuzioni</translation>
     </message>
     <message>
-        <source>Own models</source>
-        <translation>Modelli propri</translation>
+        <source>Your models</source>
+        <translation>I tuoi modelli</translation>
     </message>
     <message>
         <source>Cache</source>
@@ -1611,28 +1611,28 @@
         <translation>Apri {folder}</translation>
     </message>
     <message>
-        <source>Change the app home…</source>
-        <translation>Cambia la cartella dell’app…</translation>
+        <source>Change the data directory…</source>
+        <translation>Cambia la cartella dei dati…</translation>
     </message>
     <message>
-        <source>The environment variable PHI3STUDIO_HOME decides where the app home is.</source>
-        <translation>La variabile d’ambiente PHI3STUDIO_HOME decide dov’è la cartella dell’app.</translation>
+        <source>The environment variable PHI3STUDIO_HOME decides where the data directory is.</source>
+        <translation>La variabile d’ambiente PHI3STUDIO_HOME decide dov’è la cartella dei dati.</translation>
     </message>
     <message>
-        <source>Choose the new app home</source>
-        <translation>Scegli la nuova cartella dell’app</translation>
+        <source>Choose the new data directory</source>
+        <translation>Scegli la nuova cartella dei dati</translation>
     </message>
     <message>
         <source>Keep everything in {folder}?</source>
         <translation>Tenere tutto in {folder}?</translation>
     </message>
     <message>
-        <source>It counts from the next start of the window. “Move” takes all runs, models, transcripts and settings along ({size}); the old folder is then gone. “Begin there” uses the folder as it is: what you have now stays in the old one and is not shown until you choose that one again.</source>
-        <translation>Vale dal prossimo avvio della finestra. «Sposta» porta con sé esecuzioni, modelli, trascrizioni e impostazioni ({size}); la vecchia cartella poi non c’è più. «Inizia lì» usa la cartella così com’è: ciò che hai ora resta nella vecchia e non si vede finché non scegli di nuovo quella.</translation>
+        <source>This takes effect when the window is started again. “Move” takes all runs, models, transcripts and settings along ({size}) and removes the old folder. “Use it as it is” moves nothing: what you have now stays in the old folder and is not shown until you choose that one again.</source>
+        <translation>Vale dal prossimo avvio della finestra. «Sposta» porta con sé esecuzioni, modelli, trascrizioni e impostazioni ({size}) e toglie la vecchia cartella. «Usala così com’è» non sposta nulla: ciò che hai ora resta nella vecchia cartella e non si vede finché non scegli di nuovo quella.</translation>
     </message>
     <message>
-        <source>Begin there</source>
-        <translation>Inizia lì</translation>
+        <source>Use it as it is</source>
+        <translation>Usala così com’è</translation>
     </message>
     <message>
         <source>Move</source>
@@ -1677,7 +1677,7 @@
         <translation>Nuovo fine-tuning</translation>
     </message>
     <message>
-        <source>No run fits the search</source>
+        <source>No run matches the search</source>
         <translation>Nessuna esecuzione corrisponde</translation>
     </message>
     <message>
@@ -1689,7 +1689,7 @@
         <translation>Mostra tutte</translation>
     </message>
     <message numerus="yes">
-        <source>%Ln interrupted run(s) go on.</source>
+        <source>%Ln interrupted run(s) resumed.</source>
         <translation>
             <numerusform>%Ln esecuzione interrotta riprende.</numerusform>
             <numerusform>%Ln esecuzioni interrotte riprendono.</numerusform>
@@ -1703,11 +1703,11 @@
         </translation>
     </message>
     <message>
-        <source>Their work is kept. Settings can let them go on by themselves.</source>
-        <translation>Il loro lavoro è conservato. Nelle impostazioni si può farle riprendere da sole.</translation>
+        <source>Their work is kept. Under Settings they can be resumed automatically.</source>
+        <translation>Il loro lavoro è conservato. Nelle impostazioni si può farle riprendere automaticamente.</translation>
     </message>
     <message>
-        <source>Go on</source>
+        <source>Resume</source>
         <translation>Riprendi</translation>
     </message>
     <message>
@@ -1735,7 +1735,7 @@
         <translation>Eliminare «{name}»?</translation>
     </message>
     <message>
-        <source>Its model, adapter and figures are removed from the disk for good.</source>
+        <source>Its model, adapter and figures are deleted from the disk for good.</source>
         <translation>Modello, adattatore e risultati vengono cancellati dal disco per sempre.</translation>
     </message>
     <message>
@@ -1758,7 +1758,7 @@
         <translation>fine</translation>
     </message>
     <message>
-        <source>cut off</source>
+        <source>truncated</source>
         <translation>troncato</translation>
     </message>
 </context>
@@ -1824,31 +1824,31 @@
         <translation>Impostazioni</translation>
     </message>
     <message>
-        <source>Let it go to use this file</source>
+        <source>Drop to use this file</source>
         <translation>Rilascia per usare questo file</translation>
     </message>
     <message>
-        <source>version {version} is there</source>
-        <translation>è uscita la versione {version}</translation>
+        <source>version {version} is available</source>
+        <translation>è disponibile la versione {version}</translation>
     </message>
     <message numerus="yes">
-        <source>%Ln run(s) still going on</source>
+        <source>%Ln run(s) still in progress</source>
         <translation>
             <numerusform>%Ln esecuzione ancora in corso</numerusform>
             <numerusform>%Ln esecuzioni ancora in corso</numerusform>
         </translation>
     </message>
     <message>
-        <source>They can go on in the background; the next start finds them. Or stop them now: their work is kept and can be resumed.</source>
-        <translation>Possono continuare in sottofondo: al prossimo avvio le ritrovi. Oppure fermale adesso: il lavoro resta e si può riprendere.</translation>
+        <source>Runs can go on in the background, and the next start shows them. Or pause now: the work is kept and can be resumed.</source>
+        <translation>Le esecuzioni possono continuare in sottofondo: al prossimo avvio le ritrovi. Oppure metti in pausa adesso: il lavoro resta e si può riprendere.</translation>
     </message>
     <message>
-        <source>Pause them and close</source>
+        <source>Pause and close</source>
         <translation>Metti in pausa e chiudi</translation>
     </message>
     <message>
-        <source>Let them run and close</source>
-        <translation>Lascia continuare e chiudi</translation>
+        <source>Close and keep running</source>
+        <translation>Chiudi e lascia continuare</translation>
     </message>
 </context>
 <context>
@@ -1877,7 +1877,7 @@
         <translation>Usa la cartella di un modello…</translation>
     </message>
     <message>
-        <source>No model fits the search.</source>
+        <source>No model matches the search.</source>
         <translation>Nessun modello corrisponde.</translation>
     </message>
     <message>
@@ -1889,8 +1889,8 @@
         <translation>Addestra in Azure ML</translation>
     </message>
     <message>
-        <source>The job there fetches the model by itself.</source>
-        <translation>Lì il processo scarica il modello da solo.</translation>
+        <source>The job downloads the model itself.</source>
+        <translation>Il processo scarica da sé il modello.</translation>
     </message>
 </context>
 <context>
@@ -1936,8 +1936,8 @@
         <translation>non su questo computer</translation>
     </message>
     <message>
-        <source>not on this computer yet: a run fetches it by itself</source>
-        <translation>non ancora su questo computer: l’esecuzione lo scarica da sola</translation>
+        <source>not on this computer yet: a run downloads it</source>
+        <translation>non ancora su questo computer: un’esecuzione lo scarica</translation>
     </message>
     <message>
         <source>comes with the program</source>
@@ -1952,8 +1952,8 @@
         <translation>Scegli la cartella di un modello</translation>
     </message>
     <message>
-        <source>Forget “{name}”?</source>
-        <translation>Dimenticare «{name}»?</translation>
+        <source>Remove “{name}” from the list?</source>
+        <translation>Togliere «{name}» dall’elenco?</translation>
     </message>
     <message>
         <source>Delete the model “{name}”?</source>
@@ -1964,12 +1964,12 @@
         <translation>La cartella {path} non viene toccata.</translation>
     </message>
     <message>
-        <source>The folder {path} is removed for good; it can be fetched again.</source>
+        <source>The folder {path} is deleted for good; it can be downloaded again.</source>
         <translation>La cartella {path} viene cancellata per sempre; si può scaricare di nuovo.</translation>
     </message>
     <message>
-        <source>Forget</source>
-        <translation>Dimentica</translation>
+        <source>Remove</source>
+        <translation>Togli</translation>
     </message>
     <message>
         <source>Delete</source>
@@ -1988,7 +1988,7 @@
         <translation>Elimina {name}</translation>
     </message>
     <message>
-        <source>The folder {path} is removed for good. Figures and adapter of its run stay.</source>
+        <source>The folder {path} is deleted for good. Figures and adapter of its run stay.</source>
         <translation>La cartella {path} viene cancellata per sempre. Restano i risultati e l’adattatore dell’esecuzione.</translation>
     </message>
 </context>
@@ -1999,7 +1999,7 @@
         <translation>Sposto tutto in {folder}</translation>
     </message>
     <message>
-        <source>Runs, models and settings are copied whole before the old ones are removed.</source>
+        <source>Runs, models and settings are copied completely before the old ones are removed.</source>
         <translation>Esecuzioni, modelli e impostazioni si copiano per intero prima di togliere i vecchi.</translation>
     </message>
     <message>
@@ -2007,8 +2007,8 @@
         <translation>Annulla</translation>
     </message>
     <message>
-        <source>Go on with the present folder</source>
-        <translation>Continua con la cartella attuale</translation>
+        <source>Keep the present folder</source>
+        <translation>Tieni la cartella attuale</translation>
     </message>
 </context>
 <context>
@@ -2086,8 +2086,8 @@
         <translation>Addestra più a lungo</translation>
     </message>
     <message>
-        <source>Make it again with Quality</source>
-        <translation>Rifallo con Qualità</translation>
+        <source>Run again with Quality</source>
+        <translation>Ripeti con Qualità</translation>
     </message>
 </context>
 <context>
@@ -2109,8 +2109,8 @@
         <translation>Riga</translation>
     </message>
     <message>
-        <source>row, of {rows}</source>
-        <translation>riga, su {rows}</translation>
+        <source>of {rows}</source>
+        <translation>di {rows}</translation>
     </message>
     <message>
         <source>A repair leaves this row out: {why}</source>
@@ -2131,15 +2131,15 @@
         </translation>
     </message>
     <message numerus="yes">
-        <source>%Ln cut off</source>
+        <source>%Ln truncated</source>
         <translation>
             <numerusform>%Ln troncato</numerusform>
             <numerusform>%Ln troncati</numerusform>
         </translation>
     </message>
     <message>
-        <source>the first {n} are drawn</source>
-        <translation>sono disegnati i primi {n}</translation>
+        <source>the first {n} are shown</source>
+        <translation>sono mostrati i primi {n}</translation>
     </message>
     <message>
         <source>Try again</source>
@@ -2165,7 +2165,7 @@
         <translation>Si scarica solo ciò che chiedi: un modello di base che non c’è ancora, un insieme di dati che indichi, le librerie per una GPU NVIDIA.</translation>
     </message>
     <message>
-        <source>Open the whole list</source>
+        <source>Open the full list</source>
         <translation>Apri l’elenco completo</translation>
     </message>
     <message>
@@ -2181,12 +2181,12 @@
         <translation>da {host}</translation>
     </message>
     <message>
-        <source>stopped before its end</source>
-        <translation>fermato prima della fine</translation>
+        <source>stopped</source>
+        <translation>fermato</translation>
     </message>
     <message>
-        <source>broke off</source>
-        <translation>interrotto</translation>
+        <source>failed</source>
+        <translation>non riuscito</translation>
     </message>
     <message numerus="yes">
         <source>and %Ln earlier one(s)</source>
@@ -2234,7 +2234,7 @@
         <translation>Il tuo messaggio</translation>
     </message>
     <message>
-        <source>the template of the training: {template}</source>
+        <source>training template: {template}</source>
         <translation>come nell’addestramento: {template}</translation>
     </message>
     <message>
@@ -2292,8 +2292,8 @@
         <translation>la prossima</translation>
     </message>
     <message>
-        <source>place {n}</source>
-        <translation>posto {n}</translation>
+        <source>position {n}</source>
+        <translation>posizione {n}</translation>
     </message>
     <message>
         <source>Earlier</source>
@@ -2330,8 +2330,8 @@
         <translation>Trova e sostituisci</translation>
     </message>
     <message>
-        <source>In every row, on the way to training: the file is not changed.</source>
-        <translation>In ogni riga, prima dell’addestramento: il file non viene modificato.</translation>
+        <source>In every row as it is read for training: the file is not changed.</source>
+        <translation>In ogni riga mentre viene letta per l’addestramento: il file non cambia.</translation>
     </message>
     <message>
         <source>Column</source>
@@ -2342,7 +2342,7 @@
         <translation>Trova</translation>
     </message>
     <message>
-        <source>Replace by</source>
+        <source>Replace with</source>
         <translation>Sostituisci con</translation>
     </message>
     <message>
@@ -2407,36 +2407,36 @@
         <translation>Risposte giuste (accuratezza)</translation>
     </message>
     <message>
-        <source>Right over all labels alike (macro F1)</source>
-        <translation>Giuste su tutte le etichette alla pari (macro F1)</translation>
+        <source>Macro F1 (mean over the labels)</source>
+        <translation>Macro F1 (media sulle etichette)</translation>
     </message>
     <message>
-        <source>Words in common (F1)</source>
+        <source>Word overlap (F1)</source>
         <translation>Parole in comune (F1)</translation>
     </message>
     <message>
-        <source>Ends by itself (stop token)</source>
+        <source>Stops on its own (stop token)</source>
         <translation>Si ferma da solo (token di fine)</translation>
     </message>
     <message>
-        <source>Surprise at the right answer (perplexity)</source>
-        <translation>Sorpresa davanti alla risposta giusta (perplessità)</translation>
+        <source>Perplexity of the right answer (1 is best)</source>
+        <translation>Perplessità della risposta giusta (1 è l’ideale)</translation>
     </message>
     <message>
         <source>Speed</source>
         <translation>Velocità</translation>
     </message>
     <message>
-        <source>First token after</source>
-        <translation>Primo token dopo</translation>
+        <source>Time to first token</source>
+        <translation>Tempo al primo token</translation>
     </message>
     <message>
         <source>Memory while answering</source>
         <translation>Memoria durante le risposte</translation>
     </message>
     <message>
-        <source>Loads in</source>
-        <translation>Si carica in</translation>
+        <source>Load time</source>
+        <translation>Tempo di caricamento</translation>
     </message>
     <message>
         <source>Size</source>
@@ -2546,8 +2546,8 @@
         <translation>Scegli un’altra cartella.</translation>
     </message>
     <message>
-        <source>Asking Olive; this takes a few seconds…</source>
-        <translation>Si chiede a Olive; ci vuole qualche secondo…</translation>
+        <source>Writing the Olive config; this takes a few seconds…</source>
+        <translation>Scrittura della configurazione di Olive; ci vuole qualche secondo…</translation>
     </message>
 </context>
 <context>
@@ -2745,16 +2745,16 @@
         <translation>Annulla…</translation>
     </message>
     <message>
-        <source>Its job in Azure ML is cancelled as well, and costs no more.</source>
-        <translation>Anche il suo processo in Azure ML viene annullato e non costa più.</translation>
+        <source>Its job in Azure ML is cancelled as well, and is no longer billed.</source>
+        <translation>Anche il suo processo in Azure ML viene annullato e non viene più fatturato.</translation>
     </message>
     <message>
         <source>The run is cancelled before it has begun; it can be started again.</source>
         <translation>L’esecuzione è annullata prima di iniziare; si può riavviare.</translation>
     </message>
     <message>
-        <source>The training stops. What it has reached is kept, and it can be resumed.</source>
-        <translation>L’addestramento si ferma. Ciò che ha raggiunto resta e si può riprendere.</translation>
+        <source>The training stops. The work so far is kept and can be resumed.</source>
+        <translation>L’addestramento si ferma. Il lavoro fatto resta e si può riprendere.</translation>
     </message>
     <message>
         <source>Cancel “{name}”?</source>
@@ -2808,7 +2808,7 @@
         <translation>la migliore era {best}</translation>
     </message>
     <message>
-        <source>not taken yet</source>
+        <source>not measured yet</source>
         <translation>non ancora misurata</translation>
     </message>
     <message>
@@ -2831,8 +2831,8 @@
 <context>
     <name>RunPage</name>
     <message>
-        <source>Noticed on the way</source>
-        <translation>Notato durante il lavoro</translation>
+        <source>Notices</source>
+        <translation>Avvisi</translation>
     </message>
     <message>
         <source>All runs</source>
@@ -2879,28 +2879,28 @@
         <translation>ultimo evento {seconds} s fa</translation>
     </message>
     <message>
-        <source>The session ended: its work is kept. Resume goes on from there.</source>
+        <source>The session ended: the work is kept. Resume continues from there.</source>
         <translation>La sessione è terminata: il lavoro è conservato. Riprendi continua da lì.</translation>
     </message>
     <message>
-        <source>Paused: its work is kept. Resume goes on from there.</source>
+        <source>Paused: the work is kept. Resume continues from there.</source>
         <translation>In pausa: il lavoro è conservato. Riprendi continua da lì.</translation>
     </message>
     <message>
-        <source>The worker ended without a word.</source>
-        <translation>Il processo è finito senza dire nulla.</translation>
+        <source>The worker stopped unexpectedly.</source>
+        <translation>Il processo si è fermato in modo imprevisto.</translation>
     </message>
     <message>
-        <source>The log below may say why. Resume goes on from the last checkpoint.</source>
-        <translation>Il registro qui sotto può dire perché. Riprendi continua dall’ultimo salvataggio.</translation>
+        <source>The log below may say why. Resume continues from the last checkpoint.</source>
+        <translation>Il registro qui sotto può dire perché. Riprendi continua dall’ultimo checkpoint.</translation>
     </message>
     <message>
         <source>Another run uses the machine.</source>
         <translation>Un’altra esecuzione occupa il computer.</translation>
     </message>
     <message>
-        <source>This one starts by itself; its place can be changed under Queue.</source>
-        <translation>Questa partirà da sola; il suo posto si cambia in Coda.</translation>
+        <source>This one starts automatically; its position can be changed under Queue.</source>
+        <translation>Questa partirà automaticamente; la sua posizione si cambia in Coda.</translation>
     </message>
     <message>
         <source>Waiting for a download.</source>
@@ -2911,8 +2911,8 @@
         <translation>Le righe diventano token.</translation>
     </message>
     <message>
-        <source>Preparing the model; this step reports nothing while it works.</source>
-        <translation>Preparazione del modello; durante questo passo non arrivano notizie.</translation>
+        <source>Preparing the model; this step reports no progress.</source>
+        <translation>Preparazione del modello; questo passo non riferisce l’avanzamento.</translation>
     </message>
     <message>
         <source>The memory is full and the system swaps to disk: this is very slow.</source>
@@ -2923,16 +2923,16 @@
         <translation>Chiudi altri programmi, oppure annulla e scegli un batch più piccolo.</translation>
     </message>
     <message>
-        <source>Nothing moves: no report, no computing, no download.</source>
-        <translation>Non si muove nulla: nessuna notizia, nessun calcolo, nessuno scaricamento.</translation>
+        <source>No progress: no report, no computation, no download.</source>
+        <translation>Nessun avanzamento: nessuna notizia, nessun calcolo, nessuno scaricamento.</translation>
     </message>
     <message>
         <source>Pause and resume the run; its work is kept.</source>
         <translation>Metti in pausa e riprendi: il lavoro è conservato.</translation>
     </message>
     <message>
-        <source>Computing; the next report takes a while.</source>
-        <translation>Calcolo in corso; la prossima notizia richiede tempo.</translation>
+        <source>Computing; the next report may take a while.</source>
+        <translation>Calcolo in corso; la prossima notizia può richiedere tempo.</translation>
     </message>
 </context>
 <context>
@@ -2942,8 +2942,8 @@
         <translation>GPU NVIDIA</translation>
     </message>
     <message>
-        <source>Training and chat on an NVIDIA GPU need libraries that are not a part of the program. They are fetched once, each is compared with its known hash, and they are kept in the app home, also when the program is updated.</source>
-        <translation>Addestramento e chat su una GPU NVIDIA richiedono librerie che non fanno parte del programma. Si scaricano una volta, ognuna è confrontata con il suo hash noto, e restano nella cartella dell’app anche quando il programma si aggiorna.</translation>
+        <source>Training and chat on an NVIDIA GPU need libraries that are not part of the program. They are downloaded once, checked against known hashes, and kept in the data directory, also when the program is updated.</source>
+        <translation>Addestramento e chat su una GPU NVIDIA richiedono librerie che non fanno parte del programma. Si scaricano una volta, si confrontano con hash noti e restano nella cartella dei dati anche quando il programma si aggiorna.</translation>
     </message>
     <message>
         <source>Progress of the installation</source>
@@ -2970,23 +2970,23 @@
         <translation>Togli il pacchetto per la GPU</translation>
     </message>
     <message>
-        <source>ending…</source>
-        <translation>sto terminando…</translation>
+        <source>stopping…</source>
+        <translation>interruzione…</translation>
     </message>
     <message>
         <source>Remove the runtime pack?</source>
         <translation>Togliere il pacchetto per la GPU?</translation>
     </message>
     <message>
-        <source>{size} are free again, and runs use the processor. It can be fetched anew at any time.</source>
+        <source>This frees {size}, and runs use the processor. It can be downloaded again at any time.</source>
         <translation>Si liberano {size} e le esecuzioni usano il processore. Si può scaricare di nuovo in ogni momento.</translation>
     </message>
     <message>
-        <source>making the environment…</source>
+        <source>creating the environment…</source>
         <translation>sto preparando l’ambiente…</translation>
     </message>
     <message>
-        <source>trying the libraries…</source>
+        <source>testing the libraries…</source>
         <translation>sto provando le librerie…</translation>
     </message>
     <message>
@@ -2998,12 +2998,12 @@
         <translation>Installato. Ogni esecuzione avviata da ora può usare la GPU.</translation>
     </message>
     <message>
-        <source>Go on</source>
+        <source>Continue</source>
         <translation>Continua</translation>
     </message>
     <message>
-        <source>Renew</source>
-        <translation>Rinnova</translation>
+        <source>Update</source>
+        <translation>Aggiorna</translation>
     </message>
     <message>
         <source>Repair</source>
@@ -3014,24 +3014,24 @@
         <translation>Installa {size}</translation>
     </message>
     <message>
-        <source>This installation has them itself.</source>
+        <source>This installation already includes them.</source>
         <translation>Questa installazione le contiene già.</translation>
     </message>
     <message>
-        <source>Not installed: {size} to fetch, {disk} on the disk afterwards.</source>
+        <source>Not installed: {size} to download, {disk} on the disk afterwards.</source>
         <translation>Non installato: {size} da scaricare, poi {disk} sul disco.</translation>
     </message>
     <message>
-        <source>Begun: {size} are here and are kept.</source>
-        <translation>Iniziato: {size} sono già qui e restano.</translation>
+        <source>Started: {size} downloaded so far are kept.</source>
+        <translation>Iniziato: {size} sono già scaricati e restano.</translation>
     </message>
     <message>
         <source>Installed, {size}.</source>
         <translation>Installato, {size}.</translation>
     </message>
     <message>
-        <source>Installed, {size}. It works; newer libraries are there.</source>
-        <translation>Installato, {size}. Funziona; ci sono librerie più recenti.</translation>
+        <source>Installed, {size}. It works; newer libraries are available.</source>
+        <translation>Installato, {size}. Funziona; sono disponibili librerie più recenti.</translation>
     </message>
     <message>
         <source>Broken, so the processor is used: {damage}.</source>
@@ -3053,7 +3053,7 @@
         <translation>Prompt di sistema</translation>
     </message>
     <message>
-        <source>Who the model is and how it shall answer</source>
+        <source>Who the model is and how it should answer</source>
         <translation>Chi è il modello e come deve rispondere</translation>
     </message>
     <message>
@@ -3065,39 +3065,39 @@
         <translation>Temperatura</translation>
     </message>
     <message>
-        <source>0 always takes the likeliest word; higher is more varied (0 to 2)</source>
-        <translation>Con 0 sceglie sempre la parola più probabile; più alta, più varietà (da 0 a 2)</translation>
+        <source>0 always takes the most probable token; higher is more varied (0 to 2)</source>
+        <translation>Con 0 sceglie sempre il token più probabile; più alta, più varietà (da 0 a 2)</translation>
     </message>
     <message>
         <source>Top-p</source>
         <translation>Top-p</translation>
     </message>
     <message>
-        <source>Only the likeliest words up to this share</source>
-        <translation>Solo le parole più probabili, fino a questa quota</translation>
+        <source>Only the most probable tokens, up to this total probability</source>
+        <translation>Solo i token più probabili, fino a questa probabilità totale</translation>
     </message>
     <message>
         <source>Top-k</source>
         <translation>Top-k</translation>
     </message>
     <message>
-        <source>Only so many of the likeliest words</source>
-        <translation>Solo questo numero di parole più probabili</translation>
+        <source>Only this many of the most probable tokens</source>
+        <translation>Solo questo numero di token più probabili</translation>
     </message>
     <message>
         <source>Repetition penalty</source>
         <translation>Penalità di ripetizione</translation>
     </message>
     <message>
-        <source>Above 1, what was said becomes less likely (0.5 to 2)</source>
-        <translation>Sopra 1, ciò che è già detto diventa meno probabile (da 0,5 a 2)</translation>
+        <source>Above 1, repeated tokens become less probable (0.5 to 2)</source>
+        <translation>Sopra 1, i token già usati diventano meno probabili (da 0,5 a 2)</translation>
     </message>
     <message>
         <source>Length</source>
         <translation>Lunghezza</translation>
     </message>
     <message>
-        <source>Most tokens of an answer</source>
+        <source>Maximum number of tokens in an answer</source>
         <translation>Numero massimo di token per risposta</translation>
     </message>
     <message>
@@ -3105,7 +3105,7 @@
         <translation>Seme</translation>
     </message>
     <message>
-        <source>The same seed draws the same answer; empty: a new one</source>
+        <source>The same seed gives the same answer; empty: a new one each time</source>
         <translation>Lo stesso seme dà la stessa risposta; vuoto: sempre una nuova</translation>
     </message>
     <message>
@@ -3135,7 +3135,7 @@
         <translation>numeri interi</translation>
     </message>
     <message>
-        <source>page Data, Split</source>
+        <source>Data page, Split</source>
         <translation>pagina Dati, Suddivisione</translation>
     </message>
 </context>
@@ -3224,7 +3224,7 @@
         <translation>Insieme di dati di Hugging Face</translation>
     </message>
     <message>
-        <source>Look it up</source>
+        <source>Look up</source>
         <translation>Cerca</translation>
     </message>
     <message>
@@ -3283,8 +3283,8 @@
         <translation>Nessuna forma riconosciuta: scrivi tu il modello di prompt qui sotto.</translation>
     </message>
     <message>
-        <source>What is to be learned would be a guess: choose it here, or write the template below.</source>
-        <translation>Che cosa imparare sarebbe un’ipotesi: sceglierlo qui, oppure scrivere sotto il modello di testo.</translation>
+        <source>It is not clear what is to be learned: choose it here, or write the template below.</source>
+        <translation>Non è chiaro che cosa imparare: sceglilo qui, oppure scrivi sotto il modello di prompt.</translation>
     </message>
     <message>
         <source>Not seen by the model: {names}.</source>
@@ -3330,7 +3330,7 @@
         <translation>Righe tenute da parte</translation>
     </message>
     <message>
-        <source>A file of its own…</source>
+        <source>A separate file…</source>
         <translation>Un file a parte…</translation>
     </message>
     <message>
@@ -3353,11 +3353,11 @@
         <translation>{done} di {total}</translation>
     </message>
     <message>
-        <source>The app home is not there</source>
-        <translation>La cartella dell’app non c’è</translation>
+        <source>The data directory was not found</source>
+        <translation>La cartella dei dati non si trova</translation>
     </message>
     <message>
-        <source>Perhaps its disk is not connected. Nothing is changed by waiting.</source>
+        <source>Perhaps its disk is not connected. Waiting changes nothing.</source>
         <translation>Forse il suo disco non è collegato. Aspettando non cambia nulla.</translation>
     </message>
 </context>
@@ -3398,8 +3398,8 @@
         <translation>l’adattatore impara dalle tue righe</translation>
     </message>
     <message>
-        <source>the adapter is put into the base model; without it, it stays beside</source>
-        <translation>l’adattatore entra nel modello di base; senza, gli resta accanto</translation>
+        <source>the adapter is merged into the base model; without this step it stays separate</source>
+        <translation>l’adattatore viene fuso nel modello di base; senza, resta separato</translation>
     </message>
     <message>
         <source>the ONNX model is built, which the chat and other programs run</source>
@@ -3445,8 +3445,8 @@
         <translation>Passi</translation>
     </message>
     <message>
-        <source>Becomes</source>
-        <translation>Diventa</translation>
+        <source>Output</source>
+        <translation>Risultato</translation>
     </message>
     <message numerus="yes">
         <source>%Ln machine(s)</source>
@@ -3541,8 +3541,8 @@
         <translation>{kind}, rango {rank}, alfa {alpha}</translation>
     </message>
     <message>
-        <source>Course</source>
-        <translation>Durata</translation>
+        <source>Training</source>
+        <translation>Addestramento</translation>
     </message>
     <message>
         <source>Trains on</source>
@@ -3561,31 +3561,31 @@
         <translation>ONNX, {kind}, per {device}</translation>
     </message>
     <message>
-        <source>with the adapter beside it</source>
-        <translation>con l’adattatore accanto</translation>
+        <source>with a separate adapter</source>
+        <translation>con l’adattatore separato</translation>
     </message>
 </context>
 <context>
     <name>TakenCard</name>
     <message>
-        <source>What it took</source>
-        <translation>Quanto è servito</translation>
+        <source>Time and memory used</source>
+        <translation>Tempo e memoria usati</translation>
     </message>
     <message>
-        <source>beside what three measured steps foretold</source>
-        <translation>accanto a quanto previsto da tre passi misurati</translation>
+        <source>compared with the estimate from three measured steps</source>
+        <translation>rispetto alla stima da tre passi misurati</translation>
     </message>
     <message>
-        <source>beside what was computed before the start</source>
-        <translation>accanto a quanto calcolato prima dell&apos;inizio</translation>
+        <source>compared with the estimate before the start</source>
+        <translation>rispetto alla stima prima dell’inizio</translation>
     </message>
     <message>
-        <source>In all</source>
-        <translation>In tutto</translation>
+        <source>Total</source>
+        <translation>Totale</translation>
     </message>
     <message>
-        <source>Memory at most</source>
-        <translation>Memoria al massimo</translation>
+        <source>Peak memory</source>
+        <translation>Picco di memoria</translation>
     </message>
     <message>
         <source>expected: {figure}</source>
@@ -3643,12 +3643,12 @@
         <translation>Quantizzazione</translation>
     </message>
     <message>
-        <source>4 bits in detail</source>
-        <translation>I 4 bit in dettaglio</translation>
+        <source>4-bit details</source>
+        <translation>Dettagli dei 4 bit</translation>
     </message>
     <message>
-        <source>Faithful enough</source>
-        <translation>Fedeltà richiesta</translation>
+        <source>Quality thresholds</source>
+        <translation>Soglie di qualità</translation>
     </message>
     <message>
         <source>not on a processor</source>
@@ -3670,7 +3670,7 @@
         </translation>
     </message>
     <message>
-        <source>{gpu} is there; it needs the runtime pack for NVIDIA GPUs (Settings).</source>
+        <source>{gpu} was found; it needs the runtime pack for NVIDIA GPUs (Settings).</source>
         <translation>{gpu} è presente; serve il pacchetto per GPU NVIDIA (Impostazioni).</translation>
     </message>
     <message>
@@ -3717,8 +3717,8 @@
         <translation>Completamento: ciò che impara a dire</translation>
     </message>
     <message>
-        <source>Rows are whole conversations. The model&apos;s own chat template writes them; it learns every answer of the assistant.</source>
-        <translation>Le righe sono conversazioni intere. Le scrive il modello di chat proprio del modello, che impara ogni risposta dell’assistente.</translation>
+        <source>Rows are whole conversations. The model&apos;s own chat template formats them; every answer of the assistant is learned.</source>
+        <translation>Le righe sono conversazioni intere. Le scrive il chat template del modello; si impara ogni risposta dell’assistente.</translation>
     </message>
     <message>
         <source>Column with the messages</source>
@@ -3732,7 +3732,7 @@
         <translation>Accesso ai modelli riservati</translation>
     </message>
     <message>
-        <source>Some models ask you to accept their licence on the Hugging Face hub. A token of the kind “Read” then lets them be fetched. It is kept in the keyring of the system, never in a file.</source>
+        <source>Some models ask you to accept their licence on the Hugging Face hub. A token of the kind “Read” is then needed to download them. It is kept in the keyring of the system, never in a file.</source>
         <translation>Alcuni modelli chiedono di accettare la licenza su Hugging Face. Un token di tipo «Read» permette poi di scaricarli. Resta nel portachiavi del sistema, mai in un file.</translation>
     </message>
     <message>
@@ -3744,8 +3744,8 @@
         <translation>Salva</translation>
     </message>
     <message>
-        <source>Forget</source>
-        <translation>Dimentica</translation>
+        <source>Remove</source>
+        <translation>Togli</translation>
     </message>
     <message>
         <source>A token is stored.</source>
@@ -3767,7 +3767,7 @@
         <translation>Metodo</translation>
     </message>
     <message>
-        <source>small matrices beside the frozen weights</source>
+        <source>small matrices next to the frozen weights</source>
         <translation>piccole matrici accanto ai pesi congelati</translation>
     </message>
     <message>
@@ -3775,8 +3775,8 @@
         <translation>lo stesso su pesi in 4 bit: un terzo della memoria</translation>
     </message>
     <message>
-        <source>learns size and direction apart: a little better, slower</source>
-        <translation>impara a parte grandezza e direzione: un po’ meglio, più lento</translation>
+        <source>learns magnitude and direction separately: a little better, slower</source>
+        <translation>impara separatamente grandezza e direzione: un po’ meglio, più lento</translation>
     </message>
     <message>
         <source>not available: this version trains with LoRA</source>
@@ -3809,7 +3809,7 @@
         <translation>scelte da te</translation>
     </message>
     <message>
-        <source>as the preset says</source>
+        <source>as in the preset</source>
         <translation>come da profilo</translation>
     </message>
     <message>
@@ -3840,7 +3840,7 @@
         <translation>fermato</translation>
     </message>
     <message>
-        <source>stopped by itself</source>
+        <source>stopped on its own</source>
         <translation>si è fermato da solo</translation>
     </message>
     <message>
@@ -3855,8 +3855,8 @@
         </translation>
     </message>
     <message>
-        <source>{time} to the first</source>
-        <translation>il primo dopo {time}</translation>
+        <source>{time} to the first token</source>
+        <translation>primo token dopo {time}</translation>
     </message>
     <message>
         <source>{speed} tokens / s</source>
@@ -3870,8 +3870,8 @@
         <translation>Il modello esportato è quello addestrato?</translation>
     </message>
     <message>
-        <source>What automatic has tried</source>
-        <translation>Che cosa è stato provato</translation>
+        <source>Presets tried by Automatic</source>
+        <translation>Varianti provate da Automatica</translation>
     </message>
     <message>
         <source>Yes: it is faithful</source>
@@ -3904,8 +3904,8 @@
         <translation>ne sono ammessi {limit}</translation>
     </message>
     <message>
-        <source>95 % sure: {low} to {high}</source>
-        <translation>al 95 %: da {low} a {high}</translation>
+        <source>95 % interval: {low} to {high}</source>
+        <translation>intervallo al 95 %: da {low} a {high}</translation>
     </message>
     <message>
         <source>Points of accuracy lost</source>
@@ -3924,35 +3924,35 @@
         <translation>Divergenza (KL)</translation>
     </message>
     <message>
-        <source>nats a token against the model “{name}”; 0 is the same model</source>
+        <source>nats per token against the model “{name}”; 0 is the same model</source>
         <translation>nat per token rispetto al modello «{name}»; 0 è lo stesso modello</translation>
     </message>
     <message>
-        <source>Same likeliest token</source>
-        <translation>Stesso token più probabile</translation>
+        <source>Top-1 agreement</source>
+        <translation>Accordo top-1</translation>
     </message>
     <message numerus="yes">
-        <source>at %Ln place(s)</source>
+        <source>same most probable token, at %Ln position(s)</source>
         <translation>
-            <numerusform>in %Ln punto</numerusform>
-            <numerusform>in %Ln punti</numerusform>
+            <numerusform>stesso token più probabile, in %Ln posizione</numerusform>
+            <numerusform>stesso token più probabile, in %Ln posizioni</numerusform>
         </translation>
     </message>
     <message>
-        <source>Answers that end</source>
-        <translation>Risposte che terminano</translation>
+        <source>Answers that stop</source>
+        <translation>Risposte che si fermano</translation>
     </message>
     <message>
         <source>at least {limit} have to</source>
         <translation>ne serve almeno il {limit}</translation>
     </message>
     <message>
-        <source>Same tokens (parity)</source>
-        <translation>Stessi token (parità)</translation>
+        <source>Tokenizer parity</source>
+        <translation>Parità del tokenizer</translation>
     </message>
     <message>
-        <source>of the prompts, in training and in the exported model</source>
-        <translation>dei prompt, nell’addestramento e nel modello esportato</translation>
+        <source>of the prompts have the same tokens in training and in the exported model</source>
+        <translation>dei prompt ha gli stessi token nell’addestramento e nel modello esportato</translation>
     </message>
     <message>
         <source>yes</source>
@@ -4030,7 +4030,7 @@
         <translation>2. Addestramento</translation>
     </message>
     <message>
-        <source>Small matrices beside the model&apos;s weights learn your task (LoRA).</source>
+        <source>Small matrices next to the model&apos;s weights learn your task (LoRA).</source>
         <translation>Piccole matrici accanto ai pesi del modello imparano il tuo compito (LoRA).</translation>
     </message>
     <message>
@@ -4108,8 +4108,8 @@
         <translation>Ricominciare?</translation>
     </message>
     <message>
-        <source>The data, the template and all settings of this draft are forgotten.</source>
-        <translation>Dati, modello di prompt e tutte le impostazioni di questa bozza vengono dimenticati.</translation>
+        <source>The data, the template and all settings of this draft are discarded.</source>
+        <translation>Dati, modello di prompt e tutte le impostazioni di questa bozza vengono scartati.</translation>
     </message>
     <message>
         <source>Keep the draft</source>
@@ -4254,11 +4254,11 @@
         <translation>fornito con il programma</translation>
     </message>
     <message>
-        <source>not on this computer yet: a run downloads it by itself, {size} from {host}</source>
-        <translation>non ancora su questo computer: un’esecuzione lo scarica da sé, {size} da {host}</translation>
+        <source>not on this computer yet: a run downloads it, {size} from {host}</source>
+        <translation>non ancora su questo computer: un’esecuzione lo scarica, {size} da {host}</translation>
     </message>
     <message>
-        <source>needs about {need} of memory, {free} are free</source>
+        <source>needs about {need} of memory, {free} free</source>
         <translation>servono circa {need} di memoria, liberi {free}</translation>
     </message>
     <message>
@@ -4316,7 +4316,7 @@
         <translation>fatto</translation>
     </message>
     <message>
-        <source>look again: a later change touched it</source>
+        <source>check again: a later change affects it</source>
         <translation>da rivedere: una modifica successiva la riguarda</translation>
     </message>
     <message>

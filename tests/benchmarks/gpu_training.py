@@ -95,7 +95,7 @@ def quantise(model: Any) -> None:
 
     for name, module in list(model.named_modules()):
         if type(module) is torch.nn.Linear and name != "lm_head":
-            layer = bnb.nn.Linear4bit(
+            layer = bnb.nn.Linear4bit(  # type: ignore[attr-defined]
                 module.in_features,
                 module.out_features,
                 bias=False,
@@ -104,7 +104,7 @@ def quantise(model: Any) -> None:
                 compress_statistics=True,
             )
             weight = module.weight.data.cpu()
-            layer.weight = bnb.nn.Params4bit(
+            layer.weight = bnb.nn.Params4bit(  # type: ignore[attr-defined]
                 weight, requires_grad=False, quant_type="nf4", compress_statistics=True
             )
             parent, _, child = name.rpartition(".")

@@ -10,7 +10,7 @@ import sys
 import time
 
 import numpy as np
-from llama_cpp import Llama
+from llama_cpp import Llama  # type: ignore[import-not-found]
 
 
 def main() -> None:

@@ -93,6 +93,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     from phi3studio.worker.process.threads import ThreadGovernor
     from phi3studio.worker.training import trainer
     from phi3studio.worker.training.fused import attach
+    from phi3studio.worker.training.fused.packed_rows import collate_rows
 
     folder = setting.scratch / f"ours-{turn}"
     folder.mkdir()
@@ -118,13 +119,13 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     callback = trainer.RunCallback(
         Emitter(run), Control(run, lambda: None), MemoryMeter(), Fixed(), interval_s=1e9
     )
-    collate = attach.collate_rows
+    collate = collate_rows
 
     def recording(batch: Any) -> Any:
         times.batches.append([dict(row) for row in batch])
         return collate(batch)
 
-    attach.collate_rows = recording
+    vars(attach)["collate_rows"] = recording
     try:
         hooks = project_passes.PassHooks(
             callbacks=[callback, step_timer(times)()], on_tokens=callback.count_tokens
@@ -133,7 +134,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
             made = run_workflow(oc.train_config(setting.recipe, plan), folder / "tmp")
         return made.adapter
     finally:
-        attach.collate_rows = collate
+        vars(attach)["collate_rows"] = collate
 
 
 def plain_steps(

@@ -48,13 +48,17 @@ def described(widget: QWidget) -> dict[str, Any]:
         "class": type(widget).__name__,
         "name": widget.accessibleName(),
         "text": text,
-        "area": [round(v * ratio) for v in area.getRect()],
-        "shown": [round(v * ratio) for v in shown.getRect()],
+        "area": [round(v * ratio) for v in _sides(area)],
+        "shown": [round(v * ratio) for v in _sides(shown)],
         "enabled": widget.isEnabled(),
         "focus": widget.hasFocus(),
         "invalid": bool(widget.property("invalid")),
         "window": widget.isWindow(),
     }
+
+
+def _sides(area: QRect) -> tuple[int, int, int, int]:
+    return area.x(), area.y(), area.width(), area.height()
 
 
 class _Eyes(QObject):
@@ -85,7 +89,7 @@ class _Seen(Application):
 
 
 if __name__ == "__main__":
-    start.Application = _Seen  # type: ignore[misc]
+    vars(start)["Application"] = _Seen
     code = start.main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(code)

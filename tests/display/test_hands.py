@@ -66,7 +66,7 @@ def test_a_number_that_is_refused_holds_the_page_back(opened: Open) -> None:
     program.fill("Rank (r)", "5000", of="NumberEdit")
     until(lambda: program.there("Rank (r)", of="NumberEdit")["invalid"], "the field is red")
     assert not continuable(program)
-    assert program.says("what stands there is not used")
+    assert program.says("the value is not used")
     program.press("ctrl+a")
     program.type("32")
     until(lambda: continuable(program), "32 is taken")

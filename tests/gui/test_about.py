@@ -122,7 +122,7 @@ def test_a_failure_is_quiet_but_told_in_about(
 ) -> None:
     releases.answer = ["no", "release"]
     page.about.updates.setChecked(True)
-    qtbot.waitUntil(lambda: "could not be found out" in said(page), timeout=10_000)
+    qtbot.waitUntil(lambda: "the check failed" in said(page), timeout=10_000)
     assert "cannot be read" in said(page)
 
 
@@ -155,7 +155,7 @@ def test_the_dialog_shows_the_licences_of_what_is_inside(
     assert [item.text() for item in visible] == ["numpy"]
     dialog.list.setCurrentItem(visible[0])
     assert "Redistribution and use in source and binary forms" in dialog.text.toPlainText()
-    qtbot.mouseClick(button(dialog, "Open the data folder"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(dialog, "Open the data directory"), Qt.MouseButton.LeftButton)
     assert opened == [str(home.root)]
     qtbot.mouseClick(button(dialog, "Copy version"), Qt.MouseButton.LeftButton)
     assert f"Phi-3 Studio {__version__}" in QGuiApplication.clipboard().text()

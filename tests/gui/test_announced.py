@@ -67,7 +67,7 @@ def test_a_download_is_announced_with_size_and_host_before_it_starts(
     assert not wizard.inspection.busy("check")
     assert wizard.session.base is not None
     qtbot.mouseClick(
-        button(data, f"Fetch 92.9 MB: {wizard.session.base.title}"), Qt.MouseButton.LeftButton
+        button(data, f"Download 92.9 MB: {wizard.session.base.title}"), Qt.MouseButton.LeftButton
     )
     qtbot.waitUntil(lambda: wizard.inspection.report is not None, timeout=10_000)
     assert fetched == ["starter"]

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("azure.ai.ml")
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -397,12 +397,12 @@ def test_a_job_is_started_left_taken_up_again_and_cancelled(
     qtbot.waitUntil(lambda: cloud.said.text().startswith("Queued"), timeout=LONG)
     assert cloud.detail.text() == standin.job.name
     assert cloud.studio.isVisible()
-    assert "may be closed" in cloud.note.text()
+    assert "You can close this window" in cloud.note.text()
     qtbot.mouseClick(button(page, "Stop following"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "Paused" in page.subtitle.text(), timeout=LONG)
     qtbot.waitUntil(lambda: run.worker() is None, timeout=20_000)
     assert standin.job.status == "Queued"
-    assert "goes on in Azure ML" in cloud.note.text()
+    assert "still running in Azure ML" in cloud.note.text()
     qtbot.mouseClick(button(page, "Resume"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any(n.code == "azure.found" for n in run.view().notices), timeout=LONG)
     page.cancel_run()
@@ -448,9 +448,7 @@ def test_the_installed_app_says_where_a_job_can_be_started(
     """Nothing can be added to it, so it names the source instead of a command of pip."""
     opened: list[str] = []
     monkeypatch.setattr(azure_card, "install_command", lambda: None)
-    monkeypatch.setattr(
-        azure_card.QDesktopServices, "openUrl", lambda url: opened.append(url.toString())
-    )
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
     finding = azure_card._how_to_get_the_packages(context.theme)
     qtbot.addWidget(finding)
     assert "Start Phi-3 Studio from its source" in finding.hint.text()

@@ -64,7 +64,7 @@ def test_it_asks_what_and_how(area: ExportArea, qtbot: QtBot) -> None:
     wishes: list[Wish] = []
     question.wished.disconnect()
     question.wished.connect(wishes.append)
-    qtbot.mouseClick(button(question, "Choose the place…"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(question, "Choose where…"), Qt.MouseButton.LeftButton)
     assert wishes == [Wish("adapter", True, True)]
 
 

@@ -99,7 +99,7 @@ def test_a_run_is_cancelled_in_each_stage(
     states = {step.title: step.state for step in page._stepper.steps}
     assert "failed" not in states.values()
     assert button(page, "Resume").isEnabled()
-    assert not any("ended without a word" in f.text.text() for f in page.findChildren(Finding))
+    assert not any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding))
 
 
 def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
@@ -116,7 +116,7 @@ def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
     end_processes(process_tree(worker))
     ended(run, qtbot)
     qtbot.waitUntil(
-        lambda: any("ended without a word" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding)),
         timeout=20_000,
     )
     qtbot.mouseClick(button(page, "Resume"), Qt.MouseButton.LeftButton)

@@ -117,7 +117,10 @@ def test_no_field_takes_a_file_for_text(make_window: Make, qtbot: QtBot) -> None
     assert isinstance(wizard, WizardPage)
     for name in ("model", "tuning", "target", "review"):
         wizard.view(name)
-    fields = [*window.findChildren(QLineEdit), *window.findChildren(QPlainTextEdit)]
+    fields: list[QLineEdit | QPlainTextEdit] = [
+        *window.findChildren(QLineEdit),
+        *window.findChildren(QPlainTextEdit),
+    ]
     assert len(fields) > 20
     for field in fields:
         window.go("settings")

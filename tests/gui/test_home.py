@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from filelock import FileLock
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
 from PySide6.QtWidgets import QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
@@ -81,8 +81,8 @@ def test_runs_appear_with_their_states_and_can_be_searched(
     assert page._stack.currentWidget() is page._nothing
 
 
-def _all(model: object) -> list[object]:
-    return [model.index(row, 0) for row in range(model.rowCount())]  # type: ignore[attr-defined]
+def _all(model: QAbstractItemModel) -> list[QModelIndex]:
+    return [model.index(row, 0) for row in range(model.rowCount())]
 
 
 def test_a_card_opens_by_keyboard(
@@ -171,7 +171,7 @@ def test_a_dead_worker_is_said_and_can_be_resumed(
     page = window.page("run")
     assert isinstance(page, RunPage)
     qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=5000)
-    assert any("without a word" in f.text.text() for f in page.findChildren(Finding))
+    assert any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding))
     assert button(page, "Resume").isEnabled()
 
 
@@ -211,7 +211,9 @@ def test_a_damaged_run_is_not_run_again_and_the_window_says_why(
     run = next(iter(showcase.values()))
     run.recipe_file.write_text("{")
     window = make_window()
-    window.page("home").repeat_wanted.emit(run)
+    home_page = window.page("home")
+    assert isinstance(home_page, HomePage)
+    home_page.repeat_wanted.emit(run)
     said = [w.finding.text.text() for w in window.current.findChildren(ErrorState)]
     assert any(run.name in text and "recipe.json" in text for text in said), said
 
@@ -319,7 +321,7 @@ def test_closing_asks_while_a_run_goes_on(
         question = window.findChild(Question)
         assert question.isVisible()
         assert window.isVisible()
-        qtbot.mouseClick(button(question, "Pause them and close"), Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(button(question, "Pause and close"), Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
         assert run.pause_marker.exists()
 

@@ -35,7 +35,7 @@ def test_a_guess_is_not_taken_until_it_is_chosen(
     page = take(wizard, qtbot, write_jsonl(tmp_path / "pairs.jsonl", rows))
     assert wizard.session.draft.shape is None
     assert not wizard.session.can_continue("data")
-    assert "would be a guess" in page.source._reason.text()
+    assert "not clear what is to be learned" in page.source._reason.text()
     assert page.source._shape.count() == 2
     assert page.source._shape.currentIndex() == -1
     page.source._shape.activated.emit(1)

@@ -228,9 +228,9 @@ def test_the_estimate_is_measured_by_a_dry_run(wizard: WizardPage, qtbot: QtBot)
     assert card is not None
     assert wizard.session.measured is None
     # Cancelled first: nothing is left of it, and it can be asked again.
-    qtbot.mouseClick(button(card, "Measure"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(card, "Measure it"), Qt.MouseButton.LeftButton)
     qtbot.mouseClick(button(card, "Cancel"), Qt.MouseButton.LeftButton)
-    qtbot.mouseClick(button(card, "Measure"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(card, "Measure it"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: wizard.session.measured is not None, timeout=LONG)
     measured = wizard.session.measured
     assert measured is not None

@@ -98,7 +98,7 @@ def test_an_installation_is_cancelled_and_gone_on_with(
     assert texts(card) == "", "a cancelled installation is no error"
     index.held.clear()
     index.go_on.set()
-    qtbot.mouseClick(button(card, "Go on"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(card, "Continue"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: card.said.text().startswith("Installed"), timeout=60_000)
 
 
@@ -120,7 +120,7 @@ def test_an_index_that_is_gone_is_told(
     index.close()
     card.start()
     qtbot.waitUntil(lambda: not card.busy and "cannot be reached" in shown(card), timeout=30_000)
-    qtbot.waitUntil(lambda: card.install.text() == "Go on", timeout=5000)
+    qtbot.waitUntil(lambda: card.install.text() == "Continue", timeout=5000)
     assert card.install.isVisible()
 
 

@@ -80,7 +80,7 @@ def test_folders_are_opened(
     home.runs.mkdir(parents=True)
     qtbot.mouseClick(button(page, "Open Runs"), Qt.MouseButton.LeftButton)
     # Not made yet: the nearest folder that is there.
-    qtbot.mouseClick(button(page, "Open Own models"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(page, "Open Your models"), Qt.MouseButton.LeftButton)
     assert opened == [str(home.runs), str(home.root)]
 
 
@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_the_home_is_refused(
 ) -> None:
     home.root.mkdir(parents=True, exist_ok=True)
     question = ask(page, home.root / "inside")
-    qtbot.mouseClick(button(question, "Begin there"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(question, "Use it as it is"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
         lambda: any("inside each other" in f.text.text() for f in page.findChildren(Finding)),
         timeout=5000,

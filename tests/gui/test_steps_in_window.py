@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
@@ -101,6 +102,7 @@ def test_it_is_run_again_with_its_own_steps(
     window = make_window()
     window.show_run(exported)
     page = window.page("run")
+    assert isinstance(page, RunPage)
     qtbot.waitUntil(lambda: page._body.isVisible(), timeout=5000)
     qtbot.mouseClick(button(page, "Run again with changes"), Qt.MouseButton.LeftButton)
     wizard = window.page("new")
@@ -179,7 +181,7 @@ def test_a_run_starts_from_an_adapter(wizard: WizardPage, adapter: Path, qtbot: 
     qtbot.waitUntil(lambda: wizard.session.draft.adapter == str(adapter), timeout=5000)
     wizard.session.visit("model")
     assert any("Starts from the adapter" in f.text.text() for f in page.findChildren(Finding))
-    qtbot.mouseClick(button(page, "Start afresh"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(page, "Start from scratch"), Qt.MouseButton.LeftButton)
     assert wizard.session.draft.adapter is None
 
 
@@ -231,6 +233,7 @@ def test_the_int4_settings_reach_the_recipe(
     target = wizard.view("target")
     assert isinstance(target, TargetPage)
     field = next(f for f in target.int4.fields if f.setting.name == name)
+    assert isinstance(field.editor, QComboBox)
     index = field.editor.findData(value)
     field.editor.setCurrentIndex(index)
     field.editor.activated.emit(index)
@@ -243,6 +246,7 @@ def test_fidelity_has_its_range(wizard: WizardPage, qtbot: QtBot) -> None:
     assert isinstance(target, TargetPage)
     target.fidelity.show_all(True)
     stops = next(f for f in target.fidelity.fields if f.setting.name == "stops")
+    assert isinstance(stops.editor, QLineEdit)
     stops.editor.selectAll()
     qtbot.keyClicks(stops.editor, "7")
     assert stops.editor.property("invalid")
@@ -255,7 +259,7 @@ def test_fidelity_has_its_range(wizard: WizardPage, qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize(
     ("bundled", "said"),
-    [(True, "comes with the program"), (False, "a run downloads it by itself")],
+    [(True, "comes with the program"), (False, "a run downloads it")],
     ids=["installed app", "source"],
 )
 def test_the_starter_is_said_to_come_from_where_it_comes(

@@ -41,7 +41,7 @@ def test_a_finished_run_shows_its_verdict_and_its_labels(
     assert isinstance(page, RunPage)
     qtbot.waitUntil(lambda: page._result.isVisible(), timeout=5000)
     said = texts(page._result._verdict)
-    for part in ("Yes: it is faithful", "0.8", "95 % sure: -0.8 to 2.4", "0.006", "<|im_end|>"):
+    for part in ("Yes: it is faithful", "0.8", "95 % interval: -0.8 to 2.4", "0.006", "<|im_end|>"):
         assert part in said
     matrix = page._result._matrix
     assert matrix.isVisible()

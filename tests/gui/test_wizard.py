@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from phi3studio import doctor
@@ -107,6 +107,7 @@ def test_a_wrong_column_is_named_beside_its_field(filled: WizardPage, qtbot: QtB
     data.template.completion.selectAll()
     qtbot.keyClicks(data.template.completion, "{tones}")
     wrong = data.template._wrong["completion"]
+    assert isinstance(wrong, QLabel)
     qtbot.waitUntil(wrong.isVisible, timeout=2000)
     assert "Did you mean tone?" in wrong.text()
     assert data.template.completion.property("invalid")

@@ -30,7 +30,7 @@ def test_every_flavour_and_platform_has_its_file_but_the_one_of_the_release() ->
 
 @pytest.mark.parametrize("target", MADE, ids=lambda target: target.name)
 def test_a_lock_file_fits_what_is_asked_for(target: Target) -> None:
-    assert problems(target) == [], f"python installers/lock.py {target.name} makes it anew"
+    assert problems(target) == [], f"python installers/lock.py {target.name} makes it again"
     assert len(read_lock(target.file.read_text("utf-8"))) > 90
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import say
 from phi3studio.wizard.flow import Draft, Facts, Refused, edit, is_begun, visit, with_source
 from phi3studio.wizard.page_problems import can_continue, problems
 
@@ -25,7 +26,7 @@ def test_a_refused_field_holds_its_page_and_the_last_one_back() -> None:
     facts = Facts(refused=(Refused("tuning", "method.rank", error),))
     found = problems(Draft(), facts, "tuning")
     assert [(p.where, p.level) for p in found] == [("method.rank", "error")]
-    assert "Rank (r)" in found[0].says.said().message
+    assert "Rank (r)" in say(found[0].says).message
     assert not can_continue(Draft(), facts, "tuning")
     assert can_continue(Draft(), facts, "model")
     assert any(p.where == "method.rank" for p in problems(Draft(), facts, "review"))

@@ -168,7 +168,7 @@ def test_few_rows_do_not_prove_a_small_loss_and_the_verdict_says_how_many_would(
     assert few.faithful
     assert codes(few.remarks) == ["fidelity.few_rows"]
     assert "30 held-out rows are too few" in few.remarks[0].said().message
-    assert "would tell" in few.remarks[0].said().hint
+    assert "are needed" in few.remarks[0].said().hint
 
 
 def test_a_loss_on_few_rows_may_be_chance_and_the_reason_says_so() -> None:

@@ -10,7 +10,7 @@ from phi3studio.domain.estimation.estimate import DataSize, Machine, ModelSize, 
 from phi3studio.domain.estimation.recovery import safer
 from phi3studio.domain.fidelity import next_export
 from phi3studio.domain.messages import messages_in, say
-from phi3studio.domain.quantisation import AUTO, AUTO_ORDER, FORMATS, PRESETS
+from phi3studio.domain.quantisation import AUTO, AUTO_ORDER, FORMATS, PRESET_TEXTS, PRESETS
 from phi3studio.domain.recipe import Recipe, Target, json_schema, parse_recipe
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.olive_configs.decisions import Draft, Entry, Section
@@ -97,6 +97,6 @@ def test_every_setting_that_the_window_offers_has_title_and_explanation_in_both_
 
 def test_every_choice_of_quantisation_has_title_and_explanation_in_both_languages() -> None:
     italian = messages_in("it")
-    for row in (*PRESETS.values(), *FORMATS.values()):
-        assert all(row.text), row.name
-        assert all(italian[f"quantisation.{row.name}"]), row.name
+    for name, text in {**PRESET_TEXTS, **{f.name: f.text for f in FORMATS.values()}}.items():
+        assert all(text), name
+        assert all(italian[f"quantisation.{name}"]), name

@@ -104,7 +104,9 @@ def test_every_step_is_told_in_words() -> None:
     found: list[Recovery] = []
     for step in ladder(start, 256):
         text = recovered(step, in_force(start, found)).said().message
-        assert text.startswith("The memory did not suffice (an allocation failed). Going on with ")
+        assert text.startswith(
+            "There was not enough memory (an allocation failed). Continuing with "
+        )
         found.append(step)
     assert "1 row in a forward pass instead of 2" in recovered(found[0], start).said().message
 

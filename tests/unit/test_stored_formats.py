@@ -11,6 +11,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import parse_catalogue
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.domain.events import EVENT_VERSION, Finished, Notice, Verified, parse_event
+from phi3studio.domain.messages import say
 from phi3studio.domain.recipe import RECIPE_VERSION, Data, Recipe, Template, parse_recipe
 from phi3studio.models.model_store import ModelStore, catalogue, check_model_folder
 from phi3studio.resources import resources
@@ -47,9 +48,9 @@ def test_a_run_of_today_says_its_notices_and_verdict_from_codes_and_values() -> 
     assert view.finished is not None
     assert view.finished.error is not None
     coded = (*view.notices, *view.verdict.reasons, view.finished.error)
-    said = [" ".join(one.said()).strip() for one in coded]
+    said = [" ".join(say(one)).strip() for one in coded]
     assert said == [
-        "3 rows are longer than 512 tokens and were cut off.",
+        "3 rows are longer than 512 tokens and were truncated.",
         "Rows left out: 1,250 by duplicates.",
         "Checkpoint saved at step 40 (1.5 s).",
         "No int4 preset is faithful; quality, the best, is kept. "
@@ -58,7 +59,7 @@ def test_a_run_of_today_says_its_notices_and_verdict_from_codes_and_values() -> 
         "With 30 held-out rows that may be chance: the loss lies between -5.8 and 18.3 points. "
         "Set target.int4: quality, which keeps some layers in 8 bits. "
         "More held-out rows tell whether the loss is real.",
-        "Only 98 % of the answers end with a stop token; 99 % have to. "
+        "Only 98 % of the answers end with a stop token; 99 % are required. "
         "The export is the cause. Set target.int4: quality, which keeps some layers in 8 bits.",
         "10 % of the prompts become other tokens in the exported model's tokenizer than in "
         "training. The first is row 7, at “été”. Take what is special there (invisible "

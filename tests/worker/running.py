@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from phi3studio.domain.events import Event, Notice, Progress, Stage
 from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Target, Template, Training
 from phi3studio.domain.run import RunState
@@ -47,7 +49,7 @@ def tiny_recipe(model: Path, data: Path, name: str = "tiny", **changes: Any) -> 
         "target": {"train_on": "cpu", "quantisation": "fp32"},
         "model": {},
     }
-    kinds = {
+    kinds: dict[str, type[BaseModel]] = {
         "method": Method,
         "training": Training,
         "split": Split,

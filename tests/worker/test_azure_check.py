@@ -13,8 +13,9 @@ pytest.importorskip("azure.ai.ml")
 
 from phi3studio.app.paths import Home
 from phi3studio.runs.recipe_files import write_recipe
+from phi3studio.services.azure_client import Finding
 from phi3studio.worker.azure.connect import connect
-from phi3studio.worker.azure.job_check import Finding, check
+from phi3studio.worker.azure.job_check import check
 from tests.worker import azure_standin as az
 from tests.worker.azure_standin import AzureStandIn
 from tests.worker.test_azure_runs import cloud_recipe, program, section

@@ -242,7 +242,7 @@ def test_a_job_is_submitted_followed_and_its_results_are_fetched(
     assert view.metrics["exported"].accuracy == 0.5
     assert {"azure.submitted", "azure.begun"} <= set(codes(run))
     activities = [p.activity for p in payloads(run, Progress) if p.activity]
-    for said in ("signing in to Azure", "in the queue of the compute", "fetching the results"):
+    for said in ("signing in to Azure", "in the queue of the compute", "downloading the results"):
         assert said in activities
     # Only what is here and verified is told of.
     assert {p.kind for p in payloads(run, Artifact)} == {"adapter", "model"}

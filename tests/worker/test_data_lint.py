@@ -80,7 +80,7 @@ DEFECTS: dict[str, tuple[list[dict[str, Any]], str, int]] = {
     "card": ([{"q": text(900) + f" {CARD}", "a": "Joy"}], "secrets", 1),
     "key": ([{"q": text(900) + f" {KEY}", "a": "Joy"}], "secrets", 1),
     "white space": ([{"q": f" {text(900)}", "a": "Joy"}], "white_space", 1),
-    "cut off": ([{"q": ". ".join(text(n) for n in range(900, 920)) + ".", "a": "Joy"}],
+    "truncated": ([{"q": ". ".join(text(n) for n in range(900, 920)) + ".", "a": "Joy"}],
                 "cut_off", 1),
 }  # fmt: skip
 

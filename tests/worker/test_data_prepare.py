@@ -194,7 +194,7 @@ def test_every_row_that_is_not_trained_is_counted_under_a_reason(
     assert said[0].startswith("2 lines of rows.jsonl (first: line 54; ")
     assert said[1].startswith("1 line of held.jsonl (first: line 8; ")
     assert said[2:] == [
-        "1 row whose answer is empty or lies behind the sequence length (first: row 51)"
+        "1 row whose answer is empty or lies beyond the sequence length (first: row 51)"
     ]
 
 

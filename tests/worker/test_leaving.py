@@ -84,7 +84,7 @@ def test_leaving_is_not_cancelling_the_last_step_is_kept(pair, start_run, whole_
     done = max(losses(run))
     launch.resume(run)
     completed(run)
-    assert notices(run, "train.resumed") == [f"Going on from checkpoint-{done}."]
+    assert notices(run, "train.resumed") == [f"Continuing from checkpoint-{done}."]
     assert losses(run) == losses(pair.second)
     assert adapter_bytes(run) == adapter_bytes(pair.second)
 

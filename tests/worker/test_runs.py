@@ -57,8 +57,8 @@ def test_the_events_of_a_whole_run_come_in_order(pair) -> None:
     events = list(pair.first.events())
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert all(a.t <= b.t for a, b in itertools.pairwise(events))
-    stages = [event.payload for event in events if isinstance(event.payload, Stage)]
-    assert [(s.name, s.index, s.count, s.resumed) for s in stages] == [
+    begun = [event.payload for event in events if isinstance(event.payload, Stage)]
+    assert [(s.name, s.index, s.count, s.resumed) for s in begun] == [
         (name, n, 5, False)
         for n, name in enumerate(("prepare", "train", "merge", "quantise", "verify"), 1)
     ]
@@ -430,7 +430,9 @@ def test_killed_in_training_it_goes_on_from_the_checkpoint_as_if_nothing_was(
     assert before
     launch.resume(run)
     completed(run)
-    assert [text.startswith("Going on from checkpoint-") for text in notices(run, "train.resumed")]
+    assert [
+        text.startswith("Continuing from checkpoint-") for text in notices(run, "train.resumed")
+    ]
     resumed_at = int(notices(run, "train.resumed")[0].rstrip(".").rpartition("-")[2])
     again = [
         event.payload.step
@@ -486,7 +488,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     (damaged,) = notices(run, "train.damaged_checkpoint")
     assert found[-1].name in damaged
     assert found[-2].name in damaged
-    assert notices(run, "train.resumed") == [f"Going on from {found[-2].name}."]
+    assert notices(run, "train.resumed") == [f"Continuing from {found[-2].name}."]
     assert {step: loss for step, loss in losses(run).items() if step in before} == before
 
 
@@ -597,7 +599,7 @@ def test_a_paused_training_keeps_its_work_and_goes_on(pair, start_run) -> None:
     done = max(losses(run))
     launch.resume(run)
     completed(run)
-    assert notices(run, "train.resumed") == [f"Going on from checkpoint-{done}."]
+    assert notices(run, "train.resumed") == [f"Continuing from checkpoint-{done}."]
     assert losses(run) == losses(pair.second)
     assert adapter_bytes(run) == adapter_bytes(pair.second)
     assert types(run).count("paused") == types(run).count("finished") == 1

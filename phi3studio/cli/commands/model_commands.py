@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-models_app = typer.Typer(help="Base models: known, installed, fetched.", no_args_is_help=True)
+models_app = typer.Typer(help="Base models: list, download, add, remove.", no_args_is_help=True)
 
 
 @models_app.command("list")
@@ -40,7 +40,7 @@ def list_models(as_json: Json = False) -> None:
             where = "no longer whole"
         else:
             fetch = bytes_to_fetch(entry)
-            where = f"{size(fetch)} to fetch" if fetch else "comes with the program"
+            where = f"{size(fetch)} to download" if fetch else "comes with the program"
             where += ", licence to accept first" if entry.gated else ""
         title, licence = (entry.title, entry.licence) if entry else (str(model.folder or ""), "")
         memory = f"{size(entry.training_memory_bytes.lora):>8}" if entry else " " * 8
@@ -70,14 +70,14 @@ def get(
         str | None, typer.Option("--revision", help="Branch, tag or commit on the hub.")
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Ask the hub even if a whole model is here.")
+        bool, typer.Option("--update", help="Ask the hub even if the model is complete here.")
     ] = False,
     code: Annotated[
-        bool, typer.Option("--code", help="Also fetch the program code it brings; nothing runs.")
+        bool, typer.Option("--code", help="Also download the program code it brings; nothing runs.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Download a model into the hub's cache. Ctrl-C pauses it; the same command goes on."""
+    """Download a model into the hub's cache. Ctrl-C pauses it; the same command continues it."""
     params = {"source": name, "revision": revision, "update": update, "code": code}
     try:
         result = wait_for(_served("get", params, as_json))
@@ -87,7 +87,7 @@ def get(
     if as_json:
         print_json(result)
     else:
-        fetched = f" ({size(result['fetched'])} fetched)" if result["fetched"] else ""
+        fetched = f" ({size(result['fetched'])} downloaded)" if result["fetched"] else ""
         typer.echo(f"{name} is in {result['folder']}{fetched}")
         if result["code_files"]:
             typer.echo(
@@ -124,7 +124,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove a model from this computer; a folder that was added is only forgotten."""
+    """Remove a model from this computer; a folder that was added is only taken off the list."""
     from phi3studio.app.files import folder_bytes
     from phi3studio.app.paths import user_home
     from phi3studio.models.model_store import ModelStore

@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(metavar="PACK", help="Name of the pack: cuda.")]
 
 runtime_app = typer.Typer(
-    help="Runtime packs: what an NVIDIA GPU needs, fetched into the app home.",
+    help="Runtime packs: what an NVIDIA GPU needs, downloaded into the data directory.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -29,7 +29,7 @@ runtime_app = typer.Typer(
 
 @runtime_app.command("install")
 def install(pack: Name = "cuda", as_json: Json = False) -> None:
-    """Install, go on with, renew or repair a pack. Ctrl-C stops; what has arrived is kept."""
+    """Install, continue, update or repair a pack. Ctrl-C stops; what has arrived is kept."""
     from phi3studio.app.paths import user_home
     from phi3studio.runtime_pack.install import install_pack
 
@@ -52,7 +52,7 @@ def status(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Whether a pack is there and whole. Exit code 1 when it is broken."""
+    """Whether a pack is installed and complete. Exit code 1 when it is broken."""
     found = _status(_name(pack), thorough=check)
     _print(found, as_json)
     if found.state == "broken":
@@ -108,7 +108,7 @@ def _print(found: PackStatus, as_json: bool) -> None:
         print_json(document)
         return
     said = {
-        "absent": f"not installed: {size(found.facts.download_bytes)} to fetch, "
+        "absent": f"not installed: {size(found.facts.download_bytes)} to download, "
         f"{size(found.facts.installed_bytes)} on the disk",
         "partial": f"begun, {size(found.bytes)} are here: phi3studio runtime install "
         f"{found.name} goes on",
@@ -118,7 +118,7 @@ def _print(found: PackStatus, as_json: bool) -> None:
         "broken": f"broken: {found.damage}. The CPU is used. Repair it: phi3studio runtime "
         f"install {found.name}",
         "unusable": "made for another version of Phi-3 Studio, so the CPU is used: phi3studio "
-        f"runtime install {found.name} makes it anew",
+        f"runtime install {found.name} makes it again",
     }[found.state]
     typer.echo(f"{found.name}  {said}")
     if found.bundled:

@@ -32,10 +32,13 @@ def chat(
     ] = None,
     system: Annotated[str | None, typer.Option("--system", help="System prompt.")] = None,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0.0, max=5.0, help="0 is the likeliest answer.")
+        float,
+        typer.Option(
+            "--temperature", min=0.0, max=5.0, help="0 always takes the most probable token."
+        ),
     ] = 0.0,
     max_tokens: Annotated[
-        int, typer.Option("--max-tokens", min=1, help="Longest answer in tokens.")
+        int, typer.Option("--max-tokens", min=1, help="Maximum number of tokens in an answer.")
     ] = 256,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the sampling.")] = None,
     labels: Annotated[

@@ -81,7 +81,7 @@ class ComparePage(Page):
             context.theme,
             "compare",
             self.tr("Choose two runs"),
-            self.tr("Their curves, settings and figures then stand side by side."),
+            self.tr("Their curves, settings and figures are shown side by side."),
         )
         self._deck.add(self._empty)
         self._deck.add(self._build_result())
@@ -203,7 +203,7 @@ class ComparePage(Page):
         ]
         lines: list[tuple[str, Callable[[Metrics], str]]] = [
             (self.tr("Right answers"), lambda m: words.percent(m.accuracy)),
-            (self.tr("Ends by itself"), lambda m: words.percent(m.stops)),
+            (self.tr("Stops on its own"), lambda m: words.percent(m.stops)),
             (self.tr("Perplexity"), lambda m: words.number(m.perplexity)),
             (
                 self.tr("Tokens / s"),

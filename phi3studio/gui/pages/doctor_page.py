@@ -35,7 +35,7 @@ class DoctorPage(Page):
         self._machine_question = Latest(context.tasks, self)
         self._library_question = Latest(context.tasks, self)
         theme = context.theme
-        again = Button(theme, self.tr("Look again"), icon="refresh")
+        again = Button(theme, self.tr("Check again"), icon="refresh")
         again.clicked.connect(self.look)
         copy = Button(theme, self.tr("Copy report"), icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text()))
@@ -48,7 +48,7 @@ class DoctorPage(Page):
         self.content.addWidget(columns)
         self.content.addStretch(1)
         self._machine = Card(self.tr("This computer"))
-        self._libraries = Card(self.tr("What the libraries find"))
+        self._libraries = Card(self.tr("Devices and libraries"))
         self._versions = Card(self.tr("Versions"))
         columns.left.addWidget(self._machine)
         columns.left.addWidget(self._libraries)
@@ -117,7 +117,7 @@ class DoctorPage(Page):
         worst: Level = "good"
         if said:
             worst = "error" if any(level == "error" for level, _ in said) else "warning"
-        self.judged.emit(worst, said[0][1].message if said else self.tr("all is well"))
+        self.judged.emit(worst, said[0][1].message if said else self.tr("no problems"))
 
     def _no_machine(self, error: UserFacingError) -> None:
         for card in (self._machine, self._versions):

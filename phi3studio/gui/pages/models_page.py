@@ -115,7 +115,7 @@ class ModelsPage(Page):
         elif model.fetch_first:
             facts.append(self.tr("not on this computer"))
         elif model.download_bytes:
-            facts.append(self.tr("not on this computer yet: a run fetches it by itself"))
+            facts.append(self.tr("not on this computer yet: a run downloads it"))
         else:
             facts.append(self.tr("comes with the program"))
         card, line = self._card("models", model.title, " · ".join(facts))
@@ -167,17 +167,17 @@ class ModelsPage(Page):
         question = Question(
             self,
             self._context.theme,
-            self.tr("Forget “{name}”?").format(name=model.title)
+            self.tr("Remove “{name}” from the list?").format(name=model.title)
             if theirs
             else self.tr("Delete the model “{name}”?").format(name=model.title),
             self.tr("The folder {path} itself is not touched.").format(path=model.folder)
             if theirs
-            else self.tr("The folder {path} is removed for good; it can be fetched again.").format(
-                path=model.folder
-            ),
+            else self.tr(
+                "The folder {path} is deleted for good; it can be downloaded again."
+            ).format(path=model.folder),
         )
         question.add(
-            self.tr("Forget") if theirs else self.tr("Delete"),
+            self.tr("Remove") if theirs else self.tr("Delete"),
             lambda: self._context.tasks.run(
                 asyncio.to_thread(self._store.remove, model.source),
                 lambda _: self.entered(),
@@ -229,7 +229,7 @@ class ModelsPage(Page):
             self._context.theme,
             self.tr("Delete the model “{name}”?").format(name=title),
             self.tr(
-                "The folder {path} is removed for good. Figures and adapter of its run stay."
+                "The folder {path} is deleted for good. Figures and adapter of its run stay."
             ).format(path=folder),
         )
         question.add(self.tr("Delete"), lambda: self._delete(folder), kind="danger")

@@ -215,7 +215,7 @@ class QueueCard(Card):
     def add_place(self, place: int, count: int) -> None:
         """Show the place in the line and how to change it."""
         at = 3
-        said = self.tr("next") if place == 0 else self.tr("place {n}").format(n=place + 1)
+        said = self.tr("next") if place == 0 else self.tr("position {n}").format(n=place + 1)
         widgets = [label(said, "muted")]
         for icon, title, to, usable in (
             ("up", self.tr("Earlier"), place - 1, place > 0),

@@ -55,7 +55,7 @@ def _titled(found: re.Match[str]) -> str:
     """A recipe's key as the title of its setting; anything else as it is."""
     section, name = found[1], found[2]
     if found[0].strip("()") == "data.split.held_out":
-        return "(" + QCoreApplication.translate("Settings", "page Data, Split") + ")"
+        return "(" + QCoreApplication.translate("Settings", "Data page, Split") + ")"
     model = _SECTIONS.get(section)
     info = model.model_fields.get(name) if model is not None else None
     if info is None or not info.title or found[3]:

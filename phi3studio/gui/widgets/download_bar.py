@@ -33,9 +33,9 @@ class FetchButtons(QWidget):
         self.cancel = Button(theme, self.tr("Cancel"))
         self.cancel.clicked.connect(fetcher.cancel)
         for button, said in (
-            (self.drop, self.tr("Discard what is here of {name}")),
-            (self.pause, self.tr("Pause fetching {name}")),
-            (self.cancel, self.tr("Cancel fetching {name}")),
+            (self.drop, self.tr("Discard the part of {name} that is downloaded")),
+            (self.pause, self.tr("Pause the download of {name}")),
+            (self.cancel, self.tr("Cancel the download of {name}")),
         ):
             button.setAccessibleName(said.format(name=name))
         for button in (self.begin, self.drop, self.pause, self.cancel):
@@ -53,7 +53,7 @@ class FetchButtons(QWidget):
         if model.kept_bytes:
             said = self.tr("Resume")
         else:
-            said = self.tr("Fetch {size}").format(size=words.size(model.download_bytes))
+            said = self.tr("Download {size}").format(size=words.size(model.download_bytes))
         self.begin.rename(said)
         self.begin.setAccessibleName(f"{said}: {model.title}")
         self.begin.setToolTip(self.tr("from {host}").format(host=model.host) if model.host else "")
@@ -97,7 +97,7 @@ class FetchProgress(QWidget):
             self.setVisible(True)
             self._draw_share(model.kept_bytes, model.download_bytes)
             self.said.setText(
-                self.tr("paused: {done} of {total} are here").format(
+                self.tr("paused: {done} of {total} downloaded").format(
                     done=words.size(model.kept_bytes), total=words.size(model.download_bytes)
                 )
             )
@@ -110,7 +110,7 @@ class FetchProgress(QWidget):
 
     def _under_way(self, transfer: Transfer) -> str:
         if not transfer.total:
-            return transfer.activity or self.tr("asking for the files…")
+            return transfer.activity or self.tr("listing the files…")
         parts = [
             self.tr("{done} of {total}").format(
                 done=words.size(transfer.done), total=words.size(transfer.total)

@@ -42,7 +42,7 @@ class _StepButton(QAbstractButton):
             "todo": self.tr("not yet"),
             "active": self.tr("current"),
             "done": self.tr("done"),
-            "touched": self.tr("look again: a later change touched it"),
+            "touched": self.tr("check again: a later change affects it"),
             "failed": self.tr("failed"),
         }
         self.setAccessibleName(f"{self._number}. {step.title}: {words[step.state]}")

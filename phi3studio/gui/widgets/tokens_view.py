@@ -142,7 +142,7 @@ class Legend(QWidget):
             ("masked", self.tr("shown (masked)")),
             ("trained", self.tr("learned")),
             ("stop", self.tr("stop")),
-            ("cut_off", self.tr("cut off")),
+            ("cut_off", self.tr("truncated")),
         )
         self.setFixedHeight(22)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

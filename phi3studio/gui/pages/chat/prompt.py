@@ -69,9 +69,7 @@ class PromptBar(Card):
         self._fields = {}
         self.title.setText(self.tr("Prompt form") if columns else self.tr("Your message"))
         self.detail.setText(
-            self.tr("the template of the training: {template}").format(
-                template=" ".join(template.split())
-            )
+            self.tr("training template: {template}").format(template=" ".join(template.split()))
             if columns
             else self.tr("Enter sends, Shift + Enter starts a new line")
         )

@@ -56,7 +56,7 @@ class SamplingPanel(Card):
         }
         self.system = GrowingEdit(theme, mono=False, least=2, most=6)
         self.system.setAccessibleName(self.tr("System prompt"))
-        self.system.setPlaceholderText(self.tr("Who the model is and how it shall answer"))
+        self.system.setPlaceholderText(self.tr("Who the model is and how it should answer"))
         caption = label(self.tr("System prompt"), "muted")
         self.body.addWidget(caption)
         self.body.addWidget(self.system)
@@ -109,21 +109,21 @@ class SamplingPanel(Card):
             _Field(
                 "temperature",
                 self.tr("Temperature"),
-                self.tr("0 always takes the likeliest word; higher is more varied (0 to 2)"),
+                self.tr("0 always takes the most probable token; higher is more varied (0 to 2)"),
                 0,
                 2,
             ),
             _Field(
                 "top_p",
                 self.tr("Top-p"),
-                self.tr("Only the likeliest words up to this share"),
+                self.tr("Only the most probable tokens, up to this total probability"),
                 0.01,
                 1,
             ),
             _Field(
                 "top_k",
                 self.tr("Top-k"),
-                self.tr("Only so many of the likeliest words"),
+                self.tr("Only this many of the most probable tokens"),
                 1,
                 1000,
                 True,
@@ -131,14 +131,14 @@ class SamplingPanel(Card):
             _Field(
                 "repetition_penalty",
                 self.tr("Repetition penalty"),
-                self.tr("Above 1, what was said becomes less likely (0.5 to 2)"),
+                self.tr("Above 1, repeated tokens become less probable (0.5 to 2)"),
                 0.5,
                 2,
             ),
             _Field(
                 "max_tokens",
                 self.tr("Length"),
-                self.tr("Most tokens of an answer"),
+                self.tr("Maximum number of tokens in an answer"),
                 1,
                 32768,
                 True,
@@ -146,7 +146,7 @@ class SamplingPanel(Card):
             _Field(
                 "seed",
                 self.tr("Seed"),
-                self.tr("The same seed draws the same answer; empty: a new one"),
+                self.tr("The same seed gives the same answer; empty: a new one each time"),
                 0,
                 2**31,
                 True,

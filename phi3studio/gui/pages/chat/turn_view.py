@@ -97,7 +97,7 @@ class TurnView(QWidget):
 
     def _said(self, figures: Figures) -> str:
         ending = {
-            "stop": self.tr("stopped by itself"),
+            "stop": self.tr("stopped on its own"),
             "length": self.tr("reached the length limit"),
             "cancelled": self.tr("stopped"),
         }[figures.reason]
@@ -105,7 +105,9 @@ class TurnView(QWidget):
             (
                 *((self.turn.adapter,) if self.turn.adapter else ()),
                 self.tr("%Ln token(s)", None, figures.tokens),
-                self.tr("{time} to the first").format(time=words.duration(figures.first_token_s)),
+                self.tr("{time} to the first token").format(
+                    time=words.duration(figures.first_token_s)
+                ),
                 self.tr("{speed} tokens / s").format(speed=words.number(figures.tokens_per_s)),
                 ending,
             )

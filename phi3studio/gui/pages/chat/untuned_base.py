@@ -98,8 +98,8 @@ class BaseColumn(Card):
         clear(self._middle)
         text = label(
             self.tr(
-                "To answer beside the tuned model, the base model has to be exported once, which "
-                "takes about a minute for a small model. Later chats find it."
+                "To answer next to the tuned model, the base model has to be exported "
+                "once: about a minute for a small model. Later chats use it again."
             ),
             "muted",
             wrap=True,

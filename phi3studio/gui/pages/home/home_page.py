@@ -56,7 +56,7 @@ class HomePage(Page):
         self._nothing = EmptyState(
             theme,
             "search",
-            self.tr("No run fits the search"),
+            self.tr("No run matches the search"),
             self.tr("The search looks at the name, the model and the data file."),
         )
         show_all = Button(theme, self.tr("Show all runs"))
@@ -98,7 +98,7 @@ class HomePage(Page):
         """Offer to go on with *runs*; say that those of *resumed* go on already."""
         theme = self._context.theme
         if resumed:
-            text = self.tr("%Ln interrupted run(s) go on.", None, len(resumed))
+            text = self.tr("%Ln interrupted run(s) resumed.", None, len(resumed))
             self._trouble.addWidget(Finding(theme, "info", text))
         if not runs:
             return
@@ -106,9 +106,9 @@ class HomePage(Page):
             theme,
             "info",
             self.tr("%Ln run(s) were interrupted.", None, len(runs)),
-            self.tr("Their work is kept. Settings can let them go on by themselves."),
+            self.tr("Their work is kept. Under Settings they can be resumed automatically."),
         )
-        yes = Button(theme, self.tr("Go on"), kind="primary")
+        yes = Button(theme, self.tr("Resume"), kind="primary")
         no = Button(theme, self.tr("Not now"))
         for button, answer in ((yes, go_on), (no, set_aside)):
             button.clicked.connect(partial(self._answer, offer, answer, runs))
@@ -159,7 +159,7 @@ class HomePage(Page):
             self,
             self._context.theme,
             self.tr("Delete “{name}”?").format(name=entry.title if entry else run.name),
-            self.tr("Its model, adapter and figures are removed from the disk for good."),
+            self.tr("Its model, adapter and figures are deleted from the disk for good."),
         )
         question.add(self.tr("Delete"), lambda: self._delete(run), kind="danger")
         question.open()
@@ -240,7 +240,7 @@ class Welcome(QWidget):
             (
                 "chip",
                 self.tr("2. Training"),
-                self.tr("Small matrices beside the model's weights learn your task (LoRA)."),
+                self.tr("Small matrices next to the model's weights learn your task (LoRA)."),
             ),
             (
                 "chat",

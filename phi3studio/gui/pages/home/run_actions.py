@@ -63,7 +63,7 @@ def ask_cancel(
     translate = QCoreApplication.translate
     if entry.in_cloud:
         text = translate(
-            "RunActions", "Its job in Azure ML is cancelled as well, and costs no more."
+            "RunActions", "Its job in Azure ML is cancelled as well, and is no longer billed."
         )
     elif entry.state == "queued":
         text = translate(
@@ -71,7 +71,7 @@ def ask_cancel(
         )
     else:
         text = translate(
-            "RunActions", "The training stops. What it has reached is kept, and it can be resumed."
+            "RunActions", "The training stops. The work so far is kept and can be resumed."
         )
     title = translate("RunActions", "Cancel “{name}”?").format(name=entry.title)
     question = Question(window, context.theme, title, text)

@@ -15,7 +15,7 @@ from phi3studio.runs.store import RunFolder
 
 # The service's own page of a job; nothing else is opened from what a file says.
 _STUDIO = "https://ml.azure.com/"
-FETCHING = "fetching the results"
+DOWNLOADING = "downloading the results"
 """What the follower says while bytes arrive: its step and total are bytes."""
 
 
@@ -81,7 +81,7 @@ class CloudCard(Card):
             case "completed":
                 return self.tr("Done on {where}; the results are here.").format(where=where)
             case "paused" | "interrupted":
-                return self.tr("Not followed at the moment.")
+                return self.tr("Not being followed at the moment.")
             case "cancelled":
                 return self.tr("Cancelled.")
             case _:
@@ -92,20 +92,21 @@ class CloudCard(Card):
         sent = job is not None and job.submitted
         if state in LIVE_STATES:
             if not sent:
-                return self.tr("Keep this computer on until the job was submitted.")
+                return self.tr("Keep this computer on until the job is submitted.")
             return self.tr(
-                "This window may be closed and the computer switched off: the job goes on, and "
-                "is taken up again from this page."
+                "You can close this window and switch the computer off: the job goes "
+                "on, and this page follows it again later."
             )
         if state in ("paused", "interrupted") and sent:
             return self.tr(
-                "The job goes on in Azure ML and costs what it costs. Resume takes it up again; "
-                "Cancel ends it there."
+                "The job is still running in Azure ML and is billed there. Resume "
+                "follows it again; Cancel stops it."
             )
         if state in ("failed", "cancelled") and sent:
             return self.tr(
-                "Resume takes the job up again if it still goes on. Otherwise it submits a new "
-                "one, which goes on from the last checkpoint that the old one left."
+                "Resume follows the job again if it is still running. Otherwise it "
+                "submits a new one, which continues from the last checkpoint of the "
+                "old one."
             )
         return ""
 
@@ -130,9 +131,9 @@ def activity_words(activity: str) -> str:
     translate = QCoreApplication.translate
     known = {
         "signing in to Azure": translate("Azure", "Signing in to Azure."),
-        "looking at the workspace": translate("Azure", "Looking at the workspace."),
+        "looking at the workspace": translate("Azure", "Checking the workspace."),
         "looking for checkpoints of the job before": translate(
-            "Azure", "Looking for checkpoints of the job before."
+            "Azure", "Looking for checkpoints of the previous job."
         ),
         "packing the job": translate("Azure", "Packing the job."),
         "uploading what the job needs": translate("Azure", "Uploading what the job needs."),
@@ -148,7 +149,7 @@ def activity_words(activity: str) -> str:
             "Azure", "Queued: the compute is busy, or its machines are starting."
         ),
         "Azure ML stores the results": translate("Azure", "Azure ML stores the results."),
-        FETCHING: translate("Azure", "Fetching the results."),
+        DOWNLOADING: translate("Azure", "Downloading the results."),
     }
     if activity.startswith("submitted as "):
         return translate("Azure", "Submitted.")

@@ -62,8 +62,9 @@ class ExportQuestion(Question):
             context.theme,
             self.tr("Export"),
             self.tr(
-                "A bundle that runs elsewhere: with prompt, samples in Python and C#, model card, "
-                "licence and checksums. What is private in paths is left out."
+                "A bundle that runs elsewhere: with prompt, samples in Python and C#, "
+                "model card, licence and checksums. Private parts of paths are left "
+                "out."
             ),
         )
         self.whats: dict[What, QRadioButton] = {}
@@ -93,7 +94,7 @@ class ExportQuestion(Question):
         self.olive.setChecked(olive)
         self.olive.setVisible(olive)
         self.extra.addWidget(self.olive)
-        self.add(self.tr("Choose the place…"), self._answer, kind="primary")
+        self.add(self.tr("Choose where…"), self._answer, kind="primary")
 
     def _answer(self) -> None:
         what = next(name for name, radio in self.whats.items() if radio.isChecked())

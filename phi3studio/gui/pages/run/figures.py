@@ -68,7 +68,7 @@ class RunFigures(QWidget):
             )
             self.evaluation.show_figure(words.number(last), note)
         else:
-            self.evaluation.show_figure("–", self.tr("not taken yet"))
+            self.evaluation.show_figure("–", self.tr("not measured yet"))
         speed = curves.tokens_per_s.points
         if speed:
             self.speed.show_figure(

@@ -125,7 +125,7 @@ class OutcomeCard(Card):
                 said, icon = self.tr("Train longer"), "refresh"
                 seconds = longer_seconds(view, recipe) if recipe is not None else None
             case _:
-                said, icon = self.tr("Make it again with Quality"), "refresh"
+                said, icon = self.tr("Run again with Quality"), "refresh"
                 seconds = rebuild_seconds(view)
         return (f"{said} ({words.about(seconds)})" if seconds else said), icon
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QProgressBar
 
-from phi3studio.gui.pages.run.cloud_card import FETCHING, activity_words
+from phi3studio.gui.pages.run.cloud_card import DOWNLOADING, activity_words
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import left_words, step_words
@@ -35,8 +35,8 @@ class ProgressCard(Card):
             self.title.setText(self.tr("Waiting for its turn"))
             self._bar.setValue(0)
             return
-        if progress is not None and progress.activity == FETCHING and progress.total:
-            self.title.setText(activity_words(FETCHING).rstrip("."))
+        if progress is not None and progress.activity == DOWNLOADING and progress.total:
+            self.title.setText(activity_words(DOWNLOADING).rstrip("."))
             self.detail.setText(
                 self.tr("{done} of {total}").format(
                     done=words.size(progress.step), total=words.size(progress.total)

@@ -16,8 +16,8 @@ class TakenCard(Card):
 
     def __init__(self) -> None:
         super().__init__(" ")
-        self.title.setText(self.tr("What it took"))
-        self.setAccessibleName(self.tr("What it took"))
+        self.title.setText(self.tr("Time and memory used"))
+        self.setAccessibleName(self.tr("Time and memory used"))
 
     def show_run(self, view: RunView) -> None:
         """Draw the times and the memory of a run."""
@@ -27,9 +27,9 @@ class TakenCard(Card):
         self.detail.setText(
             ""
             if expected is None
-            else self.tr("beside what three measured steps foretold")
+            else self.tr("compared with the estimate from three measured steps")
             if expected.measured
-            else self.tr("beside what was computed before the start")
+            else self.tr("compared with the estimate before the start")
         )
         grid = QGridLayout()
         grid.setHorizontalSpacing(24)
@@ -51,7 +51,7 @@ class TakenCard(Card):
         )
         lines.append(
             (
-                self.tr("In all"),
+                self.tr("Total"),
                 words.duration(sum(view.timings.values())),
                 words.about(foretold) if foretold else "",
             )
@@ -60,7 +60,7 @@ class TakenCard(Card):
             most = max(expected.memory.values(), default=0) if expected else 0
             lines.append(
                 (
-                    self.tr("Memory at most"),
+                    self.tr("Peak memory"),
                     words.size(view.peak_memory),
                     words.size(most) if most else "",
                 )

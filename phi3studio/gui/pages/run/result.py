@@ -128,28 +128,28 @@ class ResultView(QWidget):
         return [
             (self.tr("Right answers (accuracy)"), lambda m: words.percent(m.accuracy)),
             (
-                self.tr("Right over all labels alike (macro F1)"),
+                self.tr("Macro F1 (mean over the labels)"),
                 lambda m: "" if m.macro_f1 is None else words.percent(m.macro_f1),
             ),
             (
-                self.tr("Words in common (F1)"),
+                self.tr("Word overlap (F1)"),
                 lambda m: "" if m.token_f1 is None else words.percent(m.token_f1),
             ),
-            (self.tr("Ends by itself (stop token)"), lambda m: words.percent(m.stops)),
+            (self.tr("Stops on its own (stop token)"), lambda m: words.percent(m.stops)),
             (
-                self.tr("Surprise at the right answer (perplexity)"),
+                self.tr("Perplexity of the right answer (1 is best)"),
                 lambda m: words.number(m.perplexity),
             ),
             (self.tr("Speed"), speed),
             (
-                self.tr("First token after"),
+                self.tr("Time to first token"),
                 lambda m: "" if m.first_token_s is None else words.duration(m.first_token_s),
             ),
             (
                 self.tr("Memory while answering"),
                 lambda m: "" if m.peak_memory is None else words.size(m.peak_memory),
             ),
-            (self.tr("Loads in"), lambda m: "" if m.load_s is None else words.duration(m.load_s)),
+            (self.tr("Load time"), lambda m: "" if m.load_s is None else words.duration(m.load_s)),
             (self.tr("Size"), lambda m: "" if m.bytes is None else words.size(m.bytes)),
         ]
 

@@ -87,7 +87,7 @@ class RunPage(Page):
                 "own_data": self.own_data_wanted.emit,
             },
         )
-        self._remarks = Card(self.tr("Noticed on the way"))
+        self._remarks = Card(self.tr("Notices"))
         self._log = LogCard(theme, context.tasks)
         for widget in (
             self.outcome,
@@ -284,13 +284,13 @@ class RunPage(Page):
                 Finding(
                     theme,
                     "info",
-                    self.tr("The session ended: its work is kept. Resume goes on from there."),
+                    self.tr("The session ended: the work is kept. Resume continues from there."),
                 )
             )
         if snapshot.state == "paused" and not is_cloud(self._recipe):
             self._notes.addWidget(
                 Finding(
-                    theme, "info", self.tr("Paused: its work is kept. Resume goes on from there.")
+                    theme, "info", self.tr("Paused: the work is kept. Resume continues from there.")
                 )
             )
 
@@ -298,20 +298,24 @@ class RunPage(Page):
         match why:
             case "dead":
                 return (
-                    self.tr("The worker ended without a word."),
-                    self.tr("The log below may say why. Resume goes on from the last checkpoint."),
+                    self.tr("The worker stopped unexpectedly."),
+                    self.tr(
+                        "The log below may say why. Resume continues from the last checkpoint."
+                    ),
                 )
             case "queued":
                 return (
                     self.tr("Another run uses the machine."),
-                    self.tr("This one starts by itself; its place can be changed under Queue."),
+                    self.tr(
+                        "This one starts automatically; its position can be changed under Queue."
+                    ),
                 )
             case "downloading":
                 return self.tr("Waiting for a download."), ""
             case "tokenising":
                 return self.tr("Turning the rows into tokens."), ""
             case "compiling":
-                return self.tr("Preparing the model; this step reports nothing while it works."), ""
+                return self.tr("Preparing the model; this step reports no progress."), ""
             case "swapping":
                 return (
                     self.tr("The memory is full and the system swaps to disk: this is very slow."),
@@ -319,11 +323,11 @@ class RunPage(Page):
                 )
             case "stuck":
                 return (
-                    self.tr("Nothing moves: no report, no computing, no download."),
+                    self.tr("No progress: no report, no computation, no download."),
                     self.tr("Pause and resume the run; its work is kept."),
                 )
             case _:
-                return self.tr("Computing; the next report takes a while."), ""
+                return self.tr("Computing; the next report may take a while."), ""
 
     def _ask_pause(self) -> None:
         if self.run is not None:

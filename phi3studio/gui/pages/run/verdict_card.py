@@ -57,7 +57,7 @@ class VerdictCard(Card):
         self.body.addLayout(grid)
         if verdict.candidates:
             self.body.addSpacing(4)
-            self.body.addWidget(label(self.tr("What automatic has tried"), "strong"))
+            self.body.addWidget(label(self.tr("Presets tried by Automatic"), "strong"))
             self.body.addWidget(self._candidates(verdict.candidates))
 
     def _word(self, verdict: Verified) -> tuple[Level, str]:
@@ -83,7 +83,7 @@ class VerdictCard(Card):
             )
             if verdict.interval is not None:
                 low, high = verdict.interval
-                note += ", " + self.tr("95 % sure: {low} to {high}").format(
+                note += ", " + self.tr("95 % interval: {low} to {high}").format(
                     low=words.number(low, 2), high=words.number(high, 2)
                 )
             title = {
@@ -96,24 +96,26 @@ class VerdictCard(Card):
                 (
                     self.tr("Divergence (KL)"),
                     words.number(verdict.kl),
-                    self.tr("nats a token against the model “{name}”; 0 is the same model").format(
-                        name=reference
-                    ),
+                    self.tr(
+                        "nats per token against the model “{name}”; 0 is the same model"
+                    ).format(name=reference),
                 )
             )
         if verdict.agreement is not None:
             lines.append(
                 (
-                    self.tr("Same likeliest token"),
+                    self.tr("Top-1 agreement"),
                     words.percent(verdict.agreement),
-                    self.tr("at %Ln place(s)", None, verdict.positions),
+                    self.tr(
+                        "same most probable token, at %Ln position(s)", None, verdict.positions
+                    ),
                 )
             )
         exported = verdict.models.get("exported")
         if exported is not None and exported.stops is not None:
             lines.append(
                 (
-                    self.tr("Answers that end"),
+                    self.tr("Answers that stop"),
                     words.percent(exported.stops),
                     self.tr("at least {limit} have to").format(
                         limit=words.percent(verdict.limits.get("stops", 0.0))
@@ -123,9 +125,11 @@ class VerdictCard(Card):
         if verdict.parity is not None:
             lines.append(
                 (
-                    self.tr("Same tokens (parity)"),
+                    self.tr("Tokenizer parity"),
                     words.percent(verdict.parity),
-                    self.tr("of the prompts, in training and in the exported model"),
+                    self.tr(
+                        "of the prompts have the same tokens in training and in the exported model"
+                    ),
                 )
             )
         if verdict.stop_listed is not None:
@@ -135,7 +139,7 @@ class VerdictCard(Card):
 
     def _candidates(self, candidates: tuple[Candidate, ...]) -> QTableWidget:
         table = QTableWidget(len(candidates), 5)
-        table.setAccessibleName(self.tr("What automatic has tried"))
+        table.setAccessibleName(self.tr("Presets tried by Automatic"))
         table.setHorizontalHeaderLabels(
             [
                 self.tr("Kind"),

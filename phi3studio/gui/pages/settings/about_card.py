@@ -52,7 +52,7 @@ class AboutCard(Card):
                 wrap=True,
             )
         )
-        self.updates = QCheckBox(self.tr("Look for a newer version once a day"))
+        self.updates = QCheckBox(self.tr("Check for a newer version once a day"))
         self.updates.setChecked(read_settings(context.home).update_check)
         self.updates.toggled.connect(self._take)
         self.body.addWidget(self.updates)
@@ -94,7 +94,7 @@ class AboutCard(Card):
 
         clear(self._notes)
         if wanted:
-            self._notes.addWidget(label(self.tr("Asking…"), "small"))
+            self._notes.addWidget(label(self.tr("Checking…"), "small"))
         self._context.tasks.run(asyncio.to_thread(keep), self._draw, self._refuse)
 
     def _draw(self, checked: Checked | None) -> None:
@@ -107,14 +107,14 @@ class AboutCard(Card):
             note = Finding(
                 theme,
                 "info",
-                self.tr("{when}: it could not be found out.").format(when=when),
+                self.tr("{when}: the check failed.").format(when=when),
                 checked.error,
             )
         elif is_newer(release.version, __version__):
             note = Finding(
                 theme,
                 "good",
-                self.tr("Version {version} is there.").format(version=release.version),
+                self.tr("Version {version} is available.").format(version=release.version),
             )
             opened = Button(theme, self.tr("Show it"), kind="link")
             opened.clicked.connect(partial(QDesktopServices.openUrl, QUrl(release.page)))

@@ -48,11 +48,11 @@ class AboutDialog(QDialog):
         layout.addLayout(self._head(build))
         self._lines = [f"Phi-3 Studio {build.version}", self._made(build), f"Qt {qVersion()}"]
         layout.addSpacing(4)
-        layout.addWidget(label(self.tr("Licences of what is inside"), "strong"))
-        self.search = SearchField(theme, self.tr("Search the parts"))
+        layout.addWidget(label(self.tr("Third-party licences"), "strong"))
+        self.search = SearchField(theme, self.tr("Search components"))
         self.search.textChanged.connect(self._filter)
         self.list = QListWidget()
-        self.list.setAccessibleName(self.tr("Parts"))
+        self.list.setAccessibleName(self.tr("Components"))
         self.list.setFixedWidth(230)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -71,7 +71,7 @@ class AboutDialog(QDialog):
         parts.addLayout(left)
         parts.addWidget(self.text, 1)
         layout.addLayout(parts, 1)
-        folder = Button(theme, self.tr("Open the data folder"), icon="folder")
+        folder = Button(theme, self.tr("Open the data directory"), icon="folder")
         folder.clicked.connect(partial(open_path, context.home.root))
         copy = Button(theme, self.tr("Copy version"), icon="copy")
         copy.clicked.connect(
@@ -105,7 +105,7 @@ class AboutDialog(QDialog):
 
     def _made(self, build: Build) -> str:
         if not build.commit:
-            return self.tr("Runs from its source code.")
+            return self.tr("Running from source.")
         return self.tr("Build {commit} of {date}, flavour {flavour}").format(
             commit=build.commit[:12], date=build.date, flavour=build.flavour
         )
@@ -140,5 +140,5 @@ class AboutDialog(QDialog):
             return
         part: Component = item.data(Qt.ItemDataRole.UserRole)
         licence = part.licence or self.tr("licence not stated")
-        text = part.text or self.tr("The package brings no text of its licence.")
+        text = part.text or self.tr("The package does not include its licence text.")
         self.text.setPlainText(f"{part.name} {part.version}\n{licence}\n\n{text}\n")

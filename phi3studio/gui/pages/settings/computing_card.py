@@ -44,14 +44,15 @@ class ComputingCard(Card):
         self.body.addWidget(
             label(
                 self.tr(
-                    "Automatic takes every core that other programs leave free, and lets go of it "
-                    "when they want it. Fewer threads keep the computer cooler and slower."
+                    "Automatic uses every core that other programs leave free, and "
+                    "gives it back when they need it. With fewer threads the computer "
+                    "stays cooler and the run is slower."
                 ),
                 "small",
                 wrap=True,
             )
         )
-        self.resume_runs = QCheckBox(self.tr("Go on with interrupted runs at the next start"))
+        self.resume_runs = QCheckBox(self.tr("Resume interrupted runs at the next start"))
         self.resume_runs.setChecked(read_settings(context.home).resume_runs)
         self.resume_runs.clicked.connect(self._take_resume_runs)
         self.body.addWidget(self.resume_runs)
@@ -76,7 +77,7 @@ class ComputingCard(Card):
                 Finding(
                     self._context.theme,
                     "info",
-                    self.tr("Counts for every run that starts from now."),
+                    self.tr("Applies to every run started from now on."),
                 )
             )
 

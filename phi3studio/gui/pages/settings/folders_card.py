@@ -39,9 +39,9 @@ class FoldersCard(Card):
         self._known: dict[Path, int] = {}
         for line, (title, folder) in enumerate(
             (
-                (self.tr("App home"), home.root),
+                (self.tr("Data directory"), home.root),
                 (self.tr("Runs"), home.runs),
-                (self.tr("Own models"), home.models),
+                (self.tr("Your models"), home.models),
                 (self.tr("Cache"), home.cache),
                 (self.tr("Hub models"), cache_folder()),
             )
@@ -64,7 +64,7 @@ class FoldersCard(Card):
             opened.clicked.connect(lambda _=False, f=folder: self._show(f))
             grid.addWidget(opened, line, 3)
         self.body.addLayout(grid)
-        self.change = Button(context.theme, self.tr("Change the app home…"))
+        self.change = Button(context.theme, self.tr("Change the data directory…"))
         self.change.clicked.connect(self._choose)
         self.body.addLayout(row(self.change, 1))
         self._notes = QVBoxLayout()
@@ -74,7 +74,8 @@ class FoldersCard(Card):
             self.body.addWidget(
                 label(
                     self.tr(
-                        "The environment variable PHI3STUDIO_HOME decides where the app home is."
+                        "The environment variable PHI3STUDIO_HOME decides where the "
+                        "data directory is."
                     ),
                     "small",
                     wrap=True,
@@ -99,7 +100,7 @@ class FoldersCard(Card):
         open_path(folder)
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose the new app home"))
+        dialog = QFileDialog(self, self.tr("Choose the new data directory"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -114,13 +115,13 @@ class FoldersCard(Card):
             self._context.theme,
             self.tr("Keep everything in {folder}?").format(folder=words.path(folder)),
             self.tr(
-                "It counts from the next start of the window. “Move” takes all runs, models, "
-                "transcripts and settings along ({size}); the old folder is then gone. “Begin "
-                "there” uses the folder as it is: what you have now stays in the old one and is "
-                "not shown until you choose that one again."
+                "This takes effect when the window is started again. “Move” takes all "
+                "runs, models, transcripts and settings along ({size}) and removes the "
+                "old folder. “Use it as it is” moves nothing: what you have now stays "
+                "in the old folder and is not shown until you choose that one again."
             ).format(size=words.size(self._known.get(self._context.home.root, 0))),
         )
-        question.add(self.tr("Begin there"), lambda: self._plan(folder, move=False))
+        question.add(self.tr("Use it as it is"), lambda: self._plan(folder, move=False))
         question.add(self.tr("Move"), lambda: self._plan(folder, move=True), kind="primary")
         question.open()
 

@@ -35,7 +35,7 @@ class PrivacyCard(Card):
             ),
         ):
             self.body.addWidget(Finding(context.theme, "good", text))
-        self._open = Button(context.theme, self.tr("Open the whole list"), icon="file")
+        self._open = Button(context.theme, self.tr("Open the full list"), icon="file")
         self._open.clicked.connect(lambda: open_path(self._log.file))
         self.body.addSpacing(4)
         self.body.addLayout(row(label(self.tr("Downloads"), "strong"), 1, self._open))
@@ -71,8 +71,8 @@ class PrivacyCard(Card):
     def _ending(self, entry: Download) -> str:
         return {
             "done": "",
-            "stopped": self.tr("stopped before its end"),
-            "failed": self.tr("broke off"),
+            "stopped": self.tr("stopped"),
+            "failed": self.tr("failed"),
         }[entry.outcome]
 
 

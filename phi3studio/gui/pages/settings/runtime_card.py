@@ -34,9 +34,10 @@ class RuntimeCard(Card):
         self.body.addWidget(
             label(
                 self.tr(
-                    "Training and chat on an NVIDIA GPU need libraries that are not a part of the "
-                    "program. They are fetched once, each is compared with its known hash, and "
-                    "they are kept in the app home, also when the program is updated."
+                    "Training and chat on an NVIDIA GPU need libraries that are not "
+                    "part of the program. They are downloaded once, checked against "
+                    "known hashes, and kept in the data directory, also when the "
+                    "program is updated."
                 ),
                 "muted",
                 wrap=True,
@@ -88,7 +89,7 @@ class RuntimeCard(Card):
         if self._cancel is not None:
             self._cancel.set()
             self.cancel.setEnabled(False)
-            self.said.setText(self.tr("ending…"))
+            self.said.setText(self.tr("stopping…"))
 
     def ask_to_remove(self) -> None:
         """Ask, then remove."""
@@ -98,8 +99,8 @@ class RuntimeCard(Card):
             self._context.theme,
             self.tr("Remove the runtime pack?"),
             self.tr(
-                "{size} are free again, and runs use the processor. It can be fetched anew at any "
-                "time."
+                "This frees {size}, and runs use the processor. It can be downloaded "
+                "again at any time."
             ).format(size=words.size(size)),
         )
         question.add(self.tr("Remove"), self._remove, kind="danger")
@@ -142,10 +143,10 @@ class RuntimeCard(Card):
             return
         if progress is None or progress.activity == "python":
             self.bar.setRange(0, 0)
-            self.said.setText(self.tr("making the environment…"))
+            self.said.setText(self.tr("creating the environment…"))
         elif progress.activity == "proof":
             self.bar.setRange(0, 0)
-            self.said.setText(self.tr("trying the libraries…"))
+            self.said.setText(self.tr("testing the libraries…"))
         else:
             self.bar.setRange(0, 1000)
             self.bar.setValue(round(1000 * progress.bytes / max(1, progress.bytes_total)))
@@ -200,8 +201,8 @@ class RuntimeCard(Card):
             return
         self.said.setText(self._words(status))
         caption = {
-            "partial": self.tr("Go on"),
-            "renewable": self.tr("Renew"),
+            "partial": self.tr("Continue"),
+            "renewable": self.tr("Update"),
             "broken": self.tr("Repair"),
         }.get(
             state,
@@ -212,20 +213,20 @@ class RuntimeCard(Card):
 
     def _words(self, status: PackStatus) -> str:
         if status.bundled:
-            return self.tr("This installation has them itself.")
+            return self.tr("This installation already includes them.")
         size = words.size(status.bytes)
         return {
             "absent": self.tr(
-                "Not installed: {size} to fetch, {disk} on the disk afterwards."
+                "Not installed: {size} to download, {disk} on the disk afterwards."
             ).format(
                 size=words.size(status.facts.download_bytes),
                 disk=words.size(status.facts.installed_bytes),
             ),
-            "partial": self.tr("Begun: {size} are here and are kept.").format(size=size),
+            "partial": self.tr("Started: {size} downloaded so far are kept.").format(size=size),
             "whole": self.tr("Installed, {size}.").format(size=size),
-            "renewable": self.tr("Installed, {size}. It works; newer libraries are there.").format(
-                size=size
-            ),
+            "renewable": self.tr(
+                "Installed, {size}. It works; newer libraries are available."
+            ).format(size=size),
             "broken": self.tr("Broken, so the processor is used: {damage}.").format(
                 damage=status.damage
             ),

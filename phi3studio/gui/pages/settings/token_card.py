@@ -26,9 +26,9 @@ class TokenCard(Card):
         self.body.addWidget(
             label(
                 self.tr(
-                    "Some models ask you to accept their licence on the Hugging Face hub. A token "
-                    "of the kind “Read” then lets them be fetched. It is kept in the keyring of "
-                    "the system, never in a file."
+                    "Some models ask you to accept their licence on the Hugging Face "
+                    "hub. A token of the kind “Read” is then needed to download them. "
+                    "It is kept in the keyring of the system, never in a file."
                 ),
                 "muted",
                 wrap=True,
@@ -43,7 +43,7 @@ class TokenCard(Card):
         self._save.clicked.connect(self.save)
         self.field.returnPressed.connect(self._save.click)
         self.field.textChanged.connect(lambda text: self._save.setEnabled(bool(text.strip())))
-        self._forget = Button(context.theme, self.tr("Forget"))
+        self._forget = Button(context.theme, self.tr("Remove"))
         self._forget.clicked.connect(self.forget)
         self._forget.hide()
         self.body.addLayout(row(self.field, self._save, self._forget))

@@ -100,11 +100,11 @@ class AdapterLine(QWidget):
             self._context.theme,
             "info",
             self.tr("Starts from the adapter in {folder}").format(folder=place),
-            self.tr("It is trained further. It has to belong to the base model that is chosen.")
+            self.tr("Its training continues. It must belong to the chosen base model.")
             if draft.trains
-            else self.tr("It is merged as it is into the base model that is chosen."),
+            else self.tr("It is merged as it is into the chosen base model."),
         )
-        drop = Button(self._context.theme, self.tr("Start afresh"), kind="link")
+        drop = Button(self._context.theme, self.tr("Start from scratch"), kind="link")
         drop.clicked.connect(lambda: self._session.take(with_adapter(self._session.draft, None)))
         note.buttons.addWidget(drop)
         self._notes.addWidget(note)

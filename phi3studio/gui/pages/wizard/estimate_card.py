@@ -23,8 +23,8 @@ class EstimateCard(Card):
 
     def __init__(self, theme: Theme, session: WizardSession) -> None:
         super().__init__(" ")
-        self.title.setText(self.tr("What it will take"))
-        self.setAccessibleName(self.tr("What it will take"))
+        self.title.setText(self.tr("Estimate"))
+        self.setAccessibleName(self.tr("Estimate"))
         self._theme = theme
         self._session = session
         session.changed.connect(self._draw)
@@ -35,8 +35,9 @@ class EstimateCard(Card):
         self.setVisible(self._session.draft.trains)
         if self._session.draft.in_cloud:
             text = self.tr(
-                "The job runs on machines of Azure ML: this computer's memory and speed say "
-                "nothing of it. It is ended after the time limit of the page Target."
+                "The job runs on machines of Azure ML, so this computer's memory and "
+                "speed do not matter. It is stopped at the time limit set on the "
+                "Target page."
             )
             self.body.addWidget(label(text, "muted", wrap=True))
             return
@@ -48,7 +49,7 @@ class EstimateCard(Card):
         machine = self._session.facts.machine
         if found is None or machine is None:
             self.body.addWidget(
-                label(self.tr("Known as soon as data, model and machine are."), "muted", wrap=True)
+                label(self.tr("Shown once data, model and machine are known."), "muted", wrap=True)
             )
             return
         grid = QGridLayout()
@@ -66,12 +67,12 @@ class EstimateCard(Card):
             (
                 self.tr("Memory"),
                 words.size(found.memory_bytes),
-                self.tr("{free} are free").format(free=words.size(machine.free_memory)),
+                self.tr("{free} free").format(free=words.size(machine.free_memory)),
             ),
             (
                 self.tr("Disk"),
                 words.size(found.disk_bytes),
-                self.tr("{free} are free").format(free=words.size(machine.free_disk)),
+                self.tr("{free} free").format(free=words.size(machine.free_disk)),
             ),
         )
         for index, (title, figure, note) in enumerate(lines):
@@ -96,7 +97,7 @@ class EstimateCard(Card):
                 Finding(
                     self._theme,
                     "error",
-                    self.tr("The disk has too little room."),
+                    self.tr("There is too little disk space."),
                     self.tr("Free some space, or choose another folder in the settings."),
                 )
             )
@@ -116,14 +117,14 @@ class EstimateCard(Card):
             button = Button(self._theme, self.tr("Cancel"), kind="link")
             button.clicked.connect(self._session.stop_measuring)
         elif measured:
-            text, button = self.tr("Measured by real steps and small copies of the model."), None
+            text, button = self.tr("Measured with real steps and small copies of the model."), None
         else:
-            text = self.tr("Computed.")
-            button = Button(self._theme, self.tr("Measure"), kind="link")
+            text = self.tr("Calculated from the settings.")
+            button = Button(self._theme, self.tr("Measure it"), kind="link")
             button.setToolTip(
                 self.tr(
-                    "Trains a few real steps and takes small copies through the other stages: a "
-                    "minute, or several for a large model."
+                    "Trains a few real steps and runs the other stages on small copies "
+                    "of the model: a minute, or several for a large model."
                 )
             )
             button.setEnabled(recipe is not None)

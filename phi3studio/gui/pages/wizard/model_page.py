@@ -115,15 +115,15 @@ class _ModelCard(ChoiceCard):
             return ", ".join(parts)
         if not model.download_bytes:
             return self.tr("comes with the program")
-        return self.tr(
-            "not on this computer yet: a run downloads it by itself, {size} from {host}"
-        ).format(size=words.size(model.download_bytes), host=model.host)
+        return self.tr("not on this computer yet: a run downloads it, {size} from {host}").format(
+            size=words.size(model.download_bytes), host=model.host
+        )
 
     def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:
         if machine is None or model.size is None:
             return "", "", "muted"
         found: Fit = fit(model.size, machine)
-        why = self.tr("needs about {need} of memory, {free} are free").format(
+        why = self.tr("needs about {need} of memory, {free} free").format(
             need=words.size(found.need), free=words.size(found.free)
         )
         match found.level:
@@ -168,7 +168,7 @@ class ModelPage(QWidget):
         self._list = QVBoxLayout()
         self._list.setSpacing(10)
         layout.addLayout(self._list)
-        self._nothing = label(self.tr("No model fits the search."), "muted")
+        self._nothing = label(self.tr("No model matches the search."), "muted")
         self._nothing.hide()
         layout.addWidget(self._nothing)
         layout.addStretch(1)
@@ -262,7 +262,7 @@ class ModelPage(QWidget):
             note = Finding(self._context.theme, problem.level, said.message, said.hint)
             if problem.code == "draft.model_missing":
                 cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")
-                cloud.setToolTip(self.tr("The job there fetches the model by itself."))
+                cloud.setToolTip(self.tr("The job downloads the model itself."))
                 cloud.clicked.connect(self._session.use_azure)
                 note.buttons.addWidget(cloud)
             self._notes.addWidget(note)

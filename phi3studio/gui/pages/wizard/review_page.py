@@ -157,7 +157,7 @@ class ReviewPage(QWidget):
             self._put(self._olive_text)
             return
         self._olive_of = unnamed
-        self._show_olive(self.tr("Asking Olive; this takes a few seconds…"))
+        self._show_olive(self.tr("Writing the Olive config; this takes a few seconds…"))
 
         def refuse(error: UserFacingError) -> None:
             why = explain_error(error)

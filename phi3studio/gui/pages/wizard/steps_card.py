@@ -21,7 +21,9 @@ class StepsCard(Card):
         self._session = session
         about = {
             "train": self.tr("the adapter learns from your rows"),
-            "merge": self.tr("the adapter is put into the base model; without it, it stays beside"),
+            "merge": self.tr(
+                "the adapter is merged into the base model; without this step it stays separate"
+            ),
             "quantise": self.tr("the ONNX model is built, which the chat and other programs run"),
             "verify": self.tr("the models are measured and compared on the held-out rows"),
         }

@@ -35,7 +35,7 @@ class Summary:
             lines.append((self.tr("Steps"), ", ".join(stage_title(step) for step in draft.steps)))
         if draft.trains:
             lines += self._training(draft, facts)
-        lines.append((self.tr("Becomes"), self._result(draft)))
+        lines.append((self.tr("Output"), self._result(draft)))
         if draft.in_cloud and draft.azure is not None:
             lines += self._cloud(draft.azure)
         return lines
@@ -94,7 +94,7 @@ class Summary:
                     kind=kind, rank=method.rank, alpha=f"{method.alpha:g}"
                 ),
             ),
-            (self.tr("Course"), ", ".join(part for part in parts if part)),
+            (self.tr("Training"), ", ".join(part for part in parts if part)),
             (self.tr("Trains on"), device),
         ]
 
@@ -108,7 +108,7 @@ class Summary:
         device = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[target.provider]
         said = self.tr("ONNX, {kind}, for {device}").format(kind=kind, device=device)
         if draft.trains and "merge" not in draft.steps:
-            said += ", " + self.tr("with the adapter beside it")
+            said += ", " + self.tr("with a separate adapter")
         return said
 
 

@@ -121,10 +121,10 @@ class TargetPage(QWidget):
         self._kinds = self._card(self.tr("Quantisation"), self._kind, self._take_kind)
         columns.right.addWidget(self._kinds)
         self.int4 = FoldedSettings(
-            theme, session, "target", self.tr("4 bits in detail"), settings("int4")
+            theme, session, "target", self.tr("4-bit details"), settings("int4")
         )
         self.fidelity = FoldedSettings(
-            theme, session, "target", self.tr("Faithful enough"), settings("fidelity")
+            theme, session, "target", self.tr("Quality thresholds"), settings("fidelity")
         )
         columns.right.addWidget(self.int4)
         columns.right.addWidget(self.fidelity)
@@ -197,7 +197,7 @@ class TargetPage(QWidget):
             case "cpu_torch":
                 self._train["cuda"].set_reason(
                     self.tr(
-                        "{gpu} is there; it needs the runtime pack for NVIDIA GPUs (Settings)."
+                        "{gpu} was found; it needs the runtime pack for NVIDIA GPUs (Settings)."
                     ).format(gpu=machine.gpu)
                 )
             case _:

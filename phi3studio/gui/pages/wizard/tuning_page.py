@@ -124,9 +124,13 @@ class TuningPage(QWidget):
         grid.setColumnStretch(1, 1)
         card.body.addLayout(grid)
         for kind, title, about in (
-            ("lora", "LoRA", self.tr("small matrices beside the frozen weights")),
+            ("lora", "LoRA", self.tr("small matrices next to the frozen weights")),
             ("qlora", "QLoRA", self.tr("the same over weights in 4 bits: a third of the memory")),
-            ("dora", "DoRA", self.tr("learns size and direction apart: a little better, slower")),
+            (
+                "dora",
+                "DoRA",
+                self.tr("learns magnitude and direction separately: a little better, slower"),
+            ),
         ):
             radio = QRadioButton(title)
             radio.setAccessibleDescription(about)
@@ -180,7 +184,7 @@ class TuningPage(QWidget):
         for field in self.fields:
             field.draw()
         self._own.setText(
-            self.tr("your own") if draft.preset is None else self.tr("as the preset says")
+            self.tr("your own") if draft.preset is None else self.tr("as in the preset")
         )
         self._short.setText(
             self.tr(

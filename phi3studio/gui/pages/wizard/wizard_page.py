@@ -244,7 +244,7 @@ class WizardPage(Page):
             self,
             self._context.theme,
             self.tr("Start over?"),
-            self.tr("The data, the template and all settings of this draft are forgotten."),
+            self.tr("The data, the template and all settings of this draft are discarded."),
         )
         question.cancel.rename(self.tr("Keep the draft"))
         question.add(self.tr("Start over"), self.session.start_over, kind="danger")

@@ -124,8 +124,8 @@ def _how_to_get_the_packages(theme: Theme) -> Finding:
     if command is None:
         hint = translate(
             "AzureCard",
-            "The installed app cannot take them in. Start Phi-3 Studio from its source instead, "
-            "which shows the same runs: {command}",
+            "They cannot be added to the installed app. Start Phi-3 Studio from its "
+            "source instead, which shows the same runs: {command}",
         ).format(command=WITH_AZURE)
         link = Button(theme, translate("AzureCard", "Open the page of the source"), kind="link")
         link.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(REPOSITORY)))

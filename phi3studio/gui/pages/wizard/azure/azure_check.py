@@ -111,7 +111,7 @@ class AzureCheck(QWidget):
             return
         clear(self._findings)
         self._asked = recipe.azure
-        self._said.setText(self.tr("Asking Azure…"))
+        self._said.setText(self.tr("Checking with Azure…"))
         self.check.hide()
         self.cancel.show()
         self._task = self._context.tasks.run(self._look(recipe), None, self._fail)

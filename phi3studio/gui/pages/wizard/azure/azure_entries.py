@@ -77,7 +77,7 @@ def place_entries() -> list[Entry]:
         Entry(
             "nodes",
             translate("Azure", "Machines"),
-            translate("Azure", "So many train together."),
+            translate("Azure", "How many train together."),
         ),
         Entry(
             "gpus",
@@ -87,7 +87,7 @@ def place_entries() -> list[Entry]:
         Entry(
             "hours",
             translate("Azure", "Time limit in hours"),
-            translate("Azure", "The job is ended after so long."),
+            translate("Azure", "The job is stopped after this time."),
         ),
     ]
 
@@ -100,8 +100,8 @@ def source_entries() -> list[Entry]:
             translate("Azure", "Data from"),
             translate(
                 "Azure",
-                "Where the data is in Azure already, the file of the page Data is a sample of it: "
-                "it serves template and preview.",
+                "If the data is already in Azure, the file on the Data page is a "
+                "sample of it, for template and preview.",
             ),
             choices={
                 False: translate("Azure", "this computer (uploaded)"),
@@ -131,10 +131,11 @@ def source_entries() -> list[Entry]:
             "model_in_cloud",
             translate("Azure", "Model from"),
             translate(
-                "Azure", "A model of the hub is fetched by the job, one of this computer uploaded."
+                "Azure",
+                "The job downloads a model of the hub; a model on this computer is uploaded.",
             ),
             choices={
-                False: translate("Azure", "the page Model"),
+                False: translate("Azure", "the Model page"),
                 True: translate("Azure", "a registry or workspace"),
             },
         ),
@@ -159,12 +160,12 @@ def more_entries() -> list[Entry]:
         Entry(
             "datastore",
             translate("Azure", "Datastore for the results"),
-            translate("Azure", "They are written there and fetched from there."),
+            translate("Azure", "They are written there and downloaded from there."),
         ),
         Entry(
             "experiment",
             translate("Azure", "Experiment"),
-            translate("Azure", "Under this name the studio lists the job."),
+            translate("Azure", "The studio lists the job under this name."),
         ),
         Entry(
             "image",
@@ -176,7 +177,7 @@ def more_entries() -> list[Entry]:
             translate("Azure", "The job acts as"),
             translate("Azure", "Needed where it reads a vault, or data without a key."),
             choices={
-                "none": translate("Azure", "nobody in particular"),
+                "none": translate("Azure", "no identity"),
                 "managed": translate("Azure", "the compute's managed identity"),
                 "user": translate("Azure", "you"),
             },
@@ -190,7 +191,7 @@ def more_entries() -> list[Entry]:
         Entry(
             "secret",
             translate("Azure", "Name of the secret"),
-            translate("Azure", "Under this name the vault holds the token."),
+            translate("Azure", "The vault holds the token under this name."),
         ),
         Entry(
             "connection",

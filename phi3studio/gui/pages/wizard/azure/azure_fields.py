@@ -120,8 +120,8 @@ class AzureField(QWidget):
             self._apply(self._before)
             self._refused = translate(
                 "Azure",
-                "This is a token, and it was not taken over: it must stand in no file. Store "
-                "it in a key vault, and name the vault.",
+                "This is a token, so it was not accepted: a token must never be stored "
+                "in a file. Put it into a key vault and name the vault.",
             )
         else:
             self._refused = ""

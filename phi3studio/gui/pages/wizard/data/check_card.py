@@ -138,7 +138,7 @@ class CheckCard(Card):
         if not any(found.code == "cut_off" for found in report.findings):
             length = self._session.draft.training.sequence_length
             text = self.tr(
-                "No row is cut off: the longest has {longest} of {length} tokens"
+                "No row is truncated: the longest has {longest} of {length} tokens"
             ).format(longest=words.count(figures.longest), length=words.count(length))
             if not figures.cut_off_rows:
                 self._list.addWidget(Finding(theme, "good", text))

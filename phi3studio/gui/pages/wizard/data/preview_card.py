@@ -76,7 +76,7 @@ class PreviewCard(Card):
         rows = facts.rows if facts else 0
         self._rows = max(1, rows)
         self.setVisible(self._inspection.source is not None)
-        self.detail.setText(self.tr("row, of {rows}").format(rows=words.count(rows)))
+        self.detail.setText(self.tr("of {rows}").format(rows=words.count(rows)))
 
     def _draw(self) -> None:
         self._draw_range()
@@ -109,9 +109,9 @@ class PreviewCard(Card):
             self.tr("%Ln learned", None, preview.trained_tokens),
         ]
         if preview.cut_off:
-            parts.append(self.tr("%Ln cut off", None, preview.cut_off))
+            parts.append(self.tr("%Ln truncated", None, preview.cut_off))
         if total > MOST:
-            parts.append(self.tr("the first {n} are drawn").format(n=MOST))
+            parts.append(self.tr("the first {n} are shown").format(n=MOST))
         return ", ".join(parts)
 
     def _fail(self, what: str, error: UserFacingError) -> None:

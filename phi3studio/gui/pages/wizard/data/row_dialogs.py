@@ -118,7 +118,7 @@ class ReplaceDialog(Question):
             parent,
             theme,
             self.tr("Find and replace"),
-            self.tr("In every row, on the way to training: the file is not changed."),
+            self.tr("In every row as it is read for training: the file is not changed."),
         )
         self._replace = replace
         form = QFormLayout()
@@ -132,7 +132,7 @@ class ReplaceDialog(Question):
         for caption, widget in (
             (self.tr("Column"), self.column),
             (self.tr("Find"), self.sought),
-            (self.tr("Replace by"), self.by),
+            (self.tr("Replace with"), self.by),
         ):
             widget.setAccessibleName(caption)
             form.addRow(caption, widget)

@@ -119,7 +119,7 @@ class SourceCard(QWidget):
         self._hub.setPlaceholderText(self.tr("owner/name"))
         self._hub.setAccessibleName(self.tr("Hugging Face data set"))
         self._hub.setFixedWidth(240)
-        look = Button(theme, self.tr("Look it up"))
+        look = Button(theme, self.tr("Look up"))
         look.setEnabled(False)
         self._hub.textChanged.connect(lambda text: look.setEnabled("/" in text.strip("/ ")))
         look.clicked.connect(self._take_hub)
@@ -240,8 +240,8 @@ class SourceCard(QWidget):
                 said = self.tr("No shape was recognised: write the template below yourself.")
             else:
                 said = self.tr(
-                    "What is to be learned would be a guess: choose it here, or write the template "
-                    "below."
+                    "It is not clear what is to be learned: choose it here, or write "
+                    "the template below."
                 )
             self._reason.setText(said)
             return

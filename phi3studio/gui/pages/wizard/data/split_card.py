@@ -31,7 +31,7 @@ class SplitCard(Card):
         for share in _SHARES:
             held = round(share * 100)
             self._choice.addItem(f"{100 - held} / {held}", share)
-        self._choice.addItem(self.tr("A file of its own…"), None)
+        self._choice.addItem(self.tr("A separate file…"), None)
         self._choice.activated.connect(self._take)
         self.body.addLayout(row(self._said, self._choice))
         session.changed.connect(self._draw)

@@ -59,8 +59,8 @@ class TemplateCard(Card):
         talk.addWidget(
             label(
                 self.tr(
-                    "Rows are whole conversations. The model's own chat template writes them; it "
-                    "learns every answer of the assistant."
+                    "Rows are whole conversations. The model's own chat template "
+                    "formats them; every answer of the assistant is learned."
                 ),
                 "muted",
                 wrap=True,
