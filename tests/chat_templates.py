@@ -2,8 +2,10 @@
 
 Written for the tests, each with the habits of its family that a mask has to survive: an end-of-text
 token where no generation prompt is asked for (Phi), a default system prompt (Qwen2.5, SmolLM2),
-reasoning that only the last turn keeps (Qwen3), a date in the system turn and trimmed contents
-(Llama-3.2), no system turn and strictly alternating roles (Gemma).
+reasoning that only the last turn keeps (Qwen3) or none (DeepSeek-R1), a thought that the prompt
+begins (DeepSeek-R1, Qwen3-Thinking), the system prompt in the last question (Mistral Nemo), a date
+in the system turn and trimmed contents (Llama-3.2), no system turn and strictly alternating roles
+(Gemma, Mistral).
 """
 
 from __future__ import annotations
@@ -133,6 +135,81 @@ SMOLLM2 = Family(
     ("<|im_start|>", "<|im_end|>"),
     "<|im_end|>",
 )  # fmt: skip
+QWEN3_THINKING = Family(
+    QWEN3.template.replace(
+        "'<|im_start|>assistant\n' }}{% endif %}",
+        "'<|im_start|>assistant\n<think>\n' }}{% endif %}",
+    ),
+    ("<|im_start|>", "<|im_end|>"),
+    "<|im_end|>",
+)
+# Mistral 7B v0.3: no generation prompt, a space before the answer, no system turn.
+MISTRAL = Family(
+    "{{ bos_token }}" + _EACH + _ALTERNATE + "{% if message['role'] == 'user' %}"
+    "{{ '[INST] ' + message['content'] + '[/INST]' }}{% else %}"
+    "{{ ' ' + (message['content'] | trim) + eos_token }}{% endif %}{% endfor %}",
+    ("<s>", "[INST]", "[/INST]"),
+    "<|endoftext|>",
+    bos="<s>",
+)  # fmt: skip
+# Mistral Nemo (Tekken): the system prompt stands in the last question.
+TEKKEN = Family(
+    "{% set system = '' %}{% if messages[0]['role'] == 'system' %}"
+    "{% set system = messages[0]['content'] + '\n\n' %}{% set messages = messages[1:] %}{% endif %}"
+    "{{ bos_token }}{% set ns = namespace(last=-1) %}" + _EACH
+    + "{% if message['role'] == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}"
+    + _EACH + "{% if message['role'] == 'user' %}"
+    "{{ '[INST]' + (system if loop.index0 == ns.last else '') + message['content'] + '[/INST]' }}"
+    "{% elif message['tool_calls'] %}"
+    "{{ '[TOOL_CALLS][' }}{% for call in message.tool_calls %}{% if call.id | length != 9 %}"
+    "{{ raise_exception('Tool call IDs should be strings with length 9!') }}{% endif %}"
+    "{{ call.function | tojson }}{% endfor %}{{ ']' + eos_token }}"
+    "{% elif message['role'] == 'tool' %}"
+    "{{ '[TOOL_RESULTS]' + message.content + '[/TOOL_RESULTS]' }}"
+    "{% else %}{{ message['content'] + eos_token }}{% endif %}{% endfor %}",
+    ("<s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]"),
+    "<|endoftext|>",
+    bos="<s>",
+)  # fmt: skip
+# The distilled DeepSeek-R1: the prompt begins a thought, and no answer is written with one.
+DEEPSEEK_R1 = Family(
+    "{% set ns = namespace(system='', tool=false) %}" + _EACH
+    + "{% if message['role'] == 'system' %}{% set ns.system = message['content'] %}{% endif %}"
+    "{% endfor %}{{ bos_token + ns.system }}"
+    + _EACH + "{% if message['role'] == 'user' %}{% set ns.tool = false %}"
+    "{{ '<|User|>' + message['content'] }}{% endif %}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% set content = message['content'].split('</think>')[-1] %}"
+    "{{ ('' if ns.tool else '<|Assistant|>') + content + '<|end_of_sentence|>' }}"
+    "{% set ns.tool = false %}{% endif %}{% if message['role'] == 'tool' %}{% set ns.tool = true %}"
+    "{{ '<|tool_output|>' + message['content'] + '<|tool_outputs_end|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt and not ns.tool %}{{ '<|Assistant|><think>\n' }}{% endif %}",
+    ("<|begin_of_sentence|>", "<|User|>", "<|Assistant|>", "<|end_of_sentence|>",
+     "<|tool_output|>", "<|tool_outputs_end|>"),
+    "<|end_of_sentence|>",
+    bos="<|begin_of_sentence|>",
+)  # fmt: skip
+GRANITE = Family(
+    "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}"
+    "{% set messages = messages[1:] %}{% else %}"
+    "{% set system = \"Knowledge Cutoff Date: April 2024.\n"
+    "Today's Date: \" + strftime_now('%B %d, %Y') + '.\nYou are Granite, developed by IBM.' %}"
+    "{% endif %}{{ '<|start_of_role|>system<|end_of_role|>' + system + '<|end_of_text|>\n' }}"
+    + _EACH + "{{ '<|start_of_role|>' + message['role'] + '<|end_of_role|>' + message['content'] + "
+    "'<|end_of_text|>\n' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_of_role|>assistant<|end_of_role|>' }}{% endif %}",
+    ("<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>"),
+    "<|end_of_text|>",
+)  # fmt: skip
+OLMO2 = Family(
+    "{{ bos_token }}" + _EACH + "{% if message['role'] == 'assistant' %}{{ '<|assistant|>\n' + "
+    "message['content'] + eos_token + ('' if loop.last else '\n') }}{% else %}"
+    "{{ '<|' + message['role'] + '|>\n' + message['content'] + '\n' }}{% endif %}"
+    "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}",
+    (),
+    "<|endoftext|>",
+    bos="<|endoftext|>",
+)  # fmt: skip
 MARKED = Family(
     _EACH + "{% if message['role'] == 'assistant' %}{{ '<|im_start|>assistant\n' }}"
     "{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}"
@@ -143,10 +220,17 @@ MARKED = Family(
 
 FAMILIES = {
     "phi-3": PHI3,
+    "phi-3.5": PHI3,
     "phi-3-first": PHI3_FIRST,
     "phi-4-mini": PHI4_MINI,
     "qwen2.5": QWEN25,
     "qwen3": QWEN3,
+    "qwen3-thinking": QWEN3_THINKING,
+    "mistral": MISTRAL,
+    "mistral-tekken": TEKKEN,
+    "deepseek-r1": DEEPSEEK_R1,
+    "granite": GRANITE,
+    "olmo-2": OLMO2,
     "llama-3.2": LLAMA32,
     "gemma-2": GEMMA2,
     "gemma-3": GEMMA3,

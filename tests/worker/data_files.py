@@ -93,7 +93,9 @@ class Made:
     @property
     def exact(self) -> bool:
         """Whether the file holds just these rows, whatever they are worth."""
-        if self.format == "text" and self.defect in ("blank_line", "long", "empty_answer"):
+        if self.format == "text" and self.defect in (
+            *("blank_line", "long", "empty_answer", "null_answer"),
+        ):
             return False  # a blank line is no row, and may part paragraphs
         return self.defect not in OF_LINES or self.defect in ("no_newline", "crlf", "blank_line")
 

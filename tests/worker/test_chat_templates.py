@@ -71,6 +71,7 @@ def masked(name: str, messages: Any, **columns: Any) -> tuple[str, list[str]]:
 # What each family's model learns of TALK, and the beginning of what it sees.
 TRUTH = {
     "phi-3": ("<|user|>\nIs it open?", ["Yes.<|end|>", "Six.<|end|>"]),
+    "phi-3.5": ("<|user|>\nIs it open?", ["Yes.<|end|>", "Six.<|end|>"]),
     "phi-3-first": ("<s><|user|>\nIs it open?", ["Yes.<|end|>", "Six.<|end|>"]),
     "phi-4-mini": ("<|user|>Is it open?", ["Yes.<|end|>", "Six.<|end|>"]),
     "qwen2.5": (
@@ -79,6 +80,19 @@ TRUTH = {
     ),
     # An earlier answer is written without the thought that the model begins its answers with.
     "qwen3": ("<|im_start|>user\nIs it open?", ["<think>\n\n</think>\n\nSix.<|im_end|>"]),
+    # The prompt begins the thought, and what is learned ends it.
+    "qwen3-thinking": ("<|im_start|>user\nIs it open?", ["\n</think>\n\nSix.<|im_end|>"]),
+    "deepseek-r1": (
+        "<|begin_of_sentence|><|User|>Is it open?<|Assistant|>Yes.<|end_of_sentence|>",
+        ["\n</think>\n\nSix.<|end_of_sentence|>"],
+    ),
+    "mistral": ("<s>[INST] Is it open?[/INST]", [" Yes.<|endoftext|>", " Six.<|endoftext|>"]),
+    "mistral-tekken": ("<s>[INST]Is it open?[/INST]", ["Yes.<|endoftext|>", "Six.<|endoftext|>"]),
+    "granite": (
+        "<|start_of_role|>system<|end_of_role|>Knowledge Cutoff",
+        ["Yes.<|end_of_text|>", "Six.<|end_of_text|>"],
+    ),
+    "olmo-2": ("<|endoftext|><|user|>\nIs it", ["Yes.<|endoftext|>", "Six.<|endoftext|>"]),
     "llama-3.2": ("<|begin_of_text|><|start_header_id|>", ["Yes.<|eot_id|>", "Six.<|eot_id|>"]),
     "gemma-2": ("<bos><start_of_turn>user\nIs", ["Yes.<end_of_turn>", "Six.<end_of_turn>"]),
     "gemma-3": ("<bos><start_of_turn>user\nIs", ["Yes.<end_of_turn>", "Six.<end_of_turn>"]),
@@ -102,17 +116,17 @@ def test_all_answers_that_inference_writes_so_are_learned_with_their_stop(name: 
 @every
 def test_a_single_turn_is_learned_whole(name: str) -> None:
     _, learned = masked(name, TALK[:2])
-    expected = f"Yes.{FAMILIES[name].stop}"
-    assert learned == ["<think>\n\n</think>\n\n" + expected if name == "qwen3" else expected]
+    assert learned == [TRUTH[name][1][-1].replace("Six.", "Yes.")]
 
 
 @every
 def test_a_system_turn_is_seen_and_never_learned(name: str) -> None:
     text, learned = masked(name, [SYSTEM, *TALK])
     assert text.count("Be brief.") == 1
-    assert learned == TRUTH[name][1]
-    if name in ("gemma-2", "phi-3-first"):
-        assert "user\nBe brief.\n\nIs it open?" in text.replace("|>", "")
+    # Where the system prompt moves to the last question, no earlier answer stands as it did.
+    assert learned == TRUTH[name][1][-1 if name == "mistral-tekken" else 0 :]
+    if name in ("gemma-2", "phi-3-first", "mistral"):
+        assert "Be brief.\n\nIs it open?" in text
 
 
 @every
@@ -130,7 +144,7 @@ def test_a_greeting_of_the_assistant_is_not_learned_nor_what_stands_before_it(na
     # A template that marks the answers itself marks this one, too.
     assert learned == ["Welcome!<|im_end|>"] * (name == "marked") + TRUTH[name][1]
     # Templates that want the user first do not show it.
-    assert ("Welcome!" in text) == (name not in ("gemma-2", "gemma-3"))
+    assert ("Welcome!" in text) == (name not in ("gemma-2", "gemma-3", "mistral"))
 
 
 @every
@@ -166,6 +180,19 @@ def test_reasoning_is_learned_where_the_model_writes_it() -> None:
     assert masked("qwen3", [*TALK[:3], inside])[1] == learned
 
 
+def test_a_thought_that_the_prompt_begins_is_gone_on_with() -> None:
+    prompt = "<|User|>Until when?<|Assistant|><think>\n"
+    expected = ["Closing time.\n</think>\n\nSix.<|end_of_sentence|>"]
+    for answer in (
+        {"content": "Six.", "reasoning_content": "Closing time."},
+        {"content": "<think>\nClosing time.\n</think>\n\nSix."},
+        {"content": "Closing time.\n</think>\n\nSix."},
+    ):
+        text, learned = masked("deepseek-r1", [*TALK[:3], {"role": "assistant", **answer}])
+        assert learned == expected
+        assert text.endswith(prompt + expected[0])
+
+
 CALL = {"name": "hours", "arguments": {"day": "Monday"}}
 
 
@@ -190,6 +217,32 @@ def test_tool_calls_are_learned_once_encoded(call: dict[str, Any]) -> None:
         assert "<tool_response>9 to 6</tool_response>" in text
         expected = '<tool_call>{"name": "hours", "arguments": {"day": "Monday"}}</tool_call>'
         assert learned == [f"{expected}<|im_end|>", "Six.<|im_end|>"]
+
+
+AFTER_CALL = [
+    TALK[0],
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "call_123456", "type": "function", "function": CALL}],
+    },
+    {"role": "tool", "content": "9 to 6"},
+    TALK[3],
+]
+
+
+def test_calls_get_identifiers_that_the_template_takes() -> None:
+    _, learned = masked("mistral-tekken", AFTER_CALL)
+    assert learned == [
+        '[TOOL_CALLS][{"name": "hours", "arguments": {"day": "Monday"}}]<|endoftext|>',
+        "Six.<|endoftext|>",
+    ]
+
+
+@pytest.mark.parametrize("name", ["phi-4-mini", "llama-3.2", "granite", "deepseek-r1"])
+def test_a_call_that_the_template_does_not_write_is_no_empty_answer(name: str) -> None:
+    _, learned = masked(name, AFTER_CALL)
+    assert learned == [f"Six.{FAMILIES[name].stop}"]
 
 
 def test_tools_reach_a_template_that_reads_them_from_the_system_turn() -> None:

@@ -3,10 +3,11 @@
 Published templates differ in ways that a mask must survive: Phi-3's end with the end-of-text
 token when no generation prompt is asked for, Qwen3's strip the reasoning of earlier turns,
 Gemma's refuse a system turn or two turns of one role, Qwen2.5's write a system prompt of their
-own. So a turn is learned where two renderings agree: the one that inference would have seen when
-the turn was written (the conversation before it, with the generation prompt), and the one whole
-conversation that is trained on. A template that marks the assistant's parts itself
-(``{% generation %}``) decides alone.
+own, DeepSeek's begin a thought in the prompt and write none. So a turn is learned where two
+renderings agree: the one that inference would have seen when the turn was written (the
+conversation before it, with the generation prompt), and the one whole conversation that is
+trained on. A template that marks the assistant's parts itself (``{% generation %}``) decides
+alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from phi3studio.domain.errors import InputError, first_line
 Message = dict[str, Any]
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _PROBE = "probe-7f3a"
+_THINK = "<think>"
 
 
 class Render(Protocol):
@@ -52,8 +54,9 @@ class ChatTemplate:
         """*messages* in the form that the template takes.
 
         A system turn that it has no place for goes before the first question, turns of one role
-        in a row become one, and answers before the first question are left out: each only where
-        the template refuses the conversation otherwise (or passes the system turn over).
+        in a row become one, identifiers of calls get nine characters, and answers before the first
+        question are left out: each only where the template refuses the conversation otherwise (or
+        passes the system turn over).
         """
         found = [self._message(message) for message in messages]
         if tools and self._tools_in_system:
@@ -61,7 +64,7 @@ class ChatTemplate:
         if not self._takes_system:
             found = _system_merged(found)
         refusal: InputError | None = None
-        for change in (lambda given: given, _turns_merged, _without_greeting):
+        for change in (lambda given: given, _calls_numbered, _turns_merged, _without_greeting):
             found = change(found)
             try:
                 self.rendered(found, tools, generation=found[-1]["role"] != "assistant")
@@ -87,7 +90,7 @@ class ChatTemplate:
         *skipped* are turns that are not to be learned. An answer before the first question is
         not: nobody asks for it at inference.
         """
-        whole = self.rendered(messages, tools, generation=False)
+        whole = self._whole(messages, tools, stop)
         spans: list[Span] = []
         # A conversation of answers alone has nothing else to learn.
         asked = not any(
@@ -110,6 +113,24 @@ class ChatTemplate:
                 # Where the template writes no stop token, the last answer has to end all the same.
                 spans.append(Span(len(before), end, stops or last))
         return whole, spans
+
+    def _whole(self, messages: list[Message], tools: Any, stop: str) -> str:
+        """The text of a conversation that ends with an answer. Where the prompt begins a thought
+        that the template does not write, the answer is put after the prompt, thought and all."""
+        whole = self.rendered(messages, tools, generation=False)
+        before = self.rendered(messages[:-1], tools, generation=True) if messages[:-1] else ""
+        content = messages[-1]["content"]
+        if whole.startswith(before) or not before.rstrip().endswith(_THINK) or not content:
+            return whole
+        thought, _, answer = content.rpartition("</think>")
+        thought = thought.split(_THINK)[-1].strip()
+        thought = thought or str(messages[-1].get("reasoning_content") or "").strip()
+        line = "" if before.endswith("\n") else "\n"
+        return f"{before}{line}{thought}\n</think>\n\n{answer.strip()}{stop}"
+
+    def shows_call(self, message: Message) -> bool:
+        """Whether the template writes a turn's calls, if all that the turn holds is calls."""
+        return bool(message["content"]) or not message.get("tool_calls") or self._takes_calls
 
     def _message(self, message: Message) -> Message:
         message = dict(message)
@@ -134,12 +155,19 @@ class ChatTemplate:
         system = {"role": "system", "content": "", "tools": json.dumps([{"name": _PROBE}])}
         return _PROBE in self._tried([system, _question()])
 
+    @cached_property
+    def _takes_calls(self) -> bool:
+        function = {"name": _PROBE, "arguments": {}}
+        call = {"id": "call12345", "type": "function", "function": function}
+        calls = {"role": "assistant", "content": "", "tool_calls": [call]}
+        return _PROBE in self._tried([_question(), calls], generation=False)
+
     def _shows(self, role: str) -> bool:
         return _PROBE in self._tried([{"role": role, "content": _PROBE}, _question()])
 
-    def _tried(self, messages: list[Message]) -> str:
+    def _tried(self, messages: list[Message], *, generation: bool = True) -> str:
         try:
-            return self._render(messages, None, True)
+            return self._render(messages, None, generation)
         except Exception:  # a refusal is the answer
             return ""
 
@@ -209,6 +237,26 @@ def _system_merged(messages: list[Message]) -> list[Message]:
             found.append(message)
     if waiting:
         found.append({"role": "user", "content": "\n\n".join(waiting)})
+    return found
+
+
+def _calls_numbered(messages: list[Message]) -> list[Message]:
+    """Calls with identifiers of nine characters, as Mistral's templates want them."""
+    known: dict[Any, str] = {}
+
+    def short(given: Any) -> str:
+        return known.setdefault(given, f"call{len(known) + 1:05}")
+
+    found: list[Message] = []
+    for message in messages:
+        if isinstance(calls := message.get("tool_calls"), list):
+            named = [
+                call | {"id": short(call.get("id"))} for call in calls if isinstance(call, dict)
+            ]
+            message = {**message, "tool_calls": named}
+        if message["role"] == "tool" and "tool_call_id" in message:
+            message = {**message, "tool_call_id": short(message["tool_call_id"])}
+        found.append(message)
     return found
 
 

@@ -72,7 +72,11 @@ class Renderer:
             raise InputError("data.no_assistant_turn")
         # What comes after the last answer teaches nothing.
         given = self._chat.accepted(messages[: answers[-1] + 1], tools)
-        skipped = {at for at, turn in enumerate(given) if not_learned(turn)}
+        skipped = {
+            at
+            for at, turn in enumerate(given)
+            if not_learned(turn) or not self._chat.shows_call(turn)
+        }
         if self._marked and not skipped:
             whole, spans = marked_spans(lambda: self._with_marks(given, tools), self._stop.text)
         else:
