@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from phi3studio.domain.parsing import parse_json
+
 Kind = Literal["model", "data", "runtime"]
 Outcome = Literal["done", "stopped", "failed"]
 """``stopped``: paused or cancelled by the user."""
@@ -79,7 +81,7 @@ class DownloadLog:
 
 def _parse(line: bytes) -> Download | None:
     try:
-        values = json.loads(line)
+        values = parse_json(line)
         kind, outcome = values["kind"], values["outcome"]
         if values["v"] != _VERSION or kind not in get_args(Kind):
             return None

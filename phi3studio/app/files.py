@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json
 
 PATIENCE_S = 1.0
 """How long taking a lock waits for those who only look, which takes them microseconds."""
@@ -64,8 +65,8 @@ def write_json(path: Path, value: Any) -> None:
 def read_object(path: Path) -> dict[str, Any]:
     """A file's JSON object; empty where it is not there, damaged or something else."""
     try:
-        values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        values = parse_json(path.read_text("utf-8"))
+    except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
 
@@ -81,6 +82,21 @@ def new_folder(path: Path) -> bool:
             "disk.not_writable", variant="out", path=path, reason=exc.strerror or exc
         ) from exc
     return True
+
+
+def is_file(path: Path) -> bool:
+    """Whether a name from outside is a file; one that no disk can have is none."""
+    return os.path.isfile(path)  # noqa: PTH113 - never raises, as Path's does for long names
+
+
+def is_dir(path: Path) -> bool:
+    """The same for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def expanded(name: str | Path) -> Path:
+    """A path with its ``~``; one of a user who does not exist stays as it is."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
 
 
 def folder_bytes(path: Path) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
+from phi3studio.domain.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MachineSpeed:
 def read_speed(home: Home, key: str | None = None) -> MachineSpeed | None:
     """What was measured before; ``None`` if nothing was, or with another *key*."""
     try:
-        values = json.loads(_file(home).read_text("utf-8"))
+        values = parse_json(_file(home).read_text("utf-8"))
         found = MachineSpeed(
             str(values["key"]), float(values["float32"]), float(values["bfloat16"])
         )

@@ -6,12 +6,13 @@ otherwise it is the system's folder for user data.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from phi3studio.app.files import expanded
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json
 
 HOME_VARIABLE = "PHI3STUDIO_HOME"
 
@@ -65,7 +66,7 @@ def user_home() -> Home:
     """
     named = os.environ.get(HOME_VARIABLE)
     if named:
-        return Home(Path(named).expanduser().absolute())
+        return Home(expanded(named).absolute())
     chosen = pointer_home()
     if chosen is None:
         return Home(default_home())
@@ -91,7 +92,7 @@ def pointer_file() -> Path:
 def pointer_home() -> Path | None:
     """The home that the user chose, if one was chosen."""
     try:
-        values = json.loads(pointer_file().read_text("utf-8"))
+        values = parse_json(pointer_file().read_text("utf-8"))
         return Path(values["home"]) if values["version"] == 1 else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

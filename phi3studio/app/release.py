@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
+
+from phi3studio.domain.parsing import parse_json
 
 REPOSITORY = "https://github.com/phi3studio/phi3studio"
 RELEASES = "https://api.github.com/repos/phi3studio/phi3studio/releases/latest"
@@ -23,7 +24,7 @@ class Release:
 
 def parse_release(text: str) -> Release:
     """GitHub's answer; raises :class:`ValueError` for anything else."""
-    values = json.loads(text)
+    values = parse_json(text)
     if not isinstance(values, dict):
         raise ValueError("not an object")
     version, page = str(values.get("tag_name", "")), str(values.get("html_url", ""))

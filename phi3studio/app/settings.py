@@ -68,7 +68,8 @@ def _change(home: Home, **changes: Any) -> Settings:
     before = _values(home)
     if before.get("version", _VERSION) != _VERSION:
         # Of a newer version of the program: kept aside, not lost.
-        write_json(file.with_name(f"settings-{before['version']}.json"), before)
+        other = before["version"] if _is_count(before["version"]) else "other"
+        write_json(file.with_name(f"settings-{other}.json"), before)
         before = {}
     write_json(file, before | {"version": _VERSION, **asdict(changed)})
     return changed

@@ -7,7 +7,6 @@ came of it is kept in ``update.json`` of the app home, for About.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import ssl
 import time
@@ -23,6 +22,7 @@ from phi3studio.app.paths import Home
 from phi3studio.app.release import RELEASES, Release, parse_release
 from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import RunError
+from phi3studio.domain.parsing import parse_json
 
 RELEASES_VARIABLE = "PHI3STUDIO_RELEASES"
 """Names another feed of the same format, for those who distribute the program themselves."""
@@ -46,7 +46,7 @@ class Checked:
 def last_check(home: Home) -> Checked | None:
     """What the last check found; ``None`` before the first."""
     try:
-        values = json.loads(_file(home).read_text("utf-8"))
+        values = parse_json(_file(home).read_text("utf-8"))
         if values["v"] != _VERSION:
             return None
         release = values["release"]

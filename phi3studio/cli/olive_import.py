@@ -11,6 +11,7 @@ import typer
 
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError, first_line
+from phi3studio.domain.parsing import parse_yaml
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
@@ -87,7 +88,7 @@ def read_config(config: Path) -> Any:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        return parse_yaml(text)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         raise InputError(

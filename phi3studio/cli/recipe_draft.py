@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
@@ -35,7 +36,7 @@ def draft_recipe(
         raise InputError("recipe.half_a_template")
     if (prompt_column is None) != (answer_column is None):
         raise InputError("recipe.half_a_template", variant="columns")
-    report = wait_for(_look(data.expanduser().absolute()))
+    report = wait_for(_look(expanded(data).absolute()))
     shape: dict[str, Any]
     if template is not None:
         prompt, completion = split_template(_line_breaks(template))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
@@ -20,14 +20,14 @@ def parse_labels(text: str) -> tuple[str, ...]:
 def parse_schema(text: str) -> dict[str, Any]:
     """The JSON schema; raises :class:`InputError` that names the place of a mistake."""
     try:
-        schema = json.loads(text)
-    except json.JSONDecodeError as exc:
+        schema = parse_json(text)
+    except ValueError as exc:
         raise InputError(
             "chat.schema",
             variant="broken" if text.strip() else "empty",
-            reason=exc.msg,
-            line=exc.lineno,
-            column=exc.colno,
+            reason=getattr(exc, "msg", str(exc)),
+            line=getattr(exc, "lineno", 1),
+            column=getattr(exc, "colno", 1),
         ) from exc
     if not isinstance(schema, dict):
         raise InputError("chat.schema", variant="not_object")

@@ -38,7 +38,7 @@ MemoryCause = Literal["device", "host", "killed"]
 class Payload(BaseModel):
     """Base of every event's content."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Worded(Payload):
@@ -442,7 +442,8 @@ def parse_event(line: str | bytes) -> Event | None:
         event = Event(seq=int(data["seq"]), t=float(data["t"]), payload=payload)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return event if 0 <= event.t < _END_OF_TIME else None
+    sane = 0 <= event.t < _END_OF_TIME and 0 <= event.seq < 10**_MOST_DIGITS
+    return event if sane else None
 
 
 def _sane_integer(digits: str) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.files import expanded
 from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import CatalogueEntry
 from phi3studio.domain.errors import UserFacingError
@@ -74,7 +75,7 @@ def known_model(source: str, home: Home) -> BaseModel:
     for model in all_models(home):
         if model.source == source:
             return model
-    return folder_model(Path(source).expanduser())
+    return folder_model(expanded(source))
 
 
 def folder_model(folder: Path) -> BaseModel:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from phi3studio.app.files import expanded
+
 _PREFIX = "models--"
 _CHUNK = 1024 * 1024
 
@@ -26,7 +28,7 @@ def cache_folder() -> Path:
     """Where the hub's cache is, by the same variables as ``huggingface_hub`` reads."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     if named:
-        return Path(os.path.expandvars(named)).expanduser()
+        return expanded(os.path.expandvars(named))
     return hub_home() / "hub"
 
 
@@ -34,9 +36,9 @@ def hub_home() -> Path:
     """The folder of ``HF_HOME``, or its default."""
     named = os.environ.get("HF_HOME")
     if named:
-        return Path(os.path.expandvars(named)).expanduser()
+        return expanded(os.path.expandvars(named))
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "huggingface"
+    return expanded(base) / "huggingface"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from phi3studio.app.files import is_dir, is_file
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.parsing import parse_json
 from phi3studio.models.guest_files import read_object, refuse_stand_in, tensor_shapes
 from phi3studio.models.hub_cache import content_hash
 
@@ -37,7 +38,7 @@ def check_model_folder(folder: Path) -> None:
     Files that lie elsewhere are refused, by name or by link; only the hub's own cache links to
     its blobs.
     """
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise InputError("model.no_folder", folder=folder)
     _check_links(folder)
     if not (folder / "config.json").is_file():
@@ -170,12 +171,12 @@ def _missing_weights(folder: Path) -> Phrase | None:
 
 
 def _has_content(file: Path) -> bool:
-    return file.is_file() and file.stat().st_size > _EMPTY_BYTES
+    return is_file(file) and file.stat().st_size > _EMPTY_BYTES
 
 
 def _code_references(file: Path) -> Iterator[str]:
     try:
-        values: Any = json.loads(file.read_text("utf-8"))
+        values: Any = parse_json(file.read_text("utf-8"))
         named = values.get("auto_map") or {}
         references = named.values() if isinstance(named, dict) else [named]
     except (OSError, ValueError, AttributeError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from phi3studio.app import frozen
-from phi3studio.app.files import folder_bytes, write_json
+from phi3studio.app.files import expanded, folder_bytes, is_dir, is_file, write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import CatalogueEntry, is_hub_id, parse_catalogue
 from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.parsing import parse_json
 from phi3studio.models.hub_cache import HubCache, Snapshot, cache_folder
 from phi3studio.models.model_folder import check_model_folder as check_model_folder
 from phi3studio.models.model_folder import is_plain_name, is_whole
@@ -32,7 +32,7 @@ def catalogue() -> tuple[CatalogueEntry, ...]:
 
 @cache
 def _catalogue(file: Path) -> tuple[CatalogueEntry, ...]:
-    return parse_catalogue(json.loads(file.read_text("utf-8")))
+    return parse_catalogue(parse_json(file.read_text("utf-8")))
 
 
 def bytes_to_fetch(entry: CatalogueEntry) -> int:
@@ -84,7 +84,7 @@ class ModelStore:
         entry = self.entry(source)
         if entry is not None:
             return self.home.models / entry.name
-        return Path(source).expanduser().absolute()
+        return expanded(source).absolute()
 
     def is_installed(self, source: str) -> bool:
         """Whether the folder holds a whole model."""
@@ -176,7 +176,7 @@ class ModelStore:
         """The place and folder of what is there in some form, whole or not."""
         entry = self.entry(source)
         if entry is None and _is_path(source):
-            return "folder", Path(source).expanduser().absolute()
+            return "folder", expanded(source).absolute()
         own = self.home.models / (entry.name if entry else source)
         is_name = entry is not None or (is_plain_name(source) and "/" not in source)
         if is_name and own.is_dir():
@@ -198,7 +198,7 @@ class ModelStore:
 
     def _pointed(self, name: str) -> Path | None:
         try:
-            values = json.loads(self._pointer(name).read_text("utf-8"))
+            values = parse_json(self._pointer(name).read_text("utf-8"))
             return Path(values["folder"]) if values["version"] == 1 else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -215,7 +215,4 @@ class ModelStore:
 
 
 def _is_path(source: str) -> bool:
-    try:
-        return Path(source).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
-        return False
+    return is_file(expanded(source)) or is_dir(expanded(source))

@@ -10,6 +10,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Recipe, check_target, parse_recipe
 from phi3studio.olive_configs.azure_systems import host_in_azure, note_gaps, read_client
 from phi3studio.olive_configs.data_configs import read_data
@@ -47,18 +48,13 @@ class Imported:
 def parse_config(text: str, name: str) -> Any:
     """Parse JSON; raises :class:`InputError` with the line where it is broken."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as exc:
+        return parse_json(text)
+    except ValueError as exc:
         if isinstance(exc, json.JSONDecodeError):
             raise InputError(
                 "olive.broken_json", path=name, line=exc.lineno, reason=exc.msg
             ) from exc
         raise InputError("olive.broken_json", variant="whole", path=name, reason=str(exc)) from exc
-
-
-def _no_constant(name: str) -> Any:
-    """Python's reader takes NaN and infinities for numbers, which JSON does not have."""
-    raise ValueError(f"{name} is no number")
 
 
 def import_config(

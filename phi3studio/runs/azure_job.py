@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import asdict, dataclass, replace
 
 from phi3studio.app.files import write_json
+from phi3studio.domain.parsing import parse_json
 from phi3studio.runs.store import RunFolder
 
 _VERSION = 1
@@ -42,7 +42,7 @@ def new_job(run: RunFolder) -> KnownJob:
 def known_job(run: RunFolder) -> KnownJob | None:
     """The job that an earlier attempt wrote down; ``None`` without one."""
     try:
-        values = json.loads(run.job_file.read_text("utf-8"))
+        values = parse_json(run.job_file.read_text("utf-8"))
         return KnownJob(
             str(values["name"]),
             bool(values.get("submitted")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from phi3studio.app.files import write_json
+from phi3studio.app.files import expanded, write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.recipe import Recipe
@@ -36,7 +36,7 @@ def continued(recipe: Recipe, epochs: float | None, data: Path | None) -> Recipe
         training = training.model_copy(update={"epochs": epochs, "max_steps": None})
     source = recipe.data
     if data is not None and source is not None:
-        changes = {"source": str(data.expanduser().absolute()), "also": [], "format": "auto"}
+        changes = {"source": str(expanded(data).absolute()), "also": [], "format": "auto"}
         source = source.model_copy(update=changes)
     name = _with_suffix(recipe.name, " continued")
     steps = recipe.steps if "train" in recipe.steps else ["train", *recipe.steps]

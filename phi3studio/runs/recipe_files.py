@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.files import write_atomically
+from phi3studio.app.files import expanded, is_dir, is_file, write_atomically
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json, parse_yaml
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.recipes.recipe_gaps import with_gaps
 
@@ -43,7 +45,7 @@ def _check_sources(recipe: Recipe, folder: Path) -> None:
         if _ADDRESS.match(name):
             raise InputError("data.no_file", variant="address", path=name)
         named = _from(folder, name)
-        if named.exists() and not (named.is_file() or named.is_dir()):
+        if os.path.lexists(named) and not (is_file(named) or is_dir(named)):
             raise InputError("data.no_file", variant="special", path=named)
 
 
@@ -65,13 +67,13 @@ def absolute(recipe: Recipe, folder: Path) -> Recipe:
     if "/" in model.source or "\\" in model.source or model.source.startswith("."):
         named = _from(folder, model.source)
         # A hub id looks like a relative path; it is one only if the folder is there.
-        if named.exists() or model.source.startswith((".", "/", "~")):
+        if is_file(named) or is_dir(named) or model.source.startswith((".", "/", "~")):
             model = model.model_copy(update={"source": str(named)})
     return recipe.model_copy(update={"data": data, "model": model})
 
 
 def _from(folder: Path, name: str) -> Path:
-    return (folder / Path(name).expanduser()).absolute()
+    return (folder / expanded(name)).absolute()
 
 
 def _parse(path: Path, text: str) -> Any:
@@ -79,13 +81,13 @@ def _parse(path: Path, text: str) -> Any:
         import yaml
 
         try:
-            return yaml.safe_load(text)
+            return parse_yaml(text)
         except yaml.YAMLError as exc:
             mark = getattr(exc, "problem_mark", None)
             line = mark.line + 1 if mark is not None else None
             raise _broken(path, line, getattr(exc, "problem", None) or str(exc)) from exc
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError as exc:
         raise _broken(path, getattr(exc, "lineno", 1), getattr(exc, "msg", str(exc))) from exc
 
@@ -141,10 +143,8 @@ def write_repairs(recipe: Recipe, path: Path) -> None:
     values = _parse(path, text)
     values["data"] = {**values["data"], "repairs": repairs}
     if path.suffix.lower() in _YAML:
-        import yaml
-
         changed = _with_repairs(text, repairs)
-        text = changed if yaml.safe_load(changed) == values else _yaml(values)
+        text = changed if parse_yaml(changed) == values else _yaml(values)
     else:
         text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     _write(path, text)

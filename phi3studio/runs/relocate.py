@@ -7,7 +7,6 @@ done at the window's next start. It cannot lie in the home itself.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from phi3studio.app.paths import (
     pointer_home,
 )
 from phi3studio.domain.errors import Cancelled, InputError, RunError
+from phi3studio.domain.parsing import parse_json
 from phi3studio.runs.store import RunStore
 
 Tell = Callable[[int, int], None]
@@ -72,7 +72,7 @@ def plan(new: Path, *, move: bool) -> None:
 def pending() -> Pending | None:
     """What was planned, if anything."""
     try:
-        entry = json.loads(pointer_file().read_text("utf-8"))["next"]
+        entry = parse_json(pointer_file().read_text("utf-8"))["next"]
         return Pending(Path(entry["home"]), bool(entry["move"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from phi3studio.domain.parsing import parse_json
 from phi3studio.runs.store import RunFolder
 
 _MOST = 200
@@ -12,7 +11,7 @@ _MOST = 200
 def run_labels(run: RunFolder) -> tuple[str, ...]:
     """The labels of a run whose completions are labels; none for any other."""
     try:
-        values = json.loads((run.data / "manifest.json").read_text("utf-8"))
+        values = parse_json((run.data / "manifest.json").read_text("utf-8"))
         labels = values["labels"] or ()
         return tuple(str(label) for label in labels)[:_MOST]
     except (OSError, ValueError, KeyError, TypeError):

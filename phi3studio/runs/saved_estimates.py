@@ -12,13 +12,14 @@ from typing import Any
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.estimation.estimate import Estimate
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Recipe
 
 
 def read_estimate(home: Home, recipe: Recipe) -> Estimate | None:
     """What a dry run of *recipe* measured here before; ``None`` if there was none."""
     try:
-        return estimate_of(json.loads(_file(home, recipe).read_text("utf-8")))
+        return estimate_of(parse_json(_file(home, recipe).read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -13,6 +13,7 @@ import json
 from pathlib import Path
 
 from phi3studio.app.files import write_atomically
+from phi3studio.domain.parsing import parse_json
 from phi3studio.runtime_pack.place import PackPlace
 
 # Smaller files are damaged seldom and are many; the thorough check looks at them too.
@@ -37,7 +38,7 @@ def write_files(place: PackPlace) -> int:
 def quick_damage(place: PackPlace) -> str:
     """What is wrong with a pack, empty for nothing: a file that is gone, or of another content."""
     try:
-        known = json.loads((place.folder / "files.json").read_text("utf-8"))["files"]
+        known = parse_json((place.folder / "files.json").read_text("utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return "its list of files is gone"
     if not place.python.exists():

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Recipe
 
 PackName = Literal["cuda"]
@@ -188,7 +189,7 @@ def wants_cuda(recipe: Recipe) -> bool:
 
 
 def _object(text: str) -> dict[str, Any]:
-    values = json.loads(text)
+    values = parse_json(text)
     if not isinstance(values, dict) or values.get("v") != _VERSION:
         raise ValueError("not of this format")
     return values

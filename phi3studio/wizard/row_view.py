@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from phi3studio.domain.dataset import RowPage
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.rows.row_edits import Row, RowEdits
 
 State = Literal["plain", "edited", "deleted", "added"]
@@ -106,7 +107,7 @@ def changed_values(
             changed[field.place] = text
             continue
         try:
-            changed[field.place] = json.loads(text)
+            changed[field.place] = parse_json(text)
         except ValueError:
             wrong.append(at)
     return changed, tuple(wrong)

@@ -117,7 +117,7 @@ def serve(handlers: Mapping[str, Handler], warm_up: Callable[[], None] | None = 
     connection = _accept(listener, token)
     listener.close()
     if connection is not None:
-        conversation = _Conversation(connection, handlers)
+        conversation = Conversation(connection, handlers)
         with contextlib.suppress(OSError):
             conversation.run()
         conversation.wind_up(_WIND_UP_S)
@@ -172,7 +172,7 @@ def _accept(listener: socket.socket, token: str) -> socket.socket | None:
                         caller.close()
                     elif not hello.endswith(b"\n"):
                         callers[caller] = (limit, hello)
-                    elif _knows(hello, token):
+                    elif knows_token(hello, token):
                         caller.settimeout(None)
                         caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                         return caller
@@ -194,7 +194,7 @@ def _heard(caller: socket.socket, said: bytes) -> bytes | None:
     return said + data if data else None
 
 
-def _knows(hello: bytes, token: str) -> bool:
+def knows_token(hello: bytes, token: str) -> bool:
     try:
         given = str(json.loads(hello).get("token"))
     except (ValueError, AttributeError, TypeError, RecursionError):
@@ -204,7 +204,7 @@ def _knows(hello: bytes, token: str) -> bool:
     )
 
 
-class _Conversation:
+class Conversation:
     """Reads requests in the calling thread, answers from the requests' threads."""
 
     def __init__(self, connection: socket.socket, handlers: Mapping[str, Handler]) -> None:
@@ -216,19 +216,26 @@ class _Conversation:
     def run(self) -> None:
         with self._connection.makefile("rb") as lines:
             for line in lines:
-                message = json.loads(line)
-                number = int(message["id"])
-                if message.get("cancel"):
-                    cancel = self._running.get(number)
-                    if cancel is not None:
-                        cancel.request()
-                    continue
-                self._running[number] = Cancel()
-                threading.Thread(
-                    target=self._answer,
-                    args=(number, str(message.get("method")), dict(message.get("params") or {})),
-                    daemon=True,
-                ).start()
+                with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+                    # What is no request has nobody who waits for an answer.
+                    self._hear(json.loads(line))
+
+    def _hear(self, message: Any) -> None:
+        number = message["id"]
+        if type(number) is not int:
+            raise TypeError("no number of a request")
+        if message.get("cancel"):
+            cancel = self._running.get(number)
+            if cancel is not None:
+                cancel.request()
+            return
+        params = dict(message.get("params") or {})
+        cancel = self._running[number] = Cancel()
+        threading.Thread(
+            target=self._answer,
+            args=(number, str(message.get("method")), params, cancel),
+            daemon=True,
+        ).start()
 
     def wind_up(self, limit_s: float) -> None:
         """The client is gone: withdraw what it asked, and give that time to tidy up."""
@@ -238,8 +245,7 @@ class _Conversation:
         while self._running and time.monotonic() < end:
             time.sleep(0.02)
 
-    def _answer(self, number: int, method: str, params: dict[str, Any]) -> None:
-        cancel = self._running[number]
+    def _answer(self, number: int, method: str, params: dict[str, Any], cancel: Cancel) -> None:
         # An OSError of the connection means that the client is gone: the process is about to end.
         with contextlib.suppress(OSError):
             try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.exported_runs import exported_run
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
@@ -87,7 +88,7 @@ def _adapter(given: str, base: Recipe) -> tuple[Path, str]:
     from phi3studio.domain.recipe import slugify
     from phi3studio.runs.store import RunStore
 
-    folder = Path(given).expanduser()
+    folder = expanded(given)
     if folder.is_dir():
         return folder.absolute(), slugify(folder.name)
     other = RunStore(user_home()).find(given)

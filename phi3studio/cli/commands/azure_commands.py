@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 
@@ -48,7 +49,7 @@ def export(
     from phi3studio.runs.recipe_files import read_recipe
     from phi3studio.services.azure_client import export as export_job
 
-    out = out.expanduser().absolute()
+    out = expanded(out).absolute()
     files = wait_for(export_job(read_recipe(recipe), out))
     if as_json:
         print_json({"folder": str(out), "files": list(files)})

@@ -5,19 +5,19 @@ They ask the same inspector service as the window, so both say the same.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.recipe_draft import first_proposal, shape_keys, unread_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import percent
+from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
     from phi3studio.domain.dataset import Preview, Report, SourceReport
@@ -236,7 +236,7 @@ def _source(
     """The source part of a recipe's data section; paths are made absolute."""
     if format != "hub":
         # The service runs elsewhere; a path must not depend on its folder.
-        files = [str(Path(name).expanduser().absolute()) for name in files]
+        files = [str(expanded(name).absolute()) for name in files]
     values = {
         "source": files[0],
         "also": files[1:],
@@ -288,7 +288,7 @@ async def _recipe(
     else:
         best = first_proposal(report)
         reason, shape = best.reason, shape_keys(best)
-    folder = Path(model).expanduser()
+    folder = expanded(model)
     chosen = str(folder.absolute()) if folder.is_dir() else model
     recipe = _parsed(
         {
@@ -322,7 +322,7 @@ def repair_of(text: str) -> dict[str, Any]:
     if not text.lstrip().startswith("{"):
         return {"kind": text}
     try:
-        value: dict[str, Any] = json.loads(text)
+        value: dict[str, Any] = parse_json(text)
         return value
     except ValueError as exc:
         raise InputError("data.repair", repair=text, reason=str(exc)) from exc

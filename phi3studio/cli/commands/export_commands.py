@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
@@ -50,7 +51,7 @@ def export(
         raise InputError("export.what", given=what, choices=WHATS)
     found = RunStore(user_home()).find(run)
     # Before the Olive config, which takes a process and some seconds.
-    check_export(found, out.expanduser().absolute(), chosen, replace=replace)
+    check_export(found, expanded(out).absolute(), chosen, replace=replace)
     with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as scratch:
         folder: Path | None = None
         missing: str | None = None

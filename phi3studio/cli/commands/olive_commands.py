@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -131,7 +132,7 @@ def export(
     """Write config, user script and rows that “olive run --config” runs without this program."""
     from phi3studio.runs.recipe_files import read_recipe
 
-    result = wait_for(_export(read_recipe(recipe), out.expanduser().absolute(), as_json))
+    result = wait_for(_export(read_recipe(recipe), expanded(out).absolute(), as_json))
     if as_json:
         print_json(result)
         return

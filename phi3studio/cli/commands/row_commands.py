@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 from phi3studio.cli.commands.data_commands import asked, checked, fixed_all, repair_of
 from phi3studio.cli.output import print_json
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
     from phi3studio.domain.dataset import Report, RowPage
@@ -262,7 +262,7 @@ def _cell(text: str) -> tuple[str, Any]:
     if not place.endswith(":"):
         return place, value
     try:
-        return place[:-1], json.loads(value)
+        return place[:-1], parse_json(value)
     except ValueError as exc:
         raise InputError("data.cell", variant="json", text=value, reason=str(exc)) from exc
 

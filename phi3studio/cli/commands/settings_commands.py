@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import size
@@ -106,4 +107,4 @@ def _take_home(folder: Path, move: bool) -> None:
     def tell(done: int, total: int) -> None:
         rewrite(sys.stderr, f"  {size(done)} of {size(total)}")
 
-    relocate.apply(relocate.Pending(folder.expanduser().absolute(), move), tell)
+    relocate.apply(relocate.Pending(expanded(folder).absolute(), move), tell)

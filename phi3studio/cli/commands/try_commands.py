@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +13,7 @@ from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import percent
+from phi3studio.domain.parsing import parse_json
 
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
@@ -77,7 +77,7 @@ def _constraint(labels: str | None, schema: Path | None) -> dict[str, Any]:
     if schema is None:
         return {}
     try:
-        return {"schema": json.loads(schema.read_text("utf-8-sig"))}
+        return {"schema": parse_json(schema.read_text("utf-8-sig"))}
     except (OSError, ValueError) as exc:
         raise InputError("chat.schema", variant="file", path=schema, reason=str(exc)) from exc
 

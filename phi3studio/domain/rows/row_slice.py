@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_SLICE = re.compile(r"(?:(-?\d+)(%?))?:(?:(-?\d+)(%?))?")
+_SLICE = re.compile(r"(?:(-?\d{1,18})(%?))?:(?:(-?\d{1,18})(%?))?")
 
 
 class _Bound(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from phi3studio.app.files import expanded
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.runs.bundle.contents import SUMS, What, collect, result_folder
 from phi3studio.runs.bundle.writers import open_writer
@@ -50,7 +51,7 @@ def export_bundle(
     is whole. Raises :class:`InputError` for a run or target that will not do, :class:`RunError`
     when the disk does not take it; then, and when *on_progress* raises, nothing is left.
     """
-    out = out.expanduser().absolute()
+    out = expanded(out).absolute()
     check_export(run, out, what, replace=replace)
     contents = collect(run, what, olive)
     total = sum(entry.size for entry in contents.entries)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import yaml
 from phi3studio.app.files import folder_bytes
 from phi3studio.app.paths import Home
 from phi3studio.domain.events import Confusion, Metrics, ModelRole, Verified
+from phi3studio.domain.parsing import parse_json, parse_yaml
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import Curves, RunView, fold, fold_curves
 from phi3studio.models.model_store import ModelStore
@@ -213,7 +213,7 @@ def _home(run: RunFolder) -> Home:
 
 def _json(file: Path) -> dict[str, Any] | None:
     try:
-        values = json.loads(file.read_text("utf-8"))
+        values = parse_json(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return values if isinstance(values, dict) else None
@@ -224,7 +224,7 @@ def _front_matter(file: Path) -> dict[str, Any]:
         text = file.read_text("utf-8")
         if not text.startswith("---"):
             return {}
-        values = yaml.safe_load(text.split("---", 2)[1])
+        values = parse_yaml(text.split("---", 2)[1])
     except (OSError, ValueError, IndexError, yaml.YAMLError):
         return {}
     return values if isinstance(values, dict) else {}

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.sampling import Sampling
 from phi3studio.services.chat_client import LoadedModel
 from phi3studio.services.openai.api_errors import ApiError, bad_request
@@ -132,7 +133,7 @@ class ServedModel:
 def parse_request(body: bytes) -> CompletionRequest:
     """Read a body; raises :class:`ApiError` that names the wrong parameter."""
     try:
-        values = json.loads(body)
+        values = parse_json(body)
     except ValueError as exc:
         raise bad_request(f"The body is not JSON: {exc}", None, "invalid_json") from exc
     try:
@@ -176,7 +177,7 @@ def _values(text: str, model: LoadedModel) -> dict[str, str]:
     assert model.template is not None
     parsed = parse_template(model.template["prompt"], "prompt")
     try:
-        given = json.loads(text)
+        given = parse_json(text)
     except ValueError:
         given = None
     if (

@@ -7,7 +7,6 @@ job that takes the place of one that failed gets that folder as an input.
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.azure import Azure
+from phi3studio.domain.parsing import parse_json
 from phi3studio.worker.azure.results import copy
 from phi3studio.worker.azure.spec import output_path
 
@@ -50,7 +50,7 @@ def read_kept(folder: Any, job: str) -> Kept | None:
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        values = json.loads(folder.blob(POINTER).download_blob().readall())
+        values = parse_json(folder.blob(POINTER).download_blob().readall())
         return Kept(job, int(values["step"])) if values["version"] == _VERSION else None
     except ResourceNotFoundError:
         return None
@@ -122,7 +122,7 @@ def restore(source: Path, checkpoints: Path) -> bool:
     Whether it came whole: one that is damaged is left, and the training starts from scratch.
     """
     try:
-        sums: dict[str, str] = json.loads((source / _SUMS).read_text("utf-8"))["files"]
+        sums: dict[str, str] = parse_json((source / _SUMS).read_text("utf-8"))["files"]
         for name, digest in sums.items():
             parts = PurePosixPath(name).parts
             if ".." in parts or name.startswith("/") or "\\" in name or ":" in name:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from phi3studio.app.files import folder_bytes
+from phi3studio.app.files import expanded, folder_bytes
 from phi3studio.domain.errors import InputError
 from phi3studio.models.guest_files import refuse_stand_in
 from phi3studio.models.model_folder import check_model_folder, pickle_files
@@ -35,7 +35,7 @@ def add_model(
     A whole folder stays where it is. A GGUF file, and pickled weights if *convert_pickle* allows
     it, are converted into ``models/<name>``. Raises :class:`InputError` for what is no model.
     """
-    source = source.expanduser().absolute()
+    source = expanded(source).absolute()
     chosen = name or _name_of(source)
     store.check_new_name(chosen)
     if source.is_file() and source.suffix.lower() == ".gguf":

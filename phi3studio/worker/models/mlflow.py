@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml
 
+from phi3studio.app.files import is_dir, is_file
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_yaml
 from phi3studio.models.model_folder import check_model_folder, is_whole
 
 _FLAVOURS = ("transformers", "hftransformersv2", "hftransformers")
@@ -19,7 +21,7 @@ _FLAVOURS = ("transformers", "hftransformersv2", "hftransformers")
 
 def is_mlflow(folder: Path) -> bool:
     """Whether *folder* says that it is an MLflow model."""
-    return (folder / "MLmodel").is_file()
+    return is_file(folder / "MLmodel")
 
 
 def mlflow_model(folder: Path, cache: Path) -> Path:
@@ -49,19 +51,23 @@ def mlflow_model(folder: Path, cache: Path) -> Path:
 def _parts(root: Path) -> list[Path]:
     """The folders with weights, config and tokenizer, the weights' first."""
     try:
-        values: Any = yaml.safe_load((root / "MLmodel").read_text("utf-8"))
-        flavours = values.get("flavors") or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+        values: Any = parse_yaml((root / "MLmodel").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []
+    flavours = values.get("flavors") if isinstance(values, dict) else None
+    if not isinstance(flavours, dict):
         return []
     if "transformers" in flavours:
-        names = [str((flavours["transformers"] or {}).get("model_binary") or "model")]
+        flavour = flavours["transformers"]
+        binary = flavour.get("model_binary") if isinstance(flavour, dict) else None
+        names = [str(binary or "model")]
         names += ["model", "components/tokenizer"]
-    elif any(flavour in flavours for flavour in _FLAVOURS):
+    elif any(name in flavours for name in _FLAVOURS):
         names = ["data/model", "data/config", "data/tokenizer"]
     else:
         return []
     folders = [root / name for name in dict.fromkeys(names)]
-    return [folder for folder in folders if folder.is_dir()]
+    return [folder for folder in folders if is_dir(folder)]
 
 
 def _bring_together(parts: list[Path], target: Path) -> None:

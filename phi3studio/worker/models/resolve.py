@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from phi3studio.app.files import is_dir, is_file
 from phi3studio.app.paths import user_home
 from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
@@ -38,9 +39,9 @@ def resolve_model(
             make_starter(folder, store.home.made(store.home.cache), say, check)
     elif is_mlflow(folder):
         return mlflow_model(folder, store.home.cache)
-    elif folder.is_file() and folder.suffix.lower() == ".gguf":
+    elif is_file(folder) and folder.suffix.lower() == ".gguf":
         raise InputError("model.gguf", path=folder)
-    elif (entry is not None or is_hub_id(source)) and not folder.is_dir():
+    elif (entry is not None or is_hub_id(source)) and not is_dir(folder):
         name = entry.title if entry else source
         raise InputError(
             "model.not_on_disk",

@@ -83,11 +83,11 @@ def main() -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (2 * _MOST_BYTES, 2 * _MOST_BYTES))
-    print(json.dumps(_fault(json.loads(sys.stdin.buffer.read()))), flush=True)
+    print(json.dumps(template_fault(json.loads(sys.stdin.buffer.read()))), flush=True)
     return 0
 
 
-def _fault(template: str) -> str | None:
+def template_fault(template: str) -> str | None:
     import jinja2
     from jinja2.exceptions import SecurityError
     from jinja2.ext import Extension

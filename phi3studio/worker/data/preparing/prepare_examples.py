@@ -8,7 +8,6 @@ tokenised and written. So memory does not grow with the rows, but for those numb
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ import numpy as np
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Data, Recipe
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.decide import (
@@ -150,7 +150,7 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
 def load_prepared(folder: Path) -> Prepared | None:
     """What :func:`prepare` left in *folder*; ``None`` if it is absent or does not match."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = parse_json((folder / MANIFEST).read_text("utf-8"))
         train, held_out = folder / manifest["train"], folder / manifest["held_out"]
         if (
             file_sha256(train) != manifest["train_sha256"]

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_yaml
 from phi3studio.worker.data.reading.dialect import table_delimiter
 from phi3studio.worker.data.reading.source_files import DataFile, only_member
 
@@ -188,7 +189,7 @@ def _is_yaml(text: str) -> bool:
 
     items = re.split(r"(?m)^(?=- )", text)[1:6]
     try:
-        values = [yaml.safe_load(item) for item in items]
+        values = [parse_yaml(item) for item in items]
     except (yaml.YAMLError, RecursionError, ValueError):
         return False
     rows = [value[0] for value in values if isinstance(value, list) and len(value) == 1]

@@ -1,0 +1,1 @@
+"""Torture: kills, fuzzed inputs, an empty network and a simulated week, repeatable by a seed."""
