@@ -63,11 +63,11 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
 
 
 TOKENS = (
-    b"\xed\xa0\x80", b"\\ud800", b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"\r", b"\x1b[2J", b"1e999",
-    b"NaN", b"-Infinity", b"9" * 5000, b"9999999999999999999", b"-1", b"0", b"1.5", b"null", b"true",
-    b'""', b"[" * 5000, b'{"a":' * 3000, b"[]", b"{}", b"{{", b"}}", b"{%", b"%", b"../", b"~nobody/",
-    b"&a [*a]", b"!!python/object:os.system", b"2001-99-99", b"<<: *a", b"? [x]", b"\n=====\n",
-    b"-\n",
+    b"\xed\xa0\x80", b"\\ud800", b"\xef\xbb\xbf", b"\xff\xfe", b"\0", b"\r", b"\x1b[2J",
+    b"1e999", b"NaN", b"-Infinity", b"9" * 5000, b"9999999999999999999", b"-1", b"0", b"1.5",
+    b"null", b"true", b'""', b"[]", b"{}", b"[" * 5000, b'{"a":' * 3000, b"{{", b"}}", b"{%",
+    b"%", b"../", b"~nobody/", b"&a [*a]", b"!!python/object:os.system", b"2001-99-99",
+    b"<<: *a", b"? [x]", b"\n=====\n", b"-\n",
 )  # fmt: skip
 
 
