@@ -23,6 +23,7 @@ from phi3studio.resources import resources
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.bundle.contents import GENAI, SUMS
 from phi3studio.runs.store import RunFolder
+from tests.small_disks import mounted
 
 ROOT = Path(__file__).resolve().parents[2]
 PHRASE = "Nobody answered when I called."
@@ -170,20 +171,12 @@ def test_cancelling_leaves_nothing(run, tmp_path, name) -> None:
     assert leftovers(tmp_path) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 @pytest.mark.parametrize("surprised", [False, True])
 def test_on_a_full_disk_nothing_half_written_is_left(
     run, tmp_path, monkeypatch, name, surprised
 ) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], capture_output=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip("this container may not mount")
-    try:
+    with mounted(tmp_path / "small", "size=1m") as small:
         (small / "mine.txt").write_text("keep")
         if surprised:
             # As when another program fills the disk meanwhile.
@@ -192,8 +185,6 @@ def test_on_a_full_disk_nothing_half_written_is_left(
             export_bundle(run, small / name)
         assert caught.value.code == ("export.not_written" if surprised else "disk.full")
         assert leftovers(small) == ["mine.txt"]
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 @pytest.mark.parametrize("name", ["out", "out.zip"])

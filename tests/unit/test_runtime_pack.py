@@ -37,6 +37,7 @@ from phi3studio.runtime_pack.pack_files import (
 from phi3studio.runtime_pack.place import PackPlace, pack_source
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE, runtime_for, runtime_for_service
 from tests.package_index import PackageIndex, library, write_lock
+from tests.small_disks import mounted
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith(("linux", "win")), reason="there are no packs for macOS"
@@ -268,16 +269,11 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
 def test_a_disk_that_becomes_full_is_told_and_gone_on_with(
     index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=7m", "tmpfs", str(small)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no small disk can be mounted here")
-    home = Home(small / "home")
     # As when another program takes the space meanwhile.
     monkeypatch.setattr("phi3studio.runtime_pack.install._SPARE_BYTES", -50_000_000)
-    ballast = small / "ballast"
-    try:
+    with mounted(tmp_path / "small", "size=7m") as small:
+        home = Home(small / "home")
+        ballast = small / "ballast"
         ballast.write_bytes(b"x" * 5_000_000)
         with pytest.raises(UserFacingError) as caught:
             install_pack(home, "cuda")
@@ -286,8 +282,6 @@ def test_a_disk_that_becomes_full_is_told_and_gone_on_with(
         ballast.unlink()
         install_pack(home, "cuda")
         assert status(home).state == "whole"
-    finally:
-        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_libraries_that_cannot_be_loaded_are_no_pack(

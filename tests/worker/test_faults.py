@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs import launch
-from phi3studio.runs.store import RunStore
-from tests.small_disks import mounted
 from tests.worker.running import (
     completed,
-    is_notice,
     is_step,
     kill,
     losses,
@@ -129,48 +124,6 @@ def test_a_learning_rate_that_explodes_keeps_the_last_good_checkpoint(
     for checkpoint in kept:
         weights = load_file(checkpoint / "adapter_model.safetensors")
         assert all(bool(torch.isfinite(value).all()) for value in weights.values())
-
-
-# --- the disk -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 MB of one's own, where the system lets us mount one."""
-    with mounted(tmp_path / "small", "size=300m") as disk:
-        yield disk
-
-
-def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_later(
-    small_disk, tiny_phi3, phrases
-) -> None:
-    home = Home(small_disk / "home")
-    recipe = train_only(
-        tiny_phi3, phrases, max_steps=40, rank=64, target_modules="all_linear",
-        checkpoint_minutes=1e-6,
-    )  # fmt: skip
-    run = RunStore(home).create(recipe)
-    launch.start(run)
-    wait_for_event(run, is_notice("train.checkpoint"))
-    filler = small_disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        while True:
-            try:
-                if file.write(b"\0" * 65536) < 65536:
-                    break
-            except OSError:
-                break
-    assert wait_for_end(run) in ("failed", "interrupted"), story(run)
-    finished = run.view().finished
-    # Where not even the last word had room, the run counts as interrupted.
-    if finished is not None:
-        assert finished.code == "disk.full", story(run)
-        assert "Free some space" in finished.error.hint
-    filler.unlink()
-    launch.resume(run)
-    completed(run)
-    assert notices(run, "train.resumed")
-    assert sorted(losses(run)) == list(range(1, 41))
 
 
 # --- the clock, and two at once -----------------------------------------------------------------
