@@ -163,8 +163,15 @@ def test_an_unknown_version_is_refused_even_for_an_unknown_type(version) -> None
 
 
 def test_values_that_json_lacks_are_never_written() -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        Event(seq=1, t=1.0, payload=Progress(step=1, total=1, loss=float("nan"))).to_line()
+    with pytest.raises(ValueError, match="finite"):
+        Progress(step=1, total=1, loss=float("nan"))
+    line = Event(seq=1, t=1.0, payload=Progress(step=1, total=1, loss=2.5)).to_line()
+    assert parse_event(line.replace("2.5", '"nan"')) is None
+
+
+def test_a_number_that_no_event_has_is_passed_over() -> None:
+    assert parse_event('{"v": 1, "seq": 1e18, "t": 1.0, "type": "started"}') is not None
+    assert parse_event('{"v": 1, "seq": 1e300, "t": 1.0, "type": "started"}') is None
 
 
 @given(

@@ -1,0 +1,63 @@
+"""JSON and YAML from outside: a value, or the one error that their readers expect."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from phi3studio.domain.answer_constraints import parse_schema
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.parsing import parse_json, parse_yaml
+from phi3studio.domain.rows.row_slice import parse_slice
+from phi3studio.runs.recipe_files import read_recipe
+
+
+def test_what_is_right_is_read() -> None:
+    text = '{"a": [1, -2.5e3, true, null, "\\u00e9"]}'
+    assert parse_json(text) == parse_json(text.encode()) == {"a": [1, -2500.0, True, None, "é"]}
+    assert parse_yaml("a: [1, 2.5, true]") == {"a": [1, 2.5, True]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[" * 100_000, '{"a":' * 50_000, "1e999", "NaN", "[-Infinity]", "9" * 5000, "\ud800"],
+    ids=lambda text: text[:6] or "empty",
+)
+def test_whatever_is_no_json_is_one_kind_of_error(text) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        parse_json(text)
+
+
+def test_the_place_of_a_mistake_is_told() -> None:
+    with pytest.raises(json.JSONDecodeError) as caught:
+        parse_json('{\n"a": x}')
+    assert (caught.value.lineno, caught.value.colno) == (2, 6)
+
+
+@pytest.mark.parametrize("text", ["a: [", "2001-99-99", "[" * 5000, "? {a: b}", "\0", "0b_"])
+def test_whatever_is_no_yaml_is_one_kind_of_error(text) -> None:
+    with pytest.raises(yaml.YAMLError, match=r"\S"):
+        parse_yaml(text)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_recipe_without_end_is_refused(tmp_path, suffix) -> None:
+    file = tmp_path / f"recipe{suffix}"
+    file.write_text("[" * 100_000)
+    with pytest.raises(InputError) as caught:
+        read_recipe(file)
+    assert caught.value.code == "recipe.broken"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
+def test_a_schema_without_end_is_refused(text) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_schema(text)
+    assert caught.value.code == "chat.schema"
+
+
+def test_a_row_that_no_file_has_is_no_slice() -> None:
+    assert parse_slice("9" * 5000 + ":") is None
+    assert parse_slice(":" + "9" * 18) is not None
