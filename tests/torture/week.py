@@ -56,7 +56,7 @@ class Held:
         around = (str(file) for place in _PLACES if place.is_dir() for file in place.iterdir())
         return cls(
             frozenset(_ours(home)),
-            own.num_fds() if hasattr(own, "num_fds") else own.num_handles(),
+            own.num_fds(),
             own.memory_info().rss,
             frozenset([*inside, *around]),
         )
