@@ -155,13 +155,13 @@ class _Shots:
 async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], sample: str) -> None:
     """Go through every page as a user would."""
     from phi3studio.gui.pages.chat.chat_page import ChatPage
-    from phi3studio.gui.pages.chat.transcript import Ask
     from phi3studio.gui.pages.chat.untuned_base import Base
     from phi3studio.gui.pages.compare_page import ComparePage
     from phi3studio.gui.pages.wizard.data.data_page import DataPage
     from phi3studio.gui.pages.wizard.target_page import TargetPage
     from phi3studio.gui.pages.wizard.tuning_page import TuningPage
     from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+    from phi3studio.runs.shown.transcript import Ask
     from phi3studio.wizard.flow import visit
     from phi3studio.wizard.optional_steps import without_data
     from tools.screenshots_azure import walk_azure, walk_held

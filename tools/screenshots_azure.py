@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QWidget
 
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.chat.chat_page import ChatPage
-from phi3studio.gui.pages.chat.transcript import Ask
 from phi3studio.gui.pages.chat.untuned_base import BaseColumn
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.runs.shown.transcript import Ask
 from phi3studio.runs.store import RunFolder
 from phi3studio.wizard.flow import edit, visit
 from tests.showcase.azure import FORM, write_cloud_runs

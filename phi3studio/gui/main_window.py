@@ -133,8 +133,9 @@ class MainWindow(QMainWindow):
             if before is not None:
                 before.left()
             self._stack.setCurrentWidget(page)
-            page.entered()
+            # Before it is entered: a page may give the focus to what one begins with there.
             page.setFocus()
+            page.entered()
         self._rail.set_current("home" if key == "run" else key)
 
     def show_run(self, run: RunFolder) -> None:

@@ -106,8 +106,16 @@ class Rooms:
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        store = self._context.store
+
+        def begin() -> tuple[list[RunFolder], list[RunFolder]]:
+            from phi3studio.runs.shown.chats import purge
+
+            purge(store)
+            return at_start(store)
+
         self._context.tasks.run(
-            asyncio.to_thread(at_start, self._context.store),
+            asyncio.to_thread(begin),
             lambda found: page.tell_of_interrupted(*found),
             page.show_error,
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from phi3studio.domain.sampling import Sampling
+from phi3studio.runs.shown.transcript import Figures
 from phi3studio.services.connection import Service
 
 
@@ -31,19 +32,6 @@ class LoadedModel:
     adapters: tuple[str, ...] = ()
     unloaded: tuple[str, ...] = ()
     adapter: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What one answer took. ``prefilled``: prompt tokens that had to be computed."""
-
-    tokens: int
-    prompt_tokens: int
-    prefilled: int
-    first_token_s: float
-    tokens_per_s: float
-    reason: Literal["stop", "length", "cancelled"]
-    stopped: bool
 
 
 class Answer:

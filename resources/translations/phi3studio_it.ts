@@ -718,9 +718,60 @@
     </message>
 </context>
 <context>
+    <name>ChatList</name>
+    <message>
+        <source>Chats</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Search chats</source>
+        <translation>Cerca nelle chat</translation>
+    </message>
+    <message>
+        <source>“{title}” is deleted.</source>
+        <translation>«{title}» è stata eliminata.</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>No chat fits the search.</source>
+        <translation>Nessuna chat corrisponde alla ricerca.</translation>
+    </message>
+    <message>
+        <source>What you ask and what is answered is kept here, on this computer.</source>
+        <translation>Domande e risposte restano qui, su questo computer.</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Apri</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>Rinomina</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Elimina</translation>
+    </message>
+    <message>
+        <source>Del</source>
+        <translation>Canc</translation>
+    </message>
+</context>
+<context>
     <name>ChatPage</name>
     <message>
         <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>New chat</source>
+        <translation>Nuova chat</translation>
+    </message>
+    <message>
+        <source>Chats</source>
         <translation>Chat</translation>
     </message>
     <message>
@@ -1412,6 +1463,13 @@
     <message>
         <source>Trains a few real steps and runs the other stages on small copies of the model: a minute, or several for a large model.</source>
         <translation>Addestra alcuni passi veri ed esegue le altre fasi su piccole copie del modello: un minuto, o più per un modello grande.</translation>
+    </message>
+</context>
+<context>
+    <name>ExampleBar</name>
+    <message>
+        <source>Ask it something that it was not trained on:</source>
+        <translation>Chiedi qualcosa su cui non è stato addestrato:</translation>
     </message>
 </context>
 <context>
@@ -2224,6 +2282,14 @@
     <message>
         <source>Stop</source>
         <translation>Ferma</translation>
+    </message>
+    <message>
+        <source>You edit a question. What came after it stays, as another version.</source>
+        <translation>Stai modificando una domanda. Ciò che seguiva resta, come un’altra versione.</translation>
+    </message>
+    <message>
+        <source>Do not edit</source>
+        <translation>Non modificare</translation>
     </message>
     <message>
         <source>Prompt form</source>
@@ -3832,12 +3898,24 @@
         <translation>Modifica</translation>
     </message>
     <message>
+        <source>Earlier version</source>
+        <translation>Versione precedente</translation>
+    </message>
+    <message>
+        <source>Later version</source>
+        <translation>Versione successiva</translation>
+    </message>
+    <message>
         <source>thinking…</source>
         <translation>sta pensando…</translation>
     </message>
     <message>
         <source>stopped</source>
         <translation>fermato</translation>
+    </message>
+    <message>
+        <source>{place} of {count}</source>
+        <translation>{place} di {count}</translation>
     </message>
     <message>
         <source>stopped on its own</source>

@@ -86,7 +86,7 @@ from PySide6.QtWidgets import QApplication
 import qasync
 from phi3studio.domain.events import Event
 from tests.showcase import runs as showcase
-from phi3studio.gui.pages.chat.transcript import Ask
+from phi3studio.runs.shown.transcript import Ask
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from phi3studio.app.paths import Home
 from phi3studio.resources import resources
 from phi3studio.runs.demo import demo_recipe
+from phi3studio.runs.shown.chats import ChatShelf
+from phi3studio.runs.shown.transcript import Ask, Transcript, Turn
+from phi3studio.runs.store import RunStore
 from tests.display.conftest import Open
 from tests.display.hands import Program, until
 from tests.showcase.runs import course, write_run
@@ -144,3 +148,30 @@ def test_the_title_says_how_far_the_run_is_and_the_queue_pauses_it(
         until(lambda: program.says("step 92 of 184"), "the queue shows the step")
         program.click("Pause", of="Button")
         until(run.pause_marker.exists, "the run is asked to pause")
+
+
+def test_a_chat_is_opened_renamed_deleted_and_brought_back(opened: Open, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    run = write_run(home / "runs", demo_recipe(), course(), age_s=9000)
+    shelf = ChatShelf(RunStore(Home(home)))
+    said = Transcript("emotions").added(Turn(Ask("Is it raining?"), "Sad"))
+    shelf.write("one", run.model, said)
+    program = opened()
+    program.press("ctrl+3")
+    x, y, _, _ = program.there("Chats", of="_List")["area"]
+    program.point(x + 60, y + 45)
+    program.screen.xdotool("click", 1)
+    until(lambda: program.says("Is it raining?"), "the chat is opened")
+    # The question is the next thing that one types.
+    until(lambda: program.focused() == "Your message", "the input has the focus")
+    program.point(x + 60, y + 45)
+    program.screen.xdotool("click", 1)
+    program.click("Chats", of="_List")
+    program.press("Home", "Down", "F2", "ctrl+a")
+    program.type("Weather")
+    program.press("Return")
+    until(lambda: [c.title for c in shelf.all()] == ["Weather"], "it is renamed")
+    program.press("Delete")
+    until(lambda: shelf.all() == [], "it is deleted")
+    program.click("Undo", of="Button")
+    until(lambda: [c.title for c in shelf.all()] == ["Weather"], "it is back")

@@ -15,8 +15,9 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
+from phi3studio.runs.shown.transcript import Figures
 from phi3studio.runs.store import RunFolder, RunStore
-from phi3studio.services.chat_client import Chat, Figures
+from phi3studio.services.chat_client import Chat
 from phi3studio.services.connection import Service
 from tests.conftest import end_workers
 from tests.processor_time import computed

@@ -23,13 +23,13 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.chat.chat_page import ChatPage
-from phi3studio.gui.pages.chat.transcript import Ask
 from phi3studio.gui.pages.chat.untuned_base import Base
 from phi3studio.gui.pages.compare_page import ComparePage
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.tuning_page import TuningPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.runs.shown.transcript import Ask
 from phi3studio.runs.store import RunFolder
 from phi3studio.wizard.flow import PAGES, visit
 from phi3studio.wizard.optional_steps import without_data

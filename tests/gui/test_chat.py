@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.errors import UserFacingError
@@ -16,16 +16,10 @@ from phi3studio.domain.sampling import Sampling
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Services
 from phi3studio.gui.pages.chat.chat_page import ChatPage
-from phi3studio.gui.pages.chat.transcript import (
-    Ask,
-    Transcript,
-    Turn,
-    to_json_lines,
-    to_markdown,
-)
 from phi3studio.gui.widgets.basic import Finding
+from phi3studio.runs.shown.transcript import Ask, Figures
 from phi3studio.runs.store import RunFolder
-from phi3studio.services.chat_client import Figures, LoadedModel
+from phi3studio.services.chat_client import LoadedModel
 from tests.gui.conftest import no_fetch, no_probe, olive_config
 from tests.gui.test_home import button
 from tests.showcase.chat import RecordedChat
@@ -120,18 +114,139 @@ def test_a_conversation_remembers_what_was_said(
     assert talker.questions[-1][1]["content"] == "Hello there"
 
 
-def test_regenerate_and_edit_replace_the_last_turn(
+def test_what_is_made_again_or_edited_is_a_branch_with_a_way_back(
     chat: ChatPage, talker: Talker, qtbot: QtBot
 ) -> None:
     say(chat, qtbot, "Hi")
     answered(chat, qtbot, 1)
+    say(chat, qtbot, "And now?")
+    answered(chat, qtbot, 2)
+    column = chat.columns[0]
     talker.pieces = ["Other"]
     qtbot.mouseClick(button(chat, "Regenerate"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: column.transcript.turns[-1].answer == "Other", timeout=5000)
+    assert [t.ask.text for t in column.transcript.turns] == ["Hi", "And now?"]
+    # The first question, not the last: nothing goes before the new one is sent.
+    first = column._views[0]
+    qtbot.mouseClick(button(first, "Edit"), Qt.MouseButton.LeftButton)
+    field = next(iter(chat._prompt._fields.values()))
+    assert field.toPlainText() == "Hi"
+    assert len(column.transcript.turns) == 2
+    qtbot.mouseClick(button(chat, "Do not edit"), Qt.MouseButton.LeftButton)
+    assert field.toPlainText() == ""
+    qtbot.mouseClick(button(first, "Edit"), Qt.MouseButton.LeftButton)
+    field.selectAll()
+    say(chat, qtbot, "Hello")
     answered(chat, qtbot, 1)
-    qtbot.waitUntil(lambda: chat.columns[0].transcript.turns[0].answer == "Other", timeout=5000)
-    qtbot.mouseClick(button(chat, "Edit"), Qt.MouseButton.LeftButton)
-    assert chat.columns[0].transcript.turns == ()
-    assert next(iter(chat._prompt._fields.values())).toPlainText() == "Hi"
+    assert talker.questions[-1] == [{"role": "user", "content": "Hello"}]
+    view = column._views[0]
+    assert view._place.text() == "2 of 2"
+    qtbot.mouseClick(button(view, "Earlier version"), Qt.MouseButton.LeftButton)
+    assert [t.answer for t in column.transcript.turns] == ["Hello there", "Other"]
+    assert column._views[1]._place.text() == "2 of 2"
+    qtbot.mouseClick(button(column._views[1], "Earlier version"), Qt.MouseButton.LeftButton)
+    assert [t.answer for t in column.transcript.turns] == ["Hello there", "Hello there"]
+    qtbot.mouseClick(button(column._views[0], "Later version"), Qt.MouseButton.LeftButton)
+    assert [t.ask.text for t in column.transcript.turns] == ["Hello"]
+
+
+def titles(chat: ChatPage) -> list[str]:
+    rows = chat.list.list
+    return [rows.item(row).text() for row in range(rows.count())]
+
+
+def choose(chat: ChatPage, qtbot: QtBot, title: str) -> None:
+    rows = chat.list.list
+    item = rows.item(titles(chat).index(title))
+    at = rows.visualItemRect(item).center()
+    qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_chats_are_listed_opened_again_renamed_and_deleted_with_a_way_back(
+    chat: ChatPage, talker: Talker, qtbot: QtBot
+) -> None:
+    column = chat.columns[0]
+    say(chat, qtbot, "Hi")
+    answered(chat, qtbot, 1)
+    qtbot.waitUntil(lambda: titles(chat) == ["Talker", "Hi"], timeout=5000)
+    qtbot.mouseClick(button(chat, "New chat"), Qt.MouseButton.LeftButton)
+    assert column.transcript.turns == ()
+    assert chat.window().focusWidget() is chat._prompt._fields[""]
+    say(chat, qtbot, "Something else")
+    answered(chat, qtbot, 1)
+    assert talker.questions[-1] == [{"role": "user", "content": "Something else"}]
+    qtbot.waitUntil(lambda: set(titles(chat)) == {"Talker", "Hi", "Something else"}, timeout=5000)
+    choose(chat, qtbot, "Hi")
+    assert [t.ask.text for t in column.transcript.turns] == ["Hi"]
+    say(chat, qtbot, "Go on")
+    answered(chat, qtbot, 2)
+    assert [m["content"] for m in talker.questions[-1]] == ["Hi", "Hello there", "Go on"]
+    qtbot.keyClicks(chat.list._search, "else")
+    assert titles(chat) == ["Talker", "Something else"]
+    chat.list._search.clear()
+    rows = chat.list.list
+    rows.setFocus()
+    qtbot.waitUntil(lambda: "Hi" in titles(chat), timeout=5000)
+    rows.setCurrentRow(titles(chat).index("Hi"))
+    qtbot.keyClick(rows, Qt.Key.Key_F2)
+    editor = rows.findChild(QLineEdit)
+    assert editor is not None
+    editor.setText("Greetings")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Greetings" in titles(chat) and "Hi" not in titles(chat), timeout=5000)
+    rows.setCurrentRow(titles(chat).index("Greetings"))
+    qtbot.keyClick(rows, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: titles(chat) == ["Talker", "Something else"], timeout=5000)
+    # The chat that was deleted was the one in front.
+    assert column.transcript.turns == ()
+    qtbot.mouseClick(button(chat, "Undo"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Greetings" in titles(chat), timeout=5000)
+    choose(chat, qtbot, "Greetings")
+    assert len(column.transcript.turns) == 2
+
+
+def test_a_chat_survives_the_window_and_brings_its_models_along(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    window = make_window()
+    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
+    window.go("chat")
+    page = window.page("chat")
+    assert isinstance(page, ChatPage)
+    page.add_run(showcase["done"])
+    page.add_run(showcase["wide"])
+    qtbot.waitUntil(lambda: list(page._prompt._fields) == ["phrase"], timeout=5000)
+    say(page, qtbot, "Footsteps.")
+    qtbot.waitUntil(lambda: len(page.list.chats) == 2, timeout=5000)
+    again = make_window()
+    qtbot.waitUntil(lambda: len(again.runs.entries()) == 6, timeout=10_000)
+    again.go("chat")
+    other = again.page("chat")
+    assert isinstance(other, ChatPage)
+    qtbot.waitUntil(lambda: "Footsteps." in titles(other), timeout=5000)
+    choose(other, qtbot, "Footsteps.")
+    assert {c.folder for c in other.columns} == {showcase[n].model for n in ("done", "wide")}
+    assert all(len(c.transcript.turns) == 1 for c in other.columns)
+
+
+def test_an_empty_chat_offers_held_out_rows_and_has_the_focus(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    window = make_window()
+    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
+    window._rooms.open_chat(window, showcase["done"])  # type: ignore[union-attr]
+    page = window.page("chat")
+    assert isinstance(page, ChatPage)
+    qtbot.waitUntil(page._examples.isVisible, timeout=5000)
+    assert window.focusWidget() is page._prompt._fields["phrase"]
+    qtbot.mouseClick(
+        button(page, "Footsteps stopped right outside my door."), Qt.MouseButton.LeftButton
+    )
+    answered(page, qtbot, 1)
+    assert page.columns[0].transcript.turns[0].ask.values == {
+        "phrase": "Footsteps stopped right outside my door."
+    }
+    assert not page._examples.isVisible()
 
 
 def test_an_answer_can_be_stopped_and_keeps_what_it_has(
@@ -179,7 +294,10 @@ def test_a_model_that_does_not_load_can_be_tried_again(
     page = window.page("chat")
     assert isinstance(page, ChatPage)
     page.add_model(folder, "Broken")
-    qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=5000)
+    shown = "No model there."
+    qtbot.waitUntil(
+        lambda: any(f.text.text() == shown for f in page.findChildren(Finding)), timeout=5000
+    )
     assert not page._prompt._send.isEnabled()
     talker.load_error = None
     qtbot.mouseClick(button(page, "Try again"), Qt.MouseButton.LeftButton)
@@ -223,33 +341,8 @@ def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
     for column in page.columns:
         qtbot.waitUntil(lambda c=column: len(c.transcript.turns) == 1, timeout=5000)
     kept = showcase["done"].path / "transcripts"
-    qtbot.waitUntil(lambda: kept.is_dir() and bool(list(kept.glob("*.jsonl"))), timeout=5000)
+    qtbot.waitUntil(lambda: kept.is_dir() and bool(list(kept.glob("*.json"))), timeout=5000)
     page.save_to(folder / "chat.md")
     assert "> Footsteps." in (folder / "chat.md").read_text()
     page.save_to(folder / "nowhere" / "chat.jsonl")
     assert any("could not be written" in f.text.text() for f in page.findChildren(Finding))
-
-
-def test_transcripts_are_written_as_markdown_and_json_lines() -> None:
-    figures = Figures(2, 9, 9, 0.3, 14.8, "stop", True)
-    talk = Transcript("tones", "Be brief.", (Turn(Ask(values={"phrase": "Oh"}), "Fear", figures),))
-    lines = [json.loads(line) for line in to_json_lines([talk]).splitlines()]
-    assert lines == [
-        {
-            "model": "tones",
-            "system": "Be brief.",
-            "question": {"phrase": "Oh"},
-            "answer": "Fear",
-            "figures": {
-                "tokens": 2,
-                "prompt_tokens": 9,
-                "prefilled": 9,
-                "first_token_s": 0.3,
-                "tokens_per_s": 14.8,
-                "reason": "stop",
-                "stopped": True,
-            },
-        }
-    ]
-    text = to_markdown([talk], 0.0)
-    assert text.splitlines()[2:] == ["## tones", "", "*Be brief.*", "", "> Oh", "", "Fear"]

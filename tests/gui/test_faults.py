@@ -22,11 +22,11 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.chat.chat_page import ChatPage
-from phi3studio.gui.pages.chat.transcript import Ask
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.basic import Finding
 from phi3studio.runs import launch
+from phi3studio.runs.shown.transcript import Ask
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import Pair
 from tests.gui.conftest import spin

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.sampling import Sampling
-from phi3studio.services.chat_client import Figures, LoadedModel
+from phi3studio.runs.shown.transcript import Figures
+from phi3studio.services.chat_client import LoadedModel
 
 
 class RecordedAnswer:

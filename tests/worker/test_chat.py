@@ -12,7 +12,8 @@ import pytest
 
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.sampling import Sampling
-from phi3studio.services.chat_client import Answer, Chat, Figures
+from phi3studio.runs.shown.transcript import Figures
+from phi3studio.services.chat_client import Answer, Chat
 from phi3studio.services.connection import Service
 
 PHRASE = "Nobody answered when I called."

@@ -25,7 +25,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.services.chat_client import Answer, Chat, Figures
+from phi3studio.runs.shown.transcript import Figures
+from phi3studio.services.chat_client import Answer, Chat
 from phi3studio.services.openai.api_errors import ApiError, from_ours
 from phi3studio.services.openai.completion_request import (
     CompletionRequest,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
 
 from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_menu import AdapterMenu, fitting
+from phi3studio.gui.pages.chat.chat_list import ChatList
+from phi3studio.gui.pages.chat.example_bar import ExampleBar
 from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.pages.chat.prompt import PromptBar
 from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
-from phi3studio.gui.pages.chat.transcript import Ask, to_json_lines, to_markdown
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
@@ -25,10 +28,14 @@ from phi3studio.gui.widgets.basic import Button, Finding, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.run_labels import run_labels
+from phi3studio.runs.shown.chats import ChatShelf, KeptChat, new_name
+from phi3studio.runs.shown.example_questions import example_questions
+from phi3studio.runs.shown.transcript import Ask, Transcript, to_json_lines, to_markdown
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.chat_client import Chat
 
 _MOST = 3
+_LEAST_COLUMN = 300
 
 
 class ChatPage(Page):
@@ -44,7 +51,16 @@ class ChatPage(Page):
         self._labels: dict[RunFolder, tuple[str, ...]] = {}
         self._begin = begin
         self._waiting: BaseColumn | None = None
+        self._shelf = ChatShelf(context.store)
+        self._chat = new_name()
+        self._saving = asyncio.Lock()
+        self._depth: int | None = None
         theme = context.theme
+        self._new = Button(theme, self.tr("New chat"), icon="plus")
+        self._new.clicked.connect(self.begin_anew)
+        self._list_button = Button(theme, self.tr("Chats"), kind="icon", icon="clock")
+        self._list_button.setCheckable(True)
+        self._list_button.setChecked(True)
         self._add = Button(theme, self.tr("Add model"), icon="plus")
         self._add_menu = QMenu(self._add)
         self._add_menu.aboutToShow.connect(self._fill_menu)
@@ -56,12 +72,24 @@ class ChatPage(Page):
         save_menu.addAction("Markdown").triggered.connect(lambda: self._choose_file("md"))
         save_menu.addAction("JSON lines").triggered.connect(lambda: self._choose_file("jsonl"))
         self._save.setMenu(save_menu)
-        for button in (self._add, self._settings_button, self._save):
+        for button in (
+            self._list_button,
+            self._new,
+            self._add,
+            self._settings_button,
+            self._save,
+        ):
             self.buttons.addWidget(button)
         self._notes = QVBoxLayout()
         self.content.addLayout(self._notes)
         self._middle = QHBoxLayout()
         self._middle.setSpacing(14)
+        self.list = ChatList(context, self._shelf)
+        self.list.opened.connect(self.reopen)
+        self.list.deleted.connect(self._on_deleted)
+        self.list.failed.connect(self._show_trouble)
+        self._list_button.toggled.connect(self._fit_list)
+        self._middle.addWidget(self.list)
         self._sides = QHBoxLayout()
         self._sides.setSpacing(14)
         self._middle.addLayout(self._sides, 1)
@@ -76,6 +104,7 @@ class ChatPage(Page):
         self._panel_area.setWidget(self._panel)
         self._panel_area.hide()
         self._settings_button.toggled.connect(self._panel_area.setVisible)
+        self._settings_button.toggled.connect(self._fit_settings)
         self._middle.addWidget(self._panel_area)
         self.content.addLayout(self._middle, 1)
         self._empty = EmptyState(
@@ -91,6 +120,10 @@ class ChatPage(Page):
         self._prompt = PromptBar(theme)
         self._prompt.asked.connect(self.ask)
         self._prompt.stop_wanted.connect(self._stop)
+        self._prompt.edit_cancelled.connect(self._cancel_edit)
+        self._examples = ExampleBar(theme)
+        self._examples.asked.connect(self.ask)
+        self.content.addWidget(self._examples)
         self.content.addWidget(self._prompt)
         self._draw()
 
@@ -104,10 +137,68 @@ class ChatPage(Page):
         """The models that take part."""
         return list(self._columns)
 
-    def add_run(self, run: RunFolder) -> None:
-        """Talk to the model of a run."""
-        if any(column.folder == run.model for column in self._columns):
+    def begin_anew(self) -> None:
+        """A new chat with the same models; what was said so far is kept."""
+        self._stop()
+        self._cancel_edit()
+        self._chat = new_name()
+        for column in self._columns:
+            column.take(Transcript(""))
+        self.list.hide_undo()
+        self._draw()
+        self._prompt.focus()
+
+    def reopen(self, chat: KeptChat) -> None:
+        """Go on with a chat that was had before, with the models that took part."""
+        if chat.name == self._chat and self._columns:
+            self._prompt.focus()
             return
+        self._stop()
+        self._cancel_edit()
+        sides = {side.model: side for side in self.list.of_name(chat.name)[:_MOST]}
+        for column in [c for c in self._columns if c.folder not in sides]:
+            self._remove(column)
+        # The removal of the last one has begun a chat of its own.
+        self._chat = chat.name
+        runs = {entry.run.model: entry.run for entry in self._runs.entries()}
+        for model, side in sides.items():
+            found = next((c for c in self._columns if c.folder == model), None)
+            if found is None and model in runs:
+                found = self.add_run(runs[model])
+            elif found is None:
+                found = self.add_model(model, side.transcript.model)
+            if found is not None:
+                found.take(side.transcript)
+        self._draw()
+        self._prompt.focus()
+
+    def _on_deleted(self, chat: KeptChat) -> None:
+        if chat.name == self._chat:
+            self.begin_anew()
+
+    def _fit_list(self, shown: bool) -> None:
+        self.list.setVisible(shown)
+        if shown and not self._both_fit():
+            self._settings_button.setChecked(False)
+
+    def _fit_settings(self, shown: bool) -> None:
+        if shown and not self._both_fit():
+            self._list_button.setChecked(False)
+
+    def _both_fit(self) -> bool:
+        both = self._list_button.isChecked() and self._settings_button.isChecked()
+        taken = (ChatList.WIDTH if self._list_button.isChecked() else 0) + (324 if both else 0)
+        return self.width() - taken >= _LEAST_COLUMN * max(1, len(self._columns))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if not self._both_fit():
+            self._list_button.setChecked(False)
+
+    def add_run(self, run: RunFolder) -> ModelColumn | None:
+        """Talk to the model of a run; ``None`` where it takes part already."""
+        if any(column.folder == run.model for column in self._columns):
+            return None
         entry = self._runs.entry(run)
         detail = ""
         if entry is not None and entry.recipe is not None:
@@ -116,6 +207,7 @@ class ChatPage(Page):
         column = self.add_model(run.model, entry.title if entry else run.name, detail)
         self._run_of[column] = run
         self._offer_labels(run)
+        return column
 
     def _offer_labels(self, run: RunFolder) -> None:
         """Let the answers be held to the labels that the run was trained on."""
@@ -191,7 +283,7 @@ class ChatPage(Page):
         column.busy_changed.connect(self._draw)
         column.removed.connect(lambda: self._remove(column))
         column.edit_wanted.connect(self._edit)
-        column.answered.connect(lambda: self._keep(column))
+        column.changed.connect(lambda: self._keep(column))
         column.not_held.connect(self._panel.answer.refuse)
         column.adapters.add_wanted.connect(lambda: self._offer_adapters(column))
         column.not_attached.connect(self._show_trouble)
@@ -202,11 +294,13 @@ class ChatPage(Page):
 
     def entered(self) -> None:
         self._runs.refresh()
+        self.list.look()
         self._prompt.focus()
         if self._waiting is not None:
             self._waiting.wake()
 
     def left(self) -> None:
+        self.list.hide_undo()
         if self._waiting is not None:
             self._waiting.let_go()
 
@@ -300,37 +394,47 @@ class ChatPage(Page):
         self._sides.removeWidget(column)
         column.hide()
         column.deleteLater()
+        if not self._columns:
+            self._cancel_edit()
+            self._chat = new_name()
         self._draw()
 
     def ask(self, ask: Ask) -> None:
         """Put a question to every model that is loaded."""
         clear(self._notes)
+        depth = self._depth
+        self._cancel_edit()
         for column in self._columns:
             if column.model is not None:
-                column.ask(ask, self._panel.settings)
+                column.ask(ask, self._panel.settings, depth)
 
-    def _edit(self, ask: Ask) -> None:
-        for column in self._columns:
-            column.forget_last()
+    def _edit(self, depth: int, ask: Ask) -> None:
+        self._depth = depth
         self._prompt.put(ask)
+        self._prompt.edit(True)
+
+    def _cancel_edit(self) -> None:
+        if self._depth is not None:
+            self._depth = None
+            self._prompt.put(Ask())
+            self._prompt.edit(False)
 
     def _stop(self) -> None:
         for column in self._columns:
             column.stop()
 
     def _keep(self, column: ModelColumn) -> None:
-        """Keep the transcript in its run's folder."""
-        run = self._run_of.get(column)
-        if run is None:
-            return
-        text = to_json_lines([column.transcript])
+        """Keep what was said to the model."""
+        name, folder, transcript = self._chat, column.folder, column.transcript
 
-        def write() -> None:
-            folder = run.path / "transcripts"
-            folder.mkdir(exist_ok=True)
-            write_atomically(folder / f"{time.strftime('%Y%m%d')}-{id(column):x}.jsonl", text)
+        async def keep() -> None:
+            # One after the other: the last to be written is the newest.
+            async with self._saving:
+                # It may fail without disturbing the chat: saving by hand reports errors.
+                with contextlib.suppress(OSError):
+                    await asyncio.to_thread(self._shelf.write, name, folder, transcript)
 
-        self._context.tasks.run(_quietly(write))
+        self._context.tasks.run(keep(), lambda _: self.list.look())
 
     def _draw(self) -> None:
         self._empty.setVisible(not self._columns and self._waiting is None)
@@ -338,7 +442,10 @@ class ChatPage(Page):
         self._add.setVisible(bool(self._columns))
         self._settings_button.setVisible(bool(self._columns))
         self._add.setEnabled(len(self._columns) < _MOST)
-        self._save.setVisible(any(column.transcript.turns for column in self._columns))
+        said = any(column.transcript.turns for column in self._columns)
+        self._save.setVisible(said)
+        self._new.setVisible(said)
+        self.list.show_current(self._chat if said else "", (c.folder for c in self._columns))
         ready = [column for column in self._columns if column.model is not None]
         tuned = [column for column in ready if not column.untuned]
         form = [c.model for c in tuned if c.model is not None and not c.model.is_conversation]
@@ -351,6 +458,7 @@ class ChatPage(Page):
         for column in ready:
             # Asked as the tuned model is, or the comparison would say nothing.
             column.borrowed = template if column.untuned and template else None
+        self._show_examples(template)
         held = self._panel.answer.held if self._panel.valid else None
         self._prompt.say_held(
             self._panel.answer.said
@@ -363,10 +471,12 @@ class ChatPage(Page):
             models=len(ready),
         )
 
-
-async def _quietly(work: Callable[[], None]) -> None:
-    """Keeping a transcript may fail without disturbing the chat: saving by hand reports errors."""
-    try:
-        await asyncio.to_thread(work)
-    except OSError:
-        return
+    def _show_examples(self, template: str) -> None:
+        """Offer held-out rows while nothing was asked yet."""
+        tuned = [column for column in self._columns if column in self._run_of]
+        empty = all(not c.transcript.tree and not c.busy for c in self._columns)
+        entry = self._runs.entry(self._run_of[tuned[0]]) if tuned else None
+        ready = empty and entry is not None and tuned[0].model is not None
+        self._examples.show_examples(
+            example_questions(entry.view, template) if ready and entry is not None else ()
+        )

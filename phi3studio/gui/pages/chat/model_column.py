@@ -18,11 +18,11 @@ from phi3studio.domain.template import parse_template
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_choice import AdapterChoice
 from phi3studio.gui.pages.chat.sampling_panel import ChatSettings
-from phi3studio.gui.pages.chat.transcript import Ask, Transcript, Turn
 from phi3studio.gui.pages.chat.turn_view import TurnView
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Card, clear
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
+from phi3studio.runs.shown.transcript import Ask, Transcript, Turn
 from phi3studio.services.chat_client import Answer, Chat, LoadedModel
 
 # The text is drawn at most this often: a fast model writes more tokens than one can read.
@@ -36,8 +36,10 @@ class ModelColumn(Card):
     loaded = Signal()
     busy_changed = Signal()
     removed = Signal()
-    edit_wanted = Signal(object)
-    answered = Signal()
+    edit_wanted = Signal(int, object)
+    """Carries the turn's place and its question."""
+    changed = Signal()
+    """What is to be kept of the conversation is other than before."""
     not_attached = Signal(object)
     not_held = Signal(object)
     """The engine could not keep to the labels or the schema, and why."""
@@ -107,23 +109,71 @@ class ModelColumn(Card):
             self._engine.load(self.folder), self._on_loaded, self._on_not_loaded
         )
 
-    def ask(self, ask: Ask, settings: ChatSettings) -> None:
-        """Put a question; does nothing while an answer is on its way."""
+    def ask(self, ask: Ask, settings: ChatSettings, depth: int | None = None) -> None:
+        """Put a question, as the turn *depth* where one is named: what was there and after it
+        becomes another branch. Does nothing while an answer is on its way."""
         if self.busy:
             return
         self._settings = settings
-        self.transcript = replace(self.transcript, system=settings.system)
-        turn = Turn(ask, adapter=self.adapters.name)
-        view = TurnView(self._context.theme, turn)
-        view.regenerate_wanted.connect(self.regenerate)
-        view.edit_wanted.connect(lambda: self.edit_wanted.emit(self.transcript.turns[-1].ask))
-        for other in self._views:
-            other.set_last(False)
-        self._views.append(view)
-        self._turns.insertWidget(self._turns.count() - 1, view)
+        kept = self.transcript.turns
+        self.transcript = replace(
+            self.transcript.cut(min(depth if depth is not None else len(kept), len(kept))),
+            system=settings.system,
+        )
+        self._show_turns()
+        view = self._add_view(Turn(ask, adapter=self.adapters.name))
         self._follow_end = True
         self._task = self._context.tasks.run(self._answer(view), None, partial(self._refuse, view))
         self.busy_changed.emit()
+
+    def take(self, transcript: Transcript) -> None:
+        """Show another conversation, to go on with it."""
+        self.stop()
+        self.transcript = replace(transcript, model=self.transcript.model)
+        self._conversation = uuid.uuid4().hex
+        self._show_turns()
+
+    def _show_turns(self) -> None:
+        """Draw the turns of the transcript; what is drawn already stays."""
+        turns = self.transcript.turns
+        same = 0
+        for view, turn in zip(self._views, turns, strict=False):
+            if view.turn != turn:
+                break
+            same += 1
+        for view in self._views[same:]:
+            view.hide()
+            view.deleteLater()
+        del self._views[same:]
+        for turn in turns[same:]:
+            self._add_view(turn)
+        self._show_branches()
+
+    def _show_branches(self) -> None:
+        path = self.transcript.path
+        for depth, view in enumerate(self._views):
+            view.set_last(depth == len(self._views) - 1)
+            if depth < len(path):
+                others = self.transcript.branches(depth)
+                view.show_branches(others.index(path[depth]), len(others))
+
+    def _add_view(self, turn: Turn) -> TurnView:
+        depth = len(self._views)
+        view = TurnView(self._context.theme, turn)
+        view.regenerate_wanted.connect(self.regenerate)
+        view.edit_wanted.connect(lambda: self.edit_wanted.emit(depth, view.turn.ask))
+        view.branch_wanted.connect(partial(self._switch, depth))
+        self._views.append(view)
+        self._turns.insertWidget(self._turns.count() - 1, view)
+        self._show_branches()
+        return view
+
+    def _switch(self, depth: int, step: int) -> None:
+        if not self.busy:
+            self.transcript = self.transcript.switched(depth, step)
+            self._follow_end = False
+            self._show_turns()
+            self.changed.emit()
 
     def stop(self) -> None:
         """End the answer where it is."""
@@ -137,22 +187,8 @@ class ModelColumn(Card):
     def regenerate(self) -> None:
         """Ask the last question again."""
         if not self.busy and self._views:
-            ask = self._views[-1].turn.ask
-            self.forget_last()
-            self.ask(ask, self._settings)
-
-    def forget_last(self) -> None:
-        """Take the last turn back."""
-        if self.busy or not self._views:
-            return
-        view = self._views.pop()
-        if self.transcript.turns and self.transcript.turns[-1].ask is view.turn.ask:
-            self.transcript = replace(self.transcript, turns=self.transcript.turns[:-1])
-        self._conversation = uuid.uuid4().hex
-        view.hide()
-        view.deleteLater()
-        if self._views:
-            self._views[-1].set_last(True)
+            depth = len(self._views) - 1
+            self.ask(self._views[depth].turn.ask, self._settings, depth)
 
     def let_go(self) -> None:
         """End what is going on and free the model."""
@@ -190,10 +226,9 @@ class ModelColumn(Card):
             self._draw_timer.stop()
             view.show_turn(view.turn, busy=False)
             if view.turn.answer or view.turn.figures:
-                self.transcript = replace(
-                    self.transcript, turns=(*self.transcript.turns, view.turn)
-                )
-                self.answered.emit()
+                self.transcript = self.transcript.added(view.turn)
+                self._show_branches()
+                self.changed.emit()
             self.busy_changed.emit()
 
     def _begin(self, ask: Ask, settings: ChatSettings) -> Answer:

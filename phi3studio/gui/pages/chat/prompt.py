@@ -6,10 +6,10 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from phi3studio.gui.pages.chat.transcript import Ask
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.editors import GrowingEdit
+from phi3studio.runs.shown.transcript import Ask
 
 
 class _Field(GrowingEdit):
@@ -30,6 +30,7 @@ class PromptBar(Card):
 
     asked = Signal(object)
     stop_wanted = Signal()
+    edit_cancelled = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(" ")
@@ -55,6 +56,17 @@ class PromptBar(Card):
         line.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignBottom)
         self.body.addLayout(line)
+        self._editing = Finding(
+            theme,
+            "info",
+            self.tr("You edit a question. What came after it stays, as another version."),
+        )
+        dismiss = Button(theme, self.tr("Do not edit"), kind="link")
+        dismiss.clicked.connect(self.edit_cancelled)
+        dismiss.heir = self.focus
+        self._editing.buttons.addWidget(dismiss)
+        self._editing.hide()
+        self.body.insertWidget(0, self._editing)
         self._held = label("", "small", wrap=True)
         self._held.hide()
         self.body.addWidget(self._held)
@@ -64,6 +76,8 @@ class PromptBar(Card):
         """A free text, or one field for each of *columns* of *template*."""
         if columns == self._columns and self._fields:
             return
+        # Also of a window that is not in front.
+        focused = self.window().focusWidget() in self._fields.values()
         clear(self._holder)
         self._columns = columns
         self._fields = {}
@@ -84,9 +98,17 @@ class PromptBar(Card):
             self._holder.addWidget(field)
             self._fields[name] = field
         self._allow()
+        if focused:
+            # What the layout would only show later takes no focus yet.
+            next(iter(self._fields.values())).show()
+            self.focus()
+
+    def edit(self, editing: bool) -> None:
+        """Say that an earlier question is edited, or no longer."""
+        self._editing.setVisible(editing)
 
     def put(self, ask: Ask) -> None:
-        """Show a question for editing."""
+        """Show a question."""
         for name, field in self._fields.items():
             field.setPlainText(ask.values.get(name, "") if name else ask.shown)
         self.focus()

@@ -7,19 +7,21 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.gui.pages.chat.transcript import Turn
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, clear, label
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.services.chat_client import Figures
+from phi3studio.runs.shown.transcript import Figures, Turn
 
 
 class TurnView(QWidget):
-    """Draws a turn; the last one offers to regenerate, edit and copy."""
+    """Draws a turn: it can be copied and its question edited, the last one made again, and where
+    there are several branches one goes from one to the next."""
 
     regenerate_wanted = Signal()
     edit_wanted = Signal()
+    branch_wanted = Signal(int)
+    """Carries how many branches further."""
 
     def __init__(self, theme: Theme, turn: Turn) -> None:
         super().__init__()
@@ -59,7 +61,20 @@ class TurnView(QWidget):
         again.clicked.connect(self.regenerate_wanted)
         edit = Button(theme, self.tr("Edit"), kind="link", icon="edit")
         edit.clicked.connect(self.edit_wanted)
-        self._last_only = (again, edit)
+        self._again = again
+        back = Button(theme, self.tr("Earlier version"), kind="icon", icon="left")
+        back.clicked.connect(lambda: self.branch_wanted.emit(-1))
+        on = Button(theme, self.tr("Later version"), kind="icon", icon="right")
+        on.clicked.connect(lambda: self.branch_wanted.emit(1))
+        self._place = label("", "small")
+        self._branches = QWidget()
+        branches = QHBoxLayout(self._branches)
+        branches.setContentsMargins(0, 0, 8, 0)
+        branches.setSpacing(4)
+        for widget in (back, self._place, on):
+            branches.addWidget(widget)
+        self._branches.hide()
+        tools.addWidget(self._branches)
         for button in (copy, again, edit):
             tools.addWidget(button)
         tools.addStretch(1)
@@ -91,9 +106,13 @@ class TurnView(QWidget):
         self._tools.show()
 
     def set_last(self, last: bool) -> None:
-        """Only the last turn can be regenerated or edited."""
-        for button in self._last_only:
-            button.setVisible(last)
+        """Only the last answer can be made again."""
+        self._again.setVisible(last)
+
+    def show_branches(self, place: int, count: int) -> None:
+        """Show which of how many versions of this turn it is; nothing where there is one."""
+        self._branches.setVisible(count > 1)
+        self._place.setText(self.tr("{place} of {count}").format(place=place + 1, count=count))
 
     def _said(self, figures: Figures) -> str:
         ending = {
