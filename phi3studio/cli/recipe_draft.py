@@ -104,7 +104,7 @@ def _ambiguous(report: SourceReport, best: ShapeProposal) -> InputError:
     templates = [f"{s.prompt}{{=>}}{s.completion}".replace("\n", "\\n") for s in report.shapes]
     return InputError(
         "data.ambiguous",
-        columns=[c.name for c in report.columns if c.kind in ("text", "mixed", "object")][:12],
+        columns=[column.name for column in report.columns[:12]],
         templates=[f"--template '{text}'" for text in templates[:3]],
     )
 

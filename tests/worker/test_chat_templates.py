@@ -178,6 +178,9 @@ def test_reasoning_is_learned_where_the_model_writes_it() -> None:
     assert learned == ["<think>\nClosing time.\n</think>\n\nSix.<|im_end|>"]
     inside = {"role": "assistant", "content": "<think>\nClosing time.\n</think>\n\nSix."}
     assert masked("qwen3", [*TALK[:3], inside])[1] == learned
+    parts = [{"type": "thinking", "thinking": "Closing time."}, {"type": "text", "text": "Six."}]
+    given = {"role": "assistant", "content": parts}
+    assert masked("qwen3", [*TALK[:3], given])[1] == learned
 
 
 def test_a_thought_that_the_prompt_begins_is_gone_on_with() -> None:

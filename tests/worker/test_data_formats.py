@@ -563,6 +563,12 @@ def test_a_finding_shows_the_line_where_it_is(tmp_path: Path, kind: str) -> None
     [
         ("Où est-il allé ? Ça va, l'été à Besançon, près de la forêt.", "cp1252 mac_roman cp850"),
         ("Perché è così? La città è più bella, però può darsi di sì.", "cp1252 mac_roman cp850"),
+        (
+            "Где мой заказ? Спасибо за помощь, всё работает, а завтра мы закрыты.",
+            "cp1251 koi8_r cp866 iso8859_5",
+        ),
+        ("Де моє замовлення? Дякую, все працює, але чому гроші списали двічі?", "cp1251 koi8_u"),
+        ("パスワードを忘れました。どうすればいいですか。", "iso2022_jp shift_jis"),
         ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "cp1250 iso8859_2 cp852"),
         ("Zażółć gęślą jaźń. Książka jest żółta.", "cp1250 iso8859_2"),
         ("Größe, Übung, süß. Die nächste Straße.", "cp1252 cp850"),

@@ -374,6 +374,36 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (long(0),),
         answered(0),
     ),
+    "a story and its questions, one a row": (
+        lambda n: {"story": long(n), "question": asked(n), "answer": answered(n)},
+        (long(0), asked(0)),
+        answered(0),
+    ),
+    "TL;DR": (
+        lambda n: {"text": long(n), "doc_id": f"d-{n}", "tldr": answered(n)},
+        (long(0),),
+        answered(0),
+    ),
+    "Glaive": (
+        lambda n: {
+            "system": f"SYSTEM: Be kind to {town(n)}.",
+            "chat": f"USER: {asked(n)}\n\n\nASSISTANT: {answered(n)}",
+        },
+        ("SYSTEM: Be kind to Bergen 0.", asked(0)),
+        answered(0),
+    ),
+    "utterances as columns": (
+        lambda n: {
+            "id": n,
+            "turns": {
+                "turn_id": ["0", "1"],
+                "speaker": [0, 1],
+                "utterance": [asked(n), answered(n)],
+            },
+        },
+        (asked(0),),
+        answered(0),
+    ),
     "choices next to the question": (
         lambda n: {
             "question": asked(n),
@@ -543,6 +573,19 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "data.preference",
         "“answers”",
     ),
+    "an answer and a rejected one": (
+        lambda n: {"messages": turns(n), "rejected_response": "no"},
+        "data.preference",
+        "“rejected_response”",
+    ),
+    "answers with scores of their own": (
+        lambda n: {
+            "question": asked(n),
+            "answers": [{"text": answered(n), "pm_score": 3}, {"text": "no", "pm_score": 1}],
+        },
+        "data.preference",
+        "“answers”",
+    ),
     "two summaries and a choice": (
         lambda n: {
             "info": {"post": long(n)},
@@ -601,6 +644,16 @@ GUESSED: dict[str, Make] = {
         "from": ("Anna", "Shop")[n % 2],
         "text": asked(n),
     },
+    "several questions of one story": lambda n: {
+        "story": long(n),
+        "questions": [asked(n), asked(n + 50)],
+        "answers": {"input_text": [answered(n), answered(n + 50)]},
+    },
+    "candidates of a reply": lambda n: {
+        "persona": ["I like tea."],
+        "utterances": [{"history": [asked(n)], "candidates": ["no", answered(n)]}],
+    },
+    "two texts in a line": lambda n: {"text": f"{asked(n)} => {answered(n)}"},
     "a mark of yes or no": lambda n: {
         "tweet_id": n,
         "inbound": ("True", "False")[n % 2],
@@ -671,6 +724,20 @@ MARKED: dict[str, tuple[Make, str, tuple[str, ...]]] = {
         "status",
         ("rejected",),
     ),
+    "KTO of LLaMA-Factory": (
+        lambda n: {"instruction": asked(n), "output": answered(n), "kto_tag": n % 3 > 0},
+        "kto_tag",
+        ("false",),
+    ),
+    "good and bad": (
+        lambda n: {
+            "question": asked(n),
+            "model_answer": answered(n),
+            "human_label": "bad" if n % 3 == 0 else "good",
+        },
+        "human_label",
+        ("bad",),
+    ),
     "thumbs": (
         lambda n: {
             "question": asked(n),
@@ -722,6 +789,18 @@ UNREAD: dict[str, tuple[Make, str]] = {
             "messages": [turns(n)[0], turn("assistant", answered(n), reasoning_content=long(n))]
         },
         "messages.reasoning_content",
+    ),
+    "a thought as a part": (
+        lambda n: {
+            "messages": [
+                turns(n)[0],
+                turn(
+                    "assistant",
+                    [{"type": "thinking", "thinking": long(n)}, {"type": "text", "text": "Yes."}],
+                ),
+            ]
+        },
+        "messages.content.thinking",
     ),
     "an unknown role": (lambda n: {"messages": [turn("hummany", "x"), *turns(n)]}, "role:hummany"),
     "pictures": (

@@ -191,6 +191,7 @@ class _Columns:
         asks = max(map(asked.says, _ASKING))
         sure = bool(answer.says("answer") >= 2 and asks >= 2) or (asks > 0 and not others)
         sure = sure or (answer.says("answer") >= 2 and not others)
+        sure = sure and not asked.several  # of several questions only the first would be read
         read = [p.path for p in (asked, *([system] if system else []), *more)]
         if asked.says("instruction") == 3:
             middle = "".join(
@@ -336,7 +337,7 @@ class _Columns:
         )
         written = [str(row.get(text.path)) for row in self._rows]
         spoken = sum(len(set(map(str.casefold, _spoken(text)))) > 1 for text in written)
-        marked = sum(_MARKED_UP.match(text) is not None for text in written)
+        marked = sum(bool(_MARKED_UP.match(text) or _PARTED.search(text)) for text in written)
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
         sure = sure and marked * 2 < len(written)
@@ -397,6 +398,7 @@ _MARKED_UP = re.compile(
     r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
     r"|[{|<\\]|INSERT INTO|\('"
 )
+_PARTED = re.compile(r"\s(=>|->|→|\|\|\||:::?)\s")
 _WORDY = 12
 
 

@@ -16,7 +16,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
 from phi3studio.domain.template import escape, lookup
 from phi3studio.worker.data.meaning.bad_marks import bad_values
-from phi3studio.worker.data.meaning.column_names import is_language, strength
+from phi3studio.worker.data.meaning.column_names import is_language, strength, words_of
 from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
 from phi3studio.worker.data.meaning.transcripts import turns_in
 
@@ -35,6 +35,9 @@ _NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]
 _VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
 _PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
 _RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
+_GOOD_ANSWERS = frozenset(
+    {"response", "output", "answer", "completion", "messages", "conversations"}
+)
 _LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
 
@@ -94,6 +97,10 @@ def _preferences(rows: Rows) -> Found:
         good = next(n for n in chosen if n in texts)
         bad = next(n for n in rejected if n in texts)
         raise InputError("data.preference", chosen=good, rejected=bad)
+    trained = [n for n in names if folded[n] in _GOOD_ANSWERS]
+    lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
+    if trained and lost:
+        raise InputError("data.preference", chosen=trained[0], rejected=lost[0])
     numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(rows[0].get(n))]
     verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
     if len(numbered) > 1 and verdict is not None:
@@ -107,7 +114,9 @@ def _preferences(rows: Rows) -> Found:
         picked = strength(name, "choices") < 2 and any(_picks(rows, n) for n in names)
         if not picked and folded[name] not in _LISTED:
             continue
-        ranked = isinstance(value[0], Mapping) and bool(_RANKED & set(value[0]))
+        ranked = isinstance(value[0], Mapping) and any(
+            _RANKED & {key, *words_of(str(key))} for key in value[0]
+        )
         beside = any(
             isinstance(rows[0].get(n), list)
             and len(rows[0][n]) == len(value)
@@ -349,7 +358,8 @@ def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
 def _turn_places(rows: Rows) -> list[str]:
     paths: dict[str, None] = {}
     texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
-    transcripts = [bool(turns_in(v)) for row in rows[:20] for v in row.values() if type(v) is str]
+    texts = {name for name in texts if strength(name, "system") < 3}
+    transcripts = [bool(turns_in(str(row.get(name)))) for row in rows[:20] for name in texts]
     # Next to other texts a transcript may be the question, or what has a label.
     are_rows = len(texts) == 1 and sum(transcripts) >= _NEARLY_ALL * len(transcripts)
     for row in rows[:20]:
@@ -366,7 +376,7 @@ _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "prev
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")
 _LIST_NAMES = re.compile(
-    r"(data|conv|dialog|chat|turns|messages|utterances|history|thread|gespr|nachricht|messaggi)"
+    r"(data|conv|dialog|chat|turns|messages|utteranc|history|thread|gespr|nachricht|messaggi)"
 )
 
 
@@ -375,7 +385,8 @@ def _turn_leaves(value: Any, path: str, depth: int) -> Iterator[str]:
         return
     turns = turns_of(value) if isinstance(value, (list, str, Mapping)) else None
     plain = isinstance(value, list) and bool(value) and not isinstance(value[0], Mapping)
-    if plain and not _LIST_NAMES.search(path.casefold()):
+    name = next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
+    if plain and not _LIST_NAMES.search(name.casefold()):
         turns = None
     if turns is not None and (not isinstance(value, Mapping) or "role" in value):
         yield path

@@ -7,12 +7,19 @@ from typing import Any
 
 from phi3studio.worker.data.meaning.column_names import words_of
 
-_REFUSALS = "reject rejected ignore ignored skip skipped discarded declined disapproved"
+_REFUSALS = (
+    "reject rejected ignore ignored skip skipped discarded declined disapproved bad incorrect "
+    "wrong fail failed invalid unhelpful"
+)
 _REJECTED = frozenset(_REFUSALS.split())
-_DECISIONS = _REJECTED | {"accept", "accepted", "approved", "approve", "submitted", "pending"}
+_DECIDED = (
+    "accept accepted approved approve submitted pending good correct right pass passed valid ok "
+    "helpful"
+)
+_DECISIONS = _REJECTED | set(_DECIDED.split())
 _GOOD = (
     "label accepted accept approved correct valid good keep verified desirable passed ok helpful "
-    "usable"
+    "usable kto chosen preferred"
 )
 _GOOD_IF_TRUE = frozenset(_GOOD.split())
 _BAD = (

@@ -33,7 +33,7 @@ _WORDS: dict[NameRole, str] = {
     "tekst wypowiedz текст сообщение отзыв 文本 文章 内容 句子 评论 テキスト 文 "
     "本文 텍스트 문장 내용 نص טקסט पाठ metin yorum premise fact title subject",
     "context": "context background passage paragraph evidence reference knowledge schema "
-    "input contesto kontext contexte contexto hintergrund document documents "
+    "input story contesto kontext contexte contexto hintergrund document documents "
     "article facts kontekst контекст 上下文 背景 文脈 문맥 سياق הקשר",
     "choices": "choices choice options option candidates alternatives distractors scelte "
     "opzioni optionen opciones opcoes choix 选项 選択肢",
@@ -45,7 +45,7 @@ _WORDS: dict[NameRole, str] = {
     "antwoord cevap yanit jawaban απαντηση lời 答案 回答 答 回复 輸出 输出 答え "
     "応答 出力 응답 답변 답 대답 جواب الجواب الإجابة תשובה उत्तर پاسخ raspuns "
     "valasz soluzione losung loesung solucion solucao riassunto zusammenfassung "
-    "resolution resume resumen resumo sommario 摘要 要約 요약 traduzione ubersetzung "
+    "resolution tldr resume resumen resumo sommario 摘要 要約 요약 traduzione ubersetzung "
     "uebersetzung traduction traduccion traducao перевод 翻译 翻訳 번역 ausgabe "
     "sortie salida saida uscita",
     "label": "label labels class category tone sentiment emotion intent tag topic score "

@@ -147,6 +147,9 @@ class UnreadTally:
                 _PICTURE_TAG.search(text) for text in texts
             ):
                 yield "pictures", "picture", content, False
+            for part in _parts(content):
+                if _is_other(part) and any(map(shown.lacks, _leaves(part))):
+                    yield f"{column}.content.{part.get('type', 'part')}", "key", part, False
             if not is_known_role(role):
                 yield f"role:{role.strip()}", "role", texts[0] if texts else role, False
             elif number > last and texts:
@@ -316,6 +319,15 @@ def _is_picture(part: Any) -> bool:
         _PICTURE_TYPES.search(str(part.get("type") or "")) is not None
         or any(_PICTURE_NAMES.search(str(key)) and part[key] for key in part)
     )
+
+
+def _is_other(part: Any) -> bool:
+    """Whether a part is neither text nor picture: a thought, a call."""
+    return isinstance(part, Mapping) and "text" not in part and not _is_picture(part)
+
+
+def _leaves(part: Mapping[str, Any]) -> Iterator[Any]:
+    return (leaf for path, leaf in _texts(part, "") if path != ".type")
 
 
 def _tool_call(key: str) -> bool:

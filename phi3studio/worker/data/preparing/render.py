@@ -25,6 +25,7 @@ from phi3studio.worker.data.preparing.tokenise import (
 )
 
 Row = Mapping[str, Any]
+_THOUGHTS = ("thinking", "reasoning")
 
 
 class Renderer:
@@ -136,6 +137,9 @@ def _message(turn: Mapping[str, Any]) -> dict[str, Any]:
     message = {key: value for key, value in turn.items() if value is not None}
     content = message.get("content")
     if isinstance(content, list):
+        thoughts = [str(part[key]) for part in content for key in _THOUGHTS if _has(part, key)]
+        if thoughts and "reasoning_content" not in message:
+            message["reasoning_content"] = "\n".join(thoughts)
         content = "".join(map(_part, content))
     elif isinstance(content, Mapping):
         content = _part(content)
@@ -143,6 +147,10 @@ def _message(turn: Mapping[str, Any]) -> dict[str, Any]:
         content = ""
     message["content"] = content if isinstance(content, str) else json.dumps(content, default=str)
     return message
+
+
+def _has(part: Any, key: str) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get(key), str)
 
 
 def _part(part: Any) -> str:

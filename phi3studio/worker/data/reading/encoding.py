@@ -22,7 +22,9 @@ _BOMS = (
 # charset-normalizer knows some hundred encodings and, given little text, prefers odd ones.
 _LIKELY = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"),
-    *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr", "koi8_r", "mac_roman", "cp437", "cp850"),
+    *("iso8859_5", "iso8859_6"),
+    *("gb18030", "big5", "shift_jis", "euc_jp", "euc_kr"),
+    *("koi8_r", "koi8_u", "cp866", "mac_roman", "cp437", "cp850"),
 ]
 _SAMPLE = 16 * 1024
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
@@ -81,6 +83,8 @@ def detect(head: bytes, complete: bool) -> Encoding:
     wide = _wide(head)
     if wide is not None:
         return Encoding(wide, sure=False)
+    if head.isascii() and b"\x1b$" in head:
+        return Encoding("iso2022_jp")
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head, final=complete)
         return Encoding("utf-8")
