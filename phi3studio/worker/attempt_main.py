@@ -119,8 +119,7 @@ def _attempt(
     except Cancelled:
         return _cancelled(run, emit, memory)
     except PauseRequested:
-        emit(Paused(left=control.leaving or None))
-        return 0
+        return _paused(emit, control)
     except BaseException as exc:
         if not isinstance(exc, UserFacingError):
             with contextlib.suppress(OSError):  # the log has no room either
@@ -129,10 +128,9 @@ def _attempt(
                 # A library may catch the interruption and raise an error of its own for it:
                 # numpy, interrupted while it is imported, says that it was imported twice.
                 return _cancelled(run, emit, memory)
-            if control.session_ends:
-                # Its helper processes were told to end as well.
-                emit(Paused(left=control.leaving or None))
-                return 0
+            if control.session_ends or control.folder_gone:
+                # Its helper processes were told to end as well, or found nothing to work with.
+                return _paused(emit, control)
         error = translate(exc)
         cause = memory_cause(exc)
         if cause is not None:
@@ -144,6 +142,14 @@ def _attempt(
         emit(Finished.failed(full_disk(run, exc, error), memory.peak))
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
+    return 0
+
+
+def _paused(emit: Emitter, control: Control) -> int:
+    if control.folder_gone:
+        # Read where the events lie now, if they were moved.
+        emit(notice("run.folder_gone", level="warning"))
+    emit(Paused(left=control.leaving or None))
     return 0
 
 

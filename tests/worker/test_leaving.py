@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
+from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import process_tree
 from phi3studio.app.settings import set_resume_runs
 from phi3studio.domain.errors import InputError
@@ -20,10 +22,11 @@ from phi3studio.domain.events import Notice
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.launch import at_start
-from phi3studio.runs.store import RunStore
+from phi3studio.runs.store import RunFolder, RunStore
 from tests.worker.running import (
     adapter_bytes,
     completed,
+    is_notice,
     is_stage,
     is_step,
     losses,
@@ -65,7 +68,41 @@ def test_a_kill_interrupts_with_a_checkpoint_of_the_last_step(
     assert not run.cancel_marker.exists()
     assert run.view().left
     assert (run.checkpoints / f"checkpoint-{max(losses(run))}").is_dir()
+    assert not run.leave_marker.exists()
     assert run.state() in launch.RESUMABLE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what is open is not moved there")
+def test_a_folder_that_is_moved_under_a_living_run_interrupts_it_where_it_lies_now(
+    start_run, tiny_phi3, phrases
+) -> None:
+    run = start_run(train_only(tiny_phi3, phrases, max_steps=5000, checkpoint_minutes=1e-6))
+    wait_for_event(run, is_step(3))
+    moved = RunFolder(run.path.with_name("20260101-000000Z-moved"))
+    run.path.rename(moved.path)
+    assert wait_for_end(moved, 60) == "interrupted", story(moved)
+    assert notices(moved, "run.folder_gone")
+    launch.resume(moved)
+    wait_for_event(moved, is_notice("train.resumed"))
+    wait_for_event(moved, is_step(max(losses(moved)) + 2))
+    launch.cancel(moved)
+    assert moved.state() == "cancelled"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what is open is not deleted there")
+def test_a_worker_whose_folder_is_deleted_ends_and_makes_no_other(
+    start_run, tiny_phi3, phrases, wait_for
+) -> None:
+    run = start_run(train_only(tiny_phi3, phrases, max_steps=5000, checkpoint_minutes=1e-6))
+    wait_for_event(run, is_step(3))
+    worker = run.worker()
+    assert worker is not None
+    tree = process_tree(worker)
+    run.path.rename(doomed := run.path.with_name(".doomed"))
+    shutil.rmtree(doomed)
+    wait_for(lambda: not any(map(psutil.pid_exists, [p.pid for p in tree])), what="the end")
+    assert not (run.path / "recipe.json").exists()
+    assert RunStore(Home(run.path.parents[1])).all() == []
 
 
 @pytest.mark.slow

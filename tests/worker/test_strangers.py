@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -18,10 +19,11 @@ from typing import Any
 import pytest
 
 from phi3studio.runs import launch
+from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunStore
 from phi3studio.services.openai.slow_clients import request_in_time
 from phi3studio.worker.chat.spoken import Spoken
-from tests.worker.running import wait_for_end
+from tests.worker.running import tiny_recipe, wait_for_end
 from tests.worker.test_faults import train_only
 
 SERVER = "from phi3studio.worker.serving import serve; serve({})"
@@ -138,6 +140,45 @@ def test_control_tokens_that_somebody_spells_are_text(tiny_phi3) -> None:
     assert not set(tokenizer.encode(found, add_special_tokens=False)) & special
     assert found.replace("\u200b", "") == said
     assert spoken("Nothing <special> | here") == "Nothing <special> | here"
+
+
+# --- Python files of others ---------------------------------------------------------------------
+
+POISON = "import os\nopen(os.environ['POISONED'], 'a').write(__file__ + '\\n')\n"
+# What Python, the libraries and the program itself import, at its beginning and later.
+NAMES = (
+    "random", "json", "calendar", "queue", "secrets", "sitecustomize", "usercustomize", "numpy",
+    "torch", "transformers", "tokenizers", "safetensors", "olive", "peft", "onnx",
+    "onnxruntime_genai", "datasets", "typing_extensions",
+)  # fmt: skip
+
+
+def test_python_files_of_any_folder_are_never_run(tiny_phi3, phrases, tmp_path, home) -> None:
+    poisoned = [tmp_path / "here", tmp_path / "data", tmp_path / "model", home.root, home.runs]
+    shutil.copytree(tiny_phi3, tmp_path / "model")
+    for folder in poisoned:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in NAMES:
+            (folder / f"{name}.py").write_text(POISON)
+    rows = tmp_path / "data" / "rows.jsonl"
+    shutil.copy(phrases, rows)
+    recipe = tmp_path / "here" / "recipe.yaml"
+    write_recipe(tiny_recipe(tmp_path / "model", rows, max_steps=2), recipe)
+    mark = tmp_path / "mark"
+    root = str(Path(__file__).parents[2])
+    environment = os.environ | {"POISONED": str(mark), "PYTHONPATH": root}
+    for command in (["data", "shapes", str(rows)], ["run", str(recipe)]):
+        # As people start it: without -P, in a folder of theirs.
+        done = subprocess.run(
+            [sys.executable, "-m", "phi3studio", *command],
+            cwd=tmp_path / "here",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert not mark.exists(), mark.read_text()
 
 
 # --- files --------------------------------------------------------------------------------------

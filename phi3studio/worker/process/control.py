@@ -40,7 +40,8 @@ class Control:
     Made and entered on the main thread. On cancel, :class:`Cancelled` is raised there at the
     next Python instruction. When the session ends (a signal, or the marker ``leave``), a training
     has :data:`LEAVE_S` seconds to save a checkpoint, and everything else stops at its next check;
-    then :class:`PauseRequested` is raised. If native code does not return within a second,
+    then :class:`PauseRequested` is raised, and at once where the run's folder was moved or deleted.
+    If native code does not return within a second,
     *last_words* is called on the watching thread with the class of what could not be raised, and
     the process ends with its children.
     """
@@ -76,10 +77,24 @@ class Control:
         return self._signalled or self._run.leave_marker.exists()
 
     @property
+    def folder_gone(self) -> bool:
+        """Whether the run's folder was moved or deleted under the living worker.
+
+        No marker would reach it any more, and what it wrote would lie where nobody looks.
+        """
+        try:
+            self._run.recipe_file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            pass  # a network that is away for a moment
+        return False
+
+    @property
     def leaving(self) -> bool:
         """Whether the session ends, and nobody asked for a cancel or a pause."""
         asked = self.cancel_requested or self._run.pause_marker.exists()
-        return self.session_ends and not asked
+        return (self.session_ends and not asked) or self.folder_gone
 
     @property
     def pause_requested(self) -> bool:
@@ -87,9 +102,11 @@ class Control:
 
     def check(self) -> None:
         """Raise :class:`Cancelled` if the user asked to stop, and :class:`PauseRequested` if the
-        session ends."""
+        session ends or the folder is gone."""
         if self.cancel_requested:
             raise Cancelled
+        if self.folder_gone:
+            raise PauseRequested
         if not self.saves_itself and self.session_ends:
             raise PauseRequested
 
@@ -102,7 +119,13 @@ class Control:
 
     def _watch(self) -> None:
         leave_at = math.inf
+        gone = False
         while not self._done.wait(_POLL_S):
+            # Twice in a row: a folder that is replaced as a whole is away for a moment.
+            gone, before = self.folder_gone, gone
+            if gone and before:
+                self._stop = PauseRequested
+                break
             now = time.monotonic()
             if self.session_ends:
                 leave_at = min(leave_at, now + LEAVE_S)

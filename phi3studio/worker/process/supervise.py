@@ -59,6 +59,8 @@ def supervise(folder: Path) -> int:
                 return code if code >= 0 else 128 - code
             again = [KILLED] if for_memory else []
     finally:
+        with contextlib.suppress(OSError):
+            leave.unlink(missing_ok=True)  # its attempt has ended
         lock.release()
 
 
