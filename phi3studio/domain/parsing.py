@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+_MOST_NODES = 1_000_000
+
 
 def parse_json(text: str | bytes) -> Any:
     """The value; raises :class:`ValueError` for all that is no JSON, and for what Python's reader
@@ -21,15 +23,31 @@ def parse_json(text: str | bytes) -> Any:
 
 def parse_yaml(text: str) -> Any:
     """The value; raises :class:`yaml.YAMLError` also for what YAML's reader fails on otherwise:
-    dates that no calendar has, nesting without end."""
+    dates that no calendar has, nesting without end, aliases that repeat one another a billion
+    times."""
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
+        if _nodes(value, {}) > _MOST_NODES:
+            raise ValueError("its aliases repeat too much")
+        return value
     except RecursionError as exc:
         raise yaml.YAMLError("it is nested too deeply") from exc
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as exc:
         raise yaml.YAMLError(str(exc)) from exc
+
+
+def _nodes(value: Any, known: dict[int, int]) -> int:
+    """How many values there are inside, those of aliases counted each time; what contains itself
+    has too many."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_NODES + 1
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_nodes(part, known) for part in parts)
+    return known[id(value)]
 
 
 def _finite(digits: str) -> float:

@@ -42,6 +42,16 @@ def test_whatever_is_no_yaml_is_one_kind_of_error(text) -> None:
         parse_yaml(text)
 
 
+def test_aliases_that_repeat_one_another_are_refused() -> None:
+    assert parse_yaml("a: &a [1, 2]\nb: [*a, *a]") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
+    bomb = "&a0 [x, x, x, x, x, x, x, x, x]"
+    for level in range(1, 9):
+        bomb = f"&a{level} [{bomb}" + f", *a{level - 1}" * 8 + "]"
+    for text in (bomb, "&a [*a]", "&a {b: *a}"):
+        with pytest.raises(yaml.YAMLError, match="repeat"):
+            parse_yaml(text)
+
+
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
 def test_a_recipe_without_end_is_refused(tmp_path, suffix) -> None:
     file = tmp_path / f"recipe{suffix}"
