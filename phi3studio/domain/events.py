@@ -150,7 +150,7 @@ class Notice(Worded):
 
     type: Literal["notice"] = "notice"
     level: NoticeLevel = "info"
-    code: str
+    code: str = Field(min_length=1)
     text: str = ""
 
     @property

@@ -57,10 +57,14 @@ def run_worker(folder: Path, killed: bool = False) -> int:
     run = RunFolder(folder)
     own_lock = FileLock(run.attempt_lock)
     try:
-        # An attempt whose supervisor was killed may take a moment to end.
-        own_lock.acquire(timeout=_LOCK_S)
+        if run.recipe_file.is_file():  # a lock makes its folder: one that was deleted stays so
+            # An attempt whose supervisor was killed may take a moment to end.
+            own_lock.acquire(timeout=_LOCK_S)
     except Timeout:
         print(f"another worker has the run {run.name}", file=sys.stderr)
+        return 2
+    if not run.recipe_file.is_file():
+        print(f"the run {run.name} is not there any more", file=sys.stderr)
         return 2
     memory = MemoryMeter()
 

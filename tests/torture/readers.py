@@ -329,7 +329,7 @@ def _recipes() -> list[Any]:
 
 
 def _event_lines() -> list[Any]:
-    """A run's events, of each kind one: short inputs are read and changed a hundred times faster."""
+    """A run's events, of each kind one: short inputs are read and changed much faster."""
     found = []
     for file in (ROOT / "tests/unit/recorded").glob("*/events.jsonl"):
         lines = file.read_bytes().splitlines()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +166,22 @@ def test_a_job_is_left_alone_when_the_computer_is_shut_down(
     known = known_job(run)
     assert known is not None
     assert not known.cancel_sent
+
+
+@pytest.mark.parametrize("command", ["attempt", "run"])
+def test_a_worker_that_starts_after_its_run_was_deleted_makes_no_folder(home, command) -> None:
+    run = RunFolder(home.made(home.runs) / "20260101-000000Z-gone")
+    # Of an attempt whose supervisor was killed at once, nobody holds the other end.
+    done = subprocess.run(
+        launch.program("worker", command, str(run.path)),
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not run.path.exists()
 
 
 def test_started_five_times_at_once_it_runs_once(home, tiny_phi3, phrases) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import threading
@@ -24,7 +25,18 @@ def end_with_parent() -> None:
 
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if _has_ended():  # before this process could ask for anything
+        os._exit(1)
     threading.Thread(target=_wait_for_end, name="parent-watch", daemon=True).start()
+
+
+def _has_ended() -> bool:
+    """Whether nobody holds the other end of standard input any more."""
+    if sys.platform == "win32":
+        return False
+    line = select.poll()
+    line.register(0, select.POLLIN)
+    return any(what & select.POLLHUP for _, what in line.poll(0))
 
 
 def _wait_for_end() -> None:

@@ -43,6 +43,9 @@ def supervise(folder: Path) -> int:
 
     for number in LEAVE_SIGNALS:
         signal.signal(number, tell_to_leave)
+    if not (folder / "recipe.json").is_file():  # a lock makes its folder
+        print(f"there is no run in {folder}", file=sys.stderr)
+        return 2
     lock = FileLock(folder / LIFE_LOCK)
     try:
         lock.acquire(timeout=PATIENCE_S)
