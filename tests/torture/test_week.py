@@ -16,7 +16,8 @@ SEED = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_after_dozens_of_runs_nothing_is_left(home, tmp_path) -> None:
+def test_after_dozens_of_runs_nothing_is_left(home, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TMPDIR", "")  # put back afterwards
     print(f"TORTURE_SEED={SEED}")
     leaks, done = live(tmp_path, 60, SEED)
     assert not leaks, leaks

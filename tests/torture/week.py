@@ -35,7 +35,6 @@ AT_ONCE = 4
 REAL_EVERY = 25
 MOST_GROWTH = 8_000_000
 """Bytes: what Python's own allocator may keep of its work."""
-_PLACES = [Path(tempfile.gettempdir()), Path("/dev/shm"), Path("/run/lock")]
 
 
 @dataclass(frozen=True)
@@ -52,19 +51,19 @@ class Held:
         launch.reap()
         gc.collect()
         own = psutil.Process()
-        inside = (str(file) for file in home.root.rglob("*"))
-        around = (str(file) for place in _PLACES if place.is_dir() for file in place.iterdir())
+        # The home, and next to it the temporary files of its processes.
+        files = (str(file) for file in home.root.parent.rglob("*"))
         return cls(
             frozenset(_ours(home)),
             own.num_fds(),
             own.memory_info().rss,
-            frozenset([*inside, *around]),
+            frozenset(files),
         )
 
     def leaks(self, later: Held) -> list[str]:
         """What *later* has more."""
         found = [f"process {name}" for name in later.processes - self.processes]
-        found += [f"file {name}" for name in later.files - self.files if "phi3studio" in name]
+        found += [f"file {name}" for name in sorted(later.files - self.files)]
         if later.descriptors > self.descriptors:
             found.append(f"{later.descriptors - self.descriptors} open descriptors")
         if later.memory > self.memory + MOST_GROWTH:
@@ -165,6 +164,8 @@ def main() -> int:
 def live(folder: Path, runs: int, seed: int) -> tuple[list[str], Counter[str]]:
     """So many runs; what is left of them, and what was done."""
     home = Home(folder / "home")
+    (folder / "tmp").mkdir()
+    os.environ["TMPDIR"] = str(folder / "tmp")  # of the runs' processes
     week = Week(home, make_tiny_phi3(folder / "model"), write_rows(folder / "rows.jsonl", 40), seed)
     week.batch(real=True)  # what is made once
     before = Held.now(home)
