@@ -7,7 +7,7 @@
     python3 installers/bootstrap.py ...      anything else is passed on to phi3studio
 
 Standard library only; works the same on Linux, Windows and macOS. The environment is made once,
-in ``.venv`` beside this project, and made again only when pyproject.toml or the constraints of
+in ``.venv`` next to this project, and made again only when pyproject.toml or the constraints of
 its flavour changed.
 """
 
@@ -75,7 +75,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--azure", action="store_true", help="also install what jobs in Azure ML need"
     )
-    parser.add_argument("--fresh", action="store_true", help="make the environment anew")
+    parser.add_argument("--fresh", action="store_true", help="make the environment from scratch")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND ...")
     options = parser.parse_args(arguments)
     if options.flavour is None:

@@ -1,12 +1,12 @@
 """The lock files: every package of a flavour on a platform, with the hashes of its files.
 
-    python3 installers/lock.py                    make all anew
+    python3 installers/lock.py                    make all again
     python3 installers/lock.py cuda-linux         make one
     python3 installers/lock.py --check            exit code 1 when one does not fit pyproject.toml
 
 ``uv pip compile`` resolves pyproject.toml under ``installers/constraints``, for another platform
 too. The files name packages and hashes only, no server: where the packages are is said in
-``TARGETS``, and for the runtime pack in the facts beside its lock file.
+``TARGETS``, and for the runtime pack in the facts next to its lock file.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ TARGETS = (
     Target("cpu-macos", "cpu", "aarch64-apple-darwin"),
     Target("directml-windows", "directml", _WINDOWS),
     # The runtime pack. PyPI's PyTorch for Linux is of CUDA 13, ONNX Runtime's and genai's last
-    # matching releases are of CUDA 12; their libraries lie beside each other, but for cuDNN, whose
+    # matching releases are of CUDA 12; their libraries lie next to each other, but for cuDNN, whose
     # two packages write the same files. PyTorch computes with it; ONNX Runtime only has to find
     # it, because no layer of a language model uses it. So PyTorch's stays.
     Target("cuda-linux", "cuda", _LINUX, pack=True, left_out=("nvidia-cudnn-cu12", *_WINDOW)),

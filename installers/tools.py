@@ -1,4 +1,4 @@
-"""Programs of the system that a build needs: found, or named with their package; run and told."""
+"""Programs of the system that a build needs: found, or named with their package; run and reported."""
 
 from __future__ import annotations
 

@@ -51,10 +51,10 @@ _LOW_MEMORY = 4_000_000_000
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """Something that is wrong, and what to do about it; a ``warning`` lets runs work.
 
-    :func:`finding` makes one of a code of the message catalogue.
+    :func:`diagnosis` makes one of a code of the message catalogue.
     """
 
     code: str
@@ -74,9 +74,11 @@ class Finding:
         return {"code": self.code, **words, "level": self.level, "values": self.values}
 
 
-def finding(code: str, /, *, level: Level = "error", variant: str = "", **values: Any) -> Finding:
-    """A finding: a code of the message catalogue with its values."""
-    return Finding(code, level, variant, plain_values(values))
+def diagnosis(
+    code: str, /, *, level: Level = "error", variant: str = "", **values: Any
+) -> Diagnosis:
+    """A diagnosis: a code of the message catalogue with its values."""
+    return Diagnosis(code, level, variant, plain_values(values))
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Report:
     directml_reason: DirectMlReason = "not_windows"
     flops: float = 0.0
     cuda_pack: PackState | None = None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Diagnosis] = field(default_factory=list)
     devices: dict[str, Any] | None = None
 
     @property
@@ -136,7 +138,7 @@ def examine(home: Home) -> Report:
     try:
         home.made(folder)
     except InputError as error:
-        unwritable = [finding(error.code, variant=error.variant, **error.values)]
+        unwritable = [diagnosis(error.code, variant=error.variant, **error.values)]
         while not folder.exists():
             folder = folder.parent
     memory = psutil.virtual_memory()
@@ -224,45 +226,45 @@ def _directml_reason(versions: dict[str, str]) -> DirectMlReason:
 
 def _installation(
     versions: dict[str, str], flavours: list[str], gpu: str | None, pack: PackStatus | None
-) -> list[Finding]:
-    found: list[Finding] = []
+) -> list[Diagnosis]:
+    found: list[Diagnosis] = []
     genais = [name for name in _GENAI if name in versions]
     if len(flavours) > 1 or len(genais) > 1:
         names = [*(FLAVOURS[name] for name in flavours), *genais]
         remedy = repair("--flavour cpu --fresh doctor")
-        found.append(finding("install.two_runtimes", names=names, remedy=remedy))
+        found.append(diagnosis("install.two_runtimes", names=names, remedy=remedy))
     if not flavours or not genais:
-        found.append(finding("install.no_runtime", remedy=repair("doctor")))
+        found.append(diagnosis("install.no_runtime", remedy=repair("doctor")))
     found.extend(
-        finding("install.missing", name=name, remedy=repair("doctor"))
+        diagnosis("install.missing", name=name, remedy=repair("doctor"))
         for name in ("torch", "transformers", "peft", "datasets", "olive-ai")
         if name not in versions
     )
     cpu_torch = is_cpu_torch(versions.get("torch"), sys.platform)
     if cpu_torch and "cuda" in flavours:
-        found.append(finding("install.cpu_torch"))
+        found.append(diagnosis("install.cpu_torch"))
     elif pack is not None and pack.state in ("broken", "unusable"):
         variant = "" if pack.damage else "other_version"
         found.append(
-            finding("runtime.damaged", level="warning", variant=variant, damage=pack.damage)
+            diagnosis("runtime.damaged", level="warning", variant=variant, damage=pack.damage)
         )
     elif cpu_torch and gpu is not None and not (pack is not None and pack.usable):
         found.append(_idle_gpu(gpu, pack))
     return found
 
 
-def _idle_gpu(gpu: str, pack: PackStatus | None) -> Finding:
+def _idle_gpu(gpu: str, pack: PackStatus | None) -> Diagnosis:
     """A GPU that PyTorch's CPU build cannot train on, and whether a pack can be had."""
     if pack is None:
         reason = no_pack("cuda")
-        return finding("install.gpu_out_of_reach", level="warning", gpu=gpu, reason=reason)
-    return finding("install.gpu_unused", level="warning", gpu=gpu)
+        return diagnosis("install.gpu_out_of_reach", level="warning", gpu=gpu, reason=reason)
+    return diagnosis("install.gpu_unused", level="warning", gpu=gpu)
 
 
-def _machine(memory: int, disk: int) -> list[Finding]:
-    found: list[Finding] = []
+def _machine(memory: int, disk: int) -> list[Diagnosis]:
+    found: list[Diagnosis] = []
     if disk < _LOW_DISK:
-        found.append(finding("machine.low_disk", level="warning", free=disk))
+        found.append(diagnosis("machine.low_disk", level="warning", free=disk))
     if memory < _LOW_MEMORY:
-        found.append(finding("machine.low_memory", level="warning", free=memory))
+        found.append(diagnosis("machine.low_memory", level="warning", free=memory))
     return found

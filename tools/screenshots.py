@@ -77,7 +77,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     from phi3studio.app.paths import Home
     from phi3studio.gui.context import Context
     from phi3studio.gui.main_window import MainWindow
-    from phi3studio.gui.page_set import Rooms, Services
+    from phi3studio.gui.page_set import PageSet, Services
     from phi3studio.gui.preferences import PreferencesFile
     from phi3studio.gui.tasks import Tasks
     from phi3studio.gui.texts.i18n import install_language
@@ -121,7 +121,7 @@ async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
         )
         made = MainWindow(theme, context.preferences)
         made.resize(*SIZE)
-        made.furnish(Rooms(context, services))
+        made.add_pages(PageSet(context, services))
         made.show()
         return made
 
@@ -219,10 +219,10 @@ async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], s
     compare.choose([runs["done"], runs["wide"], runs["live"]])
     await asyncio.sleep(0.6)
     await shots.take(window, "compare")
-    for room in ("queue", "models", "doctor", "settings"):
-        window.go(room)
+    for page_name in ("queue", "models", "doctor", "settings"):
+        window.go(page_name)
         await asyncio.sleep(1.2)
-        await shots.take(window, room)
+        await shots.take(window, page_name)
     root = runs["done"].path.parent
     await walk_azure(window, shots.take, root, sample)
     await walk_held(window, shots.take, runs["done"], root)

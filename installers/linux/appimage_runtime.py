@@ -63,7 +63,7 @@ def find_runtime(machine: str, cache: Path = BUILD / "downloads") -> tuple[Path 
 
 
 def _of_the_user(file: Path, machine: str) -> Path:
-    """A runtime that the environment names; one other than the pinned is told."""
+    """A runtime that the environment names; one other than the pinned is reported."""
     head = file.read_bytes()[:11] if file.is_file() else b""
     if (head[:4], head[8:11]) != _MAGIC:
         raise BuildError(f"{VARIABLE}: {file} is no AppImage runtime of type 2.")

@@ -96,7 +96,7 @@ def copyright_text(product: Product) -> str:
         "Comment: The package carries Python, Qt (LGPL-3) and other libraries. The licence\n"
         f" of each lies in its *.dist-info folder below /opt/{SLUG}/_internal; the\n"
         " program's own page “About” shows them. Qt's libraries are separate files that\n"
-        " can be replaced. tcmalloc (BSD-3-clause) has its licence beside it, in\n"
+        " can be replaced. tcmalloc (BSD-3-clause) has its licence next to it, in\n"
         " _internal/allocator.\n\n"
         f"Files: *\nCopyright: {who}\nLicense: Expat\n{body}\n"
     )

@@ -1,4 +1,4 @@
-"""The frozen program beside the same program from source: first window, training.
+"""The frozen program compared with the same program from source: first window, training.
 
 ``python3 -m installers.linux.measure [--turns N] [--train]``. Both in turns, medians: what else the
 machine does meets both alike. Bars: the first window at most 1.5 times as late, training at least

@@ -1,6 +1,6 @@
 """Whether one commit gives one package: built twice, in two folders, and compared byte by byte.
 
-Everything is made anew each time: the environment, the bundle, the package. The folders have
+Everything is made from scratch each time: the environment, the bundle, the package. The folders have
 names of different lengths, the second is younger, and its files were written in another order.
 """
 
@@ -52,9 +52,9 @@ def reproduce(out: Path, product: Product) -> int:
         "different": different,
         "seconds": {title: round(seconds) for title, seconds in Step.took},
     }
-    told = out / "reproduce" / "report.json"
-    told.parent.mkdir(parents=True, exist_ok=True)
-    told.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    summary = out / "reproduce" / "report.json"
+    summary.parent.mkdir(parents=True, exist_ok=True)
+    summary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     for digest in hashes:
         print(f"{digest}  {packages[0].name}")
     earlier = out / packages[0].name
@@ -69,7 +69,7 @@ def reproduce(out: Path, product: Product) -> int:
     for line in different[:_SHOWN]:
         say(f"  {line}")
     if len(different) > _SHOWN:
-        say(f"  and {len(different) - _SHOWN} more: {told}")
+        say(f"  and {len(different) - _SHOWN} more: {summary}")
     return 1
 
 

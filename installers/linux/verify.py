@@ -202,7 +202,7 @@ class _Proof:
             app = self.system.start_as_user(SLUG, environment={"DISPLAY": display.name})
             try:
                 seconds = display.wait_for(NAME, 60)
-                # The rooms are furnished and the first services have started.
+                # The pages are there and the first services have started.
                 time.sleep(8)
                 titles = display.windows()
                 colours = display.photograph(self.out / "window.png", python)

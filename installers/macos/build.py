@@ -33,7 +33,7 @@ NOTARY = "PHI3STUDIO_NOTARY_PROFILE"
 
 
 def build(bundle: Path, out: Path, flavour: str, *, product: Product | None = None) -> Path:
-    """Make the disk image in *out*; *bundle* is the folder beside which the app lies.
+    """Make the disk image in *out*; *bundle* is the folder next to which the app lies.
 
     Raises :class:`BuildError` when this is no Mac, or the app is missing.
     """
@@ -42,7 +42,7 @@ def build(bundle: Path, out: Path, flavour: str, *, product: Product | None = No
     product = product or read_product()
     app = bundle.with_name(APP)
     if not app.is_dir():
-        raise BuildError(f"{app} is not there: PyInstaller makes it beside {bundle}.")
+        raise BuildError(f"{app} is not there: PyInstaller makes it next to {bundle}.")
     finish_app(bundle, app, product)
     sign(app)
     out.mkdir(parents=True, exist_ok=True)

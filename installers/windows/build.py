@@ -25,7 +25,7 @@ from installers.tools import need, run, tree_bytes
 HERE = Path(__file__).resolve().parent
 SCRIPT = HERE / "phi3studio.nsi"
 PROGRAM = "phi3studiow.exe"
-"""The program without a terminal; ``phi3studio.exe`` beside it is the same for commands."""
+"""The program without a terminal; ``phi3studio.exe`` next to it is the same for commands."""
 LARGEST = 2_000_000_000
 """NSIS addresses its data with 31 bits."""
 

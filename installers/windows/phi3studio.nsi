@@ -29,7 +29,7 @@ ShowUninstDetails nevershow
 
 !define UNINSTALL "Software\Microsoft\Windows\CurrentVersion\Uninstall\${SLUG}"
 !define CLASS "${SLUG}.recipe"
-; The default app home; one that the user moved is never touched.
+; The default data directory; one that the user moved is never touched.
 !define DATA "$LOCALAPPDATA\${SLUG}"
 
 VIProductVersion "${VERSION4}"

@@ -1,6 +1,6 @@
 """What was brought from outside: one line for each download, for the user to read.
 
-``downloads.jsonl`` in the app home, append-only: ``{"v":1,"t":…,"what":…,"kind":…,"hosts":[…],
+``downloads.jsonl`` in the data directory, append-only: ``{"v":1,"t":…,"what":…,"kind":…,"hosts":[…],
 "bytes":…,"outcome":…}``.
 """
 
@@ -39,7 +39,7 @@ class Download:
 
 
 class DownloadLog:
-    """The list of one app home."""
+    """The list of one data directory."""
 
     def __init__(self, root: Path) -> None:
         self.file = root / "downloads.jsonl"

@@ -1,4 +1,4 @@
-"""What the user set for all parts of the program: ``settings.json`` in the app home.
+"""What the user set for all parts of the program: ``settings.json`` in the data directory.
 
 The window's own preferences (look, language, place on the screen) are its own file. Keys that
 this version does not know are kept when the file is written: another version may use the home.

@@ -1,7 +1,7 @@
 """The check for a newer version: only where the user turned it on, at most once a day.
 
 One GET over HTTPS without cookies, account or identifier; the answer is the newest release. What
-came of it is kept in ``update.json`` of the app home, for About.
+came of it is kept in ``update.json`` of the data directory, for About.
 """
 
 from __future__ import annotations

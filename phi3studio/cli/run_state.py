@@ -56,21 +56,21 @@ def estimate_document(view: RunView) -> dict[str, Any] | None:
         return None
     seconds, memory = view.timings, view.stage_memory
 
-    def beside(fact: float, estimate: float) -> dict[str, float | None]:
+    def compared(fact: float, estimate: float) -> dict[str, float | None]:
         ratio = round(fact / estimate, 3) if estimate else None
         return {"estimate": round(estimate, 2), "fact": round(fact, 2), "ratio": ratio}
 
     done = [name for name in expected.seconds if name in seconds]
     return {
         "measured": expected.measured,
-        "seconds": {name: beside(seconds[name], expected.seconds[name]) for name in done},
+        "seconds": {name: compared(seconds[name], expected.seconds[name]) for name in done},
         "memory": {
-            name: beside(memory[name], expected.memory[name]) for name in done if name in memory
+            name: compared(memory[name], expected.memory[name]) for name in done if name in memory
         },
-        "total_seconds": beside(
+        "total_seconds": compared(
             sum(seconds[name] for name in done), sum(expected.seconds[name] for name in done)
         ),
-        "peak_memory": beside(
+        "peak_memory": compared(
             view.peak_memory, max((expected.memory[name] for name in done), default=0)
         ),
     }
@@ -134,12 +134,12 @@ def state_word(state: str, verdict: str | None) -> str:
 
 def other_notices(view: RunView) -> list[Notice]:
     """The warnings that the verdict does not tell already, each once."""
-    told = (
+    shown = (
         {found.code for found in (*view.verdict.reasons, *view.verdict.remarks)}
         if view.verdict is not None
         else set()
     )
-    found = [n for n in view.notices if n.level != "info" and n.code not in told]
+    found = [n for n in view.notices if n.level != "info" and n.code not in shown]
     return [notice for at, notice in enumerate(found) if notice not in found[:at]]
 
 

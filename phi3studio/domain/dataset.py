@@ -266,7 +266,7 @@ class RowPage(_Value):
     count: int | None = None
 
 
-class Preset(_Spoken):
+class TemplatePreset(_Spoken):
     """A template ready to be chosen; ``says`` is its title, ``placeholders`` are column names to be
     replaced."""
 

@@ -228,8 +228,8 @@ class Metrics(Payload):
     peak_memory: int | None = None
 
 
-class Finding(Worded):
-    """A part of a verdict: what was found, and what to try next; :func:`finding` makes one."""
+class VerdictNote(Worded):
+    """A part of a verdict: what was found, and what to try next; :func:`verdict_note` makes one."""
 
     code: str
     text: str = ""
@@ -245,9 +245,9 @@ class Finding(Worded):
         return say(self, language)
 
 
-def finding(code: str, /, *, variant: str = "", **values: Any) -> Finding:
+def verdict_note(code: str, /, *, variant: str = "", **values: Any) -> VerdictNote:
     """A finding: a code of the message catalogue with its values."""
-    return Finding(code=code, variant=variant, values=plain_values(values))
+    return VerdictNote(code=code, variant=variant, values=plain_values(values))
 
 
 class ParityExample(Payload):
@@ -315,8 +315,8 @@ class Verified(Payload):
     parity: float | None = None
     parity_example: ParityExample | None = None
     limits: dict[str, float] = Field(default_factory=dict)
-    reasons: tuple[Finding, ...] = ()
-    remarks: tuple[Finding, ...] = ()
+    reasons: tuple[VerdictNote, ...] = ()
+    remarks: tuple[VerdictNote, ...] = ()
     candidates: tuple[Candidate, ...] = ()
 
     @property

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from phi3studio.domain.events import (
     Candidate,
     Confusion,
-    Finding,
     ModelFigures,
     ModelRole,
     ParityExample,
     ScoreName,
+    VerdictNote,
     Verified,
-    finding,
+    verdict_note,
 )
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import ALLOWED, more_exact
@@ -124,8 +124,8 @@ class Evidence:
     parity_example: ParityExample | None = None
     data: str | None = None
     general: bool = False
-    unmeasured: Finding | None = None
-    on_cpu: Finding | None = None
+    unmeasured: VerdictNote | None = None
+    on_cpu: VerdictNote | None = None
 
 
 def judge(
@@ -135,8 +135,8 @@ def judge(
     candidates: tuple[Candidate, ...] = (),
 ) -> Verified:
     """The verdict on an exported model."""
-    reasons: list[Finding] = []
-    remarks: list[Finding] = []
+    reasons: list[VerdictNote] = []
+    remarks: list[VerdictNote] = []
     lost, interval = _points(evidence)
     if evidence.unmeasured is not None:
         reasons.append(evidence.unmeasured)
@@ -205,13 +205,13 @@ def _score_reasons(
     target: Target,
     lost: float | None,
     interval: tuple[float, float] | None,
-) -> list[Finding]:
+) -> list[VerdictNote]:
     if lost is None or interval is None or lost <= limits.points_lost + 1e-9:
         return []
     # Never “loses 3.0 points; 3 are allowed”.
     digits = next(n for n in range(1, 12) if round(lost, n) > limits.points_lost)
     return [
-        finding(
+        verdict_note(
             "fidelity.score",
             variant="chance" if interval[0] <= limits.points_lost else "",
             lost=round(lost, digits),
@@ -226,17 +226,17 @@ def _score_reasons(
     ]
 
 
-def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[Finding]:
-    found: list[Finding] = []
+def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[VerdictNote]:
+    found: list[VerdictNote] = []
     if evidence.stop_listed is False:
-        found.append(finding("fidelity.stop_not_listed", stop=evidence.stop))
+        found.append(verdict_note("fidelity.stop_not_listed", stop=evidence.stop))
     exported = evidence.models.get("exported")
     before = evidence.models.get(evidence.reference)
     if exported is None or exported.stops is None or exported.stops >= limits.stops - 1e-9:
         return found
     too = before is not None and before.stops is not None and before.stops < limits.stops - 1e-9
     found.append(
-        finding(
+        verdict_note(
             "fidelity.stops",
             variant="training" if too else "",
             stops=_below(exported.stops, limits.stops),
@@ -248,15 +248,15 @@ def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[
     return found
 
 
-def _parity_reasons(evidence: Evidence) -> list[Finding]:
+def _parity_reasons(evidence: Evidence) -> list[VerdictNote]:
     if evidence.parity is None or evidence.parity >= 1.0:
         return []
     example = evidence.parity_example
     share = 1 - evidence.parity
     if example is None:
-        return [finding("fidelity.template", share=share)]
+        return [verdict_note("fidelity.template", share=share)]
     return [
-        finding(
+        verdict_note(
             "fidelity.template",
             variant="example",
             share=share,
@@ -266,14 +266,14 @@ def _parity_reasons(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _perplexity(evidence: Evidence, target: Target) -> list[Finding]:
+def _perplexity(evidence: Evidence, target: Target) -> list[VerdictNote]:
     before, exported = evidence.models.get(evidence.reference), evidence.models.get("exported")
     if before is None or exported is None:
         return []
     if exported.perplexity <= WORST_PERPLEXITY_RATIO * before.perplexity:
         return []
     return [
-        finding(
+        verdict_note(
             "fidelity.perplexity",
             variant="general" if evidence.general else "",
             perplexity=exported.perplexity,
@@ -289,10 +289,10 @@ def _remarks(
     limits: Fidelity,
     lost: float | None,
     interval: tuple[float, float] | None,
-) -> list[Finding]:
-    found: list[Finding] = []
+) -> list[VerdictNote]:
+    found: list[VerdictNote] = []
     if evidence.general:
-        found.append(finding("fidelity.no_task"))
+        found.append(verdict_note("fidelity.no_task"))
     if (
         lost is not None
         and interval is not None
@@ -301,7 +301,7 @@ def _remarks(
     ):
         enough = rows_to_tell(lost, interval, evidence.rows, limits.points_lost)
         found.append(
-            finding(
+            verdict_note(
                 "fidelity.few_rows",
                 variant="enough" if enough is not None else "",
                 rows=evidence.rows,
@@ -315,7 +315,7 @@ def _remarks(
         trained = exported.stops - exported.other_stops
         if trained < limits.stops - 1e-9 <= exported.stops:
             found.append(
-                finding("fidelity.other_stop", share=exported.other_stops, stop=evidence.stop)
+                verdict_note("fidelity.other_stop", share=exported.other_stops, stop=evidence.stop)
             )
     return found
 

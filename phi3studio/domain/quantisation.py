@@ -50,7 +50,7 @@ class NumberFormat:
 
 
 @dataclass(frozen=True)
-class Preset:
+class Int4Preset:
     """A value of ``target.int4``, a row of :data:`PRESETS`.
 
     ``text``: title and explanation. ``algorithm``: ModelBuilder's ``int4_algo_config``.
@@ -90,10 +90,10 @@ DEFAULT = "quality"
 PLAIN = "fast"
 """int4 as ModelBuilder makes it without further options; it takes the least memory."""
 
-PRESETS: Mapping[str, Preset] = {
+PRESETS: Mapping[str, Int4Preset] = {
     row.name: row
     for row in (
-        Preset(
+        Int4Preset(
             "quality",
             Message(
                 "Quality (int4, k_quant_mixed)",
@@ -106,13 +106,13 @@ PRESETS: Mapping[str, Preset] = {
             weights_per_s=1.9e6,
             large_weights_per_s=10e6,
         ),
-        Preset(
+        Int4Preset(
             PLAIN,
             Message("Fast (int4)", "4 bits throughout: quickest on a processor"),
             weight_bytes=0.72,
             lighter=None,
         ),
-        Preset(
+        Int4Preset(
             "small",
             Message("Small (int4 with embedding)", "the vocabulary in 4 bits as well"),
             weight_bytes=0.6,
@@ -172,14 +172,14 @@ FormatName = Annotated[str, _one_of(FORMATS)]
 PresetName = Annotated[str, _one_of((AUTO, *PRESETS))]
 
 
-def presets_tried(name: str, provider: Provider) -> tuple[Preset, ...]:
+def presets_tried(name: str, provider: Provider) -> tuple[Int4Preset, ...]:
     """The rows that an export with this ``target.int4`` builds, in their order."""
     if name != AUTO:
         return (PRESETS[name],)
     return tuple(PRESETS[each] for each in AUTO_ORDER if provider in PRESETS[each].providers)
 
 
-def most_exact(name: str, provider: Provider) -> Preset:
+def most_exact(name: str, provider: Provider) -> Int4Preset:
     """The preset itself; of auto the last one that it tries."""
     return presets_tried(name, provider)[-1]
 

@@ -19,7 +19,7 @@ from phi3studio.models.model_store import (
     KnownModel,
     ModelStore,
     Place,
-    bytes_to_fetch,
+    bytes_to_download,
     check_model_folder,
 )
 from phi3studio.wizard.machine_fit import size_of_config, size_of_entry
@@ -29,7 +29,7 @@ from phi3studio.wizard.machine_fit import size_of_config, size_of_entry
 class BaseModel:
     """One base model.
 
-    ``problem`` is why its folder cannot be used. ``fetch_first`` says that a run does not bring
+    ``problem`` is why its folder cannot be used. ``download_first`` says that a run does not bring
     it by itself: it has to be downloaded before. ``kept_bytes``: what a paused download has left.
     """
 
@@ -42,7 +42,7 @@ class BaseModel:
     download_bytes: int = 0
     place: Place | None = None
     folder: Path | None = None
-    fetch_first: bool = False
+    download_first: bool = False
     problem: UserFacingError | None = None
     kept_bytes: int = 0
     host: str = ""
@@ -101,7 +101,7 @@ def _of_known(known: KnownModel, store: ModelStore) -> BaseModel:
         kept = 0 if known.folder is not None else store.unfinished_bytes(known.name)
         return _of_entry(known.entry, known, kept)
     if known.folder is None:
-        return BaseModel(known.name, known.name, fetch_first=True)
+        return BaseModel(known.name, known.name, download_first=True)
     found = folder_model(known.folder)
     return BaseModel(
         known.name,
@@ -122,10 +122,10 @@ def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
         entry.context,
         entry.licence,
         entry.gated,
-        bytes_to_fetch(entry),
+        bytes_to_download(entry),
         known.place,
         known.folder,
-        fetch_first=known.place is None and entry.origin == "hub",
+        download_first=known.place is None and entry.origin == "hub",
         kept_bytes=kept,
         host=hub_host() if entry.origin == "hub" else "files.pythonhosted.org",
     )

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from phi3studio.gui.tasks import Tasks
 
-Fetch = Callable[[str], AsyncIterator[dict[str, Any]]]
+Download = Callable[[str], AsyncIterator[dict[str, Any]]]
 """Makes a model ready; yields ``{"activity": …}`` and perhaps ``done`` and ``total`` bytes."""
 Discard = Callable[[str], object]
 """Drops what a stopped download has left; blocking."""
@@ -38,7 +38,7 @@ class Transfer:
         return (self.total - self.done) / self.speed if self.speed > 0 and self.total else None
 
 
-class Fetcher(QObject):
+class Downloader(QObject):
     """Runs one download at a time for all pages.
 
     A paused one is a stopped one whose bytes are kept: it is resumed by starting it again, also
@@ -51,7 +51,7 @@ class Fetcher(QObject):
     failed = Signal(object)
 
     def __init__(
-        self, fetch: Fetch, discard: Discard, tasks: Tasks, parent: QObject | None = None
+        self, fetch: Download, discard: Discard, tasks: Tasks, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._fetch = fetch

@@ -1,4 +1,4 @@
-"""The life of the window once it is shown: loop, helpers, rooms, crashes, the end."""
+"""The life of the window once it is shown: loop, helpers, pages, crashes, the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from phi3studio.domain.recipe import Recipe
-    from phi3studio.gui.page_set import Rooms, Services
+    from phi3studio.gui.page_set import PageSet, Services
     from phi3studio.services.connection import Service
 
 
@@ -146,12 +146,12 @@ async def _live(
     lock: BaseFileLock | None = None
     try:
         # In a thread, so that the window that has just been painted answers meanwhile.
-        rooms, helpers, lock = await asyncio.to_thread(
+        page_set, helpers, lock = await asyncio.to_thread(
             _prepare, home, theme, preferences, tasks, home_from_environment
         )
         _show_crashes(crash, theme, window)
         if not closed.done():
-            window.furnish(rooms)
+            window.add_pages(page_set)
             _ask_for_newer(tasks, home, window)
         await closed
     finally:
@@ -169,10 +169,10 @@ def _prepare(
     preferences: PreferencesFile,
     tasks: Tasks,
     home_from_environment: bool,
-) -> tuple[Rooms, Helpers, BaseFileLock | None]:
-    """Import what the rooms need, and keep others from moving the home; makes no widgets."""
+) -> tuple[PageSet, Helpers, BaseFileLock | None]:
+    """Import what the pages need, and keep others from moving the home; makes no widgets."""
     from phi3studio.gui.context import Context
-    from phi3studio.gui.page_set import Rooms
+    from phi3studio.gui.page_set import PageSet
     from phi3studio.runs.relocate import hold
     from phi3studio.runs.store import RunStore
 
@@ -180,7 +180,7 @@ def _prepare(
     context = Context(
         theme, tasks, home, RunStore(home), resources(), preferences, home_from_environment
     )
-    return Rooms(context, helpers.services()), helpers, hold(home.root)
+    return PageSet(context, helpers.services()), helpers, hold(home.root)
 
 
 def _ask_for_newer(tasks: Tasks, home: Home, window: MainWindow) -> None:

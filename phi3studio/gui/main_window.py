@@ -1,6 +1,6 @@
-"""The window: a rail and rooms. It only wires; rooms are built when first entered.
+"""The window: a rail and pages. It only wires; pages are built when first entered.
 
-The empty window is painted before the rooms' modules are imported: nothing here imports them.
+The empty window is painted before the pages' modules are imported: nothing here imports them.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
 from phi3studio.gui.widgets.editors import dropped_files
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
-from phi3studio.gui.widgets.rail import Rail, Room
+from phi3studio.gui.widgets.rail import Rail, RailEntry
 
 if TYPE_CHECKING:
-    from phi3studio.gui.page_set import Rooms
+    from phi3studio.gui.page_set import PageSet
     from phi3studio.gui.pages.home.runs_model import RunsModel
     from phi3studio.runs.store import RunFolder
 
@@ -37,9 +37,9 @@ _SHORTCUTS = ("home", "new", "chat", "compare", "queue", "models")
 
 
 class MainWindow(QMainWindow):
-    """Shows one room at a time. ``closed`` when the user closed it for good.
+    """Shows one page at a time. ``closed`` when the user closed it for good.
 
-    Made empty; :meth:`furnish` gives it its rooms.
+    Made empty; :meth:`add_pages` gives it its pages.
     """
 
     closed = Signal()
@@ -49,7 +49,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self._theme = theme
         self._preferences = preferences
-        self._rooms: Rooms | None = None
+        self._page_set: PageSet | None = None
         self._pages: dict[str, Page] = {}
         self._sure = self._asking = False
         self._file = ""
@@ -59,14 +59,14 @@ class MainWindow(QMainWindow):
             theme,
             "Phi-3 Studio",
             (
-                Room("home", self.tr("Home"), "home"),
-                Room("new", self.tr("New fine-tune"), "new"),
-                Room("chat", self.tr("Chat"), "chat"),
-                Room("compare", self.tr("Compare"), "compare"),
-                Room("queue", self.tr("Queue"), "queue"),
-                Room("models", self.tr("Models"), "models"),
-                Room("doctor", self.tr("Doctor"), "doctor", below=True),
-                Room("settings", self.tr("Settings"), "settings", below=True),
+                RailEntry("home", self.tr("Home"), "home"),
+                RailEntry("new", self.tr("New fine-tune"), "new"),
+                RailEntry("chat", self.tr("Chat"), "chat"),
+                RailEntry("compare", self.tr("Compare"), "compare"),
+                RailEntry("queue", self.tr("Queue"), "queue"),
+                RailEntry("models", self.tr("Models"), "models"),
+                RailEntry("doctor", self.tr("Doctor"), "doctor", below=True),
+                RailEntry("settings", self.tr("Settings"), "settings", below=True),
             ),
         )
         self._rail.set_current("home")
@@ -95,12 +95,12 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(_LEAST.boundedTo(room))
         self.resize(self.size().boundedTo(room))
 
-    def furnish(self, rooms: Rooms) -> None:
-        """Take the rooms and go home."""
-        self._rooms = rooms
-        self.runs = rooms.make_runs(self)
+    def add_pages(self, page_set: PageSet) -> None:
+        """Take the pages and go home."""
+        self._page_set = page_set
+        self.runs = page_set.make_runs(self)
         self.runs.looked.connect(self._retitle)
-        self._rail.room_chosen.connect(self.go)
+        self._rail.page_chosen.connect(self.go)
         for number, key in enumerate(_SHORTCUTS, start=1):
             shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
             shortcut.activated.connect(lambda k=key: self.go(k))
@@ -108,25 +108,25 @@ class MainWindow(QMainWindow):
         new.activated.connect(lambda: self.go("new"))
         self.go("home")
         if self._file:
-            rooms.open_recipe(self, self._file)
+            page_set.open_recipe(self, self._file)
 
     @property
     def current(self) -> Page | None:
-        """The room in front."""
+        """The page in front."""
         page = self._stack.currentWidget()
         return page if isinstance(page, Page) else None
 
     def page(self, key: str) -> Page:
-        """A room, built if need be."""
+        """A page, built if need be."""
         if key not in self._pages:
-            assert self._rooms is not None, "not furnished yet"
-            page = self._rooms.build(key, self)
+            assert self._page_set is not None, "no pages yet"
+            page = self._page_set.build(key, self)
             self._pages[key] = page
             self._stack.addWidget(page)
         return self._pages[key]
 
     def go(self, key: str) -> None:
-        """Bring a room to the front."""
+        """Bring a page to the front."""
         before = self.current
         page = self.page(key)
         if before is not page:
@@ -141,14 +141,14 @@ class MainWindow(QMainWindow):
     def show_run(self, run: RunFolder) -> None:
         """Open the page of a run."""
         self.go("run")
-        assert self._rooms is not None, "not furnished yet"
-        self._rooms.show_run(self.page("run"), run)
+        assert self._page_set is not None, "no pages yet"
+        self._page_set.show_run(self.page("run"), run)
 
     def open_file(self, name: str) -> None:
-        """Come to the front, with the recipe *name* if one is named; waits for the rooms."""
+        """Come to the front, with the recipe *name* if one is named; waits for the pages."""
         self.bring_forward()
-        if name and self._rooms is not None:
-            self._rooms.open_recipe(self, name)
+        if name and self._page_set is not None:
+            self._page_set.open_recipe(self, name)
         elif name:
             self._file = name
 
@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
         self._rail.set_compact(self.width() < COMPACT_BELOW)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if self._rooms is not None and dropped_files(event):
+        if self._page_set is not None and dropped_files(event):
             event.acceptProposedAction()
             self._drop_here.setGeometry(self.rect().adjusted(12, 12, -12, -12))
             self._drop_here.show()
@@ -203,21 +203,21 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_here.hide()
         paths = dropped_files(event)
-        if paths and self._rooms is not None:
+        if paths and self._page_set is not None:
             event.acceptProposedAction()
             page = self.current
             if page is None or not page.take_dropped(paths):
-                self._rooms.use_dropped(self, paths)
+                self._page_set.use_dropped(self, paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._rooms is not None and not self._sure:
+        if self._page_set is not None and not self._sure:
             event.ignore()
             # Runs begin and end elsewhere too: what the list last knew may be old.
             self.runs.look_again(self._close_or_ask)
             return
         for page in self._pages.values():
             page.left()
-        if self._rooms is not None:
+        if self._page_set is not None:
             self.runs.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         self._preferences.change(geometry=geometry)
@@ -234,8 +234,8 @@ class MainWindow(QMainWindow):
 
     def session_ends(self) -> None:
         """A logout or shutdown: runs keep what they can, and nobody is asked."""
-        if self._rooms is not None:
-            self._rooms.leave_all(self.runs)
+        if self._page_set is not None:
+            self._page_set.leave_all(self.runs)
         self._sure = True
 
     def _ask_about_runs(self, count: int) -> None:
@@ -259,6 +259,6 @@ class MainWindow(QMainWindow):
         self._asking = False
 
     def _pause_and_close(self) -> None:
-        assert self._rooms is not None
-        self._rooms.pause_all(self.runs)
+        assert self._page_set is not None
+        self._page_set.pause_all(self.runs)
         self.close_for_good()

@@ -1,4 +1,4 @@
-"""What comes before the window: the app home moves, or is not there."""
+"""What comes before the window: the data directory moves, or is not there."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class StartDialog(QDialog):
 
 
 class MoveDialog(StartDialog):
-    """Moves the app home and says how far it is."""
+    """Moves the data directory and says how far it is."""
 
     def __init__(self, theme: Theme, planned: relocate.Pending) -> None:
         folder = words.path(planned.home)

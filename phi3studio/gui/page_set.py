@@ -1,4 +1,4 @@
-"""Builds the rooms of the window and ties them together."""
+"""Builds the pages of the window and ties them together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.downloads import Fetch, Fetcher
+from phi3studio.gui.downloads import Download, Downloader
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
@@ -37,7 +37,7 @@ Probe = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Navigator(Protocol):
-    """What a room needs of the window."""
+    """What a page needs of the window."""
 
     @property
     def runs(self) -> RunsModel: ...
@@ -55,37 +55,37 @@ class Services:
     inspector: Inspector
     chat: Chat
     probe: Probe
-    fetch: Fetch
+    fetch: Download
     olive_config: OliveConfig
     write_olive: WriteOlive | None = None
     azure: AzureDesk = field(default_factory=AzureDesk)
 
 
-class Rooms:
-    """Makes rooms on request; imports each one's module only then."""
+class PageSet:
+    """Makes pages on request; imports each one's module only then."""
 
     def __init__(self, context: Context, services: Services) -> None:
         self._context = context
         self._services = services
-        self._fetcher: Fetcher | None = None
+        self._downloader: Downloader | None = None
 
     @property
-    def fetcher(self) -> Fetcher:
-        """The one that all rooms download models with."""
-        if self._fetcher is None:
+    def downloader(self) -> Downloader:
+        """The one that all pages download models with."""
+        if self._downloader is None:
             from phi3studio.models.model_store import ModelStore
 
             store = ModelStore(self._context.home)
             tasks = self._context.tasks
-            self._fetcher = Fetcher(self._services.fetch, store.discard, tasks, tasks)
-        return self._fetcher
+            self._downloader = Downloader(self._services.fetch, store.discard, tasks, tasks)
+        return self._downloader
 
     def make_runs(self, parent: QObject) -> RunsModel:
-        """The list of runs that all rooms share."""
+        """The list of runs that all pages share."""
         return RunsModel(self._context.store, self._context.tasks, parent)
 
     def build(self, key: str, window: Navigator) -> Page:
-        """A room by its key."""
+        """A page by its key."""
         return {
             "home": self.home,
             "new": self.wizard,
@@ -128,7 +128,7 @@ class Rooms:
         page = WizardPage(
             self._context,
             self._services.inspector,
-            self.fetcher,
+            self.downloader,
             self._services.olive_config,
             self._services.azure,
         )
@@ -189,7 +189,7 @@ class Rooms:
         """What is on this computer."""
         from phi3studio.gui.pages.models_page import ModelsPage
 
-        page = ModelsPage(self._context, self.fetcher)
+        page = ModelsPage(self._context, self.downloader)
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.wizard_wanted.connect(lambda source: self.tune(window, source))
         return page

@@ -35,7 +35,7 @@ def _catalogue(file: Path) -> tuple[CatalogueEntry, ...]:
     return parse_catalogue(parse_json(file.read_text("utf-8")))
 
 
-def bytes_to_fetch(entry: CatalogueEntry) -> int:
+def bytes_to_download(entry: CatalogueEntry) -> int:
     """What getting a model of the catalogue takes from the network: none for the starter of the
     installed app, which carries it."""
     return 0 if entry.origin == "wheel" and frozen.bundle() else entry.download_bytes

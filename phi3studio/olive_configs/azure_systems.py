@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section, is_placeholder, leaves
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section, is_placeholder, leaves
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -56,7 +56,7 @@ def host_in_azure(values: Mapping[str, Any]) -> bool:
     return isinstance(host, Mapping) and str(host.get("type")).casefold() in SYSTEMS
 
 
-def read_client(draft: Draft, entry: Entry) -> None:
+def read_client(draft: ImportDraft, entry: Entry) -> None:
     """The workspace: ``azureml_client``, which stands in several places."""
     if not draft.cloud:
         draft.azure(entry, "The workspace")
@@ -86,7 +86,7 @@ def read_client(draft: Draft, entry: Entry) -> None:
     apply(client, _CLIENT_REST, "The workspace", also=(*_CLIENT, "keyvault_name"))
 
 
-def _read_vault(vault: Entry, draft: Draft) -> None:
+def _read_vault(vault: Entry, draft: ImportDraft) -> None:
     """The Key Vault with the hub's token. Olive reads it as the job's managed identity."""
     if is_placeholder(vault.value):
         draft.carry(vault, _VAULT)
@@ -99,7 +99,7 @@ def _read_vault(vault: Entry, draft: Draft) -> None:
     draft.values["azure.job_identity"] = "managed"
 
 
-def note_gaps(draft: Draft) -> None:
+def note_gaps(draft: ImportDraft) -> None:
     """What a job needs and the config does not say."""
     for name, key in _CLIENT.items():
         draft.gap(key, f"No azureml_client says {name}.")
@@ -112,7 +112,7 @@ def read_system(system: Section) -> None:
     apply(system, _SYSTEM, "The system", also=("aml_docker_config",))
 
 
-def read_datastore(files: Entry, draft: Draft) -> None:
+def read_datastore(files: Entry, draft: ImportDraft) -> None:
     """Data in a datastore, ``{"type": "azureml_datastore", …}``."""
     section = Section(files, draft)
     section.read(noted("The job reads the rows where they are: azure.data."), "type")
@@ -166,7 +166,7 @@ def read_model(resource: Section, kind: Entry) -> None:
             draft.translate(part, f"A part of azure.model: {text}.")
 
 
-def _text(part: Entry | None, draft: Draft) -> str:
+def _text(part: Entry | None, draft: ImportDraft) -> str:
     """The text of a name or a version; what is neither is refused, what is unset is noted."""
     if part is None:
         return ""
@@ -179,7 +179,7 @@ def _text(part: Entry | None, draft: Draft) -> str:
     return ""
 
 
-def _accelerators(draft: Draft, entry: Entry) -> None:
+def _accelerators(draft: ImportDraft, entry: Entry) -> None:
     """``["gpu"]``, or a list of mappings with a ``device``."""
     wanted = int(any("gpu" in str(leaf.value).casefold() for leaf in leaves(entry.value)))
     text = "One GPU of each machine." if wanted else "The machines' CPUs."
@@ -207,7 +207,7 @@ _RESOURCES: dict[str, Rule] = {
 }
 
 
-def _hub_token(draft: Draft, entry: Entry) -> None:
+def _hub_token(draft: ImportDraft, entry: Entry) -> None:
     """Olive's jobs take the token from the client's Key Vault."""
     if not entry.value:
         draft.translate(entry, "Not set.")

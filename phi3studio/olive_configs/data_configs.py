@@ -14,7 +14,7 @@ from phi3studio.olive_configs.data_parts import (
     data_config,
     settings,
 )
-from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section, leaves
 from phi3studio.olive_configs.eval_data import (
     first_rows,
     held_out_share,
@@ -43,7 +43,7 @@ _OWN_PRE_PROCESS = "studio_examples"
 
 
 def read_data(
-    entry: Entry | None, train: Entry | None, held_out: Entry | None, draft: Draft
+    entry: Entry | None, train: Entry | None, held_out: Entry | None, draft: ImportDraft
 ) -> None:
     """Decide on every key of ``data_configs``.
 
@@ -81,7 +81,7 @@ def read_data(
         read_held_out(other, mine, draft, share)
 
 
-def _configs(entry: Entry, draft: Draft) -> list[DataConfig]:
+def _configs(entry: Entry, draft: ImportDraft) -> list[DataConfig]:
     value = entry.value
     if isinstance(value, Mapping):
         places = [(str(name), Entry(f"{entry.path}.{name}", item)) for name, item in value.items()]
@@ -93,7 +93,9 @@ def _configs(entry: Entry, draft: Draft) -> list[DataConfig]:
     return [data_config(name, place, draft) for name, place in places]
 
 
-def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> DataConfig | None:
+def _chosen(
+    named: Entry | None, configs: list[DataConfig], draft: ImportDraft
+) -> DataConfig | None:
     if named is None:
         return None
     if isinstance(named.value, Mapping):
@@ -115,7 +117,7 @@ def _chosen(named: Entry | None, configs: list[DataConfig], draft: Draft) -> Dat
     return None
 
 
-def _read_config(config: DataConfig, draft: Draft, share: float | None) -> None:
+def _read_config(config: DataConfig, draft: ImportDraft, share: float | None) -> None:
     section = config.section
     own = str(config.pre.peek("type")).casefold() == _OWN_PRE_PROCESS
     _read_frame(section, own, needed=_is_own_code(config))
@@ -162,7 +164,7 @@ def _read_frame(section: Section, own: bool, *, needed: bool) -> None:
     apply(section, _FRAME)
 
 
-def _read_source(load: Section, draft: Draft, share: float | None) -> None:
+def _read_source(load: Section, draft: ImportDraft, share: float | None) -> None:
     """Where the rows come from."""
     name, files = load.take("data_name"), load.given("data_files")
     local = files is not None
@@ -180,7 +182,7 @@ def _read_source(load: Section, draft: Draft, share: float | None) -> None:
     apply(load, _LOAD, "load_dataset_config", also=LOAD_KEYS)
 
 
-def _read_name(name: Entry, draft: Draft, local: bool) -> None:
+def _read_name(name: Entry, draft: ImportDraft, local: bool) -> None:
     if not is_a(name.value, (str,)):
         wrong_kind(draft, name, (str,))
     elif name.value == "json" and local:
@@ -206,7 +208,7 @@ def _read_name(name: Entry, draft: Draft, local: bool) -> None:
         draft.values["data.format"] = "hub"
 
 
-def _read_files(files: Entry, draft: Draft) -> None:
+def _read_files(files: Entry, draft: ImportDraft) -> None:
     value = files.value
     if isinstance(value, str):
         draft.carry(files, "data.source")
@@ -239,7 +241,7 @@ def _read_files(files: Entry, draft: Draft) -> None:
         )
 
 
-def _read_datastore(files: Entry, draft: Draft) -> None:
+def _read_datastore(files: Entry, draft: ImportDraft) -> None:
     if draft.cloud:
         azure_systems.read_datastore(files, draft)
         return
@@ -256,7 +258,7 @@ def _read_datastore(files: Entry, draft: Draft) -> None:
             draft.values.setdefault("data.source", str(leaf.value).rpartition("/")[2])
 
 
-def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | None) -> None:
+def _read_split(split: Entry | None, draft: ImportDraft, local: bool, share: float | None) -> None:
     if split is None:
         return
     found = split_of(split.value)
@@ -290,7 +292,7 @@ def _read_split(split: Entry | None, draft: Draft, local: bool, share: float | N
         draft.carry(split, "data.hub_split")
 
 
-def _read_most(most: Entry | None, draft: Draft) -> None:
+def _read_most(most: Entry | None, draft: ImportDraft) -> None:
     """``max_samples``: the first so many rows."""
     if most is None:
         return

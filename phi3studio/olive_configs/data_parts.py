@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.rules import Rule, noted, same_if
 from phi3studio.olive_configs.text_templates import TEXT_TYPES
 
@@ -61,7 +61,7 @@ class DataConfig:
         ]
 
 
-def data_config(key: str, place: Entry, draft: Draft) -> DataConfig:
+def data_config(key: str, place: Entry, draft: ImportDraft) -> DataConfig:
     """The config at *place*; *key* is its name in a mapping of configs, or empty."""
     section = Section(place, draft)
     names = [key] if key else []
@@ -87,7 +87,7 @@ def data_config(key: str, place: Entry, draft: Draft) -> DataConfig:
     return DataConfig(tuple(names), place, section, load, pre)
 
 
-def _old_params(params: Section, parts: Mapping[str, Section], draft: Draft) -> None:
+def _old_params(params: Section, parts: Mapping[str, Section], draft: ImportDraft) -> None:
     """``params_config``: keys of every component next to each other."""
     for entry in _inner(params.given("component_kwargs"), draft):
         _component(entry, parts, draft, named=False)
@@ -98,7 +98,9 @@ def _old_params(params: Section, parts: Mapping[str, Section], draft: Draft) -> 
             parts["load_dataset" if entry.key in LOAD_KEYS else "pre_process_data"].put(entry)
 
 
-def _component(entry: Entry, parts: Mapping[str, Section], draft: Draft, *, named: bool) -> None:
+def _component(
+    entry: Entry, parts: Mapping[str, Section], draft: ImportDraft, *, named: bool
+) -> None:
     """The keys of one component; *named* where its ``name`` is that of a registered function."""
     part = parts.get(entry.key)
     if part is not None:
@@ -113,11 +115,11 @@ def _component(entry: Entry, parts: Mapping[str, Section], draft: Draft, *, name
         _unknown(entry, (*parts, *_FURTHER), draft)
 
 
-def _inner(entry: Entry | None, draft: Draft) -> Iterator[Entry]:
+def _inner(entry: Entry | None, draft: ImportDraft) -> Iterator[Entry]:
     yield from Section(entry, draft, nested=()).take_all()
 
 
-def _unknown(entry: Entry, known: tuple[str, ...], draft: Draft) -> None:
+def _unknown(entry: Entry, known: tuple[str, ...], draft: ImportDraft) -> None:
     section = Section(None, draft)
     section.put(entry)
     section.refuse_rest(known, "The data config")

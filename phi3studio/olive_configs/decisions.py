@@ -105,7 +105,7 @@ def leaves(value: Any, path: str = "") -> Iterator[Entry]:
 
 
 @dataclass
-class Draft:
+class ImportDraft:
     """The recipe in the making, and the decisions so far. Keys are dotted: ``method.rank``."""
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -197,7 +197,7 @@ class Section:
     """
 
     def __init__(
-        self, entry: Entry | None, draft: Draft, nested: Sequence[str] = ("config", "params")
+        self, entry: Entry | None, draft: ImportDraft, nested: Sequence[str] = ("config", "params")
     ) -> None:
         """Without an entry the section has no keys."""
         self.path = entry.path if entry is not None else ""
@@ -258,7 +258,7 @@ class Section:
                 )
         return found
 
-    def read(self, rule: Callable[[Draft, Entry], None], *keys: str) -> None:
+    def read(self, rule: Callable[[ImportDraft, Entry], None], *keys: str) -> None:
         """As :meth:`take`; the entry is decided on by *rule*."""
         entry = self.take(*keys)
         if entry is not None:

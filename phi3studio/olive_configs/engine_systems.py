@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs import azure_systems
 from phi3studio.olive_configs.azure_systems import read_client
-from phi3studio.olive_configs.decisions import Draft, Entry, Section, leaves
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section, leaves
 from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
 
 _PROVIDERS = {
@@ -28,7 +28,7 @@ _LOGS = noted("Everything that the libraries print is in the run's log.txt.")
 _ARTIFACTS = noted("The run's folder holds the adapter and the model.")
 
 
-def read_systems(entry: Entry | None, engine: Section, draft: Draft) -> None:
+def read_systems(entry: Entry | None, engine: Section, draft: ImportDraft) -> None:
     """Decide on every key of ``systems`` and of the engine.
 
     *engine* holds the keys of ``engine``, or those that stand at the top for it. As in Olive the
@@ -49,7 +49,11 @@ def read_systems(entry: Entry | None, engine: Section, draft: Draft) -> None:
 
 
 def _read_place(
-    role: str, entry: Entry, systems: Mapping[str, Section], places: dict[str, str], draft: Draft
+    role: str,
+    entry: Entry,
+    systems: Mapping[str, Section],
+    places: dict[str, str],
+    draft: ImportDraft,
 ) -> None:
     """A ``host`` or ``target``; notes the name of its system in *places*."""
     if isinstance(entry.value, Mapping):
@@ -77,7 +81,7 @@ def _read_place(
         draft.translate(entry, f"The work is done on “{name}” of Azure ML.")
 
 
-def _systems(entry: Entry | None, draft: Draft) -> dict[str, Section]:
+def _systems(entry: Entry | None, draft: ImportDraft) -> dict[str, Section]:
     entries = Section(entry, draft, nested=()).take_all()
     return {part.path.partition(".")[2]: Section(part, draft) for part in entries}
 
@@ -86,7 +90,7 @@ def _kind(system: Section) -> str:
     return str(system.peek("type")).casefold()
 
 
-def _read_system(name: str, system: Section, draft: Draft, roles: Sequence[str]) -> None:
+def _read_system(name: str, system: Section, draft: ImportDraft, roles: Sequence[str]) -> None:
     """*roles*: what the config uses the system as, of host and target."""
     kind = _kind(system)
     if kind in azure_systems.SYSTEMS and draft.cloud and "host" in roles:
@@ -117,16 +121,16 @@ def _read_system(name: str, system: Section, draft: Draft, roles: Sequence[str])
     apply(system, _SYSTEM, "The system", also=("accelerators",))
 
 
-def _default_provider(system: Section, draft: Draft) -> None:
+def _default_provider(system: Section, draft: ImportDraft) -> None:
     """The target is the host too, whose accelerators are read as the job's machines."""
-    seen = Draft()
+    seen = ImportDraft()
     _read_accelerators(seen, Entry("accelerators", system.peek("accelerators")))
     if (found := seen.values.get(_TO)) is not None:
         text = f"The target's accelerators: the model runs on {found} (target.provider)."
         draft.default(_TO, found, text)
 
 
-def _read_accelerators(draft: Draft, entry: Entry) -> None:
+def _read_accelerators(draft: ImportDraft, entry: Entry) -> None:
     value = entry.value
     if not isinstance(value, list) or not any(isinstance(item, Mapping) for item in value):
         _read_device(draft, entry)
@@ -139,7 +143,7 @@ def _read_accelerators(draft: Draft, entry: Entry) -> None:
         apply(Section(place, draft), _ACCELERATOR, "The accelerator")
 
 
-def _read_device(draft: Draft, entry: Entry) -> None:
+def _read_device(draft: ImportDraft, entry: Entry) -> None:
     names = entry.value if isinstance(entry.value, list) else [entry.value]
     device = str(names[0]).casefold() if names and names[0] is not None else ""
     if not device:
@@ -158,7 +162,7 @@ def _read_device(draft: Draft, entry: Entry) -> None:
         draft.translate(entry, f"The device's execution provider: {provider}.", _TO, provider)
 
 
-def _read_providers(draft: Draft, entry: Entry) -> None:
+def _read_providers(draft: ImportDraft, entry: Entry) -> None:
     """``execution_providers``: the first one that a model can be made for."""
     names = entry.value if isinstance(entry.value, list) else [entry.value]
     if not names or entry.value is None:
@@ -184,7 +188,7 @@ def _read_providers(draft: Draft, entry: Entry) -> None:
         draft.translate(entry, f"The model is made for {provider}{more}.", _TO, provider)
 
 
-def _flows(draft: Draft, entry: Entry) -> None:
+def _flows(draft: ImportDraft, entry: Entry) -> None:
     """Olive's former choice among orders of the passes."""
     if entry.value is None or (isinstance(entry.value, list) and len(entry.value) <= 1):
         draft.translate(entry, "No longer a setting of Olive: passes run as they are listed.")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.olive_configs.data_parts import DataConfig, settings
-from phi3studio.olive_configs.decisions import Draft, Entry, leaves
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, leaves
 from phi3studio.olive_configs.rules import is_a
 from phi3studio.olive_configs.text_templates import TEXT_KEYS
 
@@ -77,7 +77,7 @@ def _same_rows(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
 
 
 def read_held_out(
-    config: DataConfig, mine: Mapping[str, Any], draft: Draft, share: float | None
+    config: DataConfig, mine: Mapping[str, Any], draft: ImportDraft, share: float | None
 ) -> None:
     """The evaluation's data: a second file or split, or a slice of the same rows.
 
@@ -112,7 +112,7 @@ def read_held_out(
 def _read_split(
     split: Entry,
     mine: Mapping[str, Any],
-    draft: Draft,
+    draft: ImportDraft,
     share: float | None,
     *,
     same: bool,
@@ -143,7 +143,7 @@ def _read_split(
         draft.translate(split, "All rows of the file are held out.")
 
 
-def _read_limit(most: Entry, draft: Draft) -> None:
+def _read_limit(most: Entry, draft: ImportDraft) -> None:
     if is_a(most.value, (int,)) and most.value > 0:
         text = "At most so many held-out rows are measured."
         draft.translate(most, text, "data.split.limit", most.value)
@@ -151,7 +151,7 @@ def _read_limit(most: Entry, draft: Draft) -> None:
         draft.translate(most, "Not set: all of them.")
 
 
-def _as_in_training(entry: Entry, place: str, mine: Mapping[str, Any], draft: Draft) -> None:
+def _as_in_training(entry: Entry, place: str, mine: Mapping[str, Any], draft: ImportDraft) -> None:
     if place in mine and mine[place] == entry.value:
         draft.translate(entry, "The same as for the rows that are trained.")
         return

@@ -14,7 +14,7 @@ from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Recipe, check_target, parse_recipe
 from phi3studio.olive_configs.azure_systems import host_in_azure, note_gaps, read_client
 from phi3studio.olive_configs.data_configs import read_data
-from phi3studio.olive_configs.decisions import Decision, Draft, Entry, Gap, Section, leaves
+from phi3studio.olive_configs.decisions import Decision, Entry, Gap, ImportDraft, Section, leaves
 from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
 from phi3studio.olive_configs.input_model import read_model
 from phi3studio.olive_configs.pass_chain import read_passes
@@ -68,7 +68,7 @@ def import_config(
     """
     if not isinstance(values, Mapping) or not any(key in values for key in _SECTIONS):
         raise InputError("olive.not_a_config", keys=_SECTIONS)
-    draft = Draft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
+    draft = ImportDraft(values={"name": name[:80] or "fine-tune"}, cloud=host_in_azure(values))
     top = Section(Entry("", values), draft, nested=())
     top.read(read_client, "azureml_client")
     entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes")}
@@ -100,7 +100,7 @@ def import_config(
     return _finish(values, draft, steps)
 
 
-def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
+def _read_engine(top: Section, systems: Entry | None, draft: ImportDraft) -> None:
     """The engine, whose keys may stand at the top; both are read the same way."""
     engine = top.take("engine")
     if engine is not None and isinstance(engine.value, Mapping) and engine.value:
@@ -117,7 +117,7 @@ def _read_engine(top: Section, systems: Entry | None, draft: Draft) -> None:
     apply(top, TOP, "An Olive config", also=known)
 
 
-def _settle_provider(draft: Draft) -> None:
+def _settle_provider(draft: ImportDraft) -> None:
     """``olive finetune`` writes CUDA as a place holder, also for a model in float32."""
     made = draft.values.get("target.quantisation"), draft.values.get("target.provider")
     if made == ("fp32", "cuda"):
@@ -125,7 +125,7 @@ def _settle_provider(draft: Draft) -> None:
         draft.defaults.append("A float32 model is made for the CPU: target.provider.")
 
 
-def _note_held_out(draft: Draft) -> None:
+def _note_held_out(draft: ImportDraft) -> None:
     if not any(key in draft.values for key in ("data.split.held_out", "data.split.file")):
         draft.defaults.append(
             "No rows are set aside: Olive would train on all of them. A recipe holds out a share "
@@ -133,7 +133,7 @@ def _note_held_out(draft: Draft) -> None:
         )
 
 
-def _finish(values: Mapping[str, Any], draft: Draft, steps: tuple[str, ...]) -> Imported:
+def _finish(values: Mapping[str, Any], draft: ImportDraft, steps: tuple[str, ...]) -> Imported:
     recipe: Recipe | None = None
     failure: InputError | None = None
     try:
@@ -180,7 +180,7 @@ def _code(decision: Decision) -> str:
     return "olive.unknown_key" if "has no key" in decision.text else "olive.refused"
 
 
-def _located(exc: InputError, draft: Draft) -> InputError:
+def _located(exc: InputError, draft: ImportDraft) -> InputError:
     """The recipe's error, with the key of the config that the value came from."""
     said = f"{exc.message} {exc.hint}"
     named = {key: found.start() for key in draft.sources if (found := _mention(key, said))}

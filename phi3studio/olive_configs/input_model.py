@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from phi3studio.olive_configs import azure_systems
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -25,7 +25,7 @@ _LOCAL = ("local_folder", "local_file", "string_name")
 _PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None:
+def read_model(entry: Entry, draft: ImportDraft, catalogue: Mapping[str, str]) -> None:
     """Decide on every key of ``input_model``; *catalogue*: hub id → name in our catalogue."""
     section = Section(entry, draft)
     hf = Section(section.take("hf_config"), draft, nested=())
@@ -40,7 +40,7 @@ def read_model(entry: Entry, draft: Draft, catalogue: Mapping[str, str]) -> None
 
 
 def _read_source(
-    path: Entry | None, name: Entry | None, draft: Draft, catalogue: Mapping[str, str]
+    path: Entry | None, name: Entry | None, draft: ImportDraft, catalogue: Mapping[str, str]
 ) -> None:
     """Where the weights are: a path wins over a name, as in Olive."""
     if path is not None and isinstance(path.value, Mapping):
@@ -68,7 +68,7 @@ def _read_source(
 
 
 def _read_resource(
-    path: Entry, draft: Draft, *, replaced: bool, what: str = "model"
+    path: Entry, draft: ImportDraft, *, replaced: bool, what: str = "model"
 ) -> Entry | None:
     """A path with a type of its own. What is on this computer is returned as a plain one."""
     resource = Section(path, draft)
@@ -104,7 +104,7 @@ def _read_resource(
     return found
 
 
-def _trust(draft: Draft, entry: Entry) -> None:
+def _trust(draft: ImportDraft, entry: Entry) -> None:
     if entry.value:
         draft.refuse(
             entry,
@@ -115,7 +115,7 @@ def _trust(draft: Draft, entry: Entry) -> None:
         draft.carry(entry, "model.trust_remote_code", False)
 
 
-def precision(draft: Draft, entry: Entry) -> None:
+def precision(draft: ImportDraft, entry: Entry) -> None:
     """A number format for the base weights."""
     if entry.value in (None, "auto"):
         draft.translate(entry, "The fastest number format that is sound on the machine.")
@@ -132,7 +132,7 @@ def precision(draft: Draft, entry: Entry) -> None:
         draft.carry(entry, "training.precision")
 
 
-def _adapter(draft: Draft, entry: Entry) -> None:
+def _adapter(draft: ImportDraft, entry: Entry) -> None:
     """The folder of a PEFT adapter over the model: as text, or as a local path with its type."""
     found: Entry | None = entry
     if isinstance(entry.value, Mapping):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.input_model import precision
 from phi3studio.olive_configs.rules import (
     Rule,
@@ -50,7 +50,7 @@ def read_adapter(section: Section, kind: str) -> None:
     section.refuse_rest((*_KEYS, *_TABLE), "The pass")
 
 
-def _double_quantisation(draft: Draft, entry: Entry) -> None:
+def _double_quantisation(draft: ImportDraft, entry: Entry) -> None:
     if draft.values["method.kind"] == "qlora":
         carried("method.double_quantisation", bool)(draft, entry)
     elif entry.value:
@@ -64,7 +64,7 @@ def _double_quantisation(draft: Draft, entry: Entry) -> None:
         draft.translate(entry, "LoRA and DoRA keep the base model whole.")
 
 
-def _held_out_share(draft: Draft, entry: Entry) -> None:
+def _held_out_share(draft: ImportDraft, entry: Entry) -> None:
     if is_a(entry.value, (float,)) and 0 < entry.value < 1:
         draft.carry(entry, "data.split.held_out")
     else:
@@ -72,7 +72,7 @@ def _held_out_share(draft: Draft, entry: Entry) -> None:
         draft.refuse(entry, text, "Write data.split.held_out, for example 0.2.")
 
 
-def _modules(draft: Draft, entry: Entry) -> None:
+def _modules(draft: ImportDraft, entry: Entry) -> None:
     if entry.value in (None, []):
         draft.translate(entry, "Not set.")
     elif draft.values["method.kind"] == "qlora":

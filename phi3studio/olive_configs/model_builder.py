@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phi3studio.domain.quantisation import FORMATS, PLAIN, PRESETS
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.rules import Rule, apply, noted, one_of, refused, same_if
 
 _PRECISIONS = tuple(FORMATS)
@@ -53,7 +53,7 @@ def read_builder(section: Section) -> None:
     apply(section, _TABLE, "ModelBuilder", also=("precision", "extra_options", *also))
 
 
-def _preset(draft: Draft, places: tuple[Section, ...]) -> None:
+def _preset(draft: ImportDraft, places: tuple[Section, ...]) -> None:
     """int4's preset: the one with this algorithm that quantises these operators."""
     algorithm, kinds = (_given(places, key) for key in (_ALGORITHM, _KINDS))
     name = PRESETS[PLAIN].algorithm if algorithm is None else str(algorithm.value)

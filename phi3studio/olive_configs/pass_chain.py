@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from phi3studio.domain.template import nearest
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
 from phi3studio.olive_configs.model_builder import read_builder
 from phi3studio.olive_configs.quantisers import QUANTISERS, read_quantiser
@@ -56,7 +56,7 @@ Named = tuple[Entry | None, Entry | None]
 """What an adapter pass says of its data: ``train_data_config`` and ``eval_data_config``."""
 
 
-def read_passes(entry: Entry | None, draft: Draft) -> tuple[tuple[str, ...], Named | None]:
+def read_passes(entry: Entry | None, draft: ImportDraft) -> tuple[tuple[str, ...], Named | None]:
     """Decide on every key of ``passes`` except for the data that they name.
 
     Returns the steps of the chain, and the data of its adapter pass, if it has one.
@@ -91,7 +91,7 @@ def _kind_of(value: object) -> str:
     return str(kind).rpartition(".")[2].casefold()
 
 
-def _read_quantiser(entry: Entry, draft: Draft, *, built: bool) -> None:
+def _read_quantiser(entry: Entry, draft: ImportDraft, *, built: bool) -> None:
     value = entry.value
     if isinstance(value, list):
         for at, item in enumerate(value):
@@ -115,7 +115,7 @@ def _adapter_apart(names: Sequence[str]) -> bool:
     return len(kinds) < len({*names}) and {"onnxconversion", "extractadapters"} <= kinds <= _APART
 
 
-def _read_apart(entry: Entry, name: str, draft: Draft, found: dict[str, Named]) -> None:
+def _read_apart(entry: Entry, name: str, draft: ImportDraft, found: dict[str, Named]) -> None:
     """The base model becomes ONNX once; the adapter stays next to it."""
     section = Section(entry, draft)
     section.read(noted(f"{_APART_STEPS[name]} The chain has no merge."), "type")
@@ -130,7 +130,7 @@ def _read_apart(entry: Entry, name: str, draft: Draft, found: dict[str, Named]) 
         draft.translate(part, "ModelBuilder builds the model's graph in its own way.")
 
 
-def _read_pass(entry: Entry, draft: Draft, found: dict[str, Named]) -> None:
+def _read_pass(entry: Entry, draft: ImportDraft, found: dict[str, Named]) -> None:
     if isinstance(entry.value, list):
         places = [Entry(f"{entry.path}[{at}]", item) for at, item in enumerate(entry.value)]
         for place in places[:1]:
@@ -163,7 +163,7 @@ def _read_pass(entry: Entry, draft: Draft, found: dict[str, Named]) -> None:
         read_builder(section)
 
 
-def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draft) -> None:
+def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: ImportDraft) -> None:
     """A pass that is not run, named, with what to do instead."""
     if kind is None:
         draft.lack("olive.pass_without_type", path=entry.path)
@@ -185,7 +185,7 @@ def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Draf
 
 
 def _refuse_all(
-    kind: Entry | None, section: Section, draft: Draft, text: str, instead: str
+    kind: Entry | None, section: Section, draft: ImportDraft, text: str, instead: str
 ) -> None:
     if kind is not None:
         draft.refuse(kind, text, instead, blocks=True)
@@ -193,7 +193,7 @@ def _refuse_all(
         draft.refuse(part, text, instead)
 
 
-def _read_steps(steps: tuple[str, ...], entry: Entry | None, draft: Draft) -> None:
+def _read_steps(steps: tuple[str, ...], entry: Entry | None, draft: ImportDraft) -> None:
     """The steps of the chain become the recipe's, and verify where there are rows to measure on."""
     if not steps:
         if entry is None or not any(item.blocks for item in draft.decisions):

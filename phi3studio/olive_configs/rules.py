@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 
-Rule = Callable[[Draft, Entry], None]
+Rule = Callable[[ImportDraft, Entry], None]
 
 
 def carried(to: str, *kinds: type) -> Rule:
     """The value goes to *to*, if it is of one of *kinds*."""
 
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if is_a(entry.value, kinds):
             draft.carry(entry, to)
         else:
@@ -30,7 +30,7 @@ def noted(text: str, to: str | None = None, value: Any = None) -> Rule:
 def one_of(to: str, values: Sequence[Any]) -> Rule:
     """The value goes to *to* if it is one of *values*; null is unset."""
 
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if entry.value is None:
             draft.translate(entry, "Not set.")
         elif any(_equal(entry.value, value) for value in values):
@@ -52,7 +52,7 @@ def or_unset(rule: Rule, text: str = "Not set.") -> Rule:
 def same_if(expected: Sequence[Any], text: str, instead: str, *, blocks: bool = False) -> Rule:
     """One of *expected* is what is done anyway (or unset); another value is refused."""
 
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if entry.value is None or any(_equal(entry.value, value) for value in expected):
             draft.translate(entry, text)
         else:
@@ -66,7 +66,7 @@ def same_if(expected: Sequence[Any], text: str, instead: str, *, blocks: bool = 
 def refused(text: str, instead: str, *, blocks: bool = False) -> Rule:
     """Refused, unless it is unset (null, false or empty)."""
 
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if entry.value in (None, False, {}, []):
             draft.translate(entry, "Not set.")
         else:
@@ -80,7 +80,7 @@ def nested(
 ) -> Rule:
     """A mapping with a table of its own; *inner* as for :class:`Section`."""
 
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if entry.value is None:
             draft.translate(entry, unset)
         else:
@@ -111,7 +111,7 @@ def is_a(value: Any, kinds: Sequence[type]) -> bool:
     return isinstance(value, tuple(kinds))
 
 
-def wrong_kind(draft: Draft, entry: Entry, kinds: Sequence[type]) -> None:
+def wrong_kind(draft: ImportDraft, entry: Entry, kinds: Sequence[type]) -> None:
     """Refuse a value of the wrong kind."""
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     wanted = " or ".join(names.get(kind, "a list") for kind in kinds)

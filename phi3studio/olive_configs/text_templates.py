@@ -7,7 +7,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.template import parse_template, split_template
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -76,7 +76,7 @@ def _read_length(pre: Section) -> None:
         carried("training.sequence_length", int)(draft, length)
 
 
-def _read_conversation(chat: Entry, messages: Entry | None, draft: Draft) -> None:
+def _read_conversation(chat: Entry, messages: Entry | None, draft: ImportDraft) -> None:
     if chat.value is not True:
         draft.refuse(
             chat,
@@ -91,7 +91,7 @@ def _read_conversation(chat: Entry, messages: Entry | None, draft: Draft) -> Non
         draft.carry(messages, "data.messages", column)
 
 
-def _read_columns(template: Entry | None, columns: Entry | None, draft: Draft) -> None:
+def _read_columns(template: Entry | None, columns: Entry | None, draft: ImportDraft) -> None:
     if template is not None and template.value is not None:
         if columns is not None:
             draft.translate(columns, "The template names the columns; it wins over text_cols.")
@@ -121,7 +121,7 @@ def _read_columns(template: Entry | None, columns: Entry | None, draft: Draft) -
     draft.translate(columns, text, "data.template", parts)
 
 
-def _read_template(template: Entry, draft: Draft) -> None:
+def _read_template(template: Entry, draft: ImportDraft) -> None:
     if not is_a(template.value, (str,)):
         wrong_kind(draft, template, (str,))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.input_model import precision
 from phi3studio.olive_configs.rules import (
     Rule,
@@ -38,7 +38,7 @@ _ADAM = "The optimiser is AdamW with its usual settings."
 _KEEP = "Leave it out; the recipe has no such setting."
 
 
-def read_arguments(entry: Entry | None, draft: Draft) -> None:
+def read_arguments(entry: Entry | None, draft: ImportDraft) -> None:
     """Decide on every key of ``training_args``, and fill in what it leaves to the trainer."""
     section = Section(entry, draft, nested=("extra_args",))
     steps, epochs = section.peek("max_steps"), section.peek("num_train_epochs")
@@ -134,7 +134,7 @@ def _read_evaluations(section: Section, max_steps: Any, epochs: Any) -> None:
         draft.translate(every, text)
 
 
-def _schedule(draft: Draft, entry: Entry) -> None:
+def _schedule(draft: ImportDraft, entry: Entry) -> None:
     if entry.value in _SCHEDULES:
         draft.carry(entry, "training.schedule")
     else:
@@ -145,14 +145,14 @@ def _schedule(draft: Draft, entry: Entry) -> None:
         )
 
 
-def _max_steps(draft: Draft, entry: Entry) -> None:
+def _max_steps(draft: ImportDraft, entry: Entry) -> None:
     if entry.value in (-1, None):
         draft.translate(entry, "Not set: the epochs count.")
     else:
         carried("training.max_steps", int)(draft, entry)
 
 
-def _norm(draft: Draft, entry: Entry) -> None:
+def _norm(draft: ImportDraft, entry: Entry) -> None:
     if is_a(entry.value, (float,)) and entry.value > 0:
         draft.carry(entry, "training.max_grad_norm")
     else:
@@ -160,7 +160,7 @@ def _norm(draft: Draft, entry: Entry) -> None:
         draft.refuse(entry, "Gradients are always clipped.", instead)
 
 
-def _on_cpu(draft: Draft, entry: Entry) -> None:
+def _on_cpu(draft: ImportDraft, entry: Entry) -> None:
     if entry.value is True:
         draft.translate(entry, "The training runs on the CPU.", "target.train_on", "cpu")
     else:
@@ -168,7 +168,7 @@ def _on_cpu(draft: Draft, entry: Entry) -> None:
 
 
 def _format(value: str) -> Rule:
-    def rule(draft: Draft, entry: Entry) -> None:
+    def rule(draft: ImportDraft, entry: Entry) -> None:
         if entry.value is True:
             precision(draft, Entry(entry.path, value))
         else:

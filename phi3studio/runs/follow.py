@@ -43,7 +43,7 @@ class Follower:
                         return start + found + 1
                     at = start
         except OSError:
-            pass  # told by what reads it
+            pass  # reported by what reads it
         return 0
 
     def read(self) -> list[Event]:

@@ -42,7 +42,7 @@ _START_S = 30.0
 
 
 # On Intel's processors its matrix library sums in another order with every number of threads,
-# unless told not to; a run would become another one when another program takes a core. On others
+# unless disabled; a run would become another one when another program takes a core. On others
 # it sums in one order, and its answer to this variable is slow code.
 _SAME_SUMS = {"MKL_CBWR": "AUTO,STRICT"} if is_intel() else {}
 

@@ -70,9 +70,9 @@ def find_uv() -> Path:
     bundled = bundled_folder() / name
     if bundled.is_file():
         return bundled
-    beside = Path(sys.executable).with_name(name)
-    if importlib.util.find_spec("uv") is not None and beside.is_file():
-        return beside
+    next_to = Path(sys.executable).with_name(name)
+    if importlib.util.find_spec("uv") is not None and next_to.is_file():
+        return next_to
     found = shutil.which("uv")
     if found is None:
         raise UserFacingError("runtime.no_uv")

@@ -18,7 +18,7 @@ from phi3studio.runtime_pack.pack_files import (
     PackName,
     PackRecord,
     PackStatus,
-    judge,
+    pack_state,
 )
 from phi3studio.runtime_pack.place import (
     PackPlace,
@@ -49,7 +49,7 @@ def pack_status(home: Home, name: PackName, *, thorough: bool = False) -> PackSt
             name, "partial" if begun else "absent", source.facts, bytes=size, bundled=bundled()
         )
     damage = thorough_damage(place) if thorough else quick_damage(place)
-    state = judge(record, source.id, damage)
+    state = pack_state(record, source.id, damage)
     return PackStatus(name, state, source.facts, record, damage, record.bytes, bundled())
 
 

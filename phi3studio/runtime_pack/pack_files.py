@@ -1,4 +1,4 @@
-"""The runtime pack: libraries for an NVIDIA GPU that are downloaded into the app home on request.
+"""The runtime pack: libraries for an NVIDIA GPU that are downloaded into the data directory on request.
 
 The program itself comes with the CPU flavour. A pack is a private Python environment of the
 third-party libraries only; the program's own code always comes from the program, so an update of
@@ -135,7 +135,7 @@ def parse_record(text: str) -> PackRecord | None:
         return None
 
 
-def judge(record: PackRecord, wanted: str, damage: str) -> PackState:
+def pack_state(record: PackRecord, wanted: str, damage: str) -> PackState:
     """The state of a pack with a record; *wanted*: the id of this program's lock file."""
     if record.generation != GENERATION:
         return "unusable"

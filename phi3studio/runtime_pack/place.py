@@ -1,6 +1,6 @@
 """Where a runtime pack is, and what this program has of one.
 
-Below the app home::
+Below the data directory::
 
     runtime/NAME/ID/        the environment that the lock file with that id describes
         pack.json           written last: without it the pack is unfinished

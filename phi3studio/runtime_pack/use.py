@@ -18,7 +18,7 @@ from phi3studio.runtime_pack.installed import (
     library_environment,
     python_works,
 )
-from phi3studio.runtime_pack.pack_files import judge, wants_cuda
+from phi3studio.runtime_pack.pack_files import pack_state, wants_cuda
 from phi3studio.runtime_pack.place import PackPlace, PackSource, pack_source
 
 BROKEN_VARIABLE = "PHI3STUDIO_RUNTIME_BROKEN"
@@ -97,7 +97,7 @@ def pack_runtime(home: Home, source: PackSource) -> Runtime:
     if record is None:
         return Runtime()
     damage = quick_damage(place)
-    state = judge(record, source.id, damage)
+    state = pack_state(record, source.id, damage)
     if state == "unusable":
         return Runtime(broken="it was made for another version of Phi-3 Studio")
     if state == "broken":

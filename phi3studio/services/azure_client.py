@@ -14,7 +14,7 @@ from phi3studio.services.connection import Service
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckItem:
     """One thing that was looked at for a job, and what was found or is wrong with it: ``name`` is
     login, workspace, compute and so on."""
 
@@ -45,7 +45,7 @@ class Finding:
         return cls(str(item["name"]), kind.from_json({**item, "message": item["text"]}))
 
 
-async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
+async def check(recipe: Recipe) -> AsyncGenerator[CheckItem, None]:
     """What *recipe*'s job lacks, one finding after the other, as each is known.
 
     In a process of its own, which ends with the question; closing the iterator ends it at once.
@@ -55,7 +55,7 @@ async def check(recipe: Recipe) -> AsyncGenerator[Finding, None]:
         stream = service.stream("check", recipe=recipe.to_json())
         try:
             async for item in stream:
-                yield Finding.from_json(item)
+                yield CheckItem.from_json(item)
         finally:
             await stream.aclose()
 

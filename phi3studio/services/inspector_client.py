@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 
 from phi3studio.domain.dataset import (
     CheckProgress,
-    Preset,
     Preview,
     Report,
     RowPage,
     Source,
     SourceReport,
+    TemplatePreset,
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services.connection import Service
@@ -58,11 +58,11 @@ class Inspector:
 
     async def presets(
         self, columns: Sequence[str] = (), model: str | None = None
-    ) -> tuple[Preset, ...]:
+    ) -> tuple[TemplatePreset, ...]:
         """Templates that can be chosen, filled with *columns*; with *model* its own chat
         template first."""
         answer = await self._service.call("presets", columns=list(columns), model=model)
-        return tuple(Preset.model_validate(item) for item in answer)
+        return tuple(TemplatePreset.model_validate(item) for item in answer)
 
     async def preview(self, recipe: Recipe, row: int) -> Preview:
         """One row (from 0) exactly as the model will see it."""

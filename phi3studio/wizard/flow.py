@@ -136,14 +136,14 @@ class DataFacts:
 class ModelFacts:
     """What is known of the chosen base model.
 
-    ``problem`` is why its folder cannot be used; ``fetch_first``: it is not on this computer, and
-    a run does not download it on its own.
+    ``problem`` is why its folder cannot be used; ``download_first``: it is not on this computer,
+    and a run does not download it on its own.
     """
 
     title: str
     size: ModelSize | None = None
     context: int | None = None
-    fetch_first: bool = False
+    download_first: bool = False
     problem: UserFacingError | None = None
 
     @property

@@ -89,7 +89,7 @@ def size_of_entry(entry: CatalogueEntry) -> ModelSize:
 
 def fit(size: ModelSize, machine: MachineFacts) -> Fit:
     """Whether a model of that size can be tuned here with modest settings."""
-    return judge(_modest(size).memory_bytes, machine.free_memory)
+    return fit_of(_modest(size).memory_bytes, machine.free_memory)
 
 
 def _modest(size: ModelSize) -> Estimate:
@@ -105,7 +105,7 @@ def _modest(size: ModelSize) -> Estimate:
     return estimate(recipe, size, rows, machine, usual_precision(size))
 
 
-def judge(need: int, free: int) -> Fit:
+def fit_of(need: int, free: int) -> Fit:
     """Compare a need with what is free."""
     if need > free:
         return Fit("too_large", need, free)

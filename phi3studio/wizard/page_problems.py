@@ -129,7 +129,7 @@ def _model_problems(draft: Draft, model: ModelFacts | None) -> list[Problem]:
     if model is not None and model.problem is not None:
         return [Problem("model", "model", model.problem)]
     # A job downloads the hub's models on its own.
-    if model is not None and model.fetch_first and not draft.in_cloud:
+    if model is not None and model.download_first and not draft.in_cloud:
         return [Problem("model", "model", Phrase("draft.model_missing", title=model.title))]
     return []
 

@@ -20,7 +20,7 @@ def total_steps(draft: Draft, facts: Facts) -> int | None:
     return draft.training.total_steps(rows) if rows or draft.training.max_steps else None
 
 
-def preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
+def tuning_preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
     """The settings that a preset stands for, given this data and this machine.
 
     The sequence length follows the longest row (next multiple of 64, so that no row is cut off
@@ -63,7 +63,7 @@ def preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
 
 def with_preset(draft: Draft, name: PresetName, facts: Facts) -> Draft:
     """Take over a preset's settings."""
-    method, training = preset(name, facts)
+    method, training = tuning_preset(name, facts)
     return edit(draft, "tuning", preset=name, method=method, training=training)
 
 
@@ -71,5 +71,5 @@ def follow_preset(draft: Draft, facts: Facts) -> Draft:
     """Bring the chosen preset up to date with what is now known; own settings stay."""
     if draft.preset is None:
         return draft
-    method, training = preset(draft.preset, facts)
+    method, training = tuning_preset(draft.preset, facts)
     return draft.model_copy(update={"method": method, "training": training})

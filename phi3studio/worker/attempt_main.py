@@ -169,14 +169,14 @@ def _cancelled(run: RunFolder, emit: Emitter, memory: MemoryMeter) -> int:
 @contextlib.contextmanager
 def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[no-untyped-def]
     """Hold the machine; other runs wait."""
-    told: list[int] = []
+    reported: list[int] = []
 
     def on_wait(ahead: int) -> None:
         control.check()
         if control.pause_requested:
             raise PauseRequested
-        if told != [ahead]:
-            told[:] = [ahead]
+        if reported != [ahead]:
+            reported[:] = [ahead]
             emit(Waiting(ahead=ahead))
 
     lock = MachineQueue(run.path.parent).acquire(run, on_wait)

@@ -109,12 +109,12 @@ class Inspector:
         return page.model_dump(mode="json")
 
     def presets(self, params: dict[str, Any], cancel: Cancel) -> list[dict[str, Any]]:
-        from phi3studio.worker.data.inspecting.templates import presets
+        from phi3studio.worker.data.inspecting.templates import template_presets
 
         model = params.get("model")
         tokenizer = self._encoders.of(str(model)).tokenizer if model else None
         columns = tuple(str(name) for name in params.get("columns") or ())
-        return [preset.model_dump(mode="json") for preset in presets(tokenizer, columns)]
+        return [preset.model_dump(mode="json") for preset in template_presets(tokenizer, columns)]
 
     def preview(self, params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
         from phi3studio.worker.data.inspecting.preview import preview

@@ -17,22 +17,22 @@ def streamed(work: Callable[[Tell], Item]) -> Generator[Item, None, Item]:
 
     Raises what *work* raises.
     """
-    told: SimpleQueue[Item | None] = SimpleQueue()
+    queue: SimpleQueue[Item | None] = SimpleQueue()
     results: list[Item] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(work(told.put))
+            results.append(work(queue.put))
         except BaseException as exc:  # handed to the thread that answers
             errors.append(exc)
         finally:
-            told.put(None)
+            queue.put(None)
 
     thread = Thread(target=run, daemon=True)
     thread.start()
     try:
-        while (item := told.get()) is not None:
+        while (item := queue.get()) is not None:
             yield item
     finally:
         # Nobody listens any more: *work* hears of it itself, and may still have to tidy up.

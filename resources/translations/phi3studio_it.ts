@@ -1366,6 +1366,72 @@
     </message>
 </context>
 <context>
+    <name>DownloadButtons</name>
+    <message>
+        <source>Discard</source>
+        <translation>Scarta</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Pausa</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Discard the part of {name} that is downloaded</source>
+        <translation>Scarta la parte scaricata di {name}</translation>
+    </message>
+    <message>
+        <source>Pause the download of {name}</source>
+        <translation>Metti in pausa lo scaricamento di {name}</translation>
+    </message>
+    <message>
+        <source>Cancel the download of {name}</source>
+        <translation>Annulla lo scaricamento di {name}</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Download {size}</source>
+        <translation>Scarica {size}</translation>
+    </message>
+    <message>
+        <source>from {host}</source>
+        <translation>da {host}</translation>
+    </message>
+</context>
+<context>
+    <name>DownloadProgress</name>
+    <message>
+        <source>Progress of {name}</source>
+        <translation>Avanzamento di {name}</translation>
+    </message>
+    <message>
+        <source>paused: {done} of {total} downloaded</source>
+        <translation>in pausa: scaricati {done} di {total}</translation>
+    </message>
+    <message>
+        <source>listing the files…</source>
+        <translation>elenco dei file…</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>{size} / s</source>
+        <translation>{size} / s</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>ancora {time}</translation>
+    </message>
+</context>
+<context>
     <name>DraftMenu</name>
     <message numerus="yes">
         <source>%Ln draft(s) put aside</source>
@@ -1555,72 +1621,6 @@
     <message>
         <source>Choose where…</source>
         <translation>Scegli dove…</translation>
-    </message>
-</context>
-<context>
-    <name>FetchButtons</name>
-    <message>
-        <source>Discard</source>
-        <translation>Scarta</translation>
-    </message>
-    <message>
-        <source>Pause</source>
-        <translation>Pausa</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
-        <source>Discard the part of {name} that is downloaded</source>
-        <translation>Scarta la parte scaricata di {name}</translation>
-    </message>
-    <message>
-        <source>Pause the download of {name}</source>
-        <translation>Metti in pausa lo scaricamento di {name}</translation>
-    </message>
-    <message>
-        <source>Cancel the download of {name}</source>
-        <translation>Annulla lo scaricamento di {name}</translation>
-    </message>
-    <message>
-        <source>Resume</source>
-        <translation>Riprendi</translation>
-    </message>
-    <message>
-        <source>Download {size}</source>
-        <translation>Scarica {size}</translation>
-    </message>
-    <message>
-        <source>from {host}</source>
-        <translation>da {host}</translation>
-    </message>
-</context>
-<context>
-    <name>FetchProgress</name>
-    <message>
-        <source>Progress of {name}</source>
-        <translation>Avanzamento di {name}</translation>
-    </message>
-    <message>
-        <source>paused: {done} of {total} downloaded</source>
-        <translation>in pausa: scaricati {done} di {total}</translation>
-    </message>
-    <message>
-        <source>listing the files…</source>
-        <translation>elenco dei file…</translation>
-    </message>
-    <message>
-        <source>{done} of {total}</source>
-        <translation>{done} di {total}</translation>
-    </message>
-    <message>
-        <source>{size} / s</source>
-        <translation>{size} / s</translation>
-    </message>
-    <message>
-        <source>{time} left</source>
-        <translation>ancora {time}</translation>
     </message>
 </context>
 <context>

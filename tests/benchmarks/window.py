@@ -90,7 +90,7 @@ from phi3studio.runs.shown.transcript import Ask
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
-from phi3studio.gui.page_set import Rooms, Services
+from phi3studio.gui.page_set import PageSet, Services
 from tests.showcase.chat import RecordedAnswer, RecordedChat
 from tests.showcase.inspector import RecordedInspector
 from phi3studio.gui.tasks import Tasks
@@ -127,7 +127,8 @@ async def train(run):
         await asyncio.sleep(0.1)
 async def main():
     window = MainWindow(context.theme, context.preferences)
-    window.furnish(Rooms(context, Services(RecordedInspector(), Talk(), nothing, nothing, nothing)))
+    services = Services(RecordedInspector(), Talk(), nothing, nothing, nothing)
+    window.add_pages(PageSet(context, services))
     window.resize(1280, 860); window.show()
     training = asyncio.ensure_future(train(runs["live"]))
     window.go("chat"); chat = window.page("chat")

@@ -119,7 +119,7 @@ class Program:
             stdout=subprocess.PIPE,
             text=True,
         )
-        until(lambda: self.find("New fine-tune", of="Button"), "the window is furnished")
+        until(lambda: self.find("New fine-tune", of="Button"), "the window has its pages")
 
     def _ask(self, question: str) -> list[Widget]:
         assert self.process.stdin is not None

@@ -44,7 +44,7 @@ def test_typing_a_name_starts_no_processes(opened: Open) -> None:
         go_on(program)
     program.click("Which file", of="QComboBox")
     program.press("Down", "Return")
-    until(lambda: program.says("Asking Olive"), "Olive is asked")
+    until(lambda: program.says("Writing the Olive config"), "Olive is asked")
     most = 0
     program.click("Name of the run", of="QLineEdit")
     for _ in range(8):

@@ -24,7 +24,7 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.page_set import Rooms, Services
+from phi3studio.gui.page_set import PageSet, Services
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts.i18n import install_language
@@ -158,7 +158,7 @@ def make_window(
     def make(other: Services | None = None) -> MainWindow:
         window = MainWindow(context.theme, context.preferences)
         window.resize(1280, 820)
-        window.furnish(Rooms(context, other or services))
+        window.add_pages(PageSet(context, other or services))
         window.show()
         made.append(window)
         qtbot.waitExposed(window)

@@ -36,7 +36,7 @@ from phi3studio.wizard.optional_steps import without_data
 from tests.gui.conftest import SAMPLE, spin
 
 Make = Callable[..., MainWindow]
-ROOMS = ("home", "new", "chat", "compare", "queue", "models", "doctor", "settings")
+ALL_PAGES = ("home", "new", "chat", "compare", "queue", "models", "doctor", "settings")
 
 
 def focusable(window: QWidget) -> list[QWidget]:
@@ -124,16 +124,16 @@ def tab_through(window: MainWindow, qtbot: QtBot, where: str) -> None:
     assert len(reached & radios) >= min(1, len(groups))
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_every_room_when_it_is_new(make_window: Make, qtbot: QtBot, room: str) -> None:
+@pytest.mark.parametrize("page_name", ALL_PAGES)
+def test_every_page_when_it_is_new(make_window: Make, qtbot: QtBot, page_name: str) -> None:
     window = make_window()
-    window.go(room)
+    window.go(page_name)
     spin(asyncio.sleep(0.5))
-    check(window, room)
-    tab_through(window, qtbot, room)
+    check(window, page_name)
+    tab_through(window, qtbot, page_name)
 
 
-def test_every_room_with_content(
+def test_every_page_with_content(
     make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
 ) -> None:
     window = make_window()
@@ -156,11 +156,11 @@ def test_every_room_with_content(
     spin(asyncio.sleep(0.3))
     chat.ask(Ask(values={"phrase": "Footsteps."}))
     spin(asyncio.sleep(0.3))
-    for room in ROOMS:
-        window.go(room)
+    for page_name in ALL_PAGES:
+        window.go(page_name)
         spin(asyncio.sleep(0.3))
-        check(window, room)
-        tab_through(window, qtbot, room)
+        check(window, page_name)
+        tab_through(window, qtbot, page_name)
 
 
 def test_every_page_of_the_wizard(make_window: Make, qtbot: QtBot) -> None:
@@ -194,8 +194,8 @@ def test_fields_show_that_they_have_the_focus(make_window: Make, qtbot: QtBot) -
     window = make_window()
     window.go("models")
     spin(asyncio.sleep(0.5))
-    for room in ("home", "settings", "models"):
-        window.go(room)
+    for page_name in ("home", "settings", "models"):
+        window.go(page_name)
         spin(asyncio.sleep(0.3))
         activate(window, qtbot)
         for widget in focusable(window)[:12]:
@@ -206,4 +206,4 @@ def test_fields_show_that_they_have_the_focus(make_window: Make, qtbot: QtBot) -
             other.setFocus(Qt.FocusReason.TabFocusReason)
             before = widget.grab().toImage()
             widget.setFocus(Qt.FocusReason.TabFocusReason)
-            assert widget.grab().toImage() != before, f"{room}: {name_of(widget)}"
+            assert widget.grab().toImage() != before, f"{page_name}: {name_of(widget)}"

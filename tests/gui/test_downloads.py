@@ -20,7 +20,7 @@ from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Finding
-from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.models.model_store import ModelStore, catalogue
 from tests.gui.conftest import spin
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
@@ -65,10 +65,10 @@ def window(make_window: Make, helpers: Helpers, qtbot: QtBot) -> Iterator[MainWi
     )
 
 
-def controls(page: object) -> tuple[FetchButtons, FetchProgress]:
+def controls(page: object) -> tuple[DownloadButtons, DownloadProgress]:
     """Buttons and progress of the model."""
-    buttons = [b for b in page.findChildren(FetchButtons) if TITLE in b.pause.accessibleName()]  # type: ignore[attr-defined]
-    bars = [b for b in page.findChildren(FetchProgress) if TITLE in b.bar.accessibleName()]  # type: ignore[attr-defined]
+    buttons = [b for b in page.findChildren(DownloadButtons) if TITLE in b.pause.accessibleName()]  # type: ignore[attr-defined]
+    bars = [b for b in page.findChildren(DownloadProgress) if TITLE in b.bar.accessibleName()]  # type: ignore[attr-defined]
     return buttons[-1], bars[-1]
 
 
@@ -124,7 +124,9 @@ def test_a_download_is_paused_and_resumed_where_it_was(
     assert any(request.range for request in hub.requests)
     page.entered()
     qtbot.waitUntil(
-        lambda: not any(TITLE in b.begin.accessibleName() for b in page.findChildren(FetchButtons)),
+        lambda: (
+            not any(TITLE in b.begin.accessibleName() for b in page.findChildren(DownloadButtons))
+        ),
         timeout=10_000,
     )
 

@@ -140,13 +140,13 @@ def test_the_program_is_killed_in_mid_run_and_started_again(
             "from phi3studio.gui import start",
             "from phi3studio.runs import launch",
             "from phi3studio.runs.store import RunFolder",
-            "furnish = start.MainWindow.furnish",
-            "def furnished(self, rooms):",
-            "    furnish(self, rooms)",
+            "add_pages = start.MainWindow.add_pages",
+            "def added(self, page_set):",
+            "    add_pages(self, page_set)",
             "    run = RunFolder(Path(sys.argv[1]))",
             "    launch.start(run)",
             "    self.show_run(run)",
-            "start.MainWindow.furnish = furnished",
+            "start.MainWindow.add_pages = added",
             "raise SystemExit(start.main([]))",
         )
     )

@@ -95,10 +95,10 @@ def drop(at: QWidget, path: str) -> None:
     QApplication.sendEvent(at, QDropEvent(QPointF(3, 3), *how))
 
 
-@pytest.mark.parametrize("room", ["home", "queue", "doctor", "settings", "models", "chat", "new"])
-def test_a_data_file_may_be_dropped_anywhere(make_window: Make, qtbot: QtBot, room: str) -> None:
+@pytest.mark.parametrize("key", ["home", "queue", "doctor", "settings", "models", "chat", "new"])
+def test_a_data_file_may_be_dropped_anywhere(make_window: Make, qtbot: QtBot, key: str) -> None:
     window = make_window()
-    window.go(room)
+    window.go(key)
     assert window.current is not None
     drop(window.current, str(SAMPLE))
     wizard = window.current

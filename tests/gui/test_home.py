@@ -1,4 +1,4 @@
-"""Home, the run page and the other rooms, over recorded runs."""
+"""Home, the run page and the other pages, over recorded runs."""
 
 from __future__ import annotations
 
@@ -264,12 +264,12 @@ def test_models_are_listed_with_their_sizes_and_deleted(
     qtbot.waitUntil(lambda: not showcase["done"].model.exists(), timeout=5000)
 
 
-@pytest.mark.parametrize("room", ["queue", "doctor", "settings", "chat", "compare", "models"])
-def test_every_room_opens_empty(make_window: Make, qtbot: QtBot, room: str) -> None:
+@pytest.mark.parametrize("page_name", ["queue", "doctor", "settings", "chat", "compare", "models"])
+def test_every_page_opens_empty(make_window: Make, qtbot: QtBot, page_name: str) -> None:
     window = make_window()
-    window.go(room)
+    window.go(page_name)
     qtbot.wait(300)
-    assert window.current is window.page(room)
+    assert window.current is window.page(page_name)
 
 
 def test_every_control_has_an_accessible_name(
@@ -279,8 +279,8 @@ def test_every_control_has_an_accessible_name(
 
     window = make_window()
     window.show_run(showcase["done"])
-    for room in ("new", "chat", "compare", "queue", "models", "doctor", "settings"):
-        window.go(room)
+    for page_name in ("new", "chat", "compare", "queue", "models", "doctor", "settings"):
+        window.go(page_name)
     qtbot.wait(300)
     for kind in (QAbstractButton, QComboBox, QLineEdit, QPlainTextEdit):
         for widget in window.findChildren(kind):
@@ -299,10 +299,10 @@ def test_the_window_is_usable_when_small(
     window.resize(1024, 700)
     qtbot.wait(50)
     assert window._rail.width() < 80
-    for room in ("home", "new", "chat", "compare", "queue", "models", "doctor", "settings"):
-        window.go(room)
+    for page_name in ("home", "new", "chat", "compare", "queue", "models", "doctor", "settings"):
+        window.go(page_name)
         qtbot.wait(50)
-        assert window.width() == 1024, room
+        assert window.width() == 1024, page_name
 
 
 def test_closing_asks_while_a_run_goes_on(

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.page_set import Rooms, Services
+from phi3studio.gui.page_set import PageSet, Services
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.single_instance import SingleInstance
 from phi3studio.gui.widgets.states import ErrorState
@@ -58,13 +58,13 @@ def test_it_is_shown_in_the_wizard(
     assert window.runs.live_count() == 0
 
 
-def test_it_waits_for_a_window_that_is_not_furnished(
+def test_it_waits_for_a_window_without_pages(
     context, services: Services, make_window: Callable[..., MainWindow], recipe: Path, qtbot: QtBot
 ) -> None:
     window = MainWindow(context.theme, context.preferences)
     qtbot.addWidget(window)
     window.open_file(str(recipe))
-    window.furnish(Rooms(context, services))
+    window.add_pages(PageSet(context, services))
     qtbot.waitUntil(lambda: wizard(window).session.draft.name == "tone", timeout=5000)
 
 

@@ -18,7 +18,7 @@ from phi3studio.app.paths import Home, default_home, user_home
 from phi3studio.app.settings import read_settings
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.page_set import Rooms
+from phi3studio.gui.page_set import PageSet
 from phi3studio.gui.pages.settings.computing_card import ComputingCard
 from phi3studio.gui.pages.settings.folders_card import FoldersCard
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
@@ -127,20 +127,20 @@ def test_the_environment_decides_where_it_is_set(context: Context, qtbot: QtBot)
 
 
 def start(tmp_path: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    """A real start of the window, closed as soon as its rooms are there."""
+    """A real start of the window, closed as soon as its pages are there."""
     code = "\n".join(
         (
             "import os; os.environ['QT_QPA_PLATFORM'] = 'offscreen'",
             "from PySide6.QtCore import QTimer",
             "from phi3studio.gui import start",
             *before,
-            "furnish = start.MainWindow.furnish",
-            "def furnished(self, rooms):",
-            "    furnish(self, rooms)",
+            "add_pages = start.MainWindow.add_pages",
+            "def added(self, page_set):",
+            "    add_pages(self, page_set)",
             "    from phi3studio.app.paths import user_home",
             "    print('home', user_home().root)",
             "    QTimer.singleShot(300, self, self.close_for_good)",
-            "start.MainWindow.furnish = furnished",
+            "start.MainWindow.add_pages = added",
             "raise SystemExit(start.main([]))",
         )
     )
@@ -200,9 +200,9 @@ def test_a_home_that_is_gone_is_asked_about(
     assert not new.exists()
 
 
-def test_rooms_share_one_fetcher(context: Context, services: object) -> None:
-    rooms = Rooms(context, services)  # type: ignore[arg-type]
-    assert rooms.fetcher is rooms.fetcher
+def test_pages_share_one_downloader(context: Context, services: object) -> None:
+    page_set = PageSet(context, services)  # type: ignore[arg-type]
+    assert page_set.downloader is page_set.downloader
 
 
 def test_interrupted_runs_may_go_on_by_themselves(page: SettingsPage, home: Home) -> None:

@@ -18,7 +18,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.models_page import ModelsPage
-from phi3studio.gui.widgets.download_bar import FetchButtons
+from phi3studio.gui.widgets.download_bar import DownloadButtons
 from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.starter import STARTER_SHA256, STARTER_WHEEL
 from tests.gui.conftest import spin
@@ -89,7 +89,7 @@ def page(
     window.go("models")
     shown = window.page("models")
     assert isinstance(shown, ModelsPage)
-    qtbot.waitUntil(lambda: bool(shown.findChildren(FetchButtons)), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(shown.findChildren(DownloadButtons)), timeout=10_000)
     yield shown
     spin(helpers.close())
     qtbot.waitUntil(
@@ -98,8 +98,10 @@ def page(
     )
 
 
-def buttons(page: ModelsPage) -> FetchButtons:
-    return next(b for b in page.findChildren(FetchButtons) if "starter" in b.pause.accessibleName())
+def buttons(page: ModelsPage) -> DownloadButtons:
+    return next(
+        b for b in page.findChildren(DownloadButtons) if "starter" in b.pause.accessibleName()
+    )
 
 
 def pips() -> list[psutil.Process]:

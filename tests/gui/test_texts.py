@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
 
-from phi3studio.doctor import finding
+from phi3studio.doctor import diagnosis
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import notice
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
@@ -83,7 +83,7 @@ def test_an_error_of_another_version_shows_its_own_words() -> None:
 
 def test_figures_are_written_as_italian_does() -> None:
     assert QLocale().name() == "it_IT"
-    disk = explain_error(finding("machine.low_disk", free=3_100_000_000))
+    disk = explain_error(diagnosis("machine.low_disk", free=3_100_000_000))
     assert disk.message == "Il disco è quasi pieno: restano 3,1 GB."
     cut = explain_error(notice("data.cut_off", rows=1250, tokens=512))
     assert cut.message == "1.250 righe superano i 512 token: sono state troncate."

@@ -17,7 +17,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.theme import load_tokens
 from phi3studio.gui.theme.tokens import Scheme
-from phi3studio.gui.widgets.rail import Rail, Room
+from phi3studio.gui.widgets.rail import Rail, RailEntry
 from phi3studio.resources import resources
 
 TOKENS = load_tokens(resources() / "style")
@@ -171,9 +171,9 @@ def test_the_language_follows_the_wish_and_else_the_system() -> None:
 
 
 def test_the_rail_is_as_wide_as_its_longest_name(context: Context, qtbot: QtBot) -> None:
-    """The chosen room is drawn bold, and names are longer in other languages."""
+    """The chosen entry is drawn bold, and names are longer in other languages."""
     for title in ("Home", "Nuovo fine-tuning", "Eine neue Feinabstimmung"):
-        rail = Rail(context.theme, "Phi-3 Studio", (Room("new", title, "plus"),))
+        rail = Rail(context.theme, "Phi-3 Studio", (RailEntry("new", title, "plus"),))
         qtbot.addWidget(rail)
         rail.show()
         rail.set_current("new")

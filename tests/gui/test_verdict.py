@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.domain.events import Candidate, Confusion, ModelFigures, Verified
-from phi3studio.domain.events import Finding as Found
+from phi3studio.domain.events import VerdictNote as Found
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix

@@ -67,7 +67,7 @@ def test_the_python_of_a_runtime_pack_runs_the_installed_apps_code(
 def test_azures_packages_cannot_be_added_to_the_installed_app() -> None:
     assert install_command() is None
     hint = no_azure().hint
-    assert "cannot take them in" in hint
+    assert "cannot be added to the installed app" in hint
     assert REPOSITORY in hint, "the script that it names is in the source"
     assert "pip" not in hint
 

@@ -9,7 +9,7 @@ import pytest
 
 from phi3studio.app.frozen import MODELS
 from phi3studio.domain.errors import RunError
-from phi3studio.models.model_store import bytes_to_fetch, catalogue
+from phi3studio.models.model_store import bytes_to_download, catalogue
 from phi3studio.resources import resources
 from phi3studio.worker.models.starter import STARTER_WHEEL, bundled_starter, make_starter
 
@@ -28,7 +28,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_from_source_there_is_none() -> None:
     assert bundled_starter() is None
-    assert all(bytes_to_fetch(entry) == entry.download_bytes for entry in catalogue())
+    assert all(bytes_to_download(entry) == entry.download_bytes for entry in catalogue())
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -48,6 +48,6 @@ def test_a_damaged_one_is_not_used_and_nothing_is_fetched(
 
 @pytest.mark.usefixtures("bundle")
 def test_the_installed_app_has_nothing_to_fetch_for_it() -> None:
-    known = {entry.name: bytes_to_fetch(entry) for entry in catalogue()}
+    known = {entry.name: bytes_to_download(entry) for entry in catalogue()}
     assert known.pop("starter") == 0
     assert all(known.values())

@@ -17,7 +17,6 @@ from phi3studio.domain.dataset import (
     Finding,
     FindingRow,
     LabelCount,
-    Preset,
     Preview,
     Report,
     RowPage,
@@ -25,6 +24,7 @@ from phi3studio.domain.dataset import (
     Source,
     SourceReport,
     Statistics,
+    TemplatePreset,
     Token,
     finding,
 )
@@ -98,11 +98,11 @@ class RecordedInspector:
             count=len(rows),
         )
 
-    async def presets(self, columns: tuple[str, ...]) -> tuple[Preset, ...]:
+    async def presets(self, columns: tuple[str, ...]) -> tuple[TemplatePreset, ...]:
         """One template."""
         first, last = columns[0], columns[-1]
         return (
-            Preset(
+            TemplatePreset(
                 says=Phrase("preset.classification"),
                 prompt=f"### Text: {{{first}}}\n### Label:\n",
                 completion=f"{{{last}}}",

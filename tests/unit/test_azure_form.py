@@ -195,7 +195,7 @@ def test_problems_of_the_page_target_name_the_field() -> None:
 
 
 def test_a_model_that_is_not_here_is_no_obstacle_for_a_job() -> None:
-    facts = Facts(model=ModelFacts("Phi-3", fetch_first=True))
+    facts = Facts(model=ModelFacts("Phi-3", download_first=True))
     here = edit(draft(), "target", target={"train_on": "cpu"})
     assert [p.code for p in problems(here, facts, "model")] == ["draft.model_missing"]
     assert problems(draft(), facts, "model") == ()

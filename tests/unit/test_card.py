@@ -22,13 +22,13 @@ from phi3studio.domain.events import (
     Candidate,
     Confusion,
     Event,
-    Finding,
     Finished,
     Metrics,
     ModelFigures,
     Progress,
     StageDone,
     Started,
+    VerdictNote,
     Verified,
 )
 from phi3studio.domain.recipe import Recipe
@@ -89,7 +89,7 @@ PAYLOADS: list[AnyPayload] = [
         stop="<|end|>",
         stop_listed=True,
         limits={"points_lost": 3.0, "stops": 0.99},
-        reasons=(Finding(code="fidelity.score", text="It loses 10 points.", next="Set fast."),),
+        reasons=(VerdictNote(code="fidelity.score", text="It loses 10 points.", next="Set fast."),),
         candidates=(Candidate(preset="small", bytes=108_000_000, faithful=False, kept=True),),
     ),
     Artifact(kind="model", path="model"),

@@ -18,7 +18,6 @@ from phi3studio.domain.events import (
     Candidate,
     Estimated,
     Event,
-    Finding,
     Finished,
     Metrics,
     ModelFigures,
@@ -29,6 +28,7 @@ from phi3studio.domain.events import (
     Stage,
     StageDone,
     Started,
+    VerdictNote,
     Verified,
     Waiting,
     parse_event,
@@ -73,7 +73,7 @@ SAMPLES: list[AnyPayload] = [
         score_name="accuracy",
         points_lost=4.0,
         interval=(-1.0, 9.0),
-        reasons=(Finding(code="fidelity.score", text="It loses points.", next="Try another."),),
+        reasons=(VerdictNote(code="fidelity.score", text="It loses points.", next="Try another."),),
         candidates=(Candidate(preset="small", bytes=9, faithful=False),),
     ),
     Recovery(
@@ -198,7 +198,7 @@ def test_the_stages_are_the_five_of_a_run() -> None:
 def test_events_of_an_older_version_keep_their_words() -> None:
     """They were written as texts, before codes carried values."""
     assert Notice(code="of.another.time", text="It was so.").said() == Said("It was so.")
-    old = Finding(code="of.another.time", text="It was so.", next="Do this.")
+    old = VerdictNote(code="of.another.time", text="It was so.", next="Do this.")
     assert old.said() == Said("It was so.", "Do this.")
 
 

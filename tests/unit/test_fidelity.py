@@ -9,7 +9,14 @@ import random
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import Event, Finding, Finished, ModelFigures, ParityExample, Verified
+from phi3studio.domain.events import (
+    Event,
+    Finished,
+    ModelFigures,
+    ParityExample,
+    VerdictNote,
+    Verified,
+)
 from phi3studio.domain.events import parse_event as parse
 from phi3studio.domain.fidelity import (
     Evidence,
@@ -129,7 +136,7 @@ def exported(**changes: object) -> dict[str, ModelFigures]:
     return {"merged": MERGED, "exported": figures}
 
 
-def codes(found: tuple[Finding, ...]) -> list[str]:
+def codes(found: tuple[VerdictNote, ...]) -> list[str]:
     return [item.code for item in found]
 
 
@@ -225,7 +232,7 @@ def test_perplexity_is_a_remark_beside_a_score_and_a_reason_without() -> None:
 
 
 def test_what_could_not_be_measured_is_not_proven() -> None:
-    unmeasured = Finding(code="fidelity.not_measured", text="no wheel", next="elsewhere")
+    unmeasured = VerdictNote(code="fidelity.not_measured", text="no wheel", next="elsewhere")
     seen = verdict(unmeasured=unmeasured, models={"merged": MERGED}, scores=((), ()))
     assert not seen.faithful
     assert seen.word == "not proven"
@@ -310,7 +317,7 @@ def test_a_target_does_not_matter_where_nothing_is_exported() -> None:
 
 
 def test_what_was_measured_on_the_cpu_instead_is_remarked() -> None:
-    evidence = dataclasses.replace(GOOD, on_cpu=Finding(code="fidelity.on_cpu"))
+    evidence = dataclasses.replace(GOOD, on_cpu=VerdictNote(code="fidelity.on_cpu"))
     assert "fidelity.on_cpu" in [f.code for f in judge(evidence, Fidelity(), Target()).remarks]
 
 

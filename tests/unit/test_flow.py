@@ -39,8 +39,8 @@ from phi3studio.wizard.machine_fit import estimate_draft, fit, model_size, size_
 from phi3studio.wizard.page_problems import can_continue, problems, reachable
 from phi3studio.wizard.tuning_presets import (
     follow_preset,
-    preset,
     total_steps,
+    tuning_preset,
     with_preset,
 )
 
@@ -173,7 +173,7 @@ def test_own_settings_leave_the_preset_and_stay(draft: Draft) -> None:
 @pytest.mark.parametrize("name", ["quick", "balanced", "thorough"])
 def test_presets_never_cut_rows_off_where_the_context_allows(name: str) -> None:
     facts = replace(FACTS, data=replace(DATA, longest=300))
-    _, training = preset(name, facts)  # type: ignore[arg-type]
+    _, training = tuning_preset(name, facts)  # type: ignore[arg-type]
     assert training.sequence_length == 320
     assert training.sequence_length <= 8192
 
@@ -181,8 +181,8 @@ def test_presets_never_cut_rows_off_where_the_context_allows(name: str) -> None:
 def test_presets_spare_a_small_machine() -> None:
     large = ModelFacts("Phi-3-mini", model_size(3_800_000_000), context=4096)
     small = MachineFacts(memory=8 * 2**30, free_memory=6 * 2**30)
-    _, roomy = preset("balanced", replace(FACTS, model=large))
-    _, tight = preset("balanced", replace(FACTS, model=large, machine=small))
+    _, roomy = tuning_preset("balanced", replace(FACTS, model=large))
+    _, tight = tuning_preset("balanced", replace(FACTS, model=large, machine=small))
     assert (roomy.batch_size, tight.batch_size) == (2, 1)
     assert roomy.batch_size * roomy.accumulation == tight.batch_size * tight.accumulation
     assert tight.gradient_checkpointing
@@ -212,7 +212,7 @@ def test_targets_that_cannot_work_are_held(draft: Draft) -> None:
 
 
 def test_a_model_that_is_not_there_is_held(draft: Draft) -> None:
-    facts = replace(FACTS, model=ModelFacts("Phi-3", fetch_first=True))
+    facts = replace(FACTS, model=ModelFacts("Phi-3", download_first=True))
     assert codes(draft, facts, "model") == ["draft.model_missing"]
     assert codes(with_model(draft, " "), FACTS, "model") == ["draft.no_model"]
 
@@ -339,11 +339,11 @@ def test_presets_follow_memory_and_length(draft) -> None:
     small = MachineFacts(memory=8 * 2**30, free_memory=6 * 2**30, free_disk=10**11, cores=2)
     for machine, batch in ((FACTS.machine, 2), (small, 1)):
         facts = replace(FACTS, model=phi3, machine=machine)
-        assert preset("balanced", facts)[1].batch_size == batch
+        assert tuning_preset("balanced", facts)[1].batch_size == batch
     long = replace(FACTS, data=replace(DATA, longest=1500))
-    assert preset("balanced", long)[1].batch_size == 4
+    assert tuning_preset("balanced", long)[1].batch_size == 4
     few = replace(FACTS, data=replace(DATA, train_rows=30))
-    assert preset("balanced", few)[1].epochs == 5.0
+    assert tuning_preset("balanced", few)[1].epochs == 5.0
 
 
 def test_rows_that_are_cut_off_are_warned_of(draft) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 import phi3studio
-from phi3studio.domain.dataset import Finding, FindingRow, Preset, ShapeProposal, finding
+from phi3studio.domain.dataset import Finding, FindingRow, ShapeProposal, TemplatePreset, finding
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import (
     CATALOGUE,
@@ -41,7 +41,16 @@ from phi3studio.resources import resources
 PACKAGE = Path(phi3studio.__file__).parent
 MESSAGES = resources() / "messages"
 # What takes a code first and the message's values as keywords.
-RAISES = {"InputError", "RunError", "UserFacingError", "notice", "finding", "Phrase"}
+RAISES = {
+    "InputError",
+    "RunError",
+    "UserFacingError",
+    "notice",
+    "finding",
+    "diagnosis",
+    "verdict_note",
+    "Phrase",
+}
 RESERVED = {"code", "variant", "level"}
 
 
@@ -187,10 +196,10 @@ def test_shapes_and_presets_are_english_for_programs() -> None:
         "“poem” is the only column of text: the model learns to write like it. "
         "That this is meant is a guess."
     )
-    preset = Preset(says=Phrase("preset.phi3"), prompt="", completion="", placeholders=())
+    preset = TemplatePreset(says=Phrase("preset.phi3"), prompt="", completion="", placeholders=())
     written = preset.model_dump(mode="json")
     assert (written["name"], written["title"]) == ("phi3", "Phi-3 tags")
-    assert Preset.model_validate(written) == preset
+    assert TemplatePreset.model_validate(written) == preset
 
 
 def test_no_two_topics_have_the_same_code() -> None:

@@ -13,7 +13,7 @@ from phi3studio.domain.messages import messages_in, say
 from phi3studio.domain.quantisation import AUTO, AUTO_ORDER, FORMATS, PRESET_TEXTS, PRESETS
 from phi3studio.domain.recipe import Recipe, Target, json_schema, parse_recipe
 from phi3studio.gui.pages.wizard.setting_list import settings
-from phi3studio.olive_configs.decisions import Draft, Entry, Section
+from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.model_builder import read_builder
 from phi3studio.worker.olive.workflow_config import build_config, builder_options
 
@@ -41,7 +41,7 @@ def test_recipe_schema_and_estimate_know_each_preset(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_an_olive_config_written_for_a_preset_is_read_as_that_preset(preset: str) -> None:
     options = builder_options(Target(int4=preset))
-    draft = Draft()
+    draft = ImportDraft()
     read_builder(Section(Entry("passes.builder", options), draft))
     assert draft.values.get("target.int4") == preset
     assert not [item for item in draft.decisions if item.kind == "refused" and item.blocks]
@@ -59,7 +59,7 @@ def test_each_preset_makes_a_workflow_for_small_and_large_models(preset: str, la
 
 
 def test_olive_algorithm_and_operators_that_no_preset_has_together_are_refused() -> None:
-    draft = Draft()
+    draft = ImportDraft()
     options = {
         "precision": "int4",
         "int4_algo_config": "k_quant_mixed",

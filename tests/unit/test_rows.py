@@ -6,11 +6,11 @@ import pytest
 
 from phi3studio.domain.dataset import (
     Broken,
-    Preset,
     Report,
     RowPage,
     ShapeProposal,
     SourceReport,
+    TemplatePreset,
     Unread,
     finding,
 )
@@ -181,7 +181,7 @@ def test_safe_repairs_of_all_findings_are_chosen_once() -> None:
 def test_proposals_and_presets_of_templates_are_said_in_english_too() -> None:
     said = Phrase("data.unread_example", text="Ann")
     assert ShapeProposal(shape="columns", reasons=(said, said)).reason == f"{said} {said}"
-    ready = Preset(
+    ready = TemplatePreset(
         says=Phrase("preset.chat"), prompt="{a}", completion="{b}", placeholders=("a", "b")
     )
     assert ready.name == "chat"

@@ -27,9 +27,9 @@ from phi3studio.runtime_pack.pack_files import (
     PackProgress,
     PackRecord,
     PackStatus,
-    judge,
     lock_id,
     pack_platform,
+    pack_state,
     parse_facts,
     parse_record,
     wants_cuda,
@@ -465,9 +465,9 @@ def test_records_are_read_as_written_and_damaged_ones_are_none() -> None:
     assert parse_record(record.to_json()) == record
     for text in ("", "[]", "{}", '{"v": 2}', json.dumps({"v": 1, "lock": "x"})):
         assert parse_record(text) is None
-    assert judge(record, "abc", "") == "whole"
-    assert judge(record, "other", "") == "renewable"
-    assert judge(record, "abc", "gone") == "broken"
+    assert pack_state(record, "abc", "") == "whole"
+    assert pack_state(record, "other", "") == "renewable"
+    assert pack_state(record, "abc", "gone") == "broken"
     with pytest.raises(ValueError, match=r".+"):
         parse_facts("{}")
 

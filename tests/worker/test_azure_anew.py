@@ -114,7 +114,7 @@ def test_without_a_checkpoint_it_begins_from_the_start_and_says_so(
     standin.life = Script(results, training(3))
     attempt()
     assert checkpoints_of(jobs(standin)[1]) is None
-    assert "begins from the start" in anew(run)[0]
+    assert "starts from scratch" in anew(run)[0]
 
 
 def test_a_checkpoint_is_not_lost_by_a_second_job_that_fails_at_once(

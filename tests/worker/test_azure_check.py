@@ -13,7 +13,7 @@ pytest.importorskip("azure.ai.ml")
 
 from phi3studio.app.paths import Home
 from phi3studio.runs.recipe_files import write_recipe
-from phi3studio.services.azure_client import Finding
+from phi3studio.services.azure_client import CheckItem
 from phi3studio.worker.azure.connect import connect
 from phi3studio.worker.azure.job_check import check
 from tests.worker import azure_standin as az
@@ -48,12 +48,12 @@ def standin(tmp_path: Path, home: Home, monkeypatch) -> Iterator[AzureStandIn]:
         yield made
 
 
-def findings(**changes: Any) -> dict[str, Finding]:
+def findings(**changes: Any) -> dict[str, CheckItem]:
     azure = section(**changes)
     return {finding.name: finding for finding in check(azure, connect(azure))}
 
 
-def code(finding: Finding) -> str | None:
+def code(finding: CheckItem) -> str | None:
     if finding.error is None:
         return None
     assert finding.error.hint

@@ -10,7 +10,7 @@ import pytest
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.inspecting.describe import describe
-from phi3studio.worker.data.inspecting.templates import presets
+from phi3studio.worker.data.inspecting.templates import template_presets
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from tests.worker.data_fixtures import SAMPLES, byte_level, recipe_for, write_jsonl  # noqa: F401
 
@@ -103,14 +103,14 @@ def test_columns_are_described(tmp_path: Path) -> None:
 def test_presets_fit_the_columns_and_the_chat_template_comes_first(
     byte_level: Any,  # noqa: F811
 ) -> None:
-    plain = presets(byte_level)
+    plain = template_presets(byte_level)
     assert [preset.name for preset in plain] == [
         *("chat", "classification", "question_answer", "instruction", "phi3", "text"),
     ]
     for preset in plain:
         template = Template(prompt=preset.prompt, completion=preset.completion)
         assert set(template.columns) == set(preset.placeholders)
-    filled = {preset.name: preset for preset in presets(byte_level, ["phrase", "tone"])}
+    filled = {preset.name: preset for preset in template_presets(byte_level, ["phrase", "tone"])}
     assert filled["chat"].prompt == (
         "<|im_start|>user\n{phrase}<|im_end|>\n<|im_start|>assistant\n"
     )
@@ -120,12 +120,12 @@ def test_presets_fit_the_columns_and_the_chat_template_comes_first(
         assert set(template.columns) <= {"phrase", "tone"}
     assert filled["classification"].placeholders == ("phrase", "tone")
     assert "{?input}" not in filled["instruction"].prompt
-    alpaca = presets(None, ["instruction", "input", "output"])
+    alpaca = template_presets(None, ["instruction", "input", "output"])
     assert "{?input}" in next(p.prompt for p in alpaca if p.name == "instruction")
 
 
 def test_the_chat_preset_trains_what_the_chat_template_gives(byte_level: Any) -> None:  # noqa: F811
-    preset = presets(byte_level, ["q", "a"])[0]
+    preset = template_presets(byte_level, ["q", "a"])[0]
     row = {"q": "Hello {you}", "a": "Hi"}
     columns = recipe_for("x", prompt=preset.prompt, completion=preset.completion)
     chat = recipe_for("x", messages="m")

@@ -429,7 +429,7 @@ def test_a_long_text_is_scored_as_in_one_piece(finished) -> None:
     with ExportedModel(finished.model, 1) as model:
         scored = model.score(ids, at)
     assert scored.loss == pytest.approx(expected, rel=1e-3)
-    assert len(scored.likeliest) == len(at)
+    assert len(scored.predicted) == len(at)
     assert scored.finite
 
 

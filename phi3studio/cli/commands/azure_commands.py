@@ -13,7 +13,7 @@ from phi3studio.cli.waiting import wait_for
 
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
-    from phi3studio.services.azure_client import Finding
+    from phi3studio.services.azure_client import CheckItem
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe with a section azure.")]
@@ -59,7 +59,7 @@ def export(
     typer.echo("  az ml job create --file job.yml …")
 
 
-async def _check(recipe: Recipe, quiet: bool) -> list[Finding]:
+async def _check(recipe: Recipe, quiet: bool) -> list[CheckItem]:
     from phi3studio.services import azure_client
 
     findings = []
@@ -70,7 +70,7 @@ async def _check(recipe: Recipe, quiet: bool) -> list[Finding]:
     return findings
 
 
-def _line(finding: Finding) -> str:
+def _line(finding: CheckItem) -> str:
     line = f"{'✗' if finding.error else '✓'} {finding.name:<11} {finding.text}"
     if finding.error is None:
         return line

@@ -26,7 +26,7 @@ models_app = typer.Typer(help="Base models: list, download, add, remove.", no_ar
 def list_models(as_json: Json = False) -> None:
     """List the catalogue, the added models and those in the hub's cache."""
     from phi3studio.app.paths import user_home
-    from phi3studio.models.model_store import ModelStore, bytes_to_fetch
+    from phi3studio.models.model_store import ModelStore, bytes_to_download
 
     known = list(ModelStore(user_home()).all())
     if as_json:
@@ -39,7 +39,7 @@ def list_models(as_json: Json = False) -> None:
         elif entry is None:
             where = "no longer whole"
         else:
-            fetch = bytes_to_fetch(entry)
+            fetch = bytes_to_download(entry)
             where = f"{size(fetch)} to download" if fetch else "comes with the program"
             where += ", licence to accept first" if entry.gated else ""
         title, licence = (entry.title, entry.licence) if entry else (str(model.folder or ""), "")
@@ -272,12 +272,12 @@ def doctor(as_json: Json = False) -> None:
     """Say what is installed, what the machine has, and what does not fit together."""
     from phi3studio.app.advice import repair
     from phi3studio.app.paths import user_home
-    from phi3studio.doctor import examine, finding
+    from phi3studio.doctor import diagnosis, examine
 
     report = examine(user_home())
     devices = wait_for(_devices())
     broken = [
-        finding("install.broken", **problem, remedy=repair()) for problem in devices["problems"]
+        diagnosis("install.broken", **problem, remedy=repair()) for problem in devices["problems"]
     ]
     problems = [problem.to_json() for problem in (*report.findings, *broken)]
     if as_json:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from phi3studio.domain.events import StageName
-from phi3studio.domain.quantisation import FORMATS, Preset, presets_tried
+from phi3studio.domain.quantisation import FORMATS, Int4Preset, presets_tried
 from phi3studio.domain.recipe import Recipe
 
 LARGE_MODEL = 10**9
@@ -194,7 +194,7 @@ def exported_bytes(recipe: Recipe, parameters: int) -> int:
     return round(parameters * FORMATS[recipe.target.quantisation].weight_bytes)
 
 
-def _presets(recipe: Recipe) -> tuple[Preset, ...]:
+def _presets(recipe: Recipe) -> tuple[Int4Preset, ...]:
     """The int4 presets that the export builds; empty for other formats."""
     target = recipe.target
     return presets_tried(target.int4, target.provider) if target.quantisation == "int4" else ()

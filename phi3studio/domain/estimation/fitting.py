@@ -55,7 +55,7 @@ def propose(
     context: int = 0,
 ) -> Proposal:
     """Settings that fit; the rows of an optimiser step stay, so that the result stays."""
-    draft = _Draft(recipe, [])
+    draft = _FittedRecipe(recipe, [])
     _mend(draft, data, context)
     found = estimate(draft.recipe, model, data, machine, precision)
     while (why := _too_much(found, machine)) is not None:
@@ -75,7 +75,7 @@ def propose(
 
 
 @dataclass
-class _Draft:
+class _FittedRecipe:
     recipe: Recipe
     changes: list[Change]
 
@@ -91,7 +91,7 @@ class _Draft:
         self.changes.append(Change(name, before, value, why))
 
 
-def _mend(draft: _Draft, data: DataSize, context: int) -> None:
+def _mend(draft: _FittedRecipe, data: DataSize, context: int) -> None:
     training = draft.recipe.training
     if context and training.sequence_length > context:
         draft.set(
@@ -122,7 +122,7 @@ def _too_much(found: Estimate, machine: Machine) -> str | None:
 
 
 def _save(
-    draft: _Draft,
+    draft: _FittedRecipe,
     found: Estimate,
     model: ModelSize,
     data: DataSize,
@@ -162,7 +162,7 @@ def _save(
 
 
 def _use_the_room(
-    draft: _Draft, model: ModelSize, data: DataSize, machine: Machine, precision: str
+    draft: _FittedRecipe, model: ModelSize, data: DataSize, machine: Machine, precision: str
 ) -> None:
     """More rows in a forward pass instead of accumulation, where the memory allows it."""
     while True:

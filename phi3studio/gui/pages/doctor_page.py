@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout
 
 from phi3studio import __version__
 from phi3studio.app.advice import repair
-from phi3studio.doctor import Report, examine, finding
+from phi3studio.doctor import Report, diagnosis, examine
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
@@ -103,7 +103,7 @@ class DoctorPage(Page):
 
     def _judge(self, report: Report) -> None:
         clear(self._findings)
-        said = [(finding.level, explain_error(finding)) for finding in report.findings]
+        said = [(diagnosis.level, explain_error(diagnosis)) for diagnosis in report.findings]
         for level, words_ in said:
             self._findings.addWidget(
                 Finding(self._context.theme, level, words_.message, words_.hint)
@@ -140,7 +140,7 @@ class DoctorPage(Page):
         self._fill(self._libraries, lines)
         self._lines += lines
         for problem in found.get("problems", []):
-            said = explain_error(finding("install.broken", **problem, remedy=repair()))
+            said = explain_error(diagnosis("install.broken", **problem, remedy=repair()))
             self._libraries.body.addWidget(
                 Finding(self._context.theme, "error", said.message, said.hint)
             )

@@ -17,13 +17,13 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.gui.base_model_list import BaseModel, all_models
 from phi3studio.gui.context import Context
-from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.downloads import Downloader
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
-from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
 from phi3studio.models.model_store import ModelStore, check_model_folder
@@ -42,15 +42,15 @@ class ModelsPage(Page):
     wizard_wanted = Signal(str)
     chat_wanted = Signal(object)
 
-    def __init__(self, context: Context, fetcher: Fetcher) -> None:
+    def __init__(self, context: Context, downloader: Downloader) -> None:
         super().__init__(self.tr("Models"))
         self._context = context
         self._store = ModelStore(context.home)
-        self._fetcher = fetcher
+        self._downloader = downloader
         self._list_question = Latest(context.tasks, self)
-        fetcher.moved.connect(self._forget_trouble)
-        fetcher.ended.connect(self.entered)
-        fetcher.failed.connect(self._fail)
+        downloader.moved.connect(self._clear_trouble)
+        downloader.ended.connect(self.entered)
+        downloader.failed.connect(self._fail)
         use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
         use.clicked.connect(self._choose_folder)
         self.buttons.addWidget(use)
@@ -112,7 +112,7 @@ class ModelsPage(Page):
             facts.append(self.tr("licence {name}").format(name=model.licence))
         if model.installed:
             facts.append(words.size(size))
-        elif model.fetch_first:
+        elif model.download_first:
             facts.append(self.tr("not on this computer"))
         elif model.download_bytes:
             facts.append(self.tr("not on this computer yet: a run downloads it"))
@@ -121,9 +121,9 @@ class ModelsPage(Page):
         card, line = self._card("models", model.title, " · ".join(facts))
         theme = self._context.theme
         if not model.installed and model.download_bytes:
-            line.addWidget(FetchButtons(theme, model, self._fetcher))
-            card.body.addWidget(FetchProgress(model, self._fetcher))
-        if model.installed or not model.fetch_first:
+            line.addWidget(DownloadButtons(theme, model, self._downloader))
+            card.body.addWidget(DownloadProgress(model, self._downloader))
+        if model.installed or not model.download_first:
             use = Button(theme, self.tr("Fine-tune"))
             use.clicked.connect(partial(self.wizard_wanted.emit, model.source))
             line.addWidget(use)
@@ -133,7 +133,7 @@ class ModelsPage(Page):
             )
         return card
 
-    def _forget_trouble(self) -> None:
+    def _clear_trouble(self) -> None:
         if self._trouble.count():
             clear(self._trouble)
 

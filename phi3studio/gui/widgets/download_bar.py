@@ -7,31 +7,31 @@ from functools import partial
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from phi3studio.gui.base_model_list import BaseModel
-from phi3studio.gui.downloads import Fetcher, Transfer
+from phi3studio.gui.downloads import Downloader, Transfer
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, label
 
 
-class FetchButtons(QWidget):
+class DownloadButtons(QWidget):
     """The buttons that fit the state: not here, half here, on its way."""
 
-    def __init__(self, theme: Theme, model: BaseModel, fetcher: Fetcher) -> None:
+    def __init__(self, theme: Theme, model: BaseModel, downloader: Downloader) -> None:
         super().__init__()
         self._model = model
-        self._fetcher = fetcher
+        self._downloader = downloader
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
         name = model.title
         self.begin = Button(theme, "", icon="save")
-        self.begin.clicked.connect(partial(fetcher.start, model.source))
+        self.begin.clicked.connect(partial(downloader.start, model.source))
         self.drop = Button(theme, self.tr("Discard"))
-        self.drop.clicked.connect(partial(fetcher.discard, model.source))
+        self.drop.clicked.connect(partial(downloader.discard, model.source))
         self.pause = Button(theme, self.tr("Pause"), icon="pause")
-        self.pause.clicked.connect(fetcher.pause)
+        self.pause.clicked.connect(downloader.pause)
         self.cancel = Button(theme, self.tr("Cancel"))
-        self.cancel.clicked.connect(fetcher.cancel)
+        self.cancel.clicked.connect(downloader.cancel)
         for button, said in (
             (self.drop, self.tr("Discard the part of {name} that is downloaded")),
             (self.pause, self.tr("Pause the download of {name}")),
@@ -41,13 +41,13 @@ class FetchButtons(QWidget):
         for button in (self.begin, self.drop, self.pause, self.cancel):
             line.addWidget(button)
         # Bound methods, not lambdas: Qt then cuts the connection when the card goes.
-        fetcher.moved.connect(self.draw)
-        fetcher.ended.connect(self.draw)
+        downloader.moved.connect(self.draw)
+        downloader.ended.connect(self.draw)
         self.draw()
 
     def draw(self) -> None:
         """Show what can be done now."""
-        model, transfer = self._model, self._fetcher.transfer
+        model, transfer = self._model, self._downloader.transfer
         mine = transfer is not None and transfer.source == model.source
         waits = not model.installed and bool(model.download_bytes) and not mine
         if model.kept_bytes:
@@ -66,13 +66,13 @@ class FetchButtons(QWidget):
         self.cancel.setVisible(mine)
 
 
-class FetchProgress(QWidget):
+class DownloadProgress(QWidget):
     """How far the download is; hidden for a model that is wholly here or wholly not."""
 
-    def __init__(self, model: BaseModel, fetcher: Fetcher) -> None:
+    def __init__(self, model: BaseModel, downloader: Downloader) -> None:
         super().__init__()
         self._model = model
-        self._fetcher = fetcher
+        self._downloader = downloader
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
@@ -82,13 +82,13 @@ class FetchProgress(QWidget):
         column.addWidget(self.bar)
         self.said = label("", "small", wrap=True)
         column.addWidget(self.said)
-        fetcher.moved.connect(self.draw)
-        fetcher.ended.connect(self.draw)
+        downloader.moved.connect(self.draw)
+        downloader.ended.connect(self.draw)
         self.draw()
 
     def draw(self) -> None:
         """Show the bytes that are here and those still to come."""
-        model, transfer = self._model, self._fetcher.transfer
+        model, transfer = self._model, self._downloader.transfer
         if transfer is not None and transfer.source == model.source:
             self.setVisible(True)
             self._draw_share(transfer.done, transfer.total)

@@ -49,7 +49,7 @@ class _Area(QScrollArea):
 
 
 class Page(QWidget):
-    """One room of the window. Subclasses fill ``content``, ``buttons`` and ``action_line``."""
+    """One page of the window. Subclasses fill ``content``, ``buttons`` and ``action_line``."""
 
     def __init__(self, title: str, *, scroll: bool = True) -> None:
         super().__init__()

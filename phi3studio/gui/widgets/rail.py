@@ -19,7 +19,7 @@ from phi3studio.gui.widgets.basic import Icon, Level, label
 
 
 @dataclass(frozen=True)
-class Room:
+class RailEntry:
     """One entry of the rail. ``below`` puts it at the bottom."""
 
     key: str
@@ -28,17 +28,17 @@ class Room:
     below: bool = False
 
 
-class _RoomButton(QToolButton):
+class _RailButton(QToolButton):
     """A rail entry, with an optional status dot."""
 
-    def __init__(self, theme: Theme, room: Room) -> None:
+    def __init__(self, theme: Theme, entry: RailEntry) -> None:
         super().__init__()
         self._theme = theme
-        self._room = room
+        self._entry = entry
         self._dot: Level | None = None
         # The style draws the text close to the icon; an en space keeps them apart.
-        self.setText(f"\u2002{room.title}")
-        self.setAccessibleName(room.title)
+        self.setText(f"\u2002{entry.title}")
+        self.setAccessibleName(entry.title)
         self.setCheckable(True)
         self.setIconSize(QSize(18, 18))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -50,7 +50,7 @@ class _RoomButton(QToolButton):
 
     def set_dot(self, level: Level | None, words: str) -> None:
         self._dot = level
-        self.setAccessibleName(f"{self._room.title}: {words}" if words else self._room.title)
+        self.setAccessibleName(f"{self._entry.title}: {words}" if words else self._entry.title)
         self.setToolTip(words)
         self.update()
 
@@ -61,11 +61,11 @@ class _RoomButton(QToolButton):
             else Qt.ToolButtonStyle.ToolButtonTextBesideIcon
         )
         if not self._dot:
-            self.setToolTip(self._room.title if compact else "")
+            self.setToolTip(self._entry.title if compact else "")
 
     def _retint(self) -> None:
         role = "accent_text" if self.isChecked() else "muted"
-        self.setIcon(self._theme.icon(self._room.icon, role, 18))
+        self.setIcon(self._theme.icon(self._entry.icon, role, 18))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -89,15 +89,15 @@ class _RoomButton(QToolButton):
 
 
 class Rail(QFrame):
-    """Rooms from top to bottom; reports which one was chosen."""
+    """PageSet from top to bottom; reports which one was chosen."""
 
-    room_chosen = Signal(str)
+    page_chosen = Signal(str)
 
     WIDE, NARROW = 196, 58
     # Next to the longest name: margins, the button's padding and border, icon and gap.
     _BESIDE_NAME = 66
 
-    def __init__(self, theme: Theme, brand: str, rooms: tuple[Room, ...]) -> None:
+    def __init__(self, theme: Theme, brand: str, entries: tuple[RailEntry, ...]) -> None:
         super().__init__()
         self.setObjectName("rail")
         self._compact: bool | None = None
@@ -112,12 +112,12 @@ class Rail(QFrame):
         head.addWidget(self._brand, 1)
         layout.addLayout(head)
         # No exclusive group: of such a one Tab reaches only the button that is checked.
-        self._buttons: dict[str, _RoomButton] = {}
-        for room in (r for r in rooms if not r.below):
-            layout.addWidget(self._add(theme, room))
+        self._buttons: dict[str, _RailButton] = {}
+        for entry in (r for r in entries if not r.below):
+            layout.addWidget(self._add(theme, entry))
         layout.addStretch(1)
-        for room in (r for r in rooms if r.below):
-            layout.addWidget(self._add(theme, room))
+        for entry in (r for r in entries if r.below):
+            layout.addWidget(self._add(theme, entry))
         theme.changed.connect(self._fit)
         self.set_compact(False)
 
@@ -126,13 +126,13 @@ class Rail(QFrame):
         self._fit()
 
     def set_current(self, key: str) -> None:
-        """Mark a room as the present one, without reporting it."""
+        """Mark an entry as the present one, without reporting it."""
         if key in self._buttons:
             for name, button in self._buttons.items():
                 button.setChecked(name == key)
 
     def set_dot(self, key: str, level: Level | None, words: str) -> None:
-        """Show a status next to a room; *words* say the same for those who do not see it."""
+        """Show a status next to an entry; *words* say the same for those who do not see it."""
         self._buttons[key].set_dot(level, words)
 
     def set_compact(self, compact: bool) -> None:
@@ -158,8 +158,8 @@ class Rail(QFrame):
             longest = max(longest, QFontMetrics(font).horizontalAdvance(button.text()))
         self.setFixedWidth(max(self.WIDE, longest + self._BESIDE_NAME))
 
-    def _add(self, theme: Theme, room: Room) -> _RoomButton:
-        button = _RoomButton(theme, room)
-        button.clicked.connect(lambda _=False, key=room.key: self.room_chosen.emit(key))
-        self._buttons[room.key] = button
+    def _add(self, theme: Theme, entry: RailEntry) -> _RailButton:
+        button = _RailButton(theme, entry)
+        button.clicked.connect(lambda _=False, key=entry.key: self.page_chosen.emit(key))
+        self._buttons[entry.key] = button
         return button

@@ -75,13 +75,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
     known = {404: "unknown_url", 405: "method_not_allowed"}
     text = f"{error.detail}: {request.method} {request.url.path}"
     kind = "invalid_request_error"
-    told = ApiError(error.status_code, text, kind, known.get(error.status_code))
-    return JSONResponse(told.to_json(), error.status_code)
+    answer = ApiError(error.status_code, text, kind, known.get(error.status_code))
+    return JSONResponse(answer.to_json(), error.status_code)
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
-    told = ApiError(500, "An unexpected error occurred; the server's log holds it.", "server_error", "bug")  # fmt: skip  # noqa: E501
-    return JSONResponse(told.to_json(), 500)
+    answer = ApiError(500, "An unexpected error occurred; the server's log holds it.", "server_error", "bug")  # fmt: skip  # noqa: E501
+    return JSONResponse(answer.to_json(), 500)
 
 
 class _Server:

@@ -10,14 +10,14 @@ from typing import Any
 from phi3studio.domain.azure import Azure, parse_model, registry_data
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.messages import Phrase
-from phi3studio.services.azure_client import Finding
+from phi3studio.services.azure_client import CheckItem
 from phi3studio.worker.azure.azure_failures import translated
 from phi3studio.worker.azure.connect import Workspace
 
 _TIMEOUT_S = 15
 
 
-def check(azure: Azure, workspace: Workspace) -> Iterator[Finding]:
+def check(azure: Azure, workspace: Workspace) -> Iterator[CheckItem]:
     """Look at one thing after the other. Without login or workspace the rest is not looked at."""
     for name, look in (("login", _login), ("workspace", _workspace)):
         finding = _finding(name, look, azure, workspace)
@@ -44,11 +44,11 @@ def check_before_submit(azure: Azure, workspace: Workspace) -> None:
 
 def _finding(
     name: str, look: Callable[[Azure, Workspace], Phrase], azure: Azure, workspace: Workspace
-) -> Finding:
+) -> CheckItem:
     try:
-        return Finding(name, look(azure, workspace))
+        return CheckItem(name, look(azure, workspace))
     except UserFacingError as exc:
-        return Finding(name, exc)
+        return CheckItem(name, exc)
 
 
 def _login(azure: Azure, workspace: Workspace) -> Phrase:

@@ -14,7 +14,7 @@ from pathlib import Path
 from phi3studio.app.files import folder_bytes, keep_for_good, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events import Candidate, Verified
-from phi3studio.domain.quantisation import Preset
+from phi3studio.domain.quantisation import Int4Preset
 from phi3studio.runs.store import RunFolder
 
 Build = Callable[[str, Path], None]
@@ -39,7 +39,7 @@ def tried(run: RunFolder) -> tuple[Candidate, ...]:
 
 def choose(
     run: RunFolder,
-    presets: Sequence[Preset],
+    presets: Sequence[Int4Preset],
     build: Build,
     judge: Judge,
     say: Callable[[str], None],

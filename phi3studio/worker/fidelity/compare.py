@@ -13,11 +13,11 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.events import (
     Candidate,
-    Finding,
     Metrics,
     ModelFigures,
     ModelRole,
     ParityExample,
+    VerdictNote,
     Verified,
 )
 from phi3studio.domain.fidelity import Evidence, judge
@@ -69,8 +69,8 @@ class Comparison:
     _parity: float | None = None
     _example: ParityExample | None = None
     _stop_listed: bool | None = None
-    _unmeasured: Finding | None = None
-    _on_cpu: Finding | None = None
+    _unmeasured: VerdictNote | None = None
+    _on_cpu: VerdictNote | None = None
 
     def __post_init__(self) -> None:
         self.scratch.mkdir(parents=True, exist_ok=True)

@@ -143,8 +143,8 @@ def measure_torch(
             if reference is not None:
                 _keep(reference, done, batch, outputs.logits[0])
             if not data.general:
-                likeliest = _likeliest(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
-                right = _rows_answered_rightly(batch, likeliest, stops)
+                predicted = _predicted(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
+                right = _rows_answered_correctly(batch, predicted, stops)
                 others = [row for row, is_right in zip(batch, right, strict=True) if not is_right]
                 began = time.monotonic()
                 answers = iter(_generate(model, others, data.answer_tokens, stops.all))
@@ -172,14 +172,14 @@ def _keep(reference: Reference, first_row: int, batch: Sequence[HeldOutRow], log
         at += learned
 
 
-def _likeliest(choices: Sequence[int], labels: Any) -> dict[int, int]:
+def _predicted(choices: Sequence[int], labels: Any) -> dict[int, int]:
     """Position → the most likely next token there, for the positions whose next one is learned."""
     at = [i for i, label in enumerate(labels[1:].tolist()) if label != IGNORED]
     return dict(zip(at, choices, strict=True))
 
 
-def _rows_answered_rightly(
-    rows: Sequence[HeldOutRow], likeliest: dict[int, int], stops: Stops
+def _rows_answered_correctly(
+    rows: Sequence[HeldOutRow], predicted: dict[int, int], stops: Stops
 ) -> list[bool]:
     """Which rows of a packed batch a greedy generation would answer exactly as expected.
 
@@ -195,7 +195,7 @@ def _rows_answered_rightly(
             bool(answer)
             and row.prompt_tokens > 0
             and row.input_ids[-1] in ends
-            and all(likeliest.get(offset + i - 1) == row.input_ids[i] for i in answer)
+            and all(predicted.get(offset + i - 1) == row.input_ids[i] for i in answer)
         )
         offset += len(row.input_ids)
     return right
@@ -257,8 +257,8 @@ def measure_exported(
         kl += scored.kl
         agree += scored.agree
         if not data.general:
-            likeliest = dict(zip([i - 1 for i in learned], scored.likeliest, strict=True))
-            (right,) = _rows_answered_rightly([row], likeliest, stops)
+            predicted = dict(zip([i - 1 for i in learned], scored.predicted, strict=True))
+            (right,) = _rows_answered_correctly([row], predicted, stops)
             answer = row.answer_ids if right else model.generate(row.prompt_ids, data.answer_tokens)
             sums.add_answer(row, answer)
         on_row(index + 1, len(data.rows))

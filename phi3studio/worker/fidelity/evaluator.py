@@ -67,12 +67,12 @@ def _measure(
     file = Path(params["data"]) if params.get("data") else None
 
     def on_row(role: str) -> Callable[[int, int], None]:
-        def told(step: int, total: int) -> None:
+        def report(step: int, total: int) -> None:
             if cancel.requested:
                 raise Cancelled
             tell({"activity": f"measuring the {role} model", "step": step, "total": total})
 
-        return told
+        return report
 
     with _comparison(run, file) as compared:
         events: list[Any] = []

@@ -41,7 +41,7 @@ class Scored:
     sum of the divergences (nats) and number of positions with top-1 agreement, of these."""
 
     loss: float
-    likeliest: list[int]
+    predicted: list[int]
     finite: bool
     kl: float = 0.0
     agree: int = 0

@@ -120,7 +120,7 @@ class _Model:
     ) -> Json:
         """How likely a text is, at the positions *at* (of the tokens to be predicted).
 
-        ``loss`` (nats) and ``likeliest`` have one value a position. With *reference* (the file of
+        ``loss`` (nats) and ``predicted`` have one value a position. With *reference* (the file of
         log-probabilities, its shape, the first row of this text and the numbers among *at* that
         it holds) also ``kl`` in nats and the number of positions that ``agree``.
         """
@@ -128,7 +128,7 @@ class _Model:
         log_probabilities = log_softmax(logits)
         answer: Json = {
             "loss": float(-log_probabilities[np.arange(len(at)), [ids[i] for i in at]].sum()),
-            "likeliest": logits.argmax(-1).tolist(),
+            "predicted": logits.argmax(-1).tolist(),
             "finite": bool(np.isfinite(logits).all()),
         }
         if reference is not None and reference["held"]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Finding, finding
+from phi3studio.domain.events import VerdictNote, verdict_note
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 
 _ORT_NAMES: dict[Provider, str] = {
@@ -29,18 +29,18 @@ def can_run(provider: Provider) -> bool:
     return _ORT_NAMES[provider] in onnxruntime.get_available_providers()
 
 
-def measured_on_cpu(provider: Provider) -> Finding:
+def measured_on_cpu(provider: Provider) -> VerdictNote:
     """What to tell of a model for *provider* that was measured on the CPU."""
-    return finding(
+    return verdict_note(
         "fidelity.measured_on_cpu",
         wheels=FLAVOURS[provider],
         device=PROVIDER_TITLES[provider],
     )
 
 
-def not_measured(provider: Provider, error: RunError) -> Finding:
+def not_measured(provider: Provider, error: RunError) -> VerdictNote:
     """What to tell of a model for *provider* that does not run here at all, because of *error*."""
-    return finding(
+    return verdict_note(
         "fidelity.not_measured",
         variant="" if can_run(provider) else "no_wheels",
         wheels=FLAVOURS[provider],
@@ -58,7 +58,7 @@ def _cause(error: RunError) -> str:
 @contextlib.contextmanager
 def runnable(
     model: Path, provider: Provider, scratch: Path
-) -> Iterator[tuple[Path, Finding | None]]:
+) -> Iterator[tuple[Path, VerdictNote | None]]:
     """*model* as it can run here: itself, or for a provider that is missing a copy of its
     settings for the CPU next to links to its files, and what to tell of it."""
     if can_run(provider):

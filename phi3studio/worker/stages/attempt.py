@@ -110,15 +110,15 @@ class Attempt:
 
     def on_row(self, activity: str) -> Callable[[int, int], None]:
         """A listener that reports (done, of how many) now and then, and stops when asked."""
-        told = 0.0
+        reported = 0.0
 
         def on_row(step: int, total: int) -> None:
-            nonlocal told
+            nonlocal reported
             self.control.check()
             self.governor.look()
             now = time.monotonic()
-            if step == total or now - told >= _TELL_EVERY_S:
-                told = now
+            if step == total or now - reported >= _TELL_EVERY_S:
+                reported = now
                 self.emit(
                     Progress(step=step, total=total, activity=activity, memory=self.memory.now())
                 )

@@ -166,12 +166,14 @@ class CardDelegate(QStyledItemDelegate):
         painter.drawText(
             QRectF(area.x(), area.y() - 4, area.width(), 34), Qt.AlignmentFlag.AlignVCenter, figure
         )
-        beside = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
+        next_to = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
         base = entry.view.metrics.get("base")
         said = self.tr("right answers")
         if base is not None:
             said = self.tr("right answers, base {share}").format(share=words.percent(base.accuracy))
-        self._text(painter, QRectF(beside, area.y() + 7, area.right() - beside, 20), said, "muted")
+        self._text(
+            painter, QRectF(next_to, area.y() + 7, area.right() - next_to, 20), said, "muted"
+        )
 
     def _text(
         self,

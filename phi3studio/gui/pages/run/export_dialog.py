@@ -164,15 +164,15 @@ class ExportArea(QWidget):
 
     async def _write(self, run: RunFolder, place: Path, wish: Wish) -> Bundle | None:
         loop, stop = asyncio.get_running_loop(), self._stop
-        told = 0.0
+        reported = 0.0
 
         def tell(done: int, total: int) -> None:
-            nonlocal told
+            nonlocal reported
             if stop.is_set():
                 raise Cancelled
             now = time.monotonic()
-            if now - told >= _TELL_EVERY_S or done == total:
-                told = now
+            if now - reported >= _TELL_EVERY_S or done == total:
+                reported = now
                 loop.call_soon_threadsafe(self._show_progress, done, total)
 
         def write(olive: Path | None) -> Bundle | None:

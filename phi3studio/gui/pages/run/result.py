@@ -167,11 +167,11 @@ class ResultView(QWidget):
 
     def _sample(self, tuned: Answer, base: Answer | None) -> QWidget:
         holder = QWidget()
-        beside = QHBoxLayout(holder)
-        beside.setContentsMargins(0, 2, 0, 2)
-        beside.setSpacing(16)
+        columns = QHBoxLayout(holder)
+        columns.setContentsMargins(0, 2, 0, 2)
+        columns.setSpacing(16)
         prompt = label(tuned.prompt.strip(), "mono", wrap=True)
-        beside.addWidget(prompt, 3, Qt.AlignmentFlag.AlignTop)
+        columns.addWidget(prompt, 3, Qt.AlignmentFlag.AlignTop)
         right = tuned.text.strip() == tuned.expected.strip()
         mark = "✓ " if right else "✗ "
         lines = [(self.tr("Tuned"), mark + _short(tuned.text), "good" if right else "danger")]
@@ -189,7 +189,7 @@ class ResultView(QWidget):
         column = QVBoxLayout()
         column.addLayout(answers)
         column.addStretch(1)
-        beside.addLayout(column, 2)
+        columns.addLayout(column, 2)
         return holder
 
     def _show_files(self, view: RunView) -> None:

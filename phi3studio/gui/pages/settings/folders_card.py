@@ -22,7 +22,7 @@ from phi3studio.runs import relocate
 
 
 class FoldersCard(Card):
-    """The folders with their sizes, each to be opened; the app home can be changed."""
+    """The folders with their sizes, each to be opened; the data directory can be changed."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(" ")

@@ -14,7 +14,7 @@ from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.wizard.flow import to_recipe
-from phi3studio.wizard.machine_fit import estimate_draft, judge
+from phi3studio.wizard.machine_fit import estimate_draft, fit_of
 
 
 class EstimateCard(Card):
@@ -80,7 +80,7 @@ class EstimateCard(Card):
             grid.addWidget(label(figure, "cardTitle"), index, 1)
             grid.addWidget(label(note, "small"), index, 2)
         self.body.addLayout(grid)
-        memory = judge(found.memory_bytes, machine.free_memory)
+        memory = fit_of(found.memory_bytes, machine.free_memory)
         if memory.level != "fits":
             text = (
                 self.tr("The memory is tight: the system may swap, which is slow.")

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.base_model_list import BaseModel, all_models, folder_model
 from phi3studio.gui.context import Context
-from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.downloads import Downloader
 from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.tasks import Latest, in_thread
@@ -26,7 +26,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
-from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import MachineFacts, with_model
@@ -61,7 +61,7 @@ class _ModelCard(ChoiceCard):
     """One base model: what it is, where it is, whether it fits; downloaded from here."""
 
     def __init__(
-        self, theme: Theme, model: BaseModel, machine: MachineFacts | None, fetcher: Fetcher
+        self, theme: Theme, model: BaseModel, machine: MachineFacts | None, downloader: Downloader
     ) -> None:
         super().__init__()
         self.model = model
@@ -82,14 +82,14 @@ class _ModelCard(ChoiceCard):
         text.addWidget(label(" · ".join(facts) or model.source, "muted", wrap=True))
         self._place = label(self._availability(model), "small", wrap=True)
         text.addWidget(self._place)
-        text.addWidget(FetchProgress(model, fetcher))
+        text.addWidget(DownloadProgress(model, downloader))
         line.addLayout(text, 1)
         verdict = QVBoxLayout()
         verdict.setSpacing(3)
         said, why, role = self._fit(model, machine)
         verdict.addWidget(label(said, role), 0, Qt.AlignmentFlag.AlignRight)
         verdict.addWidget(label(why, "small"), 0, Qt.AlignmentFlag.AlignRight)
-        self.fetching = FetchButtons(theme, model, fetcher)
+        self.fetching = DownloadButtons(theme, model, downloader)
         verdict.addWidget(self.fetching, 0, Qt.AlignmentFlag.AlignRight)
         verdict.addStretch(1)
         line.addLayout(verdict)
@@ -106,7 +106,7 @@ class _ModelCard(ChoiceCard):
             return said.message
         if model.installed:
             return self.tr("on this computer")
-        if model.fetch_first:
+        if model.download_first:
             parts = [self.tr("not on this computer")]
             if model.gated:
                 parts.append(
@@ -138,17 +138,17 @@ class _ModelCard(ChoiceCard):
 class ModelPage(QWidget):
     """Choose the base model."""
 
-    def __init__(self, context: Context, session: WizardSession, fetcher: Fetcher) -> None:
+    def __init__(self, context: Context, session: WizardSession, downloader: Downloader) -> None:
         super().__init__()
         self._context = context
         self._session = session
         self._list_question = Latest(context.tasks, self)
         self._cards: list[_ModelCard] = []
         self._catalogue: list[BaseModel] = []
-        self._fetcher = fetcher
-        fetcher.moved.connect(self._forget_trouble)
-        fetcher.ended.connect(self._on_fetched)
-        fetcher.failed.connect(self._on_not_fetched)
+        self._downloader = downloader
+        downloader.moved.connect(self._clear_trouble)
+        downloader.ended.connect(self._on_downloaded)
+        downloader.failed.connect(self._on_not_downloaded)
         self._folder: BaseModel | None = None
         theme = context.theme
         layout = QVBoxLayout(self)
@@ -178,18 +178,18 @@ class ModelPage(QWidget):
 
     def _look(self) -> None:
         self._list_question.ask(
-            lambda: in_thread(all_models, self._context.home), self._listed, self._on_not_fetched
+            lambda: in_thread(all_models, self._context.home), self._listed, self._on_not_downloaded
         )
 
-    def _forget_trouble(self) -> None:
+    def _clear_trouble(self) -> None:
         if self._trouble.count():
             clear(self._trouble)
 
-    def _on_fetched(self) -> None:
+    def _on_downloaded(self) -> None:
         self._session.ask_model()
         self._look()
 
-    def _on_not_fetched(self, error: UserFacingError) -> None:
+    def _on_not_downloaded(self, error: UserFacingError) -> None:
         clear(self._trouble)
         self._trouble.addWidget(ErrorState(self._context.theme, error))
 
@@ -227,7 +227,7 @@ class ModelPage(QWidget):
         machine = self._session.facts.machine
         models = ([self._folder] if self._folder else []) + self._catalogue
         self._cards = [
-            _ModelCard(self._context.theme, model, machine, self._fetcher) for model in models
+            _ModelCard(self._context.theme, model, machine, self._downloader) for model in models
         ]
         for card in self._cards:
             card.chosen.connect(

@@ -274,7 +274,7 @@ class WizardSession(QObject):
             self.base = base
             self.learn(
                 model=ModelFacts(
-                    base.title, base.size, base.context, base.fetch_first, base.problem
+                    base.title, base.size, base.context, base.download_first, base.problem
                 )
             )
 

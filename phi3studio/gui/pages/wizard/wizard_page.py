@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.downloads import Downloader
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
@@ -55,7 +55,7 @@ class WizardPage(Page):
         self,
         context: Context,
         inspector: Inspector,
-        fetcher: Fetcher,
+        downloader: Downloader,
         olive_config: OliveConfig,
         azure: AzureDesk,
     ) -> None:
@@ -78,8 +78,8 @@ class WizardPage(Page):
         self._deck = Deck()
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
-            "data": lambda: DataPage(context, self.session, self.inspection, fetcher),
-            "model": lambda: ModelPage(context, self.session, fetcher),
+            "data": lambda: DataPage(context, self.session, self.inspection, downloader),
+            "model": lambda: ModelPage(context, self.session, downloader),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session, azure),
             "review": lambda: ReviewPage(context, self.session, olive_config),

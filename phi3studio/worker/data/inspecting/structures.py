@@ -123,7 +123,7 @@ def _preferences(rows: Rows) -> Found:
             and _RANKED & {folded[n].rstrip("s")}
             for n in names
         )
-        if picked or ranked or beside:
+        if picked or ranked or elsewhere:
             raise InputError("data.preference", variant="list", answers=name)
     return []
 

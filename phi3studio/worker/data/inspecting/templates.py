@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phi3studio.domain.dataset import Preset
+from phi3studio.domain.dataset import TemplatePreset
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import escape
 from phi3studio.worker.data.preparing.tokenise import Tokenizer
@@ -24,32 +24,32 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _FIRST = frozenset({"text", "question", "instruction"})
 
 GENERAL = (
-    Preset(
+    TemplatePreset(
         says=Phrase("preset.classification"),
         prompt="### Text: {text}\n### Label:\n",
         completion="{label}",
         placeholders=("text", "label"),
     ),
-    Preset(
+    TemplatePreset(
         says=Phrase("preset.question_answer"),
         prompt="### Question: {question}\n### Answer:\n",
         completion="{answer}",
         placeholders=("question", "answer"),
     ),
-    Preset(
+    TemplatePreset(
         says=Phrase("preset.instruction"),
         prompt="### Instruction:\n{instruction}\n\n"
         "{?input}### Input:\n{input}\n\n{/input}### Response:\n",
         completion="{output}",
         placeholders=("instruction", "input", "output"),
     ),
-    Preset(
+    TemplatePreset(
         says=Phrase("preset.phi3"),
         prompt="<|user|>\n{question}<|end|>\n<|assistant|>\n",
         completion="{answer}",
         placeholders=("question", "answer"),
     ),
-    Preset(
+    TemplatePreset(
         says=Phrase("preset.text"),
         prompt="",
         completion="{text}",
@@ -58,7 +58,9 @@ GENERAL = (
 )
 
 
-def presets(tokenizer: Tokenizer | None, columns: Sequence[str] = ()) -> tuple[Preset, ...]:
+def template_presets(
+    tokenizer: Tokenizer | None, columns: Sequence[str] = ()
+) -> tuple[TemplatePreset, ...]:
     """All presets; with a tokenizer that has a chat template, that one first.
 
     With *columns* the placeholders are replaced by the columns that fit by name, else by place.
@@ -68,7 +70,7 @@ def presets(tokenizer: Tokenizer | None, columns: Sequence[str] = ()) -> tuple[P
     return tuple(filled(preset, columns) for preset in found) if columns else found
 
 
-def filled(preset: Preset, columns: Sequence[str]) -> Preset:
+def filled(preset: TemplatePreset, columns: Sequence[str]) -> TemplatePreset:
     """*preset* with its placeholders replaced by *columns*."""
     folded = {column.casefold(): column for column in columns if not set("{}\n") & set(column)}
     if not folded:
@@ -99,7 +101,7 @@ def _without_section(prompt: str, name: str) -> str:
     return before + rest.partition(f"{{/{name}}}")[2] if rest else prompt
 
 
-def _chat_preset(tokenizer: Tokenizer) -> Preset | None:
+def _chat_preset(tokenizer: Tokenizer) -> TemplatePreset | None:
     if not tokenizer.chat_template:
         return None
     text = str(
@@ -114,7 +116,7 @@ def _chat_preset(tokenizer: Tokenizer) -> Preset | None:
         # The tokenizer puts it there by itself.
         text = text.removeprefix(beginning)
     before, after = text.split(_MARK)
-    return Preset(
+    return TemplatePreset(
         says=Phrase("preset.chat"),
         prompt=escape(before) + "{question}" + escape(after),
         completion="{answer}",

@@ -1,4 +1,4 @@
-"""Python's garbage collector, told that a long pass over rows makes no cycles.
+"""Python's garbage collector during a long pass over rows, which makes no cycles.
 
 Each full collection walks through every object of the large libraries that are loaded; while
 millions of rows pass, that costs a fifth of the time and finds nothing.

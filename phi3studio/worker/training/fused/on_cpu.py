@@ -45,9 +45,9 @@ def normed(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What :class:`RmsNorm` says of x (tokens, size), and each token's length for its gradient."""
     tokens, size = x.shape
-    beside, inside, length, more = _norm_setting(tokens, size, epsilon, x.dtype)
+    padded, inside, length, more = _norm_setting(tokens, size, epsilon, x.dtype)
     inside.copy_(x)
-    scaled, lengths = torch.ops.aten._weight_norm_interface(beside, length, 0)
+    scaled, lengths = torch.ops.aten._weight_norm_interface(padded, length, 0)
     return _times(scaled[:, :size], weight, more), lengths
 
 
@@ -66,7 +66,7 @@ def normed_backward(
     return dx
 
 
-_BESIDE = 16  # columns, so that rows stay aligned; two are used
+_PADDING = 16  # columns, so that rows stay aligned; two are used
 _EXACT = 2e-4
 """How far √size may be off in 16 bits before the weight has to make up for it."""
 
@@ -77,14 +77,14 @@ def _norm_setting(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]:
     """x with the columns behind it, where x is to be copied, the length for each row, and what the
     length lacks to √size."""
-    beside = torch.zeros(rows, size + _BESIDE, dtype=dtype)
+    padded = torch.zeros(rows, size + _PADDING, dtype=dtype)
     # Two squares come nearer to size · ε than one: the second makes up for the first's rounding.
     wanted = size * epsilon
-    beside[:, size] = 0.99 * wanted**0.5
-    beside[:, size + 1] = max(wanted - float(beside[0, size]) ** 2, 0.0) ** 0.5
+    padded[:, size] = 0.99 * wanted**0.5
+    padded[:, size + 1] = max(wanted - float(padded[0, size]) ** 2, 0.0) ** 0.5
     length = torch.full((rows, 1), size**0.5, dtype=dtype)
     more = size**0.5 / float(torch.tensor(size**0.5, dtype=dtype))
-    return beside, beside[:, :size], length, more if abs(more - 1.0) > _EXACT else 1.0
+    return padded, padded[:, :size], length, more if abs(more - 1.0) > _EXACT else 1.0
 
 
 def _times(x: torch.Tensor, weight: torch.Tensor, more: float) -> torch.Tensor:

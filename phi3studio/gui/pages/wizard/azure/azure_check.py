@@ -13,12 +13,13 @@ from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk, Finding
+from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets import basic
 from phi3studio.gui.widgets.basic import Button, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
+from phi3studio.services.azure_client import CheckItem
 from phi3studio.wizard.flow import to_recipe
 
 
@@ -174,7 +175,7 @@ def _place(chosen: Path, recipe: Recipe) -> Path:
     return chosen
 
 
-def _shown(context: Context, finding: Finding) -> basic.Finding:
+def _shown(context: Context, finding: CheckItem) -> basic.Finding:
     """One line: what was looked at, and what was found or what to do."""
     said = explain_error(finding.says)
     level: basic.Level = "good" if finding.error is None else "error"

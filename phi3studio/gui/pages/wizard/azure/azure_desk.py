@@ -9,8 +9,7 @@ from pathlib import Path
 from phi3studio.app.azure_sdk import has_azure
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services import azure_client
-
-Finding = azure_client.Finding
+from phi3studio.services.azure_client import CheckItem
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,6 @@ class AzureDesk:
     ``installed`` says whether they are there at all; it imports nothing.
     """
 
-    check: Callable[[Recipe], AsyncGenerator[Finding, None]] = azure_client.check
+    check: Callable[[Recipe], AsyncGenerator[CheckItem, None]] = azure_client.check
     export: Callable[[Recipe, Path], Awaitable[tuple[str, ...]]] = azure_client.export
     installed: Callable[[], bool] = has_azure

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.gui.base_model_list import BaseModel
 from phi3studio.gui.context import Context
-from phi3studio.gui.downloads import Fetcher
+from phi3studio.gui.downloads import Downloader
 from phi3studio.gui.pages.wizard.data.check_card import CheckCard, StatisticsCard
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.preview_card import PreviewCard
@@ -17,7 +17,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Finding, clear
-from phi3studio.gui.widgets.download_bar import FetchButtons, FetchProgress
+from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.optional_steps import with_training
 
@@ -32,12 +32,12 @@ class DataPage(QWidget):
         context: Context,
         session: WizardSession,
         inspection: Inspection,
-        fetcher: Fetcher,
+        downloader: Downloader,
     ) -> None:
         super().__init__()
         self._context = context
-        self._fetcher = fetcher
-        fetcher.ended.connect(session.ask_model)
+        self._downloader = downloader
+        downloader.ended.connect(session.ask_model)
         self._session = session
         self._inspection = inspection
         outer = QVBoxLayout(self)
@@ -104,8 +104,8 @@ class DataPage(QWidget):
                 "{host}, once."
             ).format(size=words.size(model.to_download), host=model.host),
         )
-        note.buttons.addWidget(FetchProgress(model, self._fetcher))
-        note.buttons.addWidget(FetchButtons(self._context.theme, model, self._fetcher))
+        note.buttons.addWidget(DownloadProgress(model, self._downloader))
+        note.buttons.addWidget(DownloadButtons(self._context.theme, model, self._downloader))
         return note
 
     def _untrained(self) -> Finding:

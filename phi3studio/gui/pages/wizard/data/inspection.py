@@ -8,11 +8,11 @@ from PySide6.QtCore import QObject, Signal
 
 from phi3studio.domain.dataset import (
     CheckProgress,
-    Preset,
     Preview,
     Report,
     RowPage,
     SourceReport,
+    TemplatePreset,
 )
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -53,7 +53,7 @@ class Inspection(QObject):
         self._tasks = tasks
         self.source: SourceReport | None = None
         self.page: RowPage | None = None
-        self.presets: tuple[Preset, ...] = ()
+        self.presets: tuple[TemplatePreset, ...] = ()
         self.preview: Preview | None = None
         self.report: Report | None = None
         self.progress: CheckProgress | None = None
@@ -209,7 +209,7 @@ class Inspection(QObject):
         self.page = page
         self.paged.emit()
 
-    def _on_presets(self, presets: tuple[Preset, ...]) -> None:
+    def _on_presets(self, presets: tuple[TemplatePreset, ...]) -> None:
         self.presets = presets
         self.looked.emit()
 
