@@ -1,4 +1,4 @@
-"""Programs of the system that a build needs: found, or named with their package; run and reported."""
+"""Programs of the system that a build needs: found, or named with their package; run, reported."""
 
 from __future__ import annotations
 

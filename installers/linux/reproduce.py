@@ -1,7 +1,7 @@
 """Whether one commit gives one package: built twice, in two folders, and compared byte by byte.
 
-Everything is made from scratch each time: the environment, the bundle, the package. The folders have
-names of different lengths, the second is younger, and its files were written in another order.
+Environment, bundle and package are made from scratch each time. The folders
+have names of different lengths, the second is younger, its files were written in another order.
 """
 
 from __future__ import annotations

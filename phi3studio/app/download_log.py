@@ -1,7 +1,7 @@
 """What was brought from outside: one line for each download, for the user to read.
 
-``downloads.jsonl`` in the data directory, append-only: ``{"v":1,"t":…,"what":…,"kind":…,"hosts":[…],
-"bytes":…,"outcome":…}``.
+``downloads.jsonl`` in the data directory, append-only: ``{"v":1,"t":…,"what":…,"kind":…,
+"hosts":[…],"bytes":…,"outcome":…}``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The runtime pack: libraries for an NVIDIA GPU that are downloaded into the data directory on request.
+"""The runtime pack: libraries for an NVIDIA GPU, downloaded into the data directory on request.
 
 The program itself comes with the CPU flavour. A pack is a private Python environment of the
 third-party libraries only; the program's own code always comes from the program, so an update of

@@ -1,4 +1,4 @@
-"""What the user set: the number of threads, the place of the data directory, the list of downloads."""
+"""What the user set: number of threads, place of the data directory, list of downloads."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_every_process_that_computes_keeps_to_it(home: Home) -> None:
     assert cores() >= 1, "more than there are cores changes nothing"
 
 
-# --- the data directory -------------------------------------------------------------------------------
+# --- the data directory -------------------------------------------------------------------------
 
 
 def test_everything_moves_with_the_home(own_system: Path) -> None:

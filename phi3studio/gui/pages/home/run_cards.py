@@ -166,14 +166,12 @@ class CardDelegate(QStyledItemDelegate):
         painter.drawText(
             QRectF(area.x(), area.y() - 4, area.width(), 34), Qt.AlignmentFlag.AlignVCenter, figure
         )
-        next_to = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
+        after = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
         base = entry.view.metrics.get("base")
         said = self.tr("right answers")
         if base is not None:
             said = self.tr("right answers, base {share}").format(share=words.percent(base.accuracy))
-        self._text(
-            painter, QRectF(next_to, area.y() + 7, area.right() - next_to, 20), said, "muted"
-        )
+        self._text(painter, QRectF(after, area.y() + 7, area.right() - after, 20), said, "muted")
 
     def _text(
         self,
