@@ -1,235 +1,203 @@
-"""Pictures of every page, in light and dark, English and Italian.
+"""Pictures of the window over a data directory with real runs.
 
-    python -m tools.screenshots DIR
+    python -m tools.screenshots --home HOME [--language en] [--scheme light] DIR [PAGE…]
 
-Drawn offscreen from recorded runs and recorded answers: no training, no model, no service. Each
-language is drawn in a process of its own, because translations are made when a page is built.
+HOME is a data directory with a finished run, as ``PHI3STUDIO_HOME=HOME phi3studio demo`` leaves
+one; it is only read. The window is drawn offscreen with its real helper processes: rows, tokens,
+figures and answers are what a user would see. Where the untuned base model was exported, it answers
+in the chat as well.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from phi3studio.domain.recipe import Recipe
+    from phi3studio.gui.lifecycle import Helpers
     from phi3studio.gui.main_window import MainWindow
     from phi3studio.runs.store import RunFolder
 
-LANGUAGES = ("en", "it")
 SIZE = (1280, 860)
-_SETTLE_S = 0.25
+QUESTION = "Footsteps stopped right outside my door."
+_SETTLE_S = 0.6
+_LONGEST_WAIT_S = 300
 
 
-def render(out: Path) -> list[Path]:
-    """Draw all pictures into *out* as ``<page>-<scheme>-<language>.png``; returns them, sorted.
-
-    Starts one child per language and waits for it. Raises ``RuntimeError`` when one fails.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    environment = dict(os.environ, QT_QPA_PLATFORM="offscreen")
-    environment.pop("QT_SCALE_FACTOR", None)
+def main() -> None:
+    """Draw the pictures; prints their paths."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--language", default="en", choices=("en", "it"))
+    parser.add_argument("--scheme", default="light", choices=("light", "dark"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("pages", nargs="*", help="some of the pictures, by name; all without it")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    out, home = given.out.absolute(), given.home.absolute()
     with tempfile.TemporaryDirectory() as folder:
-        # The pictures show paths: below a home of their own they are short and tell nothing.
-        environment |= {"HOME": folder, "USERPROFILE": folder, "HF_HOME": f"{folder}/.cache/hub"}
-        _render_languages(out.absolute(), environment)
-    return sorted(out.glob("*.png"))
+        # Pictures show paths: below a home of their own they are short and tell nothing.
+        os.environ |= {"HOME": folder, "USERPROFILE": folder}
+        data = Path(folder) / "phi3studio"
+        shutil.copytree(home, data, symlinks=True, ignore=shutil.ignore_patterns("checkpoint-*"))
+        os.environ["PHI3STUDIO_HOME"] = str(data)
+        _draw(data, out, given.language, given.scheme, set(given.pages))
 
 
-def _render_languages(out: Path, environment: dict[str, str]) -> None:
-    for language in LANGUAGES:
-        done = subprocess.run(
-            [sys.executable, "-m", "tools.screenshots", str(out), language],
-            cwd=Path(__file__).parents[1],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"drawing in {language} failed: {done.stderr.strip()}")
-
-
-def draw(out: str, language: str) -> None:
-    """Draw every page in one language, in both schemes."""
+def _draw(data: Path, out: Path, language: str, scheme: str, pages: set[str]) -> None:
     import qasync
-    from PySide6.QtWidgets import QApplication
 
-    if not Path.home().is_relative_to(tempfile.gettempdir()):
-        raise SystemExit("This would empty your data directory: set HOME to a temporary folder.")
-    app = QApplication(["phi3studio"])
-    app.setQuitOnLastWindowClosed(False)
-    loop = qasync.QEventLoop(app)
-    folder = Path.home() / ".local" / "share"
-    folder.mkdir(parents=True, exist_ok=True)
-    with loop:
-        loop.run_until_complete(_draw_all(app, Path(out), language, folder))
-
-
-async def _draw_all(app: Any, out: Path, language: str, folder: Path) -> None:
     from phi3studio.app.paths import Home
+    from phi3studio.gui.application import Application
     from phi3studio.gui.context import Context
+    from phi3studio.gui.lifecycle import Helpers
     from phi3studio.gui.main_window import MainWindow
-    from phi3studio.gui.page_set import PageSet, Services
+    from phi3studio.gui.page_set import PageSet
     from phi3studio.gui.preferences import PreferencesFile
     from phi3studio.gui.tasks import Tasks
     from phi3studio.gui.texts.i18n import install_language
     from phi3studio.gui.theme import Theme
     from phi3studio.resources import resources
     from phi3studio.runs.store import RunStore
-    from tests.showcase.azure import recorded_desk
-    from tests.showcase.chat import RecordedChat
-    from tests.showcase.inspector import RecordedInspector
-    from tests.showcase.runs import write_downloads, write_showcase
 
-    async def probe() -> dict[str, Any]:
-        return {
-            "train_on": ["cpu"],
-            "cuda": [],
-            "providers": ["CPUExecutionProvider"],
-            "threads": 2,
-            "problems": [],
-        }
-
-    async def fetch(source: str) -> AsyncIterator[dict[str, Any]]:
-        yield {"activity": source}
-
-    async def olive_config(recipe: Recipe) -> str:
-        return recipe.model_dump_json(indent=2)
-
+    app = Application(["phi3studio"])
+    app.setQuitOnLastWindowClosed(False)
     translators = install_language(app, resources() / "translations", language)
-    theme = Theme(app, resources(), "light")
-    tasks = Tasks(app)
-    # A relative path, for the same reason.
+    theme, tasks, home = Theme(app, resources(), scheme), Tasks(app), Home(data)
+    # A relative path, so that the pictures show no folder of this machine.
     os.chdir(resources() / "samples")
-    sample = "emotions.jsonl"
 
-    def window(name: str) -> MainWindow:
-        home = Home(folder / name)
-        context = Context(
-            theme, tasks, home, RunStore(home), resources(), PreferencesFile(folder / "window.json")
-        )
-        services = Services(
-            RecordedInspector(), RecordedChat(), probe, fetch, olive_config, azure=recorded_desk()
-        )
-        made = MainWindow(theme, context.preferences)
-        made.resize(*SIZE)
-        made.add_pages(PageSet(context, services))
-        made.show()
-        return made
+    async def draw() -> None:
+        helpers = Helpers.make()
+        preferences = PreferencesFile(data / "window.json")
+        context = Context(theme, tasks, home, RunStore(home), resources(), preferences)
+        window = MainWindow(theme, preferences)
+        window.resize(*SIZE)
+        window.add_pages(PageSet(context, helpers.services()))
+        window.show()
+        try:
+            await _walk(_Shots(window, out, f"-{scheme}-{language}", pages), helpers, home)
+        finally:
+            await tasks.close()
+            await helpers.close()
+            window.close_for_good()
 
-    shutil.rmtree(folder / "phi3studio", ignore_errors=True)
-    runs = write_showcase(folder / "phi3studio" / "runs", sample, True)
-    write_downloads(folder / "phi3studio")
-    full, first = window("phi3studio"), window("first")
-    await asyncio.sleep(1)
-    shots = _Shots(out, language, theme)
-    await shots.take(first, "welcome")
-    first.close()
-    await _walk(full, shots, runs, sample)
-    await tasks.close()
-    full.close_for_good()
+    loop = qasync.QEventLoop(app)
+    with loop:
+        loop.run_until_complete(draw())
     del translators
 
 
 class _Shots:
-    def __init__(self, out: Path, language: str, theme: Any) -> None:
+    """Takes the pictures that are wanted, each after the page has settled."""
+
+    def __init__(self, window: MainWindow, out: Path, suffix: str, wanted: set[str]) -> None:
+        self.window = window
         self._out = out
-        self._language = language
-        self._theme = theme
+        self._suffix = suffix
+        self._wanted = wanted
 
-    async def take(self, window: MainWindow, name: str) -> None:
-        for scheme in ("light", "dark"):
-            self._theme.set_mode(scheme)
-            await asyncio.sleep(_SETTLE_S)
-            window.grab().save(str(self._out / f"{name}-{scheme}-{self._language}.png"))
+    def wants(self, name: str) -> bool:
+        return not self._wanted or name in self._wanted
+
+    async def take(self, name: str, arrange: Callable[[], Awaitable[None]]) -> None:
+        """Arrange the window, and take the picture *name* of it."""
+        if not self.wants(name):
+            return
+        await arrange()
+        await asyncio.sleep(_SETTLE_S)
+        file = self._out / f"{name}{self._suffix}.png"
+        self.window.grab().save(str(file))
+        print(file)
 
 
-async def _walk(window: MainWindow, shots: _Shots, runs: dict[str, RunFolder], sample: str) -> None:
-    """Go through every page as a user would."""
-    from phi3studio.gui.pages.chat.chat_page import ChatPage
-    from phi3studio.gui.pages.chat.untuned_base import Base
-    from phi3studio.gui.pages.compare_page import ComparePage
+async def _until(ready: Callable[[], Any], what: str) -> None:
+    end = time.monotonic() + _LONGEST_WAIT_S
+    while not ready():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.1)
+
+
+async def _walk(shots: _Shots, helpers: Helpers, home: Any) -> None:
+    """Go through the pages as a user would."""
     from phi3studio.gui.pages.wizard.data.data_page import DataPage
-    from phi3studio.gui.pages.wizard.target_page import TargetPage
-    from phi3studio.gui.pages.wizard.tuning_page import TuningPage
     from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-    from phi3studio.runs.shown.transcript import Ask
-    from phi3studio.wizard.flow import visit
-    from phi3studio.wizard.optional_steps import without_data
-    from tools.screenshots_azure import walk_azure, walk_held
+    from phi3studio.runs.store import RunStore
 
-    await shots.take(window, "home")
-    window.go("new")
-    wizard = window.page("new")
-    assert isinstance(wizard, WizardPage)
-    await shots.take(window, "wizard-0-empty")
-    data = wizard.view("data")
-    assert isinstance(data, DataPage)
-    data.source.take_file(sample)
-    await asyncio.sleep(1.5)
-    for index, page in enumerate(("data", "model", "tuning", "target", "review"), start=1):
-        wizard.session.visit(page)  # type: ignore[arg-type]
-        await asyncio.sleep(0.4)
-        await shots.take(window, f"wizard-{index}-{page}")
-    wizard.session.visit("target")
-    target = wizard.view("target")
-    assert isinstance(target, TargetPage)
-    for card in (target.int4, target.fidelity):
-        card.show_all(True)
-    await shots.take(window, "wizard-4-target-all")
-    wizard.session.visit("tuning")
-    tuning = wizard.view("tuning")
-    assert isinstance(tuning, TuningPage)
-    tuning.show_all(True)
-    await shots.take(window, "wizard-3-tuning-all")
-    wizard.session.start_over()
-    wizard.session.take(visit(without_data(wizard.session.draft), "review"))
-    await asyncio.sleep(0.4)
-    await shots.take(window, "wizard-5-review-export")
-    for name in ("live", "done", "failed", "interrupted"):
-        window.show_run(runs[name])
-        await asyncio.sleep(1)
-        await shots.take(window, f"run-{name}")
+    window = shots.window
+    await _until(lambda: window.runs is not None, "the pages")
+    runs = [run for run in RunStore(home).all() if (run.path / "card").is_dir()]
+    if not runs:
+        raise SystemExit(
+            "This data directory has no finished run: PHI3STUDIO_HOME=… phi3studio demo"
+        )
+
+    async def go(page: str) -> None:
+        window.go(page)
+        await asyncio.sleep(_SETTLE_S)
+
+    await shots.take("home", lambda: go("home"))
+    steps = ("data", "model", "tuning", "target", "review")
+    if any(shots.wants(f"wizard-{n}-{step}") for n, step in enumerate(steps, 1)):
+        await go("new")
+        wizard = window.page("new")
+        assert isinstance(wizard, WizardPage)
+        data = wizard.view("data")
+        assert isinstance(data, DataPage)
+        data.source.take_file("emotions.jsonl")
+        inspection = wizard.inspection
+        await _until(lambda: inspection.preview and inspection.report, "preview and check")
+
+        for number, step in enumerate(steps, 1):
+
+            async def visit(step: Any = step) -> None:
+                wizard.session.visit(step)
+                await asyncio.sleep(_SETTLE_S)
+
+            await shots.take(f"wizard-{number}-{step}", visit)
+
+    async def show() -> None:
+        window.show_run(runs[0])
+        await asyncio.sleep(2)
+
+    await shots.take("run-done", show)
+    await shots.take("chat", lambda: _chat(window, runs[0]))
+    for page in ("compare", "queue", "models", "doctor", "settings"):
+        await shots.take(page, lambda page=page: go(page))  # type: ignore[misc]
+
+
+async def _chat(window: MainWindow, run: RunFolder) -> None:
+    """Ask the tuned model, and its base where it was exported."""
+    from phi3studio.gui.pages.chat.chat_page import ChatPage
+    from phi3studio.gui.pages.chat.transcript import Ask
+    from phi3studio.gui.pages.chat.untuned_base import Base
+
     window.go("chat")
-    await shots.take(window, "chat-empty")
     chat = window.page("chat")
     assert isinstance(chat, ChatPage)
-    chat.add_run(runs["done"])
-    chat.add_run(runs["wide"])
-    await asyncio.sleep(0.3)
-    chat.ask(Ask(values={"phrase": "Footsteps stopped right outside my door."}))
-    await asyncio.sleep(0.5)
-    await shots.take(window, "chat")
-    chat.show_settings(True)
-    await shots.take(window, "chat-settings")
-    chat.show_settings(False)
-    chat.add_base(Base.of(runs["done"].recipe()))
-    await shots.take(window, "chat-base")
-    window.go("compare")
-    compare = window.page("compare")
-    assert isinstance(compare, ComparePage)
-    compare.choose([runs["done"], runs["wide"], runs["live"]])
-    await asyncio.sleep(0.6)
-    await shots.take(window, "compare")
-    for page_name in ("queue", "models", "doctor", "settings"):
-        window.go(page_name)
-        await asyncio.sleep(1.2)
-        await shots.take(window, page_name)
-    root = runs["done"].path.parent
-    await walk_azure(window, shots.take, root, sample)
-    await walk_held(window, shots.take, runs["done"], root)
+    base = Base.of(run.recipe())
+    chat.add_run(run)
+    wanted = 1
+    if base.find(window.runs.entries()) is not None:
+        chat.add_base(base)
+        wanted = 2
+    columns = lambda: [column for column in chat.columns if column.model is not None]  # noqa: E731
+    await _until(lambda: len(columns()) == wanted, "the models are loaded")
+    chat.ask(Ask(values={"phrase": QUESTION}))
+    await asyncio.sleep(1)
+    await _until(lambda: not any(column.busy for column in chat.columns), "the answers")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        draw(sys.argv[1], sys.argv[2])
-    else:
-        print(*render(Path(sys.argv[1])), sep="\n")
+    main()

@@ -1,20 +1,15 @@
-"""Azure ML with recorded answers, for screenshots: no login, no service, no job."""
+"""Recorded runs of jobs in Azure ML: no login, no service, no job."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from phi3studio.domain.azure import Azure
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events import AnyPayload, Notice, Paused, Progress, Started
-from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs.azure_job import KnownJob
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
-from phi3studio.services.azure_client import CheckItem
 from phi3studio.wizard.azure_form import AzureForm
 from tests.showcase.runs import course, write_run
 
@@ -31,28 +26,6 @@ FORM = AzureForm(
     model_in_cloud=True,
     model="azureml://registries/azureml/models/Phi-3-mini-4k-instruct/versions/11",
 )
-
-
-async def _check(recipe: Recipe) -> AsyncGenerator[CheckItem, None]:
-    yield CheckItem("login", Phrase("azure_found.login", login="cli"))
-    workspace = Phrase("azure_found.workspace", name="studio", location="westeurope")
-    yield CheckItem("workspace", workspace)
-    yield CheckItem("datastores", Phrase("azure_found.name", name="workspaceblobstore"))
-    size = {"compute": "gpu-cluster", "size": "Standard_NC48ads_A100_v4", "gpus": 2}
-    yield CheckItem("compute", Phrase("azure_found.compute", **size))
-    cores = {"nodes": 1, "needed": 48, "family": "Standard NCADSA100v4 Family vCPUs", "free": 24}
-    yield CheckItem("quota", UserFacingError("azure.quota", variant="cores", **cores))
-    model = {"name": "Phi-3-mini-4k-instruct", "version": "11", "registry": "azureml"}
-    yield CheckItem("model", Phrase("azure_found.model", variant="registry", **model))
-
-
-async def _export(recipe: Recipe, out: Path) -> tuple[str, ...]:
-    return ("job.yml", "conda.yml", "code", "README.txt")
-
-
-def recorded_desk(*, installed: bool = True) -> AzureDesk:
-    """Answers without asking."""
-    return AzureDesk(_check, _export, lambda: installed)
 
 
 def write_cloud_runs(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]:

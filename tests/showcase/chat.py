@@ -1,4 +1,4 @@
-"""A chat engine with recorded answers, for screenshots: no model, no service."""
+"""A chat engine with recorded answers, for tests: no model, no service."""
 
 from __future__ import annotations
 

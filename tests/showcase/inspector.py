@@ -1,4 +1,4 @@
-"""An inspector with recorded answers, for screenshots: no tokenizer, no service."""
+"""An inspector with recorded answers, for tests: no tokenizer, no service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run folders with recorded events, for screenshots and tests: no training takes place."""
+"""Run folders with recorded events, for tests: no training takes place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import cast
 
 from filelock import BaseFileLock, FileLock
 
-from phi3studio.app.download_log import DownloadLog, Outcome
 from phi3studio.app.files import write_json
 from phi3studio.domain.events import (
     STAGES,
@@ -33,7 +31,6 @@ from phi3studio.domain.events import (
     Verified,
 )
 from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.models.hub_cache import HubCache, cache_folder
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
 
@@ -244,22 +241,6 @@ def write_showcase(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]
         "live": live, "done": done, "wide": wide,
         "failed": failed, "paused": paused, "interrupted": interrupted,
     }  # fmt: skip
-
-
-def write_downloads(root: Path) -> None:
-    """A list of downloads, and the half of a model that is paused."""
-    log = DownloadLog(root)
-    for what, size, outcome in (
-        ("starter", 93_300_000, "done"),
-        ("microsoft/Phi-4-mini-instruct", 2_900_000_000, "stopped"),
-    ):
-        host = "files.pythonhosted.org" if what == "starter" else "huggingface.co"
-        log.record(what, "model", (host,), size, cast(Outcome, outcome))
-    blobs = HubCache(cache_folder()).repo("microsoft/Phi-4-mini-instruct") / "blobs"
-    blobs.mkdir(parents=True, exist_ok=True)
-    with (blobs / f"{'0' * 64}.incomplete").open("wb") as half:
-        # A hole: it takes no room.
-        half.truncate(2_900_000_000)
 
 
 def _log() -> str:
