@@ -302,7 +302,7 @@ def _read_most(most: Entry | None, draft: ImportDraft) -> None:
         draft.translate(most, "Not set: all rows.")
     else:
         rows = first_rows(draft.values.get("data.slice", ":"), most.value)
-        text = "The first so many rows; with strategy join Olive counts joined texts."
+        text = "The first rows, this many; with strategy join Olive counts joined texts."
         draft.translate(most, text, "data.slice", rows)
 
 

@@ -145,7 +145,7 @@ def _read_split(
 
 def _read_limit(most: Entry, draft: ImportDraft) -> None:
     if is_a(most.value, (int,)) and most.value > 0:
-        text = "At most so many held-out rows are measured."
+        text = "At most this many held-out rows are measured."
         draft.translate(most, text, "data.split.limit", most.value)
     else:
         draft.translate(most, "Not set: all of them.")

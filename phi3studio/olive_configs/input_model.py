@@ -156,7 +156,7 @@ _LOAD: dict[str, Rule] = {
     "dtype": precision,
     "revision": or_unset(carried("model.revision", str)),
     "device_map": noted("The model is loaded to where it is trained: target.train_on."),
-    "max_memory": refused("The model is loaded whole.", "Use qlora where memory is short."),
+    "max_memory": refused("The whole model is loaded.", "Use qlora where memory is short."),
     **dict.fromkeys(
         ("attn_implementation", "_attn_implementation"),
         noted("The fastest exact attention of the machine is used."),

@@ -56,12 +56,12 @@ def _double_quantisation(draft: ImportDraft, entry: Entry) -> None:
     elif entry.value:
         draft.refuse(
             entry,
-            "Only QLoRA quantises the base model, once or twice; LoRA and DoRA keep it whole.",
+            "Only QLoRA quantises the base model, once or twice; LoRA and DoRA do not.",
             "To quantise it while training: method.kind: qlora and method.double_quantisation: "
             "true.",
         )
     else:
-        draft.translate(entry, "LoRA and DoRA keep the base model whole.")
+        draft.translate(entry, "LoRA and DoRA do not quantise the base model.")
 
 
 def _held_out_share(draft: ImportDraft, entry: Entry) -> None:

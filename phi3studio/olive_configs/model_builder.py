@@ -110,8 +110,8 @@ _BOTH: dict[str, Rule] = {
     "use_webgpu_fp32": _off("WebGPU is not a target."),
     "use_cuda_bf16": _off("Inputs and outputs are as the precision says."),
     "include_hidden_states": _off("The model gives logits only."),
-    "exclude_embeds": _off("The model is exported whole."),
-    "exclude_lm_head": _off("The model is exported whole."),
+    "exclude_embeds": _off("The whole model is exported."),
+    "exclude_lm_head": _off("The whole model is exported."),
     "enable_cuda_graph": _off("CUDA graphs are not captured."),
 }
 _EXTRA: dict[str, Rule] = {

@@ -223,7 +223,7 @@ _TABLE: dict[str, Rule] = {
         (False,), "The best evaluation is that of the lowest loss.", _KEEP
     ),
     "resume_from_checkpoint": refused(
-        "A run resumes from its own checkpoints only.", "Remove it; phi3studio resume goes on."
+        "A run resumes from its own checkpoints only.", "Remove it; phi3studio resume does it."
     ),
     "push_to_hub": refused("Nothing is sent anywhere.", "Upload the model by hand."),
     "auto_find_batch_size": refused("The batch size is given.", "Set training.batch_size."),

@@ -4021,7 +4021,7 @@
         <translation>Risposte che si fermano</translation>
     </message>
     <message>
-        <source>at least {limit} have to</source>
+        <source>at least {limit} are required</source>
         <translation>ne serve almeno il {limit}</translation>
     </message>
     <message>

@@ -234,7 +234,7 @@ def test_an_empty_chat_offers_held_out_rows_and_has_the_focus(
 ) -> None:
     window = make_window()
     qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
-    window._rooms.open_chat(window, showcase["done"])  # type: ignore[union-attr]
+    window._page_set.open_chat(window, showcase["done"])  # type: ignore[union-attr]
     page = window.page("chat")
     assert isinstance(page, ChatPage)
     qtbot.waitUntil(page._examples.isVisible, timeout=5000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -152,6 +153,10 @@ def desk(home: Home, tiny_phi3: Path, tmp_path: Path) -> Path:
     """A folder with a user's files; the tiny model takes the starter's place."""
     home.models.mkdir(parents=True)
     shutil.copytree(tiny_phi3, home.models / "starter")
+    config = home.models / "starter" / "config.json"
+    values = json.loads(config.read_text("utf-8"))
+    # Recipes begin with the starter's sequence length.
+    config.write_text(json.dumps(values | {"max_position_embeddings": 2048}), "utf-8")
     folder = tmp_path / "desk"
     folder.mkdir()
     rows = [(f"Where is order {n}?", f"It is on its way: {n}.") for n in range(40)]

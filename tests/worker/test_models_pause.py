@@ -83,7 +83,7 @@ def test_ctrl_c_pauses_and_the_same_command_goes_on(
 ) -> None:
     said = paused(studio, cache)
     assert "Paused:" in said
-    assert f"phi3studio models get {HUB_ID} goes on" in said
+    assert f"phi3studio models get {HUB_ID} continues" in said
     assert "Traceback" not in said
     kept = unfinished_bytes(cache, HUB_ID)
     assert kept >= 700_000

@@ -57,7 +57,7 @@ def about(
     if check:
         newest = document["newest"]
         typer.echo(
-            f"Version {newest['version']} is there: {newest['page']}"
+            f"Version {newest['version']} is available: {newest['page']}"
             if newest["newer"]
             else "This is the newest version."
         )

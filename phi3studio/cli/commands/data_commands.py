@@ -410,7 +410,7 @@ def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
     lines += ["Rendered", *("  " + line for line in seen.rendered.splitlines())]
     lines.append(
         f"Tokens ({seen.prompt_tokens} of the prompt, {seen.trained_tokens} trained, "
-        f"{seen.cut_off} cut off)"
+        f"{seen.cut_off} truncated)"
     )
     mark = {"masked": " ", "trained": "+", "stop": "■", "cut_off": "x"}
     lines += [f"  {mark[token.kind]} {token.id:>7} {token.text!r}" for token in seen.tokens]
@@ -424,7 +424,7 @@ def report_lines(report: Report) -> list[str]:
         f"{figures.held_out_rows} held out",
         f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row has "
         f"{figures.shortest} to {figures.longest} (median {figures.median})",
-        f"{percent(figures.cut_off_share)} of the rows are cut off; "
+        f"{percent(figures.cut_off_share)} of the rows are truncated; "
         f"{figures.steps_per_epoch} steps per epoch",
     ]
     if figures.labels:

@@ -36,7 +36,7 @@ def export(
         bool, typer.Option("--olive/--no-olive", help="With the Olive config of the recipe.")
     ] = True,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a bundle that is there.")
+        bool, typer.Option("--replace", help="Replace a bundle that exists.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

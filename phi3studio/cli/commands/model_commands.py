@@ -37,7 +37,7 @@ def list_models(as_json: Json = False) -> None:
         if model.folder is not None:
             where = "on disk"
         elif entry is None:
-            where = "no longer whole"
+            where = "no longer complete"
         else:
             fetch = bytes_to_download(entry)
             where = f"{size(fetch)} to download" if fetch else "comes with the program"
@@ -177,7 +177,7 @@ def verify(
         print_json(reports)
     else:
         for report in reports:
-            typer.echo(f"{report['name']:<40} {'DAMAGED' if report['damages'] else 'whole'}")
+            typer.echo(f"{report['name']:<40} {'DAMAGED' if report['damages'] else 'complete'}")
             for damage in report["damages"]:
                 typer.echo(f"  {damage}")
         if not reports:
@@ -221,7 +221,7 @@ def _say_paused(name: str) -> None:
     entry = store.entry(name)
     of = f" of {size(entry.download_bytes)}" if entry else ""
     typer.echo(
-        f"\nPaused: {size(kept)}{of} are kept. phi3studio models get {name} goes on, "
+        f"\nPaused: {size(kept)}{of} are kept. phi3studio models get {name} continues, "
         f"phi3studio models remove {name} drops them.",
         err=True,
     )

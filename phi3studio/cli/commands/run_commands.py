@@ -34,7 +34,9 @@ def run(
     ] = None,
     epochs: Annotated[
         float | None,
-        typer.Option("--epochs", min=0.001, max=1000, help="With --continue: so many more epochs."),
+        typer.Option(
+            "--epochs", min=0.001, max=1000, help="With --continue: the number of further epochs."
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="With --continue: train on this file's rows.")

@@ -111,9 +111,9 @@ def _print(found: PackStatus, as_json: bool) -> None:
         "absent": f"not installed: {size(found.facts.download_bytes)} to download, "
         f"{size(found.facts.installed_bytes)} on the disk",
         "partial": f"begun, {size(found.bytes)} are here: phi3studio runtime install "
-        f"{found.name} goes on",
+        f"{found.name} continues",
         "whole": f"installed, {size(found.bytes)}",
-        "renewable": f"installed, {size(found.bytes)}; works, but newer libraries are there: "
+        "renewable": f"installed, {size(found.bytes)}; works, but newer libraries are available: "
         f"phi3studio runtime install {found.name}",
         "broken": f"broken: {found.damage}. The CPU is used. Repair it: phi3studio runtime "
         f"install {found.name}",

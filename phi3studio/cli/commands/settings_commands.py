@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 def settings(
     threads: Annotated[
         str | None,
-        typer.Option("--threads", metavar="N|auto", help="At most so many threads compute."),
+        typer.Option("--threads", metavar="N|auto", help="Maximum number of threads."),
     ] = None,
     home: Annotated[
         Path | None, typer.Option("--home", metavar="FOLDER", help="Keep everything there.")
@@ -38,7 +38,7 @@ def settings(
         typer.Option(
             "--resume-runs",
             metavar="on|off",
-            help="Whether the window goes on with interrupted runs at its start.",
+            help="Whether the window resumes interrupted runs at its start.",
         ),
     ] = None,
     as_json: Json = False,

@@ -181,7 +181,7 @@ class _Ask:
                 }
             )
             return
-        end = "" if figures.stopped else "  (cut off: raise --max-tokens)"
+        end = "" if figures.stopped else "  (truncated: raise --max-tokens)"
         typer.echo(f"\n{end}" if end else "")
 
     def _row(self, columns: tuple[str, ...], text: str) -> dict[str, str]:

@@ -117,7 +117,7 @@ class VerdictCard(Card):
                 (
                     self.tr("Answers that stop"),
                     words.percent(exported.stops),
-                    self.tr("at least {limit} have to").format(
+                    self.tr("at least {limit} are required").format(
                         limit=words.percent(verdict.limits.get("stops", 0.0))
                     ),
                 )
