@@ -736,7 +736,7 @@
         <translation>Annulla</translation>
     </message>
     <message>
-        <source>No chat fits the search.</source>
+        <source>No chat matches the search.</source>
         <translation>Nessuna chat corrisponde alla ricerca.</translation>
     </message>
     <message>

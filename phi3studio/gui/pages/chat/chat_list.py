@@ -165,7 +165,7 @@ class ChatList(Card):
         self.list.setVisible(bool(shown))
         self._nothing.setVisible(not shown)
         self._nothing.setText(
-            self.tr("No chat fits the search.")
+            self.tr("No chat matches the search.")
             if self._chats
             else self.tr("What you ask and what is answered is kept here, on this computer.")
         )
