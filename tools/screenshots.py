@@ -179,10 +179,9 @@ async def _walk(shots: _Shots, helpers: Helpers, home: Any) -> None:
 
 async def _chat(window: MainWindow, run: RunFolder) -> None:
     """Ask the tuned model, and its base where it was exported."""
-    from phi3studio.runs.shown.transcript import Ask
-
     from phi3studio.gui.pages.chat.chat_page import ChatPage
     from phi3studio.gui.pages.chat.untuned_base import Base
+    from phi3studio.runs.shown.transcript import Ask
 
     window.go("chat")
     chat = window.page("chat")
