@@ -173,6 +173,7 @@ async def _walk(shots: _Shots, helpers: Helpers, home: Any) -> None:
 
     await shots.take("run-done", show)
     await shots.take("chat", lambda: _chat(window, runs[0]))
+    await shots.take("chat-settings", lambda: _chat_settings(window))
     for page in ("compare", "queue", "models", "doctor", "settings"):
         await shots.take(page, lambda page=page: go(page))  # type: ignore[misc]
 
@@ -197,6 +198,16 @@ async def _chat(window: MainWindow, run: RunFolder) -> None:
     chat.ask(Ask(values={"phrase": QUESTION}))
     await asyncio.sleep(1)
     await _until(lambda: not any(column.busy for column in chat.columns), "the answers")
+
+
+async def _chat_settings(window: MainWindow) -> None:
+    from phi3studio.gui.pages.chat.chat_page import ChatPage
+
+    window.go("chat")
+    chat = window.page("chat")
+    assert isinstance(chat, ChatPage)
+    chat.show_settings(True)
+    await _until(chat.settings_panel.isVisible, "the settings")
 
 
 if __name__ == "__main__":
