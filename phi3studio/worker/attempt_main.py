@@ -133,7 +133,7 @@ def _attempt(
                 # numpy, interrupted while it is imported, says that it was imported twice.
                 return _cancelled(run, emit, memory)
             if control.session_ends or control.folder_gone:
-                # Its helper processes were told to end as well, or found nothing to work with.
+                # Its helper processes were asked to end as well, or found nothing to work with.
                 return _paused(emit, control)
         error = translate(exc)
         cause = memory_cause(exc)

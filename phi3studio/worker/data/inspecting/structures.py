@@ -117,7 +117,7 @@ def _preferences(rows: Rows) -> Found:
         ranked = isinstance(value[0], Mapping) and any(
             _RANKED & {key, *words_of(str(key))} for key in value[0]
         )
-        beside = any(
+        elsewhere = any(
             isinstance(rows[0].get(n), list)
             and len(rows[0][n]) == len(value)
             and _RANKED & {folded[n].rstrip("s")}
