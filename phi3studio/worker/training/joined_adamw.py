@@ -24,6 +24,7 @@ class JoinedAdamW(torch.optim.AdamW):
         # One for each group, none for an empty one.
         self._joined = [[_one_parameter(parts)] if parts else [] for parts in self._apart]
         self._places = self._where()
+        self._keeps_gradients = False
         groups = zip(apart.param_groups, self._joined, strict=True)
         super().__init__([group | {"params": joined} for group, joined in groups])
 
@@ -35,10 +36,20 @@ class JoinedAdamW(torch.optim.AdamW):
             for group in optimiser.param_groups
         )
 
+    def keep_gradients(self) -> None:
+        """Let the parts' gradients be views of the joined ones from now on, always at the same
+        places in memory; they are added up until a step, which sets them to zero."""
+        for parts, joined in zip(self._apart, self._joined, strict=True):
+            for whole in joined:
+                whole.grad = torch.zeros_like(whole)
+                for part, piece in zip(parts, _pieces(whole.grad, parts), strict=True):
+                    part.grad = piece
+        self._keeps_gradients = True
+
     def join_gradients(self) -> list[torch.nn.Parameter]:
         """The joined parameters, with the gradients that their parts have now; no gradient is 0."""
         for parts, joined in zip(self._apart, self._joined, strict=True):
-            for whole in joined:
+            for whole in [] if self._keeps_gradients else joined:
                 given = [torch.zeros_like(p) if p.grad is None else p.grad for p in parts]
                 whole.grad = torch.cat([gradient.reshape(-1) for gradient in given])
         return [whole for joined in self._joined for whole in joined]
@@ -50,7 +61,7 @@ class JoinedAdamW(torch.optim.AdamW):
         if any(whole.grad is None for joined in self._joined for whole in joined):
             self.join_gradients()
         result = super().step(closure)
-        super().zero_grad()  # these gradients are used up
+        super().zero_grad(not self._keeps_gradients)  # these gradients are used up
         return result
 
     def state_dict(self) -> dict[str, Any]:

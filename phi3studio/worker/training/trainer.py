@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequest
 from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.threads import ThreadGovernor
+from phi3studio.worker.training.fused.graphs import StepGraphs
 from phi3studio.worker.training.joined_adamw import JoinedAdamW
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 # A loss of so many times the first one, in so many steps in a row, does not come back.
 _EXPLODED = 5.0
 _IN_A_ROW = 5
+
+GRAPH_INPUTS = ("input_ids", "position_ids", "learned", "targets", "bounds")
+"""Tensors of a collated batch that its loss is computed from."""
 
 COMPLETE = "complete.json"
 """Written last into a checkpoint: a folder without it was cut short by a crash."""
@@ -56,6 +60,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         # Olive declares that its models do not take loss arguments; this loss does.
         self.model_accepts_loss_kwargs = True
         self._joined: JoinedAdamW | None = None
+        self._graphs: StepGraphs | None = None
         # Sum of the losses and number of the learned tokens of an evaluation.
         self._held_out = torch.zeros(2, dtype=torch.float64)
         self._trained = look_at_trained_alone(self.model)
@@ -105,12 +110,38 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             done.metrics[f"{metric_key_prefix}_loss"] = total / count
         return done
 
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """As the trainer does it; of a small model on a GPU as a CUDA graph."""
+        if self._graphs is None:
+            done: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+            return done
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        self._on_tokens(inputs["row_tokens"])
+        tensors = {name: inputs[name] for name in GRAPH_INPUTS}
+        count = inputs["count"] if num_items_in_batch is None else num_items_in_batch
+        learned = torch.as_tensor(count, device=self.args.device)
+        return self._graphs.backward(tensors | {"learned_tokens": learned}, inputs["longest"])
+
     def create_optimizer(self, model: Any = None) -> Any:
-        """The trainer's; on a CPU all trained parameters are one for it."""
+        """The trainer's; on a CPU, and where steps are CUDA graphs, all trained parameters are
+        one for it."""
         made = super().create_optimizer(model)
-        if self._is_alone_on_cpu and JoinedAdamW.can_be(made):
+        records = self._fused is not None and self._fused.can_record
+        if (self._is_alone_on_cpu or records) and JoinedAdamW.can_be(made):
             made = self.optimizer = self._joined = JoinedAdamW(made)
+            if records:
+                self._joined.keep_gradients()
+                self._graphs = StepGraphs(self._mean_loss)
+                # The optimiser does it: the gradients have to stay where they are.
+                self.model.zero_grad = lambda set_to_none=True: None
         return made
+
+    def _mean_loss(self, inputs: Mapping[str, torch.Tensor], longest: int) -> torch.Tensor:
+        assert self._fused is not None
+        return self._fused.total(inputs, longest) / inputs["learned_tokens"].clamp(min=1)
 
     @property
     def _is_alone_on_cpu(self) -> bool:
@@ -123,7 +154,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     def _clip_grad_norm(self, model: Any) -> Any:
         """The norm over the trained parameters, the only ones with a gradient."""
         most = self.args.max_grad_norm
-        if not self._is_alone_on_cpu:
+        if not self._is_alone_on_cpu and self._graphs is None:
             return self.accelerator.clip_grad_norm_(self._trained, most)
         joined = self._joined.join_gradients() if self._joined else self._trained
         return clip_gradients(joined, most)
@@ -136,7 +167,7 @@ def clip_gradients(parameters: Sequence[torch.nn.Parameter], most: float) -> tor
     waited for to know, on a CPU it takes as long as the norm.
     """
     norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-    if norm > most:
+    if norm.is_cuda or norm > most:
         clip_grads_with_norm_(parameters, most, norm)
     return norm
 

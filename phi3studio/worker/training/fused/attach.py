@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from phi3studio.worker.training.fused.elementwise import (
 )
 from phi3studio.worker.training.fused.families import USUAL_ROTARY
 from phi3studio.worker.training.fused.frozen_weights import Frozen, can_lay_out
+from phi3studio.worker.training.fused.graphs import can_record, padded
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdaptedLinear, AdapterCopies, fuse_linear
@@ -46,35 +48,46 @@ class Fused:
     head: Frozen | None
     trimmed: bool
     decoder: Decoder | None
+    can_record: bool
+    """Whether :meth:`total` may be a CUDA graph; :attr:`collate` then pads."""
 
     @property
     def collate(self) -> Callable[[Sequence[Mapping[str, Sequence[int]]]], dict[str, Any]]:
         """What makes the inputs of :meth:`loss` from a batch's rows."""
-        return collate_rows if self.attention == row_attention.NAME else collate_fused
+        if self.attention == row_attention.NAME:
+            return collate_rows
+        return functools.partial(collate_fused, pads=True) if self.can_record else collate_fused
 
     def loss(self, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, int]:
         """Sum of the learned tokens' negative log likelihoods (nats), and their number.
 
         *inputs* come from :attr:`collate`; the tensors may still be on the CPU.
         """
-        self.copies.refresh()
         device = self.model.device
         moved = {
             name: value.to(device, non_blocking=True)
             for name, value in inputs.items()
             if isinstance(value, torch.Tensor)
         }
-        ids, positions, where = moved["input_ids"], moved["position_ids"], moved["learned"]
-        targets = moved["targets"]
+        count = inputs.get("count", moved["learned"].numel())
+        return self.total(moved, inputs.get("longest", 0), inputs.get("rows")), count
+
+    def total(
+        self, inputs: Mapping[str, torch.Tensor], longest: int = 0, rows: Any = None
+    ) -> torch.Tensor:
+        """That sum, of tensors on the model's device; *longest* and *rows* as collated."""
+        self.copies.refresh()
+        ids, positions, where = inputs["input_ids"], inputs["position_ids"], inputs["learned"]
+        targets = inputs["targets"]
         more: dict[str, Any] = {}
         if self.attention == attention.NAME:
-            more = attention.row_arguments(inputs["row_lengths"], device)
+            more = attention.row_arguments(inputs["bounds"], longest)
         elif self.attention == row_attention.NAME:
-            more = {"rows": inputs["rows"]}
+            more = {"rows": rows}
         base = self.model.get_base_model()
-        if self.head and self.decoder and self.decoder.does(inputs["rows"], where):
-            hidden = self.decoder(ids, positions, inputs["rows"], where)
-            return head_loss(hidden, self.head, targets), where.numel()
+        if self.head and self.decoder and self.decoder.does(rows, where):
+            hidden = self.decoder(ids, positions, rows, where)
+            return head_loss(hidden, self.head, targets)
         if self.head is not None:
             body = base.get_decoder()
             if self.trimmed:
@@ -83,23 +96,46 @@ class Fused:
             hidden = output.last_hidden_state[0]
             if not self.trimmed:
                 hidden = hidden.index_select(0, where)
-            return head_loss(hidden, self.head, targets), where.numel()
+            return head_loss(hidden, self.head, targets, self.can_record)
         output = base(
             input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=where, **more
         )
         logits = output.logits[0].float()
-        loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
-        return loss, where.numel()
+        return torch.nn.functional.cross_entropy(
+            logits, targets, reduction="sum", ignore_index=IGNORED
+        )
 
 
-def collate_fused(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]:
-    """As ``collate_packed``, with what the GPU would otherwise have to be waited for:
-    ``learned``, the positions whose next token is learned, ``targets``, those tokens, and
-    ``row_lengths``."""
+def collate_fused(
+    batch: Sequence[Mapping[str, Sequence[int]]], pads: bool = False
+) -> dict[str, Any]:
+    """As ``collate_packed``, with what the GPU would otherwise have to be waited for: ``learned``,
+    the positions whose next token is learned, ``targets``, those tokens, ``count``, how many they
+    are, ``bounds`` (rows + 1,), where the rows begin and end, ``longest`` of their lengths, and
+    ``row_tokens``, their sum.
+
+    With *pads* tokens, learned ones and the longest row are few sizes: what fills them up is one
+    more row, and targets that are ignored.
+    """
     inputs: dict[str, Any] = collate_packed(batch)
-    inputs["learned"] = torch.nonzero(inputs["labels"][0, 1:] != IGNORED).flatten()
-    inputs["targets"] = inputs["labels"][0].index_select(0, inputs["learned"] + 1)
-    inputs["row_lengths"] = [len(row["input_ids"]) for row in batch]
+    lengths = [len(row["input_ids"]) for row in batch]
+    tokens = sum(lengths)
+    learned = torch.nonzero(inputs["labels"][0, 1:] != IGNORED).flatten()
+    targets = inputs["labels"][0].index_select(0, learned + 1)
+    inputs |= {"count": len(learned), "row_tokens": tokens}
+    if pads:
+        filling, more = padded(tokens) - tokens, padded(len(learned), 16) - len(learned)
+        pad = torch.nn.functional.pad
+        inputs["input_ids"] = pad(inputs["input_ids"], (0, filling))
+        inputs["labels"] = pad(inputs["labels"], (0, filling), value=IGNORED)
+        row = torch.arange(filling)[None]
+        inputs["position_ids"] = torch.cat([inputs["position_ids"], row], dim=1)
+        learned, targets = pad(learned, (0, more)), pad(targets, (0, more), value=IGNORED)
+        lengths.append(filling)
+    longest = max(lengths)
+    inputs |= {"learned": learned, "targets": targets}
+    inputs["longest"] = 1 << (longest - 1).bit_length() if pads else longest
+    inputs["bounds"] = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
     return inputs
 
 
@@ -117,6 +153,7 @@ def fuse(model: Any) -> Fused:
     laid_out = can_lay_out(_body_weights(base))
     head = _frozen_head(base, laid_out)
     norms = gpu_mlps = 0
+    adapters = 0
     adapted: dict[Any, AdaptedLinear] = {}
     mlps: dict[Any, FrozenMlp] = {}
     turns = base.config.model_type in USUAL_ROTARY
@@ -125,6 +162,7 @@ def fuse(model: Any) -> Fused:
         for group in [] if on_gpu else fuse_groups(module, copies, laid_out):
             adapted.update(dict.fromkeys(group.layers, group))
         if isinstance(module, LoraLayer):
+            adapters += 1
             linear = adapted.get(module) or fuse_linear(module, copies, laid_out)
             if linear is not None:
                 adapted[module] = linear
@@ -141,16 +179,18 @@ def fuse(model: Any) -> Fused:
     if kernels or (not on_gpu and turns):
         fuse_rotary(base)
     trimmed = head is not None and not on_gpu and trim_last_layer(base)
+    attends = _use_packed_attention(base) if on_gpu else by_rows
     return Fused(
         model=model,
         copies=copies,
         linear=len(adapted),
         norms=norms,
         mlps=gpu_mlps + len(mlps),
-        attention=_use_packed_attention(base) if on_gpu else by_rows,
+        attention=attends,
         head=head,
         trimmed=trimmed,
         decoder=decoder_of(base, adapted, mlps) if trimmed and by_rows and turns else None,
+        can_record=bool(on_gpu and attends and len(adapted) == adapters and can_record(base)),
     )
 
 

@@ -6,7 +6,6 @@ the rows begin, flash attention does only the work inside the rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,11 +27,9 @@ def register() -> bool:
     return True
 
 
-def row_arguments(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
-    """What the model has to hand on to :func:`packed_attention` for rows of these *lengths*."""
-    bounds = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
-    bounds = bounds.to(device, non_blocking=True)
-    longest = max(lengths)
+def row_arguments(bounds: torch.Tensor, longest: int) -> dict[str, Any]:
+    """What the model has to hand on to :func:`packed_attention` for rows that begin and end at
+    *bounds* (rows + 1,) and have at most *longest* tokens."""
     return {
         "cu_seq_lens_q": bounds,
         "cu_seq_lens_k": bounds,
