@@ -9,6 +9,7 @@ GPTQ paper (arXiv 2210.17323).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -57,14 +58,24 @@ def quantise_layers(
     for layer in layers:
         with _watched(layer) as groups:
             run_layer(layer, states, *inputs)
-        with one_thread_each() as pool:
-            for modules in pool.map(lambda group: _quantise_together(group, damp), groups):
-                for _ in modules:
-                    on_module()
+        for modules in _quantised(groups, damp, device):
+            for _ in modules:
+                on_module()
         if layer is not last:
             states = run_layer(layer, states, *inputs, return_output=True)
     config.use_cache = use_cache
     return device
+
+
+def _quantised(groups: list[SharedInput], damp: float, device: str) -> Iterator[list[Any]]:
+    """Quantise the groups of a layer, several at once on a CPU; the modules of each."""
+    quantise = functools.partial(_quantise_together, damp=damp)
+    if device == "cpu":
+        with one_thread_each() as pool:
+            yield from pool.map(quantise, groups)
+    else:
+        # A GPU's solvers cannot be called first by two threads.
+        yield from map(quantise, groups)
 
 
 def _first_inputs(
@@ -196,13 +207,17 @@ def quantise_columns(
     for group, (step, offset) in enumerate(zip(steps, offsets, strict=True)):
         start, end = group * size, (group + 1) * size
         part, corner = columns[start:end], factor[start:end, start:end]
-        diagonal = corner.diagonal().tolist()
-        errors = torch.empty_like(part)
-        for i, column in enumerate(part):
-            near = column / step
-            near.add_(offset).round_().clamp_(grid.minq, grid.maxq).sub_(offset).mul_(step)
-            torch.sub(column, near, out=errors[i]).div_(diagonal[i])
-            column.copy_(near)
-            part[i + 1 :].addr_(corner[i, i + 1 :], errors[i], alpha=-1)
+        diagonal = corner.diagonal()[:, None]
+        # In steps of the grid, which a group's columns have in common, a column takes four
+        # operations.
+        part.div_(step).add_(offset)
+        weights = corner / diagonal
+        near, errors = torch.empty_like(part), torch.empty_like(part)
+        for i, (column, whole, error) in enumerate(zip(part, near, errors, strict=True)):
+            torch.round(column, out=whole).clamp_(grid.minq, grid.maxq)
+            torch.sub(column, whole, out=error)
+            part[i + 1 :].addr_(weights[i, i + 1 :], error, alpha=-1)
+        torch.sub(near, offset, out=part).mul_(step)
+        errors.mul_(step).div_(diagonal)
         columns[end:].addmm_(factor[start:end, end:].t(), errors, alpha=-1)
     return scales, zeros
