@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,8 @@ from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.models.model_facts import stands_for
 
 _REFERENCE = "reference.f32"
+_ROOM = 1.2
+_ROOM_FOR_ANSWERS = 2 * 1024**3
 
 
 @dataclass
@@ -173,9 +177,10 @@ class Comparison:
     def _measure_torch(self, role: ModelRole, on_row: OnRow) -> Measured:
         model = self._load(role)
         kept = self._reference if role == self.reference and self.exported is not None else None
-        result = measure_torch(
-            role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
-        )
+        with on_gpu_if_it_fits(model):
+            result = measure_torch(
+                role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
+            )
         self._keep_result(result)
         return result
 
@@ -225,6 +230,27 @@ class Comparison:
         metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
         figures = ModelFigures.model_validate(kept["figures"])
         return Measured(role, figures, metrics, tuple(kept["scores"]))
+
+
+@contextlib.contextmanager
+def on_gpu_if_it_fits(model: Any) -> Iterator[None]:
+    """Have *model* on the GPU inside, where there is one with memory for it and for its answers."""
+    import torch
+
+    weights = sum(value.numel() * value.element_size() for value in model.parameters())
+    fits = torch.cuda.is_available() and (
+        torch.cuda.mem_get_info()[0] > _ROOM * weights + _ROOM_FOR_ANSWERS
+    )
+    if not fits:
+        yield
+        return
+    model.to("cuda")
+    try:
+        yield
+    finally:
+        # The exported model needs the memory next.
+        model.to("cpu")
+        torch.cuda.empty_cache()
 
 
 def contained_adapter(recipe: Recipe, adapter: Path | None, exported: Path) -> Path | None:
