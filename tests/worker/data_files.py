@@ -93,10 +93,11 @@ class Made:
     @property
     def exact(self) -> bool:
         """Whether the file holds just these rows, whatever they are worth."""
-        if self.format == "text" and self.defect in (
-            *("blank_line", "long", "empty_answer", "null_answer"),
-        ):
+        blank = ("blank_line", "long", "empty_answer", "null_answer")
+        if self.format == "text" and self.defect in blank:
             return False  # a blank line is no row, and may part paragraphs
+        if self.format == "xlsx" and self.shape == "text" and self.defect in blank:
+            return False  # an empty row of a sheet is none
         return self.defect not in OF_LINES or self.defect in ("no_newline", "crlf", "blank_line")
 
     @property

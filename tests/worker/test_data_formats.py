@@ -535,6 +535,17 @@ def test_lists_as_python_writes_them(tmp_path: Path) -> None:
     assert rows[2] == {"messages": turns}
 
 
+def test_conversations_as_numpy_prints_arrays(tmp_path: Path) -> None:
+    cells = [
+        f"array([{{'content': 'Is it {n}?', 'role': 'user'}},\n       {{'content': 'Yes.', "
+        "'role': 'assistant'}],\n      dtype=object)"
+        for n in range(20)
+    ]
+    text = "messages,id\n" + "".join(f'"{cell}",{n}\n' for n, cell in enumerate(cells))
+    turns = read(put(tmp_path / "r.csv", text))[3]["messages"]
+    assert [turn["content"] for turn in turns] == ["Is it 3?", "Yes."]
+
+
 def test_words_for_nothing_are_texts(tmp_path: Path) -> None:
     rows = read(csv_file(tmp_path / "rows.csv", "text,label", "region {n},NA", l5="null,None"))
     assert (rows[0]["label"], rows[3]) == ("NA", {"text": "null", "label": "None"})

@@ -379,6 +379,11 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (long(0), asked(0)),
         answered(0),
     ),
+    "OpenAI's evals": (
+        lambda n: {"input": [turn("system", "Be kind."), *turns(n)[:1]], "ideal": answered(n)},
+        ("Be kind.", asked(0)),
+        answered(0),
+    ),
     "TL;DR": (
         lambda n: {"text": long(n), "doc_id": f"d-{n}", "tldr": answered(n)},
         (long(0),),
@@ -573,6 +578,11 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "data.preference",
         "“answers”",
     ),
+    "roles that nobody knows": (
+        lambda n: {"messages": [turn("user", asked(n)), turn("asistant", answered(n))]},
+        "data.no_answers",
+        "“asistant”",
+    ),
     "an answer and a rejected one": (
         lambda n: {"messages": turns(n), "rejected_response": "no"},
         "data.preference",
@@ -653,6 +663,7 @@ GUESSED: dict[str, Make] = {
         "persona": ["I like tea."],
         "utterances": [{"history": [asked(n)], "candidates": ["no", answered(n)]}],
     },
+    "arrays as text": lambda n: {"messages": f"array([{n}, {n + 1}], dtype=object)"},
     "two texts in a line": lambda n: {"text": f"{asked(n)} => {answered(n)}"},
     "a mark of yes or no": lambda n: {
         "tweet_id": n,
@@ -802,6 +813,10 @@ UNREAD: dict[str, tuple[Make, str]] = {
         },
         "messages.content.thinking",
     ),
+    "a column of parts": (
+        lambda n: {"messages": turns(n), "split": "test" if n % 4 == 0 else "train"},
+        "split",
+    ),
     "an unknown role": (lambda n: {"messages": [turn("hummany", "x"), *turns(n)]}, "role:hummany"),
     "pictures": (
         lambda n: {
@@ -890,6 +905,11 @@ def test_nothing_is_called_unread_where_all_is_read(
     encoder: Encoder,  # noqa: F811
 ) -> None:
     found = findings(tmp_path, encoder, lambda n: {"messages": turns(n), "system": "Be kind."})
+    assert not [code for code in found if code.startswith("unread")]
+
+
+def test_a_number_as_an_answer_is_read(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    found = findings(tmp_path, encoder, lambda n: {"messages": [turns(n)[0], turn("assistant", n)]})
     assert not [code for code in found if code.startswith("unread")]
 
 

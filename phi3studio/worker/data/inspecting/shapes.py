@@ -396,7 +396,7 @@ _SPEAKERS = re.compile(
 # A text written for a program: fastText's labels, times of subtitles or messages, markup.
 _MARKED_UP = re.compile(
     r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
-    r"|[{|<\\]|INSERT INTO|\('"
+    r"|[{|<\\]|\[\{|array\(|INSERT INTO|\('"
 )
 _PARTED = re.compile(r"\s(=>|->|→|\|\|\||:::?)\s")
 _WORDY = 12

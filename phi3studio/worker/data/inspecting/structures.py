@@ -303,10 +303,15 @@ def _conversations(rows: Rows) -> Found:
     if not answers:
         answers = [
             name
-            for name in ("completion", "response", "answer", "output")
+            for name in ("completion", "response", "answer", "output", "ideal", "target")
             if all(isinstance(row.get(name), str) for row in rows)
         ]
     if not answers:
+        turns = [turn for row in rows for turn in turns_of(at(row, asked[0])) or ()]
+        unknown = {str(turn["role"]) for turn in turns if not is_known_role(str(turn["role"]))}
+        if unknown:
+            variant, roles = "roles", sorted(unknown)[:8]
+            raise InputError("data.no_answers", variant=variant, column=asked[0], roles=roles)
         raise InputError("data.no_answers", column=asked[0])
     path = f"{asked[0]} + {answers[0]}"
     return [

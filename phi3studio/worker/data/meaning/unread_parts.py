@@ -26,6 +26,7 @@ from phi3studio.worker.data.meaning.column_profile import (
     repeats_or_constant,
 )
 from phi3studio.worker.data.meaning.message_turns import is_known_role, places, turns_at
+from phi3studio.worker.data.meaning.part_names import part_of
 
 Row = Mapping[str, Any]
 
@@ -236,6 +237,9 @@ class UnreadTally:
         if seen.detail is not None:
             return seen.detail
         values = [leaf for value in seen.values for _, leaf in _texts(value, "")]
+        # Rows of a test part are trained like all others, until the split names the column.
+        if len(seen.counts) > 1 and all(part_of(value) for value in seen.counts):
+            return False
         if is_number_or_mark(name, values):
             return True
         if max(strength(name.split(".")[-1], role) for role in _MISSED) >= 2:
@@ -310,8 +314,8 @@ def _parts(content: Any) -> Sequence[Any]:
 def _contents(content: Any) -> Iterator[str]:
     for part in _parts(content):
         text = part.get("text") if isinstance(part, Mapping) else part
-        if isinstance(text, str) and text.strip():
-            yield text
+        if isinstance(text, (int, float)) or (isinstance(text, str) and text.strip()):
+            yield str(text)
 
 
 def _is_picture(part: Any) -> bool:

@@ -15,14 +15,10 @@ from phi3studio.app.files import matching_files
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.reading.source_files import DataFile, file_at
 
 _MOST_FILES = 10_000
-_PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "evaluation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 # What `datasets` and others write next to the rows.
 _SIDECARS = re.compile(
     r"(dataset_infos?|dataset_dict|state|croissant|package|tokenizer\w*|vocab|.*_?config"
@@ -52,13 +48,6 @@ def find_files(source: Source) -> Files:
     if not any(file.size for file in found):
         raise InputError("data.empty", source=found[0].path)
     return Files(tuple(found), tuple(notes))
-
-
-def part_of(name: str) -> str:
-    """train, validation or test, if exactly one of them is in a name; otherwise empty."""
-    words = re.split(r"[^a-z]+", name.casefold())
-    parts = {_PARTS[word] for word in words if word in _PARTS}
-    return parts.pop() if len(parts) == 1 else ""
 
 
 def _expand(name: str) -> Files:

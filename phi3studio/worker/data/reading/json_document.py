@@ -16,10 +16,10 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, too_long
 from phi3studio.worker.data.reading.class_labels import Classes, class_names, put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
-from phi3studio.worker.data.reading.find_files import part_of
 from phi3studio.worker.data.reading.json_rows import (
     RowMaker,
     Sized,

@@ -188,7 +188,7 @@ def python_conversation(text: str) -> list[Any] | None:
     if not text.startswith(("[{", "array([{")) or len(text) > _LITERAL_CHARACTERS:
         return None
     if text.startswith("array("):
-        text = re.sub(r"^array\(|(, dtype=object)?\)$", "", text)
+        text = re.sub(r"^array\(|(,\s*dtype=object)?\)$", "", text)
     for attempt in (text, _ARRAY_BREAK.sub("}, {", text)):
         try:
             value = ast.literal_eval(attempt)

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.meaning.transcripts import parting
 from phi3studio.worker.data.reading.class_labels import Classes
 from phi3studio.worker.data.reading.dialect import recognise
 from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
-from phi3studio.worker.data.reading.find_files import find_files, part_of
+from phi3studio.worker.data.reading.find_files import find_files
 from phi3studio.worker.data.reading.json_document import Plan, plan_of
 from phi3studio.worker.data.reading.read_csv import Dialect
 from phi3studio.worker.data.reading.read_sheets import sheet_names
