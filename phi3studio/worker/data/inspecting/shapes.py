@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,12 +11,14 @@ from phi3studio.domain.dataset import Column, ShapeProposal
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
 from phi3studio.worker.data.checking.short_text import excerpt
-from phi3studio.worker.data.inspecting.structures import heading, structured
+from phi3studio.worker.data.inspecting.row_places import heading
+from phi3studio.worker.data.inspecting.structures import structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.meaning.transcripts import speaker
+from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_spoken
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 
 _EXAMPLES = 3
@@ -336,8 +337,8 @@ class _Columns:
             for name, value in row.items()
         )
         written = [str(row.get(text.path)) for row in self._rows]
-        spoken = sum(len(set(map(str.casefold, _spoken(text)))) > 1 for text in written)
-        marked = sum(bool(_MARKED_UP.match(text) or _PARTED.search(text)) for text in written)
+        spoken = sum(map(is_spoken, written))
+        marked = sum(map(is_marked_up, written))
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
         sure = sure and marked * 2 < len(written)
@@ -387,18 +388,6 @@ _TITLES = tuple((word,) for word in ["title", "titolo", "titel", "titre", "subje
 _SPEAKER_NAMES = frozenset(
     ["from", "sender", "speaker", "author", "user", "username", "role", "agent", "inbound", "name"]
 )
-# Who speaks in a text, in the forms of transcripts and of chat templates.
-_SPEAKERS = re.compile(
-    r"\b(human|user|assistant|ai|bot|model|system)\s*(?::|\|?[>\]])|<\|im_start\|>(\w+)"
-    r"|<start_of_turn>(\w+)|(\[/?INST\])|### (Instruction|Input|Response):",
-    re.IGNORECASE,
-)
-# A text written for a program: fastText's labels, times of subtitles or messages, markup.
-_MARKED_UP = re.compile(
-    r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
-    r"|[{|<\\]|\[\{|array\(|INSERT INTO|\('"
-)
-_PARTED = re.compile(r"\s(=>|->|→|\|\|\||:::?)\s")
 _WORDY = 12
 
 
@@ -408,10 +397,6 @@ def _asks(profile: Profile) -> bool:
 
 def _chooses(profile: Profile) -> bool:
     return profile.says("choices") >= 2
-
-
-def _spoken(text: str) -> list[str]:
-    return ["".join(groups) for groups in _SPEAKERS.findall(text)]
 
 
 def _section(path: str) -> str:

@@ -1,0 +1,186 @@
+"""Places of rows that hold conversations: whole ones, or their parts in several places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from phi3studio.domain.dataset import Shape, ShapeProposal
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.inspecting.row_places import DEEPEST, Found, Rows, at, columns
+from phi3studio.worker.data.meaning.column_names import strength
+from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
+from phi3studio.worker.data.meaning.transcripts import turns_in
+
+_NEARLY_ALL = 0.8
+_SYSTEM = re.compile(r"system[_ ]?(prompt|message|instructions?|text)")
+_HISTORIES = frozenset({"history", "chat_history", "conversation_history", "previous_turns"})
+_ASKED = ("instruction", "input", "question", "query", "prompt", "user")
+_ANSWERED = ("output", "response", "answer", "completion", "assistant")
+_LIST_NAMES = re.compile(
+    r"(data|conv|dialog|chat|turns|messages|utteranc|history|thread|gespr|nachricht|messaggi)"
+)
+
+
+def conversations(rows: Rows) -> Found:
+    """Places that hold turns: one whole conversation, or its parts in several places."""
+    found = {path: kind for path in _turn_places(rows) if (kind := _turns_kind(rows, path))}
+    if (joined := _with_history(rows, list(found))) is not None:
+        return [joined]
+    whole = [path for path, kind in found.items() if kind == "whole"]
+    asked = [path for path, kind in found.items() if kind == "asked"]
+    answers = [path for path, kind in found.items() if kind == "answer"]
+    if len(whole) == 1:
+        return [_with_beginning(_conversation_shape(whole[0], rows, True), rows)]
+    if whole:
+        return [_conversation_shape(path, rows, False) for path in whole]
+    if not asked and answers:
+        asked = [
+            name
+            for name in _ASKED
+            if name != "input" and all(isinstance(row.get(name), str) for row in rows)
+        ]
+        if not asked:
+            raise InputError("data.no_questions", column=answers[0])
+    if not asked:
+        return []
+    if not answers:
+        answers = [
+            name
+            for name in ("completion", "response", "answer", "output", "ideal", "target")
+            if all(isinstance(row.get(name), str) for row in rows)
+        ]
+    if not answers:
+        turns = [turn for row in rows for turn in turns_of(at(row, asked[0])) or ()]
+        unknown = {str(turn["role"]) for turn in turns if not is_known_role(str(turn["role"]))}
+        if unknown:
+            variant, roles = "roles", sorted(unknown)[:8]
+            raise InputError("data.no_answers", variant=variant, column=asked[0], roles=roles)
+        raise InputError("data.no_answers", column=asked[0])
+    path = f"{asked[0]} + {answers[0]}"
+    return [
+        ShapeProposal(
+            shape="messages",
+            reasons=(Phrase("shape.turns_and_answer", turns=asked[0], answer=answers[0]),),
+            messages=path,
+            sure=len(asked) == len(answers) == 1,
+        )
+    ]
+
+
+def _with_beginning(shape: ShapeProposal, rows: Rows) -> ShapeProposal:
+    """With the column of system prompts, and the context of several questions, before the turns.
+    A column that is called “system” is read without being named."""
+    path = str(shape.messages)
+    value = next((found for row in rows if (found := at(row, path)) is not None), None)
+    pairs = isinstance(value, list) and isinstance(value[0], Mapping) and "answer" in value[0]
+    before = [
+        name
+        for name in columns(rows)
+        if (_SYSTEM.fullmatch(name.casefold()) and any(row.get(name) for row in rows))
+        or (pairs and strength(name, "context") == 3 and isinstance(rows[0].get(name), str))
+    ]
+    if not before or path in before:
+        return shape
+    places = [*before, path]
+    reasons = (*shape.reasons, Phrase("shape.beginning", places=before))
+    return shape.model_copy(update={"messages": " + ".join(places), "reasons": reasons})
+
+
+def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
+    """Earlier turns in a column of their own, as LLaMA-Factory's Alpaca files have."""
+    history = next((path for path in found if path.casefold() in _HISTORIES), None)
+    names = columns(rows)
+    asked = [name for name in _ASKED if name in names]
+    answer = next((name for name in _ANSWERED if name in names), None)
+    if history is None or not asked or answer is None:
+        return None
+    systems = [name for name in ("system", "system_prompt") if name in names]
+    parts = [*systems, history, *asked, answer]
+    return ShapeProposal(
+        shape="messages",
+        reasons=(Phrase("shape.history", history=history, parts=parts),),
+        messages=" + ".join(parts),
+    )
+
+
+def _turn_places(rows: Rows) -> list[str]:
+    paths: dict[str, None] = {}
+    texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
+    texts = {name for name in texts if strength(name, "system") < 3}
+    transcripts = [bool(turns_in(str(row.get(name)))) for row in rows[:20] for name in texts]
+    # Next to other texts a transcript may be the question, or what has a label.
+    are_rows = len(texts) == 1 and sum(transcripts) >= _NEARLY_ALL * len(transcripts)
+    for row in rows[:20]:
+        for name, value in row.items():
+            if not are_rows and isinstance(value, str) and turns_in(value):
+                continue
+            paths.update(dict.fromkeys(_turn_leaves(value, str(name).strip(), 0)))
+    return list(paths)
+
+
+def _turn_leaves(value: Any, path: str, depth: int) -> Iterator[str]:
+    if depth > DEEPEST:
+        return
+    turns = turns_of(value) if isinstance(value, (list, str, Mapping)) else None
+    plain = isinstance(value, list) and bool(value) and not isinstance(value[0], Mapping)
+    name = next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
+    if plain and not _LIST_NAMES.search(name.casefold()):
+        turns = None
+    if turns is not None and (not isinstance(value, Mapping) or "role" in value):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _turn_leaves(inner, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+        yield from _turn_leaves(value[0], f"{path}.0", depth + 1)
+
+
+def _turns_kind(rows: Rows, path: str) -> str | None:
+    """Whether a place holds questions, answers, or whole conversations."""
+    roles = [
+        {str(turn["role"]) for turn in turns}
+        for row in rows
+        if (turns := turns_of(at(row, path))) is not None
+    ]
+    if not roles or len(roles) * 2 < sum(at(row, path) is not None for row in rows):
+        return None
+    answered = sum("assistant" in row for row in roles)
+    alone = all(row <= {"assistant", "tool"} for row in roles)
+    if alone:
+        return "answer"
+    return "whole" if answered else "asked"
+
+
+def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
+    value = next((found for row in rows if (found := at(row, path)) is not None), None)
+    first = value[0] if isinstance(value, list) and value else None
+    shape: Shape = "messages"
+    variant = ""
+    if isinstance(first, Mapping) and "from" in first:
+        shape = variant = "sharegpt"
+    elif isinstance(first, Mapping) and "role" in first and "content" in first:
+        variant = "messages"
+    elif isinstance(first, str):
+        variant = "texts"
+    elif isinstance(value, str) and turns_in(value):
+        variant = "transcripts"
+    elif isinstance(value, str):
+        variant = "written"
+    reasons = [Phrase("shape.conversations", variant=variant, place=path)]
+    if not sure:
+        reasons.append(Phrase("shape.several_places"))
+    return ShapeProposal(shape=shape, reasons=tuple(reasons), messages=path, sure=sure)
+
+
+def one_turn_a_row(rows: Rows) -> Found:
+    """Rows that are one message each: they are refused."""
+    for name in columns(rows):
+        if name.strip().casefold() not in ROLE_KEYS or len(rows) < 2:
+            continue
+        values = {str(row.get(name)) for row in rows}
+        if len(values) > 1 and all(is_known_role(value) for value in values):
+            raise InputError("data.one_turn_a_row", column=name)
+    return []
