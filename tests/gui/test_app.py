@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,42 @@ def test_a_folder_that_a_stranger_made_there_blocks_nobody(
     os.chown(folder, 12345, 12345)
     assert SingleInstance(tmp_path / "home").first()
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs another user")
+def test_another_user_is_not_heard_even_where_the_folder_lets_him_in(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory() as base:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", base)
+        first = SingleInstance(Path(base) / "home")
+        assert first.first()
+        (folder,) = Path(base).iterdir()
+        (path,) = folder.iterdir()
+        for place in (Path(base), folder, path):
+            place.chmod(0o777)
+        heard: list[str] = []
+        first.called.connect(heard.append)
+        stranger = os.fork()
+        if not stranger:
+            os.setuid(12345)
+            with socket.socket(socket.AF_UNIX) as caller:
+                os._exit(0 if _said(caller, str(path)) else 1)
+        assert os.waitpid(stranger, 0)[1] == 0, "he was not let in"
+        with socket.socket(socket.AF_UNIX) as friend:
+            assert _said(friend, str(path), b"ours.yaml")
+        qtbot.waitUntil(lambda: heard != [], timeout=5000)
+        assert heard == ["ours.yaml"]
+        first.close()
+
+
+def _said(caller: socket.socket, path: str, said: bytes = b"theirs.yaml") -> bool:
+    try:
+        caller.connect(path)
+        caller.sendall(said)
+    except OSError:
+        return False
+    return True
 
 
 def test_a_crash_is_reported_kept_and_shown_at_the_next_start(
