@@ -156,7 +156,8 @@ def desk(home: Home, tiny_phi3: Path, tmp_path: Path) -> Path:
     config = home.models / "starter" / "config.json"
     values = json.loads(config.read_text("utf-8"))
     # Recipes begin with the starter's sequence length.
-    config.write_text(json.dumps(values | {"max_position_embeddings": 2048}), "utf-8")
+    longer = dict.fromkeys(("max_position_embeddings", "original_max_position_embeddings"), 2048)
+    config.write_text(json.dumps(values | longer), "utf-8")
     folder = tmp_path / "desk"
     folder.mkdir()
     rows = [(f"Where is order {n}?", f"It is on its way: {n}.") for n in range(40)]
