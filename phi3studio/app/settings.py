@@ -24,12 +24,13 @@ class Settings:
     """``threads``: at most so many threads for the matrix work of runs, chats and evaluations;
     ``None`` leaves it to the program. ``update_check``: whether the window may ask once at its
     start for a newer version. ``resume_runs``: whether the window goes on with interrupted runs
-    at its start.
+    at its start. ``keep_awake``: whether the computer is kept from sleeping while a run works.
     """
 
     threads: int | None = None
     update_check: bool = False
     resume_runs: bool = False
+    keep_awake: bool = True
 
 
 def read_settings(home: Home) -> Settings:
@@ -42,6 +43,7 @@ def read_settings(home: Home) -> Settings:
         threads if _is_count(threads) else None,
         values.get("update_check") is True,
         values.get("resume_runs") is True,
+        values.get("keep_awake") is not False,
     )
 
 
@@ -60,6 +62,11 @@ def set_update_check(home: Home, wanted: bool) -> Settings:
 def set_resume_runs(home: Home, wanted: bool) -> Settings:
     """Keep whether the window goes on with interrupted runs; raises :class:`InputError`."""
     return _change(home, resume_runs=wanted)
+
+
+def set_keep_awake(home: Home, wanted: bool) -> Settings:
+    """Keep whether a run keeps the computer from sleeping; raises :class:`InputError`."""
+    return _change(home, keep_awake=wanted)
 
 
 def _change(home: Home, **changes: Any) -> Settings:

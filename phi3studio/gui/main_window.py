@@ -5,6 +5,7 @@ The empty window is painted before the pages' modules are imported: nothing here
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
@@ -14,18 +15,19 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
-    QKeySequence,
     QResizeEvent,
-    QShortcut,
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
+from phi3studio.gui.notifier import Notifier
 from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.shortcuts import PAGES, ShortcutsDialog, install
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
 from phi3studio.gui.widgets.editors import dropped_files
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, RailEntry
+from phi3studio.gui.widgets.search import SearchField
 
 if TYPE_CHECKING:
     from phi3studio.gui.page_set import PageSet
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from phi3studio.runs.store import RunFolder
 
 _SIZE, _LEAST, _FRAME = QSize(1280, 800), QSize(760, 560), QSize(16, 48)
-_SHORTCUTS = ("home", "new", "chat", "compare", "queue", "models")
 
 
 class MainWindow(QMainWindow):
@@ -55,7 +56,30 @@ class MainWindow(QMainWindow):
         self._file = ""
         self.setWindowTitle("Phi-3 Studio")
         self.setAcceptDrops(True)
-        self._rail = Rail(
+        self._rail = self._build_rail()
+        self._rail.set_current("home")
+        self._stack = QStackedWidget()
+        middle = QWidget()
+        self._row = QHBoxLayout(middle)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(0)
+        self._row.addWidget(self._rail)
+        self._row.addWidget(self._stack, 1)
+        self.setCentralWidget(middle)
+        self._drop_here = label(self.tr("Drop to use this file"), "cardTitle")
+        self._drop_here.setObjectName("dropHere")
+        self._drop_here.setParent(self)
+        self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop_here.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._drop_here.hide()
+        self.resize(_SIZE)
+        if preferences.value.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(preferences.value.geometry.encode()))
+        self._fit()
+
+    def _build_rail(self) -> Rail:
+        theme = self._theme
+        rail = Rail(
             theme,
             "Phi-3 Studio",
             (
@@ -69,25 +93,25 @@ class MainWindow(QMainWindow):
                 RailEntry("settings", self.tr("Settings"), "settings", below=True),
             ),
         )
-        self._rail.set_current("home")
-        self._stack = QStackedWidget()
-        middle = QWidget()
-        layout = QHBoxLayout(middle)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._rail)
-        layout.addWidget(self._stack, 1)
-        self.setCentralWidget(middle)
-        self._drop_here = label(self.tr("Drop to use this file"), "cardTitle")
-        self._drop_here.setObjectName("dropHere")
-        self._drop_here.setParent(self)
-        self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._drop_here.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._drop_here.hide()
-        self.resize(_SIZE)
-        if preferences.value.geometry:
-            self.restoreGeometry(QByteArray.fromBase64(preferences.value.geometry.encode()))
-        self._fit()
+        rail.page_chosen.connect(self.go)
+        return rail
+
+    def relabel(self) -> None:
+        """The language is another one: make rail and pages again."""
+        key = next(name for name, page in self._pages.items() if page is self.current)
+        for page in self._pages.values():
+            # It stays the stack's child: what was asked for it may still be answered.
+            page.left()
+            self._stack.removeWidget(page)
+            page.hide()
+        self._pages = {}
+        before, self._rail = self._rail, self._build_rail()
+        self._row.replaceWidget(before, self._rail)
+        before.hide()
+        before.deleteLater()
+        self._rail.set_compact(self.width() < COMPACT_BELOW)
+        self._drop_here.setText(self.tr("Let it go to use this file"))
+        self.go(key)
 
     def _fit(self) -> None:
         """No larger than the screen leaves room for, with what a window manager adds."""
@@ -100,12 +124,15 @@ class MainWindow(QMainWindow):
         self._page_set = page_set
         self.runs = page_set.make_runs(self)
         self.runs.looked.connect(self._retitle)
-        self._rail.page_chosen.connect(self.go)
-        for number, key in enumerate(_SHORTCUTS, start=1):
-            shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
-            shortcut.activated.connect(lambda k=key: self.go(k))
-        new = QShortcut(QKeySequence(QKeySequence.StandardKey.New), self)
-        new.activated.connect(lambda: self.go("new"))
+        for number, key in enumerate(PAGES, start=1):
+            install(self, f"Ctrl+{number}", partial(self.go, key))
+        install(self, "Ctrl+N", partial(self.go, "new"))
+        install(self, "Ctrl+,", partial(self.go, "settings"))
+        install(self, "Ctrl+F", self._search)
+        install(self, "F1", lambda: ShortcutsDialog(self, self._theme).open())
+        notifier = self._notifier = Notifier(self.runs, self._preferences, self)
+        notifier.window_wanted.connect(self.bring_forward)
+        notifier.wanted.connect(self._show_told)
         self.go("home")
         if self._file:
             page_set.open_recipe(self, self._file)
@@ -127,6 +154,8 @@ class MainWindow(QMainWindow):
 
     def go(self, key: str) -> None:
         """Bring a page to the front."""
+        if self._page_set is None:
+            return
         before = self.current
         page = self.page(key)
         if before is not page:
@@ -159,6 +188,20 @@ class MainWindow(QMainWindow):
         self.show()
         self.raise_()
         self.activateWindow()
+
+    def _show_told(self, run: RunFolder) -> None:
+        self.bring_forward()
+        self.show_run(run)
+
+    def _search(self) -> None:
+        """Put the cursor into the search field of the page, if it has one."""
+        page = self.current
+        fields = page.findChildren(SearchField) if page is not None else []
+        for field in fields:
+            if field.isVisible():
+                field.setFocus()
+                field.selectAll()
+                return
 
     def _retitle(self) -> None:
         """Say in the title how far the run at work is: it is read in the taskbar."""
@@ -219,6 +262,7 @@ class MainWindow(QMainWindow):
             page.left()
         if self._page_set is not None:
             self.runs.stop()
+            self._notifier.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         self._preferences.change(geometry=geometry)
         event.accept()

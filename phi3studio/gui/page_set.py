@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QCoreApplication, QObject
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -18,11 +18,12 @@ from phi3studio.gui.downloads import Download, Downloader
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.runs import launch
 from phi3studio.runs.launch import at_start
-from phi3studio.runs.store import RunFolder
+from phi3studio.runs.store import TRASH_S, RunFolder
 
 if TYPE_CHECKING:
     from phi3studio.gui.pages.run.export_dialog import WriteOlive
@@ -46,6 +47,7 @@ class Navigator(Protocol):
     def page(self, key: str) -> Page: ...
     def show_run(self, run: RunFolder) -> None: ...
     def set_health(self, level: Level, words: str) -> None: ...
+    def relabel(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,14 @@ class PageSet:
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        page.compare_wanted.connect(lambda runs: self.open_comparison(window, runs))
         store = self._context.store
 
         def begin() -> tuple[list[RunFolder], list[RunFolder]]:
             from phi3studio.runs.shown.chats import purge
 
             purge(store)
+            store.empty_trash(TRASH_S)
             return at_start(store)
 
         self._context.tasks.run(
@@ -177,6 +181,15 @@ class PageSet:
 
         return ComparePage(self._context, window.runs)
 
+    def open_comparison(self, window: Navigator, runs: list[RunFolder]) -> None:
+        """Compare these runs, and no others."""
+        from phi3studio.gui.pages.compare_page import ComparePage
+
+        page = window.page("compare")
+        assert isinstance(page, ComparePage)
+        page.choose(runs)
+        window.go("compare")
+
     def queue(self, window: Navigator) -> Page:
         """The waiting line."""
         from phi3studio.gui.pages.queue_page import QueuePage
@@ -208,6 +221,15 @@ class PageSet:
 
         page = SettingsPage(self._context)
         page.doctor_wanted.connect(lambda: window.go("doctor"))
+
+        def relabel() -> None:
+            app = QCoreApplication.instance()
+            assert app is not None
+            chosen = choose_language(self._context.preferences.value.language)
+            install_language(app, self._context.resources / "translations", chosen)
+            window.relabel()
+
+        page.language_chosen.connect(relabel)
         return page
 
     def tune(self, window: Navigator, source: str) -> None:

@@ -18,16 +18,19 @@ VERSION = 1
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "theme": ("system", "light", "dark"),
     "language": ("", "en", "it"),
+    "notify": ("on", "off"),
 }
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """The window's settings. ``language`` empty: the system's. ``geometry``: Qt's, base 64."""
+    """The window's settings. ``language`` empty: the system's. ``geometry``: Qt's, base 64.
+    ``notify``: whether the system shows a note when a run ends or stops."""
 
     theme: Literal["system", "light", "dark"] = "system"
     language: Literal["", "en", "it"] = ""
     geometry: str = ""
+    notify: Literal["on", "off"] = "on"
 
 
 def parse_preferences(values: Any) -> Preferences:

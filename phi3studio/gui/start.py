@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     folder = resources()
     preferences = PreferencesFile(home.root / "window.json")
     language = choose_language(preferences.value.language)
-    translators = install_language(app, folder / "translations", language)
+    install_language(app, folder / "translations", language)
     theme = Theme(app, folder, preferences.value.theme)
     app.setWindowIcon(QIcon(str(folder / "icons" / "app.svg")))
     if missing is not None:
@@ -91,7 +91,6 @@ def main(argv: Sequence[str]) -> int:
         live(app, home, theme, preferences, window, home_from_environment=from_environment)
     finally:
         single.close()
-        del translators
     return 0
 
 

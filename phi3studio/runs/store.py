@@ -51,6 +51,8 @@ class RunFolder:
     ``model/``          the exported ONNX model
     ``azure.json``      the job in Azure ML, of a run that is done there
     ``card/``           the model card
+    ``notes.json``      its owner's name for it, tags and note
+    ``transcripts/``    the chats with its model
     ``work/``           intermediate files, removed at the end
     ==================  ===================================================================
     """
@@ -91,6 +93,10 @@ class RunFolder:
     def attempt_lock(self) -> Path:
         """Held by the process that works in the folder: an attempt, or a measuring."""
         return self.path / ".worker.lock"
+
+    @property
+    def notes_file(self) -> Path:
+        return self.path / "notes.json"
 
     @property
     def job_file(self) -> Path:
@@ -214,6 +220,9 @@ class RunFolder:
         return seen.state(alive=alive, cancel_requested=self.cancel_marker.exists())
 
 
+_TRASH = ".trash-"
+TRASH_S = 7 * 24 * 3600.0
+"""How long a run stays in the trash."""
 _UTC, _LOCAL = "%Y%m%d-%H%M%SZ", "%Y%m%d-%H%M%S"
 _STAMP = re.compile(r"(\d{8}-\d{6})(Z?)-")
 
@@ -306,6 +315,35 @@ class RunStore:
 
     def delete(self, run: RunFolder) -> None:
         """Remove a run that is not running."""
+        # Renamed first, so that a half-deleted folder is never listed.
+        doomed = self._put_aside(run, f".deleted-{run.name}")
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def discard(self, run: RunFolder) -> RunFolder:
+        """Put a run that is not running into the trash; returns it as it lies there."""
+        thrown = self._put_aside(run, f"{_TRASH}{run.name}")
+        os.utime(thrown)
+        return RunFolder(thrown)
+
+    def restore(self, thrown: RunFolder) -> RunFolder:
+        """Take a run out of the trash. Raises :class:`OSError`."""
+        path = thrown.path.with_name(thrown.name.removeprefix(_TRASH))
+        return RunFolder(thrown.path.rename(path))
+
+    def trashed(self) -> list[RunFolder]:
+        """What lies in the trash, what was thrown away last first."""
+        if not self.home.runs.is_dir():
+            return []
+        found = [item for item in self.home.runs.iterdir() if item.name.startswith(_TRASH)]
+        return [RunFolder(item) for item in sorted(found, key=_changed, reverse=True)]
+
+    def empty_trash(self, older_s: float = 0.0) -> None:
+        """Remove for good what was thrown away so long ago."""
+        for thrown in self.trashed():
+            if time.time() - _changed(thrown.path) >= older_s:
+                shutil.rmtree(thrown.path, ignore_errors=True)
+
+    def _put_aside(self, run: RunFolder, name: str) -> Path:
         with contextlib.ExitStack() as held:
             for file in (run.start_lock, run.life_lock, run.attempt_lock):
                 try:
@@ -314,7 +352,11 @@ class RunStore:
                     raise InputError("run.busy", run=run.name) from exc
             if sys.platform == "win32":
                 held.close()  # nothing that is open can be renamed there, a live folder neither
-            # Renamed first, so that a half-deleted folder is never listed.
-            doomed = run.path.with_name(f".deleted-{run.name}")
-            run.path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+            return run.path.rename(run.path.with_name(name))
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -19,6 +19,8 @@ from filelock import FileLock, Timeout
 
 from phi3studio import __version__
 from phi3studio.app import allocator
+from phi3studio.app.paths import user_home
+from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.events import Finished, Paused, Started, Waiting, notice
@@ -27,6 +29,7 @@ from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE
 from phi3studio.worker.failures import full_disk, memory_cause, translate
 from phi3studio.worker.process import privacy
+from phi3studio.worker.process.awake import awake
 from phi3studio.worker.process.control import (
     JOB_STOP_S,
     Control,
@@ -98,7 +101,10 @@ def _attempt(
             run_job(run, recipe, emit, control, view.attempt + 1)
             emit(Finished(outcome="completed", peak_memory=memory.peak))
             return 0
-        with _machine(run, emit, control):
+        with (
+            _machine(run, emit, control),
+            awake(read_settings(user_home()).keep_awake),
+        ):
             attempt = view.attempt + 1
             governor = _start_libraries(emit)
             from phi3studio.worker.pipeline import execute

@@ -102,6 +102,20 @@
             <numerusform>%Ln runs were interrupted.</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln run(s) chosen</source>
+        <translation>
+            <numerusform>%Ln run chosen</numerusform>
+            <numerusform>%Ln runs chosen</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) are in the trash.</source>
+        <translation>
+            <numerusform>%Ln run is in the trash.</numerusform>
+            <numerusform>%Ln runs are in the trash.</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>MainWindow</name>
@@ -222,6 +236,16 @@
         <translation>
             <numerusform>%Ln core</numerusform>
             <numerusform>%Ln cores</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>TrashDialog</name>
+    <message numerus="yes">
+        <source>and %Ln more</source>
+        <translation>
+            <numerusform>and %Ln more</numerusform>
+            <numerusform>and %Ln more</numerusform>
         </translation>
     </message>
 </context>

@@ -1116,6 +1116,10 @@
         <translation>Riprendi le esecuzioni interrotte al prossimo avvio</translation>
     </message>
     <message>
+        <source>Do not let the computer sleep while a run works</source>
+        <translation>Non sospendere il computer durante un’esecuzione</translation>
+    </message>
+    <message>
         <source>The environment variable {name} decides.</source>
         <translation>Decide la variabile d’ambiente {name}.</translation>
     </message>
@@ -1735,6 +1739,50 @@
         <translation>Nuovo fine-tuning</translation>
     </message>
     <message>
+        <source>Order</source>
+        <translation>Ordine</translation>
+    </message>
+    <message>
+        <source>Newest first</source>
+        <translation>Prima le più recenti</translation>
+    </message>
+    <message>
+        <source>By name</source>
+        <translation>Per nome</translation>
+    </message>
+    <message>
+        <source>Best first</source>
+        <translation>Prima le migliori</translation>
+    </message>
+    <message>
+        <source>Largest first</source>
+        <translation>Prima le più grandi</translation>
+    </message>
+    <message>
+        <source>Which runs</source>
+        <translation>Quali esecuzioni</translation>
+    </message>
+    <message>
+        <source>All runs</source>
+        <translation>Tutte</translation>
+    </message>
+    <message>
+        <source>Running</source>
+        <translation>In corso</translation>
+    </message>
+    <message>
+        <source>Done</source>
+        <translation>Concluse</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <translation>Ferme</translation>
+    </message>
+    <message>
+        <source>Trash</source>
+        <translation>Cestino</translation>
+    </message>
+    <message>
         <source>No run matches the search</source>
         <translation>Nessuna esecuzione corrisponde</translation>
     </message>
@@ -1785,16 +1833,54 @@
         <translation>Ripeti con modifiche</translation>
     </message>
     <message>
-        <source>Delete…</source>
-        <translation>Elimina…</translation>
+        <source>Name, tags and note…</source>
+        <translation>Nome, etichette e nota…</translation>
     </message>
     <message>
-        <source>Delete “{name}”?</source>
-        <translation>Eliminare «{name}»?</translation>
+        <source>Unpin</source>
+        <translation>Non fissare</translation>
     </message>
     <message>
-        <source>Its model, adapter and figures are deleted from the disk for good.</source>
-        <translation>Modello, adattatore e risultati vengono cancellati dal disco per sempre.</translation>
+        <source>Pin</source>
+        <translation>Fissa in alto</translation>
+    </message>
+    <message>
+        <source>Open folder</source>
+        <translation>Apri la cartella</translation>
+    </message>
+    <message>
+        <source>Del</source>
+        <translation>Canc</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>Confronta</translation>
+    </message>
+    <message>
+        <source>Choose none</source>
+        <translation>Deseleziona</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) chosen</source>
+        <translation>
+            <numerusform>%Ln esecuzione scelta</numerusform>
+            <numerusform>%Ln esecuzioni scelte</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>“{name}” is in the trash.</source>
+        <translation>«{name}» è nel cestino.</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) are in the trash.</source>
+        <translation>
+            <numerusform>%Ln esecuzione è nel cestino.</numerusform>
+            <numerusform>%Ln esecuzioni sono nel cestino.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
     </message>
     <message>
         <source>Delete</source>
@@ -1883,6 +1969,10 @@
     </message>
     <message>
         <source>Drop to use this file</source>
+        <translation>Rilascia per usare questo file</translation>
+    </message>
+    <message>
+        <source>Let it go to use this file</source>
         <translation>Rilascia per usare questo file</translation>
     </message>
     <message>
@@ -2067,6 +2157,60 @@
     <message>
         <source>Keep the present folder</source>
         <translation>Tieni la cartella attuale</translation>
+    </message>
+</context>
+<context>
+    <name>NotesDialog</name>
+    <message>
+        <source>Name, tags and note</source>
+        <translation>Nome, etichette e nota</translation>
+    </message>
+    <message>
+        <source>The recipe of the run stays as it is.</source>
+        <translation>La ricetta dell’esecuzione resta com’è.</translation>
+    </message>
+    <message>
+        <source>good, for Anna</source>
+        <translation>buona, per Anna</translation>
+    </message>
+    <message>
+        <source>Name</source>
+        <translation>Nome</translation>
+    </message>
+    <message>
+        <source>Tags, with commas between</source>
+        <translation>Etichette, separate da virgole</translation>
+    </message>
+    <message>
+        <source>Note</source>
+        <translation>Nota</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Salva</translation>
+    </message>
+</context>
+<context>
+    <name>Notifier</name>
+    <message>
+        <source>The run is done.</source>
+        <translation>L’esecuzione è conclusa.</translation>
+    </message>
+    <message>
+        <source>The run is done: {share} right.</source>
+        <translation>L’esecuzione è conclusa: {share} di risposte giuste.</translation>
+    </message>
+    <message>
+        <source>The run has failed.</source>
+        <translation>L’esecuzione è fallita.</translation>
+    </message>
+    <message>
+        <source>The run stopped unexpectedly. Its work is kept: resume it.</source>
+        <translation>L’esecuzione si è fermata all’improvviso. Il lavoro è conservato: riprendila.</translation>
+    </message>
+    <message>
+        <source>Show the window</source>
+        <translation>Mostra la finestra</translation>
     </message>
 </context>
 <context>
@@ -2925,6 +3069,10 @@
         <translation>Chat</translation>
     </message>
     <message>
+        <source>Export</source>
+        <translation>Esporta</translation>
+    </message>
+    <message>
         <source>Stop following</source>
         <translation>Smetti di seguire</translation>
     </message>
@@ -3201,6 +3349,22 @@
         <translation>numeri interi</translation>
     </message>
     <message>
+        <source>Base model</source>
+        <translation>Modello di base</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>Dati</translation>
+    </message>
+    <message>
+        <source>Held-out share</source>
+        <translation>Quota tenuta da parte</translation>
+    </message>
+    <message>
+        <source>Steps</source>
+        <translation>Passi</translation>
+    </message>
+    <message>
         <source>Data page, Split</source>
         <translation>pagina Dati, Suddivisione</translation>
     </message>
@@ -3236,8 +3400,95 @@
         <translation>Lingua</translation>
     </message>
     <message>
-        <source>The language changes at the next start.</source>
-        <translation>La lingua cambia al prossimo avvio.</translation>
+        <source>Show a notification when a run ends or stops</source>
+        <translation>Mostra una notifica quando un’esecuzione finisce o si ferma</translation>
+    </message>
+</context>
+<context>
+    <name>Shortcuts</name>
+    <message>
+        <source>The pages from Home to Models</source>
+        <translation>Le pagine da Inizio a Modelli</translation>
+    </message>
+    <message>
+        <source>New fine-tune</source>
+        <translation>Nuovo fine-tuning</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Impostazioni</translation>
+    </message>
+    <message>
+        <source>Search on this page</source>
+        <translation>Cerca in questa pagina</translation>
+    </message>
+    <message>
+        <source>This list</source>
+        <translation>Questo elenco</translation>
+    </message>
+    <message>
+        <source>Home</source>
+        <translation>Inizio</translation>
+    </message>
+    <message>
+        <source>Open the run</source>
+        <translation>Apri l’esecuzione</translation>
+    </message>
+    <message>
+        <source>Choose several runs</source>
+        <translation>Scegli più esecuzioni</translation>
+    </message>
+    <message>
+        <source>Name, tags and note</source>
+        <translation>Nome, etichette e nota</translation>
+    </message>
+    <message>
+        <source>Put into the trash</source>
+        <translation>Metti nel cestino</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Ask</source>
+        <translation>Chiedi</translation>
+    </message>
+    <message>
+        <source>New line</source>
+        <translation>Nuova riga</translation>
+    </message>
+    <message>
+        <source>Rename the chat in the list</source>
+        <translation>Rinomina la chat nell’elenco</translation>
+    </message>
+    <message>
+        <source>Delete the chat in the list</source>
+        <translation>Elimina la chat nell’elenco</translation>
+    </message>
+    <message>
+        <source>Rows of data</source>
+        <translation>Righe di dati</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Redo</source>
+        <translation>Ripeti</translation>
+    </message>
+    <message>
+        <source>Keys</source>
+        <translation>Tasti</translation>
+    </message>
+    <message>
+        <source>Everywhere</source>
+        <translation>Ovunque</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
     </message>
 </context>
 <context>
@@ -3816,6 +4067,44 @@
     <message>
         <source>A token is stored.</source>
         <translation>Un token è conservato.</translation>
+    </message>
+</context>
+<context>
+    <name>TrashDialog</name>
+    <message>
+        <source>Trash</source>
+        <translation>Cestino</translation>
+    </message>
+    <message>
+        <source>Deleted runs stay here for a week. They take {size}.</source>
+        <translation>Le esecuzioni eliminate restano qui una settimana. Occupano {size}.</translation>
+    </message>
+    <message>
+        <source>The trash is empty.</source>
+        <translation>Il cestino è vuoto.</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Put back</source>
+        <translation>Ripristina</translation>
+    </message>
+    <message>
+        <source>Put back {name}</source>
+        <translation>Ripristina {name}</translation>
+    </message>
+    <message numerus="yes">
+        <source>and %Ln more</source>
+        <translation>
+            <numerusform>e un’altra</numerusform>
+            <numerusform>e altre %Ln</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Empty the trash</source>
+        <translation>Svuota il cestino</translation>
     </message>
 </context>
 <context>

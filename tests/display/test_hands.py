@@ -175,3 +175,30 @@ def test_a_chat_is_opened_renamed_deleted_and_brought_back(opened: Open, tmp_pat
     until(lambda: shelf.all() == [], "it is deleted")
     program.click("Undo", of="Button")
     until(lambda: [c.title for c in shelf.all()] == ["Weather"], "it is back")
+
+
+def test_runs_are_chosen_deleted_brought_back_and_the_language_changes(
+    opened: Open, tmp_path: Path
+) -> None:
+    runs = tmp_path / "home" / "runs"
+    made = [write_run(runs, demo_recipe(), course(), age_s=age) for age in (5000, 9000)]
+    program = opened()
+    cards = until(lambda: program.find("Runs", of="CardView"), "the cards")
+    x, y, _, _ = cards["area"]
+    program.screen.xdotool("keydown", "ctrl")
+    for at in (x + 100, x + 450):
+        program.point(at, y + 60)
+        program.screen.xdotool("click", 1)
+    program.screen.xdotool("keyup", "ctrl")
+    program.click("Delete", of="Button")
+    until(lambda: not any(run.path.exists() for run in made), "both are in the trash")
+    program.click("Undo", of="Button")
+    until(lambda: all(run.path.exists() for run in made), "both are back")
+    program.press("F1")
+    until(lambda: program.find("Everywhere"), "the list of keys")
+    program.press("Escape")
+    until(lambda: program.find("Everywhere") is None, "it is closed")
+    program.press("ctrl+comma")
+    program.click("Language", of="ComboBox")
+    program.press("End", "Return")
+    until(lambda: program.find("Impostazioni"), "the language is Italian at once")

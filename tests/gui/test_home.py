@@ -232,24 +232,6 @@ def test_runs_are_compared(make_window: Make, qtbot: QtBot, showcase: dict[str, 
     assert keys == {"method.rank", "method.alpha"}
 
 
-def test_a_run_is_deleted_only_after_a_question(
-    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
-) -> None:
-    window = make_window()
-    page = window.current
-    assert isinstance(page, HomePage)
-    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
-    page._ask_delete(showcase["failed"])
-    question = page.findChild(Question)
-    question.reject()
-    assert showcase["failed"].path.exists()
-    page._ask_delete(showcase["failed"])
-    question = page.findChildren(Question)[-1]
-    qtbot.mouseClick(button(question, "Delete"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not showcase["failed"].path.exists(), timeout=5000)
-    qtbot.waitUntil(lambda: window.runs.rowCount() == 5, timeout=5000)
-
-
 def test_models_are_listed_with_their_sizes_and_deleted(
     make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
 ) -> None:

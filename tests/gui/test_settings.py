@@ -213,3 +213,6 @@ def test_interrupted_runs_may_go_on_by_themselves(page: SettingsPage, home: Home
     assert read_settings(home).resume_runs
     card.resume_runs.click()
     assert not read_settings(home).resume_runs
+    assert read_settings(home).keep_awake
+    card.keep_awake.click()
+    assert not read_settings(home).keep_awake

@@ -35,9 +35,11 @@ from phi3studio.domain.events import (
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
 from phi3studio.runs import launch
+from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.event_file import CURVE_POINTS
 from phi3studio.runs.follow import Follower
 from phi3studio.runs.queue import MachineQueue
+from phi3studio.runs.shown.run_notes import RunNotes, change_notes, parse_tags, read_notes
 from phi3studio.runs.store import RunFolder, RunStore, made_at
 from tests.processor_time import at_most
 
@@ -781,3 +783,29 @@ def test_the_home_follows_the_environment(monkeypatch, tmp_path) -> None:
     assert user_home().root == tmp_path / "relative"
     monkeypatch.delenv("PHI3STUDIO_HOME")
     assert user_home().root.name == "phi3studio"
+
+
+def test_the_trash_keeps_runs_for_a_while(home: Home) -> None:
+    store = RunStore(home)
+    run = store.create(demo_recipe())
+    thrown = store.discard(run)
+    assert store.all() == []
+    assert [t.name for t in store.trashed()] == [thrown.name]
+    store.empty_trash(60.0)
+    assert store.restore(thrown) == run
+    assert store.all() == [run]
+    store.discard(run)
+    store.empty_trash()
+    assert store.trashed() == []
+    with FileLock(store.create(demo_recipe()).life_lock), pytest.raises(InputError, match="run"):
+        store.discard(store.all()[0])
+
+
+def test_the_notes_of_a_run_are_read_whatever_stands_there(home: Home) -> None:
+    run = RunStore(home).create(demo_recipe())
+    assert read_notes(run) == RunNotes()
+    change_notes(run, name="Mine", tags=("a", "b"), note="x", pinned=True)
+    assert change_notes(run, pinned=False) == RunNotes("Mine", ("a", "b"), "x")
+    run.notes_file.write_text('{"name": 3, "tags": "a", "note": null, "pinned": 1}')
+    assert read_notes(run) == RunNotes()
+    assert parse_tags(" #a, A,, b  c ") == ("a", "b c")

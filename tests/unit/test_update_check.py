@@ -110,6 +110,7 @@ def test_settings_of_another_version_are_kept(home: Home) -> None:
         "update_check": True,
         "of_a_later_version": {"x": 1},
         "resume_runs": False,
+        "keep_awake": True,
     }
 
 

@@ -41,10 +41,18 @@ def settings(
             help="Whether the window resumes interrupted runs at its start.",
         ),
     ] = None,
+    keep_awake: Annotated[
+        str | None,
+        typer.Option(
+            "--keep-awake",
+            metavar="on|off",
+            help="Whether the computer is kept from sleeping while a run works.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show or change the number of threads, the folder where everything is kept, the check for
-    newer versions, what becomes of interrupted runs."""
+    newer versions, what becomes of interrupted runs, and whether the computer may sleep."""
     if home is not None:
         _take_home(home, move)
     elif move:
@@ -53,6 +61,7 @@ def settings(
     from phi3studio.app.paths import user_home
     from phi3studio.app.settings import (
         read_settings,
+        set_keep_awake,
         set_resume_runs,
         set_threads,
         set_update_check,
@@ -65,11 +74,14 @@ def settings(
         set_update_check(found, _switch(update_check))
     if resume_runs is not None:
         set_resume_runs(found, _switch(resume_runs))
+    if keep_awake is not None:
+        set_keep_awake(found, _switch(keep_awake))
     values: dict[str, Any] = {
         "home": str(found.root),
         "threads": read_settings(found).threads,
         "update_check": read_settings(found).update_check,
         "resume_runs": read_settings(found).resume_runs,
+        "keep_awake": read_settings(found).keep_awake,
         "downloads": str(DownloadLog(found.root).file),
     }
     if as_json:
@@ -79,6 +91,7 @@ def settings(
     typer.echo(f"threads    {values['threads'] or 'auto'}")
     typer.echo(f"updates    {'looked for' if values['update_check'] else 'not looked for'}")
     typer.echo(f"resume     {'interrupted runs' if values['resume_runs'] else 'only when asked'}")
+    typer.echo(f"sleep      {'not during a run' if values['keep_awake'] else 'as the system does'}")
     typer.echo(f"downloads  {values['downloads']}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.run.curves import CurvePlot, Series
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import setting_title
 from phi3studio.gui.widgets.basic import Card, ComboBox, clear, label
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page_frame import Page
@@ -54,6 +56,7 @@ class ComparePage(Page):
         self._chosen: list[str] = []
         self._curves: dict[str, Curves] = {}
         self._boxes: dict[str, QCheckBox] = {}
+        self._listed: object = None
         row = QHBoxLayout()
         row.setSpacing(14)
         self._list_card = Card(self.tr("Runs"))
@@ -97,9 +100,11 @@ class ComparePage(Page):
         self._list_runs()
 
     def choose(self, runs: list[RunFolder]) -> None:
-        """Compare these."""
+        """Compare these, and no others."""
+        self._chosen.clear()
         for run in runs[:MOST]:
             self._toggle(run, True)
+        self._listed = None
         self._list_runs()
 
     def _build_result(self) -> QWidget:
@@ -128,11 +133,17 @@ class ComparePage(Page):
         return result
 
     def _list_runs(self) -> None:
+        entries = [e for e in self._runs.entries() if e.matches(self._search.text())]
+        key = tuple((e.run.name, e.title, e.state == "damaged") for e in entries)
+        if key == self._listed:
+            return  # a live run reports each second
+        self._listed = key
         clear(self._list)
         self._boxes = {}
-        entries = [e for e in self._runs.entries() if e.matches(self._search.text())]
         for entry in entries[:100]:
-            box = QCheckBox(entry.title)
+            when = words.ago(entry.started, time.time())
+            box = QCheckBox(f"{entry.title}\n{when}")
+            box.setAccessibleName(f"{entry.title}, {when}")
             box.setToolTip(entry.run.name)
             box.setChecked(entry.run.name in self._chosen)
             free = len(self._chosen) < MOST and entry.state != "damaged"
@@ -182,11 +193,13 @@ class ComparePage(Page):
     def _draw_curves(self) -> None:
         evaluation = self._which.currentIndex() == 1
         series = []
-        for index, item in enumerate(self._compared(), start=1):
+        compared = self._compared()
+        names = _named(compared)
+        for index, item in enumerate(compared, start=1):
             curve = item.curves.eval_loss if evaluation else item.curves.loss
             series.append(
                 Series(
-                    item.entry.title,
+                    names[index - 1],
                     curve.points,
                     f"series_{index}",
                     marks=evaluation,
@@ -224,18 +237,25 @@ class ComparePage(Page):
         recipes = tuple(item.entry.recipe for item in compared if item.entry.recipe is not None)
         if len(recipes) < len(compared):
             return
-        found = [(key, values) for key, values in recipe_differences(recipes) if key != "name"]
+        # What was left open and decided alike is no difference.
+        found = [
+            (key, values)
+            for key, values in recipe_differences(recipes)
+            if key not in {"name", "version"} and len(set(values)) > 1
+        ]
         if not found:
             self._differences.body.addWidget(label(self.tr("The recipes are the same."), "muted"))
             return
-        rows = [(key, tuple(value or "–" for value in values)) for key, values in found]
+        rows = [
+            (setting_title(key), tuple(value or "–" for value in values)) for key, values in found
+        ]
         self._differences.body.addWidget(self._table(compared, rows))
 
     def _table(
         self, compared: list[_Compared], rows: list[tuple[str, tuple[str, ...]]]
     ) -> QTableWidget:
         table = QTableWidget(len(rows), len(compared) + 1)
-        table.setHorizontalHeaderLabels(["", *(item.entry.title for item in compared)])
+        table.setHorizontalHeaderLabels(["", *_named(compared)])
         for y, (title, values) in enumerate(rows):
             table.setItem(y, 0, QTableWidgetItem(title))
             for x, value in enumerate(values, start=1):
@@ -252,6 +272,15 @@ def _read_curves(run: RunFolder) -> Curves:
         return run.curves()
     except UserFacingError:
         return Curves()  # its card and its page say why
+
+
+def _named(compared: list[_Compared]) -> list[str]:
+    """Their titles, with the time where two have one title."""
+    titles = [item.entry.title for item in compared]
+    return [
+        f"{title} · {words.moment(item.entry.started)}" if titles.count(title) > 1 else title
+        for title, item in zip(titles, compared, strict=True)
+    ]
 
 
 def _time(entry: RunEntry) -> str:

@@ -21,17 +21,20 @@ def choose_language(wanted: str) -> str:
 
 
 def install_language(app: QCoreApplication, folder: Path, language: str) -> list[QTranslator]:
-    """Install the program's and Qt's own translations; the caller keeps the translators.
+    """Install the program's and Qt's own translations in place of those before; *app* owns them.
 
     English has a file as well: it holds the plural forms.
     """
+    for before in app.findChildren(QTranslator):
+        app.removeTranslator(before)
+        before.setParent(None)
     QLocale.setDefault(QLocale(language))
     translators = []
     for name, where in (
         (f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)),
         (f"phi3studio_{language}", str(folder)),
     ):
-        translator = QTranslator()
+        translator = QTranslator(app)
         if translator.load(name, where):
             app.installTranslator(translator)
             translators.append(translator)

@@ -51,6 +51,25 @@ def explain_error(error: Coded) -> Explanation:
     return Explanation(message, hint, " ".join(said).strip() if changed else "")
 
 
+def setting_title(key: str) -> str:
+    """A recipe's key (``training.epochs``) as the window calls the setting; else the key."""
+    translate = QCoreApplication.translate
+    others = {
+        "model.source": translate("Settings", "Base model"),
+        "data.source": translate("Settings", "Data"),
+        "data.split.held_out": translate("Settings", "Held-out share"),
+        "steps": translate("Settings", "Steps"),
+    }
+    if key in others:
+        return others[key]
+    section, _, name = key.partition(".")
+    model = _SECTIONS.get(section)
+    info = model.model_fields.get(name) if model is not None else None
+    if info is None or not info.title:
+        return key
+    return text_of(f"setting.{key}", Message(info.title, "")).text
+
+
 def _titled(found: re.Match[str]) -> str:
     """A recipe's key as the title of its setting; anything else as it is."""
     section, name = found[1], found[2]

@@ -12,18 +12,24 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
+from phi3studio.gui.pages.home.notes_dialog import NotesDialog
 from phi3studio.gui.pages.home.run_actions import RunActions
 from phi3studio.gui.pages.home.run_cards import CardView
-from phi3studio.gui.pages.home.runs_model import RunsFilter, RunsModel
+from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
+from phi3studio.gui.pages.home.runs_model import RunRole, RunsFilter, RunsModel
+from phi3studio.gui.pages.home.trash_dialog import TrashDialog
+from phi3studio.gui.pages.settings.privacy_card import open_path
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, Icon, clear, label
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.launch import go_on, set_aside
+from phi3studio.runs.shown.run_notes import change_notes
 from phi3studio.runs.store import RunFolder
+
+COMPARED_MOST = 5
 
 
 class HomePage(Page):
@@ -32,6 +38,7 @@ class HomePage(Page):
     run_chosen = Signal(object)
     chat_wanted = Signal(object)
     repeat_wanted = Signal(object)
+    compare_wanted = Signal(list)
     new_wanted = Signal()
     demo_wanted = Signal()
 
@@ -40,19 +47,52 @@ class HomePage(Page):
         self._context = context
         self._runs = runs
         theme = context.theme
-        self._search = SearchField(theme, self.tr("Search runs"), 230)
+        self._search = SearchField(theme, self.tr("Search runs"), 190)
         self._new = Button(theme, self.tr("New fine-tune"), kind="primary", icon="plus")
         self._new.clicked.connect(self.new_wanted)
-        self.buttons.addWidget(self._search)
+        self._order = ComboBox()
+        self._order.setAccessibleName(self.tr("Order"))
+        for title, order in (
+            (self.tr("Newest first"), "newest"),
+            (self.tr("By name"), "name"),
+            (self.tr("Best first"), "result"),
+            (self.tr("Largest first"), "size"),
+        ):
+            self._order.addItem(title, order)
+        self._group = ComboBox()
+        self._group.setAccessibleName(self.tr("Which runs"))
+        for title, group in (
+            (self.tr("All runs"), "all"),
+            (self.tr("Running"), "live"),
+            (self.tr("Done"), "done"),
+            (self.tr("Stopped"), "stopped"),
+        ):
+            self._group.addItem(title, group)
+        self._trash = Button(theme, self.tr("Trash"), kind="icon", icon="trash")
+        self._trash.clicked.connect(self._look_into_trash)
+        self._tools = (self._search, self._group, self._order, self._trash)
+        for tool in self._tools:
+            self.buttons.addWidget(tool)
         self.buttons.addWidget(self._new)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
+        self._undo = QVBoxLayout()
+        self.content.addLayout(self._undo)
+        self._bar = self._build_bar()
+        self.content.addWidget(self._bar)
         self._filter = RunsFilter(self)
         self._filter.setSourceModel(runs)
         self._cards = CardView(theme)
         self._cards.setModel(self._filter)
         self._cards.opened.connect(self.run_chosen)
         self._cards.menu_requested.connect(self._menu)
+        self._cards.chosen_changed.connect(self._draw_bar)
+        self._cards.rename_wanted.connect(self._edit_notes)
+        self._cards.delete_wanted.connect(lambda: self._discard(self._meant()))
+        self._group.activated.connect(self._choose_group)
+        self._order.activated.connect(
+            lambda index: self._filter.choose_order(self._order.itemData(index))
+        )
         self._nothing = EmptyState(
             theme,
             "search",
@@ -60,7 +100,7 @@ class HomePage(Page):
             self.tr("The search looks at the name, the model and the data file."),
         )
         show_all = Button(theme, self.tr("Show all runs"))
-        show_all.clicked.connect(self._search.clear)
+        show_all.clicked.connect(self._show_all)
         self._nothing.add_action(show_all)
         self._actions = RunActions(context, self)
         self._actions.done.connect(runs.refresh)
@@ -74,7 +114,8 @@ class HomePage(Page):
         # Each card carries its gap at its right; the grid may reach that far into the margin.
         self.content.setContentsMargins(28, 4, 2, 0)
         self._welcome.setContentsMargins(0, 0, 26, 0)
-        self._trouble.setContentsMargins(0, 0, 26, 0)
+        for above in (self._trouble, self._undo, self._bar):
+            above.setContentsMargins(0, 0, 26, 0)
         self.content.addWidget(self._stack, 1)
         self._search.textChanged.connect(self._filter.search)
         self._search.textChanged.connect(self._choose)
@@ -88,6 +129,7 @@ class HomePage(Page):
 
     def left(self) -> None:
         self._runs.watch(False)
+        clear(self._undo)
 
     def show_error(self, error: UserFacingError) -> None:
         """Show why something could not be done, above the runs."""
@@ -126,7 +168,8 @@ class HomePage(Page):
 
     def _choose(self) -> None:
         empty = self._runs.rowCount() == 0
-        self._search.setVisible(not empty)
+        for tool in self._tools:
+            tool.setVisible(not empty)
         self._new.setVisible(not empty)
         if empty:
             self._stack.setCurrentWidget(self._welcome)
@@ -148,28 +191,154 @@ class HomePage(Page):
             )
         if entry is not None:
             self._actions.fill(menu, entry)
+            menu.addSeparator()
+            menu.addAction(self.tr("Name, tags and note…") + "\tF2").triggered.connect(
+                lambda: self._edit_notes(run)
+            )
+            pinned = entry.notes.pinned
+            menu.addAction(self.tr("Unpin") if pinned else self.tr("Pin")).triggered.connect(
+                lambda: self._change([run], pinned=not pinned)
+            )
+            folder = menu.addAction(self.tr("Open folder"))
+            folder.triggered.connect(lambda: open_path(run.path))
         if entry is not None and not entry.live:
             menu.addSeparator()
-            menu.addAction(self.tr("Delete…")).triggered.connect(lambda: self._ask_delete(run))
+            menu.addAction(self.tr("Delete") + "\t" + self.tr("Del")).triggered.connect(
+                lambda: self._discard([run])
+            )
         menu.popup(at)
 
-    def _ask_delete(self, run: RunFolder) -> None:
-        entry = self._runs.entry(run)
-        question = Question(
-            self,
-            self._context.theme,
-            self.tr("Delete “{name}”?").format(name=entry.title if entry else run.name),
-            self.tr("Its model, adapter and figures are deleted from the disk for good."),
-        )
-        question.add(self.tr("Delete"), lambda: self._delete(run), kind="danger")
-        question.open()
+    def _build_bar(self) -> QWidget:
+        """What can be done with several runs at once; shown while some are chosen."""
+        theme = self._context.theme
+        bar = QWidget()
+        line = QHBoxLayout(bar)
+        line.setSpacing(8)
+        self._count = label("", "strong")
+        line.addWidget(self._count)
+        line.addStretch(1)
+        self._compare = Button(theme, self.tr("Compare"), icon="compare")
+        self._compare.clicked.connect(lambda: self.compare_wanted.emit(self._cards.chosen()))
+        pin = Button(theme, self.tr("Pin"), icon="pin")
+        pin.clicked.connect(lambda: self._change(self._cards.chosen(), pinned=True))
+        self._delete = Button(theme, self.tr("Delete"), icon="trash")
+        self._delete.clicked.connect(lambda: self._discard(self._cards.chosen()))
+        none = Button(theme, self.tr("Choose none"), kind="link")
+        none.clicked.connect(self._cards_cleared)
+        for button in (self._compare, pin, self._delete, none):
+            # What is chosen last stays in hand.
+            button.heir = lambda: self._cards.setFocus()
+            line.addWidget(button)
+        bar.hide()
+        return bar
 
-    def _delete(self, run: RunFolder) -> None:
+    def _cards_cleared(self) -> None:
+        self._cards.clearSelection()
+
+    def _draw_bar(self) -> None:
+        chosen = self._cards.chosen()
+        self._bar.setVisible(len(chosen) > 1)
+        self._count.setText(self.tr("%Ln run(s) chosen", None, len(chosen)))
+        self._compare.setEnabled(2 <= len(chosen) <= COMPARED_MOST)
+
+    def _choose_group(self, index: int) -> None:
+        self._filter.choose_group(self._group.itemData(index))
+        self._choose()
+
+    def _show_all(self) -> None:
+        self._search.clear()
+        self._group.setCurrentIndex(0)
+        self._choose_group(0)
+
+    def _meant(self) -> list[RunFolder]:
+        """The runs that are chosen, else the one that has the focus."""
+        index = self._cards.currentIndex()
+        return self._cards.chosen() or ([index.data(RunRole)] if index.isValid() else [])
+
+    def _edit_notes(self, run: RunFolder) -> None:
+        entry = self._runs.entry(run)
+        if entry is not None:
+            NotesDialog(
+                self,
+                self._context.theme,
+                entry,
+                lambda notes: self._change([run], **vars(notes)),
+            ).open()
+
+    def _change(self, runs: list[RunFolder], **changes: object) -> None:
+        def change() -> None:
+            for run in runs:
+                change_notes(run, **changes)
+
         self._context.tasks.run(
-            asyncio.to_thread(self._context.store.delete, run),
-            lambda _: self._runs.forget(run),
-            self.show_error,
+            asyncio.to_thread(change), lambda _: self._runs.read_again(runs), self.show_error
         )
+
+    def _discard(self, runs: list[RunFolder]) -> None:
+        """Put runs that are not at work into the trash, and offer to take them back."""
+        at_rest = [run for run in runs if (e := self._runs.entry(run)) is None or not e.live]
+        # Where all are at work, the store says so.
+        at_rest = at_rest or runs
+        if not at_rest:
+            return
+        first = self._runs.entry(at_rest[0])
+        title = first.title if first is not None else at_rest[0].name
+
+        def discard() -> list[RunFolder]:
+            return [self._context.store.discard(run) for run in at_rest]
+
+        def done(thrown: list[RunFolder]) -> None:
+            for run in at_rest:
+                self._runs.forget(run)
+            clear(self._undo)
+            theme = self._context.theme
+            said = (
+                self.tr("“{name}” is in the trash.").format(name=title)
+                if len(thrown) == 1
+                else self.tr("%Ln run(s) are in the trash.", None, len(thrown))
+            )
+            note = Finding(theme, "info", said)
+            undo = Button(theme, self.tr("Undo"), kind="link", icon="undo")
+            undo.clicked.connect(lambda: self._restore(thrown))
+            undo.heir = lambda: self._cards.setFocus()
+            note.buttons.addWidget(undo)
+            self._undo.addWidget(note)
+
+        self._context.tasks.run(asyncio.to_thread(discard), done, self._discard_failed)
+
+    def _discard_failed(self, error: UserFacingError) -> None:
+        self.show_error(error)
+        self._runs.list_now()
+
+    def _restore(self, thrown: list[RunFolder]) -> None:
+        clear(self._undo)
+
+        def restore() -> None:
+            for run in thrown:
+                self._context.store.restore(run)
+
+        self._context.tasks.run(
+            asyncio.to_thread(restore), lambda _: self._runs.refresh(), self._discard_failed
+        )
+
+    def _look_into_trash(self) -> None:
+        store = self._context.store
+
+        def look() -> list[RunEntry]:
+            return [read_entry(run) for run in store.trashed()]
+
+        def show(thrown: list[RunEntry]) -> None:
+            TrashDialog(
+                self,
+                self._context.theme,
+                thrown,
+                lambda run: self._restore([run]),
+                lambda: self._context.tasks.run(
+                    asyncio.to_thread(store.empty_trash), None, self.show_error
+                ),
+            ).open()
+
+        self._context.tasks.run(asyncio.to_thread(look), show, self.show_error)
 
 
 class Welcome(QWidget):

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QItemSelection,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPointF,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFont,
     QFontMetricsF,
+    QGuiApplication,
     QKeyEvent,
     QPainter,
     QPen,
@@ -69,8 +79,9 @@ class CardDelegate(QStyledItemDelegate):
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setBrush(theme.color("surface"))
-        edge = "accent" if focused else ("control_border" if hovered else "border")
+        chosen = bool(state & QStyle.StateFlag.State_Selected)
+        painter.setBrush(theme.color("accent_soft" if chosen else "surface"))
+        edge = "accent" if focused or chosen else ("control_border" if hovered else "border")
         painter.setPen(QPen(theme.color(edge), 2 if focused else 1))
         painter.drawRoundedRect(rect, 10, 10)
         inner = rect.adjusted(_PAD, 14, -_PAD, -13)
@@ -93,6 +104,10 @@ class CardDelegate(QStyledItemDelegate):
     def _content(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> None:
         chip = self._chip(painter, inner, entry)
         title = inner.adjusted(0, 0, -chip - 10, 0)
+        if entry.notes.pinned:
+            pin = self._theme.pixmap("pin", "accent_text", 15, 3)
+            painter.drawPixmap(QPointF(title.x(), title.y() + 1), pin)
+            title = title.adjusted(20, 0, 0, 0)
         self._text(painter, title, entry.title, "text", "card", QFont.Weight.DemiBold)
         source = model_title(entry.recipe.model.source) if entry.recipe else ""
         second = inner.adjusted(0, 25, 0, 0)
@@ -108,6 +123,7 @@ class CardDelegate(QStyledItemDelegate):
             parts.append(words.size(entry.bytes))
         if entry.live and (left := left_words(entry.overall)):
             parts = [left]
+        parts += [f"#{tag}" for tag in entry.notes.tags]
         self._text(painter, foot, " · ".join(parts), "muted", "small")
 
     def _chip(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> float:
@@ -195,6 +211,9 @@ class CardView(QListView):
 
     opened = Signal(object)
     menu_requested = Signal(object, object)
+    rename_wanted = Signal(object)
+    delete_wanted = Signal()
+    chosen_changed = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -208,6 +227,8 @@ class CardView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalScrollBar().setSingleStep(24)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        # A click opens a card; with Ctrl or Shift it chooses several.
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setItemDelegate(CardDelegate(theme, self))
         self.setAccessibleName(self.tr("Runs"))
         self.clicked.connect(self._report)
@@ -223,18 +244,39 @@ class CardView(QListView):
         self.setGridSize(QSize(width // columns, CARD_HEIGHT + _GAP))
         super().resizeEvent(event)
 
+    def chosen(self) -> list[RunFolder]:
+        """The runs that are chosen, in the order in which they are shown."""
+        found = sorted(self.selectedIndexes(), key=QModelIndex.row)
+        return [index.data(RunRole) for index in found]
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        super().selectionChanged(selected, deselected)
+        self.chosen_changed.emit()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and self.currentIndex().isValid():
-            self._report(self.currentIndex())
-            return
-        super().keyPressEvent(event)
+        index = self.currentIndex()
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and index.isValid():
+            self.opened.emit(index.data(RunRole))
+        elif event.key() == Qt.Key.Key_F2 and index.isValid():
+            self.rename_wanted.emit(index.data(RunRole))
+        elif event.key() == Qt.Key.Key_Delete and index.isValid():
+            self.delete_wanted.emit()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.clearSelection()
+        else:
+            super().keyPressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         index = self.indexAt(event.pos())
+        at = event.globalPos()
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
             index = self.currentIndex()
+            at = self.viewport().mapToGlobal(self.visualRect(index).center())
         if index.isValid():
-            self.menu_requested.emit(index.data(RunRole), event.globalPos())
+            self.menu_requested.emit(index.data(RunRole), at)
 
     def _report(self, index: QModelIndex) -> None:
-        self.opened.emit(index.data(RunRole))
+        several = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        if not QGuiApplication.keyboardModifiers() & several:
+            self.clearSelection()
+            self.opened.emit(index.data(RunRole))

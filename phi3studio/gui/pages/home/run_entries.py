@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Literal
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState, RunView
 from phi3studio.runs.shown.overall import Overall, overall
+from phi3studio.runs.shown.run_notes import RunNotes, read_notes
 from phi3studio.runs.store import RunFolder, made_at
+
+Order = Literal["newest", "name", "result", "size"]
+Group = Literal["all", "live", "done", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,12 @@ class RunEntry:
     state: RunState
     bytes: int = 0
     overall: Overall = field(default_factory=Overall)
+    notes: RunNotes = field(default_factory=RunNotes)
 
     @property
     def title(self) -> str:
-        """The run's name."""
-        return self.recipe.name if self.recipe else self.run.name
+        """The run's name: its owner's, else the recipe's."""
+        return self.notes.name or (self.recipe.name if self.recipe else self.run.name)
 
     @property
     def data(self) -> str:
@@ -53,10 +60,51 @@ class RunEntry:
         return self.view.started_at or made_at(self.run.name)
 
     def matches(self, words: str) -> bool:
-        """Whether every word is somewhere in name, model or data."""
+        """Whether every word is somewhere in name, model, data, tags or note; a number only as a
+        whole one, so that 25 is not found in 250."""
         model = self.recipe.model.source if self.recipe else ""
-        text = f"{self.title} {self.run.name} {model} {self.data}".casefold()
-        return all(word in text for word in words.casefold().split())
+        notes = self.notes
+        text = " ".join(
+            (self.title, self.run.name, model, self.data, *notes.tags, notes.note)
+        ).casefold()
+        return all(_is_in(word, text) for word in words.casefold().split())
+
+    @property
+    def right(self) -> float | None:
+        """The share of right answers, where they were measured."""
+        metrics = self.view.metrics.get("exported") or self.view.metrics.get("merged")
+        return metrics.accuracy if metrics is not None else None
+
+    def rank(self, order: Order) -> tuple[object, ...]:
+        """Sorts runs: the least first, pinned ones before all."""
+        first = not self.notes.pinned
+        match order:
+            case "name":
+                return first, self.title.casefold(), -self.started
+            case "result":
+                return first, -(self.right if self.right is not None else -1.0), -self.started
+            case "size":
+                return first, -self.bytes, -self.started
+            case _:
+                return first, -self.started, self.run.name
+
+    def is_in(self, group: Group) -> bool:
+        """Whether it belongs to a group of states."""
+        match group:
+            case "live":
+                return self.live
+            case "done":
+                return self.state == "completed"
+            case "stopped":
+                return not self.live and self.state != "completed"
+            case _:
+                return True
+
+
+def _is_in(word: str, text: str) -> bool:
+    if word.isdecimal():
+        return re.search(rf"(?<!\d){word}(?!\d)", text) is not None
+    return word in text
 
 
 def read_entry(run: RunFolder, known: RunEntry | None = None) -> RunEntry:
@@ -73,4 +121,4 @@ def read_entry(run: RunFolder, known: RunEntry | None = None) -> RunEntry:
             size = folder_bytes(run.path)
     before = known.overall if known else None
     far = overall(view, time.time(), before) if state in LIVE_STATES else Overall()
-    return RunEntry(run, recipe, view, state, size, far)
+    return RunEntry(run, recipe, view, state, size, far, read_notes(run))

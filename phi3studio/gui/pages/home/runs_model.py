@@ -17,7 +17,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
+from phi3studio.gui.pages.home.run_entries import Group, Order, RunEntry, read_entry
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts.run_words import model_title, outcome_words, state_words
 from phi3studio.runs.launch import reap
@@ -92,6 +92,11 @@ class RunsModel(QAbstractListModel):
         """How many runs are at work or wait for their turn, as far as is known."""
         return sum(entry.live for entry in self._entries.values())
 
+    def read_again(self, runs: list[RunFolder]) -> None:
+        """What is known of them has changed: read them, also where they are at rest."""
+        pairs = [(run, self._entries.get(run.name)) for run in runs]
+        self._tasks.run(asyncio.to_thread(_read_all, pairs), self._accept)
+
     def forget(self, run: RunFolder) -> None:
         """A run was deleted."""
         self._entries.pop(run.name, None)
@@ -162,11 +167,15 @@ def _at_rest(entry: RunEntry) -> bool:
 
 
 class RunsFilter(QSortFilterProxyModel):
-    """The runs that fit the search."""
+    """The runs that fit the search and belong to the group, in an order."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._words = ""
+        self._group: Group = "all"
+        self._order: Order = "newest"
+        self.setDynamicSortFilter(True)
+        self.sort(0)
 
     def search(self, words: str) -> None:
         """Show only runs that contain every word."""
@@ -174,12 +183,29 @@ class RunsFilter(QSortFilterProxyModel):
         self._words = words.strip()
         self.endFilterChange()
 
+    def choose_group(self, group: Group) -> None:
+        """Show only runs of this group."""
+        self.beginFilterChange()
+        self._group = group
+        self.endFilterChange()
+
+    def choose_order(self, order: Order) -> None:
+        """Sort them by this."""
+        self._order = order
+        self.invalidate()
+
+    def lessThan(self, left: _Index, right: _Index) -> bool:
+        one: RunEntry | None = left.data(EntryRole)
+        other: RunEntry | None = right.data(EntryRole)
+        if one is None or other is None:
+            # As the folder lists them, until they have been read.
+            return (one is None, left.row()) < (other is None, right.row())
+        return one.rank(self._order) < other.rank(self._order)
+
     def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
-        if not self._words:
-            return True
         index = self.sourceModel().index(source_row, 0, source_parent)
         entry: RunEntry | None = index.data(EntryRole)
         if entry is not None:
-            return entry.matches(self._words)
+            return entry.matches(self._words) and entry.is_in(self._group)
         name = index.data(RunRole).name.casefold()
-        return all(word in name for word in self._words.casefold().split())
+        return self._group == "all" and all(word in name for word in self._words.casefold().split())

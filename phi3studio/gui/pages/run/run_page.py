@@ -35,6 +35,7 @@ from phi3studio.runs import launch
 from phi3studio.runs.continuing import continue_run, continued, rebuild_run, rebuilt
 from phi3studio.runs.outcome import longer_epochs
 from phi3studio.runs.preflight import check_before_start
+from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 
 _ASKED_GRACE_S = 10.0
@@ -126,7 +127,8 @@ class RunPage(Page):
         except UserFacingError as error:
             self._recipe = None
             self._fail(error)
-        self.title.setText(self._recipe.name if self._recipe else run.name)
+        own = read_notes(run).name
+        self.title.setText(own or (self._recipe.name if self._recipe else run.name))
         self.set_subtitle(recipe_line(self._recipe) if self._recipe else "")
         for button in self._changing:
             button.hide()
@@ -162,7 +164,16 @@ class RunPage(Page):
         self._repeat.clicked.connect(lambda: self.repeat_wanted.emit(self.run))
         self._chat = Button(theme, self.tr("Chat"), kind="primary", icon="chat")
         self._chat.clicked.connect(lambda: self.chat_wanted.emit(self.run))
-        self._changing = (self._repeat, self._resume, self._pause, self._cancel, self._chat)
+        self._export = Button(theme, self.tr("Export"), icon="save")
+        self._export.clicked.connect(lambda: self._result.export.ask())
+        self._changing = (
+            self._repeat,
+            self._resume,
+            self._pause,
+            self._cancel,
+            self._export,
+            self._chat,
+        )
         for button in (back, *self._changing):
             self.buttons.addWidget(button)
 
@@ -195,6 +206,12 @@ class RunPage(Page):
         self._repeat.setVisible(not live and self._recipe is not None)
         if run is not None:
             self.outcome.show_run(run, view, self._recipe)
+        self._export.setVisible(
+            state == "completed"
+            and run is not None
+            and run.model.is_dir()
+            and "export" not in self.outcome.buttons
+        )
         # The way to the chat stands with the outcome, where there is one.
         self._chat.setVisible(
             state == "completed"

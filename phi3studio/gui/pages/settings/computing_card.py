@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QVBoxLayout
 from phi3studio.app.settings import (
     THREADS_VARIABLE,
     read_settings,
+    set_keep_awake,
     set_resume_runs,
     set_threads,
 )
@@ -56,6 +57,10 @@ class ComputingCard(Card):
         self.resume_runs.setChecked(read_settings(context.home).resume_runs)
         self.resume_runs.clicked.connect(self._take_resume_runs)
         self.body.addWidget(self.resume_runs)
+        self.keep_awake = QCheckBox(self.tr("Do not let the computer sleep while a run works"))
+        self.keep_awake.setChecked(read_settings(context.home).keep_awake)
+        self.keep_awake.clicked.connect(self._take_keep_awake)
+        self.body.addWidget(self.keep_awake)
         self._notes = QVBoxLayout()
         self.body.addLayout(self._notes)
         if os.environ.get(THREADS_VARIABLE):
@@ -83,6 +88,10 @@ class ComputingCard(Card):
 
     def _take_resume_runs(self, wanted: bool) -> None:
         if self._keep(lambda: set_resume_runs(self._context.home, wanted)):
+            clear(self._notes)
+
+    def _take_keep_awake(self, wanted: bool) -> None:
+        if self._keep(lambda: set_keep_awake(self._context.home, wanted)):
             clear(self._notes)
 
     def _keep(self, change: Callable[[], object]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout
+from PySide6.QtWidgets import QCheckBox, QGridLayout
 
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.settings.about_card import AboutCard
@@ -12,7 +12,7 @@ from phi3studio.gui.pages.settings.folders_card import FoldersCard
 from phi3studio.gui.pages.settings.privacy_card import PrivacyCard
 from phi3studio.gui.pages.settings.runtime_card import RuntimeCard
 from phi3studio.gui.pages.settings.token_card import TokenCard
-from phi3studio.gui.widgets.basic import Card, ComboBox, Finding, label
+from phi3studio.gui.widgets.basic import Card, ComboBox, label
 from phi3studio.gui.widgets.page_frame import Columns, Page
 
 
@@ -20,6 +20,7 @@ class SettingsPage(Page):
     """Look, language, folders, privacy, and who made what."""
 
     doctor_wanted = Signal()
+    language_chosen = Signal()
 
     def __init__(self, context: Context) -> None:
         super().__init__(self.tr("Settings"))
@@ -83,11 +84,10 @@ class SettingsPage(Page):
             grid.addWidget(caption, index, 0)
             grid.addWidget(box, index, 1)
         card.body.addLayout(grid)
-        self._later = Finding(
-            self._context.theme, "info", self.tr("The language changes at the next start.")
-        )
-        self._later.hide()
-        card.body.addWidget(self._later)
+        self.notify = QCheckBox(self.tr("Show a notification when a run ends or stops"))
+        self.notify.setChecked(preferences.notify == "on")
+        self.notify.clicked.connect(self._take_notify)
+        card.body.addWidget(self.notify)
         return card
 
     def _take_theme(self, index: int) -> None:
@@ -95,6 +95,9 @@ class SettingsPage(Page):
         self._context.preferences.change(theme=mode)
         self._context.theme.set_mode(mode)
 
+    def _take_notify(self, wanted: bool) -> None:
+        self._context.preferences.change(notify="on" if wanted else "off")
+
     def _take_language(self, index: int) -> None:
         self._context.preferences.change(language=self.language.itemData(index))
-        self._later.show()
+        self.language_chosen.emit()
