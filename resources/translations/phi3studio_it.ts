@@ -2068,6 +2068,18 @@
         <translation>I tuoi modelli addestrati</translation>
     </message>
     <message>
+        <source>Search models</source>
+        <translation>Cerca modelli</translation>
+    </message>
+    <message>
+        <source>No model fits the search.</source>
+        <translation>Nessun modello corrisponde alla ricerca.</translation>
+    </message>
+    <message>
+        <source>untuned base</source>
+        <translation>base non addestrata</translation>
+    </message>
+    <message>
         <source>No tuned model yet</source>
         <translation>Ancora nessun modello addestrato</translation>
     </message>
@@ -3147,6 +3159,13 @@
     <message>
         <source>Computing; the next report may take a while.</source>
         <translation>Calcolo in corso; la prossima notizia può richiedere tempo.</translation>
+    </message>
+</context>
+<context>
+    <name>RunsModel</name>
+    <message>
+        <source>pinned</source>
+        <translation>fissata in alto</translation>
     </message>
 </context>
 <context>
@@ -4492,6 +4511,26 @@
     <message>
         <source>{} million parameters</source>
         <translation>{} milioni di parametri</translation>
+    </message>
+    <message>
+        <source>For labels and very short answers; trains in minutes anywhere.</source>
+        <translation>Per etichette e risposte molto brevi; si addestra in pochi minuti ovunque.</translation>
+    </message>
+    <message>
+        <source>For labels, extraction and short answers, without a GPU too.</source>
+        <translation>Per etichette, estrazione e risposte brevi, anche senza GPU.</translation>
+    </message>
+    <message>
+        <source>For short texts and simple conversations; a GPU saves hours.</source>
+        <translation>Per testi brevi e conversazioni semplici; una GPU risparmia ore.</translation>
+    </message>
+    <message>
+        <source>For longer texts and conversations; meant for a GPU.</source>
+        <translation>Per testi più lunghi e conversazioni; pensato per una GPU.</translation>
+    </message>
+    <message>
+        <source>The most capable and the slowest; needs a large GPU.</source>
+        <translation>Il più capace e il più lento; serve una GPU grande.</translation>
     </message>
     <message numerus="yes">
         <source>about %Ln second(s)</source>

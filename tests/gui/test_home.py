@@ -240,6 +240,15 @@ def test_models_are_listed_with_their_sizes_and_deleted(
     page = window.page("models")
     assert isinstance(page, ModelsPage)
     qtbot.waitUntil(lambda: "200 kB" in page.subtitle.text(), timeout=10_000)
+    shown = [text for card, text in page._found if card.isVisible()]
+    assert shown[0].startswith("emotions"), "one's own stand first"
+    assert any("for labels" in text for text in shown)
+    page._search.setText("phi mini 128")
+    left = [text for card, text in page._found if card.isVisible()]
+    assert [text.split(" ")[0] for text in left] == ["phi-3-mini-128k-instruct"]
+    page._search.setText("nothing like it")
+    assert page._nothing.isVisible()
+    page._search.clear()
     page._ask_delete(showcase["done"].model, "emotions")
     question = page.findChild(Question)
     qtbot.mouseClick(button(question, "Delete"), Qt.MouseButton.LeftButton)

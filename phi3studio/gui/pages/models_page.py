@@ -25,6 +25,7 @@ from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.page_frame import Page
+from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
 from phi3studio.models.model_store import ModelStore, check_model_folder
 from phi3studio.runs.store import RunFolder
@@ -51,6 +52,11 @@ class ModelsPage(Page):
         downloader.moved.connect(self._clear_trouble)
         downloader.ended.connect(self.entered)
         downloader.failed.connect(self._fail)
+        self._search = SearchField(context.theme, self.tr("Search models"), 190)
+        self._search.textChanged.connect(self._filter)
+        self.buttons.addWidget(self._search)
+        self._found: list[tuple[Card, str]] = []
+        self._nothing = label(self.tr("No model fits the search."), "muted")
         use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
         use.clicked.connect(self._choose_folder)
         self.buttons.addWidget(use)
@@ -79,6 +85,9 @@ class ModelsPage(Page):
                 entry = read_entry(run)
                 target = entry.recipe.target if entry.recipe else None
                 kind = f"{target.quantisation} · {target.provider.upper()}" if target else ""
+                recipe = entry.recipe
+                if recipe is not None and "train" not in recipe.steps and not recipe.model.adapter:
+                    kind = self.tr("untuned base") + f" · {kind}"
                 tuned.append((run, entry.title, kind, folder_bytes(run.model)))
         return _Found(bases, tuned)
 
@@ -90,9 +99,7 @@ class ModelsPage(Page):
                 size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
             )
         )
-        self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
-        for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
-            self._list.addWidget(self._base(model, size))
+        self._found = []
         self._list.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
         for run, title, kind, size in found.tuned:
             self._list.addWidget(self._tuned(run, title, kind, size))
@@ -105,6 +112,22 @@ class ModelsPage(Page):
                     self.tr("Each finished run leaves its model here, ready for a chat."),
                 )
             )
+        self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
+        for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
+            self._list.addWidget(self._base(model, size))
+        self._nothing = label(self.tr("No model fits the search."), "muted")
+        self._list.addWidget(self._nothing)
+        self._filter()
+
+    def _filter(self) -> None:
+        """Show only the models that fit the search."""
+        wanted = self._search.text().casefold().split()
+        any_shown = False
+        for card, text in self._found:
+            fits = all(word in text for word in wanted)
+            card.setVisible(fits)
+            any_shown = any_shown or fits
+        self._nothing.setVisible(not any_shown)
 
     def _base(self, model: BaseModel, size: int) -> Card:
         facts = [words.parameters(model.parameters)] if model.parameters else []
@@ -118,7 +141,12 @@ class ModelsPage(Page):
             facts.append(self.tr("not on this computer yet: a run downloads it"))
         else:
             facts.append(self.tr("comes with the program"))
-        card, line = self._card("models", model.title, " · ".join(facts))
+        card, line = self._card(
+            "models",
+            model.title,
+            " · ".join(facts),
+            words.good_for(model.parameters) if model.parameters else "",
+        )
         theme = self._context.theme
         if not model.installed and model.download_bytes:
             line.addWidget(DownloadButtons(theme, model, self._downloader))
@@ -197,7 +225,9 @@ class ModelsPage(Page):
         )
         return card
 
-    def _card(self, icon: str, title: str, detail: str) -> tuple[Card, QHBoxLayout]:
+    def _card(
+        self, icon: str, title: str, detail: str, good_for: str = ""
+    ) -> tuple[Card, QHBoxLayout]:
         card = Card()
         line = QHBoxLayout()
         line.setSpacing(10)
@@ -206,8 +236,11 @@ class ModelsPage(Page):
         text.setSpacing(2)
         text.addWidget(label(title, "strong"))
         text.addWidget(label(detail, "muted", wrap=True))
+        if good_for:
+            text.addWidget(label(good_for, "small", wrap=True))
         line.addLayout(text, 1)
         card.body.addLayout(line)
+        self._found.append((card, f"{title} {detail} {good_for}".casefold()))
         return card, line
 
     def _add_folder_buttons(

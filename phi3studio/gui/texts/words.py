@@ -38,6 +38,19 @@ def parameters(value: int) -> str:
     return translate("Words", "{} million parameters").format(number(round(value / 1e6)))
 
 
+def good_for(count: int) -> str:
+    """What a model with so many weights is a good choice for."""
+    if count < 250e6:
+        return translate("Words", "For labels and very short answers; trains in minutes anywhere.")
+    if count < 800e6:
+        return translate("Words", "For labels, extraction and short answers, without a GPU too.")
+    if count < 2.5e9:
+        return translate("Words", "For short texts and simple conversations; a GPU saves hours.")
+    if count < 6e9:
+        return translate("Words", "For longer texts and conversations; meant for a GPU.")
+    return translate("Words", "The most capable and the slowest; needs a large GPU.")
+
+
 def duration(seconds: float) -> str:
     """An exact time that has passed: 4 min 20 s."""
     return formatting.duration(seconds, language())

@@ -25,7 +25,9 @@ class SearchField(LineEdit):
         self.setClearButtonEnabled(True)
         theme.changed.connect(self._retint)
         for button in self.findChildren(QToolButton):
-            if button.defaultAction() is not self._glass:
+            if button.defaultAction() is self._glass:
+                button.setAccessibleName(name)
+            else:
                 button.setAccessibleName(self.tr("Clear"))
                 button.setToolTip(self.tr("Clear"))
 

@@ -19,7 +19,13 @@ from PySide6.QtCore import (
 
 from phi3studio.gui.pages.home.run_entries import Group, Order, RunEntry, read_entry
 from phi3studio.gui.tasks import Tasks
-from phi3studio.gui.texts.run_words import model_title, outcome_words, state_words
+from phi3studio.gui.texts.run_words import (
+    left_words,
+    model_title,
+    outcome_words,
+    state_words,
+)
+from phi3studio.gui.texts.words import percent
 from phi3studio.runs.launch import reap
 from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder, RunStore
@@ -120,7 +126,12 @@ class RunsModel(QAbstractListModel):
             model = model_title(entry.recipe.model.source) if entry.recipe else ""
             came = outcome(entry.view, entry.recipe) if entry.state == "completed" else None
             look = outcome_words(came.kind) if came is not None else state_words(entry.state)
-            return f"{entry.title}, {look.text}, {model}, {entry.data}"
+            said = [entry.title, look.text, model, entry.data]
+            if entry.state == "running":
+                said += [percent(entry.overall.share), left_words(entry.overall)]
+            if entry.notes.pinned:
+                said.append(self.tr("pinned"))
+            return ", ".join(part for part in (*said, *entry.notes.tags) if part)
         return None
 
     async def _load(self) -> None:

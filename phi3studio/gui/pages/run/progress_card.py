@@ -51,4 +51,8 @@ class ProgressCard(Card):
         self._bar.setValue(round(1000 * snapshot.overall.share))
         self.title.setText(words.percent(snapshot.overall.share))
         self.detail.setText(step_words(view))
-        self._left.setText(left_words(snapshot.overall))
+        left = left_words(snapshot.overall)
+        self._left.setText(left)
+        self._bar.setAccessibleDescription(
+            ", ".join(part for part in (self.title.text(), step_words(view), left) if part)
+        )
