@@ -4117,7 +4117,7 @@
     <message numerus="yes">
         <source>and %Ln more</source>
         <translation>
-            <numerusform>e un’altra</numerusform>
+            <numerusform>e %Ln altra</numerusform>
             <numerusform>e altre %Ln</numerusform>
         </translation>
     </message>
