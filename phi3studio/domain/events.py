@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -438,12 +439,22 @@ def parse_event(line: str | bytes) -> Event | None:
     if not isinstance(data["type"], str) or data["type"] not in _TYPES:
         return None
     try:
+        if not _has_plain_names(data):
+            return None
         payload = _PAYLOAD.validate_python(data)
         event = Event(seq=int(data["seq"]), t=float(data["t"]), payload=payload)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     sane = 0 <= event.t < _END_OF_TIME and 0 <= event.seq < 10**_MOST_DIGITS
     return event if sane else None
+
+
+def _has_plain_names(value: Any) -> bool:
+    """Whether no name of a field holds half a surrogate: nobody could write that down again."""
+    if isinstance(value, dict):
+        whole = not any(_HALF.search(name) for name in value)
+        return whole and all(map(_has_plain_names, value.values()))
+    return not isinstance(value, list) or all(map(_has_plain_names, value))
 
 
 def _sane_integer(digits: str) -> int:
@@ -462,6 +473,7 @@ def _sane_number(digits: str) -> float:
 # No counter, size or time of a run is larger; what is would break sums and dates far from here.
 _MOST_DIGITS = 19
 _END_OF_TIME = 1e11
+_HALF = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(
     parse_int=_sane_integer, parse_float=_sane_number, parse_constant=_sane_number
 )

@@ -216,3 +216,10 @@ def test_a_number_beyond_reason_is_no_event(value: str) -> None:
     """It would break sums and dates far from where it was read."""
     line = Event(seq=1, t=1.0, payload=Progress(step=3, total=9)).to_line()
     assert parse_event(line.replace('"step": 3', f'"step": {value}')) is None
+
+
+@pytest.mark.parametrize("names", ['{"\\ud800": 1}', '{"rows": [{"\\udfff": 1}]}'])
+def test_an_event_with_half_a_surrogate_in_a_name_is_none(names: str) -> None:
+    line = '{"v": 1, "seq": 1, "t": 1.0, "type": "notice", "code": "a", "values": %s}'
+    assert parse_event(line % '{"rows": [1]}') is not None
+    assert parse_event(line % names) is None
