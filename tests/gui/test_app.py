@@ -114,10 +114,15 @@ def test_another_user_is_not_heard_even_where_the_folder_lets_him_in(
         first.called.connect(heard.append)
         stranger = os.fork()
         if not stranger:
-            os.setuid(12345)
-            with socket.socket(socket.AF_UNIX) as caller:
-                os._exit(0 if _said(caller, str(path)) else 1)
-        assert os.waitpid(stranger, 0)[1] == 0, "he was not let in"
+            code = 2
+            try:
+                os.setuid(12345)
+                with socket.socket(socket.AF_UNIX) as caller:
+                    code = 0 if _said(caller, str(path)) else 1
+            finally:
+                os._exit(code)
+        ended = os.waitstatus_to_exitcode(os.waitpid(stranger, 0)[1])
+        assert ended == 0, f"he was not let in: {ended}"
         with socket.socket(socket.AF_UNIX) as friend:
             assert _said(friend, str(path), b"ours.yaml")
         qtbot.waitUntil(lambda: heard != [], timeout=5000)

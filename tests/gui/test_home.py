@@ -229,7 +229,7 @@ def test_runs_are_compared(make_window: Make, qtbot: QtBot, showcase: dict[str, 
     assert [series.title for series in page._plot.shown] == ["emotions", "emotions-rank-32"]
     differences = page._differences.findChild(QTableWidget)
     keys = {differences.item(row, 0).text() for row in range(differences.rowCount())}
-    assert keys == {"method.rank", "method.alpha"}
+    assert keys == {"Rank (r)", "Alpha"}
 
 
 def test_models_are_listed_with_their_sizes_and_deleted(

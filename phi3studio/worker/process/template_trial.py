@@ -58,12 +58,12 @@ def try_template(template: str) -> None:
         end = time.monotonic() + _LONGEST_S
         while child.poll() is None:
             with contextlib.suppress(psutil.Error):
+                if watched.memory_info().rss > _MOST_BYTES:
+                    raise InputError("model.template", variant="memory", most=_MOST_BYTES)
                 spent = watched.cpu_times()
                 # Waiting for a busy machine is not the template's doing.
                 if spent.user + spent.system > _MOST_S or time.monotonic() > end:
                     raise InputError("model.template", variant="endless", seconds=_MOST_S)
-                if watched.memory_info().rss > _MOST_BYTES:
-                    raise InputError("model.template", variant="memory", most=_MOST_BYTES)
             time.sleep(_LOOK_S)
         said = child.stdout.read()
     finally:
