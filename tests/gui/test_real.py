@@ -214,7 +214,7 @@ def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot
     review = wizard.view("review")
     assert isinstance(review, ReviewPage)
     review._which.setCurrentIndex(1)
-    qtbot.waitUntil(lambda: "Asking" not in review._text.toPlainText(), timeout=LONG)
+    qtbot.waitUntil(lambda: review._text.toPlainText().startswith("{"), timeout=LONG)
     assert json.loads(review._text.toPlainText())["passes"]
 
 
