@@ -33,6 +33,7 @@ RESUMABLE: frozenset[RunState] = frozenset({"interrupted", "paused", "failed", "
 
 # How long a worker may take to stop on its own before its process tree is ended.
 CANCEL_GRACE_S = 1.5
+_KILLED_S = 2.0
 # The same where the cancel has to be carried on to a job in Azure ML.
 JOB_CANCEL_GRACE_S = 65.0
 LEAST_FREE = 2_000_000
@@ -177,6 +178,10 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     if run.alive() and (worker := run.worker()) is not None:
         tree = process_tree(worker)
     end_processes(tree)
+    # The system frees a killed process's lock with its last thread, which may take a moment.
+    limit = time.monotonic() + _KILLED_S
+    while tree and run.alive() and time.monotonic() < limit:
+        time.sleep(0.02)
     reap()
 
 
