@@ -9,7 +9,6 @@ one ``finished`` or ``paused``, or with neither when its process died.
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Annotated, Any, Literal, Self
 
@@ -24,6 +23,7 @@ from pydantic import (
 
 from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.domain.messages import Said, plain_values, say
+from phi3studio.domain.parsing import finite_number
 
 EVENT_VERSION = 1
 
@@ -463,17 +463,10 @@ def _sane_integer(digits: str) -> int:
     return int(digits)
 
 
-def _sane_number(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError(digits)
-    return number
-
-
 # No counter, size or time of a run is larger; what is would break sums and dates far from here.
 _MOST_DIGITS = 19
 _END_OF_TIME = 1e11
 _HALF = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(
-    parse_int=_sane_integer, parse_float=_sane_number, parse_constant=_sane_number
+    parse_int=_sane_integer, parse_float=finite_number, parse_constant=finite_number
 )

@@ -16,7 +16,7 @@ def parse_json(text: str | bytes) -> Any:
     Where its place is known it is a :class:`json.JSONDecodeError`.
     """
     try:
-        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+        return json.loads(text, parse_float=finite_number, parse_constant=finite_number)
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
 
@@ -50,7 +50,8 @@ def _nodes(value: Any, known: dict[int, int]) -> int:
     return known[id(value)]
 
 
-def _finite(digits: str) -> float:
+def finite_number(digits: str) -> float:
+    """A number as JSON's reader hands it on; raises :class:`ValueError` for one without end."""
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError(f"{digits[:20]} is no number")

@@ -27,7 +27,7 @@ class Notifier(QObject):
 
     wanted = Signal(object)
     window_wanted = Signal()
-    told = Signal(str, str)
+    notified = Signal(str, str)
     """Title and text of a note, whatever way it is shown."""
 
     def __init__(self, runs: RunsModel, preferences: PreferencesFile, window: QWidget) -> None:
@@ -75,7 +75,7 @@ class Notifier(QObject):
             tray.showMessage(
                 entry.title, text, kind.Warning if failed else kind.Information, _SHOWN_MS
             )
-        self.told.emit(entry.title, text)
+        self.notified.emit(entry.title, text)
 
     def _said(self, entry: RunEntry) -> str:
         from phi3studio.gui.texts.messages import explain_error

@@ -1,4 +1,4 @@
-"""Training speed of a small model on an NVIDIA GPU, beside a plain PEFT loop.
+"""Training speed of a small model on an NVIDIA GPU, next to a plain PEFT loop.
 
     python -m tests.benchmarks.gpu_small_model [--steps 120]
 

@@ -205,9 +205,10 @@ def test_chats_are_listed_opened_again_renamed_and_deleted_with_a_way_back(
     assert len(column.transcript.turns) == 2
 
 
-def test_a_chat_survives_the_window_and_brings_its_models_along(
+def with_two_models(
     make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
-) -> None:
+) -> tuple[MainWindow, ChatPage]:
+    """A window whose chat shows the models of two runs with one template."""
     window = make_window()
     qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
     window.go("chat")
@@ -216,6 +217,13 @@ def test_a_chat_survives_the_window_and_brings_its_models_along(
     page.add_run(showcase["done"])
     page.add_run(showcase["wide"])
     qtbot.waitUntil(lambda: list(page._prompt._fields) == ["phrase"], timeout=5000)
+    return window, page
+
+
+def test_a_chat_survives_the_window_and_brings_its_models_along(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    _window, page = with_two_models(make_window, qtbot, showcase)
     say(page, qtbot, "Footsteps.")
     qtbot.waitUntil(lambda: len(page.list.chats) == 2, timeout=5000)
     again = make_window()
@@ -328,14 +336,7 @@ def test_settings_reach_the_model_and_wrong_ones_do_not(
 def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
     make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder], folder: Path
 ) -> None:
-    window = make_window()
-    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
-    window.go("chat")
-    page = window.page("chat")
-    assert isinstance(page, ChatPage)
-    page.add_run(showcase["done"])
-    page.add_run(showcase["wide"])
-    qtbot.waitUntil(lambda: list(page._prompt._fields) == ["phrase"], timeout=5000)
+    _window, page = with_two_models(make_window, qtbot, showcase)
     assert page._prompt._send.text() == "Ask both"
     say(page, qtbot, "Footsteps.")
     for column in page.columns:

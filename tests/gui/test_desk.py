@@ -35,10 +35,10 @@ def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(
     make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder], wanted: bool
 ) -> None:
     run = write_run(home.runs, showcase["done"].recipe(), course(until=90), age_s=80)
-    told: list[tuple[str, str]] = []
+    shown: list[tuple[str, str]] = []
     with FileLock(run.life_lock):
         window = make_window()
-        window._notifier.told.connect(lambda title, text: told.append((title, text)))
+        window._notifier.notified.connect(lambda title, text: shown.append((title, text)))
         window.go("settings")
         settings = window.page("settings")
         assert isinstance(settings, SettingsPage)
@@ -51,7 +51,7 @@ def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(
         failed = Finished(outcome="failed", code="memory.short", message="No room.", hint="Less.")
         end(run, failed)
     qtbot.waitUntil(lambda: window.windowTitle() == "Phi-3 Studio", timeout=8000)
-    assert told == ([("emotions", "No room.")] if wanted else [])
+    assert shown == ([("emotions", "No room.")] if wanted else [])
 
 
 def test_the_keys_work_and_are_listed(make_window: Make, qtbot: QtBot) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import Report
+from phi3studio.domain.dataset import CheckProgress, Report
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -107,7 +107,11 @@ def recipe_for(source: Path | str, **data: Any) -> Recipe:
 
 def whole_check(data: Any, with_encoder: Encoder, length: int = 256, batch: int = 1) -> Report:
     """The report of a check of a recipe's *data*, read to its end."""
-    checking = check(data, with_encoder, length, batch)
+    return report_of(check(data, with_encoder, length, batch))
+
+
+def report_of(checking: Generator[CheckProgress, None, Report]) -> Report:
+    """What a check returns at its end."""
     while True:
         try:
             next(checking)

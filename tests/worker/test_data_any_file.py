@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from phi3studio.domain.dataset import Report, ShapeProposal, Source
+from phi3studio.domain.dataset import ShapeProposal, Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import find
 from phi3studio.worker.data.checking.check_data import check
@@ -18,7 +18,7 @@ from phi3studio.worker.data.preparing.prepare_examples import Prepared, prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_files import Made, as_texts, files
-from tests.worker.data_fixtures import byte_level, encoder, recipe_for  # noqa: F401
+from tests.worker.data_fixtures import byte_level, encoder, recipe_for, report_of  # noqa: F401
 
 _ANY = {
     "deadline": None,
@@ -74,7 +74,7 @@ def every_row_is_accounted_for(made: Made, with_encoder: Encoder) -> None:
             return
         keys = recipe_keys(shape)
         try:
-            checked = last(check(recipe_for(path, **keys).rows, with_encoder, 256, 1))
+            checked = report_of(check(recipe_for(path, **keys).rows, with_encoder, 256, 1))
         except InputError as exc:
             refused(made, exc)
             return
@@ -120,12 +120,3 @@ def refused(made: Made, error: InputError) -> None:
     assert error.message and error.hint, error.code  # noqa: PT018
     few = {"data.too_few_rows", "data.nothing_held_out"}
     assert not made.sound or error.code in few, f"{error.code}: {error.message}"
-
-
-def last(checking: Any) -> Report:
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            report: Report = end.value
-            return report

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from phi3studio.worker.data.inspecting.preview import preview
 from phi3studio.worker.data.preparing.row_pipeline import Process
 from phi3studio.worker.inspector_service import Encoders
 from tests.processor_time import computed
-from tests.worker.data_fixtures import SAMPLES, model_folder, recipe_for, write_jsonl  # noqa: F401
+from tests.worker.data_fixtures import SAMPLES, model_folder, recipe_for, report_of, write_jsonl  # noqa: F401
 
 EMOTIONS = {"prompt": "### Text: {phrase}\n### Tone:\n", "completion": "{tone}"}
 Ask = Callable[[Callable[[Inspector], Awaitable[Any]]], Any]
@@ -39,15 +39,6 @@ def ask(tmp_path: Path) -> Ask:
         return asyncio.run(inside())
 
     return go
-
-
-def report_of(checking: Generator[CheckProgress, None, Report]) -> Report:
-    while True:
-        try:
-            next(checking)
-        except StopIteration as end:
-            report: Report = end.value
-            return report
 
 
 def recipe_with(model: Path, source: Path, **data: Any) -> Recipe:

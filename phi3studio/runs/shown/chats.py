@@ -71,10 +71,7 @@ class ChatShelf:
 
     def all(self) -> list[KeptChat]:
         """Every chat, the newest first."""
-        folders = [run.path / "transcripts" for run in self._store.all()]
-        with contextlib.suppress(OSError):
-            folders += sorted((self._home.root / "chats").iterdir())
-        found = [chat for folder in folders for chat in _in_folder(folder)]
+        found = [chat for folder in _folders(self._store) for chat in _in_folder(folder)]
         return sorted(found, key=lambda chat: chat.changed, reverse=True)
 
     def write(self, name: str, model: Path, transcript: Transcript) -> None:
@@ -123,14 +120,19 @@ class ChatShelf:
 
 def purge(store: RunStore, older_s: float = _KEPT_DELETED_S) -> None:
     """Remove for good what was deleted so long ago; blocking."""
-    folders = [run.path / "transcripts" for run in store.all()]
-    with contextlib.suppress(OSError):
-        folders += (store.home.root / "chats").iterdir()
-    for folder in folders:
+    for folder in _folders(store):
         for file in _files(folder, f"*{_DELETED}"):
             with contextlib.suppress(OSError):
                 if time.time() - file.stat().st_mtime >= older_s:
                     file.unlink()
+
+
+def _folders(store: RunStore) -> list[Path]:
+    """Where chats lie: with each run, and with each model that belongs to none."""
+    folders = [run.path / "transcripts" for run in store.all()]
+    with contextlib.suppress(OSError):
+        folders += sorted((store.home.root / "chats").iterdir())
+    return folders
 
 
 def _deleted(file: Path) -> Path:
