@@ -10,9 +10,10 @@ import re
 import uuid
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipes.section import Section
 
 Login = Literal["cli", "browser", "managed_identity"]
 JobIdentity = Literal["none", "managed", "user"]
@@ -58,13 +59,11 @@ class RegisteredModel(NamedTuple):
     version: str
 
 
-class HubToken(BaseModel):
+class HubToken(Section):
     """Where the job finds the hub's token: a secret of a Key Vault, or a workspace connection.
 
     The token itself is in no file of ours: the job reads it there with its own identity.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key_vault: str | None = Field(
         None, description="https://NAME.vault.azure.net; with the secret's name in secret."
@@ -93,10 +92,8 @@ class HubToken(BaseModel):
         return self
 
 
-class Azure(BaseModel):
+class Azure(Section):
     """The workspace and what the job uses there; needed with ``target.train_on: azureml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     subscription: str = Field(description="Id of the subscription.")
     resource_group: str = Field(description="Resource group of the workspace.")

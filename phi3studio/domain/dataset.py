@@ -20,6 +20,7 @@ from pydantic import (
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase, say
+from phi3studio.domain.recipes.section import Section
 from phi3studio.domain.rows.repairs import Repair, is_safe
 from phi3studio.domain.rows.row_slice import parse_slice
 
@@ -39,12 +40,6 @@ Shape = Literal[
 TokenKind = Literal["masked", "trained", "stop", "cut_off"]
 Level = Literal["error", "warning", "info"]
 UnreadKind = Literal["column", "key", "role", "turn", "tools", "picture"]
-
-
-class _Input(BaseModel):
-    """Part of a recipe: unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class _Value(BaseModel):
@@ -71,7 +66,7 @@ def checked_slice(value: str | None) -> str | None:
     return value
 
 
-class Source(_Input):
+class Source(Section):
     """One or several files (or a data set of the Hugging Face hub) and how to read them."""
 
     source: str = Field(

@@ -23,9 +23,9 @@ from phi3studio.domain.hyperparameters import Fidelity as Fidelity
 from phi3studio.domain.hyperparameters import Method as Method
 from phi3studio.domain.hyperparameters import MethodKind as MethodKind
 from phi3studio.domain.hyperparameters import Precision as Precision
-from phi3studio.domain.hyperparameters import Section, setting
 from phi3studio.domain.hyperparameters import TargetModules as TargetModules
 from phi3studio.domain.hyperparameters import Training as Training
+from phi3studio.domain.hyperparameters import setting
 from phi3studio.domain.quantisation import (
     ALLOWED,
     DEFAULT,
@@ -38,6 +38,7 @@ from phi3studio.domain.quantisation import (
 )
 from phi3studio.domain.recipes.recipe_errors import explain
 from phi3studio.domain.recipes.recipe_gaps import check_no_gaps
+from phi3studio.domain.recipes.section import Section
 from phi3studio.domain.rows.repairs import Repair
 from phi3studio.domain.template import parse_template
 

@@ -14,6 +14,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_json, parse_yaml
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.recipes.recipe_gaps import with_gaps
+from phi3studio.domain.recipes.section import check_texts
 
 # What a double click opens: a recipe in YAML.
 SUFFIX = ".phi3studio"
@@ -50,7 +51,10 @@ def _check_sources(recipe: Recipe, folder: Path) -> None:
 
 
 def absolute(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with every relative path made absolute from *folder*."""
+    """The recipe with every relative path made absolute from *folder*.
+
+    Raises :class:`InputError` for a path that no recipe can hold.
+    """
     data = recipe.data
     if data is not None:
         split = data.split
@@ -69,6 +73,8 @@ def absolute(recipe: Recipe, folder: Path) -> Recipe:
         # A hub id looks like a relative path; it is one only if the folder is there.
         if is_file(named) or is_dir(named) or model.source.startswith((".", "/", "~")):
             model = model.model_copy(update={"source": str(named)})
+    # The folder itself may have a name that is not UTF-8.
+    check_texts({"data": data and data.model_dump(), "model": model.model_dump()})
     return recipe.model_copy(update={"data": data, "model": model})
 
 

@@ -12,9 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.quantisation import PRESETS
-from phi3studio.domain.recipe import Recipe, check_target, json_schema, parse_recipe, slugify
+from phi3studio.domain.recipe import (
+    Data,
+    Recipe,
+    check_target,
+    json_schema,
+    parse_recipe,
+    slugify,
+)
 from phi3studio.domain.recipe_diff import recipe_differences
 
 SMALLEST: dict[str, Any] = {
@@ -508,3 +516,55 @@ def test_a_whole_recipe_of_the_wrong_shape_and_an_unknown_section_are_explained(
     with pytest.raises(InputError) as caught:
         parse_recipe({"data": {"source": "d.csv", "repairs": [{"kind": "trim", "odd": 1}]}})
     assert caught.value.code == "recipe.unknown_key"
+
+
+_HALF = "a\ud800"
+
+
+def _halved(values: Any, path: tuple[Any, ...] = ()) -> list[tuple[tuple[Any, ...], Any]]:
+    """The places of all texts and keys in *values*, each with a copy in which it ends in half a
+    surrogate pair."""
+    found: list[tuple[tuple[Any, ...], Any]] = []
+    if isinstance(values, str):
+        return [(path, values + _HALF)]
+    keys = list(values) if isinstance(values, dict) else range(len(values))
+    for key in keys:
+        if isinstance(values, dict):
+            renamed = {k + _HALF if k == key else k: part for k, part in values.items()}
+            found.append(((*path, ascii(key + _HALF)), renamed))
+        if isinstance(values[key], (str, dict, list)):
+            for place, changed in _halved(values[key], (*path, key)):
+                copied = copy.copy(values)
+                copied[key] = changed
+                found.append((place, copied))
+    return found
+
+
+def test_half_a_character_anywhere_in_a_recipe_is_an_error_that_names_its_key() -> None:
+    repairs = [
+        {"kind": "merge_labels", "column": "a", "labels": {"JOY": "Joy"}},
+        {"kind": "add_row", "values": {"q": ["x", {"y": "z"}]}},
+    ]
+    azure = {
+        "subscription": "00000000-0000-0000-0000-000000000000",
+        "resource_group": "group",
+        "workspace": "work",
+        "compute": "gpus",
+        "job_identity": "managed",
+        "hub_token": {"connection": "hub"},
+    }
+    whole = COMPLETE | {"azure": azure, "data": COMPLETE["data"] | {"repairs": repairs}}
+    parse_recipe(whole)
+    halved = _halved(whole)
+    assert len(halved) > 80
+    for place, changed in halved:
+        with pytest.raises(InputError) as caught:
+            parse_recipe(changed)
+        name = ".".join(map(str, place))
+        assert (caught.value.code, caught.value.values) == ("recipe.half_character", {"name": name})
+
+
+def test_half_a_character_is_no_part_of_a_recipe_made_of_parts() -> None:
+    for part in (lambda: Data(source="d.csv", sheet=_HALF), lambda: Source(source=_HALF)):
+        with pytest.raises(InputError, match=r"half a character"):
+            part()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -230,3 +231,13 @@ def test_the_split_keeps_its_other_settings_when_its_path_is_completed(tmp_path)
     recipe = read(tmp_path, split={"file": "b.csv", "seed": 4})
     assert recipe.data.split == Split(file=str(tmp_path / "b.csv"), seed=4)
     assert recipe.model == Model(source="starter")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8")
+def test_a_recipe_in_a_folder_whose_name_is_not_utf8_is_refused_in_words(tmp_path) -> None:
+    folder = tmp_path / "d\udcff"
+    folder.mkdir()
+    file = folder / "recipe.json"
+    file.write_text(json.dumps({"data": {"source": "d.csv", "messages": "m"}}))
+    with pytest.raises(InputError, match=r"data\.source holds half a character"):
+        read_recipe(file)

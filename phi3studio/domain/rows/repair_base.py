@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.recipes.section import Section
 
 
-class RepairBase(BaseModel):
-    """A repair, part of a recipe: unknown keys are errors, and its kind is written even where
-    defaults are left out."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+class RepairBase(Section):
+    """A repair; its kind is written even where defaults are left out."""
 
     @property
     def says(self) -> Phrase:
