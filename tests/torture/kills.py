@@ -2,7 +2,8 @@
 
     python -m tests.torture.kills --count 200 --seed 7 --minutes 30
 
-Every run is the real one: supervisor, attempt and libraries start as they do for a user. A run is
+Every run is the real one. Each eighth starts as it does for a user, with ten seconds of imports
+after each death; the others start warm (:mod:`tests.torture.warm`), as the same processes. A run is
 hit in one stage after another and resumed at once after each death. In the end its adapter, its
 merged or exported model, its losses and its scores have to be those of the undisturbed run, to the
 bit. Prints what was hit where; exits with 1 when anything was lost, wrong or left behind.
@@ -21,8 +22,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -37,8 +39,11 @@ from phi3studio.runs import launch
 from phi3studio.runs.follow import Follower
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.tiny_models import make_tiny_phi3
+from tests.torture.warm import LEARNED, Nursery
 from tests.worker.running import losses, story, tiny_recipe, write_rows
 
+Starting = Callable[[], contextlib.AbstractContextManager[None]]
+COLD: Starting = contextlib.nullcontext
 STARTING = "starting"
 SIGNALS = ("KILL", "TERM", "STOP")
 TARGETS = ("worker", "supervisor", "both")
@@ -161,15 +166,18 @@ def disturb(
     table: Table,
     hits: int = 7,
     over: Callable[[], bool] = lambda: False,
+    starting: Starting = COLD,
 ) -> None:
     """Start *run* and hit it about *hits* times, then see it through and compare.
 
-    Raises :class:`WorkLostError` where anything is not as in the undisturbed run.
+    Workers are started inside of *starting*. Raises :class:`WorkLostError` where anything is not
+    as in the undisturbed run.
     """
     stages = [STARTING, *whole.recipe.stages]
     plan = sorted((chance.choice(stages) for _ in range(hits)), key=stages.index)
     watch = Watch(run)
-    launch.start(run)
+    with starting():
+        launch.start(run)
     for stage in plan:
         if over():
             break
@@ -190,9 +198,11 @@ def disturb(
         if state != "interrupted":
             raise WorkLostError(f"{state} after {sig} of {target} in {watch.stage}\n{story(run)}")
         watch = Watch(run)
-        launch.resume(run)
+        with starting():
+            launch.resume(run)
     if _end(run) == "interrupted":
-        launch.resume(run)
+        with starting():
+            launch.resume(run)
     if (state := _end(run)) != "completed":
         raise WorkLostError(f"{state} in the end\n{story(run)}")
     seen = [event.seq for event in run.events()]
@@ -312,12 +322,47 @@ def recipes(folder: Path) -> list[Recipe]:
     return [whole, merged.model_copy(update={"steps": ["train", "merge"]})]
 
 
-def undisturbed(store: RunStore, recipe: Recipe) -> Undisturbed:
+def undisturbed(store: RunStore, recipe: Recipe, starting: Starting = COLD) -> Undisturbed:
     run = store.create(recipe)
-    launch.start(run)
+    with starting():
+        launch.start(run)
     if _end(run) != "completed":
         raise WorkLostError(f"not even undisturbed\n{story(run)}")
     return Undisturbed.of(run)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How runs are started, what they are like undisturbed, and how often each is hit."""
+
+    starting: Starting
+    wholes: tuple[Undisturbed, Undisturbed]
+    hits: int
+
+
+@contextlib.contextmanager
+def ways(store: RunStore, folder: Path) -> Iterator[tuple[Way, Way]]:
+    """The usual way, and the warm one where there is one.
+
+    Raises :class:`WorkLostError` where the two do not come to the same undisturbed.
+    """
+    whole, merged = recipes(folder)
+    usual = Way(COLD, (undisturbed(store, whole), undisturbed(store, merged)), 7)
+    if sys.platform != "linux":
+        yield usual, usual
+        return
+    environment, modules = launch.worker_environment(store.all()[0]), folder / "modules.json"
+    os.environ[LEARNED] = str(modules)
+    with Nursery(environment) as first:
+        undisturbed(store, whole, first.starting)
+    del os.environ[LEARNED]
+    with Nursery(environment, modules) as nursery:
+        start = nursery.starting
+        warm = Way(start, (undisturbed(store, whole, start), undisturbed(store, merged, start)), 14)
+        for cold, same in zip(usual.wholes, warm.wholes, strict=True):
+            if differences := cold.result.differences(same.result):
+                raise WorkLostError("\n".join(["a warm start is another one", *differences]))
+        yield usual, warm
 
 
 def main() -> int:
@@ -327,28 +372,35 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e6, help="no new run after these")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
-    end = time.monotonic() + 60 * chosen.minutes
     table, lost, runs = Table(), 0, 0
     folder = Path(tempfile.mkdtemp(prefix="phi3studio-kills-"))
     os.environ["PHI3STUDIO_HOME"] = str(folder / "home")
     store = RunStore(Home(folder / "home"))
-    wholes = [undisturbed(store, recipe) for recipe in recipes(folder)]
-    while table.count < chosen.count and time.monotonic() < end:
-        chance = random.Random(f"{chosen.seed} {runs}")
-        whole = wholes[runs % 3 == 2]
-        run = store.create(whole.recipe)
-        try:
-            disturb(run, whole, chance, table, over=lambda: table.count >= chosen.count)
-            store.delete(run)
-        except WorkLostError as exc:
-            lost += 1
-            print(f"run {runs}: {exc}\nkept: {run.path}", flush=True)
-        runs += 1
-        print(f"{runs} runs, {table.count} hits, {lost} lost or wrong", flush=True)
+    with ways(store, folder) as (usual, warm):
+        begun = time.monotonic()
+        while table.count < chosen.count and time.monotonic() < begun + 60 * chosen.minutes:
+            chance = random.Random(f"{chosen.seed} {runs}")
+            way = usual if runs % 8 == 7 else warm
+            whole = way.wholes[runs % 3 == 2]
+            run = store.create(whole.recipe)
+            try:
+                enough = partial(_enough, table, chosen.count)
+                disturb(run, whole, chance, table, way.hits, enough, way.starting)
+                store.delete(run)
+            except WorkLostError as exc:
+                lost += 1
+                print(f"run {runs}: {exc}\nkept: {run.path}", flush=True)
+            runs += 1
+            took = (time.monotonic() - begun) / max(1, table.count)
+            print(f"{runs} runs, {table.count} hits, {took:.1f} s each, {lost} lost", flush=True)
     print(f"\nseed {chosen.seed}: {runs} runs, {table.count} hits, {lost} lost or wrong\n{table}")
     if not lost:
         shutil.rmtree(folder)
     return min(1, lost)
+
+
+def _enough(table: Table, count: int) -> bool:
+    return table.count >= count
 
 
 if __name__ == "__main__":
