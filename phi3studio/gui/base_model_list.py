@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import CatalogueEntry
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
+from phi3studio.models.guest_files import read_object, tensor_shapes
 from phi3studio.models.hub_cache import hub_host
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import (
@@ -87,10 +88,10 @@ def folder_model(folder: Path) -> BaseModel:
         return BaseModel(str(folder), title, problem=error)
     context = size = None
     config: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        config = json.loads((folder / "config.json").read_text("utf-8"))
+    with contextlib.suppress(UserFacingError, OSError, ValueError, TypeError, KeyError):
+        config = read_object(folder / "config.json")
         context = int(config["max_position_embeddings"])
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(UserFacingError, OSError, ValueError, KeyError, TypeError):
         parameters = _parameters(folder)
         size = size_of_config(config, parameters, weight_bytes(folder))
     return BaseModel(str(folder), title, size, context, place="folder", folder=folder)
@@ -133,15 +134,5 @@ def _of_entry(entry: CatalogueEntry, known: KnownModel, kept: int) -> BaseModel:
 
 def _parameters(folder: Path) -> int:
     """The number of weights, from the headers of the safetensors files."""
-    total = 0
-    for file in folder.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(min(length, 64 * 2**20)))
-        for name, tensor in header.items():
-            if name != "__metadata__":
-                count = 1
-                for side in tensor["shape"]:
-                    count *= side
-                total += count
-    return total
+    files = map(tensor_shapes, folder.glob("*.safetensors"))
+    return sum(math.prod(shape) for shapes in files for shape in shapes.values())

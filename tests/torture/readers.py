@@ -33,6 +33,7 @@ from phi3studio.domain.events import parse_event
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.domain.run import fold, fold_curves
 from phi3studio.domain.template import parse_template
+from phi3studio.gui.base_model_list import folder_model
 from phi3studio.models.adapters import read_adapter
 from phi3studio.models.guest_files import tensor_shapes
 from phi3studio.models.model_config import read_config
@@ -44,6 +45,8 @@ from phi3studio.runs.draft_shelf import DraftShelf
 from phi3studio.runs.outcome import outcome
 from phi3studio.runs.recipe_files import read_recipe, write_recipe
 from phi3studio.runs.run_labels import run_labels
+from phi3studio.runs.shown.chats import ChatShelf
+from phi3studio.runs.shown.transcript import to_markdown
 from phi3studio.runs.store import RunStore
 from phi3studio.runtime_pack.pack_files import parse_facts, parse_record
 from phi3studio.services.openai.api_errors import ApiError
@@ -187,6 +190,18 @@ def run_folder(content: bytes) -> None:
         store.find("latest")
 
 
+def chats(content: bytes) -> None:
+    (_folder() / "home/runs").mkdir(parents=True, exist_ok=True)
+    for name in ("x.json", "y.jsonl"):
+        _file(f"home/chats/{name}", content)
+    shelf = ChatShelf(RunStore(Home(_folder() / "home")))
+    for chat in shelf.all():
+        chat.matches("x")
+        to_markdown([chat.transcript], 0.0)
+        shelf.rename(chat, chat.title)
+    shelf.all()
+
+
 # --- templates ------------------------------------------------------------------------------------
 
 
@@ -230,7 +245,7 @@ def model(content: bytes) -> None:
     (_folder() / "model").mkdir(exist_ok=True)
     _files(tuple(f"model/{file}" for file in MODEL_FILES), content)
     folder = _folder() / "model"
-    for look in (check_model_folder, remote_code_files, read_config, _mlflow):
+    for look in (check_model_folder, remote_code_files, read_config, _mlflow, folder_model):
         with contextlib.suppress(*ALLOWED):
             look(folder)
 
@@ -288,8 +303,8 @@ Reader = Callable[[bytes], None]
 READERS: dict[str, Reader] = {
     read.__name__: read
     for read in (
-        recipe, settings, drafts, small_texts, events, run_folder, template, chat_template, olive,
-        adapter, model, safetensors, service, openai, data,
+        recipe, settings, drafts, small_texts, events, run_folder, chats, template, chat_template,
+        olive, adapter, model, safetensors, service, openai, data,
     )
 }  # fmt: skip
 
@@ -435,6 +450,15 @@ _SEEDS: dict[str, Callable[[], list[Any]]] = {
     ],
     "events": _event_lines,
     "run_folder": _runs,
+    "chats": lambda: [
+        '{"version": 1, "model": "x", "system": "s", "at": 1, "title": "t", "folder": "/m", '
+        '"turns": [{"question": "Hi", "answer": "Ho", "after": -1, "figures": {"tokens": 1, '
+        '"prompt_tokens": 2, "prefilled": 2, "first_token_s": 0.1, "tokens_per_s": 9.0, '
+        '"reason": "stop"}}, {"question": {"a": "b"}, "answer": "c", "after": 0, "stopped": true, '
+        '"adapter": "d"}]}',
+        '{"model": "x", "system": "s", "question": "Hi", "answer": "Ho"}\n'
+        '{"model": "x", "question": {"a": "b"}, "answer": "c"}\n',
+    ],
     "template": lambda: ["{q} and {?x}more {x}{/x} {{literal}} {q.x.0}", "### {a.b}\n"],
     "chat_template": lambda: [
         "{% for m in messages %}{{ m['role'] + m.content | trim }}{% endfor %}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import threading
 import time
@@ -24,6 +23,7 @@ from uuid import uuid4
 
 from phi3studio.app.files import read_object, write_json
 from phi3studio.app.paths import Home
+from phi3studio.domain.parsing import parse_json
 from phi3studio.runs.shown.transcript import Transcript, parse_json_lines, parse_transcript
 from phi3studio.runs.store import RunFolder, RunStore
 
@@ -153,10 +153,10 @@ def _in_folder(folder: Path) -> Iterator[KeptChat]:
                 values: dict[str, Any] = {}
                 said = parse_json_lines(text)
             else:
-                values = json.loads(text)
+                values = parse_json(text)
                 said = parse_transcript(values)
             changed = file.stat().st_mtime
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             continue
         if said.tree:
             model = Path(str(values.get("folder") or folder.parent / "model"))

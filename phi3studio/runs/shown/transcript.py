@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from phi3studio.domain.parsing import parse_json
+
 VERSION = 1
 _TITLE = 60
 
@@ -164,7 +166,7 @@ def parse_json_lines(text: str) -> Transcript:
     """A transcript of an older version, one turn a line. Raises :class:`ValueError`."""
     found = Transcript("")
     for line in text.splitlines():
-        entry = json.loads(line)
+        entry = parse_json(line)
         if not isinstance(entry, dict):
             raise ValueError(line[:40])
         try:
