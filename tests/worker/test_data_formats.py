@@ -6,7 +6,7 @@ import bz2
 import json
 import lzma
 import zipfile
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,42 @@ def test_json_lines_under_any_name(tmp_path: Path, name: str) -> None:
     path = put(tmp_path / name, LINES)
     assert read(path) == ROWS
     assert describe(Source(source=str(path))).format == "jsonl"
+
+
+def test_json_objects_without_line_breaks_between_them(tmp_path: Path) -> None:
+    for name in ("rows.jsonl", "rows.json", "rows.txt"):
+        assert read(put(tmp_path / name, LINES.replace("\n", ""))) == ROWS
+    odd = LINES.replace("\n", "", 1)  # one odd line is one odd line
+    assert read(put(tmp_path / "rows.jsonl", odd)) == ROWS[2:]
+
+
+@pytest.mark.parametrize("name", ["../../rows.csv", "/rows.csv", "C:\\rows.csv", "a\nb.csv"])
+def test_the_name_of_a_file_in_an_archive_leads_nowhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    path = zipped(tmp_path / "a" / "b" / "rows.zip", {name: "q,a\none,1\ntwo,2\n"})
+    assert read(path) == [{"q": "one", "a": "1"}, {"q": "two", "a": "2"}]
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, path])
+
+
+def test_a_link_in_an_archive_is_not_followed(tmp_path: Path) -> None:
+    secret = put(tmp_path / "secret.csv", "q,a\nsecret,1\n")
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as archive:
+        link = zipfile.ZipInfo("rows.csv")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, str(secret))
+    assert refusal(tmp_path / "rows.zip").code == "data.archive"
+
+
+def test_archives_in_archives_and_of_many_files_are_refused(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"rows.csv": "q,a\none,1\n"}).read_bytes()
+    path = tmp_path / "rows.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("inner.zip", inner)
+    assert "Unpack it" in refusal(path).hint
+    many = zipped(path, {f"{n}.csv": "q,a\n" for n in range(20_000)})
+    assert refusal(many).code == "data.archive"
+    assert len(refusal(many).message) < 1000
 
 
 def test_a_json_document_named_text(tmp_path: Path) -> None:
@@ -175,8 +211,15 @@ def test_a_zip_with_one_data_file(tmp_path: Path) -> None:
 # --- workbooks ---------------------------------------------------------------------------------
 
 
-def workbook(path: Path, sheets: dict[str, list[list[str]]], dates: bool = True) -> Path:
-    """An .xlsx of cells in its XML: ``n:`` numbers, ``d:`` dates (days), ``f:`` formulas."""
+def workbook(
+    path: Path,
+    sheets: dict[str, list[list[str]]],
+    *,
+    hidden: Collection[str | int] = (),
+    merged: Collection[str] = (),
+) -> Path:
+    """An .xlsx of cells in its XML: ``n:`` numbers, ``d:`` dates (days), ``f:`` formulas, ``e:``
+    errors. *hidden* are names of sheets and numbers of rows, *merged* ranges of cells."""
 
     def cell(text: str) -> str:
         kind, _, value = text.partition(":")
@@ -186,10 +229,13 @@ def workbook(path: Path, sheets: dict[str, list[list[str]]], dates: bool = True)
             case "d":
                 return f'<c s="1"><v>{value}</v></c>'
             case "f":
-                return f"<c><f>1+1</f><v>{value}</v></c>"
+                return f"<c><f>1+1</f><v>{value}</v></c>" if value else "<c><f>1+1</f></c>"
+            case "e":
+                return f'<c t="e"><v>{value}</v></c>'
         return f'<c t="inlineStr"><is><t>{text}</t></is></c>' if text else "<c/>"
 
     names = list(sheets)
+    states = ("visible", "hidden")
     ns = "http://schemas.openxmlformats.org/"
     rels = f"{ns}officeDocument/2006/relationships"
     main = f'xmlns="{ns}spreadsheetml/2006/main" xmlns:r="{rels}"'
@@ -199,7 +245,8 @@ def workbook(path: Path, sheets: dict[str, list[list[str]]], dates: bool = True)
         f'Id="r" Type="{rels}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f"<workbook {main}><sheets>"
         + "".join(
-            f'<sheet name="{name}" sheetId="{n + 1}" r:id="r{n}"/>' for n, name in enumerate(names)
+            f'<sheet name="{name}" sheetId="{n + 1}" r:id="r{n}" state="{states[name in hidden]}"/>'
+            for n, name in enumerate(names)
         )
         + "</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{ns}package/2006/relationships">'
@@ -212,9 +259,14 @@ def workbook(path: Path, sheets: dict[str, list[list[str]]], dates: bool = True)
         '<xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>',
     }
     for n, rows in enumerate(sheets.values()):
-        body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+        body = "".join(
+            f'<row r="{at}" hidden="{int(at in hidden)}">{"".join(map(cell, row))}</row>'
+            for at, row in enumerate(rows, start=1)
+        )
+        ranges = "".join(f'<mergeCell ref="{cells}"/>' for cells in merged)
         files[f"xl/worksheets/s{n}.xml"] = (
-            f"<worksheet {main}><sheetData>{body}</sheetData></worksheet>"
+            f"<worksheet {main}><sheetData>{body}</sheetData>"
+            f"<mergeCells>{ranges}</mergeCells></worksheet>"
         )
     return zipped(path, files)
 
@@ -262,17 +314,71 @@ def test_sheets_that_are_parts(tmp_path: Path) -> None:
     assert [(len(batch.rows), batch.held_out) for batch in batches] == [(2, False), (1, True)]
 
 
+TABLE = [["question", "answer"], *([row["question"], row["answer"]] for row in ROWS)]
+
+
+def test_a_cover_and_hidden_lists_are_not_the_rows(tmp_path: Path) -> None:
+    cover = [["Answers of our help desk"], [""], ["Author", "Anna"], ["Date", "d:45413"]]
+    lists = [["code", "town"], *([f"c{n}", f"town {n}"] for n in range(40))]
+    sheets = {"Cover": cover, "Lists": lists, "Data": TABLE, "Words": TABLE[:3]}
+    path = workbook(tmp_path / "r.xlsx", sheets, hidden=["Lists"])
+    assert read(path) == ROWS
+    report = describe(Source(source=str(path)))
+    assert report.sheet == "Data"
+    assert any("Cover, Lists, Words" in note for note in report.notes)
+    assert len(read(path, sheet="Lists")) == 40
+
+
+def test_rows_that_a_filter_hides_are_read_and_said(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "r.xlsx", {"Data": TABLE}, hidden=[4, 5, 9])
+    assert read(path) == ROWS
+    (note,) = describe(Source(source=str(path))).notes
+    assert "line 4: the row is hidden in the sheet" in note
+    assert "(3 lines in all)" in note
+
+
+def test_a_merged_cell_counts_for_each_of_its_rows(tmp_path: Path) -> None:
+    rows = [["Support", ""], ["topic", "text", "note"]]
+    rows += [["Travel" if n % 3 == 0 else "", f"text {n}", "n:1"] for n in range(6)]
+    path = workbook(tmp_path / "r.xlsx", {"Data": rows}, merged=["A1:C1", "A3:A5", "A6:A9"])
+    assert [row["topic"] for row in read(path)] == ["Travel"] * 6
+
+
+def test_cells_that_hold_errors_or_formulas_without_results_are_empty(tmp_path: Path) -> None:
+    rows = [["", ""], ["q", "a"], ["one", "e:#N/A"], ["two", "f:"], ["three", "f:3"]]
+    path = workbook(tmp_path / "r.xlsx", {"Data": rows})
+    assert read(path) == [{"q": "one", "a": None}, {"q": "two", "a": None}, {"q": "three", "a": 3}]
+    (note,) = describe(Source(source=str(path))).notes
+    assert "line 4: a formula's result is not in the file" in note
+
+
+@pytest.mark.parametrize("damage", ["rels", "part"])
+def test_a_workbook_whose_parts_are_not_as_usual_is_read(tmp_path: Path, damage: str) -> None:
+    usual = workbook(tmp_path / "usual.xlsx", {"A &amp; B": TABLE}, hidden=[3])
+    with zipfile.ZipFile(usual) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    if damage == "rels":
+        # Absolute targets and other prefixes, as some libraries write them.
+        links = "xl/_rels/workbook.xml.rels"
+        files[links] = files[links].replace('Target="', 'Target="/xl/')
+    else:
+        files["xl/worksheets/s0.xml"] = files["xl/worksheets/s0.xml"].replace(' r="3"', "")
+    path = zipped(tmp_path / "r.xlsx", files)
+    assert read(path, sheet="A & B") == ROWS
+    assert "line 3" in describe(Source(source=str(path))).notes[0]
+
+
 def test_open_document_sheets(tmp_path: Path) -> None:
     office = "urn:oasis:names:tc:opendocument:xmlns"
     cells = "".join(
-        f"<table:table-row>{''.join(row)}</table:table-row>"
-        for row in (
+        f"<table:table-row {mark}>{''.join(row)}</table:table-row>"
+        for mark, row in zip(("", "table:visibility='filter'"), (
             [f"<table:table-cell office:value-type='string'><text:p>{t}</text:p></table:table-cell>"
              for t in ("question", "n")],
             ["<table:table-cell office:value-type='string'><text:p>Why?</text:p>"
              "</table:table-cell>",
              "<table:table-cell office:value-type='float' office:value='5'/>"],
-        )
+        ), strict=True)
     )  # fmt: skip
     content = (
         f"<office:document-content xmlns:office='{office}:office:1.0' "
@@ -290,6 +396,7 @@ def test_open_document_sheets(tmp_path: Path) -> None:
         },
     )
     assert read(path) == [{"question": "Why?", "n": 5}]
+    assert "line 2: the row is hidden" in describe(Source(source=str(path))).notes[0]
 
 
 def test_a_damaged_workbook_says_so(tmp_path: Path) -> None:
@@ -324,9 +431,13 @@ COLUMNS = {"question": [row["question"] for row in ROWS], "answer": [row["answer
                                              {"messages": TURNS, "index": "second"}]),
         ({"messages": TURNS}, [{"messages": TURNS}]),
         (["one", "two"], [{"text": "one"}, {"text": "two"}]),
+        ({"faq": {row["question"]: row["answer"] for row in ROWS}},
+         [{"key": row["question"], "value": row["answer"]} for row in ROWS]),
+        ({"question": "Who?", "answer": "Me.", "note": "x y", "by": "Ann"},
+         [{"question": "Who?", "answer": "Me.", "note": "x y", "by": "Ann"}]),
     ],
     ids=["columns", "index", "ids", "lists", "split", "values", "table", "largest", "nested",
-         "viewer", "conversations", "conversation", "named", "row", "texts"],
+         "viewer", "conversations", "conversation", "named", "row", "texts", "pairs", "wide row"],
 )  # fmt: skip
 @pytest.mark.parametrize("indent", [None, 1])
 def test_orientations_of_json(
@@ -598,6 +709,37 @@ def test_letters_decide_the_encoding(tmp_path: Path, text: str, encodings: str) 
         content = "question,answer\n" + f"{text.replace(',', '')},x\n" * 6
         path = put(tmp_path / f"{encoding}.csv", content.encode(encoding))
         assert read(path)[0] == {"question": text.replace(",", ""), "answer": "x"}, encoding
+
+
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        ("Kargom nerede, hâlâ gelmedi mi?", "cp1254"),
+        ("Şarj aleti ısınıyor, değişim yapılır mı?", "cp1254 iso8859_9"),
+        ("Yarın açık mısınız?", "cp1254"),
+        ("Hvenær opnar búðin á morgun? Það væri gott að vita.", "cp1252"),
+        ("מתי תגיע ההזמנה שלי?", "cp1255 iso8859_8"),
+        ("אפשר לקבל חשבונית במייל בבקשה?", "cp1255 iso8859_8"),
+        ("Здравствуйте, а когда придёт посылка?", "koi8_r cp1251 cp866 iso8859_5"),
+        ("В каком городе вы находитесь?", "koi8_r cp1251 cp866 iso8859_5"),
+        ("Коли приїде моє замовлення?", "koi8_u cp1251"),
+        ("Кога ще пристигне поръчката ми?", "cp1251"),
+        ("Када стиже моја пошиљка?", "cp1251"),
+        ("Πότε θα έρθει η παραγγελία μου;", "cp1253 iso8859_7"),
+        ("متى سيصل طلبي؟", "cp1256"),
+        ("注文した商品はいつ届きますか。", "shift_jis euc_jp"),
+        ("我的订单什么时候到？", "gb18030"),
+        ("주문한 상품은 언제 도착하나요?", "euc_kr"),
+        ("Kdy mi přijde zásilka?", "cp1250 iso8859_2"),
+        ("Così non va più.", "cp1252"),
+        ("Mañana.", "cp1252"),
+    ],
+)
+def test_a_single_line_decides_the_encoding(tmp_path: Path, text: str, encodings: str) -> None:
+    for encoding in encodings.split():
+        path = put(tmp_path / f"{encoding}.txt", f"{text}\n".encode(encoding))
+        assert read(path) == [{"text": text}], encoding
+        assert any("encoding" in note for note in describe(Source(source=str(path))).notes)
 
 
 def test_a_first_accent_far_down_decides_too(tmp_path: Path) -> None:

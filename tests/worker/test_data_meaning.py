@@ -457,6 +457,69 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (long(0),),
         "POS",
     ),
+    "choices and their letters": (
+        lambda n: {
+            "id": f"M{n}",
+            "question": asked(n),
+            "choices": {"text": ["the sea", town(n)], "label": ["A", "B"]},
+            "answerKey": "AB"[n % 2],
+        },
+        ('"the sea", "Bergen 0"', '"A", "B"', asked(0)),
+        "A",
+    ),
+    "choices that differ, the answer's number": (
+        lambda n: {
+            "question": asked(n),
+            "choices": [f"near {town(n)}", "far", "nowhere"],
+            "answer": n % 3,
+        },
+        (f'### Choices: ["near {town(0)}", "far", "nowhere"]\n### Question: {asked(0)}',),
+        "0",
+    ),
+    "endings of a story": (
+        lambda n: {
+            "ind": n,
+            "ctx": long(n),
+            "endings": ["They stay.", answered(n), "It rains."],
+            "label": str(n % 3),
+        },
+        (long(0), f'["They stay.", "{answered(0)}", "It rains."]'),
+        "0",
+    ),
+    "fields that are extracted": (
+        lambda n: {"input": long(n), "output": {"town": town(n), "bridges": n + 2}},
+        (long(0),),
+        '{"town": "Bergen 0", "bridges": 2}',
+    ),
+    "fields that are asked": (
+        lambda n: {
+            "instruction": "Write about the town.",
+            "input": {"town": town(n), "year": 1900 + n},
+            "output": {"answer": answered(n)},
+        },
+        ('{"town": "Bergen 0", "year": 1900}',),
+        answered(0),
+    ),
+    "an answer and its other spellings": (
+        lambda n: {
+            "question": asked(n),
+            "answer": {"aliases": ["B", town(n)], "value": answered(n), "type": "Entity"},
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "Bedrock": (
+        lambda n: {
+            "schemaVersion": "bedrock-conversation-2024",
+            "system": [{"text": f"Be kind to {town(n)}."}],
+            "messages": [
+                {"role": "user", "content": [{"text": asked(n)}]},
+                {"role": "assistant", "content": [{"text": answered(n)}]},
+            ],
+        },
+        ("<|im_start|>system\nBe kind to Bergen 0.<|im_end|>", asked(0)),
+        answered(0),
+    ),
     "a list of one label": (
         lambda n: {"text": long(n), "labels": [n % 4], "id": f"x{n}"},
         (long(0),),
@@ -748,6 +811,11 @@ MARKED: dict[str, tuple[Make, str, tuple[str, ...]]] = {
         },
         "human_label",
         ("bad",),
+    ),
+    "toxic conversations": (
+        lambda n: {"conversation_hash": f"{n:032x}", "messages": turns(n), "toxic": n % 3 == 0},
+        "toxic",
+        ("true",),
     ),
     "thumbs": (
         lambda n: {

@@ -108,7 +108,13 @@ class _Columns:
         self._rows = rows
         self._all = profiles(rows)
         aliases = self._aliases()
-        self._read = [p for p in self._all if p.can_be_read and p.path not in aliases]
+        self._choices = self._listed("choices")
+        whole = tuple(f"{p.path}." for p in self._choices)  # not the first choice alone
+        self._read = [
+            p
+            for p in self._all
+            if p.can_be_read and p.path not in aliases and not p.path.startswith(whole)
+        ]
         # A constant instruction still says what to do.
         self._fixed = [
             p
@@ -161,7 +167,10 @@ class _Columns:
             named = [p for p in named if p.says(role) >= max(p.says("label"), p.says("question"))]
         return max(
             named,
-            key=lambda p: (p.says(role), not p.says("reasoning"), not p.says("text")),
+            key=lambda p: (
+                *(p.says(role), not p.says("reasoning"), not p.says("text"), not p.several),
+                p.path.endswith(".value"),
+            ),
             default=None,
         )
 
@@ -186,7 +195,7 @@ class _Columns:
         more = [p for p in others if p is not system and self._belongs(p, asked)]
         more += [p for p in self._all if p.kind == "empty" and p.says("context") >= 2]
         more += [p for p in self._constant("context") if p not in (asked, system)]
-        more += self._listed("choices")
+        more += self._choices
         head = f"{{?{system.path}}}{{{system.path}}}\n\n{{/{system.path}}}" if system else ""
         sections = "".join(_section(p.path) for p in more)
         asks = max(map(asked.says, _ASKING))
@@ -298,7 +307,7 @@ class _Columns:
             if p not in (text, label)
             and (_sibling(p.path, text.path) or words_of(p.path)[-1:] in _TITLES or _chooses(p))
         ]
-        parts = [p for p in self._texts if p is text or p in siblings]
+        parts = [p for p in self._texts if p is text or p in siblings] + self._choices
         prompt = "".join(f"### {heading(p.path)}: {{{p.path}}}\n" for p in parts)
         rivals = [p for p in self._read if p.repeats and p is not label]
         # Who speaks, and a mark of yes or no, may be a fact about the row as well as its label.

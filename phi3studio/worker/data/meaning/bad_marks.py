@@ -24,7 +24,7 @@ _GOOD = (
 _GOOD_IF_TRUE = frozenset(_GOOD.split())
 _BAD = (
     "rejected deleted flagged cancelled canceled bad invalid incorrect hallucination hallucinated "
-    "discarded hidden wrong undesirable"
+    "discarded hidden wrong undesirable toxic unsafe nsfw"
 )
 _BAD_IF_TRUE = frozenset(_BAD.split())
 _RATINGS = "feedback rating vote votes thumbs thumb verdict quality reaction"

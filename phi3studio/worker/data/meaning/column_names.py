@@ -35,7 +35,7 @@ _WORDS: dict[NameRole, str] = {
     "context": "context background passage paragraph evidence reference knowledge schema "
     "input story contesto kontext contexte contexto hintergrund document documents "
     "article facts kontekst контекст 上下文 背景 文脈 문맥 سياق הקשר",
-    "choices": "choices choice options option candidates alternatives distractors scelte "
+    "choices": "choices choice options option endings candidates alternatives distractors scelte "
     "opzioni optionen opciones opcoes choix 选项 選択肢",
     "answer": "code answer answers response responses completion completions output outputs reply "
     "target targets summary summaries highlights solution translation chosen "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _ADDRESS = re.compile(
 )
 _NAMED: tuple[NameRole, ...] = ("answer", "label", "question", "instruction", "prompt", "text")
 _YES_OR_NO = frozenset({"true", "false", "yes", "no"})
+_HOLDERS = frozenset({"text", "content", "role", "body", "choices", "message", "messages", "value"})
 _DEEPEST = 5
 _MOST_PATHS = 200
 
@@ -96,7 +98,9 @@ def profiles(rows: Sequence[Mapping[str, Any]]) -> tuple[Profile, ...]:
 def _collect(path: str, value: Any, paths: dict[str, None], depth: int) -> None:
     if not path or set("{}\n") & set(path) or path[0] in "?/" or depth > _DEEPEST:
         return
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and depth == 0 and _is_record(path, value):
+        paths[path] = None
+    elif isinstance(value, Mapping):
         # Numbers as names are rows or places, not columns.
         for name, inner in value.items():
             if not str(name).isdigit():
@@ -111,6 +115,15 @@ def _collect(path: str, value: Any, paths: dict[str, None], depth: int) -> None:
             _collect(f"{path}.0", first, paths, depth + 1)
     elif value is not None:
         paths[path] = None
+
+
+def _is_record(path: str, value: Mapping[str, Any]) -> bool:
+    """Whether an object is asked or answered as a whole: fields that were extracted, arguments. An
+    object with its text apart (SQuAD's answers, a message) is read at that place."""
+    if max(strength(path, "answer"), 3 * (words_of(path) == ("input",))) < 3:
+        return False
+    fields = [key for key, inner in value.items() if inner is not None and inner != ""]
+    return len(fields) > 1 and _HOLDERS.isdisjoint(map(str, fields))
 
 
 def _is_label(path: str) -> bool:
@@ -128,7 +141,7 @@ def _profile(path: str, rows: Sequence[Mapping[str, Any]]) -> Profile:
                 several = several or len(lookup(row, path[:-2])) > 1
         except KeyError:
             value = None
-        values.append(value)
+        values.append(json.dumps(value, default=str) if isinstance(value, Mapping) else value)
     return _of_values(path, values, several)
 
 

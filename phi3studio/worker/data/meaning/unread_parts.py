@@ -104,8 +104,8 @@ class UnreadTally:
             name = str(column).strip()
             if name in self._used or _blank(value) or (name == self._messages):
                 continue
-            if name == "system" and self._messages is not None and isinstance(value, str):
-                if shown.lacks(value):
+            if name == "system" and self._messages is not None:
+                if any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
                     found[name] = ("column", value, False)
             elif name in _TOOL_COLUMNS and self._messages is not None:
                 if shown.known and any(shown.lacks(leaf) for _, leaf in _texts(value, name)):

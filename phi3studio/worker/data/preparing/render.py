@@ -127,10 +127,18 @@ def conversation(row: Row, column: str) -> list[dict[str, Any]]:
     if value is None:
         raise InputError("data.messages_shape", column=column)
     messages = [_message(turn) for turn in value]
-    system = row.get("system")
-    if isinstance(system, str) and system.strip() and messages[0]["role"] != "system":
-        messages.insert(0, {"role": "system", "content": system})
+    if (system := row.get("system")) and messages[0]["role"] != "system":
+        message = _message({"role": "system", "content": system})
+        if message["content"].strip() and (isinstance(system, str) or _holds_texts(system)):
+            messages.insert(0, message)
     return messages
+
+
+def _holds_texts(value: Any) -> bool:
+    """Whether it is a list of parts with texts, as the content of a message may be."""
+    return isinstance(value, list) and all(
+        isinstance(part, str) or _has(part, "text") for part in value
+    )
 
 
 def _message(turn: Mapping[str, Any]) -> dict[str, Any]:

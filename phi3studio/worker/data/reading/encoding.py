@@ -30,41 +30,58 @@ _SAMPLE = 16 * 1024
 _CONTROL = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
 
 # Encodings of the Latin alphabet, the commonest first, and the letters beyond ASCII of the
-# languages that are written in them.
+# languages that are written in them, the commonest letter first.
 _LATIN = (
     *("cp1252", "cp1250", "cp1254", "cp1257", "iso8859_2", "iso8859_15"),
     *("mac_roman", "cp850", "cp852", "cp437"),
 )
-_LETTERS = tuple(
-    frozenset(small + small.upper())
-    for small in (
-        "àâæçéèêëîïôœùûüÿ",  # French
-        "àèéìíîòóùú",  # Italian
-        "äöüß",  # German
-        "áéíñóúü",  # Spanish
-        "áâãàçéêíóôõúü",  # Portuguese
-        "àçèéíïòóúü·",  # Catalan
-        "åäöéü",  # Swedish, Finnish
-        "æøåéèêóòôü",  # Danish, Norwegian
-        "áðéíóúýþæö",  # Icelandic
-        "àáèéëêïíóöôüú",  # Dutch
-        "áéíóú",  # Irish
-        "ąćęłńóśźż",  # Polish
-        "áčďéěíňóřšťúůýž",  # Czech
-        "áäčďéíĺľňóôŕšťúýž",  # Slovak
-        "áéíóöőúüű",  # Hungarian
-        "ăâîşţșț",  # Romanian
-        "čćđšž",  # Croatian, Slovenian, Bosnian
-        "çë",  # Albanian
-        "çğıöşüâîûİ",  # Turkish
-        "ąčęėįšųūž",  # Lithuanian
-        "āčēģīķļņšūž",  # Latvian
-        "äõöüšž",  # Estonian
-    )
+_LATIN_LETTERS = (
+    "éàèêçôùîâûëïœæüÿ",  # French
+    "èàùòìéíóîú",  # Italian
+    "üäöß",  # German
+    "óíáéñúü",  # Spanish
+    "ãçáéíóêõâúàôü",  # Portuguese
+    "àéòóíèçúïü·",  # Catalan
+    "äåöéü",  # Swedish, Finnish
+    "øåæéèêóòôü",  # Danish, Norwegian
+    "ðáíóþæöéúý",  # Icelandic
+    "éëïèêóöüáíàôú",  # Dutch
+    "áíéóú",  # Irish
+    "łąężśóćńź",  # Polish
+    "íáéěřýčžšůúďťňó",  # Czech
+    "áíčéžýšťúľäďôňóĺŕ",  # Slovak
+    "áéöóőüíúű",  # Hungarian
+    "ăîţșâşț",  # Romanian
+    "čšžćđ",  # Croatian, Slovenian, Bosnian
+    "ëç",  # Albanian
+    "ıüşçğöİâîû",  # Turkish
+    "ėšųžįąūęč",  # Lithuanian
+    "āīēšņļūžčģķ",  # Latvian
+    "äõüöšž",  # Estonian
+)
+# The same of other alphabets.
+_ALPHABETS = (
+    (
+        ("cp1251", "koi8_r", "koi8_u", "cp866", "iso8859_5"),
+        (
+            "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",  # Russian
+            "оанивіетрслкудмпзяьбгчйхцжїюєшщфґ",  # Ukrainian
+            "аиоентрсвлкдпмзгябучъщцхжшюфьй",  # Bulgarian
+            "аиоенрстјукдлмвпгзбчцшњљћжхђфџ",  # Serbian
+        ),
+    ),
+    (("cp1255", "iso8859_8"), ("יוהלאמרתשנבכדעחקפםגסטןצזךףץ",)),
+    (("cp1253", "iso8859_7"), ("αοιετσνηρυκπμλςίόγάδωήέχύθφώβζξψϊϋΐΰ",)),
+    (("cp1256", "iso8859_6"), ("اليمنتوربهدعسكفقحةجأشصطىخإذضزثءئغظؤآ",)),
 )
 _SIGNS = frozenset("“”„‘’‚–—…«»‹›€£¥§°•·¡¿©®™½¼¾²³×±ºª´\u00a0")
 _LATIN_SHARE = 0.5
 _SURE_SHARE = 0.9
+_RARE = 0.45
+"""A text whose letters beyond ASCII are on average further back among those of a Latin language
+is more likely another language's: Turkish reads as Icelandic of Þ and ý alone."""
+_COMMON = 0.4
+"""The same for other alphabets, where half of the alphabet is what any bytes come to."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +112,8 @@ def detect(head: bytes, complete: bool) -> Encoding:
     # Only lines that say something: those with bytes beyond ASCII.
     sample = b"\n".join(line for line in head[start:].splitlines() if not line.isascii())[:_SAMPLE]
     sample = sample.translate(None, _CONTROL)  # one of them rules out every likely encoding
-    return Encoding(_latin(sample) or _by_statistics(sample), sure=False)
+    name = _latin(sample) or _other_alphabet(sample) or _by_statistics(sample)
+    return Encoding(name, sure=False)
 
 
 def _latin(sample: bytes) -> str | None:
@@ -103,20 +121,38 @@ def _latin(sample: bytes) -> str | None:
 
     Statistics over bytes alone take short French and Italian texts for Baltic ones.
     """
-    found: list[tuple[float, int, str]] = []
+    found: list[tuple[float, bool, int, str]] = []
     for place, name in enumerate(_LATIN):
-        try:
-            text = sample.decode(name)
-        except UnicodeDecodeError:
-            text = sample[:-1].decode(name, "replace")
-        if (share := _one_language(text)) >= _SURE_SHARE:
-            found.append((-round(share, 2), place, name))
-    return min(found)[2] if found else None
+        share, rank = _one_language(_decoded(sample, name), _LATIN_LETTERS, _LATIN_SHARE)
+        if share >= _SURE_SHARE:
+            found.append((-round(share, 2), rank > _RARE, place, name))
+    return min(found)[-1] if found else None
 
 
-def _one_language(text: str) -> float:
-    """The share of the characters beyond ASCII that the best fitting language has; 0 for a text
-    that has more of them than any language of the Latin alphabet."""
+def _other_alphabet(sample: bytes) -> str | None:
+    """The encoding in which the letters beyond ASCII are the common ones of a language with
+    another alphabet, if there is one: a single line is too short for statistics over bytes."""
+    found: list[tuple[float, str]] = []
+    for names, letters in _ALPHABETS:
+        for name in names:
+            share, rank = _one_language(_decoded(sample, name), letters)
+            if share >= _SURE_SHARE and rank < _COMMON:
+                found.append((share - rank, name))
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def _decoded(sample: bytes, name: str) -> str:
+    try:
+        return sample.decode(name)
+    except UnicodeDecodeError:
+        return sample[:-1].decode(name, "replace")
+
+
+def _one_language(text: str, languages: tuple[str, ...], most: float = 1.0) -> tuple[float, float]:
+    """The share of the characters beyond ASCII that the best fitting language has, and how far
+    back its letters stand on average in that language: 0 for the commonest, 1 for the rarest. A
+    single letter says nothing of that. The share is 0 for a text with more than *most* of its
+    letters beyond ASCII."""
     letters: Counter[str] = Counter()
     signs = total = 0
     for before, character, after in zip(" " + text, text, text[1:] + " ", strict=False):
@@ -128,10 +164,18 @@ def _one_language(text: str) -> float:
         elif not (character.isupper() and before.islower()):
             letters[character] += 1
     ascii_letters = sum(character.isascii() and character.isalpha() for character in text)
-    if total - signs > _LATIN_SHARE * (ascii_letters + total - signs):
-        return 0.0
-    best = max(sum(letters[one] for one in known if one in letters) for known in _LETTERS)
-    return (best + signs) / max(1, total)
+    if total - signs > most * (ascii_letters + total - signs):
+        return 0.0, 1.0
+    best = (0, 1.0)
+    for known in languages:
+        ranks = {letter: rank / len(known) for rank, letter in enumerate(known)}
+        ranks |= {letter.upper(): rank for letter, rank in ranks.items()}
+        here = {letter: count for letter, count in letters.items() if letter in ranks}
+        count = sum(here.values())
+        rank = sum(ranks[letter] * times for letter, times in here.items()) / max(1, count)
+        rank = rank if len(here) > 1 else 0.0
+        best = max(best, (count, rank), key=lambda item: (item[0], -item[1]))
+    return (best[0] + signs) / max(1, total), best[1]
 
 
 def _by_statistics(sample: bytes) -> str:
@@ -142,7 +186,14 @@ def _by_statistics(sample: bytes) -> str:
         return "cp1252"
     # Several often fit equally well: then the commoner one.
     best = min(matches, key=lambda m: (m.chaos, -m.coherence, _LIKELY.index(m.encoding)))
+    if best.encoding == "gb18030" and _is_japanese(_decoded(sample, "euc_jp")):
+        return "euc_jp"  # Chinese encodings have kana too, at the same places
     return best.encoding
+
+
+def _is_japanese(text: str) -> bool:
+    kana = sum("\u3041" <= character <= "\u30fe" for character in text)
+    return kana > len(text) / 5 and "\ufffd" not in text
 
 
 def _wide(head: bytes) -> str | None:

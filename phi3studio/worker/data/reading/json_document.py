@@ -42,15 +42,18 @@ _HOLDERS = (
     *("dialogues", "dialogs", "questions", "documents", "results", "dataset", "entries"),
 )
 _COLUMN_OF_TURNS = frozenset(("messages", "conversations", "conversation", "chosen", "rejected"))
+_MANY_PAIRS = 4
+"""An object of fewer texts is a row, whatever its names are."""
 _SPACE = re.compile(r"[ \t\r\n\x1e\ufeff]*")
 
 
 @dataclass(frozen=True)
 class Plan:
     """Where the rows are: ``way`` is list (elements at ``path``), values (whole values after one
-    another), one (the value at ``path`` is a row), conversation (a list of turns), or a table:
-    columns, index, split, lists. ``parts`` are the plans of train, validation and test,
-    ``left_out`` other lists of rows; ``classes`` name labels that are numbers."""
+    another), one (the value at ``path`` is a row), conversation (a list of turns), pairs (an object
+    whose names are texts too), or a table: columns, index, split, lists. ``parts`` are the plans of
+    train, validation and test, ``left_out`` other lists of rows; ``classes`` name labels that are
+    numbers."""
 
     way: str
     path: Path = ()
@@ -313,6 +316,9 @@ def _table(node: _Node, path: Path) -> Plan | None:
     """A table by columns or by row labels."""
     kids = node.children
     kinds = {kid.kind for kid in kids.values()}
+    texts = kinds == {"scalar"} and all(_all_of(kid.sample, str) for kid in kids.values())
+    if texts and len(kids) >= _MANY_PAIRS and 2 * sum(" " in name for name in kids) > len(kids):
+        return Plan("pairs", path)
     if kinds == {"object"}:
         inner = [frozenset(kid.children) for kid in kids.values()]
         common = frozenset.intersection(*inner)
@@ -451,6 +457,8 @@ def _of_table(value: Any, way: str) -> list[dict[str, Any]]:
         maker = RowMaker((), names=[str(name) for name in value["columns"]])
         rows = (maker.row(cells) for cells in value["data"])
         return [row for row in rows if row]
+    if way == "pairs":
+        return [{"key": name, "value": text} for name, text in value.items()]
     if way == "lists":
         names, columns = list(value), list(value.values())
         return [dict(zip(names, cells, strict=False)) for cells in zip(*columns, strict=False)]

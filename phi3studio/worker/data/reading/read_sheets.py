@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
 from phi3studio.worker.data.reading.dialect import column_names, has_header
 from phi3studio.worker.data.reading.json_rows import Sized
+from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
 _BOMB_BYTES = 128 * CHUNK
@@ -21,8 +23,14 @@ _SAMPLE = 300
 
 
 def sheet_names(file: DataFile, wanted: str | None = None) -> list[str]:
-    """The sheets that have rows, in their order, but one with a table before one of notes; only
-    *wanted*, if it is named."""
+    """The sheets that have rows, in their order, but first the one to read; only *wanted*, if it
+    is named.
+
+    That is the first that is visible and a table of no less than a third of the largest's rows: a
+    cover, notes, and the lists behind a form's choices are none.
+    """
+    import python_calamine
+
     book = _open(file)
     names: list[str] = list(book.sheet_names)
     if wanted is not None:
@@ -33,11 +41,19 @@ def sheet_names(file: DataFile, wanted: str | None = None) -> list[str]:
     found = [name for name in names if len(sheets[name]) > 1]
     if not found:
         raise InputError("data.empty", source=file.path)
-    if not _is_table(sheets[found[0]]):
-        # Notes on the first sheet; of equals the first.
-        best = max(found, key=lambda name: (_is_table(sheets[name]), len(sheets[name])))
-        found.sort(key=lambda name: name != best)
-    return found
+    hidden = {
+        meta.name
+        for meta in book.sheets_metadata
+        if meta.visible != python_calamine.SheetVisibleEnum.Visible
+    }
+    largest = max((len(sheets[name]) for name in found if name not in hidden), default=0)
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        rows = sheets[name]
+        return name not in hidden, _is_table(rows), 3 * len(rows) >= largest
+
+    best = max(found, key=rank)
+    return sorted(found, key=lambda name: name != best)
 
 
 def _is_table(rows: Sequence[list[Any]]) -> bool:
@@ -48,12 +64,21 @@ def _is_table(rows: Sequence[list[Any]]) -> bool:
 def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[Sized]:
     """The rows of the sheet that ``file.inside`` names. Whole numbers are integers, dates ISO
     texts, empty cells ``None``; empty rows, and columns without name and values, are left out."""
-    cells = enumerate(_cells(file, _open(file), file.inside[0]), start=1)
-    numbered = [(at, row) for at, row in cells if any(cell != "" for cell in row)]
+    name = file.inside[0]
+    top, cells = _whole(file, _open(file), name)
+    numbered = [
+        (at, row) for at, row in enumerate(cells, start=top) if any(cell != "" for cell in row)
+    ]
     width = max((len(row) for _, row in numbered), default=0)
     while len(numbered) > 2 and width > 1 and sum(cell != "" for cell in numbered[0][1]) == 1:
         number, _ = numbered.pop(0)
         report(BrokenLine(number, Phrase("line.above"), used=True))
+    marks = sheet_marks(file.path, name)
+    for number, _ in numbered:
+        if number in marks.hidden:
+            report(BrokenLine(number, Phrase("line.hidden"), used=True))
+        if number in marks.uncomputed:
+            report(BrokenLine(number, Phrase("line.uncomputed"), used=True))
     table = [row for _, row in numbered]
     texts = [[str(_plain(cell) or "") for cell in row] for row in table[:_SAMPLE]]
     with_header = has_header(texts) if header is None else header
@@ -95,6 +120,25 @@ def _cells(file: DataFile, book: Any, name: str, most: int | None = None) -> Seq
         return rows
     except BaseException as exc:
         raise _broken(file, exc) from exc
+
+
+def _whole(file: DataFile, book: Any, name: str) -> tuple[int, Sequence[list[Any]]]:
+    """The number of the first row that has cells, and the rows from there on; a cell that was
+    merged over several rows has its value in each of them."""
+    cells = _cells(file, book, name)
+    sheet = book.get_sheet_by_name(name)
+    top, left = sheet.start or (0, 0)
+    done: Counter[int] = Counter()
+    for (first, column), (last, _) in sorted(sheet.merged_cell_ranges or ()):
+        at, begin = column - left, first - top
+        if not 0 <= begin < len(cells) or not 0 <= at < len(cells[begin]):
+            continue
+        end = min(last - top + 1, len(cells))
+        for row in cells[max(begin + 1, done[at]) : end]:
+            if row[at] == "":
+                row[at] = cells[begin][at]
+        done[at] = max(done[at], end)
+    return top + 1, cells
 
 
 def _broken(file: DataFile, exc: BaseException) -> BaseException:

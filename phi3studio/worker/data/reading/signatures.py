@@ -160,6 +160,8 @@ def json_format(text: str, named: str | None, complete: bool) -> str | None:
     start = text.lstrip("\ufeff \t\r\n\x1e")
     if not start.startswith(("{", "[")):
         return None
+    if not good and _follow_one_another(start):
+        return "json"
     if named == "jsonl" and start[0] == "{" and (good or len(values) == 1):
         return "jsonl"
     if named in ("json", "jsonl"):
@@ -171,6 +173,15 @@ def json_format(text: str, named: str | None, complete: bool) -> str | None:
     except RecursionError:
         pass
     return "json"
+
+
+def _follow_one_another(text: str) -> bool:
+    """Whether the text begins with two objects and no line break between them."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return False
+    return text[0] == "{" and text[end : end + 80].lstrip().startswith("{")
 
 
 def _kind_of(line: str) -> str:

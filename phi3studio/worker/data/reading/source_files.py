@@ -13,6 +13,7 @@ import hashlib
 import io
 import lzma
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -228,7 +229,7 @@ def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [
         info
         for info in archive.infolist()
-        if not info.is_dir()
+        if not (info.is_dir() or stat.S_ISLNK(info.external_attr >> 16))
         and not info.filename.startswith("__MACOSX/")
         and not Path(info.filename).name.startswith(".")
     ]

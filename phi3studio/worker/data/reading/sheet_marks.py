@@ -1,0 +1,107 @@
+"""What a workbook's XML says of a sheet's rows and the reader of cells does not.
+
+Excel's .xlsx and OpenDocument's .ods; other workbooks have no marks that could be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import posixpath
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from phi3studio.worker.data.reading.source_files import CHUNK
+
+# A row begins, or a cell ends with its formula: a value would stand after that.
+_EXCEL = re.compile(
+    rb"<(?:\w+:)?row\b([^>]*)>|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*</(?:\w+:)?c>"
+)
+_OPEN = re.compile(rb"<table:table-row\b([^>]*)>|<table:table(\s[^>]*)>")
+_NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
+_HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)|table:visibility=[\"'](?:collapse|filter)")
+_REPEATED = re.compile(rb"table:number-rows-repeated=[\"'](\d{1,7})[\"']")
+_MOST_ROWS = 2**20
+_LONGEST_ROW = 64 * CHUNK
+
+
+@dataclass(frozen=True)
+class SheetMarks:
+    """Rows, counted from 1: those that nobody sees, hidden by hand or by a filter, and those with
+    a formula whose result the file does not hold."""
+
+    hidden: frozenset[int] = frozenset()
+    uncomputed: frozenset[int] = frozenset()
+
+
+def sheet_marks(path: Path, sheet: str) -> SheetMarks:
+    """The marks of a sheet; none where the workbook is of another kind, or damaged."""
+    damaged = (OSError, ValueError, KeyError, StopIteration, zipfile.BadZipFile, zlib.error)
+    with contextlib.suppress(*damaged), zipfile.ZipFile(path) as archive:
+        if "content.xml" in archive.namelist():
+            return _open_document(_rows(archive, "content.xml"), sheet)
+        return _excel(_rows(archive, _part(archive, sheet)))
+    return SheetMarks()
+
+
+def _part(archive: zipfile.ZipFile, sheet: str) -> str:
+    """The name of the sheet's part in an .xlsx."""
+    book, links = (
+        [_attributes(found[1]) for found in re.finditer(tag, archive.read(f"xl/{part}"))]
+        for part, tag in (
+            ("workbook.xml", rb"<(?:\w+:)?sheet\b([^>]*)>"),
+            ("_rels/workbook.xml.rels", rb"<(?:\w+:)?Relationship\b([^>]*)>"),
+        )
+    )
+    key = next(item["id"] for item in book if item["name"] == sheet)
+    target = next(link["Target"] for link in links if link["Id"] == key)
+    return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    """The attributes in a tag, without their prefixes."""
+    found = re.finditer(rb"(?:\w+:)?(\w+)\s*=\s*([\"'])(.*?)\2", tag, re.DOTALL)
+    return {item[1].decode(): html.unescape(item[3].decode()) for item in found}
+
+
+def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    """A part's text in pieces that end with a row."""
+    rest = b""
+    with archive.open(name) as stream:
+        while piece := stream.read(CHUNK):
+            whole, end, rest = (rest + piece).rpartition(b"row>")
+            yield whole + end
+            if len(rest) > _LONGEST_ROW:
+                raise ValueError("no row is that long")
+    yield rest
+
+
+def _excel(pieces: Iterator[bytes]) -> SheetMarks:
+    hidden, uncomputed, row = set[int](), set[int](), 0
+    for found in (found for piece in pieces for found in _EXCEL.finditer(piece)):
+        if found[1] is None:
+            uncomputed.add(row)
+            continue
+        number = _NUMBER.search(found[1])
+        row = int(number[1]) if number else row + 1
+        if _HIDDEN.search(found[1]):
+            hidden.add(row)
+    return SheetMarks(frozenset(hidden), frozenset(uncomputed))
+
+
+def _open_document(pieces: Iterator[bytes], sheet: str) -> SheetMarks:
+    hidden, row, inside = set[int](), 0, False
+    for found in (found for piece in pieces for found in _OPEN.finditer(piece)):
+        if found[2] is not None:
+            inside = _attributes(found[2]).get("name") == sheet
+            continue
+        times = _REPEATED.search(found[1])
+        count = min(int(times[1]), _MOST_ROWS) if times else 1
+        if inside and _HIDDEN.search(found[1]):
+            hidden.update(range(row + 1, row + count + 1))
+        row += count if inside else 0
+    return SheetMarks(frozenset(hidden))
