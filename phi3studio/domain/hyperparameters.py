@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipes.section import Section
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 MethodKind = Literal["lora", "qlora", "dora"]
 TargetModules = Literal["auto", "attention", "all_linear", "family"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> Any:
