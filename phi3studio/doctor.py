@@ -14,7 +14,7 @@ import psutil
 
 from phi3studio import __version__
 from phi3studio.app.advice import repair
-from phi3studio.app.machine_speed import processor_name, read_speed
+from phi3studio.app.machine_speed import processor_name, read_ratios, read_speed
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Said, plain_values, say
@@ -106,6 +106,7 @@ class Report:
     cuda_reason: CudaReason = "no_gpu"
     directml_reason: DirectMlReason = "not_windows"
     flops: float = 0.0
+    ratios: dict[str, float] = field(default_factory=dict)
     cuda_pack: PackState | None = None
     findings: list[Diagnosis] = field(default_factory=list)
     devices: dict[str, Any] | None = None
@@ -123,6 +124,7 @@ class Report:
             cuda_memory=self.gpu_memory if cuda else 0,
             directml=not self.directml_reason,
             flops=self.flops,
+            ratios=self.ratios,
         )
 
 
@@ -161,6 +163,7 @@ def examine(home: Home) -> Report:
         gpu=gpu,
         gpu_memory=gpu_memory,
         flops=speed.float32 if (speed := read_speed(home)) is not None else 0.0,
+        ratios=read_ratios(home),
         cuda_reason=_cuda_reason(gpu, versions, pack),
         cuda_pack=pack.state if pack is not None else None,
         directml_reason=_directml_reason(versions),

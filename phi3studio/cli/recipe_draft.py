@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from phi3studio.app.files import expanded
+from phi3studio.app.paths import user_home
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import Recipe, parse_recipe
-from phi3studio.domain.template import escape, missing_column, split_template
+from phi3studio.domain.recipe import Data, Recipe, parse_recipe
+from phi3studio.domain.template import escape, missing_column, parse_template, split_template
+from phi3studio.models.model_store import ModelStore
+from phi3studio.runs.preflight import model_size
+from phi3studio.wizard.flow import PresetName
+from phi3studio.wizard.tuning_presets import ROOMY, preset_settings
 
 if TYPE_CHECKING:
     from phi3studio.domain.dataset import ShapeProposal, SourceReport, Unread
+
+_CHARACTERS_A_TOKEN = 4.0
+_CONVERSATION = 64.0
 
 
 def draft_recipe(
@@ -26,11 +37,12 @@ def draft_recipe(
     messages: str | None = None,
     prompt_column: str | None = None,
     answer_column: str | None = None,
+    preset: PresetName = "balanced",
 ) -> tuple[Recipe, list[str]]:
     """A complete recipe for *data*, and lines that say why it is so and what it leaves unread.
 
     Without a template or columns given, the inspector's proposal is taken; a proposal that is a
-    guess raises :class:`InputError` with the candidates instead.
+    guess raises :class:`InputError` with the candidates instead. *preset* is one of the window's.
     """
     if (prompt is None) != (completion is None):
         raise InputError("recipe.half_a_template")
@@ -59,9 +71,37 @@ def draft_recipe(
         "name": data.stem[:80] or "fine-tune",
         "data": {"source": str(data), **shape},
         "model": {"source": model},
-        "training": {"batch_size": _batch_size(report)},
     }
-    return parse_recipe(values), lines
+    recipe = parse_recipe(values)
+    return recipe.model_copy(update=_settings(preset, recipe, report)), lines
+
+
+def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[str, Any]:
+    """The sections that *preset* fills. The sequence length stays: no row was tokenised yet."""
+    rows = round(report.rows * (1 - recipe.rows.split.held_out))
+    size = model_size(recipe.model, ModelStore(user_home()))
+    learned = _learned(recipe.rows, report.first)
+    roomy = psutil.virtual_memory().available > ROOMY
+    method, training = preset_settings(
+        preset, rows or 500, size.parameters, learned=learned, roomy=roomy
+    )
+    # A tiny data set would not fill a few batches of eight.
+    few = report.rows_exact and report.rows < 10 * training.batch_size
+    own = {"batch_size": max(1, report.rows // 10)} if few else {}
+    own["sequence_length"] = recipe.training.sequence_length
+    return {"method": method, "training": training.model_copy(update=own)}
+
+
+def _learned(data: Data, rows: Sequence[Mapping[str, Any]]) -> float:
+    """About how many tokens of a row are learned, from the first rows' characters."""
+    if data.template is None:
+        return _CONVERSATION
+    completion = parse_template(data.template.completion, "completion")
+    lengths: list[int] = []
+    for row in rows:
+        with contextlib.suppress(InputError):  # a row that lacks something is told by the check
+            lengths.append(len(completion.render(row, row.keys())))
+    return sum(lengths) / max(1, len(lengths)) / _CHARACTERS_A_TOKEN
 
 
 def first_proposal(report: SourceReport) -> ShapeProposal:
@@ -125,11 +165,6 @@ async def _look(path: Path) -> Any:
 
     async with Service.start("inspector") as service:
         return await Inspector(service).look(Source(source=str(path)))
-
-
-def _batch_size(report: Any) -> int:
-    """Eight rows, fewer where a tiny data set would not fill a few batches."""
-    return max(1, min(8, report.rows // 10)) if report.rows_exact else 8
 
 
 def _line_breaks(text: str) -> str:

@@ -57,7 +57,8 @@ class Int4Preset:
     ``embedding``: whether the embedding is int4 too. ``calibrates``: whether a model under a
     billion parameters is fitted to the user's rows. All measured: ``weight_bytes``, a weight on
     the disk with its scales; ``build_bytes``, memory per weight while a small model is built;
-    ``weights_per_s`` and ``large_weights_per_s``, how fast small and large models are quantised.
+    ``weights_per_s``, ``cuda_weights_per_s`` and ``large_weights_per_s``, how fast small models are
+    quantised on a processor and on a GPU, and large ones.
     ``lighter``: the preset to go on with when the memory does not suffice.
     """
 
@@ -69,6 +70,7 @@ class Int4Preset:
     calibrates: bool = False
     build_bytes: float = 11.0
     weights_per_s: float = 10e6
+    cuda_weights_per_s: float = 30e6
     large_weights_per_s: float = 100e6
     lighter: str | None = "fast"
     providers: tuple[Provider, ...] = PROVIDERS
@@ -103,7 +105,7 @@ PRESETS: Mapping[str, Int4Preset] = {
             algorithm="k_quant_mixed",
             calibrates=True,
             build_bytes=14.0,
-            weights_per_s=1.9e6,
+            weights_per_s=4.0e6,
             large_weights_per_s=10e6,
         ),
         Int4Preset(

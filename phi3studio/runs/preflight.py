@@ -11,7 +11,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.estimate import ModelSize, disk_needed
-from phi3studio.domain.recipe import Recipe, check_target
+from phi3studio.domain.recipe import Model, Recipe, check_target
 from phi3studio.models.adapters import read_adapter
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import ModelStore, check_model_folder
@@ -59,18 +59,18 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
     if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
         check_model_folder(folder)
     home.made(home.runs)
-    check_disk(recipe, _size(recipe, store), home.runs)
+    check_disk(recipe, model_size(recipe.model, store), home.runs)
 
 
 def run_disk_needed(recipe: Recipe, home: Home) -> int:
     """Bytes that the run takes at its fullest, as far as the model's files tell."""
-    return disk_needed(recipe, _size(recipe, ModelStore(home)))
+    return disk_needed(recipe, model_size(recipe.model, ModelStore(home)))
 
 
-def _size(recipe: Recipe, store: ModelStore) -> ModelSize:
-    source = recipe.model.source
-    entry = store.entry(source)
-    folder = store.folder(source, recipe.model.revision)
+def model_size(model: Model, store: ModelStore) -> ModelSize:
+    """Parameters and bytes of a base model, from the catalogue or from its files' sizes."""
+    entry = store.entry(model.source)
+    folder = store.folder(model.source, model.revision)
     file_bytes = entry.disk_bytes if entry else weight_bytes(folder)
     parameters = entry.parameters if entry else file_bytes // _USUAL_BYTES
     return ModelSize(parameters, 0, 0, 0, file_bytes)

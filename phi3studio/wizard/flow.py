@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -118,8 +118,9 @@ def parse_draft(text: str) -> Draft:
 class DataFacts:
     """What the inspection of the draft's source and template found out.
 
-    ``tokens`` counts all tokens of the training rows, ``longest`` the longest row's; both are
-    ``None`` until the rows were tokenised. ``error`` is why the source cannot be read at all.
+    ``tokens`` counts all tokens of the training rows, ``longest`` the longest row's, ``learned``
+    the learned ones of a row in the mean; they are ``None`` until the rows were tokenised.
+    ``error`` is why the source cannot be read at all.
     """
 
     columns: tuple[str, ...] = ()
@@ -128,6 +129,7 @@ class DataFacts:
     held_out_rows: int = 0
     tokens: int | None = None
     longest: int | None = None
+    learned: float | None = None
     blocking: int = 0
     error: UserFacingError | None = None
 
@@ -155,7 +157,8 @@ class ModelFacts:
 @dataclass(frozen=True)
 class MachineFacts:
     """What this computer has. Bytes. ``cuda`` is the device's name, ``flops`` the processor's
-    measured matrix work in operations a second; 0 until a run has measured it."""
+    measured matrix work in operations a second; 0 until a run has measured it. ``ratios``: what
+    finished runs taught the estimates."""
 
     memory: int = 0
     free_memory: int = 0
@@ -165,6 +168,7 @@ class MachineFacts:
     cuda_memory: int = 0
     directml: bool = False
     flops: float = 0.0
+    ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

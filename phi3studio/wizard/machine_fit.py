@@ -142,4 +142,4 @@ def data_size(data: DataFacts) -> DataSize:
 def machine_of(machine: MachineFacts) -> Machine:
     """The machine as estimates see it; its speed is guessed until a run has measured it."""
     flops = machine.flops or max(1, machine.cores) * _CORE_FLOPS
-    return Machine(machine.memory, machine.free_disk, flops)
+    return Machine(machine.memory, machine.free_disk, flops, ratios=machine.ratios)

@@ -1,10 +1,15 @@
-"""Quick look, Balanced, Thorough: settings that follow the data and the machine."""
+"""Quick look, Balanced, Thorough: settings that follow the data, the model and the machine.
+
+The numbers were found by experiment: ``docs/presets.md`` holds the table.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from phi3studio.domain.estimation.estimate import is_large
+from phi3studio.domain.hyperparameters import usual_rate
 from phi3studio.domain.recipe import Method, Training
 from phi3studio.wizard.flow import (
     Draft,
@@ -13,6 +18,40 @@ from phi3studio.wizard.flow import (
     edit,
 )
 
+ROOMY = 12 * 2**30
+"""Free memory in bytes from which a large model's batches need not be of one row."""
+
+_LONG_ANSWER = 32
+_MANY_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class _Length:
+    """How long a preset trains: optimiser steps to aim at, within these numbers of epochs.
+
+    Long answers are learned by heart after few epochs; labels and short answers gain from more.
+    """
+
+    steps: int
+    fewest: float
+    most: float
+    most_of_long: float
+    longest_row: int
+    evaluations: int
+
+    def epochs(self, epoch: int, rows: int, learned: float | None) -> float:
+        """*epoch*: steps of one; *learned*: learned tokens of a row in the mean, if known."""
+        most = self.most_of_long if learned is not None and learned > _LONG_ANSWER else self.most
+        fewest = self.fewest if rows <= _MANY_ROWS else 1.0
+        return max(fewest, min(most, float(round(self.steps / epoch))))
+
+
+_LENGTHS: dict[PresetName, _Length] = {
+    "quick": _Length(80, 1, 8, 2, longest_row=512, evaluations=2),
+    "balanced": _Length(400, 2, 12, 3, longest_row=2048, evaluations=4),
+    "thorough": _Length(800, 3, 15, 5, longest_row=4096, evaluations=8),
+}
+
 
 def total_steps(draft: Draft, facts: Facts) -> int | None:
     """Optimiser steps of the whole training; ``None`` while the rows are not counted."""
@@ -20,45 +59,69 @@ def total_steps(draft: Draft, facts: Facts) -> int | None:
     return draft.training.total_steps(rows) if rows or draft.training.max_steps else None
 
 
-def tuning_preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
-    """The settings that a preset stands for, given this data and this machine.
+def preset_settings(
+    name: PresetName,
+    rows: int,
+    parameters: int,
+    *,
+    longest: int = 512,
+    learned: float | None = None,
+    context: int | None = None,
+    roomy: bool = True,
+) -> tuple[Method, Training]:
+    """The settings of a preset for *rows* training rows and a model of so many *parameters*.
 
-    The sequence length follows the longest row (next multiple of 64, so that no row is cut off
-    where the model's context allows it), the batch follows the memory, and the number of passes
-    follows the number of rows: few rows are seen more often.
+    The learning rate follows the model's size, the epochs the number of rows and the length of
+    the answers (*learned* tokens of a row in the mean). The sequence length follows the *longest*
+    row in tokens (next multiple of 64, so that no row is cut off where the model's *context*
+    allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free).
     """
-    data, model, machine = facts.data, facts.model, facts.machine
-    longest = (data.longest if data else None) or 512
-    ceiling = {"quick": 512, "balanced": 2048, "thorough": 4096}[name]
-    ceiling = min(ceiling, (model.context if model else None) or ceiling)
-    length = max(64, min(ceiling, math.ceil(longest / 64) * 64))
-    rows = (data.train_rows if data else 0) or 500
-    large = is_large((model.parameters if model else None) or 0)
-    roomy = machine is not None and machine.free_memory > 12 * 2**30
+    length = _LENGTHS[name]
+    large = is_large(parameters)
+    ceiling = min(length.longest_row, context or length.longest_row)
+    sequence = max(64, min(ceiling, math.ceil(longest / 64) * 64))
     batch, accumulation = (8, 1) if not large else ((2, 4) if roomy else (1, 8))
-    if length > 1024 and batch > 1:
+    if sequence > 1024 and batch > 1:
         batch, accumulation = batch // 2, accumulation * 2
     epoch = math.ceil(rows / (batch * accumulation))
-    passes = {"quick": 1.0, "balanced": 3.0, "thorough": 6.0}[name]
-    if name != "quick" and epoch < 30:
-        passes += 2.0
-    rank = {"quick": 8, "balanced": 16, "thorough": 32}[name]
+    epochs = length.epochs(epoch, rows, learned)
+    rate = usual_rate(parameters)
+    if name == "quick":
+        rate *= 2  # few steps: there is no time to learn slowly, and none to go astray
+    elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
+        rate /= 2
+    # Higher ranks and more modules gained nothing on a small model.
+    wide = name == "thorough" and large
     method = Method(
-        rank=rank,
-        alpha=2 * rank,
-        target_modules="all_linear" if name == "thorough" else "auto",
+        rank=32 if wide else 16,
+        alpha=64 if wide else 32,
+        target_modules="all_linear" if wide else "auto",
     )
     training = Training(
-        epochs=passes,
-        max_steps=min(60, max(1, epoch)) if name == "quick" else None,
-        learning_rate=2e-4 if not large or name != "thorough" else 1e-4,
+        epochs=epochs,
+        max_steps=length.steps if name == "quick" and epoch * epochs > length.steps else None,
+        learning_rate=float(f"{rate:.1e}"),
         batch_size=batch,
         accumulation=accumulation,
-        sequence_length=length,
-        evaluations={"quick": 2, "balanced": 4, "thorough": 8}[name],
+        sequence_length=sequence,
+        evaluations=length.evaluations,
         gradient_checkpointing=large and not roomy,
     )
     return method, training
+
+
+def tuning_preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
+    """The settings that a preset stands for, given this data and this machine."""
+    data, model, machine = facts.data, facts.model, facts.machine
+    return preset_settings(
+        name,
+        (data.train_rows if data else 0) or 500,
+        (model.parameters if model else None) or 0,
+        longest=(data.longest if data else None) or 512,
+        learned=data.learned if data else None,
+        context=model.context if model else None,
+        roomy=machine is not None and machine.free_memory > ROOMY,
+    )
 
 
 def with_preset(draft: Draft, name: PresetName, facts: Facts) -> Draft:

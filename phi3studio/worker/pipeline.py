@@ -12,7 +12,7 @@ import shutil
 from types import ModuleType
 
 from phi3studio.domain.events import Stage, StageDone, StageName
-from phi3studio.worker.estimating.known_facts import estimate_attempt
+from phi3studio.worker.estimating.known_facts import estimate_attempt, learn_from
 from phi3studio.worker.process.control import stopwatch
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify
 from phi3studio.worker.stages.attempt import Attempt
@@ -29,6 +29,7 @@ _STAGES: dict[StageName, ModuleType] = {
 def execute(attempt: Attempt) -> None:
     """Do every stage of the recipe that is not done. Raises what stops it."""
     stages = attempt.recipe.stages
+    taken: dict[StageName, float] = {}
     for index, name in enumerate(stages, start=1):
         attempt.control.check()
         stage = _STAGES[name]
@@ -40,12 +41,14 @@ def execute(attempt: Attempt) -> None:
             if name == "prepare" and (expected := estimate_attempt(attempt)) is not None:
                 attempt.emit(expected)
             gc.collect()
+            taken[name] = elapsed()
             attempt.emit(
                 StageDone(
                     name=name,
-                    seconds=elapsed(),
+                    seconds=taken[name],
                     peak_memory=attempt.memory.peak,
                     peak_device_memory=attempt.memory.device_peak,
                 )
             )
+    learn_from(attempt, {n: value for n, value in taken.items() if n not in attempt.unusual})
     shutil.rmtree(attempt.run.work, ignore_errors=True)

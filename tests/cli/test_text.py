@@ -195,11 +195,13 @@ EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\rfake"
 
 
 @pytest.mark.parametrize("how", [(), ("--json",)])
-def test_escape_sequences_of_data_never_reach_the_terminal(studio, tmp_path, how) -> None:
+def test_escape_sequences_of_data_never_reach_the_terminal(
+    studio, tmp_path, tiny_phi3, how
+) -> None:
     file = tmp_path / "rows.jsonl"
     rows = [{"q": f"{EVIL} {number}", "a": EVIL, EVIL: "x"} for number in range(30)]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said = studio("data", "preview", file, "--template", "{q}|{a}", *how)
+    said = studio("data", "preview", file, "--model", tiny_phi3, "--template", "{q}|{a}", *how)
     for text in (said.out, said.err):
         assert not {"\x1b", "\x07", "\x9b", "\x7f", "\r"} & set(text)
 

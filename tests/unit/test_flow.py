@@ -191,7 +191,7 @@ def test_presets_spare_a_small_machine() -> None:
 def test_quick_look_is_short_on_any_data() -> None:
     facts = replace(FACTS, data=replace(DATA, train_rows=100_000))
     quick = with_preset(Draft(), "quick", facts)
-    assert total_steps(quick, facts) == 60
+    assert total_steps(quick, facts) == 80
     assert quick.training.steps_per_epoch(100_000) == 12_500
 
 
@@ -342,8 +342,31 @@ def test_presets_follow_memory_and_length(draft) -> None:
         assert tuning_preset("balanced", facts)[1].batch_size == batch
     long = replace(FACTS, data=replace(DATA, longest=1500))
     assert tuning_preset("balanced", long)[1].batch_size == 4
-    few = replace(FACTS, data=replace(DATA, train_rows=30))
-    assert tuning_preset("balanced", few)[1].epochs == 5.0
+
+
+def test_presets_see_few_rows_more_often_and_long_answers_less(draft) -> None:
+    def epochs(name: str, rows: int, learned: float | None = 3.0) -> float:
+        facts = replace(FACTS, data=replace(DATA, train_rows=rows, learned=learned))
+        return tuning_preset(name, facts)[1].epochs  # type: ignore[arg-type]
+
+    assert [epochs("balanced", rows) for rows in (30, 100, 300, 1000, 5000)] == [12, 12, 11, 3, 2]
+    assert [epochs("balanced", rows, 60.0) for rows in (30, 300, 5000)] == [3, 3, 2]
+    assert [epochs("thorough", rows) for rows in (100, 1000, 20_000)] == [15, 6, 1]
+    assert epochs("quick", 100, None) == epochs("quick", 100) == 6
+
+
+def test_presets_learn_faster_the_smaller_the_model_and_the_shorter_the_time(draft) -> None:
+    def rate(name: str, parameters: int, learned: float = 3.0) -> float:
+        model = ModelFacts("A model", model_size(parameters), context=4096)
+        facts = replace(FACTS, model=model, data=replace(DATA, learned=learned))
+        return tuning_preset(name, facts)[1].learning_rate  # type: ignore[arg-type]
+
+    assert rate("balanced", 134_515_008) == 1e-3
+    assert rate("quick", 134_515_008) == 2e-3
+    assert rate("thorough", 134_515_008) == 1e-3
+    assert rate("thorough", 134_515_008, learned=60.0) == 5e-4
+    assert rate("balanced", 3_821_079_552) == 1.9e-4
+    assert rate("balanced", 10**12) == 1e-4
 
 
 def test_rows_that_are_cut_off_are_warned_of(draft) -> None:

@@ -279,6 +279,7 @@ def test_two_processes_train_what_one_does(home, tiny_phi3, phrases, tmp_path) -
         assert adapters[1][key] == pytest.approx(value, abs=2e-3), key
 
 
+@pytest.mark.slow
 def test_the_hubs_token_comes_from_the_vault_and_stays_nowhere(
     standin, tiny_phi3, phrases, tmp_path
 ) -> None:

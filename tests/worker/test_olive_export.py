@@ -342,6 +342,7 @@ def _data(folder: Path) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_very_examples_of_a_run(tiny_phi3, tmp_path) -> None:
     from transformers import AutoTokenizer
 
@@ -382,12 +383,13 @@ def examples_of(file: Path) -> list[dict[str, list[int]]]:
 # --- the proof: the same adapter ----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
         {"evaluations": 2, "quantisation": "int4"},
-        pytest.param({"kind": "dora", "rank_stabilised": True}, marks=pytest.mark.slow),
-        pytest.param({"kind": "qlora", "double_quantisation": True}, marks=pytest.mark.slow),
+        {"kind": "dora", "rank_stabilised": True},
+        {"kind": "qlora", "double_quantisation": True},
     ],
     ids=["lora", "dora", "qlora"],
 )
@@ -446,6 +448,7 @@ def _trained(name: str, data: str, folder: Path, tiny: Path, start_run: StartRun
     return run
 
 
+@pytest.mark.slow
 def test_the_tutorials_phrases_train(tiny_phi3, tmp_path, start_run: StartRun) -> None:
     write_rows(tmp_path / "dataset-classification.json", 40)
     run = _trained("lora-phrases", "dataset-classification.json", tmp_path, tiny_phi3, start_run)
@@ -529,6 +532,7 @@ def test_a_chain_with_steps_left_out_runs(
 OFTEN = {("merge", "quantise")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "steps",
     [

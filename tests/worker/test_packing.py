@@ -105,6 +105,36 @@ def test_the_held_out_loss_is_the_mean_over_all_tokens_for_every_batch_size(
     assert found == pytest.approx([expected] * len(found), rel=1e-5)
 
 
+def test_a_batch_is_not_split_over_several_gpus(model, examples, tmp_path, monkeypatch) -> None:
+    """One process takes one GPU; Hugging Face's trainer would give every GPU a part of the row."""
+    from transformers import TrainingArguments
+
+    from phi3studio.worker.training.examples import collate_packed
+    from phi3studio.worker.training.trainer import PackedTrainer
+
+    args = TrainingArguments(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=4,
+        remove_unused_columns=False,
+        use_cpu=True,
+        report_to=[],
+    )
+    assert args.n_gpu == 0
+    args._n_gpu = 2
+    assert args.train_batch_size == 8
+    trainer = PackedTrainer(
+        on_tokens=lambda tokens: None,
+        model=model,
+        args=args,
+        train_dataset=examples,
+        data_collator=collate_packed,
+    )
+    assert args.train_batch_size == 4
+    (batch, *_) = trainer.get_train_dataloader()
+    assert (batch["position_ids"] == 0).sum() == 4
+    assert trainer._wrap_model(trainer.model) is trainer.model
+
+
 def test_no_row_sees_another(model, examples) -> None:
     from phi3studio.worker.training.examples import collate_packed
     from phi3studio.worker.training.trainer import packed_loss

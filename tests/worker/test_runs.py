@@ -447,6 +447,7 @@ def test_killed_in_training_it_goes_on_from_the_checkpoint_as_if_nothing_was(
     assert run.view().attempt == 2
 
 
+@pytest.mark.slow
 def test_killed_in_any_later_stage_it_goes_on_there(start_run, tiny_phi3, phrases, pair) -> None:
     run = start_run(pair.second.recipe())
     last = wait_for_event(run, is_stage("prepare"))
@@ -469,6 +470,7 @@ def test_killed_in_any_later_stage_it_goes_on_there(start_run, tiny_phi3, phrase
     assert not run.work.exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     start_run, tiny_phi3, phrases
 ) -> None:

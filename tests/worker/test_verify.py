@@ -18,10 +18,13 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
-from phi3studio.domain.events import Verified
+from phi3studio.domain.events import ModelFigures, Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
+from phi3studio.worker.fidelity import kept_results
+from phi3studio.worker.fidelity.kept_results import Measured
 from tests.conftest import end_workers
 from tests.worker.running import (
     completed,
@@ -178,6 +181,7 @@ def test_nothing_of_the_measuring_stays_behind(finished) -> None:
     assert not list(finished.path.glob("verify-*"))
 
 
+@pytest.mark.slow
 def test_answers_that_do_not_end_make_a_run_not_faithful_everywhere(
     home, tiny_phi3, phrases, start_run
 ) -> None:
@@ -197,6 +201,7 @@ def test_answers_that_do_not_end_make_a_run_not_faithful_everywhere(
     assert "not faithful" in (run.path / "card" / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_free_text_is_scored_by_its_words(home, tiny_phi3, tmp_path, start_run) -> None:
     from phi3studio.domain.recipe import Template
 
@@ -252,6 +257,46 @@ def test_verify_measures_again_and_says_the_same(run) -> None:
     assert run.view().last_seq == seq + 4
     assert run.state() == "completed"
     assert not list(run.path.glob("verify-*"))
+
+
+def test_a_base_model_is_measured_once_for_the_same_rows(run, home) -> None:
+    def base_perplexity() -> float:
+        code, document = verify(run)
+        assert code == 0
+        return float(document["metrics"]["base"]["perplexity"])
+
+    first = base_perplexity()
+    (kept,) = (home.cache / "measured").glob("*.json")
+    text = kept.read_text("utf-8")
+    kept.write_text(text.replace(str(first), "1234.5"), "utf-8")
+    assert base_perplexity() == 1234.5, "it was not read from the cache"
+
+
+def test_what_was_measured_is_read_for_the_very_same_model_and_rows_alone(tmp_path) -> None:
+    model, rows = tmp_path / "model", [HeldOutRow("p", "a", (1, 2), (-100, 2), 1)]
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"x" * 9)
+    figures = ModelFigures(perplexity=2.0, score=0.5)
+    files = set()
+    for text in (b"x" * 9, b"y" * 9, b"y" * 8):
+        (model / "model.safetensors").write_bytes(text)
+        for data in (HeldOut(tuple(rows)), HeldOut(tuple(rows * 2)), HeldOut(tuple(rows), ("a",))):
+            for stops in ([2], [3]):
+                file = kept_results.base_file(tmp_path / "kept", model, data, stops)
+                assert file == kept_results.base_file(tmp_path / "kept", model, data, stops)
+                files.add(file)
+    assert len(files) == 18
+    assert kept_results.read("base", file) is None
+    kept_results.keep(Measured("base", figures, scores=(0.0, 1.0)), file)
+    assert kept_results.read("base", file) == Measured("base", figures, scores=(0.0, 1.0))
+    assert kept_results.read("base", file, reopen=lambda vocabulary: vocabulary > 0) is None
+    for damaged in ("", "{}", "[]", '{"figures": {}, "metrics": null, "scores": ["x"]}'):
+        file.write_text(damaged, "utf-8")
+        assert kept_results.read("base", file) is None
+    for number in range(120):
+        (tmp_path / "kept" / f"{number}.json").write_text("{}")
+    kept_results.tidy(tmp_path / "kept")
+    assert len(list((tmp_path / "kept").iterdir())) == 100
 
 
 def test_verify_on_a_file_leaves_the_runs_own_figures_alone(run, tmp_path) -> None:

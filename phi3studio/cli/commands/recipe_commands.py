@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,10 @@ def new(
     answer_column: Annotated[
         str | None, typer.Option("--answer-column", help="The column that is learned.")
     ] = None,
+    preset: Annotated[
+        Literal["quick", "balanced", "thorough"],
+        typer.Option("--preset", help="How long and how carefully to train."),
+    ] = "balanced",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write a complete recipe with good defaults for a data file."""
@@ -58,6 +62,7 @@ def new(
         messages=messages,
         prompt_column=prompt_column,
         answer_column=answer_column,
+        preset=preset,
     )
     target = out or Path(f"{data.stem}.yaml")
     if target.exists():

@@ -7,7 +7,8 @@ a dry run (``worker/estimating/dry_run.py``) replaces what they give by measured
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from phi3studio.domain.events import StageName
 from phi3studio.domain.quantisation import FORMATS, Int4Preset, presets_tried
@@ -66,6 +67,10 @@ _QLORA_RATE = 0.6
 _RECOMPUTED = 4 / 3
 # Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
 _START_S = {"prepare": 3.0, "train": 6.0, "merge": 1.5, "quantise": 6.0, "verify": 2.0}
+# What the driver and its libraries take on top, and a forward and backward pass at least: a small
+# model's layers do not fill a GPU.
+_CUDA_START_S = 3.0
+_CUDA_PASS_S = 0.012
 _ROWS_A_SECOND = 5000
 _LOADED_A_SECOND = 400e6
 # Large models are merged layer by layer, from file to file.
@@ -130,7 +135,8 @@ class Machine:
     """What matters of the machine. ``flops``: matrix work in floating-point operations a second.
 
     ``device``: ``cpu``, or ``cuda`` with ``device_bytes`` of memory; then ``flops`` are the GPU's
-    and ``host_flops`` the processor's, which measures the models.
+    and ``host_flops`` the processor's. ``ratios``: how many times as long as the formulas say
+    :func:`stage_kind` takes here, as finished runs showed.
     """
 
     memory_bytes: int
@@ -139,6 +145,7 @@ class Machine:
     device: str = "cpu"
     device_bytes: int = 0
     host_flops: float = 0.0
+    ratios: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -284,10 +291,22 @@ def estimate(
         disk_bytes=disk_needed(recipe, model),
         seconds={
             stage: _seconds(stage, recipe, model, data, machine, precision)
+            * machine.ratios.get(stage_kind(stage, recipe, model, machine.device), 1.0)
             for stage in recipe.stages
         },
         device_memory=_CUDA_CONTEXT_BYTES + training if on_gpu else 0,
     )
+
+
+def stage_kind(stage: StageName, recipe: Recipe, model: ModelSize, device: str) -> str:
+    """A name for stages that are off from their estimate by the same ratio on one machine."""
+    parts = [stage, device, "large" if is_large(model) else "small"]
+    if stage == "train":
+        parts.append(recipe.method.kind)
+    elif stage == "quantise":
+        target = recipe.target
+        parts.append(target.int4 if target.quantisation == "int4" else target.quantisation)
+    return " ".join(parts)
 
 
 def _large_or(model: ModelSize, bytes_a_parameter: float) -> float:
@@ -309,7 +328,8 @@ def _seconds(
     precision: str,
 ) -> float:
     training = recipe.training
-    start = _START_S[stage]
+    on_gpu = machine.device == "cuda"
+    start = _START_S[stage] + (_CUDA_START_S if on_gpu and stage != "prepare" else 0.0)
     if stage == "prepare":
         return start + data.train_rows / _ROWS_A_SECOND
     if stage == "train":
@@ -320,14 +340,16 @@ def _seconds(
         if training.gradient_checkpointing:
             rate /= _RECOMPUTED
         rows = training.batch_size * training.accumulation
-        tokens = recipe.training.total_steps(data.train_rows) * rows * data.mean
-        load = model.file_bytes / _LOADED_A_SECOND
-        return start + load + tokens * _FLOPS_A_PARAMETER * model.body / rate
+        steps = training.total_steps(data.train_rows)
+        step = rows * data.mean * _FLOPS_A_PARAMETER * model.body / rate
+        if on_gpu:
+            step = max(step, training.accumulation * _CUDA_PASS_S)
+        return start + model.file_bytes / _LOADED_A_SECOND + steps * step
     if stage == "merge":
         rate = _LARGE_MERGED_A_SECOND if is_large(model) else _LOADED_A_SECOND
         return start + merged_bytes(model) / rate
     if stage == "quantise":
-        return _quantise_seconds(recipe, model)
+        return start + _quantise_seconds(recipe, model, on_gpu)
     loaded = model.file_bytes + merged_bytes(model) + exported_bytes(recipe, model.parameters)
     return start + loaded / _LOADED_A_SECOND + measuring_seconds(model, data, machine)
 
@@ -339,11 +361,21 @@ def measuring_seconds(model: ModelSize, data: DataSize, machine: Machine) -> flo
     return 3 * tokens * 2.0 * model.body / (flops * _ANSWERING_RATE)
 
 
-def _quantise_seconds(recipe: Recipe, model: ModelSize) -> float:
-    large = is_large(model)
-    rates = [row.large_weights_per_s if large else row.weights_per_s for row in _presets(recipe)]
-    each = [_START_S["quantise"] + model.parameters / rate for rate in rates]
-    return sum(each) or _START_S["quantise"] + model.parameters / _QUANTISED_A_SECOND
+def _quantise_seconds(recipe: Recipe, model: ModelSize, on_gpu: bool) -> float:
+    """Beyond the start of the first preset."""
+    presets = _presets(recipe)
+    if not presets:
+        return model.parameters / _QUANTISED_A_SECOND
+    again = (len(presets) - 1) * _START_S["quantise"]
+    return again + sum(
+        model.parameters / _quantised_a_second(row, model, on_gpu) for row in presets
+    )
+
+
+def _quantised_a_second(row: Int4Preset, model: ModelSize, on_gpu: bool) -> float:
+    if is_large(model):
+        return row.large_weights_per_s
+    return row.cuda_weights_per_s if on_gpu else row.weights_per_s
 
 
 def measured(found: Estimate, **parts: object) -> Estimate:

@@ -6,15 +6,17 @@ by tokenising the data as a run does, the matrix rate by a measured product.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
+from phi3studio.app.machine_speed import add_ratios, read_ratios
 from phi3studio.app.paths import Home, user_home
 from phi3studio.domain.estimation.estimate import (
     DataSize,
@@ -22,8 +24,9 @@ from phi3studio.domain.estimation.estimate import (
     Machine,
     ModelSize,
     estimate,
+    stage_kind,
 )
-from phi3studio.domain.events import Estimated
+from phi3studio.domain.events import Estimated, StageName
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.runs.saved_estimates import read_estimate
@@ -120,11 +123,12 @@ def machine_now(home: Home, device: str, precision: str) -> Machine:
     disk = psutil.disk_usage(str(home.made(home.root)))
     available = psutil.virtual_memory().available
     host = hardware.machine_speed().of(precision)
+    ratios = read_ratios(home)
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
         flops = hardware.cuda_matmul_flops(precision)
-        return Machine(available, disk.free, flops, "cuda", int(free), host)
-    return Machine(available, disk.free, host)
+        return Machine(available, disk.free, flops, "cuda", int(free), host, ratios)
+    return Machine(available, disk.free, host, ratios=ratios)
 
 
 def estimate_attempt(attempt: Attempt) -> Estimated | None:
@@ -134,21 +138,42 @@ def estimate_attempt(attempt: Attempt) -> Estimated | None:
     """
     if attempt.run.view().estimated is not None or attempt.opened.prepared is None:
         return None
-    home = user_home()
-    opened = attempt.opened
-    found = read_estimate(home, attempt.run.recipe()) or estimate(
-        attempt.recipe,
-        model_size(opened.model, opened.facts),
-        data_size(attempt.prepared),
-        machine_now(home, attempt.device, attempt.precision),
-        attempt.precision,
-    )
+    known = _known(attempt)
+    # Without what was learned: the run will show how far the formulas are off.
+    plain = replace(known, machine=replace(known.machine, ratios={}))
+    attempt.by_formula = plain.estimate()
+    found = read_estimate(user_home(), attempt.run.recipe()) or known.estimate()
     return Estimated(
         memory=found.memory,
         seconds=found.seconds,
         disk=found.disk_bytes,
         device_memory=found.device_memory,
         measured=found.measured,
+    )
+
+
+def learn_from(attempt: Attempt, seconds: Mapping[StageName, float]) -> None:
+    """Note how long the stages of an undisturbed run took, for the estimates to come."""
+    formula = attempt.by_formula
+    if formula is None:
+        return
+    size = model_size(attempt.opened.model, attempt.opened.facts)
+    ratios = {
+        stage_kind(stage, attempt.recipe, size, attempt.device): taken / formula.seconds[stage]
+        for stage, taken in seconds.items()
+    }
+    with contextlib.suppress(OSError):  # the next run teaches the same
+        add_ratios(user_home(), ratios)
+
+
+def _known(attempt: Attempt) -> Known:
+    opened = attempt.opened
+    return Known(
+        attempt.recipe,
+        model_size(opened.model, opened.facts),
+        data_size(attempt.prepared),
+        machine_now(user_home(), attempt.device, attempt.precision),
+        attempt.precision,
     )
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.files import write_json
+from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.events import (
     Candidate,
     Metrics,
-    ModelFigures,
     ModelRole,
     ParityExample,
     VerdictNote,
@@ -27,14 +23,15 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
 from phi3studio.worker.data.preparing.tokenise import Stop
+from phi3studio.worker.fidelity import kept_results
 from phi3studio.worker.fidelity.evaluate import (
-    Measured,
     OnRow,
     Stops,
     measure_exported,
     measure_torch,
 )
 from phi3studio.worker.fidelity.exported_model import ExportedModel
+from phi3studio.worker.fidelity.kept_results import Measured
 from phi3studio.worker.fidelity.parity import template_parity
 from phi3studio.worker.fidelity.reference import Reference
 from phi3studio.worker.genai.genai import ADAPTERS
@@ -43,6 +40,7 @@ from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.models.model_facts import stands_for
 
 _REFERENCE = "reference.f32"
+_CACHE = "measured"
 _ROOM = 1.2
 _ROOM_FOR_ANSWERS = 2 * 1024**3
 
@@ -54,7 +52,7 @@ class Comparison:
     The merged model is read from *merged* where that folder still exists, else it is made again
     in memory from *base* and *adapter*, which is the same sum. What was measured is kept in
     *scratch* and not measured again there, so that a run that was interrupted, or that tries
-    several exports, does not repeat it.
+    several exports, does not repeat it; a base model's result is kept for other runs as well.
     """
 
     recipe: Recipe
@@ -109,7 +107,7 @@ class Comparison:
             result = self._measure_exported(on_row)
         else:
             result = self._load_result(role) or self._measure_torch(role, on_row)
-        gc.collect()
+        free_memory()
         if result is None:
             return None
         self.results[role] = result
@@ -175,12 +173,11 @@ class Comparison:
     # --- the PyTorch models ------------------------------------------------------------------
 
     def _measure_torch(self, role: ModelRole, on_row: OnRow) -> Measured:
-        model = self._load(role)
+        model = on_gpu_if_it_fits(self._load(role))
         kept = self._reference if role == self.reference and self.exported is not None else None
-        with on_gpu_if_it_fits(model):
-            result = measure_torch(
-                role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
-            )
+        result = measure_torch(
+            role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
+        )
         self._keep_result(result)
         return result
 
@@ -208,49 +205,41 @@ class Comparison:
     # --- what was measured before ------------------------------------------------------------
 
     def _file(self, role: ModelRole) -> Path:
+        if role == "base" and self.reference != "base":
+            folder = user_home().cache / _CACHE
+            return kept_results.base_file(folder, self.base, self.data, [self.stop.id])
         return self.scratch / f"{role}.measured.json"
 
     def _keep_result(self, result: Measured) -> None:
-        kept = {
-            "figures": result.figures.model_dump(mode="json"),
-            "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
-            "scores": list(result.scores),
-            "vocabulary": self._reference.vocabulary if result.role == self.reference else 0,
-        }
-        write_json(self._file(result.role), kept)
+        is_reference = result.role == self.reference
+        file = self._file(result.role)
+        kept_results.keep(result, file, self._reference.vocabulary if is_reference else 0)
+        if file.parent != self.scratch:
+            kept_results.tidy(file.parent)
 
     def _load_result(self, role: ModelRole) -> Measured | None:
-        try:
-            kept = json.loads(self._file(role).read_text("utf-8"))
-        except FileNotFoundError:
-            return None
         needed = role == self.reference and self.exported is not None
-        if needed and not self._reference.reopen(int(kept["vocabulary"])):
-            return None
-        metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
-        figures = ModelFigures.model_validate(kept["figures"])
-        return Measured(role, figures, metrics, tuple(kept["scores"]))
+        file = self._file(role)
+        return kept_results.read(role, file, self._reference.reopen if needed else None)
 
 
-@contextlib.contextmanager
-def on_gpu_if_it_fits(model: Any) -> Iterator[None]:
-    """Have *model* on the GPU inside, where there is one with memory for it and for its answers."""
+def on_gpu_if_it_fits(model: Any) -> Any:
+    """*model*, on the GPU where there is one with memory for it and for its answers."""
     import torch
 
     weights = sum(value.numel() * value.element_size() for value in model.parameters())
     fits = torch.cuda.is_available() and (
         torch.cuda.mem_get_info()[0] > _ROOM * weights + _ROOM_FOR_ANSWERS
     )
-    if not fits:
-        yield
-        return
-    model.to("cuda")
-    try:
-        yield
-    finally:
-        # The exported model needs the memory next.
-        model.to("cpu")
-        torch.cuda.empty_cache()
+    return model.to("cuda") if fits else model
+
+
+def free_memory() -> None:
+    """Give back what models measured before held, on the GPU too: the next one needs it."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def contained_adapter(recipe: Recipe, adapter: Path | None, exported: Path) -> Path | None:

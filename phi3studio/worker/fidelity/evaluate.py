@@ -19,6 +19,7 @@ from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.data.preparing.held_out_rows import load_held_out as load_held_out
 from phi3studio.worker.data.preparing.tokenise import IGNORED
 from phi3studio.worker.fidelity.exported_model import ExportedModel
+from phi3studio.worker.fidelity.kept_results import Measured
 from phi3studio.worker.fidelity.reference import Reference
 from phi3studio.worker.fidelity.scores import score_answers
 
@@ -41,19 +42,6 @@ class Stops:
     def all(self) -> list[int]:
         """The trained one first."""
         return [self.trained, *(token for token in self.others if token != self.trained)]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One model's figures, and its score row by row (empty without a task)."""
-
-    role: ModelRole
-    figures: ModelFigures
-    metrics: Metrics | None = None
-    """``None`` where the rows are no task, so that answers cannot be judged."""
-    scores: tuple[float, ...] = ()
-    kl: float | None = None
-    agreement: float | None = None
 
 
 @dataclass

@@ -11,7 +11,15 @@ from typing import Any
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import AnyPayload, Artifact, NoticeLevel, Progress, notice
+from phi3studio.domain.estimation.estimate import Estimate
+from phi3studio.domain.events import (
+    AnyPayload,
+    Artifact,
+    NoticeLevel,
+    Progress,
+    StageName,
+    notice,
+)
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.data.preparing.prepare_examples import Prepared
@@ -47,6 +55,10 @@ class Attempt:
     device: str
     precision: str
     governor: ThreadGovernor
+    by_formula: Estimate | None = field(default=None, init=False)
+    """What the formulas alone expect of a run that began in this attempt."""
+    unusual: set[StageName] = field(default_factory=set, init=False)
+    """Stages that took longer or shorter than they will again: what they took teaches nothing."""
     _opened: Opened | None = field(default=None, init=False)
 
     @property

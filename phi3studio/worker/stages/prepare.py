@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.paths import user_home
 from phi3studio.domain.dataset import Unread
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import check_target
 from phi3studio.models.model_folder import weight_bytes
+from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.preflight import check_disk
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.tokenise import find_stop
@@ -31,6 +33,8 @@ def do(attempt: Attempt) -> None:
     check_target(recipe)
     attempt.say("opening the model")
     trusted = recipe.model.trust_remote_code
+    if not ModelStore(user_home()).is_installed(recipe.model.source):
+        attempt.unusual.add("prepare")  # it is fetched or converted once
     model = resolve_model(recipe.model.source, attempt.say, revision=recipe.model.revision)
     if recipe.data is None or recipe.data.format != "hub":
         # From here on everything is local.

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phi3studio.domain.hyperparameters import usual_rate
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.process.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
@@ -27,6 +28,7 @@ def do(attempt: Attempt) -> None:
     from phi3studio.worker.olive.run_workflow import run_workflow
     from phi3studio.worker.training import trainer
     from phi3studio.worker.training.best import BestAdapter, best_callback, stopped_at
+    from phi3studio.worker.training.standstill import standstill_callback
 
     recipe, run = attempt.recipe, attempt.run
     checkpoint = _last_checkpoint(attempt)
@@ -57,8 +59,13 @@ def do(attempt: Attempt) -> None:
     )
     patience = recipe.training.early_stopping
     watch = best_callback(best, patience, attempt.notice, keep=recipe.training.keep_best)
+    callbacks = [callback, watch] if evaluations else [callback]
+    if recipe.model.adapter is None:
+        # An adapter that is trained further may have little left to learn.
+        rate = usual_rate(attempt.opened.facts.parameters)
+        callbacks.append(standstill_callback(rate, attempt.notice))
     hooks = project_passes.PassHooks(
-        callbacks=[callback, watch] if evaluations else [callback],
+        callbacks=callbacks,
         on_tokens=callback.count_tokens,
         checkpoint=checkpoint,
         trained=checkpoint is not None and stopped_at(checkpoint, patience) is not None,
@@ -69,6 +76,8 @@ def do(attempt: Attempt) -> None:
     with project_passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
     attempt.control.saves_itself = False
+    if patience:
+        attempt.unusual.add("train")  # it may have stopped early
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -29,6 +29,8 @@ def do(attempt: Attempt) -> None:
     if not candidates:
         shutil.rmtree(attempt.run.work / SCRATCH, ignore_errors=True)
     compared = comparison(attempt)
+    if compared.is_kept("base"):
+        attempt.unusual.add("verify")
     for role in compared.roles:
         activity = f"{MEASURING}{role} model"
         attempt.say(activity)

@@ -54,6 +54,10 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
     def __init__(
         self, on_tokens: Callable[[int], None], fused: Fused | None = None, **options: Any
     ) -> None:
+        # Of several GPUs one process takes one: split over them, the rows of a packed batch would
+        # come apart. (The arguments count the GPUs the first time that they are asked.)
+        if options["args"].n_gpu > 1:
+            options["args"]._n_gpu = 1
         super().__init__(**options)
         self._on_tokens = on_tokens
         self._fused = fused

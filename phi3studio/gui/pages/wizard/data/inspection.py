@@ -295,6 +295,7 @@ class Inspection(QObject):
                 held_out_rows=figures.held_out_rows,
                 tokens=figures.tokens,
                 longest=figures.longest,
+                learned=figures.trained_tokens / max(1, figures.kept),
                 blocking=sum(finding.level == "error" for finding in report.findings),
             )
         )

@@ -1,0 +1,90 @@
+"""What was measured of a model, kept: for the run that is interrupted, and for the next run.
+
+Base models are measured once for a set of held-out rows: another run with the same rows finds the
+result in the cache. A merged model is its run's own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phi3studio import __version__
+from phi3studio.app.files import write_json
+from phi3studio.domain.events import Metrics, ModelFigures, ModelRole
+from phi3studio.domain.parsing import parse_json
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut
+
+_MOST = 100
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One model's figures, and its score row by row (empty without a task)."""
+
+    role: ModelRole
+    figures: ModelFigures
+    metrics: Metrics | None = None
+    """``None`` where the rows are no task, so that answers cannot be judged."""
+    scores: tuple[float, ...] = ()
+    kl: float | None = None
+    agreement: float | None = None
+
+
+def keep(result: Measured, file: Path, vocabulary: int = 0) -> None:
+    """Write a PyTorch model's result; *vocabulary* is that of the distributions kept with it."""
+    kept = {
+        "figures": result.figures.model_dump(mode="json"),
+        "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
+        "scores": list(result.scores),
+        "vocabulary": vocabulary,
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, kept)
+
+
+def read(
+    role: ModelRole, file: Path, reopen: Callable[[int], bool] | None = None
+) -> Measured | None:
+    """What :func:`keep` wrote; ``None`` if it is not there, damaged, or *reopen* finds no
+    distributions of so large a vocabulary."""
+    try:
+        kept = parse_json(file.read_text("utf-8"))
+        if reopen is not None and not reopen(int(kept["vocabulary"])):
+            return None
+        metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
+        figures = ModelFigures.model_validate(kept["figures"])
+        return Measured(role, figures, metrics, tuple(map(float, kept["scores"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def base_file(cache: Path, model: Path, data: HeldOut, stops: list[int]) -> Path:
+    """Where the result of the base model in folder *model* on these rows is kept.
+
+    Its name tells weights (by name, size and time of each file), rows, stop tokens and version.
+    """
+    import torch
+
+    files = sorted(item for item in model.iterdir() if item.is_file())
+    stats = [(item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in files]
+    rows = [(row.prompt, row.expected, row.input_ids, row.labels) for row in data.rows]
+    what: Any = [
+        (__version__, torch.__version__, torch.cuda.is_available()),
+        (stats, stops, data.task_labels, data.conversation, data.general, rows),
+    ]
+    digest = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()
+    return cache / f"{digest[:32]}.json"
+
+
+def tidy(cache: Path) -> None:
+    """Remove all but the newest results."""
+    with contextlib.suppress(OSError):
+        found = sorted(cache.glob("*.json"), key=lambda item: item.stat().st_mtime, reverse=True)
+        for file in found[_MOST:]:
+            file.unlink(missing_ok=True)
