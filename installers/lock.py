@@ -168,9 +168,11 @@ def _compile(target: Target, out: Path, kind: str) -> None:
     uv = Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv")
     torch = out.with_name("torch.txt")
     torch.write_text(f"torch=={target.torch}\n", "utf-8")
+    asked = out.with_name("asked.in")
+    asked.write_text("\n".join(requirements(target.extra)), "utf-8")
     command = [
-        str(uv) if uv.is_file() else "uv", "pip", "compile", str(ROOT / "pyproject.toml"),
-        "--extra", target.extra, "--python-version", PYTHON, "--python-platform", target.platform,
+        str(uv) if uv.is_file() else "uv", "pip", "compile", str(asked),
+        "--python-version", PYTHON, "--python-platform", target.platform,
         "--only-binary", ":all:", "--no-header", "--no-annotate", "--quiet", "--upgrade",
         "--constraints", str(CONSTRAINTS / "base.txt"), "--overrides", str(torch),
         "--format", kind, "--output-file", str(out),

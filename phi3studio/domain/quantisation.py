@@ -38,7 +38,7 @@ _MIXED = frozenset({"k_quant_mixed", "k_quant_last", "k_quant_down"})
 @dataclass(frozen=True)
 class NumberFormat:
     """A value of ``target.quantisation``. ``text``: title and explanation; ``providers``: where
-    ModelBuilder of onnxruntime-genai 0.14 builds it so that it loads. Its help lists fp32 for
+    ModelBuilder of onnxruntime-genai builds it so that it loads. Its help lists fp32 for
     CUDA as well, but that graph promises outputs (``present.0.key``) that no node makes.
 
     ``weight_bytes``: a weight on the disk; int4's are those of its preset."""

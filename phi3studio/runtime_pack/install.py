@@ -29,6 +29,7 @@ from phi3studio.app.download_log import DownloadLog
 from phi3studio.app.files import write_atomically
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
+from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.runtime_pack.damage import damaged_packages, write_files
 from phi3studio.runtime_pack.installed import library_environment, users
@@ -169,6 +170,7 @@ class Installer:
         for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "CONDA_PREFIX"):
             environment.pop(name, None)
         environment |= {
+            **NO_TELEMETRY,  # its libraries are imported as a proof
             "UV_CACHE_DIR": str(self._place.cache),
             "UV_PYTHON_INSTALL_DIR": str(self._place.interpreters),
             "UV_NO_CONFIG": "1",

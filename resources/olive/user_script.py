@@ -10,12 +10,15 @@ user_script of its data. It needs Olive 0.13 and what Olive needs, nothing else.
   that wrote this draws its dropout otherwise: without dropout the two adapters are the same, with
   it they differ as those of two seeds do.
 - The adapter is kept in the folder "adapter" beside this file.
+- Olive 0.13 calls the builder of onnxruntime-genai as releases up to 0.14 want it; here newer ones
+  build, too.
 """
 
 import json
 import re
 import shutil
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -24,7 +27,7 @@ import transformers
 from olive.data.registry import Registry
 from olive.passes.onnx.model_builder import ModelBuilder
 from olive.passes.pytorch.lora import LoRA, QLoRA
-from olive.passes.pytorch.merge_adapter_weights import MergeAdapterWeights
+from onnxruntime_genai.models import builder
 
 HERE = Path(__file__).resolve().parent
 IGNORED = -100  # the label of a token that is not learned
@@ -255,24 +258,42 @@ def get_quant_model(self, model, config, output_model_path):
     return deepcopy(model), self.enable_lora(loaded, config, model.task), quantised, wanted
 
 
-# --- merge and export ---------------------------------------------------------------------------
+# --- export ---------------------------------------------------------------------------
 
 
-def merge(self, model, config, output_model_path):
-    """Olive's merge; Phi-3's rope settings are written as ModelBuilder reads them, too."""
-    merged = olive_merge(self, model, config, output_model_path)
-    file = Path(output_model_path) / "config.json"
-    values = json.loads(file.read_text(encoding="utf-8"))
-    rope = values.get("rope_parameters")
-    if isinstance(rope, dict) and values.get("model_type") == "phi3":
-        for key in ("rope_theta", "partial_rotary_factor"):
-            if key in rope:
-                values.setdefault(key, rope[key])
-        kind = rope.get("rope_type", "default")
-        if kind != "default" and not values.get("rope_scaling"):
-            values["rope_scaling"] = {**rope, "type": kind}
-        file.write_text(json.dumps(values, indent=2), encoding="utf-8")
-    return merged
+def complete(config):
+    """Add what the builder asks of a model's configuration and transformers 5 does not say so."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    near, far = rope.get("sliding_attention"), rope.get("full_attention")
+    if near and far:
+        config.rope_local_base_freq = near["rope_theta"]
+        config.rope_parameters = rope = far
+    for name in ("rope_theta", "partial_rotary_factor"):
+        if name in rope:
+            setattr(config, name, rope[name])
+    if "rope_type" in rope:
+        rope["type"] = rope["rope_type"]
+    if getattr(config, "sliding_window", None) and not getattr(config, "layer_types", None):
+        config.layer_types = ["sliding_attention"] * config.num_hidden_layers
+    return config
+
+
+class Configs:
+    """Configurations as the builder reads them."""
+
+    @staticmethod
+    def from_pretrained(*arguments, **options):
+        return complete(transformers.AutoConfig.from_pretrained(*arguments, **options))
+
+
+def create_model(
+    model_name, input_path, output_dir, precision, execution_provider, cache_dir, **options
+):
+    """The builder, called as its releases after the 0.14 of Olive's pass want it."""
+    options = {name.removeprefix("int4_"): value for name, value in options.items()}
+    model = (model_name, input_path, output_dir, precision, execution_provider, cache_dir)
+    builder.check_extra_options(*model, options)
+    builder_create(*model, **options)
 
 
 def build(self, model, config, output_model_path):
@@ -292,12 +313,14 @@ if not hasattr(LoRA, "studio_stops"):
     LoRA.studio_stops = STOPS
     olive_enable_lora = LoRA.enable_lora
     olive_peft_model = LoRA.get_peft_model
-    olive_merge = MergeAdapterWeights._run_for_config
     olive_build = ModelBuilder._run_for_config
     LoRA.enable_lora = enable_lora
     LoRA.get_peft_model = staticmethod(get_peft_model)
     LoRA.get_datasets = staticmethod(get_datasets)
     LoRA.train_and_save_new_model = train_and_save_new_model
     QLoRA.get_quant_model = get_quant_model
-    MergeAdapterWeights._run_for_config = merge
     ModelBuilder._run_for_config = build
+    builder.AutoConfig = Configs
+    if find_spec("onnxruntime_genai.models.quantized_model") is None:
+        builder_create, builder.create_model = builder.create_model, create_model
+        ModelBuilder.maybe_patch_quant = staticmethod(lambda: None)

@@ -36,8 +36,8 @@ def tool(name: str) -> str:
     return str(found)
 
 
-def test_both_are_there() -> None:
-    assert [file.name for file in WORKFLOWS] == ["ci.yml", "release.yml"]
+def test_all_are_there() -> None:
+    assert [file.name for file in WORKFLOWS] == ["canary.yml", "ci.yml", "release.yml"]
 
 
 def test_they_are_of_githubs_schema() -> None:
@@ -138,6 +138,8 @@ def test_the_commands_of_the_workflows_exist() -> None:
     text = "".join(file.read_text("utf-8") for file in WORKFLOWS)
     for script in set(re.findall(r"python (installers/\S+\.py)", text)):
         assert (ROOT / script).is_file(), script
+    for module in set(re.findall(r"python -m (tools\.\w+)", text)):
+        assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
     assert re.fullmatch(r"\d+\.\d+(\.\d+)?", sbom.uv_version())
 
 

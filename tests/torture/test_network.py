@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.program import program
-from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunStore
+from tests.conftest import Pair
+from tests.environment import users_environment
 from tests.worker.running import tiny_recipe
 
 LOOPBACK_UP = """
@@ -46,11 +47,9 @@ def reached(command: list[str], folder: Path, loopback: bool) -> tuple[int, list
     trace = folder / f"trace-{loopback}"
     watched = ["strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace), *command]
     # Nothing but the program itself keeps it from calling anybody.
-    kept = {name: value for name, value in os.environ.items() if name not in NO_TELEMETRY}
-    environment = {name: value for name, value in kept.items() if not name.endswith("_OFFLINE")}
     done = subprocess.run(
         [*alone, sys.executable, "-c", LOOPBACK_UP, "up" if loopback else "down", *watched],
-        env=environment,
+        env=users_environment(HOME=str(folder), XDG_CACHE_HOME=str(folder / "cache")),
         check=False,
         capture_output=True,
     )
@@ -92,3 +91,33 @@ def test_a_whole_run_reaches_nobody(home, tiny_phi3, phrases, tmp_path, loopback
     (run,) = RunStore(home).all()
     assert (code, run.state()) == (0, "completed")
     assert not strange, "".join(strange[:20])
+
+
+# Ten seconds after its start the runtime sends what it has gathered.
+GENERATES = """
+import sys, time
+if sys.argv[2] == "ours":
+    from phi3studio.worker.process.privacy import disable_telemetry
+    disable_telemetry()
+import onnxruntime_genai as og
+model = og.Model(sys.argv[1])
+params = og.GeneratorParams(model)
+params.set_search_options(max_length=24)
+generator = og.Generator(model, params)
+generator.append_tokens([260, 261, 262])
+while not generator.is_done():
+    generator.generate_next_token()
+time.sleep(12)
+"""
+
+
+@pytest.mark.slow  # it waits twice for what the runtime would send
+def test_the_runtime_loads_and_generates_without_a_call_or_a_look_up(pair: Pair, tmp_path) -> None:
+    """With the switch of every process of ours; without it the same program tries to call."""
+    for whose in ("ours", "theirs"):
+        folder = tmp_path / whose
+        folder.mkdir()
+        command = [sys.executable, "-c", GENERATES, str(pair.first.model), whose]
+        code, strange = reached(command, folder, loopback=True)
+        assert code == 0
+        assert bool(strange) == (whose == "theirs"), "".join(strange[:20])

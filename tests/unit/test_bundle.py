@@ -23,6 +23,7 @@ from phi3studio.resources import resources
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.bundle.contents import GENAI, SUMS
 from phi3studio.runs.store import RunFolder
+from tests.environment import users_environment
 from tests.small_disks import mounted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -253,9 +254,11 @@ def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def answer(python: Path, bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def answer(
+    python: Path, bundle: Path, *arguments: str, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     sample = bundle / "samples" / "python" / "answer.py"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment = {k: v for k, v in (environment or os.environ).items() if k != "PYTHONPATH"}
     return subprocess.run(
         [str(python), "-I", str(sample), *arguments],
         capture_output=True,
@@ -285,6 +288,17 @@ def test_the_python_sample_streams_the_models_answer(run, bare_python, tmp_path)
         assert done.stdout == expected + "\n"
 
 
+def test_the_python_sample_reports_nothing(run, bare_python, tmp_path) -> None:
+    """What the runtime reports it keeps in the user's cache first, with an id of the device."""
+    export_bundle(run, tmp_path / "bundle")
+    user = tmp_path / "user"
+    user.mkdir()
+    environment = users_environment(HOME=str(user), XDG_CACHE_HOME=str(user))
+    done = answer(bare_python, tmp_path / "bundle", PHRASE, environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert not list(user.rglob("*"))
+
+
 def test_the_python_sample_says_what_it_needs(run, bare_python, tmp_path) -> None:
     export_bundle(run, tmp_path / "bundle")
     for arguments in ([], ["a=1", "b=2"]):
@@ -307,7 +321,7 @@ TEMPLATES = [
 @pytest.mark.parametrize(("template", "values"), TEMPLATES)
 def test_the_python_sample_fills_templates_as_the_training_did(template, values) -> None:
     source = (resources() / "bundle" / "python" / "answer.py").read_text("utf-8")
-    body = source.replace("import onnxruntime_genai as og\n", "")
+    body = source.replace("import onnxruntime_genai as og  # noqa: E402\n", "")
     scope: dict[str, object] = {"__file__": __file__, "__name__": "sample"}
     exec(compile(body, "answer.py", "exec"), scope)
     fill = scope["fill"]
@@ -325,9 +339,10 @@ def test_the_csharp_project_is_well_formed(run, tmp_path) -> None:
     reference = next(project.iter("PackageReference"))
     assert reference.attrib == {
         "Include": "Microsoft.ML.OnnxRuntimeGenAI",
-        "Version": "[0.14.1]",
+        "Version": "[0.18.0]",
     }
     code = (folder / "Program.cs").read_text("utf-8")
+    assert code.index("KeepToOneself();") < code.index("new OgaHandle()")
     assert code.count("{") - code.count("}") == _braces_in_texts(code)
 
 

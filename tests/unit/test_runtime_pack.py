@@ -36,7 +36,7 @@ from phi3studio.runtime_pack.pack_files import (
 )
 from phi3studio.runtime_pack.place import PackPlace, pack_source
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE, runtime_for, runtime_for_service
-from tests.package_index import PackageIndex, library, write_lock
+from tests.package_index import PackageIndex, library, make_wheel, write_lock
 from tests.small_disks import mounted
 
 pytestmark = pytest.mark.skipif(
@@ -294,6 +294,18 @@ def test_libraries_that_cannot_be_loaded_are_no_pack(
     assert caught.value.code == "runtime.unproven"
     assert "driver_that_is_missing" in caught.value.message
     assert not status(home).usable
+
+
+def test_the_proof_reports_nothing_to_the_libraries_makers(
+    index: PackageIndex, home: Home, locks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = "import os\nassert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
+    make_wheel(index.folder, "reports", "1.0", {"reports.py": asks.encode()})
+    names = (*LIBRARIES, "reports")
+    write_lock(locks, index, {**LIBRARIES, "reports": "1.0"}, platform=PLATFORM, imports=names)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY")
+    install_pack(home, "cuda")
+    assert status(home).usable
 
 
 def test_an_interpreter_with_another_hash_is_refused(

@@ -23,7 +23,6 @@ from phi3studio.runs.store import RunStore
 from phi3studio.worker.exporting.export_chain import place_merged
 from phi3studio.worker.genai.genai import GenaiModel
 from phi3studio.worker.models import model_facts
-from phi3studio.worker.models.gemma_builder import mend_builder
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.olive.run_workflow import run_workflow
 from tests.tiny_families import SHAPES, make
@@ -53,7 +52,6 @@ def test_the_exported_model_says_what_the_merged_one_says(name: str, tmp_path: P
     assert facts.target_modules("attention")
     merged = tmp_path / "merged"
     place_merged(Path(shutil.copytree(base, tmp_path / "copied")), merged)
-    mend_builder()
     recipe = tiny_recipe(merged, tmp_path / "no-data", quantisation="fp32")
     config = oc.build_config(recipe, merged, tmp_path / "built", tmp_path / "cache")
     output = run_workflow(config, tmp_path / "tmp").model

@@ -35,7 +35,7 @@ PROMPT = "prompt.json"
 GENERATION = "generation.json"
 
 GENAI: dict[Provider, tuple[str, str]] = {
-    "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.14.1"),
+    "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.18.0"),
     "cuda": ("Microsoft.ML.OnnxRuntimeGenAI.Cuda", "0.14.1"),
     "dml": ("Microsoft.ML.OnnxRuntimeGenAI.DirectML", "0.13.1"),
 }

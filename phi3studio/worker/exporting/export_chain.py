@@ -41,24 +41,7 @@ def place_merged(made: Path, merged: Path) -> None:
         check_model_folder(made)
     except InputError as exc:
         raise RunError("run.bad_result", variant="merged", reason=exc) from exc
-    _write_legacy_rope(made / "config.json")
     _move(made, merged)
-
-
-def _write_legacy_rope(file: Path) -> None:
-    """Add the rope keys of older transformers, which ModelBuilder still reads."""
-    config = json.loads(file.read_text("utf-8"))
-    rope = config.get("rope_parameters")
-    if not isinstance(rope, dict) or config.get("model_type") != "phi3":
-        return
-    if "rope_theta" in rope:
-        config.setdefault("rope_theta", rope["rope_theta"])
-    if "partial_rotary_factor" in rope:
-        config.setdefault("partial_rotary_factor", rope["partial_rotary_factor"])
-    kind = rope.get("rope_type", "default")
-    if kind != "default" and not config.get("rope_scaling"):
-        config["rope_scaling"] = {**rope, "type": kind}
-    write_json(file, config)
 
 
 def place_exported(

@@ -6,7 +6,7 @@ and :meth:`Generator.terminate`, called from another thread, ends a computation 
 operators of the graph.
 
 The package's own library is used, whichever flavour is installed; its functions are the same in
-genai 0.13 and 0.14. Errors of the library are raised as :class:`GenaiError`.
+genai 0.13 to 0.18. Errors of the library are raised as :class:`GenaiError`.
 """
 
 from __future__ import annotations

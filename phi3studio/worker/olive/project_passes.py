@@ -18,6 +18,7 @@ import torch
 from olive.data.registry import Registry
 from olive.model import HfModelHandler
 from olive.passes.olive_pass import PassConfigParam
+from olive.passes.onnx.model_builder import ModelBuilder
 from olive.passes.pytorch.common import inherit_hf_from_hf
 from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.kquant import KQuant
@@ -258,4 +259,22 @@ class StudioKQuant(KQuant):  # type: ignore[misc]
 
         hooks = _HOOKS.get() or PassHooks()
         with in_small_parts(hooks.on_module):
+            return super()._run_for_config(model, config, output_model_path)
+
+
+class StudioBuilder(ModelBuilder):  # type: ignore[misc]
+    """ModelBuilder of the installed onnxruntime-genai, which Olive's pass was not written for."""
+
+    @staticmethod
+    def maybe_patch_quant() -> None:
+        """Olive's corrections of the builder, where they are still for it."""
+        from phi3studio.worker.olive.genai_builder import is_new
+
+        if not is_new():
+            ModelBuilder.maybe_patch_quant()
+
+    def _run_for_config(self, model: Any, config: Any, output_model_path: str) -> Any:
+        from phi3studio.worker.olive.genai_builder import builder_of_today
+
+        with builder_of_today():
             return super()._run_for_config(model, config, output_model_path)

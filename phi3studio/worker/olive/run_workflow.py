@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import RunError
-from phi3studio.worker.models.gemma_builder import mend_builder
 from phi3studio.worker.olive.workflow_config import OWN_PASSES
 from phi3studio.worker.process.privacy import silence_olive
 
@@ -50,7 +49,6 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> WorkflowResult:
     :class:`RunError` when Olive ignored a setting or produced no model.
     """
     silence_olive()
-    mend_builder()
     from olive.package_config import OlivePackageConfig
     from olive.workflows import run
 

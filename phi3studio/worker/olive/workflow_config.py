@@ -20,6 +20,7 @@ METHOD_PASSES: dict[MethodKind, str] = {
 GPTQ_PASS = "StudioGptq"  # noqa: S105 - no password
 KQUANT_PASS = "StudioKQuant"  # noqa: S105 - no password
 MERGE_PASS = "StudioMerge"  # noqa: S105 - no password
+BUILDER_PASS = "StudioBuilder"  # noqa: S105 - no password
 OWN_PASSES = {
     "StudioLoRA": "LoRA",
     "StudioQLoRA": "QLoRA",
@@ -27,6 +28,7 @@ OWN_PASSES = {
     GPTQ_PASS: "Gptq",
     KQUANT_PASS: "KQuant",
     MERGE_PASS: "MergeAdapterWeights",
+    BUILDER_PASS: "ModelBuilder",
 }
 """Our pass → the pass of Olive's that it extends."""
 PRE_PROCESS = "phi3studio_examples"
@@ -34,6 +36,16 @@ TRAIN_DATA = "train_examples"
 CALIBRATION = "phi3studio_calibration"
 EVAL_DATA = "held_out_examples"
 CALIBRATION_DATA = "calibration_rows"
+
+_BUILDER_EXTRA = {
+    # Older builders run a model folder's own code by default.
+    "hf_remote": False,
+    # The builder would quantise the embedding of a model that ties it to the head, always.
+    "shared_embeddings": False,
+    # A cache of the window alone takes no longer prompts at once, and nothing can be taken back.
+    "windowed_kv_cache": False,
+}
+"""What ModelBuilder would otherwise decide by itself."""
 
 EVALUATION_ROWS = 64
 """Held-out rows of an evaluation during the training: a look at the trend, not the figure."""
@@ -155,7 +167,7 @@ def build_config(
         passes = calibrated_passes(target)
         data = [_data_config(CALIBRATION_DATA, calibration, CALIBRATION)]
     else:
-        passes = {"builder": {"type": "ModelBuilder", **builder_options(target)}}
+        passes = {"builder": {"type": BUILDER_PASS, **builder_options(target)}}
         data = []
     config = _workflow(recipe, model, passes, output, cache, provider=target.provider)
     return config | {"data_configs": data} if data else config
@@ -168,7 +180,7 @@ def apart_config(
 
     *float_nodes* are the adapter's products, which int4 leaves alone.
     """
-    builder = {"type": "ModelBuilder", **builder_options(recipe.target)}
+    builder = {"type": BUILDER_PASS, **builder_options(recipe.target)}
     if recipe.target.quantisation == "int4":
         builder["int4_nodes_to_exclude"] = float_nodes
     passes = {
@@ -183,20 +195,15 @@ def apart_config(
 def builder_options(target: Target) -> dict[str, Any]:
     """ModelBuilder's options where it quantises itself."""
     options: dict[str, Any] = {"precision": target.quantisation}
-    # hf_remote: ModelBuilder would run a model folder's own code by default.
-    extra: dict[str, Any] = {"hf_remote": False}
     if target.quantisation == "int4":
         options["int4_accuracy_level"] = target.accuracy_level
         options["int4_block_size"] = target.block_size
         preset = _preset(target)
         if preset.algorithm != PRESETS[PLAIN].algorithm:
             options["int4_algo_config"] = preset.algorithm
-        if preset.mixed:
-            # k_quant_mixed shares tied embeddings with the head on its own, and ruins them.
-            extra["shared_embeddings"] = False
         if preset.embedding:
             options["int4_op_types_to_quantize"] = list(preset.operators)
-    return options | {"extra_options": extra}
+    return options | {"extra_options": dict(_BUILDER_EXTRA)}
 
 
 def calibrated_passes(target: Target) -> dict[str, Any]:
@@ -250,10 +257,10 @@ def early_passes(target: Target) -> dict[str, Any]:
 def _builder_of_int4(target: Target) -> dict[str, Any]:
     """ModelBuilder where the weights are int4 already: it takes them over as they are."""
     return {
-        "type": "ModelBuilder",
+        "type": BUILDER_PASS,
         "precision": "int4",
         "int4_accuracy_level": target.accuracy_level,
-        "extra_options": {"hf_remote": False, "shared_embeddings": False},
+        "extra_options": dict(_BUILDER_EXTRA),
     }
 
 

@@ -107,7 +107,7 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
             config = olive_config(recipe, written)
         notes = _notes(recipe, facts.is_large, plan.precision if plan else None)
         write_json(out / CONFIG, config)
-        if plan is not None:
+        if "data_configs" in config:
             shutil.copyfile(resources() / "olive" / SCRIPT, out / SCRIPT)
         write_atomically(out / README, _readme(recipe, notes))
     except BaseException:
@@ -195,6 +195,8 @@ def olive_config(
             model["load_kwargs"]["torch_dtype"] = written.merge_dtype
     if "quantise" in recipe.steps:
         passes["builder"] = {"type": "ModelBuilder", **oc.builder_options(target)}
+        # The way to have Olive import the script where no data is read.
+        config.setdefault("data_configs", [{"name": "no_data", "user_script": SCRIPT}])
     config["passes"] = passes
     # Without it Olive would take an old adapter from its cache when the rows have changed.
     return config | {"clean_cache": True}
@@ -295,7 +297,8 @@ def _readme(recipe: Recipe, notes: tuple[str, ...]) -> str:
         "",
         f"Afterwards {', '.join(made)}. Olive may end without an error although a pass",
         f"failed: it has succeeded when {proof} exists.",
-        "Olive reports usage to its makers; --disable_telemetry after the command asks it not to.",
+        "Olive and ONNX Runtime report usage to their makers. --disable_telemetry after the",
+        "command asks Olive not to, the variable ORT_DISABLE_TELEMETRY=1 ONNX Runtime.",
         "",
     ]
     if train:

@@ -7,6 +7,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -18,6 +19,7 @@ internal static class Program
 
     private static int Main(string[] arguments)
     {
+        KeepToOneself();
         Console.OutputEncoding = new UTF8Encoding(false);
         if (arguments.Length == 0)
         {
@@ -74,6 +76,28 @@ internal static class Program
         }
         return 0;
     }
+
+    // Before the library is loaded: it would report its use to its makers. What .NET sets is not
+    // seen by a library where environments are not Windows'; there the system's own call sets it.
+    private static void KeepToOneself()
+    {
+        const string name = "ORT_DISABLE_TELEMETRY";
+        Environment.SetEnvironmentVariable(name, "1");
+        if (RuntimeInformation.IsOSPlatform(OSPlatform.Windows))
+        {
+            SetForLibraries(name, "1");
+        }
+        else
+        {
+            SetEnvironment(name, "1", 1);
+        }
+    }
+
+    [DllImport("ucrtbase", EntryPoint = "_putenv_s")]
+    private static extern int SetForLibraries(string name, string value);
+
+    [DllImport("libc", EntryPoint = "setenv")]
+    private static extern int SetEnvironment(string name, string value, int overwrite);
 
     private static void Stream(
         string bundle,

@@ -10,9 +10,13 @@ Needs nothing but onnxruntime-genai.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from pathlib import Path
+
+# Read when the library is loaded: it would report its use to its makers.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime_genai as og
 
