@@ -119,6 +119,7 @@ _EXTRA: dict[str, Rule] = {
         "Code that a model brings is not run because a config asks for it.",
         "If this model needs its code, and you have read it: model.trust_remote_code: true.",
     ),
+    "fuse_qk_norm_gqa": same_if((False,), "Norms are nodes of their own.", _KEEP),
     "windowed_kv_cache": same_if((False,), "The cache holds the whole text.", _KEEP),
     "shared_embeddings": same_if(
         (False,), "Tied embeddings are kept apart from the head where it matters.", _KEEP

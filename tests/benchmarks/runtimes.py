@@ -73,7 +73,7 @@ def environment(folder: str, home: Path) -> dict[str, str]:
 
 def build(run: RunFolder, name: str, kind: str, folder: str, home: Path, rows: int) -> RunFolder:
     """A run that merges, exports and judges; raises where it does not complete."""
-    values: dict[str, Any] = json.loads(run.recipe().to_json())
+    values: dict[str, Any] = run.recipe().to_json()
     values["name"] = f"{name} {kind}"
     values["steps"] = ["merge", "quantise", "verify"]
     values["model"]["adapter"] = str(run.adapter)

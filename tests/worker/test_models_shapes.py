@@ -22,6 +22,7 @@ from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore
 from phi3studio.worker.exporting.export_chain import place_merged
 from phi3studio.worker.genai.genai import GenaiModel
+from phi3studio.worker.genai.providers import runnable
 from phi3studio.worker.models import model_facts
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.olive.run_workflow import run_workflow
@@ -70,6 +71,19 @@ def test_the_exported_model_says_what_the_merged_one_says(name: str, tmp_path: P
     del exported
     gc.collect()
     assert max(worst.values()) < TOLERANCE, worst
+
+
+def test_a_model_for_a_gpu_can_be_measured_here(tmp_path: Path) -> None:
+    """Its graph holds no node of one provider's alone; the builder would fuse Qwen 3's norms."""
+    base = make(SHAPES["qwen3"], tmp_path / "base")
+    recipe = tiny_recipe(base, tmp_path / "no-data", quantisation="fp16", provider="cuda")
+    config = oc.build_config(recipe, base, tmp_path / "built", tmp_path / "cache")
+    output = run_workflow(config, tmp_path / "tmp").model
+    with runnable(output, "cuda", tmp_path) as (usable, _):
+        exported = GenaiModel(usable, threads=1)
+        assert np.isfinite(exported.logits([260, 261, 262])).all()
+        del exported
+        gc.collect()
 
 
 @pytest.mark.slow

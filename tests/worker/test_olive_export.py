@@ -157,6 +157,7 @@ def test_the_config_of_an_export_as_a_whole() -> None:
                     "hf_remote": False,
                     "shared_embeddings": False,
                     "windowed_kv_cache": False,
+                    "fuse_qk_norm_gqa": False,
                 },
             },
         },

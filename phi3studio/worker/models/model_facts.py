@@ -173,7 +173,7 @@ def _without_weights(folder: Path, raw: dict[str, Any], config: Any, trusted: bo
     return model
 
 
-# What ModelBuilder (onnxruntime-genai 0.13 for DirectML, else newer) can export, of the models for text.
+# What ModelBuilder of onnxruntime-genai can export, of the models for text; DirectML's is 0.13.
 EXPORTABLE = frozenset(
     {
         "ChatGLMModel",

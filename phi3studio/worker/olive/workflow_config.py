@@ -44,6 +44,8 @@ _BUILDER_EXTRA = {
     "shared_embeddings": False,
     # A cache of the window alone takes no longer prompts at once, and nothing can be taken back.
     "windowed_kv_cache": False,
+    # A node that has the norms of queries and keys in it runs on CUDA alone, in new releases alone.
+    "fuse_qk_norm_gqa": False,
 }
 """What ModelBuilder would otherwise decide by itself."""
 
