@@ -144,7 +144,7 @@ def test_no_preset_lets_the_builder_run_a_model_folders_code(quantisation, prese
     recipe = tiny_recipe(MODEL, DATA, quantisation=quantisation, int4=preset)
     config = oc.build_config(recipe, MODEL, Path("/o"), Path("/c"))
     builder = config["passes"]["builder"]
-    assert builder["type"] == "ModelBuilder"
+    assert builder["type"] == oc.BUILDER_PASS
     assert builder["extra_options"]["hf_remote"] is False
 
 
@@ -169,7 +169,7 @@ def test_a_setting_that_olive_does_not_know_is_an_error(tiny_phi3, tmp_path) -> 
     config = oc.merge_config(
         tiny_recipe(tiny_phi3, DATA), tiny_phi3, tmp_path, tmp_path / "o", tmp_path / "c"
     )
-    config["passes"] = {"builder": {"type": "ModelBuilder", "precision": "fp32", "bits": 3}}
+    config["passes"] = {"builder": {"type": oc.BUILDER_PASS, "precision": "fp32", "bits": 3}}
     del config["input_model"]["adapter_path"]
     with pytest.raises(Exception, match="bits") as caught:
         run_workflow(config, tmp_path / "t")
