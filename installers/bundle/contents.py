@@ -108,6 +108,7 @@ _FAMILIES_NAMED = frozenset(
         "blip_2",
         "bloom",
         "clip",
+        "lfm2_vl",
         "mask2former",
         "mistral3",
         "qwen2_5_vl",
