@@ -50,12 +50,14 @@ began = time.process_time()
 model = GenaiModel(Path(sys.argv[1]), 2)
 loaded = time.process_time()
 ids = model.encode("Once upon a time there was a small village by the sea. " * 12)
-generator = model.generator(len(ids) + {WRITTEN} + 1)
+generator = model.generator(len(ids) + 2 * {WRITTEN} + 2)
 generator.append_tokens(ids)
 generator.generate_next_token()
 first = time.process_time()
 written = 1
-while written < {WRITTEN} and not generator.is_done():
+while written < {WRITTEN}:
+    if generator.is_done():  # a tuned model has said all; it goes on with something else
+        generator.append_tokens(ids[:1])
     generator.generate_next_token()
     written += 1
 print(json.dumps({{
