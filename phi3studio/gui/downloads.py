@@ -1,4 +1,4 @@
-"""Downloading base models: one at a time, with progress, paused, resumed or cancelled."""
+"""Downloading base models side by side, each with progress, paused, resumed or cancelled."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Transfer:
 
 
 class Downloader(QObject):
-    """Runs one download at a time for all pages.
+    """Runs the downloads of all pages, several side by side.
 
     A paused one is a stopped one whose bytes are kept: it is resumed by starting it again, also
     after the window was closed. A cancelled one leaves nothing. ``moved`` while bytes come in,
-    ``ended`` when it is over in whatever way, ``failed`` with the error.
+    ``ended`` when one is over in whatever way, ``failed`` with the error.
     """
 
     moved = Signal()
@@ -57,33 +57,35 @@ class Downloader(QObject):
         self._fetch = fetch
         self._discard = discard
         self._tasks = tasks
-        self._task: asyncio.Task[None] | None = None
-        self._transfer: Transfer | None = None
-        self._seen: deque[tuple[float, int]] = deque()
+        self._running: dict[str, _Running] = {}
 
     @property
-    def transfer(self) -> Transfer | None:
-        """What is being downloaded, if anything."""
-        return self._transfer
+    def transfers(self) -> tuple[Transfer, ...]:
+        """What is being downloaded, in the order of the starts."""
+        return tuple(running.transfer for running in self._running.values())
+
+    def transfer(self, source: str) -> Transfer | None:
+        """How far the download of *source* is, while there is one."""
+        running = self._running.get(source)
+        return running.transfer if running is not None else None
 
     def start(self, source: str) -> None:
-        """Download *source*, or go on with it; does nothing while another one is on its way."""
-        if self._transfer is None:
-            self._transfer = Transfer(source)
-            self._seen.clear()
-            self._task = self._tasks.run(self._run(source), None, self.failed.emit)
+        """Download *source*, or go on with it; does nothing while it is on its way."""
+        if source not in self._running:
+            running = self._running[source] = _Running(Transfer(source))
+            running.task = self._tasks.run(self._run(running), None, self.failed.emit)
             self.moved.emit()
 
-    def pause(self) -> None:
+    def pause(self, source: str) -> None:
         """Stop; what has arrived is kept."""
-        if self._task is not None:
-            self._task.cancel()
+        running = self._running.get(source)
+        if running is not None and running.task is not None:
+            running.task.cancel()
 
-    def cancel(self) -> None:
+    def cancel(self, source: str) -> None:
         """Stop and drop what has arrived."""
-        if self._transfer is not None:
-            source = self._transfer.source
-            self.pause()
+        if source in self._running:
+            self.pause(source)
             self.discard(source)
 
     def discard(self, source: str) -> None:
@@ -94,17 +96,26 @@ class Downloader(QObject):
             self.failed.emit,
         )
 
-    async def _run(self, source: str) -> None:
+    async def _run(self, running: _Running) -> None:
+        source = running.transfer.source
         try:
             async for item in self._fetch(source):
-                self._transfer = self._told(source, item)
+                running.take(item)
                 self.moved.emit()
         finally:
-            self._task = None
-            self._transfer = None
+            del self._running[source]
             self.ended.emit(source)
 
-    def _told(self, source: str, item: dict[str, Any]) -> Transfer:
+
+class _Running:
+    """A download that is on its way, and how fast it has been of late."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        self.transfer = transfer
+        self.task: asyncio.Task[None] | None = None
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def take(self, item: dict[str, Any]) -> None:
         done, total = int(item.get("done") or 0), int(item.get("total") or 0)
         now = time.monotonic()
         self._seen.append((now, done))
@@ -112,4 +123,5 @@ class Downloader(QObject):
             self._seen.popleft()
         then, before = self._seen[0]
         speed = max(0.0, (done - before) / (now - then)) if now - then > 1 else 0.0
-        return Transfer(source, str(item.get("activity", "")), done, total, speed)
+        activity = str(item.get("activity", ""))
+        self.transfer = Transfer(self.transfer.source, activity, done, total, speed)

@@ -29,15 +29,18 @@ from tests.worker.test_models_download import model_files
 Make = Callable[..., MainWindow]
 NAME, HUB_ID, TITLE = "qwen2.5-0.5b", "Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5-0.5B-Instruct"
 SIZE = 3_000_000
+OTHER, OTHER_ID, OTHER_TITLE = "qwen2.5-1.5b", "Qwen/Qwen2.5-1.5B-Instruct", "Qwen2.5-1.5B-Instruct"
 
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubStandIn]:
-    """A slow hub with one model; the helper processes inherit its address and an empty cache."""
-    commit = next(entry.revision for entry in catalogue() if entry.name == NAME)
-    assert commit is not None
-    repo = Repo(model_files(shards=1, size=SIZE), commit=commit)
-    with HubStandIn({HUB_ID: repo}) as standin:
+    """A slow hub with two models; the helper processes inherit its address and an empty cache."""
+    commits = {entry.name: entry.revision for entry in catalogue()}
+    repos = {
+        hub_id: Repo(model_files(shards=1, size=SIZE), commit=str(commits[name]))
+        for name, hub_id in ((NAME, HUB_ID), (OTHER, OTHER_ID))
+    }
+    with HubStandIn(repos) as standin:
         standin.plan = lambda request, size: Fault(bytes_per_s=500_000) if size > 10**5 else None
         monkeypatch.setenv("HF_ENDPOINT", standin.endpoint)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -65,10 +68,10 @@ def window(make_window: Make, helpers: Helpers, qtbot: QtBot) -> Iterator[MainWi
     )
 
 
-def controls(page: object) -> tuple[DownloadButtons, DownloadProgress]:
+def controls(page: object, title: str = TITLE) -> tuple[DownloadButtons, DownloadProgress]:
     """Buttons and progress of the model."""
-    buttons = [b for b in page.findChildren(DownloadButtons) if TITLE in b.pause.accessibleName()]  # type: ignore[attr-defined]
-    bars = [b for b in page.findChildren(DownloadProgress) if TITLE in b.bar.accessibleName()]  # type: ignore[attr-defined]
+    buttons = [b for b in page.findChildren(DownloadButtons) if title in b.pause.accessibleName()]  # type: ignore[attr-defined]
+    bars = [b for b in page.findChildren(DownloadProgress) if title in b.bar.accessibleName()]  # type: ignore[attr-defined]
     return buttons[-1], bars[-1]
 
 
@@ -146,6 +149,23 @@ def test_a_cancelled_download_leaves_nothing(
         timeout=10_000,
     )
     assert not store.cache.repo(HUB_ID).exists()
+
+
+def test_two_downloads_go_on_side_by_side_and_are_stopped_apart(
+    window: MainWindow, context: Context, qtbot: QtBot
+) -> None:
+    page, store = models_page(window, qtbot), ModelStore(context.home)
+    fetched_half(page, qtbot)
+    other = controls(page, OTHER_TITLE)[0]
+    assert other.begin.isVisible()
+    assert other.begin.isEnabled()
+    click(qtbot, other.begin)
+    qtbot.waitUntil(lambda: controls(page, OTHER_TITLE)[1].bar.value() > 0, timeout=60_000)
+    assert controls(page)[0].pause.isVisible(), "the first one goes on"
+    click(qtbot, controls(page, OTHER_TITLE)[0].cancel)
+    qtbot.waitUntil(lambda: store.is_installed(NAME), timeout=60_000)
+    assert not store.is_installed(OTHER)
+    qtbot.waitUntil(lambda: not store.cache.repo(OTHER_ID).exists(), timeout=15_000)
 
 
 def test_a_paused_download_is_discarded(window: MainWindow, context: Context, qtbot: QtBot) -> None:

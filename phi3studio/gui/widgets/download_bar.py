@@ -29,9 +29,9 @@ class DownloadButtons(QWidget):
         self.drop = Button(theme, self.tr("Discard"))
         self.drop.clicked.connect(partial(downloader.discard, model.source))
         self.pause = Button(theme, self.tr("Pause"), icon="pause")
-        self.pause.clicked.connect(downloader.pause)
+        self.pause.clicked.connect(partial(downloader.pause, model.source))
         self.cancel = Button(theme, self.tr("Cancel"))
-        self.cancel.clicked.connect(downloader.cancel)
+        self.cancel.clicked.connect(partial(downloader.cancel, model.source))
         for button, said in (
             (self.drop, self.tr("Discard the part of {name} that is downloaded")),
             (self.pause, self.tr("Pause the download of {name}")),
@@ -47,8 +47,9 @@ class DownloadButtons(QWidget):
 
     def draw(self) -> None:
         """Show what can be done now."""
-        model, transfer = self._model, self._downloader.transfer
-        mine = transfer is not None and transfer.source == model.source
+        model = self._model
+        transfer = self._downloader.transfer(model.source)
+        mine = transfer is not None
         waits = not model.installed and bool(model.download_bytes) and not mine
         if model.kept_bytes:
             said = self.tr("Resume")
@@ -59,10 +60,8 @@ class DownloadButtons(QWidget):
         self.begin.setToolTip(self.tr("from {host}").format(host=model.host) if model.host else "")
         self.begin.set_icon("play" if model.kept_bytes else "save")
         self.begin.setVisible(waits)
-        self.begin.setEnabled(transfer is None)
         self.drop.setVisible(waits and bool(model.kept_bytes))
-        self.drop.setEnabled(transfer is None)
-        self.pause.setVisible(bool(mine and transfer and transfer.total))
+        self.pause.setVisible(bool(transfer and transfer.total))
         self.cancel.setVisible(mine)
 
 
@@ -88,8 +87,9 @@ class DownloadProgress(QWidget):
 
     def draw(self) -> None:
         """Show the bytes that are here and those still to come."""
-        model, transfer = self._model, self._downloader.transfer
-        if transfer is not None and transfer.source == model.source:
+        model = self._model
+        transfer = self._downloader.transfer(model.source)
+        if transfer is not None:
             self.setVisible(True)
             self._draw_share(transfer.done, transfer.total)
             self.said.setText(self._under_way(transfer))
