@@ -36,7 +36,7 @@ def _of_system(error: OSError) -> UserFacingError:
 class Tasks(QObject):
     """Keeps running coroutines alive and reports their end.
 
-    ``crashed`` carries an exception that nobody expected: a bug.
+    ``crashed`` carries an exception that nobody expected, of the work or of its receiver: a bug.
     """
 
     crashed = Signal(object)
@@ -87,15 +87,19 @@ class Tasks(QObject):
         if task.cancelled():
             return
         error = task.exception()
-        if error is None:
-            if done is not None:
-                done(task.result())
-        elif isinstance(error, UserFacingError) and failed is not None:
-            failed(error)
-        elif isinstance(error, OSError) and error.errno in _REFUSED and failed is not None:
-            failed(_of_system(error))
-        else:
-            self.crashed.emit(error)
+        try:
+            if error is None:
+                if done is not None:
+                    done(task.result())
+            elif isinstance(error, UserFacingError) and failed is not None:
+                failed(error)
+            elif isinstance(error, OSError) and error.errno in _REFUSED and failed is not None:
+                failed(_of_system(error))
+            else:
+                self.crashed.emit(error)
+        except Exception as fault:
+            # A receiver that fails is a bug as well; asyncio would only write it to its log.
+            self.crashed.emit(fault)
 
 
 class Latest(QObject):
