@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
+from phi3studio.app import desktop_note
 from phi3studio.domain.run import RunState
 from phi3studio.gui.preferences import PreferencesFile
+from phi3studio.gui.taskbar import Taskbar
+from phi3studio.gui.tasks import Tasks
 
 if TYPE_CHECKING:
     from phi3studio.gui.pages.home.run_entries import RunEntry
@@ -19,8 +23,10 @@ _SHOWN_MS = 10_000
 
 
 class Notifier(QObject):
-    """Watches the list of runs. A note of the system, where there is a tray to show it, and the
-    window's mark in the taskbar; nothing while the window is in front.
+    """Watches the list of runs: a note of the system and the window's mark in the taskbar when one
+    ends, nothing while the window is in front; and how far the one at work is, in tray and taskbar.
+
+    Without the window the run itself tells of its end; see :mod:`phi3studio.runs.ending`.
 
     ``wanted`` carries the run of the note that was clicked, ``window_wanted`` for the tray's icon.
     """
@@ -30,9 +36,13 @@ class Notifier(QObject):
     notified = Signal(str, str)
     """Title and text of a note, whatever way it is shown."""
 
-    def __init__(self, runs: RunsModel, preferences: PreferencesFile, window: QWidget) -> None:
+    def __init__(
+        self, runs: RunsModel, preferences: PreferencesFile, tasks: Tasks, window: QWidget
+    ) -> None:
         super().__init__(window)
         self._runs = runs
+        self._tasks = tasks
+        self._taskbar = Taskbar(window)
         self._preferences = preferences
         self._window = window
         self._states: dict[str, RunState] = {}
@@ -41,7 +51,8 @@ class Notifier(QObject):
         runs.looked.connect(self._look)
 
     def stop(self) -> None:
-        """Take the icon out of the tray."""
+        """Take the icon out of the tray, and the progress off the taskbar."""
+        self._taskbar.show_share(None)
         if self._tray is not None:
             self._tray.hide()
 
@@ -55,6 +66,7 @@ class Notifier(QObject):
                 self._tell(entry)
         self._states = {entry.run.name: entry.state for entry in entries}
         running = next((e for e in entries if e.state == "running"), None)
+        self._taskbar.show_share(running.overall.share if running is not None else None)
         on = self._preferences.value.notify == "on"
         if running is not None and on and QSystemTrayIcon.isSystemTrayAvailable():
             tray = self._icon()
@@ -62,38 +74,25 @@ class Notifier(QObject):
             tray.show()
 
     def _tell(self, entry: RunEntry) -> None:
-        text = self._said(entry)
-        if not text or self._preferences.value.notify != "on" or self._window.isActiveWindow():
+        from phi3studio.gui.texts.messages import explain_error
+        from phi3studio.runs.ending import ending
+
+        said = ending(entry.state)
+        wanted = self._preferences.value.notify == "on" and not self._window.isActiveWindow()
+        if said is None or not wanted:
             return
+        title, text = entry.title, explain_error(said).message
         self._last = entry.run
         QApplication.alert(self._window)
         if QSystemTrayIcon.isSystemTrayAvailable():
             tray = self._icon()
             tray.show()
-            failed = entry.state in {"failed", "interrupted"}
             kind = QSystemTrayIcon.MessageIcon
-            tray.showMessage(
-                entry.title, text, kind.Warning if failed else kind.Information, _SHOWN_MS
-            )
-        self.notified.emit(entry.title, text)
-
-    def _said(self, entry: RunEntry) -> str:
-        from phi3studio.gui.texts.messages import explain_error
-        from phi3studio.gui.texts.words import percent
-
-        match entry.state:
-            case "completed":
-                if entry.right is None:
-                    return self.tr("The run is done.")
-                return self.tr("The run is done: {share} right.").format(share=percent(entry.right))
-            case "failed":
-                error = entry.view.finished.error if entry.view.finished is not None else None
-                return explain_error(error).message if error else self.tr("The run has failed.")
-            case "interrupted":
-                return self.tr("The run stopped unexpectedly. Its work is kept: resume it.")
-            case _:
-                # Paused or cancelled: somebody asked for it.
-                return ""
+            level = kind.Information if entry.state == "completed" else kind.Warning
+            tray.showMessage(title, text, level, _SHOWN_MS)
+        else:
+            self._tasks.run(asyncio.to_thread(desktop_note.show, title, text))
+        self.notified.emit(title, text)
 
     def _icon(self) -> QSystemTrayIcon:
         if self._tray is None:

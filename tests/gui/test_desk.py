@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -20,6 +23,8 @@ from phi3studio.gui.shortcuts import ShortcutsDialog
 from phi3studio.gui.texts.i18n import install_language
 from phi3studio.resources import resources
 from phi3studio.runs.store import RunFolder
+from tests.notification_service import missing as no_bus
+from tests.notification_service import session_bus
 from tests.showcase.runs import course, write_run
 
 Make = Callable[..., MainWindow]
@@ -51,7 +56,31 @@ def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(
         failed = Finished(outcome="failed", code="memory.short", message="No room.", hint="Less.")
         end(run, failed)
     qtbot.waitUntil(lambda: window.windowTitle() == "Phi-3 Studio", timeout=8000)
-    assert shown == ([("emotions", "No room.")] if wanted else [])
+    said = "The run has failed. Its page says why and what to do."
+    assert shown == ([("emotions", said)] if wanted else [])
+
+
+_SHARES = """
+from PySide6.QtWidgets import QApplication, QWidget
+from phi3studio.gui.taskbar import Taskbar
+app = QApplication([])
+bar = Taskbar(QWidget())
+for share in (0.42, 0.423, None):
+    bar.show_share(share)
+app.processEvents()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or no_bus(), reason="needs dbus-daemon")
+def test_docks_are_told_how_far_the_run_is() -> None:
+    with session_bus() as bus:
+        address = {"DBUS_SESSION_BUS_ADDRESS": bus.address}
+        subprocess.run([sys.executable, "-c", _SHARES], env=os.environ | address, check=True)
+        name = "application://phi3studio.desktop"
+        shown = {"progress": 0.42, "progress-visible": True}
+        assert bus.launchers.get(timeout=10) == (name, shown)
+        assert bus.launchers.get(timeout=10) == (name, {"progress": 0, "progress-visible": False})
+        assert bus.launchers.empty()
 
 
 def test_the_keys_work_and_are_listed(make_window: Make, qtbot: QtBot) -> None:

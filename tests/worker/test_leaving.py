@@ -24,6 +24,8 @@ from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.launch import at_start
 from phi3studio.runs.store import RunFolder, RunStore
+from tests.notification_service import missing as no_bus
+from tests.notification_service import session_bus
 from tests.worker.running import (
     adapter_bytes,
     completed,
@@ -214,3 +216,18 @@ def test_interrupted_runs_go_on_at_the_next_start_where_the_settings_say_so(home
     assert at_start(store) == ([], [run])
     assert wait_for_end(run) == "failed"
     assert at_start(store) == ([], [])
+
+
+@pytest.mark.skipif(sys.platform != "linux" or no_bus(), reason="needs dbus-daemon")
+def test_the_desktop_is_told_of_a_run_that_ends_without_a_window(
+    start_run, tiny_phi3, tmp_path, monkeypatch
+) -> None:
+    with session_bus() as bus:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        run = start_run(tiny_recipe(tiny_phi3, tmp_path / "gone.jsonl"))
+        assert wait_for_end(run, 60) == "failed"
+        assert bus.notes.get(timeout=20) == (
+            "tiny",
+            "The run has failed. Its page says why and what to do.",
+        )

@@ -58,13 +58,28 @@ def supervise(folder: Path) -> int:
         again: list[str] = []
         while True:
             code, for_memory = _attempt(folder, again)
-            if leave.exists() or not (code == AGAIN or for_memory):
-                return code if code >= 0 else 128 - code
+            left = leave.exists()
+            if left or not (code == AGAIN or for_memory):
+                break
             again = [KILLED] if for_memory else []
     finally:
         with contextlib.suppress(OSError):
             leave.unlink(missing_ok=True)  # its attempt has ended
         lock.release()
+    if not left:
+        _tell_desktop(folder)
+    return code if code >= 0 else 128 - code
+
+
+def _tell_desktop(folder: Path) -> None:
+    """Say how the run has ended, where no window does; imports only now what that takes."""
+    from phi3studio.domain.errors import UserFacingError
+    from phi3studio.runs.ending import tell_desktop
+    from phi3studio.runs.store import RunFolder
+
+    # The run is over and kept whatever becomes of the note: its folder may be gone.
+    with contextlib.suppress(OSError, UserFacingError):
+        tell_desktop(RunFolder(folder))
 
 
 def _attempt(folder: Path, arguments: list[str]) -> tuple[int, bool]:
