@@ -13,7 +13,7 @@ from phi3studio.domain.run import RunView
 OutcomeKind = Literal[
     "learned", "lossy", "partly", "not_learned", "no_better", "unmeasured", "exported"
 ]
-NextStep = Literal["chat", "export", "longer", "data", "quality", "own_data"]
+NextStep = Literal["chat", "export", "elsewhere", "longer", "data", "quality", "own_data"]
 
 # Of the score, a share from 0 to 1: what counts as a task learned, and as any gain at all.
 _LEARNED: dict[ScoreName, float] = {"accuracy": 0.5, "token_f1": 0.3}
@@ -42,10 +42,10 @@ def outcome(view: RunView, recipe: Recipe | None) -> Outcome | None:
     if view.finished is None or view.finished.outcome != "completed":
         return None
     if recipe is not None and "train" not in recipe.steps:
-        return Outcome("exported", proven=_proven(view), next_steps=("chat", "export"))
+        return Outcome("exported", proven=_proven(view), next_steps=("chat", "export", "elsewhere"))
     tuned = view.metrics.get("merged") or view.metrics.get("exported")
     if tuned is None:
-        return Outcome("unmeasured", next_steps=("chat", "export", "data"))
+        return Outcome("unmeasured", next_steps=("chat", "export", "elsewhere", "data"))
     name: ScoreName = tuned.score_name or "accuracy"
     base, exported = view.metrics.get("base"), view.metrics.get("exported")
     now = _score(tuned, name)
@@ -112,7 +112,7 @@ def _kind(now: float, before: float, chance: float, learned: float) -> OutcomeKi
 def _next(kind: OutcomeKind, sample: bool) -> tuple[NextStep, ...]:
     match kind:
         case "learned":
-            return ("chat", "own_data", "export") if sample else ("chat", "export")
+            return ("chat", *(("own_data",) if sample else ()), "export", "elsewhere")
         case "lossy":
             return ("quality", "chat", "data")
         case _:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from PySide6.QtCore import QLocale, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -14,9 +15,12 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.events import AnyPayload, Metrics, Notice, Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
+from phi3studio.gui.pages.run.export_dialog import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
+from phi3studio.gui.widgets.basic import Button
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
 from tests.showcase.runs import course, write_run
@@ -54,7 +58,7 @@ def opened(
 @pytest.mark.parametrize(
     ("share", "faithful", "sentence", "steps"),
     [
-        (0.92, True, "It learned the task: 92 % right", ["chat", "export"]),
+        (0.92, True, "It learned the task: 92 % right", ["chat", "export", "elsewhere"]),
         (0.0, True, "It has not learned the task yet: 0 % right", ["longer", "data", "chat"]),
         (0.9, False, "but the exported model lost too much", ["quality", "chat", "data"]),
     ],
@@ -130,3 +134,26 @@ def test_keys_of_the_recipe_stand_only_in_the_details(language: str, title: str)
     assert "data.jsonl" in said.hint
     assert title.lower() in said.hint.lower()
     assert "training.learning_rate" in said.detail
+
+
+def test_a_finished_model_says_where_else_it_can_be_used(
+    make_window: Make, qtbot: QtBot, home: Home
+) -> None:
+    window, page = opened(make_window, qtbot, home, "tone", measured(0.92))
+    assert "elsewhere" in page.outcome.buttons
+    qtbot.mouseClick(page._elsewhere, Qt.MouseButton.LeftButton)
+    dialog = window.findChild(ElsewhereDialog)
+    assert dialog is not None
+    assert page.run is not None
+    for button in dialog.findChildren(Button):
+        if button.accessibleName().startswith("Copy: A terminal"):
+            qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    copied = QGuiApplication.clipboard().text()
+    assert copied.endswith(f"chat {page.run.name}")
+    export = next(
+        b for b in dialog.findChildren(Button) if b.accessibleName() == "Export: A C# program"
+    )
+    qtbot.mouseClick(export, Qt.MouseButton.LeftButton)
+    question = page.findChild(ExportQuestion)
+    assert question is not None
+    question.reject()

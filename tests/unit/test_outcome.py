@@ -36,11 +36,11 @@ def done(
 @pytest.mark.parametrize(
     ("view", "kind", "steps"),
     [
-        (done(0.0, 0.92), "learned", ("chat", "export")),
+        (done(0.0, 0.92), "learned", ("chat", "export", "elsewhere")),
         (done(0.0, 0.0), "not_learned", ("longer", "data", "chat")),
         (done(0.0, 0.3), "partly", ("longer", "data", "chat")),
         (done(0.9, 0.9), "no_better", ("longer", "data", "chat")),
-        (done(0.9, 0.97), "learned", ("chat", "export")),
+        (done(0.9, 0.97), "learned", ("chat", "export", "elsewhere")),
         (done(0.0, 0.9, 0.5, faithful=False), "lossy", ("quality", "chat", "data")),
     ],
 )
@@ -62,7 +62,7 @@ def test_the_most_frequent_label_alone_is_nothing_learned() -> None:
 def test_after_the_demo_the_way_leads_to_ones_own_data() -> None:
     found = outcome(done(0.0, 0.92), demo_recipe())
     assert found is not None
-    assert found.next_steps == ("chat", "own_data", "export")
+    assert found.next_steps == ("chat", "own_data", "export", "elsewhere")
 
 
 def test_a_run_that_is_not_completed_has_no_outcome() -> None:

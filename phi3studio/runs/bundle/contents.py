@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -256,10 +256,6 @@ def _readme(
     notes: list[str],
 ) -> str:
     columns = prompt.get("columns", [])
-    required = prompt.get("required") or columns
-    usage = (
-        " ".join(f'{name}="…"' for name in required) if len(required) > 1 else '"your text here"'
-    )
     return _page(
         "README.md.j2",
         name=recipe.name,
@@ -270,11 +266,16 @@ def _readme(
         genai=GENAI[recipe.target.provider][1],
         template=prompt["kind"] == "template",
         columns=[f"`{name}`" for name in columns],
-        usage=usage,
+        usage=sample_arguments(prompt.get("required") or columns),
         card=card,
         olive=olive,
         notes=notes,
     )
+
+
+def sample_arguments(columns: Sequence[str]) -> str:
+    """What the sample programs of a bundle are started with, whose prompt needs these columns."""
+    return " ".join(f'{name}="…"' for name in columns) if len(columns) > 1 else '"your text here"'
 
 
 def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[str]) -> str:

@@ -117,6 +117,8 @@ class OutcomeCard(Card):
                 return self.tr("Chat"), "chat"
             case "export":
                 return self.tr("Export…"), "save"
+            case "elsewhere":
+                return self.tr("Use it elsewhere"), "right"
             case "data":
                 return self.tr("Look at the data"), "file"
             case "own_data":
@@ -132,7 +134,7 @@ class OutcomeCard(Card):
 
 def _possible(step: NextStep, run: RunFolder, recipe: Recipe | None) -> bool:
     match step:
-        case "chat":
+        case "chat" | "elsewhere":
             return run.model.is_dir()
         case "export":
             return any(folder.is_dir() for folder in (run.model, run.merged, run.adapter))

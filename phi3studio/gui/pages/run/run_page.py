@@ -18,6 +18,7 @@ from phi3studio.gui.pages.home.run_actions import ask_cancel
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
+from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.export_dialog import WriteOlive
 from phi3studio.gui.pages.run.figures import RunFigures
 from phi3studio.gui.pages.run.log_view import LogCard
@@ -82,6 +83,7 @@ class RunPage(Page):
             {
                 "chat": lambda: self.chat_wanted.emit(self.run),
                 "export": self._result.export.ask,
+                "elsewhere": self._show_places,
                 "longer": self._train_longer,
                 "quality": self._rebuild,
                 "data": lambda: self.data_wanted.emit(self.run),
@@ -138,6 +140,7 @@ class RunPage(Page):
         self._watch.failed.connect(self._fail)
         self._watch.start()
         self._log.follow(run.log_file)
+        self._curves.plot.show_all()
 
     def left(self) -> None:
         self._let_go()
@@ -166,12 +169,15 @@ class RunPage(Page):
         self._chat.clicked.connect(lambda: self.chat_wanted.emit(self.run))
         self._export = Button(theme, self.tr("Export"), icon="save")
         self._export.clicked.connect(lambda: self._result.export.ask())
+        self._elsewhere = Button(theme, self.tr("Use it elsewhere"), icon="right")
+        self._elsewhere.clicked.connect(self._show_places)
         self._changing = (
             self._repeat,
             self._resume,
             self._pause,
             self._cancel,
             self._export,
+            self._elsewhere,
             self._chat,
         )
         for button in (back, *self._changing):
@@ -206,19 +212,11 @@ class RunPage(Page):
         self._repeat.setVisible(not live and self._recipe is not None)
         if run is not None:
             self.outcome.show_run(run, view, self._recipe)
-        self._export.setVisible(
-            state == "completed"
-            and run is not None
-            and run.model.is_dir()
-            and "export" not in self.outcome.buttons
-        )
-        # The way to the chat stands with the outcome, where there is one.
-        self._chat.setVisible(
-            state == "completed"
-            and run is not None
-            and run.model.is_dir()
-            and "chat" not in self.outcome.buttons
-        )
+        usable = state == "completed" and run is not None and run.model.is_dir()
+        self._elsewhere.setVisible(usable)
+        # The ways to export and chat stand with the outcome, where there is one.
+        self._export.setVisible(usable and "export" not in self.outcome.buttons)
+        self._chat.setVisible(usable and "chat" not in self.outcome.buttons)
         started = view.started_at
         parts = [recipe_line(self._recipe)] if self._recipe else []
         if started:
@@ -357,6 +355,12 @@ class RunPage(Page):
             self._context.tasks.run(
                 asyncio.to_thread(launch.resume, self.run), lambda _: self._look(), self._fail
             )
+
+    def _show_places(self) -> None:
+        if self.run is not None:
+            ElsewhereDialog(
+                self, self._context.theme, places(self.run), self._result.export.ask
+            ).open()
 
     def _train_longer(self) -> None:
         if self._recipe is not None:

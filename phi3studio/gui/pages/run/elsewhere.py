@@ -1,0 +1,170 @@
+"""Where else a finished model can be used: one row for each place, with what to type or press."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from phi3studio.app.program import program
+from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.template import parse_template
+from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.basic import Button, Card, label, row
+from phi3studio.runs.bundle.contents import sample_arguments
+from phi3studio.runs.store import RunFolder
+
+_CLIENT = """\
+from openai import OpenAI
+
+client = OpenAI(base_url="http://127.0.0.1:8765/v1", api_key="KEY")
+answer = client.chat.completions.create(
+    model="{name}", messages=[{{"role": "user", "content": "Hello"}}]
+)
+print(answer.choices[0].message.content)
+"""
+_BUNDLE_PYTHON = """\
+cd samples/python
+python -m pip install -r requirements.txt
+python answer.py {arguments}
+"""
+_BUNDLE_CSHARP = """\
+cd samples/csharp
+dotnet run -- {arguments}
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place to use a model in; ``from_bundle``: the lines are typed in an exported bundle."""
+
+    title: str
+    about: str
+    lines: str
+    from_bundle: bool = False
+
+
+def places(run: RunFolder) -> tuple[Place, ...]:
+    """The table of places, for one run with an exported model."""
+    translate = QCoreApplication.translate
+    arguments = sample_arguments(_columns(run))
+    return (
+        Place(
+            translate("Elsewhere", "Any program that speaks OpenAI's protocol"),
+            translate(
+                "Elsewhere",
+                "A server on this computer, for as long as the command runs. It prints the key "
+                "that programs have to bring.",
+            ),
+            typed("serve", run.name),
+        ),
+        Place(
+            translate("Elsewhere", "Your own Python, through the server"),
+            translate(
+                "Elsewhere",
+                "With the package openai, while the server runs; KEY is what it printed.",
+            ),
+            _CLIENT.format(name=run.name),
+        ),
+        Place(
+            translate("Elsewhere", "A terminal"),
+            translate("Elsewhere", "A chat without the window."),
+            typed("chat", run.name),
+        ),
+        Place(
+            translate("Elsewhere", "A Python program on another computer"),
+            translate(
+                "Elsewhere",
+                "Needs nothing but onnxruntime-genai. Export a bundle, then type in its folder:",
+            ),
+            _BUNDLE_PYTHON.format(arguments=arguments),
+            from_bundle=True,
+        ),
+        Place(
+            translate("Elsewhere", "A C# program"),
+            translate("Elsewhere", "Needs the .NET SDK. Export a bundle, then type in its folder:"),
+            _BUNDLE_CSHARP.format(arguments=arguments),
+            from_bundle=True,
+        ),
+    )
+
+
+def _columns(run: RunFolder) -> Sequence[str]:
+    """The columns that a question has to fill; none for a conversation."""
+    with contextlib.suppress(UserFacingError):
+        template = run.recipe().rows.template
+        if template is not None:
+            parsed = parse_template(template.prompt, "prompt")
+            return parsed.required or parsed.columns
+    return ()
+
+
+def typed(*words: str) -> str:
+    """The command as it is typed in the system's own shell."""
+    command = ["phi3studio", *words] if shutil.which("phi3studio") else program(*words)
+    return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
+
+
+class ElsewhereDialog(QDialog):
+    """The places, each with its lines to copy; *export* asks for a bundle."""
+
+    def __init__(
+        self, parent: QWidget, theme: Theme, shown: Sequence[Place], export: Callable[[], object]
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Use it elsewhere"))
+        self.setModal(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(24, 20, 24, 18)
+        outer.setSpacing(12)
+        outer.addWidget(label(self.tr("Use it elsewhere"), "pageTitle"))
+        content = QWidget()
+        content.setObjectName("scrollContent")
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.setSpacing(12)
+        for place in shown:
+            column.addWidget(self._card(theme, place, export))
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(content)
+        outer.addWidget(area, 1)
+        close = Button(theme, self.tr("Close"), kind="primary")
+        close.clicked.connect(self.accept)
+        outer.addLayout(row(1, close))
+        room = parent.window().size()
+        self.resize(min(720, room.width() - 40), min(760, room.height() - 40))
+        close.setFocus()
+
+    def _card(self, theme: Theme, place: Place, export: Callable[[], object]) -> Card:
+        card = Card(place.title)
+        copy = Button(theme, self.tr("Copy"), icon="copy")
+        copy.setAccessibleName(self.tr("Copy: {place}").format(place=place.title))
+        copy.clicked.connect(partial(QGuiApplication.clipboard().setText, place.lines))
+        if place.from_bundle:
+            bundle = Button(theme, self.tr("Export…"), icon="save")
+            bundle.setAccessibleName(self.tr("Export: {place}").format(place=place.title))
+            bundle.clicked.connect(self.accept)
+            bundle.clicked.connect(export)
+            card.header.addWidget(bundle)
+        card.header.addWidget(copy)
+        card.body.addWidget(label(place.about, "muted", wrap=True))
+        lines = label(place.lines.rstrip("\n"), "code", wrap=True)
+        lines.setFont(theme.mono())
+        lines.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        card.body.addWidget(lines)
+        return card
