@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,7 @@ def _trouble(plugin: str, environment: Mapping[str, str]) -> UserFacingError | N
     try:
         ctypes.CDLL(str(file))
     except OSError as exc:
-        return _library(exc)
+        return _library(exc, file)
     if plugin == "qxcb" and not _x_answers():
         return UserFacingError("display.unreachable", display=environment["DISPLAY"])
     return None
@@ -84,13 +85,35 @@ def _x_answers() -> bool:
     return bool(answers)
 
 
-def _library(exc: Exception) -> UserFacingError:
-    """The error for a library that the loader did not find, by its own words."""
+def _library(exc: Exception, file: Path | None = None) -> UserFacingError:
+    """The error for a library that the loader did not find, by its own words; it names one only,
+    so the others that *file* lacks are asked for."""
     found = _MISSING.search(str(exc))
     if found is None:
         return UserFacingError("display.library", variant="other", reason=first_line(exc))
-    name = found[1]
-    return UserFacingError("display.library", name=name, package=package_of(name))
+    names = list(dict.fromkeys([found[1], *_missing(file)]))
+    packages = dict.fromkeys(map(package_of, names))
+    if len(names) == 1:
+        return UserFacingError("display.library", name=names[0], package=package_of(names[0]))
+    return UserFacingError(
+        "display.library", variant="several", names=names, packages=" ".join(packages)
+    )
+
+
+def _missing(file: Path | None) -> list[str]:
+    """All libraries that a library needs and the system does not have, where ``ldd`` can tell."""
+    if file is None:
+        return []
+    try:
+        told = subprocess.run(
+            ["ldd", str(file)],  # noqa: S607 - wherever the system keeps it
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return re.findall(r"^\s*(\S+\.so[.\d]*) => not found", told.stdout, re.MULTILINE)
 
 
 def package_of(library: str) -> str:

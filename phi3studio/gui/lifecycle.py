@@ -153,6 +153,7 @@ async def _live(
         if not closed.done():
             window.add_pages(page_set)
             _ask_for_newer(tasks, home, window)
+            tasks.run(page_set.import_pages())
         await closed
     finally:
         await tasks.close()

@@ -25,6 +25,7 @@ from phi3studio.gui.shortcuts import PAGES, ShortcutsDialog, install
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
 from phi3studio.gui.widgets.editors import dropped_files
+from phi3studio.gui.widgets.file_dialogs import last_folder, remember_folder
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, RailEntry
 from phi3studio.gui.widgets.search import SearchField
@@ -52,6 +53,7 @@ class MainWindow(QMainWindow):
         self._preferences = preferences
         self._page_set: PageSet | None = None
         self._pages: dict[str, Page] = {}
+        self._former: list[Page] = []
         self._sure = self._asking = False
         self._file = ""
         self.setWindowTitle("Phi-3 Studio")
@@ -72,6 +74,7 @@ class MainWindow(QMainWindow):
         self._drop_here.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._drop_here.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._drop_here.hide()
+        remember_folder(preferences.value.folder)
         self.resize(_SIZE)
         if preferences.value.geometry:
             self.restoreGeometry(QByteArray.fromBase64(preferences.value.geometry.encode()))
@@ -100,10 +103,12 @@ class MainWindow(QMainWindow):
         """The language is another one: make rail and pages again."""
         key = next(name for name, page in self._pages.items() if page is self.current)
         for page in self._pages.values():
-            # It stays the stack's child: what was asked for it may still be answered.
             page.left()
+            # From here on it is Python's: it is kept, as what was asked for it may still be
+            # answered, and one of its own signals may have brought us here.
             self._stack.removeWidget(page)
             page.hide()
+            self._former.append(page)
         self._pages = {}
         before, self._rail = self._rail, self._build_rail()
         self._row.replaceWidget(before, self._rail)
@@ -130,7 +135,7 @@ class MainWindow(QMainWindow):
         install(self, "Ctrl+,", partial(self.go, "settings"))
         install(self, "Ctrl+F", self._search)
         install(self, "F1", lambda: ShortcutsDialog(self, self._theme).open())
-        notifier = self._notifier = Notifier(self.runs, self._preferences, self)
+        notifier = self._notifier = Notifier(self.runs, self._preferences, page_set.tasks, self)
         notifier.window_wanted.connect(self.bring_forward)
         notifier.wanted.connect(self._show_told)
         self.go("home")
@@ -264,7 +269,7 @@ class MainWindow(QMainWindow):
             self.runs.stop()
             self._notifier.stop()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        self._preferences.change(geometry=geometry)
+        self._preferences.change(geometry=geometry, folder=last_folder())
         event.accept()
         self.closed.emit()
 

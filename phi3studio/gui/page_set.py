@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from phi3studio.gui.downloads import Download, Downloader
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
+from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.widgets.basic import Level
 from phi3studio.gui.widgets.page_frame import Page
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 
 Probe = Callable[[], Awaitable[dict[str, Any]]]
 """Asks the probe service what torch and ONNX Runtime find; takes seconds."""
+
+
+# Between two imports the window's thread is served.
+_PAUSE_S = 0.02
 
 
 class Navigator(Protocol):
@@ -72,6 +79,11 @@ class PageSet:
         self._downloader: Downloader | None = None
 
     @property
+    def tasks(self) -> Tasks:
+        """What runs the work of the pages."""
+        return self._context.tasks
+
+    @property
     def downloader(self) -> Downloader:
         """The one that all pages download models with."""
         if self._downloader is None:
@@ -81,6 +93,10 @@ class PageSet:
             tasks = self._context.tasks
             self._downloader = Downloader(self._services.fetch, store.discard, tasks, tasks)
         return self._downloader
+
+    async def import_pages(self) -> None:
+        """Import what the pages need, in a thread: a first click then only builds one."""
+        await asyncio.to_thread(_import_pages)
 
     def make_runs(self, parent: QObject) -> RunsModel:
         """The list of runs that all pages share."""
@@ -108,6 +124,7 @@ class PageSet:
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
+        page.sample_wanted.connect(lambda file: self.use_dropped(window, [file]))
         page.compare_wanted.connect(lambda runs: self.open_comparison(window, runs))
         store = self._context.store
 
@@ -328,3 +345,15 @@ class PageSet:
             return run
 
         return await asyncio.to_thread(begin)
+
+
+_PAGES = (
+    "wizard.wizard_page", "run.run_page", "run.elsewhere", "chat.chat_page", "compare_page",
+    "queue_page", "models_page", "doctor_page", "settings.settings_page",
+)  # fmt: skip
+
+
+def _import_pages() -> None:
+    for name in _PAGES:
+        importlib.import_module(f"phi3studio.gui.pages.{name}")
+        time.sleep(_PAUSE_S)

@@ -25,11 +25,14 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 @dataclass(frozen=True)
 class Preferences:
     """The window's settings. ``language`` empty: the system's. ``geometry``: Qt's, base 64.
+    ``folder``: where a file was chosen last. ``recent``: the data files used last, a line each.
     ``notify``: whether the system shows a note when a run ends or stops."""
 
     theme: Literal["system", "light", "dark"] = "system"
     language: Literal["", "en", "it"] = ""
     geometry: str = ""
+    folder: str = ""
+    recent: str = ""
     notify: Literal["on", "off"] = "on"
 
 

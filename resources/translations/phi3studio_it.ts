@@ -1345,6 +1345,10 @@
         <translation>C’è tutto ciò che serve a un’esecuzione.</translation>
     </message>
     <message>
+        <source>Begin with New fine-tune, or with Try it now for a first look.</source>
+        <translation>Comincia con Nuovo fine-tuning, o con Provalo subito per un primo assaggio.</translation>
+    </message>
+    <message>
         <source>no problems</source>
         <translation>nessun problema</translation>
     </message>
@@ -1447,6 +1451,76 @@
     <message>
         <source>New fine-tune</source>
         <translation>Nuovo fine-tuning</translation>
+    </message>
+</context>
+<context>
+    <name>Elsewhere</name>
+    <message>
+        <source>Any program that speaks OpenAI&apos;s protocol</source>
+        <translation>Qualsiasi programma che parla il protocollo di OpenAI</translation>
+    </message>
+    <message>
+        <source>A server on this computer, for as long as the command runs. It prints the key that programs have to bring.</source>
+        <translation>Un server su questo computer, finché il comando è in esecuzione. Stampa la chiave che i programmi devono presentare.</translation>
+    </message>
+    <message>
+        <source>Your own Python, through the server</source>
+        <translation>Il tuo Python, attraverso il server</translation>
+    </message>
+    <message>
+        <source>With the package openai, while the server runs; KEY is what it printed.</source>
+        <translation>Con il pacchetto openai, mentre il server è attivo; KEY è la chiave che ha stampato.</translation>
+    </message>
+    <message>
+        <source>A terminal</source>
+        <translation>Un terminale</translation>
+    </message>
+    <message>
+        <source>A chat without the window.</source>
+        <translation>Una chat senza la finestra.</translation>
+    </message>
+    <message>
+        <source>A Python program on another computer</source>
+        <translation>Un programma Python su un altro computer</translation>
+    </message>
+    <message>
+        <source>Needs nothing but onnxruntime-genai. Export a bundle, then type in its folder:</source>
+        <translation>Serve solo onnxruntime-genai. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
+    </message>
+    <message>
+        <source>A C# program</source>
+        <translation>Un programma C#</translation>
+    </message>
+    <message>
+        <source>Needs the .NET SDK. Export a bundle, then type in its folder:</source>
+        <translation>Serve l&apos;SDK di .NET. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
+    </message>
+</context>
+<context>
+    <name>ElsewhereDialog</name>
+    <message>
+        <source>Use it elsewhere</source>
+        <translation>Usalo altrove</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Copia</translation>
+    </message>
+    <message>
+        <source>Copy: {place}</source>
+        <translation>Copia: {place}</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Export: {place}</source>
+        <translation>Esporta: {place}</translation>
     </message>
 </context>
 <context>
@@ -2205,24 +2279,27 @@
 <context>
     <name>Notifier</name>
     <message>
-        <source>The run is done.</source>
-        <translation>L’esecuzione è conclusa.</translation>
-    </message>
-    <message>
-        <source>The run is done: {share} right.</source>
-        <translation>L’esecuzione è conclusa: {share} di risposte giuste.</translation>
-    </message>
-    <message>
-        <source>The run has failed.</source>
-        <translation>L’esecuzione è fallita.</translation>
-    </message>
-    <message>
-        <source>The run stopped unexpectedly. Its work is kept: resume it.</source>
-        <translation>L’esecuzione si è fermata all’improvviso. Il lavoro è conservato: riprendila.</translation>
-    </message>
-    <message>
         <source>Show the window</source>
         <translation>Mostra la finestra</translation>
+    </message>
+</context>
+<context>
+    <name>OpenPlace</name>
+    <message>
+        <source>No program could be started for it</source>
+        <translation>Nessun programma ha potuto aprirlo</translation>
+    </message>
+    <message>
+        <source>This system opens no such files by itself. It is here:</source>
+        <translation>Questo sistema non apre da sé questi file. Si trova qui:</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Copy the path</source>
+        <translation>Copia il percorso</translation>
     </message>
 </context>
 <context>
@@ -2286,6 +2363,10 @@
     <message>
         <source>Export…</source>
         <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Use it elsewhere</source>
+        <translation>Usalo altrove</translation>
     </message>
     <message>
         <source>Look at the data</source>
@@ -2736,6 +2817,18 @@
         <translation>Salva…</translation>
     </message>
     <message>
+        <source>Show</source>
+        <translation>Mostra</translation>
+    </message>
+    <message>
+        <source>the recipe, and the config for Microsoft Olive</source>
+        <translation>la ricetta e la configurazione per Microsoft Olive</translation>
+    </message>
+    <message>
+        <source>Hide</source>
+        <translation>Nascondi</translation>
+    </message>
+    <message>
         <source>{size} from {host}, before the training</source>
         <translation>{size} da {host}, prima dell’addestramento</translation>
     </message>
@@ -3085,6 +3178,10 @@
         <translation>Esporta</translation>
     </message>
     <message>
+        <source>Use it elsewhere</source>
+        <translation>Usalo altrove</translation>
+    </message>
+    <message>
         <source>Stop following</source>
         <translation>Smetti di seguire</translation>
     </message>
@@ -3276,6 +3373,25 @@
     </message>
 </context>
 <context>
+    <name>Samples</name>
+    <message>
+        <source>Emotions in a sentence</source>
+        <translation>Emozioni in una frase</translation>
+    </message>
+    <message>
+        <source>Questions and answers</source>
+        <translation>Domande e risposte</translation>
+    </message>
+    <message>
+        <source>Support conversations</source>
+        <translation>Conversazioni di assistenza</translation>
+    </message>
+    <message>
+        <source>Reviews in Italian</source>
+        <translation>Recensioni in italiano</translation>
+    </message>
+</context>
+<context>
     <name>SamplingPanel</name>
     <message>
         <source>Settings</source>
@@ -3422,6 +3538,10 @@
         <source>Show a notification when a run ends or stops</source>
         <translation>Mostra una notifica quando un’esecuzione finisce o si ferma</translation>
     </message>
+    <message>
+        <source>Also while the window is closed. It says the run&apos;s name and how it ended, nothing else.</source>
+        <translation>Anche a finestra chiusa. Dice il nome dell&apos;esecuzione e com&apos;è finita, nient&apos;altro.</translation>
+    </message>
 </context>
 <context>
     <name>Shortcuts</name>
@@ -3544,8 +3664,12 @@
         <translation>Scegli un file…</translation>
     </message>
     <message>
-        <source>Use the sample (emotions)</source>
-        <translation>Usa l’esempio (emozioni)</translation>
+        <source>Recent files</source>
+        <translation>File recenti</translation>
+    </message>
+    <message>
+        <source>or one of the samples</source>
+        <translation>oppure uno degli esempi</translation>
     </message>
     <message>
         <source>or a data set of the Hugging Face hub (downloaded from there)</source>
@@ -3566,6 +3690,10 @@
     <message>
         <source>Without data: export or merge a model…</source>
         <translation>Senza dati: esporta o fondi un modello…</translation>
+    </message>
+    <message>
+        <source>No file has been used yet</source>
+        <translation>Non è stato ancora usato alcun file</translation>
     </message>
     <message>
         <source>Change file…</source>
@@ -3680,6 +3808,10 @@
     <message>
         <source>{train} for training, {held} held out for the check at the end</source>
         <translation>{train} per l’addestramento, {held} tenute da parte per la verifica finale</translation>
+    </message>
+    <message>
+        <source>Rows that ask the same stay on one side, so the shares are not exact.</source>
+        <translation>Le righe che chiedono la stessa cosa restano dalla stessa parte, perciò le quote non sono esatte.</translation>
     </message>
 </context>
 <context>
@@ -4024,6 +4156,10 @@
     <message>
         <source>needs the directml flavour of Phi-3 Studio</source>
         <translation>richiede la variante directml di Phi-3 Studio</translation>
+    </message>
+    <message>
+        <source>needs a computer with an NVIDIA GPU: build the model there</source>
+        <translation>serve un computer con una GPU NVIDIA: crea lì il modello</translation>
     </message>
     <message>
         <source>about {size}</source>
@@ -4402,6 +4538,10 @@
     <message>
         <source>Try it now trains the starter model (135 million parameters) on a sample of emotions in a few minutes, from the data to the chat.</source>
         <translation>Provalo subito addestra il modello iniziale (135 milioni di parametri) su un esempio di emozioni in pochi minuti, dai dati alla chat.</translation>
+    </message>
+    <message>
+        <source>Or look at one of the samples first:</source>
+        <translation>Oppure guarda prima uno degli esempi:</translation>
     </message>
     <message>
         <source>1. Examples</source>

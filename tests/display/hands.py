@@ -119,7 +119,7 @@ class Program:
             stdout=subprocess.PIPE,
             text=True,
         )
-        until(lambda: self.find("New fine-tune", of="Button"), "the window has its pages")
+        until(lambda: self.find("", of="HomePage"), "the window has its pages")
 
     def _ask(self, question: str) -> list[Widget]:
         assert self.process.stdin is not None
@@ -138,6 +138,14 @@ class Program:
     def focused(self) -> str:
         """The accessible name or text of what has the focus."""
         return next((widget["name"] or widget["text"] for widget in self._ask("focus")), "")
+
+    def alive(self) -> bool:
+        """Whether it still runs: a test may have closed it."""
+        return self.process.poll() is None
+
+    def slow(self) -> list[str]:
+        """The events that held the window up so far."""
+        return [found["text"] for found in self._ask("slow")]
 
     def find(self, said: str, of: str = "") -> Widget | None:
         """The visible widget with this text or accessible name, of this class."""

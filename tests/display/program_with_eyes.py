@@ -1,7 +1,8 @@
 """The real program, that also says on its standard output where its widgets are.
 
 A line on standard input is one question, answered by one JSON line: ``widgets`` lists the visible
-widgets, in pixels of the screen; ``focus`` the one that has the focus.
+widgets, in pixels of the screen; ``focus`` the one that has the focus; ``slow`` the events that
+held the window up.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from phi3studio.gui import start
 from phi3studio.gui.application import Application
+from tests.event_watch import EventWatch
 
 
 def described(widget: QWidget) -> dict[str, Any]:
@@ -74,6 +76,12 @@ class _Eyes(QObject):
             self.asked.emit(line.strip())
 
     def _answer(self, question: str) -> None:
+        if question == "slow":
+            app = QApplication.instance()
+            assert isinstance(app, EventWatch)
+            sys.stdout.write("@" + json.dumps([{"text": said} for said in app.slow]) + "\n")
+            sys.stdout.flush()
+            return
         widgets = [w for w in QApplication.allWidgets() if w.isVisible()]
         if question == "focus":
             widgets = [w for w in widgets if w.hasFocus()]
@@ -82,7 +90,7 @@ class _Eyes(QObject):
         sys.stdout.flush()
 
 
-class _Seen(Application):
+class _Seen(Application, EventWatch):
     def __init__(self, arguments: Any) -> None:
         super().__init__(arguments)
         self._eyes = _Eyes(self)

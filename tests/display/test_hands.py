@@ -24,7 +24,7 @@ MOST_HELPERS = 3
 def with_sample(program: Program) -> None:
     """Take the sample into the wizard."""
     program.click("New fine-tune", of="Button")
-    program.click("Use the sample (emotions)", of="Button")
+    program.click("Emotions in a sentence", of="Button")
     until(lambda: program.find("Continue", of="Button") and continuable(program), "it is read")
 
 
@@ -42,11 +42,12 @@ def test_typing_a_name_starts_no_processes(opened: Open) -> None:
     with_sample(program)
     for _ in range(4):
         go_on(program)
-    program.click("Which file", of="QComboBox")
+    program.click("Show", of="Button")
+    program.click("Which file", of="ComboBox")
     program.press("Down", "Return")
     until(lambda: program.says("Writing the Olive config"), "Olive is asked")
     most = 0
-    program.click("Name of the run", of="QLineEdit")
+    program.click("Name of the run", of="LineEdit")
     for _ in range(8):
         program.type("ten letter")
         most = max(most, len(program.helpers()))
@@ -94,14 +95,14 @@ def test_the_first_window_fits_the_screen(
     opened: Open, width: int, height: int, scale: str
 ) -> None:
     program = opened(width, height, QT_SCALE_FACTOR=scale)
-    for said, of in (("Settings", "_RoomButton"), ("Try it now", "Button")):
+    for said, of in (("Settings", "_RailButton"), ("Try it now", "Button")):
         x, y, wide, high = program.there(said, of)["shown"]
         assert wide > 0
         assert x >= 0
         assert x + wide <= width
         assert y >= 0
         assert y + high <= height
-    program.click("New fine-tune", of="_RoomButton")
+    program.click("New fine-tune", of="_RailButton")
     x, y, wide, high = program.there("Continue", of="Button")["area"]
     assert x + wide <= width
     assert y + high <= height

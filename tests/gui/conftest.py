@@ -31,6 +31,7 @@ from phi3studio.gui.texts.i18n import install_language
 from phi3studio.gui.theme import Theme
 from phi3studio.resources import resources
 from phi3studio.runs.store import RunFolder, RunStore
+from tests.event_watch import LIMIT_S, EventWatch
 from tests.showcase.chat import RecordedChat
 from tests.showcase.inspector import RecordedInspector
 from tests.showcase.runs import write_showcase
@@ -41,6 +42,21 @@ SAMPLE = resources() / "samples" / "emotions.jsonl"
 @pytest.fixture(autouse=True)
 def english() -> None:
     QLocale.setDefault(QLocale("en"))
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> type[QApplication]:
+    """What pytest-qt makes its application of."""
+    return EventWatch
+
+
+@pytest.fixture(autouse=True)
+def no_slow_event(qapp: EventWatch, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test in which a single event held the window up."""
+    qapp.slow.clear()
+    yield
+    slow = list(qapp.slow)
+    assert not slow, f"events over {1000 * LIMIT_S:.0f} ms: {slow}"
 
 
 @pytest.fixture(autouse=True)

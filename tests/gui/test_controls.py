@@ -226,6 +226,12 @@ def test_every_list_of_the_window_scrolls_with_its_page_and_shows_all_its_entrie
     assert isinstance(wizard, WizardPage)
     for name in ("model", "tuning", "target", "review"):
         wizard.view(name)
+    tuning, target = wizard.view("tuning"), wizard.view("target")
+    assert isinstance(tuning, TuningPage)
+    assert isinstance(target, TargetPage)
+    # What is made only when it is asked for.
+    assert all((tuning.fields, target.int4.fields, target.fidelity.fields, target.azure.fields))
+    data_of(wizard).source.take_file(str(SAMPLE))
     boxes = window.findChildren(QComboBox)
     assert len(boxes) > 8
     assert {type(box) for box in boxes} == {ComboBox}

@@ -108,9 +108,11 @@ def test_typing_a_name_asks_olive_nothing_more(
     review = wizard.view("review")
     assert isinstance(review, ReviewPage)
     wizard.session.visit("review")
+    qtbot.mouseClick(review._fold, Qt.MouseButton.LeftButton)
     review._which.setCurrentIndex(1)
     qtbot.waitUntil(lambda: "passes" in review._text.toPlainText(), timeout=5000)
     review.name.setFocus()
+    review.name.selectAll()
     qtbot.keyClicks(review.name, "a name of eighty letters " * 4)
     assert wizard.session.draft.name
     assert "passes" in review._text.toPlainText()

@@ -213,6 +213,7 @@ def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot
     wizard.session.visit("review")
     review = wizard.view("review")
     assert isinstance(review, ReviewPage)
+    qtbot.mouseClick(review._fold, Qt.MouseButton.LeftButton)
     review._which.setCurrentIndex(1)
     qtbot.waitUntil(lambda: review._text.toPlainText().startswith("{"), timeout=LONG)
     assert json.loads(review._text.toPlainText())["passes"]

@@ -157,9 +157,11 @@ def test_the_whole_way_to_a_started_run(
         assert filled.session.draft.page == page
     review = filled.view("review")
     assert isinstance(review, ReviewPage)
+    qtbot.mouseClick(review._fold, Qt.MouseButton.LeftButton)
     review._which.setCurrentIndex(1)
     qtbot.waitUntil(lambda: "passes" in review._text.toPlainText(), timeout=5000)
     review._which.setCurrentIndex(0)
+    review.name.selectAll()
     qtbot.keyClicks(review.name, "My tones")
     assert json.loads(review._text.toPlainText())["name"] == "My tones"
     go_on(filled, qtbot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import subprocess
@@ -83,3 +84,28 @@ def test_a_platform_that_was_chosen_is_left_to_qt() -> None:
 )
 def test_packages_are_named_as_debian_does(library: str, package: str) -> None:
     assert display.package_of(library) == package
+
+
+def test_all_missing_libraries_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ldd = tmp_path / "ldd"
+    ldd.write_text(
+        "#!/bin/sh\n"
+        'echo "\tlibxcb-icccm.so.4 => not found"\n'
+        'echo "\tlibc.so.6 => /lib/libc.so.6 (0x1)"\n'
+        'echo "\tlibxcb-image.so.0 => not found"\n'
+    )
+    ldd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    lost = "libxcb-cursor.so.0: cannot open shared object file: No such file or directory"
+
+    def fail(name: str) -> None:
+        raise OSError(lost)
+
+    monkeypatch.setattr(ctypes, "CDLL", fail)
+    with pytest.raises(UserFacingError) as caught:
+        display.check({"DISPLAY": ":0"})
+    said = caught.value.said()
+    assert "libxcb-cursor.so.0, libxcb-icccm.so.4, libxcb-image.so.0" in said.message
+    assert "apt install libxcb-cursor0 libxcb-icccm4 libxcb-image0)" in said.hint

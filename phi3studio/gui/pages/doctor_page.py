@@ -111,7 +111,10 @@ class DoctorPage(Page):
         if not said:
             self._findings.addWidget(
                 Finding(
-                    self._context.theme, "good", self.tr("Everything that a run needs is here.")
+                    self._context.theme,
+                    "good",
+                    self.tr("Everything that a run needs is here."),
+                    self.tr("Begin with New fine-tune, or with Try it now for a first look."),
                 )
             )
         worst: Level = "good"
@@ -125,8 +128,11 @@ class DoctorPage(Page):
         self._machine.body.addWidget(ErrorState(self._context.theme, error))
 
     def _draw_libraries(self, found: dict[str, Any]) -> None:
+        # The Azure provider asks a server elsewhere, which this program never does.
         providers = ", ".join(
-            str(name).removesuffix("ExecutionProvider") for name in found.get("providers", [])
+            name.removesuffix("ExecutionProvider")
+            for name in map(str, found.get("providers", []))
+            if not name.startswith("Azure")
         )
         cuda = ", ".join(
             f"{device['name']} ({words.size(device['memory'])})" for device in found.get("cuda", [])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError, UserFacingError
@@ -24,6 +23,9 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
+from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.in_turns import InTurns
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
@@ -49,6 +51,7 @@ class ModelsPage(Page):
         self._store = ModelStore(context.home)
         self._downloader = downloader
         self._list_question = Latest(context.tasks, self)
+        self._turns = InTurns(self)
         downloader.moved.connect(self._clear_trouble)
         downloader.ended.connect(self.entered)
         downloader.failed.connect(self._fail)
@@ -68,6 +71,8 @@ class ModelsPage(Page):
         self._list = QVBoxLayout()
         self._list.setSpacing(14)
         self.content.addLayout(self._list)
+        self.content.addWidget(self._nothing)
+        self._nothing.hide()
         self.content.addStretch(1)
         self._list.addWidget(Skeleton(context.theme, 4))
 
@@ -93,16 +98,20 @@ class ModelsPage(Page):
 
     def _draw(self, found: _Found) -> None:
         clear(self._list)
-        theme = self._context.theme
         self.set_subtitle(
             self.tr("{size} on this computer").format(
                 size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
             )
         )
         self._found = []
+        self._turns.begin(self._build(found))
+
+    def _build(self, found: _Found) -> Iterator[object]:
+        theme = self._context.theme
         self._list.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
         for run, title, kind, size in found.tuned:
             self._list.addWidget(self._tuned(run, title, kind, size))
+            yield run
         if not found.tuned:
             self._list.addWidget(
                 EmptyState(
@@ -115,9 +124,8 @@ class ModelsPage(Page):
         self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
         for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
             self._list.addWidget(self._base(model, size))
-        self._nothing = label(self.tr("No model fits the search."), "muted")
-        self._list.addWidget(self._nothing)
-        self._filter()
+            self._filter()
+            yield model
 
     def _filter(self) -> None:
         """Show only the models that fit the search."""
@@ -166,12 +174,9 @@ class ModelsPage(Page):
             clear(self._trouble)
 
     def _choose_added(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a model folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.add_folder(Path(path)))
-        dialog.open()
+        choose_folder(
+            self, self.tr("Choose a model folder"), lambda path: self.add_folder(Path(path))
+        )
 
     def add_folder(self, folder: Path) -> None:
         """Remember a folder of the user's under its name; the files stay where they are."""
@@ -248,7 +253,7 @@ class ModelsPage(Page):
     ) -> None:
         theme = self._context.theme
         opened = Button(theme, self.tr("Open folder"), kind="icon", icon="folder")
-        opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
+        opened.clicked.connect(lambda: open_path(self, theme, folder))
         delete = Button(
             theme, self.tr("Delete {name}").format(name=title), kind="icon", icon="trash"
         )
@@ -274,12 +279,7 @@ class ModelsPage(Page):
         )
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a model folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.wizard_wanted)
-        dialog.open()
+        choose_folder(self, self.tr("Choose a model folder"), self.wizard_wanted.emit)
 
     def _fail(self, error: UserFacingError) -> None:
         clear(self._trouble)

@@ -33,7 +33,7 @@ def size(value: float) -> str:
 
 def parameters(value: int) -> str:
     """A number of weights: 135 million, 3.8 billion."""
-    if value >= 1_000_000_000:
+    if value >= 999_500_000:  # what would be written as 1,000 million
         return translate("Words", "{} billion parameters").format(number(round(value / 1e9, 1)))
     return translate("Words", "{} million parameters").format(number(round(value / 1e6)))
 

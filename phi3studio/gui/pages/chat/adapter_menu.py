@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu
+from PySide6.QtWidgets import QMenu
 
 from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.pages.home.run_entries import RunEntry
+from phi3studio.gui.widgets.file_dialogs import choose_folder
 
 _MOST = 40
 
@@ -47,9 +48,8 @@ class AdapterMenu(QMenu):
 
     def _choose(self) -> None:
         column = self._column
-        dialog = QFileDialog(column, self.tr("Choose a folder with a LoRA adapter"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: column.attach(Path(path), Path(path).name))
-        dialog.open()
+        choose_folder(
+            column,
+            self.tr("Choose a folder with a LoRA adapter"),
+            lambda path: column.attach(Path(path), Path(path).name),
+        )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.errors import InputError, UserFacingError
@@ -16,6 +16,7 @@ from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, ComboBox, label, row
 from phi3studio.gui.widgets.editors import GrowingEdit
+from phi3studio.gui.widgets.file_dialogs import choose_file
 
 Kind = Literal["free", "labels", "schema"]
 # Longer than any schema that a person wrote.
@@ -149,12 +150,12 @@ class AnswerForm(QWidget):
         self.labels.setPlainText("\n".join(self._of_run))
 
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a JSON schema"))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters([self.tr("JSON files (*.json)"), self.tr("All files (*)")])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.read_file(Path(path)))
-        dialog.open()
+        choose_file(
+            self,
+            self.tr("Choose a JSON schema"),
+            lambda path: self.read_file(Path(path)),
+            (self.tr("JSON files (*.json)"), self.tr("All files (*)")),
+        )
 
     def _draw(self) -> None:
         kind = self._kind()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
 
 from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import UserFacingError
@@ -25,6 +25,7 @@ from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.file_dialogs import choose_folder, choose_target
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.run_labels import run_labels
@@ -370,21 +371,19 @@ class ChatPage(Page):
         self._notes.addWidget(ErrorState(self._context.theme, error))
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a folder with an exported model"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.add_model(Path(path), Path(path).name))
-        dialog.open()
+        choose_folder(
+            self,
+            self.tr("Choose a folder with an exported model"),
+            lambda path: self.add_model(Path(path), Path(path).name),
+        )
 
     def _choose_file(self, suffix: str) -> None:
-        dialog = QFileDialog(self, self.tr("Save transcript"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(suffix)
-        dialog.selectFile(f"chat.{suffix}")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.save_to(Path(path)))
-        dialog.open()
+        choose_target(
+            self,
+            self.tr("Save transcript"),
+            f"chat.{suffix}",
+            lambda path: self.save_to(Path(path)),
+        )
 
     def _remove(self, column: ModelColumn) -> None:
         column.let_go()

@@ -18,9 +18,10 @@ from phi3studio.gui.pages.home.run_cards import CardView
 from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
 from phi3studio.gui.pages.home.runs_model import RunRole, RunsFilter, RunsModel
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
-from phi3studio.gui.pages.settings.privacy_card import open_path
+from phi3studio.gui.pages.wizard.data.sample_list import samples
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
@@ -41,6 +42,7 @@ class HomePage(Page):
     compare_wanted = Signal(list)
     new_wanted = Signal()
     demo_wanted = Signal()
+    sample_wanted = Signal(str)
 
     def __init__(self, context: Context, runs: RunsModel) -> None:
         super().__init__(self.tr("Home"), scroll=False)
@@ -108,6 +110,7 @@ class HomePage(Page):
         self._welcome = Welcome(context)
         self._welcome.demo_wanted.connect(self.demo_wanted)
         self._welcome.new_wanted.connect(self.new_wanted)
+        self._welcome.sample_wanted.connect(self.sample_wanted)
         self._stack = QStackedWidget()
         for page in (self._cards, self._nothing, self._welcome):
             self._stack.addWidget(page)
@@ -200,7 +203,7 @@ class HomePage(Page):
                 lambda: self._change([run], pinned=not pinned)
             )
             folder = menu.addAction(self.tr("Open folder"))
-            folder.triggered.connect(lambda: open_path(run.path))
+            folder.triggered.connect(lambda: open_path(self, self._context.theme, run.path))
         if entry is not None and not entry.live:
             menu.addSeparator()
             menu.addAction(self.tr("Delete") + "\t" + self.tr("Del")).triggered.connect(
@@ -346,6 +349,7 @@ class Welcome(QWidget):
 
     demo_wanted = Signal()
     new_wanted = Signal()
+    sample_wanted = Signal(str)
 
     def __init__(self, context: Context) -> None:
         super().__init__()
@@ -397,6 +401,16 @@ class Welcome(QWidget):
             )
         )
         hero.body.addWidget(self._download)
+        hero.body.addSpacing(6)
+        hero.body.addWidget(label(self.tr("Or look at one of the samples first:"), "small"))
+        offered = []
+        for sample in samples(context.resources):
+            button = Button(theme, sample.title, kind="link")
+            button.clicked.connect(partial(self.sample_wanted.emit, str(sample.file)))
+            offered.append(button)
+        links = row(*offered, 1, spacing=14)
+        links.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
+        hero.body.addLayout(links)
         outer.addWidget(hero)
         steps = QHBoxLayout()
         steps.setSpacing(14)

@@ -101,6 +101,11 @@ class CurvePlot(QWidget):
                 self._update()
             else:
                 self._draw()
+                self.show_all()
+
+    def show_all(self) -> None:
+        """Let the axes follow the lines again."""
+        self._plot.getPlotItem().enableAutoRange()
 
     def set_smoothing(self, weight: float) -> None:
         """0 draws the values alone, above it also their moving average."""
@@ -114,7 +119,7 @@ class CurvePlot(QWidget):
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseButtonDblClick and isinstance(event, QMouseEvent):
-            self._plot.getPlotItem().enableAutoRange()
+            self.show_all()
             return True
         if event.type() == QEvent.Type.Leave:
             self._hovered = None

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
-    QFileDialog,
     QProgressBar,
     QRadioButton,
     QVBoxLayout,
@@ -29,6 +27,8 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding, clear, label, row
+from phi3studio.gui.widgets.file_dialogs import choose_target
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.store import RunFolder
 
@@ -142,16 +142,13 @@ class ExportArea(QWidget):
 
     def _choose_place(self, wish: Wish) -> None:
         assert self._run is not None
-        dialog = QFileDialog(self, self.tr("Export"))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-        if wish.as_zip:
-            dialog.setDefaultSuffix("zip")
-            dialog.setNameFilter("Zip (*.zip)")
-        dialog.selectFile(self._run.name + (".zip" if wish.as_zip else ""))
-        dialog.fileSelected.connect(lambda place: self.export(Path(place), wish))
-        dialog.open()
+        choose_target(
+            self,
+            self.tr("Export"),
+            self._run.name + (".zip" if wish.as_zip else ""),
+            lambda place: self.export(Path(place), wish),
+            ask=False,
+        )
 
     def export(self, place: Path, wish: Wish) -> None:
         """Write the bundle to *place*: a new folder, or a zip file."""
@@ -235,7 +232,7 @@ class ExportArea(QWidget):
         )
         shown = made.path if made.path.is_dir() else made.path.parent
         opened = Button(theme, self.tr("Open folder"), kind="link")
-        opened.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(shown))))
+        opened.clicked.connect(lambda: open_path(self, theme, shown))
         note.buttons.addWidget(opened)
         self._notes.addWidget(note)
         for text in made.notes:

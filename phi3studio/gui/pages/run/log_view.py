@@ -111,7 +111,12 @@ class LogCard(Card):
     def _append(self, text: str) -> None:
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 4
+        first = self.text.document().isEmpty()
         self.text.appendPlainText(text.rstrip("\n"))
+        if first:
+            # The cursor is kept in sight, and went along to the end of a long line.
+            self.text.moveCursor(QTextCursor.MoveOperation.End)
+            self.text.moveCursor(QTextCursor.MoveOperation.StartOfBlock)
         if at_end:
             bar.setValue(bar.maximum())
 

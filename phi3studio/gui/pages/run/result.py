@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -26,6 +25,7 @@ from phi3studio.gui.pages.run.verdict_card import VerdictCard
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import role_title
 from phi3studio.gui.widgets.basic import Button, Card, clear, label, line
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 
@@ -226,11 +226,11 @@ class ResultView(QWidget):
 
     def _open_card(self) -> None:
         if self._run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._card_file(self._run))))
+            open_path(self, self._context.theme, self._card_file(self._run))
 
     def _open_folder(self) -> None:
         if self._run is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._run.path)))
+            open_path(self, self._context.theme, self._run.path)
 
 
 def _short(text: str, limit: int = 160) -> str:

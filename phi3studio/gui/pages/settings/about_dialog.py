@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtGui import QGuiApplication, QIcon
@@ -22,8 +21,8 @@ from phi3studio.app import about
 from phi3studio.app.about import Build, Component
 from phi3studio.app.release import REPOSITORY
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.settings.privacy_card import open_path
 from phi3studio.gui.widgets.basic import Button, label, row
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.search import SearchField
 
 _MARK = 40
@@ -72,7 +71,7 @@ class AboutDialog(QDialog):
         parts.addWidget(self.text, 1)
         layout.addLayout(parts, 1)
         folder = Button(theme, self.tr("Open the data directory"), icon="folder")
-        folder.clicked.connect(partial(open_path, context.home.root))
+        folder.clicked.connect(lambda: open_path(self, context.theme, context.home.root))
         copy = Button(theme, self.tr("Copy version"), icon="copy")
         copy.clicked.connect(
             lambda: QGuiApplication.clipboard().setText("\n".join(filter(None, self._lines)))

@@ -6,16 +6,17 @@ import asyncio
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.settings.privacy_card import open_path
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, row
+from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.models.hub_cache import cache_folder
 from phi3studio.runs import relocate
@@ -97,15 +98,12 @@ class FoldersCard(Card):
         # The nearest one that is there: some are made when first needed.
         while not folder.exists() and folder.parent != folder:
             folder = folder.parent
-        open_path(folder)
+        open_path(self, self._context.theme, folder)
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose the new data directory"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.ask(Path(path)))
-        dialog.open()
+        choose_folder(
+            self, self.tr("Choose the new data directory"), lambda path: self.ask(Path(path))
+        )
 
     def ask(self, folder: Path) -> None:
         """Ask what becomes of what lies in the present home."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from phi3studio.app.download_log import Download, DownloadLog
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, line, row
+from phi3studio.gui.widgets.open_place import open_path
 
 _SHOWN = 12
 
@@ -36,7 +34,7 @@ class PrivacyCard(Card):
         ):
             self.body.addWidget(Finding(context.theme, "good", text))
         self._open = Button(context.theme, self.tr("Open the full list"), icon="file")
-        self._open.clicked.connect(lambda: open_path(self._log.file))
+        self._open.clicked.connect(lambda: open_path(self, context.theme, self._log.file))
         self.body.addSpacing(4)
         self.body.addLayout(row(label(self.tr("Downloads"), "strong"), 1, self._open))
         self._list = QVBoxLayout()
@@ -74,8 +72,3 @@ class PrivacyCard(Card):
             "stopped": self.tr("stopped"),
             "failed": self.tr("failed"),
         }[entry.outcome]
-
-
-def open_path(path: Path) -> None:
-    """Show a file or folder with the system's own program."""
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))

@@ -88,6 +88,16 @@ class SettingsPage(Page):
         self.notify.setChecked(preferences.notify == "on")
         self.notify.clicked.connect(self._take_notify)
         card.body.addWidget(self.notify)
+        card.body.addWidget(
+            label(
+                self.tr(
+                    "Also while the window is closed. It says the run's name and how it ended, "
+                    "nothing else."
+                ),
+                "small",
+                wrap=True,
+            )
+        )
         return card
 
     def _take_theme(self, index: int) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.file_dialogs import choose_folder
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.models.adapters import Adapter, read_adapter
 from phi3studio.runs.store import RunFolder
@@ -71,12 +71,7 @@ class AdapterLine(QWidget):
         self._menu.addAction(self.tr("Adapter folder…")).triggered.connect(self._choose)
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose the folder of an adapter"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.use_folder)
-        dialog.open()
+        choose_folder(self, self.tr("Choose the folder of an adapter"), self.use_folder)
 
     def _refuse(self, error: UserFacingError) -> None:
         # Below what the draft starts from; it stays until that changes or another folder is chosen.

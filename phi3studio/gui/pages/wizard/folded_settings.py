@@ -9,9 +9,50 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
 from phi3studio.gui.pages.wizard.setting_list import Setting
+from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, line
 from phi3studio.wizard.flow import PageName
+
+
+class SettingColumn(QWidget):
+    """Fields of settings, one below the other: made when they are first asked for, as two dozen of
+    them take a tenth of a second."""
+
+    def __init__(self, session: WizardSession, page: PageName, settings: Sequence[Setting]) -> None:
+        super().__init__()
+        self._session = session
+        self._page = page
+        self.settings = settings
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        self._fields: list[SettingField] = []
+        self.hide()
+
+    @property
+    def fields(self) -> list[SettingField]:
+        """The fields, with the draft's values."""
+        if not self._fields:
+            for index, setting in enumerate(self.settings):
+                if index:
+                    self._column.addWidget(line())
+                field = SettingField(self._session, self._page, setting)
+                self._fields.append(field)
+                self._column.addWidget(field)
+            self.draw()
+        return self._fields
+
+    def draw(self) -> None:
+        """Show the draft's values in the fields that there are."""
+        for field in self._fields:
+            field.draw()
+
+    def show_all(self, shown: bool) -> None:
+        """Unfold or fold them."""
+        if shown:
+            self.fields  # noqa: B018 - makes them
+        self.setVisible(shown)
 
 
 class FoldedSettings(Card):
@@ -31,37 +72,30 @@ class FoldedSettings(Card):
         self._fold.setAccessibleName(self.tr("Show: {title}").format(title=title))
         self._fold.clicked.connect(self._toggle)
         self.header.addWidget(self._fold)
-        self._holder = QWidget()
-        fields = QVBoxLayout(self._holder)
-        fields.setContentsMargins(0, 0, 0, 0)
-        fields.setSpacing(4)
-        self.fields: list[SettingField] = []
-        for index, setting in enumerate(settings):
-            if index:
-                fields.addWidget(line())
-            field = SettingField(session, page, setting)
-            self.fields.append(field)
-            fields.addWidget(field)
-        self._holder.hide()
-        self.body.addWidget(self._holder)
+        self._column = SettingColumn(session, page, settings)
+        self.body.addWidget(self._column)
         session.changed.connect(self.draw)
         self.draw()
 
+    @property
+    def fields(self) -> list[SettingField]:
+        """The fields, made if need be."""
+        return self._column.fields
+
     def _toggle(self) -> None:
-        self.show_all(self._holder.isHidden())
+        self.show_all(self._column.isHidden())
 
     def show_all(self, shown: bool) -> None:
         """Unfold or fold them."""
-        self._holder.setVisible(shown)
+        self._column.show_all(shown)
         self._fold.rename(self.tr("Hide") if shown else self.tr("Show"))
         self._fold.set_icon("up" if shown else "down")
 
     def draw(self) -> None:
         """Show the draft's values."""
         parts = []
-        for field in self.fields:
-            section = getattr(self._session.draft, field.setting.section)
-            value = getattr(section, field.setting.name)
-            field.draw()
-            parts.append(f"{field.setting.title.lower()} {value:g}")
+        for setting in self._column.settings:
+            value = getattr(getattr(self._session.draft, setting.section), setting.name)
+            parts.append(f"{setting.title.lower()} {words.number(value)}")
+        self._column.draw()
         self.detail.setText(", ".join(parts))

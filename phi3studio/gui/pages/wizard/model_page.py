@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QVBoxLayout,
     QWidget,
@@ -25,8 +25,10 @@ from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row, set_role
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
+from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import MachineFacts, with_model
@@ -80,21 +82,32 @@ class _ModelCard(ChoiceCard):
         if model.licence:
             facts.append(self.tr("licence {name}").format(name=model.licence))
         text.addWidget(label(" · ".join(facts) or model.source, "muted", wrap=True))
+        if model.parameters:
+            text.addWidget(label(words.good_for(model.parameters), "small", wrap=True))
         self._place = label(self._availability(model), "small", wrap=True)
         text.addWidget(self._place)
         text.addWidget(DownloadProgress(model, downloader))
         line.addLayout(text, 1)
         verdict = QVBoxLayout()
         verdict.setSpacing(3)
-        said, why, role = self._fit(model, machine)
-        verdict.addWidget(label(said, role), 0, Qt.AlignmentFlag.AlignRight)
-        verdict.addWidget(label(why, "small"), 0, Qt.AlignmentFlag.AlignRight)
+        self._said, self._why = label(""), label("", "small")
+        for part in (self._said, self._why):
+            verdict.addWidget(part, 0, Qt.AlignmentFlag.AlignRight)
         self.fetching = DownloadButtons(theme, model, downloader)
         verdict.addWidget(self.fetching, 0, Qt.AlignmentFlag.AlignRight)
         verdict.addStretch(1)
         line.addLayout(verdict)
         self.body.addLayout(line)
-        self.setAccessibleName(f"{model.title}. {' '.join(facts)}. {said} {why}")
+        self._named = f"{model.title}. {' '.join(facts)}."
+        self.show_fit(machine)
+
+    def show_fit(self, machine: MachineFacts | None) -> None:
+        """Say whether the model fits this computer."""
+        said, why, role = self._fit(self.model, machine)
+        self._said.setText(said)
+        set_role(self._said, role)
+        self._why.setText(why)
+        self.setAccessibleName(f"{self._named} {said} {why}")
 
     def set_chosen(self, chosen: bool) -> None:
         super().set_chosen(chosen)
@@ -144,6 +157,7 @@ class ModelPage(QWidget):
         self._session = session
         self._list_question = Latest(context.tasks, self)
         self._cards: list[_ModelCard] = []
+        self._turns = InTurns(self)
         self._catalogue: list[BaseModel] = []
         self._downloader = downloader
         downloader.moved.connect(self._clear_trouble)
@@ -173,7 +187,7 @@ class ModelPage(QWidget):
         layout.addWidget(self._nothing)
         layout.addStretch(1)
         session.changed.connect(self._draw)
-        session.machine_seen.connect(lambda _: self._build())
+        session.machine_seen.connect(self._judge)
         self._look()
 
     def _look(self) -> None:
@@ -204,12 +218,7 @@ class ModelPage(QWidget):
         self._context.tasks.run(asyncio.to_thread(folder_model, Path(folder)), known)
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a model folder"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.use_folder)
-        dialog.open()
+        choose_folder(self, self.tr("Choose a model folder"), self.use_folder)
 
     def _listed(self, models: list[BaseModel]) -> None:
         self._catalogue = models
@@ -224,21 +233,25 @@ class ModelPage(QWidget):
         ):
             self._folder = base
         clear(self._list)
-        machine = self._session.facts.machine
-        models = ([self._folder] if self._folder else []) + self._catalogue
-        self._cards = [
-            _ModelCard(self._context.theme, model, machine, self._downloader) for model in models
-        ]
-        for card in self._cards:
-            card.chosen.connect(
-                lambda source=card.model.source: self._session.take(
-                    with_model(self._session.draft, source)
-                )
-            )
-            card.fetching.begin.clicked.connect(partial(self._choose, card.model.source))
-            self._list.addWidget(card)
-        self._filter()
+        self._cards = []
         self._draw()
+        self._turns.begin(self._build_cards())
+
+    def _build_cards(self) -> Iterator[object]:
+        for model in ([self._folder] if self._folder else []) + self._catalogue:
+            machine = self._session.facts.machine
+            card = _ModelCard(self._context.theme, model, machine, self._downloader)
+            card.chosen.connect(partial(self._choose, model.source))
+            card.fetching.begin.clicked.connect(partial(self._choose, model.source))
+            card.set_chosen(model.source == self._session.draft.model)
+            self._cards.append(card)
+            self._list.addWidget(card)
+            self._filter()
+            yield card
+
+    def _judge(self) -> None:
+        for card in self._cards:
+            card.show_fit(self._session.facts.machine)
 
     def _choose(self, source: str) -> None:
         self._session.take(with_model(self._session.draft, source))

@@ -9,7 +9,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QGridLayout,
     QPlainTextEdit,
     QVBoxLayout,
@@ -27,6 +26,7 @@ from phi3studio.gui.tasks import Latest
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, LineEdit, clear, label
+from phi3studio.gui.widgets.file_dialogs import choose_target
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
 
@@ -80,8 +80,12 @@ class ReviewPage(QWidget):
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._text.toPlainText()))
         save = Button(theme, self.tr("Save…"), icon="save")
         save.clicked.connect(self._choose_file)
-        self._viewer.header.addWidget(copy)
-        self._viewer.header.addWidget(save)
+        self._fold = Button(theme, self.tr("Show"), icon="down")
+        self._fold.clicked.connect(lambda: self._show_files(self._text.isHidden()))
+        self._folded = (self._which, copy, save, self._text)
+        for widget in (copy, save, self._fold):
+            self._viewer.header.addWidget(widget)
+        self._viewer.detail.setText(self.tr("the recipe, and the config for Microsoft Olive"))
         self._text.setReadOnly(True)
         self._text.setProperty("mono", True)
         self._text.setFont(theme.mono())
@@ -89,18 +93,21 @@ class ReviewPage(QWidget):
         self._text.setMinimumHeight(440)
         self._text.setAccessibleName(self.tr("Content of the file"))
         self._viewer.body.addWidget(self._text)
+        self._show_files(False)
         columns.right.addWidget(self._viewer)
         columns.right.addStretch(1)
         session.changed.connect(self._draw)
 
+    def _show_files(self, shown: bool) -> None:
+        for widget in self._folded:
+            widget.setVisible(shown)
+        self._fold.rename(self.tr("Hide") if shown else self.tr("Show"))
+        self._fold.set_icon("up" if shown else "down")
+        self._viewer.detail.setVisible(not shown)
+        self._draw_text()
+
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self.tr("Save the file"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("json")
-        dialog.selectFile(self._which.currentData())
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.save_to)
-        dialog.open()
+        choose_target(self, self.tr("Save the file"), self._which.currentData(), self.save_to)
 
     def save_to(self, file: str) -> None:
         """Write the recipe into a file."""
@@ -123,8 +130,7 @@ class ReviewPage(QWidget):
     def _draw(self) -> None:
         draft = self._session.draft
         if not self.name.hasFocus():
-            self.name.setText(draft.name)
-        self.name.setPlaceholderText(display_name(draft))
+            self.name.setText(draft.name or display_name(draft))
         clear(self._notes)
         for problem in self._session.problems("review"):
             said = explain_error(problem.says)
@@ -147,7 +153,7 @@ class ReviewPage(QWidget):
             return
         if self._which.currentIndex() == 0:
             self._put(json.dumps(recipe.to_json(), ensure_ascii=False, indent=2))
-        elif self.isVisible():
+        elif self._text.isVisible():
             self._draw_olive(recipe)
 
     def _draw_olive(self, recipe: Recipe) -> None:

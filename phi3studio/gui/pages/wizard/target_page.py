@@ -81,8 +81,10 @@ class TargetPage(QWidget):
         layout.addLayout(self._notes)
         where = Columns()
         layout.addWidget(where)
-        self.azure = AzureCard(context, session, desk)
-        layout.addWidget(self.azure)
+        self._desk = desk
+        self._azure: AzureCard | None = None
+        self._azure_place = QVBoxLayout()
+        layout.addLayout(self._azure_place)
         columns = Columns()
         layout.addWidget(columns)
         layout.addStretch(1)
@@ -131,6 +133,14 @@ class TargetPage(QWidget):
         columns.right.addStretch(1)
         session.changed.connect(self._draw)
 
+    @property
+    def azure(self) -> AzureCard:
+        """The job's card; made when first needed, as most people need none."""
+        if self._azure is None:
+            self._azure = AzureCard(self._context, self._session, self._desk)
+            self._azure_place.addWidget(self._azure)
+        return self._azure
+
     def _card(self, title: str, choices: dict[str, _Choice], take: object) -> Card:
         card = Card(title)
         group = QButtonGroup(card)
@@ -156,6 +166,8 @@ class TargetPage(QWidget):
     def _draw(self) -> None:
         draft = self._session.draft
         target = draft.target
+        if draft.in_cloud:
+            self.azure.show()
         self._kinds.setEnabled("quantise" in draft.steps)
         self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
         self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))
@@ -216,7 +228,11 @@ class TargetPage(QWidget):
         self._run["dml"].set_reason(directml)
         cuda = "cuda" in machine.flavours or machine.cuda_pack in USABLE or provider == "cuda"
         self._run["cuda"].set_reason(
-            "" if cuda else self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")
+            ""
+            if cuda
+            else self.tr("needs the runtime pack for NVIDIA GPUs (Settings)")
+            if machine.gpu
+            else self.tr("needs a computer with an NVIDIA GPU: build the model there")
         )
 
     def _draw_sizes(self) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayou
 from phi3studio.domain.recipe import Method
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
+from phi3studio.gui.pages.wizard.folded_settings import SettingColumn
 from phi3studio.gui.pages.wizard.model_page import ChoiceCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
@@ -16,7 +17,7 @@ from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, line
+from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import PRESETS, PresetName
 from phi3studio.wizard.machine_fit import estimate_draft
@@ -97,19 +98,8 @@ class TuningPage(QWidget):
         self._fold = Button(theme, self.tr("Show"), icon="down")
         self._fold.clicked.connect(self._toggle)
         card.header.addWidget(self._fold)
-        self._fields_holder = QWidget()
-        fields = QVBoxLayout(self._fields_holder)
-        fields.setContentsMargins(0, 0, 0, 0)
-        fields.setSpacing(4)
-        self.fields: list[SettingField] = []
-        for index, setting in enumerate(settings("tuning", "details")):
-            if index:
-                fields.addWidget(line())
-            field = SettingField(self._session, "tuning", setting)
-            self.fields.append(field)
-            fields.addWidget(field)
-        self._fields_holder.hide()
-        card.body.addWidget(self._fields_holder)
+        self._column = SettingColumn(self._session, "tuning", settings("tuning", "details"))
+        card.body.addWidget(self._column)
         self._short = label("", "muted", wrap=True)
         card.body.addWidget(self._short)
         return card
@@ -144,15 +134,20 @@ class TuningPage(QWidget):
             grid.addWidget(label(text, "small", wrap=True), grid.rowCount() - 1, 1)
         return card
 
+    @property
+    def fields(self) -> list[SettingField]:
+        """The fields of all settings, made if need be."""
+        return self._column.fields
+
     def show_all(self, shown: bool) -> None:
         """Unfold or fold all settings."""
-        self._fields_holder.setVisible(shown)
+        self._column.show_all(shown)
         self._short.setVisible(not shown)
         self._fold.rename(self.tr("Hide") if shown else self.tr("Show"))
         self._fold.set_icon("up" if shown else "down")
 
     def _toggle(self) -> None:
-        self.show_all(self._fields_holder.isHidden())
+        self.show_all(self._column.isHidden())
 
     def _choose(self, name: PresetName) -> None:
         self._session.forget_refused("tuning")
@@ -181,8 +176,7 @@ class TuningPage(QWidget):
                 words.about(found.total_seconds) if found else "", " · ".join(figures)
             )
         training, method = draft.training, draft.method
-        for field in self.fields:
-            field.draw()
+        self._column.draw()
         self._own.setText(
             self.tr("your own") if draft.preset is None else self.tr("as in the preset")
         )
@@ -191,12 +185,12 @@ class TuningPage(QWidget):
                 "Learning rate {rate}, batch {batch} × {accumulation}, sequence length {length}, "
                 "rank {rank}, alpha {alpha}"
             ).format(
-                rate=f"{training.learning_rate:g}",
+                rate=words.number(training.learning_rate),
                 batch=training.batch_size,
                 accumulation=training.accumulation,
                 length=words.count(training.sequence_length),
                 rank=method.rank,
-                alpha=f"{method.alpha:g}",
+                alpha=words.number(method.alpha),
             )
         )
         for kind, radio in self._methods.items():

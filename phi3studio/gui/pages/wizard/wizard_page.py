@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
@@ -44,6 +44,9 @@ from phi3studio.wizard.flow import (
     with_source,
 )
 from phi3studio.wizard.tuning_presets import total_steps
+
+# The page that was asked for is drawn first.
+_AHEAD_MS = 400
 
 
 class WizardPage(Page):
@@ -88,6 +91,10 @@ class WizardPage(Page):
         self.content.addStretch(1)
         self._build_action_line()
         self._shown: PageName | None = None
+        self._ahead = QTimer(self)
+        self._ahead.setSingleShot(True)
+        self._ahead.setInterval(_AHEAD_MS)
+        self._ahead.timeout.connect(self._build_ahead)
         self.session.changed.connect(self._draw)
         # The data page is built at once: it must hear the first answers.
         self.view("data")
@@ -102,6 +109,12 @@ class WizardPage(Page):
             if page != "data":
                 self.session.changed.emit()
         return self._pages[page]
+
+    def _build_ahead(self) -> None:
+        """Build the next page while this one is read."""
+        following = next_page(self.session.draft.page, self.session.draft)
+        if following is not None and self.isVisible() and is_begun(self.session.draft):
+            self.view(following)
 
     def take_draft(self, draft: Draft) -> None:
         """Go on with another draft: a run is repeated with changes."""
@@ -167,6 +180,7 @@ class WizardPage(Page):
             self._shown = page
             view = self.view(page)
             self._deck.show_only(view)
+            self._ahead.start()
             if self.scroll_area is not None:
                 self.scroll_area.verticalScrollBar().setValue(0)
         self._stepper.show_steps([self._step(name) for name in pages_of(draft)])

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import aclosing
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import InputError, UserFacingError
@@ -18,6 +18,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets import basic
 from phi3studio.gui.widgets.basic import Button, clear, label, row
+from phi3studio.gui.widgets.file_dialogs import choose_folder
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.services.azure_client import CheckItem
 from phi3studio.wizard.flow import to_recipe
@@ -33,6 +34,7 @@ class AzureCheck(QWidget):
         self._desk = desk
         self._task: asyncio.Task[None] | None = None
         self._asked: Azure | None = None
+        self._there = desk.installed()
         theme = context.theme
         self.check = Button(theme, self.tr("Check"), icon="doctor")
         self.check.setToolTip(self.tr("Looks for what is missing: login, workspace, compute, …"))
@@ -99,12 +101,11 @@ class AzureCheck(QWidget):
         self._context.tasks.run(write(), done, failed)
 
     def _choose_folder(self) -> None:
-        dialog = QFileDialog(self, self.tr("Choose a folder for the job's files"))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.export_to(Path(path)))
-        dialog.open()
+        choose_folder(
+            self,
+            self.tr("Choose a folder for the job's files"),
+            lambda path: self.export_to(Path(path)),
+        )
 
     def _start(self) -> None:
         recipe = self._recipe()
@@ -148,7 +149,7 @@ class AzureCheck(QWidget):
 
     def _draw(self) -> None:
         recipe = self._recipe()
-        there = self._desk.installed()
+        there = self._there
         self.check.setEnabled(recipe is not None and there)
         self.export.setEnabled(recipe is not None)
         section = recipe.azure if recipe is not None else None

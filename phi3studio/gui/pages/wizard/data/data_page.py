@@ -44,6 +44,24 @@ class DataPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(14)
         self.source = SourceCard(context, session, inspection)
+        self._furnished = False
+        self._columns = Columns(9, 10)
+        self._wide = QVBoxLayout()
+        self._notes = QVBoxLayout()
+        outer.addLayout(self._wide)
+        outer.addLayout(self._notes)
+        outer.addWidget(self._columns)
+        outer.addStretch(1)
+        self._wide.addWidget(self.source)
+        self._columns.hide()
+        session.changed.connect(self._draw)
+        inspection.looked.connect(self._draw)
+
+    def _furnish(self) -> None:
+        """Make the cards that say something of a source, once there is one: it takes a while."""
+        context, session, inspection = self._context, self._session, self._inspection
+        self._furnished = True
+        self.source.furnish()
         self.template = TemplateCard(context, session, inspection)
         self.preview = PreviewCard(context, session, inspection)
         self.check = CheckCard(context, session, inspection)
@@ -52,24 +70,21 @@ class DataPage(QWidget):
         self.source.row_chosen.connect(self.preview.show_row)
         self.check.row_wanted.connect(self.source.rows.go_to)
         self.check.finding_wanted.connect(inspection.show_finding)
-        self._columns = Columns(9, 10)
-        self._wide = QVBoxLayout()
-        self._notes = QVBoxLayout()
-        outer.addLayout(self._wide)
-        outer.addLayout(self._notes)
-        outer.addWidget(self._columns)
-        outer.addStretch(1)
-        self._columns.left.addWidget(self.source)
         self._columns.left.addWidget(self.template)
         self._columns.left.addWidget(self.split)
         self._columns.left.addStretch(1)
         for card in (self.preview, self.check, self.statistics):
             self._columns.right.addWidget(card)
         self._columns.right.addStretch(1)
-        session.changed.connect(self._draw)
-        inspection.looked.connect(self._draw)
+        # What has just been made hears of the draft for the first time.
+        session.changed.emit()
 
     def _draw(self) -> None:
+        if not self._furnished:
+            if self._session.draft.source is None:
+                self._draw_notes(empty=True)
+                return
+            self._furnish()
         empty = self._inspection.source is None
         # Alone on the page, the drop zone takes the whole width.
         parent = self.source.parentWidget()
@@ -79,6 +94,9 @@ class DataPage(QWidget):
             self._wide.removeWidget(self.source)
             self._columns.left.insertWidget(0, self.source)
         self._columns.setVisible(not empty)
+        self._draw_notes(empty)
+
+    def _draw_notes(self, empty: bool) -> None:
         clear(self._notes)
         if not self._session.draft.trains:
             self._notes.addWidget(self._untrained())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+from functools import partial
+from pathlib import Path, PurePath
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QFileDialog,
+    QMenu,
     QVBoxLayout,
     QWidget,
 )
@@ -16,6 +17,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
+from phi3studio.gui.pages.wizard.data.sample_list import recent_files, remember_file, samples
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
@@ -32,6 +34,7 @@ from phi3studio.gui.widgets.basic import (
 )
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.editors import DropZone
+from phi3studio.gui.widgets.file_dialogs import choose_file
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.wizard.flow import (
     Draft,
@@ -64,21 +67,22 @@ class SourceCard(QWidget):
         layout.addWidget(self._deck)
         self._empty = self._build_empty()
         self._deck.add(self._empty)
-        self._deck.add(self._build_card())
+        self._deck.show_only(self._empty)
+        self._furnished = False
         inspection.looked.connect(self._draw)
         session.changed.connect(self._draw_shape)
         session.source_changed.connect(self._draw)
 
+    def furnish(self) -> None:
+        """Make the part that shows a source; nothing is drawn before."""
+        self._deck.add(self._build_card())
+        self._furnished = True
+        self._draw()
+
     def choose_file(self) -> None:
         """Ask for a file."""
-        dialog = QFileDialog(self, self.tr("Choose the data"))
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(
-            [self.tr("Data files") + f" ({_FILTER})", self.tr("All files") + " (*)"]
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.take_file)
-        dialog.open()
+        filters = (self.tr("Data files") + f" ({_FILTER})", self.tr("All files") + " (*)")
+        choose_file(self, self.tr("Choose the data"), self.take_file, filters)
 
     def take_file(self, path: str) -> None:
         """Use this file."""
@@ -101,12 +105,20 @@ class SourceCard(QWidget):
         )
         choose = Button(theme, self.tr("Choose file…"), kind="primary", icon="folder")
         choose.clicked.connect(self.choose_file)
-        sample = Button(theme, self.tr("Use the sample (emotions)"))
-        sample.clicked.connect(
-            lambda: self.take_file(str(self._context.resources / "samples" / "emotions.jsonl"))
-        )
+        recent = Button(theme, self.tr("Recent files"))
+        self._recent = QMenu(recent)
+        self._recent.aboutToShow.connect(self._fill_recent)
+        recent.setMenu(self._recent)
         layout.addSpacing(4)
-        layout.addLayout(row(1, choose, sample, 1, spacing=10))
+        layout.addLayout(row(1, choose, recent, 1, spacing=10))
+        layout.addSpacing(6)
+        layout.addWidget(label(self.tr("or one of the samples"), "small"), 0, center)
+        offered = []
+        for sample in samples(self._context.resources):
+            button = Button(theme, sample.title, kind="link")
+            button.clicked.connect(partial(self.take_file, str(sample.file)))
+            offered.append(button)
+        layout.addLayout(row(1, *offered, 1, spacing=14))
         layout.addSpacing(12)
         layout.addWidget(
             label(
@@ -132,6 +144,22 @@ class SourceCard(QWidget):
         self._no_data.clicked.connect(self._go_without)
         layout.addWidget(self._no_data, 0, center)
         return zone
+
+    def _remember(self) -> None:
+        """What could be read is offered again."""
+        source = self._session.draft.source
+        assert source is not None
+        ours = self._context.resources / "samples"
+        if source.format != "hub" and Path(source.source).parent != ours:
+            remember_file(self._context.preferences, source.source)
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for path in recent_files(self._context.preferences):
+            used = self._recent.addAction(f"{path.name}  –  {words.path(path.parent)}")
+            used.triggered.connect(partial(self.take_file, str(path)))
+        if self._recent.isEmpty():
+            self._recent.addAction(self.tr("No file has been used yet")).setEnabled(False)
 
     def _go_without(self) -> None:
         self._session.take(visit(without_data(self._session.draft), "model"))
@@ -162,6 +190,8 @@ class SourceCard(QWidget):
         return self._card
 
     def _draw(self) -> None:
+        if not self._furnished:
+            return
         source = self._session.draft.source
         self._deck.show_only(self._empty if source is None else self._card)
         if source is None:
@@ -221,11 +251,14 @@ class SourceCard(QWidget):
             self._trouble.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
         if report is not self._shown:
             self._shown = report
+            self._remember()
             self._shape.clear()
             for proposal in report.shapes:
                 self._shape.addItem(self._shape_item(proposal), proposal)
 
     def _draw_shape(self) -> None:
+        if not self._furnished:
+            return
         report, draft = self._inspection.source, self._session.draft
         several = report is not None and len(report.shapes) > 1
         several = several or (report is not None and draft.shape is None and bool(report.shapes))

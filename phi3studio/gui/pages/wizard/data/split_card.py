@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
-
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Card, ComboBox, label, row
+from phi3studio.gui.widgets.file_dialogs import choose_file
 
 # Every other way to name held-out rows; one of them excludes the others.
 _NO_WAY = dict.fromkeys(("file", "hub_split", "slice", "column"))
 _SHARES = (0.05, 0.1, 0.2, 0.3)
+
+_NEAR = 0.01
+"""A split that misses its share by more is explained."""
 
 
 class SplitCard(Card):
@@ -40,14 +41,11 @@ class SplitCard(Card):
     def _take(self, index: int) -> None:
         share = self._choice.itemData(index)
         if share is None:
-            dialog = QFileDialog(self, self.tr("Choose the held-out rows"))
-            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.fileSelected.connect(
-                lambda path: self._session.edit("data", split={**_NO_WAY, "file": path})
-            )
-            dialog.rejected.connect(self._draw)
-            dialog.open()
+            choose_file(
+                self,
+                self.tr("Choose the held-out rows"),
+                lambda path: self._session.edit("data", split={**_NO_WAY, "file": path}),
+            ).rejected.connect(self._draw)
         else:
             self._session.edit("data", split={**_NO_WAY, "held_out": share})
 
@@ -62,8 +60,12 @@ class SplitCard(Card):
         nearest = min(range(len(_SHARES)), key=lambda i: abs(_SHARES[i] - split.held_out))
         self._choice.setCurrentIndex(nearest)
         if facts is not None:
-            self._said.setText(
-                self.tr("{train} for training, {held} held out for the check at the end").format(
-                    train=words.count(facts.train_rows), held=words.count(facts.held_out_rows)
-                )
+            said = self.tr("{train} for training, {held} held out for the check at the end").format(
+                train=words.count(facts.train_rows), held=words.count(facts.held_out_rows)
             )
+            rows = facts.train_rows + facts.held_out_rows
+            if rows and abs(facts.held_out_rows / rows - split.held_out) > _NEAR:
+                said += "\n" + self.tr(
+                    "Rows that ask the same stay on one side, so the shares are not exact."
+                )
+            self._said.setText(said)

@@ -1,0 +1,65 @@
+"""Watches how long the window's thread computes over each single event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QApplication
+
+LIMIT_S = 0.1
+"""Processor time of the window's thread, so that a busy machine makes nothing slow."""
+
+_TRIES = 500
+
+
+class EventWatch(QApplication):
+    """An application that writes down the events that took longer than :data:`LIMIT_S`.
+
+    Each is named by the receiver and the event; what an event causes at once counts as its own.
+    What the watching itself costs is taken off: a page that is built sends thousands of events.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        super().__init__(list(arguments))
+        self.slow: list[str] = []
+        self._inside = False
+        self._nested = 0
+        self._cost_s = self._measure_cost()
+
+    def _measure_cost(self) -> float:
+        """The time that this class adds to one event inside another."""
+        nobody, nothing = QObject(), QEvent(QEvent.Type.User)
+        self._inside = True
+        begin = time.thread_time()
+        for _ in range(_TRIES):
+            self.notify(nobody, nothing)
+        self._inside = False
+        return (time.thread_time() - begin) / _TRIES
+
+    def notify(self, receiver: QObject, event: QEvent) -> bool:
+        if self._inside:
+            self._nested += 1
+            return bool(super().notify(receiver, event))
+        self._inside = True
+        self._nested = 0
+        begin = time.thread_time()
+        kind = event.type()
+        try:
+            return bool(super().notify(receiver, event))
+        finally:
+            self._inside = False
+            took = time.thread_time() - begin - self._nested * self._cost_s
+            if took > LIMIT_S:
+                self.slow.append(f"{1000 * took:.0f} ms: {_named(receiver)}, {kind.name}")
+
+
+def _named(receiver: Any) -> str:
+    try:
+        said = receiver.accessibleName() if hasattr(receiver, "accessibleName") else ""
+        parts = (type(receiver).__name__, receiver.objectName(), said)
+        return " ".join(filter(None, parts))
+    except RuntimeError:  # it was deleted by its own event
+        return type(receiver).__name__
