@@ -59,11 +59,6 @@ class Downloader(QObject):
         self._tasks = tasks
         self._running: dict[str, _Running] = {}
 
-    @property
-    def transfers(self) -> tuple[Transfer, ...]:
-        """What is being downloaded, in the order of the starts."""
-        return tuple(running.transfer for running in self._running.values())
-
     def transfer(self, source: str) -> Transfer | None:
         """How far the download of *source* is, while there is one."""
         running = self._running.get(source)

@@ -153,7 +153,7 @@ async def _live(
         if not closed.done():
             window.add_pages(page_set)
             _ask_for_newer(tasks, home, window)
-            tasks.run(page_set.import_pages())
+            tasks.run(asyncio.to_thread(_import_pages))
         await closed
     finally:
         await tasks.close()
@@ -182,6 +182,12 @@ def _prepare(
         theme, tasks, home, RunStore(home), resources(), preferences, home_from_environment
     )
     return PageSet(context, helpers.services()), helpers, hold(home.root)
+
+
+def _import_pages() -> None:
+    from phi3studio.gui.page_set import import_pages
+
+    import_pages()
 
 
 def _ask_for_newer(tasks: Tasks, home: Home, window: MainWindow) -> None:

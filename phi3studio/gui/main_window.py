@@ -19,13 +19,13 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
-from phi3studio.gui.notifier import Notifier
+from phi3studio.gui.desktop.notifier import Notifier
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.shortcuts import PAGES, ShortcutsDialog, install
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
+from phi3studio.gui.widgets.dialogs.file_dialogs import last_folder, remember_folder
 from phi3studio.gui.widgets.editors import dropped_files
-from phi3studio.gui.widgets.file_dialogs import last_folder, remember_folder
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
 from phi3studio.gui.widgets.rail import Rail, RailEntry
 from phi3studio.gui.widgets.search import SearchField

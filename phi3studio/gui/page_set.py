@@ -94,10 +94,6 @@ class PageSet:
             self._downloader = Downloader(self._services.fetch, store.discard, tasks, tasks)
         return self._downloader
 
-    async def import_pages(self) -> None:
-        """Import what the pages need, in a thread: a first click then only builds one."""
-        await asyncio.to_thread(_import_pages)
-
     def make_runs(self, parent: QObject) -> RunsModel:
         """The list of runs that all pages share."""
         return RunsModel(self._context.store, self._context.tasks, parent)
@@ -353,7 +349,8 @@ _PAGES = (
 )  # fmt: skip
 
 
-def _import_pages() -> None:
+def import_pages() -> None:
+    """Import what the pages need, from a thread: a first click then only builds one."""
     for name in _PAGES:
         importlib.import_module(f"phi3studio.gui.pages.{name}")
         time.sleep(_PAUSE_S)

@@ -24,7 +24,7 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.page_set import PageSet, Services
+from phi3studio.gui.page_set import PageSet, Services, import_pages
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts.i18n import install_language
@@ -50,8 +50,14 @@ def qapp_cls() -> type[QApplication]:
     return EventWatch
 
 
+@pytest.fixture(scope="session")
+def pages_imported() -> None:
+    """As in the running program, a moment after its start."""
+    import_pages()
+
+
 @pytest.fixture(autouse=True)
-def no_slow_event(qapp: EventWatch, request: pytest.FixtureRequest) -> Iterator[None]:
+def no_slow_event(qapp: EventWatch, pages_imported: None) -> Iterator[None]:
     """Fail the test in which a single event held the window up."""
     qapp.slow.clear()
     yield

@@ -62,7 +62,7 @@ def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(
 
 _SHARES = """
 from PySide6.QtWidgets import QApplication, QWidget
-from phi3studio.gui.taskbar import Taskbar
+from phi3studio.gui.desktop.taskbar import Taskbar
 app = QApplication([])
 bar = Taskbar(QWidget())
 for share in (0.42, 0.423, None):

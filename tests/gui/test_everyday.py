@@ -26,8 +26,8 @@ from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button
-from phi3studio.gui.widgets.file_dialogs import choose_folder, last_folder, remember_folder
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, last_folder, remember_folder
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from tests.gui.conftest import SAMPLE, spin
 
 Make = Callable[..., MainWindow]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.app import desktop_note
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.events import Finished, Paused
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.ending import tell_desktop
 from phi3studio.runs.relocate import hold
+from phi3studio.runs.shown import desktop_note
+from phi3studio.runs.shown.ending import tell_desktop
 from phi3studio.runs.shown.run_notes import change_notes
 from tests.notification_service import Bus, missing, session_bus
 from tests.showcase.runs import course, write_run
@@ -73,10 +73,8 @@ def test_it_speaks_the_windows_language_and_is_silent_where_nobody_wants_it(
     window = hold(home.root)
     assert window is not None
     # Another process, as the window is.
-    asked = (
-        "import sys; from pathlib import Path; from phi3studio.runs.ending import tell_desktop; "
-    )
-    asked += "from phi3studio.runs.store import RunFolder; "
+    asked = "import sys; from pathlib import Path; from phi3studio.runs.store import RunFolder; "
+    asked += "from phi3studio.runs.shown.ending import tell_desktop; "
     asked += "print(tell_desktop(RunFolder(Path(sys.argv[1]))))"
     command = [sys.executable, "-c", asked, str(run.path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -22,10 +22,10 @@ from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
-from phi3studio.gui.widgets.file_dialogs import choose_folder
 from phi3studio.gui.widgets.in_turns import InTurns
-from phi3studio.gui.widgets.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton

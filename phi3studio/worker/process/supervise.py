@@ -74,7 +74,7 @@ def supervise(folder: Path) -> int:
 def _tell_desktop(folder: Path) -> None:
     """Say how the run has ended, where no window does; imports only now what that takes."""
     from phi3studio.domain.errors import UserFacingError
-    from phi3studio.runs.ending import tell_desktop
+    from phi3studio.runs.shown.ending import tell_desktop
     from phi3studio.runs.store import RunFolder
 
     # The run is over and kept whatever becomes of the note: its folder may be gone.

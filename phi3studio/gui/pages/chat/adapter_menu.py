@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QMenu
 
 from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.pages.home.run_entries import RunEntry
-from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 
 _MOST = 40
 

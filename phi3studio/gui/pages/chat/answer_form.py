@@ -15,8 +15,8 @@ from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, ComboBox, label, row
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_file
 from phi3studio.gui.widgets.editors import GrowingEdit
-from phi3studio.gui.widgets.file_dialogs import choose_file
 
 Kind = Literal["free", "labels", "schema"]
 # Longer than any schema that a person wrote.

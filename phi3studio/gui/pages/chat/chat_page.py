@@ -25,7 +25,7 @@ from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.widgets.basic import Button, Finding, clear
-from phi3studio.gui.widgets.file_dialogs import choose_folder, choose_target
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, choose_target
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.run_labels import run_labels

@@ -21,7 +21,7 @@ from phi3studio.gui.pages.home.trash_dialog import TrashDialog
 from phi3studio.gui.pages.wizard.data.sample_list import samples
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, Icon, clear, label, row
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState

@@ -27,8 +27,8 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Finding, clear, label, row
-from phi3studio.gui.widgets.file_dialogs import choose_target
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.store import RunFolder
 

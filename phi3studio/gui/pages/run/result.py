@@ -25,7 +25,7 @@ from phi3studio.gui.pages.run.verdict_card import VerdictCard
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import role_title
 from phi3studio.gui.widgets.basic import Button, Card, clear, label, line
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 

@@ -22,7 +22,7 @@ from phi3studio.app.about import Build, Component
 from phi3studio.app.release import REPOSITORY
 from phi3studio.gui.context import Context
 from phi3studio.gui.widgets.basic import Button, label, row
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.search import SearchField
 
 _MARK = 40

@@ -15,8 +15,8 @@ from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, row
-from phi3studio.gui.widgets.file_dialogs import choose_folder
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.models.hub_cache import cache_folder
 from phi3studio.runs import relocate

@@ -10,7 +10,7 @@ from phi3studio.app.download_log import Download, DownloadLog
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, line, row
-from phi3studio.gui.widgets.open_place import open_path
+from phi3studio.gui.widgets.dialogs.open_place import open_path
 
 _SHOWN = 12
 

@@ -12,7 +12,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Finding, clear
-from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.models.adapters import Adapter, read_adapter
 from phi3studio.runs.store import RunFolder

@@ -26,8 +26,8 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row, set_role
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
-from phi3studio.gui.widgets.file_dialogs import choose_folder
 from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import ErrorState

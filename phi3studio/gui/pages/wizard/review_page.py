@@ -26,7 +26,7 @@ from phi3studio.gui.tasks import Latest
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, LineEdit, clear, label
-from phi3studio.gui.widgets.file_dialogs import choose_target
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
 

@@ -18,7 +18,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets import basic
 from phi3studio.gui.widgets.basic import Button, clear, label, row
-from phi3studio.gui.widgets.file_dialogs import choose_folder
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.services.azure_client import CheckItem
 from phi3studio.wizard.flow import to_recipe

@@ -33,8 +33,8 @@ from phi3studio.gui.widgets.basic import (
     row,
 )
 from phi3studio.gui.widgets.deck import Deck
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_file
 from phi3studio.gui.widgets.editors import DropZone
-from phi3studio.gui.widgets.file_dialogs import choose_file
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.wizard.flow import (
     Draft,

@@ -7,7 +7,7 @@ from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Card, ComboBox, label, row
-from phi3studio.gui.widgets.file_dialogs import choose_file
+from phi3studio.gui.widgets.dialogs.file_dialogs import choose_file
 
 # Every other way to name held-out rows; one of them excludes the others.
 _NO_WAY = dict.fromkeys(("file", "hub_split", "slice", "column"))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon, QWidget
 
-from phi3studio.app import desktop_note
 from phi3studio.domain.run import RunState
+from phi3studio.gui.desktop.taskbar import Taskbar
 from phi3studio.gui.preferences import PreferencesFile
-from phi3studio.gui.taskbar import Taskbar
 from phi3studio.gui.tasks import Tasks
+from phi3studio.runs.shown import desktop_note
 
 if TYPE_CHECKING:
     from phi3studio.gui.pages.home.run_entries import RunEntry
@@ -26,7 +26,7 @@ class Notifier(QObject):
     """Watches the list of runs: a note of the system and the window's mark in the taskbar when one
     ends, nothing while the window is in front; and how far the one at work is, in tray and taskbar.
 
-    Without the window the run itself tells of its end; see :mod:`phi3studio.runs.ending`.
+    Without the window the run itself tells of its end; see :mod:`phi3studio.runs.shown.ending`.
 
     ``wanted`` carries the run of the note that was clicked, ``window_wanted`` for the tray's icon.
     """
@@ -75,7 +75,7 @@ class Notifier(QObject):
 
     def _tell(self, entry: RunEntry) -> None:
         from phi3studio.gui.texts.messages import explain_error
-        from phi3studio.runs.ending import ending
+        from phi3studio.runs.shown.ending import ending
 
         said = ending(entry.state)
         wanted = self._preferences.value.notify == "on" and not self._window.isActiveWindow()

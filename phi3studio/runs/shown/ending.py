@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app import desktop_note
 from phi3studio.app.files import read_object
 from phi3studio.domain.messages import Phrase, say
 from phi3studio.domain.run import RunState
 from phi3studio.runs.relocate import hold
+from phi3studio.runs.shown import desktop_note
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 

@@ -1,0 +1,1 @@
+"""What the window shows outside of itself: notes, the tray, the taskbar."""

@@ -1,0 +1,1 @@
+"""Dialogs of the system, and for what the system does not do."""
