@@ -14,6 +14,8 @@ from pytestqt.qtbot import QtBot
 from phi3studio.app.paths import Home
 from phi3studio.domain.events import Started
 from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.wizard.target_page import TargetPage
+from phi3studio.gui.pages.wizard.tuning_page import TuningPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.ask import Question
@@ -117,11 +119,17 @@ def test_no_field_takes_a_file_for_text(make_window: Make, qtbot: QtBot) -> None
     assert isinstance(wizard, WizardPage)
     for name in ("model", "tuning", "target", "review"):
         wizard.view(name)
+    # What is made only when it is asked for.
+    tuning, target = wizard.view("tuning"), wizard.view("target")
+    assert isinstance(tuning, TuningPage)
+    assert isinstance(target, TargetPage)
+    assert all((tuning.fields, target.int4.fields, target.fidelity.fields, target.azure.fields))
+    wizard.begin_with(str(SAMPLE))
     fields: list[QLineEdit | QPlainTextEdit] = [
         *window.findChildren(QLineEdit),
         *window.findChildren(QPlainTextEdit),
     ]
-    assert len(fields) > 20
+    assert len(fields) > 40
     for field in fields:
         window.go("settings")
         wizard.session.start_over()
