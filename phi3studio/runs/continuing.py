@@ -1,4 +1,5 @@
-"""Training a finished run's adapter further, in a new run."""
+"""A finished run taken up in a new one: its adapter trained further or exported anew, or its
+training done again with a higher learning rate."""
 
 from __future__ import annotations
 
@@ -43,6 +44,18 @@ def continued(recipe: Recipe, epochs: float | None, data: Path | None) -> Recipe
     return recipe.model_copy(
         update={"training": training, "data": source, "name": name, "steps": steps}
     )
+
+
+def retry_run(store: RunStore, run: RunFolder, rate: float) -> RunFolder:
+    """A new run, not started, that trains as *run* did, with that learning rate."""
+    return store.create(faster(in_force(run.recipe(), run.view().recoveries), rate))
+
+
+def faster(recipe: Recipe, rate: float) -> Recipe:
+    """*recipe* with another learning rate."""
+    training = recipe.training.model_copy(update={"learning_rate": float(f"{rate:.1e}")})
+    name = _with_suffix(recipe.name, " higher rate")
+    return recipe.model_copy(update={"training": training, "name": name})
 
 
 def rebuild_run(store: RunStore, run: RunFolder) -> RunFolder:

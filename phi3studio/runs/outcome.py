@@ -13,7 +13,7 @@ from phi3studio.domain.run import RunView
 OutcomeKind = Literal[
     "learned", "lossy", "partly", "not_learned", "no_better", "unmeasured", "exported"
 ]
-NextStep = Literal["chat", "export", "elsewhere", "longer", "data", "quality", "own_data"]
+NextStep = Literal["chat", "export", "elsewhere", "longer", "rate", "data", "quality", "own_data"]
 
 # Of the score, a share from 0 to 1: what counts as a task learned, and as any gain at all.
 _LEARNED: dict[ScoreName, float] = {"accuracy": 0.5, "token_f1": 0.3}
@@ -60,7 +60,7 @@ def outcome(view: RunView, recipe: Recipe | None) -> Outcome | None:
         before,
         _score(exported, name) if exported is not None else None,
         _proven(view),
-        _next(kind, is_sample(recipe)),
+        _next(kind, is_sample(recipe), suggested_rate(view) is not None),
     )
 
 
@@ -109,14 +109,23 @@ def _kind(now: float, before: float, chance: float, learned: float) -> OutcomeKi
     return "not_learned" if before < learned else "no_better"
 
 
-def _next(kind: OutcomeKind, sample: bool) -> tuple[NextStep, ...]:
+def suggested_rate(view: RunView) -> float | None:
+    """The higher learning rate that the training itself asked for, if it did."""
+    for notice in view.notices:
+        if notice.code == "train.not_learning" and notice.variant == "rate":
+            usual = notice.values.get("usual")
+            return usual if isinstance(usual, float) else None
+    return None
+
+
+def _next(kind: OutcomeKind, sample: bool, slow: bool) -> tuple[NextStep, ...]:
     match kind:
         case "learned":
             return ("chat", *(("own_data",) if sample else ()), "export", "elsewhere")
         case "lossy":
             return ("quality", "chat", "data")
         case _:
-            return ("longer", "data", "chat")
+            return ("rate", "longer", "data", "chat") if slow else ("longer", "data", "chat")
 
 
 def _score(metrics: Metrics, name: ScoreName) -> float:

@@ -2381,6 +2381,10 @@
         <translation>Addestra più a lungo</translation>
     </message>
     <message>
+        <source>Try a higher rate</source>
+        <translation>Prova un tasso più alto</translation>
+    </message>
+    <message>
         <source>Run again with Quality</source>
         <translation>Ripeti con Qualità</translation>
     </message>
@@ -4843,8 +4847,8 @@
         <translation>Approfondito</translation>
     </message>
     <message>
-        <source>More passes and larger matrices, for the last few per cent.</source>
-        <translation>Più passaggi e matrici più grandi, per gli ultimi punti.</translation>
+        <source>More passes, for the last few per cent.</source>
+        <translation>Più epoche, per gli ultimi punti percentuali.</translation>
     </message>
 </context>
 <context>

@@ -12,15 +12,17 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import AnyPayload, Metrics, Notice, Verified
+from phi3studio.domain.events import AnyPayload, Metrics, Notice, Verified, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.run import run_page
 from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
 from phi3studio.gui.pages.run.export_dialog import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button
+from phi3studio.runs import launch
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
 from tests.showcase.runs import course, write_run
@@ -95,6 +97,26 @@ def test_of_a_failed_task_the_way_leads_to_its_data(
     wizard = window.current
     assert isinstance(wizard, WizardPage)
     assert (wizard.session.draft.page, wizard.session.draft.name) == ("data", "tickets")
+
+
+def test_a_training_that_was_too_slow_is_started_again_with_a_higher_rate(
+    make_window: Make, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunFolder] = []
+    monkeypatch.setattr(launch, "start", started.append)
+    monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
+    slow = notice(
+        "train.not_learning", level="warning", variant="rate",
+        first=8.0, last=7.0, step=12, rate=5e-5, usual=1e-3,
+    )  # fmt: skip
+    events = [*measured(0.0)]
+    events.insert(-2, (events[-2][0], slow))
+    _, page = opened(make_window, qtbot, home, "tickets", events)
+    assert next(iter(page.outcome.buttons)) == "rate"
+    qtbot.mouseClick(page.outcome.buttons["rate"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(started), timeout=10_000)
+    assert started[0].recipe().training.learning_rate == 1e-3
+    assert started[0].recipe().model.adapter is None
 
 
 def test_after_the_demo_comes_ones_own_data(make_window: Make, qtbot: QtBot, home: Home) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Confusion, Finished, Metrics, Verified
+from phi3studio.domain.events import Confusion, Finished, Metrics, Verified, notice
 from phi3studio.domain.run import RunView
-from phi3studio.runs.continuing import rebuild_run, rebuilt
+from phi3studio.runs.continuing import faster, rebuild_run, rebuilt
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.outcome import longer_seconds, outcome, rebuild_seconds
+from phi3studio.runs.outcome import longer_seconds, outcome, rebuild_seconds, suggested_rate
 from phi3studio.runs.store import RunStore
 
 OWN = demo_recipe().model_copy(update={"name": "tickets"})
@@ -48,6 +49,23 @@ def test_the_outcome_names_the_next_step(view: RunView, kind: str, steps: tuple[
     found = outcome(view, OWN)
     assert found is not None
     assert (found.kind, found.next_steps) == (kind, steps)
+
+
+def test_where_the_rate_was_low_a_higher_one_comes_first() -> None:
+    slow = notice(
+        "train.not_learning", level="warning", variant="rate",
+        first=8.0, last=7.0, step=12, rate=1e-4, usual=1e-3,
+    )  # fmt: skip
+    for now, steps in ((0.0, ("rate", "longer", "data", "chat")), (0.9, ("chat", "export"))):
+        view = replace(done(0.0, now), notices=(slow,))
+        found = outcome(view, OWN)
+        assert found is not None
+        assert found.next_steps[: len(steps)] == steps
+        assert suggested_rate(view) == 1e-3
+    assert faster(OWN, 1e-3).training.learning_rate == 1e-3
+    assert faster(OWN, 1e-3).name == f"{OWN.name} higher rate"
+    other = notice("train.not_learning", variant="", first=8.0, last=8.0, step=12)
+    assert suggested_rate(replace(view, notices=(other,))) is None
 
 
 def test_the_most_frequent_label_alone_is_nothing_learned() -> None:

@@ -126,6 +126,9 @@ class OutcomeCard(Card):
             case "longer":
                 said, icon = self.tr("Train longer"), "refresh"
                 seconds = longer_seconds(view, recipe) if recipe is not None else None
+            case "rate":
+                said, icon = self.tr("Try a higher rate"), "refresh"
+                seconds = sum(view.timings.values()) or None
             case _:
                 said, icon = self.tr("Run again with Quality"), "refresh"
                 seconds = rebuild_seconds(view)
@@ -138,6 +141,8 @@ def _possible(step: NextStep, run: RunFolder, recipe: Recipe | None) -> bool:
             return run.model.is_dir()
         case "export":
             return any(folder.is_dir() for folder in (run.model, run.merged, run.adapter))
+        case "rate":
+            return recipe is not None and recipe.azure is None
         case "longer" | "quality":
             return recipe is not None and recipe.azure is None and run.adapter.is_dir()
         case _:

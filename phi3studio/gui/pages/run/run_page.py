@@ -33,8 +33,15 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.runs import launch
-from phi3studio.runs.continuing import continue_run, continued, rebuild_run, rebuilt
-from phi3studio.runs.outcome import longer_epochs
+from phi3studio.runs.continuing import (
+    continue_run,
+    continued,
+    faster,
+    rebuild_run,
+    rebuilt,
+    retry_run,
+)
+from phi3studio.runs.outcome import longer_epochs, suggested_rate
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
@@ -85,6 +92,7 @@ class RunPage(Page):
                 "export": self._result.export.ask,
                 "elsewhere": self._show_places,
                 "longer": self._train_longer,
+                "rate": self._try_a_higher_rate,
                 "quality": self._rebuild,
                 "data": lambda: self.data_wanted.emit(self.run),
                 "own_data": self.own_data_wanted.emit,
@@ -368,6 +376,15 @@ class RunPage(Page):
             self._go_on_from(
                 continued(self._recipe, epochs, None),
                 lambda run: continue_run(self._context.store, run, epochs),
+            )
+
+    def _try_a_higher_rate(self) -> None:
+        snapshot = self._watch.snapshot if self._watch is not None else None
+        rate = suggested_rate(snapshot.view) if snapshot is not None else None
+        if self._recipe is not None and rate is not None:
+            self._go_on_from(
+                faster(self._recipe, rate),
+                lambda run: retry_run(self._context.store, run, rate),
             )
 
     def _rebuild(self) -> None:

@@ -39,7 +39,7 @@ class _PresetCard(ChoiceCard):
             ),
             "thorough": (
                 self.tr("Thorough"),
-                self.tr("More passes and larger matrices, for the last few per cent."),
+                self.tr("More passes, for the last few per cent."),
             ),
         }[name]
         self._name = title
