@@ -460,6 +460,14 @@ def test_parts_of_a_document(tmp_path: Path) -> None:
     assert refusal(path, records="data.dev").code == "data.no_records"
 
 
+def test_of_several_parts_of_one_kind_the_plainest_is_meant(tmp_path: Path) -> None:
+    value = {"oos_train": ROWS[:2], "train": ROWS[2:], "oos_val": ROWS[:1]}
+    source = source_of(put(tmp_path / "rows.json", json.dumps(value)))
+    assert [(len(b.rows), b.held_out) for b in source.batches()] == [(10, False), (1, True)]
+    notes = " ".join(say(note).message for note in source.layout.notes)
+    assert "oos_train" in notes
+
+
 ODD = [
     '{"id": 1180591620717411303424, "x": 3.0, "q": "a"}',
     '{"id": 2, "x": NaN, "q": "b\\ud800"}',

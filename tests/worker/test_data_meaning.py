@@ -14,8 +14,10 @@ import pytest
 
 from phi3studio.domain.dataset import ShapeProposal, SourceReport
 from phi3studio.domain.dataset import Source as DataSource
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.repairs import DropMarked
 from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.inspecting.shapes import propose
 from phi3studio.worker.data.preparing.prepare_examples import load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -520,6 +522,16 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         ("<|im_start|>system\nBe kind to Bergen 0.<|im_end|>", asked(0)),
         answered(0),
     ),
+    "a customer and an agent": (
+        lambda n: {
+            "chat": [
+                {"sender": "customer", "message": asked(n)},
+                {"sender": "agent", "message": answered(n)},
+            ]
+        },
+        (asked(0),),
+        answered(0),
+    ),
     "a list of one label": (
         lambda n: {"text": long(n), "labels": [n % 4], "id": f"x{n}"},
         (long(0),),
@@ -727,6 +739,7 @@ GUESSED: dict[str, Make] = {
         "utterances": [{"history": [asked(n)], "candidates": ["no", answered(n)]}],
     },
     "arrays as text": lambda n: {"messages": f"array([{n}, {n + 1}], dtype=object)"},
+    "lists as text": lambda n: {"dialog": str([asked(n), answered(n)]), "act": "[1 2]"},
     "two texts in a line": lambda n: {"text": f"{asked(n)} => {answered(n)}"},
     "a mark of yes or no": lambda n: {
         "tweet_id": n,
@@ -758,6 +771,35 @@ def test_what_is_not_clear_is_a_guess(tmp_path: Path, name: str) -> None:
     assert report.shapes
     assert not any(shape.sure for shape in report.shapes)
     assert "guess" in report.shapes[0].reason
+
+
+EVERY: dict[str, Make] = {
+    **{f"sure: {name}": found[0] for name, found in SURE.items()},
+    **{f"refused: {name}": found[0] for name, found in REFUSED.items()},
+    **{f"guessed: {name}": make for name, make in GUESSED.items()},
+}
+
+
+def proposal(rows: list[dict[str, Any]]) -> Any:
+    """What comes first, without the repairs: a row without an answer adds one."""
+    try:
+        found = propose(rows)
+    except InputError as error:
+        return error.code
+    return found and (found[0].prompt, found[0].completion, found[0].messages, found[0].sure)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_odd_row_does_not_change_what_the_others_are(name: str) -> None:
+    rows = [EVERY[name](n) for n in range(24)]
+    meant = proposal(rows)
+    kinds = {str: "", list: [], dict: {}}
+    emptied = {column: kinds.get(type(value)) for column, value in rows[0].items()}
+    for odd in ({}, {"remark": "old"}, dict.fromkeys(rows[0]), emptied):
+        assert proposal([odd, *rows]) == meant
+        assert proposal([*rows, odd]) == meant
+    for column in rows[0]:
+        assert proposal([rows[0] | {column: None}, *rows[1:]]) == meant, column
 
 
 def test_no_identifier_date_address_or_constant_is_prompt_or_answer(tmp_path: Path) -> None:
@@ -841,8 +883,10 @@ def test_rows_marked_as_bad_are_left_out_and_counted(
     name: str,
 ) -> None:
     make, column, values = MARKED[name]
+    blank = look(tmp_path, lambda n: make(n) | ({column: ""} if n == 1 else {})).shapes[0]
     best = look(tmp_path, make).shapes[0]
     assert best.sure
+    assert DropMarked(column=column, values=values) in blank.repairs
     assert DropMarked(column=column, values=values) in best.repairs
     path = tmp_path / "rows.jsonl"
     report = whole_check(recipe_for(path, **keys(best)).rows, encoder, 900)

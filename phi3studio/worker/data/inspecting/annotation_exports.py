@@ -14,6 +14,7 @@ from phi3studio.worker.data.inspecting.row_places import (
     Rows,
     at,
     columns,
+    example,
     heading,
     leaves,
     text_places,
@@ -23,7 +24,8 @@ from phi3studio.worker.data.meaning.bad_marks import bad_values
 
 def label_studio(rows: Rows) -> Found:
     """An export of Label Studio."""
-    if not all(isinstance(row.get("annotations"), list) and "data" in row for row in rows):
+    done = [isinstance(row.get("annotations"), list) and "data" in row for row in rows]
+    if sum(done) * 2 <= len(rows):
         return []
     results = [at(row, "annotations.0.result") for row in rows]
     found = [result for result in results if isinstance(result, list) and result]
@@ -62,7 +64,7 @@ def _label_place(result: list[Any]) -> str | None:
 
 def argilla(rows: Rows) -> Found:
     """An export of Argilla."""
-    first = rows[0]
+    first = {name: example(rows, name) for name in columns(rows)}
     if isinstance(first.get("fields"), Mapping) and "responses" in first:
         texts = text_places(rows, "fields")
         answers = [

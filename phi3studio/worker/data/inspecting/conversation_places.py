@@ -9,7 +9,15 @@ from typing import Any
 from phi3studio.domain.dataset import Shape, ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.inspecting.row_places import DEEPEST, Found, Rows, at, columns
+from phi3studio.worker.data.inspecting.row_places import (
+    DEEPEST,
+    Found,
+    Rows,
+    at,
+    columns,
+    example,
+    is_text,
+)
 from phi3studio.worker.data.meaning.column_names import strength
 from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
 from phi3studio.worker.data.meaning.transcripts import turns_in
@@ -37,11 +45,7 @@ def conversations(rows: Rows) -> Found:
     if whole:
         return [_conversation_shape(path, rows, False) for path in whole]
     if not asked and answers:
-        asked = [
-            name
-            for name in _ASKED
-            if name != "input" and all(isinstance(row.get(name), str) for row in rows)
-        ]
+        asked = [name for name in _ASKED if name != "input" and is_text(rows, name)]
         if not asked:
             raise InputError("data.no_questions", column=answers[0])
     if not asked:
@@ -50,7 +54,7 @@ def conversations(rows: Rows) -> Found:
         answers = [
             name
             for name in ("completion", "response", "answer", "output", "ideal", "target")
-            if all(isinstance(row.get(name), str) for row in rows)
+            if is_text(rows, name)
         ]
     if not answers:
         turns = [turn for row in rows for turn in turns_of(at(row, asked[0])) or ()]
@@ -74,13 +78,13 @@ def _with_beginning(shape: ShapeProposal, rows: Rows) -> ShapeProposal:
     """With the column of system prompts, and the context of several questions, before the turns.
     A column that is called “system” is read without being named."""
     path = str(shape.messages)
-    value = next((found for row in rows if (found := at(row, path)) is not None), None)
+    value = next((found for row in rows if (found := at(row, path))), None)
     pairs = isinstance(value, list) and isinstance(value[0], Mapping) and "answer" in value[0]
     before = [
         name
         for name in columns(rows)
         if (_SYSTEM.fullmatch(name.casefold()) and any(row.get(name) for row in rows))
-        or (pairs and strength(name, "context") == 3 and isinstance(rows[0].get(name), str))
+        or (pairs and strength(name, "context") == 3 and isinstance(example(rows, name), str))
     ]
     if not before or path in before:
         return shape
@@ -155,7 +159,7 @@ def _turns_kind(rows: Rows, path: str) -> str | None:
 
 
 def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
-    value = next((found for row in rows if (found := at(row, path)) is not None), None)
+    value = next((found for row in rows if (found := at(row, path))), None)
     first = value[0] if isinstance(value, list) and value else None
     shape: Shape = "messages"
     variant = ""
@@ -180,7 +184,7 @@ def one_turn_a_row(rows: Rows) -> Found:
     for name in columns(rows):
         if name.strip().casefold() not in ROLE_KEYS or len(rows) < 2:
             continue
-        values = {str(row.get(name)) for row in rows}
+        values = {str(value) for row in rows if (value := row.get(name))}
         if len(values) > 1 and all(is_known_role(value) for value in values):
             raise InputError("data.one_turn_a_row", column=name)
     return []

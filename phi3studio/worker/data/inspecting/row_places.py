@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from phi3studio.domain.dataset import ShapeProposal
 from phi3studio.domain.template import escape, lookup
 
 Rows = Sequence[Mapping[str, Any]]
+Row = TypeVar("Row", bound=Mapping[str, Any])
 Found = list[ShapeProposal]
 DEEPEST = 5
 _MOST_COLUMNS = 1000
@@ -20,6 +22,32 @@ def at(row: Mapping[str, Any], path: str) -> Any:
         return lookup(row, path)
     except KeyError:
         return None
+
+
+def example(rows: Rows, column: str) -> Any:
+    """The first value of a column that says something; ``None`` where none does."""
+    values = (row.get(column) for row in rows)
+    return next((value for value in values if _says(value)), None)
+
+
+def is_text(rows: Rows, column: str) -> bool:
+    """Whether a column holds a text in most rows, and nothing else in any."""
+    values = [value for row in rows if _says(value := row.get(column))]
+    return 2 * len(values) > len(rows) and all(isinstance(value, str) for value in values)
+
+
+def usual(rows: Sequence[Row]) -> Sequence[Row]:
+    """The rows without the odd ones: those that fill less than half of the columns that most
+    rows fill. A row of notes or of nothing does not change what the others are."""
+    filled = [{name for name, value in row.items() if _says(value)} for row in rows]
+    counts = Counter(name for names in filled for name in names)
+    common = {name for name, count in counts.items() if 2 * count > len(rows)}
+    whole = zip(rows, filled, strict=True)
+    return [row for row, names in whole if 2 * len(names & common) >= len(common) > 0] or rows
+
+
+def _says(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
 
 
 def columns(rows: Rows) -> list[str]:
@@ -37,8 +65,8 @@ def heading(path: str) -> str:
 
 
 def text_places(rows: Rows, column: str) -> list[str]:
-    """The texts of an object, as the first row has them."""
-    value = rows[0].get(column)
+    """The texts of an object, as the first row that has it has them."""
+    value = example(rows, column)
     if not isinstance(value, Mapping):
         return []
     return [f"{column}.{key}" for key, item in value.items() if isinstance(item, str)]

@@ -9,9 +9,10 @@ from typing import Any
 
 from phi3studio.domain.dataset import Column, ShapeProposal
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.rows.repairs import DropEmpty, DropMarked, Repair
+from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
+from phi3studio.domain.template import is_blank, parse_template
 from phi3studio.worker.data.checking.short_text import excerpt
-from phi3studio.worker.data.inspecting.row_places import heading
+from phi3studio.worker.data.inspecting.row_places import heading, usual
 from phi3studio.worker.data.inspecting.structures import structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
@@ -78,8 +79,24 @@ def propose(rows: Sequence[Row]) -> tuple[ShapeProposal, ...]:
 
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
-    found = structured(rows) or _Columns(rows).proposals()
-    return tuple(_without_bad_rows(shape, rows) for shape in found)
+    most = usual(rows)
+    found = structured(most) or _Columns(most).proposals()
+    return tuple(_without_bad_rows(_without_unanswered(shape, rows), rows) for shape in found)
+
+
+def _without_unanswered(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
+    """The proposal without the rows that lack the place of its answer."""
+    answer = parse_template(shape.completion or "").only_column
+    if not answer or "." not in answer or any(isinstance(r, DropEmpty) for r in shape.repairs):
+        return shape
+    if not any(is_blank(row, answer) for row in rows):
+        return shape
+    return shape.model_copy(
+        update={
+            "repairs": (*shape.repairs, DropEmpty()),
+            "reasons": (*shape.reasons, Phrase("shape.unanswered")),
+        }
+    )
 
 
 def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
@@ -262,19 +279,11 @@ class _Columns:
     def _proposal(
         self, shape: Any, reason: Phrase, prompt: str, answer: Profile, sure: bool
     ) -> ShapeProposal:
-        repairs: list[Repair] = []
-        reasons = [reason]
-        if answer.missing and "." in answer.path:
-            repairs.append(DropEmpty())
-            reasons.append(Phrase("shape.unanswered"))
-        if not sure:
-            reasons.append(Phrase("shape.guess"))
         return ShapeProposal(
             shape=shape,
-            reasons=tuple(reasons),
+            reasons=(reason,) if sure else (reason, Phrase("shape.guess")),
             prompt=prompt,
             completion=f"{{{answer.path}}}",
-            repairs=tuple(repairs),
             sure=sure,
         )
 

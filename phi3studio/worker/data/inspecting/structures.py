@@ -15,7 +15,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.annotation_exports import argilla, label_studio, prodigy
 from phi3studio.worker.data.inspecting.conversation_places import conversations, one_turn_a_row
-from phi3studio.worker.data.inspecting.row_places import Found, Rows, columns
+from phi3studio.worker.data.inspecting.row_places import Found, Rows, columns, example
 from phi3studio.worker.data.meaning.column_names import is_language, strength, words_of
 
 _CHOSEN = re.compile(
@@ -49,7 +49,7 @@ def structured(rows: Rows) -> Found:
 
 def _tokenised(rows: Rows) -> Found:
     for name in ("input_ids", "token_ids", "tokens"):
-        values = [row.get(name) for row in rows]
+        values = [value for row in rows if (value := row.get(name)) is not None]
         if values and all(_numbers(value) for value in values):
             raise InputError("data.tokenised", column=name)
     return []
@@ -73,14 +73,14 @@ def _preferences(rows: Rows) -> Found:
     lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
     if trained and lost:
         raise InputError("data.preference", chosen=trained[0], rejected=lost[0])
-    numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(rows[0].get(n))]
+    numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(example(rows, n))]
     verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
     if len(numbered) > 1 and verdict is not None:
         raise InputError(
             "data.preference", variant="numbered", answers=numbered[:4], verdict=verdict
         )
     for name in names:
-        value = rows[0].get(name)
+        value = example(rows, name)
         if not isinstance(value, list) or len(value) < 2:
             continue
         picked = strength(name, "choices") < 2 and any(_picks(rows, n) for n in names)
@@ -90,8 +90,8 @@ def _preferences(rows: Rows) -> Found:
             _RANKED & {key, *words_of(str(key))} for key in value[0]
         )
         elsewhere = any(
-            isinstance(rows[0].get(n), list)
-            and len(rows[0][n]) == len(value)
+            isinstance(other := example(rows, n), list)
+            and len(other) == len(value)
             and _RANKED & {folded[n].rstrip("s")}
             for n in names
         )
@@ -102,8 +102,8 @@ def _preferences(rows: Rows) -> Found:
 
 def _picks(rows: Rows, name: str) -> bool:
     """Whether a column says by number which of several is the best."""
-    values = [row.get(name) for row in rows]
-    return _PICK.search(name.casefold()) is not None and all(type(value) is int for value in values)
+    values = [value for row in rows if (value := row.get(name)) is not None]
+    return bool(values and _PICK.search(name.casefold())) and all(type(n) is int for n in values)
 
 
 def _is_answer(value: Any) -> bool:
@@ -114,7 +114,8 @@ def _trees(rows: Rows) -> Found:
     names = {name.casefold() for name in columns(rows)}
     if {"message_id", "parent_id"} <= names or {"id", "parent_id", "role"} <= names:
         raise InputError("data.tree", variant="rows")
-    if any(isinstance(value, Mapping) and _is_tree(value) for value in rows[0].values()):
+    values = [example(rows, name) for name in columns(rows)]
+    if any(isinstance(value, Mapping) and _is_tree(value) for value in values):
         raise InputError("data.tree")
     return []
 
@@ -129,8 +130,9 @@ def _is_tree(value: Mapping[str, Any]) -> bool:
 
 
 def _translations(rows: Rows) -> Found:
-    for name in ["", *columns(rows)]:
-        holder = rows[0] if not name else rows[0].get(name)
+    whole = {name: example(rows, name) for name in columns(rows)}
+    for name in ["", *whole]:
+        holder = whole[name] if name else whole
         if not isinstance(holder, Mapping):
             continue
         prefix = f"{name}." if name else ""

@@ -44,7 +44,7 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
         str(value).strip().casefold()
         for value in values
         if value is not None and not isinstance(value, (list, dict))
-    }
+    } - {""}
     rejected = texts & _REJECTED
     if rejected and texts <= _DECISIONS:
         return tuple(sorted(rejected))

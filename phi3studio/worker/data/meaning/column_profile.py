@@ -87,9 +87,9 @@ def profiles(rows: Sequence[Mapping[str, Any]]) -> tuple[Profile, ...]:
     """All columns and what is nested in them, in the order of appearance. Conversations are not
     looked into."""
     paths: dict[str, None] = {}
-    for row in rows:
-        for name, value in row.items():
-            _collect(str(name).strip(), value, paths, 0)
+    for name in dict.fromkeys(name for row in rows for name in row):
+        for row in rows:
+            _collect(str(name).strip(), row.get(name), paths, 0)
         if len(paths) > _MOST_PATHS:
             break
     return tuple(_profile(path, rows) for path in list(paths)[:_MOST_PATHS])

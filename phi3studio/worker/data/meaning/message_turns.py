@@ -36,7 +36,7 @@ ROLES = {
         ("gpt", "chatgpt", "bing", "bard", "bot", "chatbot", "model", "assistant", "ai", "llm"),
         "assistant",
     ),
-    **dict.fromkeys(("function_call", "chatgpt response"), "assistant"),
+    **dict.fromkeys(("function_call", "chatgpt response", "agent", "operator"), "assistant"),
     "system": "system",
     "developer": "developer",
     **dict.fromkeys(("tool", "function", "observation", "function_response"), "tool"),

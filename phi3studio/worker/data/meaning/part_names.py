@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _PARTS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev", "eval", "evaluation"), "validation"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+
+
+def parts_of(names: Iterable[str]) -> dict[str, str]:
+    """Part → its name among *names*: of several the shortest, so “train” and not “oos_train”."""
+    found: dict[str, str] = {}
+    for name in names:
+        part = part_of(name)
+        if part and len(name) < len(found.get(part, name + " ")):
+            found[part] = name
+    return found
 
 
 def part_of(name: str) -> str:

@@ -10,10 +10,10 @@ _SPEAKERS = re.compile(
     r"|<start_of_turn>(\w+)|(\[/?INST\])|### (Instruction|Input|Response):",
     re.IGNORECASE,
 )
-# A text written for a program: fastText's labels, times of subtitles or messages, markup.
+# A text written for a program: fastText's labels, times of subtitles or messages, markup, lists.
 _MARKED_UP = re.compile(
     r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
-    r"|[{|<\\]|\[\{|array\(|INSERT INTO|\('"
+    r"|[{|<\\]|\[\{|array\(|INSERT INTO|[(\[]['\"]"
 )
 _PARTED = re.compile(r"\s(=>|->|→|\|\|\||:::?)\s")
 

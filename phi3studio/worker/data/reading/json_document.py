@@ -16,7 +16,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.meaning.part_names import part_of
+from phi3studio.worker.data.meaning.part_names import parts_of
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, too_long
 from phi3studio.worker.data.reading.class_labels import Classes, class_names, put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
@@ -283,7 +283,7 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
     kids = node.children
     if node.kind != "object" or not kids:
         return None
-    parts = {part_of(name): name for name in reversed(kids) if part_of(name)}
+    parts = parts_of(kids)
     if "train" in parts:
         plans = {part: _decide(kids[name], (*path, name)) for part, name in parts.items()}
         rows = {part: plan for part, plan in plans.items() if plan is not None}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from phi3studio.domain.dataset import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.meaning.part_names import part_of
+from phi3studio.worker.data.meaning.part_names import parts_of
 from phi3studio.worker.data.meaning.transcripts import parting
 from phi3studio.worker.data.reading.class_labels import Classes
 from phi3studio.worker.data.reading.dialect import recognise
@@ -163,7 +163,7 @@ def _parts(layout: Layout) -> Layout:
 
 def _sheet(source: Source, file: DataFile) -> Layout:
     names = sheet_names(file, file.inside[0] if file.inside else source.sheet)
-    parts = {part_of(name): name for name in reversed(names) if part_of(name)}
+    parts = parts_of(names)
     layout = Layout((replace(file, inside=(names[0],)),), "spreadsheet", sheet=names[0])
     if "train" in parts and len(parts) > 1:
         plans = {part: Plan("list", (name,)) for part, name in parts.items()}
