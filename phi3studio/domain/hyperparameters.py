@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.recipes.section import Section
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 MethodKind = Literal["lora", "qlora", "dora"]
@@ -29,10 +30,6 @@ def usual_rate(parameters: int) -> float:
     which gives the usual 2e-4 for 3.8 billion.
     """
     return max(_LEAST_RATE, _RATE * min(1.0, math.sqrt(_OF_PARAMETERS / max(1, parameters))))
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> Any:
