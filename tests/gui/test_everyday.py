@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.context import Context
@@ -28,6 +35,7 @@ from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, last_folder, remember_folder
 from phi3studio.gui.widgets.dialogs.open_place import open_path
+from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE, spin
 
 Make = Callable[..., MainWindow]
@@ -171,3 +179,37 @@ def test_other_lines_bring_their_own_axes(context: Context, qtbot: QtBot) -> Non
     box.updateAutoRange()
     assert box.viewRange()[0][1] >= 5000
     assert box.viewRange()[1][1] >= 200
+
+
+@pytest.mark.parametrize("language", ["english", "italian"])
+def test_nothing_is_cut_off_at_the_right_of_a_narrow_window(
+    make_window: Make,
+    qtbot: QtBot,
+    showcase: dict[str, RunFolder],
+    request: pytest.FixtureRequest,
+    language: str,
+) -> None:
+    request.getfixturevalue(language)
+    window = make_window()
+    qtbot.waitUntil(lambda: len(window.runs.entries()) == 6, timeout=10_000)
+    window.setMinimumSize(0, 0)
+    # A screen of 1440 × 900 at twice the size.
+    window.resize(720, 450)
+    for key in ("home", "new", "chat", "compare", "queue", "models", "settings", "run"):
+        if key == "run":
+            window.show_run(showcase["done"])
+        else:
+            window.go(key)
+        qtbot.wait(150)
+        page = window.current
+        assert page is not None
+        kinds = (QAbstractButton, QComboBox, QLineEdit)
+        for control in (w for kind in kinds for w in page.findChildren(kind) if w.isVisible()):
+            right = control.mapTo(window, QPoint(control.width(), 0)).x()
+            name = control.accessibleName() or control.objectName()
+            assert right <= window.width(), f"{key}: {name} ends at {right}"
+        shown = [page.buttons.itemAt(i).widget() for i in range(page.buttons.count())]
+        areas = [w.geometry() for w in (page.title, *shown) if w is not None and w.isVisible()]
+        for index, area in enumerate(areas):
+            assert not any(area.intersects(other) for other in areas[index + 1 :]), key
+        assert page.title.width() >= min(page.title.sizeHint().width(), 200), key

@@ -20,6 +20,8 @@ from phi3studio.gui.widgets.basic import Button, Elided
 COMPACT_BELOW = 1100
 """Window width under which two columns become one and the rail shrinks to icons."""
 
+_HEAD_MARGINS, _TITLE_MOST = 28 + 28 + 16, 240
+
 
 def hand_on_focus() -> bool:
     """Decide where the focus goes when the control that has it disappears or is switched off.
@@ -67,12 +69,12 @@ class Page(QWidget):
         words.addWidget(self.subtitle)
         self.buttons = QHBoxLayout()
         self.buttons.setSpacing(10)
-        head = QHBoxLayout()
-        head.setContentsMargins(28, 20, 28, 10)
-        head.setSpacing(16)
-        head.addLayout(words, 1)
-        head.addLayout(self.buttons)
-        outer.addLayout(head)
+        self._head = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._head.setContentsMargins(28, 20, 28, 10)
+        self._head.setSpacing(16)
+        self._head.addLayout(words, 1)
+        self._head.addLayout(self.buttons)
+        outer.addLayout(self._head)
         self.below_title = QVBoxLayout()
         self.below_title.setContentsMargins(26, 4, 28, 10)
         outer.addLayout(self.below_title)
@@ -100,6 +102,25 @@ class Page(QWidget):
         self.action_line.setSpacing(12)
         self._line_holder.hide()
         outer.addWidget(self._line_holder)
+
+    def event(self, event: QEvent) -> bool:
+        handled = super().event(event)
+        # Also when buttons appear or go.
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self._adapt_head()
+        return handled
+
+    def _adapt_head(self) -> None:
+        """The actions go below a title that has no room next to them."""
+        room = self.width() - self.buttons.sizeHint().width() - _HEAD_MARGINS
+        narrow = room < min(self.title.sizeHint().width(), _TITLE_MOST)
+        direction = QBoxLayout.Direction
+        wanted = direction.TopToBottom if narrow else direction.LeftToRight
+        if self._head.direction() != wanted:
+            self._head.setDirection(wanted)
+            self._head.setSpacing(10 if narrow else 16)
+            side = Qt.AlignmentFlag.AlignLeft if narrow else Qt.AlignmentFlag(0)
+            self._head.setAlignment(self.buttons, side)
 
     def _keep_right_edge(self, low: int, high: int) -> None:
         # The scroll bar takes its 10 px from the margin, so that cards and title line agree.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QToolButton
 
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import LineEdit
+
+_LEAST = 110
 
 
 class SearchField(LineEdit):
@@ -17,7 +20,12 @@ class SearchField(LineEdit):
         self.setPlaceholderText(name)
         self.setAccessibleName(name)
         if width is not None:
-            self.setFixedWidth(width)
+            # It is the first thing to give way in a narrow window.
+            self.setMinimumWidth(_LEAST)
+            self.setMaximumWidth(width)
+            self._width = width
+        else:
+            self._width = 0
         self._glass = self.addAction(
             theme.icon("search", "muted"), LineEdit.ActionPosition.LeadingPosition
         )
@@ -30,6 +38,10 @@ class SearchField(LineEdit):
             else:
                 button.setAccessibleName(self.tr("Clear"))
                 button.setToolTip(self.tr("Clear"))
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        return QSize(self._width, hint.height()) if self._width else hint
 
     def _retint(self) -> None:
         self._glass.setIcon(self._theme.icon("search", "muted"))

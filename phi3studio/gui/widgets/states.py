@@ -28,7 +28,7 @@ class EmptyState(QWidget):
         self.text = label(text, "muted", wrap=True)
         self.text.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.text.setMaximumWidth(460)
-        self.text.setMinimumWidth(440)
+        self.text.setMinimumWidth(260)
         self.text.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         layout.addLayout(row(1, self.text, 1))
         self.buttons = row(1, 1)

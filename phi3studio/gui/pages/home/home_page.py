@@ -408,9 +408,11 @@ class Welcome(QWidget):
             button = Button(theme, sample.title, kind="link")
             button.clicked.connect(partial(self.sample_wanted.emit, str(sample.file)))
             offered.append(button)
-        links = row(*offered, 1, spacing=14)
-        links.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
-        hero.body.addLayout(links)
+        half = len(offered) // 2
+        for some in (offered[:half], offered[half:]):
+            links = row(*some, 1, spacing=14)
+            links.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
+            hero.body.addLayout(links)
         outer.addWidget(hero)
         steps = QHBoxLayout()
         steps.setSpacing(14)

@@ -239,8 +239,9 @@ class RunPage(Page):
         if run is not None and not self._result.isHidden():
             self._result.show_run(run, view)
         trained = bool(snapshot.curves.loss.points)
-        for card in (self._figures, self._curves):
-            card.setVisible((live and "train" in view.stages) or trained)
+        self._figures.setVisible((live and "train" in view.stages) or trained)
+        # Axes without a line say nothing.
+        self._curves.setVisible(trained)
         self._figures.show_run(view, snapshot.curves)
         # Thousands of points are not drawn again five times a second.
         if not live or snapshot.now - self._curves_drawn >= _CURVES_S:

@@ -91,6 +91,7 @@ class _ModelCard(ChoiceCard):
         verdict = QVBoxLayout()
         verdict.setSpacing(3)
         self._said, self._why = label(""), label("", "small")
+        self._why.setAlignment(Qt.AlignmentFlag.AlignRight)
         for part in (self._said, self._why):
             verdict.addWidget(part, 0, Qt.AlignmentFlag.AlignRight)
         self.fetching = DownloadButtons(theme, model, downloader)
@@ -106,7 +107,8 @@ class _ModelCard(ChoiceCard):
         said, why, role = self._fit(self.model, machine)
         self._said.setText(said)
         set_role(self._said, role)
-        self._why.setText(why)
+        # On two lines, so that the model's own words keep their room.
+        self._why.setText(why.replace(", ", "\n", 1))
         self.setAccessibleName(f"{self._named} {said} {why}")
 
     def set_chosen(self, chosen: bool) -> None:

@@ -118,7 +118,9 @@ class SourceCard(QWidget):
             button = Button(theme, sample.title, kind="link")
             button.clicked.connect(partial(self.take_file, str(sample.file)))
             offered.append(button)
-        layout.addLayout(row(1, *offered, 1, spacing=14))
+        half = len(offered) // 2
+        for some in (offered[:half], offered[half:]):
+            layout.addLayout(row(1, *some, 1, spacing=14))
         layout.addSpacing(12)
         layout.addWidget(
             label(
