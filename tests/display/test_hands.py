@@ -48,6 +48,7 @@ def test_typing_a_name_starts_no_processes(opened: Open) -> None:
     until(lambda: program.says("Writing the Olive config"), "Olive is asked")
     most = 0
     program.click("Name of the run", of="LineEdit")
+    program.press("ctrl+a")
     for _ in range(8):
         program.type("ten letter")
         most = max(most, len(program.helpers()))
