@@ -240,6 +240,8 @@ def test_models_are_listed_with_their_sizes_and_deleted(
     page = window.page("models")
     assert isinstance(page, ModelsPage)
     qtbot.waitUntil(lambda: "200 kB" in page.subtitle.text(), timeout=10_000)
+    # The cards are made a few at a time.
+    qtbot.waitUntil(lambda: not page._turns.busy, timeout=5000)
     shown = [text for card, text in page._found if card.isVisible()]
     assert shown[0].startswith("emotions"), "one's own stand first"
     assert any("for labels" in text for text in shown)

@@ -21,6 +21,11 @@ class InTurns(QObject):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._turn)
 
+    @property
+    def busy(self) -> bool:
+        """Whether there are steps still to come."""
+        return self._timer.isActive()
+
     def begin(self, steps: Iterator[object]) -> None:
         """Go through *steps* instead of what is left of those before; the first ones at once."""
         self._steps = steps
