@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PySide6.QtCore import QCoreApplication, QObject
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -152,6 +152,11 @@ class PageSet:
 
         def start(recipe: Recipe) -> None:
             def begun(run: RunFolder) -> None:
+                # Built now and shown with the next event: both at once hold the window up.
+                window.page("run")
+                QTimer.singleShot(0, page, lambda: show(run))
+
+            def show(run: RunFolder) -> None:
                 page.run_started()
                 window.show_run(run)
 
