@@ -255,8 +255,11 @@ class _Remote(io.RawIOBase):
 
 
 def wanted(target: Target) -> list[Requirement]:
-    """What pyproject.toml asks for, of *target*'s flavour."""
-    return [Requirement(line) for line in requirements(target.extra)]
+    """What pyproject.toml asks for, of *target*'s flavour and system."""
+    system = {"linux": "linux", "windows": "win32", "apple": "darwin"}
+    (found,) = {name for part, name in system.items() if part in target.platform}
+    needs = map(Requirement, requirements(target.extra))
+    return [n for n in needs if n.marker is None or n.marker.evaluate({"sys_platform": found})]
 
 
 def problems(target: Target) -> list[str]:

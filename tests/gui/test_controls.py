@@ -55,10 +55,10 @@ def retype(edit: QWidget, text: str, qtbot: QtBot) -> None:
     [
         ("rank", "5000", 16),
         ("rank", "2.5", 16),
-        ("learning_rate", "abc", 2e-4),
-        ("learning_rate", "2e-4x", 2e-4),
-        ("epochs", "-3", 3.0),
-        ("epochs", "", 3.0),
+        ("learning_rate", "abc", 1e-3),
+        ("learning_rate", "2e-4x", 1e-3),
+        ("epochs", "-3", 6.0),
+        ("epochs", "", 6.0),
     ],
 )
 def test_what_is_refused_is_neither_in_draft_nor_recipe_nor_on_the_way(

@@ -75,13 +75,18 @@ def controls(page: object, title: str = TITLE) -> tuple[DownloadButtons, Downloa
     return buttons[-1], bars[-1]
 
 
-def has_controls(page: object) -> bool:
+def has_controls(page: object, title: str = TITLE) -> bool:
     """Whether the model is among those that the page lists; it lists them one by one."""
     try:
-        controls(page)
+        controls(page, title)
     except IndexError:
         return False
     return True
+
+
+def is_paused(page: object) -> bool:
+    """Whether the model's progress says so."""
+    return has_controls(page) and controls(page)[1].said.text().startswith("paused")
 
 
 def click(qtbot: QtBot, button: object) -> None:
@@ -112,7 +117,7 @@ def test_a_download_is_paused_and_resumed_where_it_was(
     fetched_half(page, qtbot)
     click(qtbot, controls(page)[0].pause)
     qtbot.waitUntil(lambda: store.unfinished_bytes(NAME) > 500_000, timeout=10_000)
-    qtbot.waitUntil(lambda: controls(page)[1].said.text().startswith("paused"), timeout=10_000)
+    qtbot.waitUntil(lambda: is_paused(page), timeout=10_000)
     buttons, _ = controls(page)
     assert buttons.begin.text() == "Resume"
     assert not buttons.drop.isHidden()
@@ -160,7 +165,10 @@ def test_two_downloads_go_on_side_by_side_and_are_stopped_apart(
     assert other.begin.isVisible()
     assert other.begin.isEnabled()
     click(qtbot, other.begin)
-    qtbot.waitUntil(lambda: controls(page, OTHER_TITLE)[1].bar.value() > 0, timeout=60_000)
+    qtbot.waitUntil(
+        lambda: has_controls(page, OTHER_TITLE) and controls(page, OTHER_TITLE)[1].bar.value() > 0,
+        timeout=60_000,
+    )
     assert controls(page)[0].pause.isVisible(), "the first one goes on"
     click(qtbot, controls(page, OTHER_TITLE)[0].cancel)
     qtbot.waitUntil(lambda: store.is_installed(NAME), timeout=60_000)
@@ -172,10 +180,10 @@ def test_a_paused_download_is_discarded(window: MainWindow, context: Context, qt
     page, store = models_page(window, qtbot), ModelStore(context.home)
     fetched_half(page, qtbot)
     click(qtbot, controls(page)[0].pause)
-    qtbot.waitUntil(lambda: controls(page)[1].said.text().startswith("paused"), timeout=10_000)
+    qtbot.waitUntil(lambda: is_paused(page), timeout=10_000)
     click(qtbot, controls(page)[0].drop)
     qtbot.waitUntil(lambda: store.unfinished_bytes(NAME) == 0, timeout=15_000)
-    qtbot.waitUntil(lambda: controls(page)[1].isHidden(), timeout=10_000)
+    qtbot.waitUntil(lambda: has_controls(page) and controls(page)[1].isHidden(), timeout=10_000)
 
 
 def test_one_download_shows_on_every_page_and_in_the_list(

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -28,11 +29,20 @@ def inhibitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+@pytest.fixture
+def children() -> Callable[[], list[psutil.Process]]:
+    """This process's children from now on; a library may have had one before."""
+
+    def living() -> list[psutil.Process]:
+        return [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+
+    before = living()
+    return lambda: [process for process in living() if process not in before]
 
 
-def test_it_is_held_awake_only_inside_and_only_if_wanted(inhibitor: Path) -> None:
+def test_it_is_held_awake_only_inside_and_only_if_wanted(
+    inhibitor: Path, children: Callable[[], list[psutil.Process]]
+) -> None:
     with awake(True, "linux"):
         for _ in range(200):
             if inhibitor.exists() and inhibitor.read_text():
@@ -62,7 +72,9 @@ def test_a_killed_worker_holds_nothing(inhibitor: Path) -> None:
     assert holder.wait(10) is None or not holder.is_running()
 
 
-def test_a_system_without_the_program_trains_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_the_program_trains_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, children: Callable[[], list[psutil.Process]]
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with awake(True, "linux"):
         assert children() == []
