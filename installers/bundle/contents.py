@@ -46,6 +46,11 @@ SUBMODULES_SKIPPED = (
     r"^uvicorn\.(workers|supervisors)",
     r"(^|\.)tests?(\.|$)",
 )
+# Imported by a name that is put together: PyInstaller does not see it.
+HIDDEN = (
+    "PySide6.QtOpenGL",  # by pyqtgraph, for every chart
+    "PySide6.QtOpenGLWidgets",
+)
 DATA_OF = (
     "olive",
     "peft",
@@ -75,8 +80,6 @@ EXCLUDED = [
     "PySide6.QtQuickWidgets",
     "PySide6.QtSql",
     "PySide6.QtTest",
-    "PySide6.QtOpenGL",
-    "PySide6.QtOpenGLWidgets",
     "PySide6.QtWebEngineCore",
     "PySide6.QtWebEngineWidgets",
     "PySide6.QtDesigner",
