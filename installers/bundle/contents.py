@@ -157,7 +157,7 @@ _PRUNED = (
     r"^PySide6/Qt/plugins/imageformats/libq(pdf|tga|tiff|wbmp|webp|icns)\.so",
     r"^PySide6/Qt/plugins/wayland-graphics-integration-client/lib(vulkan|drm|dmabuf|shm)",
     r"^PySide6/Qt/plugins/wayland-shell-integration/lib(fullscreen|ivi|wl-shell|qt-shell)",
-    r"^PySide6/Qt/lib/libQt6(Qml|Quick|Pdf|Sql|Test|OpenGLWidgets|VirtualKeyboard|EglF[sS]|WlShell)",
+    r"^PySide6/Qt/lib/libQt6(Qml|Quick|Pdf|Sql|Test|VirtualKeyboard|EglF[sS]|WlShell)",
     # Where and how pip installed it.
     r"\.dist-info/(direct_url\.json|INSTALLER|REQUESTED|top_level\.txt|entry_points\.txt\.orig)$",
     # Pictures for the README, the sources of the translations.
