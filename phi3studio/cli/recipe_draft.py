@@ -99,7 +99,7 @@ def _learned(data: Data, rows: Sequence[Mapping[str, Any]]) -> float:
     completion = parse_template(data.template.completion, "completion")
     lengths: list[int] = []
     for row in rows:
-        with contextlib.suppress(InputError):  # a row that lacks something is told by the check
+        with contextlib.suppress(InputError):  # the check reports a row that lacks something
             lengths.append(len(completion.render(row, row.keys())))
     return sum(lengths) / max(1, len(lengths)) / _CHARACTERS_A_TOKEN
 

@@ -1,4 +1,4 @@
-"""A finished run taken up in a new one: its adapter trained further or exported anew, or its
+"""A finished run taken up in a new one: its adapter trained further or exported again, or its
 training done again with a higher learning rate."""
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class InTurns(QObject):
         steps = self._steps
         for _ in steps:
             if steps is not self._steps:
-                return  # one of them began anew
+                return  # one of them began again
             if time.thread_time() > end:
                 self._timer.start()
                 return

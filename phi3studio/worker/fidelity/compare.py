@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +207,14 @@ class Comparison:
 
     def _file(self, role: ModelRole) -> Path:
         if role == "base" and self.reference != "base":
-            folder = user_home().cache / _CACHE
-            return kept_results.base_file(folder, self.base, self.data, [self.stop.id])
+            return self._base_file
         return self.scratch / f"{role}.measured.json"
+
+    @cached_property
+    def _base_file(self) -> Path:
+        """Named by a digest of all rows, so found out once."""
+        folder = user_home().cache / _CACHE
+        return kept_results.base_file(folder, self.base, self.data, [self.stop.id])
 
     def _keep_result(self, result: Measured) -> None:
         is_reference = result.role == self.reference
