@@ -25,6 +25,8 @@ import tempfile
 import time
 from typing import Any
 
+from tests.benchmarks.packed_trainer import packed_trainer
+
 SHAPE = {
     "vocab_size": 49152,
     "hidden_size": 576,
@@ -107,10 +109,9 @@ def ours(steps: int, dropout: float, kind: str, profile: bool = False) -> dict[s
     import pstats
 
     import torch
-    from transformers import TrainerCallback, TrainingArguments
+    from transformers import TrainerCallback
 
     from phi3studio.worker.training.fused import fuse, graphs
-    from phi3studio.worker.training.trainer import PackedTrainer
 
     times: list[float] = []
     losses: list[float] = []
@@ -129,25 +130,17 @@ def ours(steps: int, dropout: float, kind: str, profile: bool = False) -> dict[s
     elif kind == "launches":
         graphs._MOST_GRAPHS = 0
     with tempfile.TemporaryDirectory() as folder:
-        trainer = PackedTrainer(
-            on_tokens=lambda tokens: None,
-            fused=fused,
-            model=model,
-            args=TrainingArguments(
-                output_dir=folder,
-                per_device_train_batch_size=BATCH,
-                max_steps=steps,
-                logging_steps=1,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                learning_rate=1e-4,
-                seed=3,
-            ),
-            train_dataset=rows(BATCH * steps),
-            data_collator=fused.collate,
-            callbacks=[Clock()],
+        trainer = packed_trainer(
+            model,
+            fused,
+            rows(BATCH * steps),
+            folder,
+            [Clock()],
+            per_device_train_batch_size=BATCH,
+            max_steps=steps,
+            logging_steps=1,
+            learning_rate=1e-4,
+            seed=3,
         )
         clock = cProfile.Profile()
         if profile:

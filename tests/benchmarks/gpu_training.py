@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.packed_trainer import packed_trainer
 from tests.full_size import SHAPES
 
 TOKENS = 4096
@@ -204,10 +205,9 @@ def measure_trainer(steps: int, profile: bool) -> dict[str, Any]:
     import tempfile
 
     import torch
-    from transformers import TrainerCallback, TrainingArguments
+    from transformers import TrainerCallback
 
-    from phi3studio.worker.training.fused import collate_fused, fuse
-    from phi3studio.worker.training.trainer import PackedTrainer
+    from phi3studio.worker.training.fused import fuse
 
     class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
         def __init__(self, count: int) -> None:
@@ -230,24 +230,16 @@ def measure_trainer(steps: int, profile: bool) -> dict[str, Any]:
     model = make_model(False, False)
     torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as folder:
-        trainer = PackedTrainer(
-            on_tokens=lambda tokens: None,
-            fused=fuse(model),
-            model=model,
-            args=TrainingArguments(
-                output_dir=folder,
-                per_device_train_batch_size=16,
-                max_steps=WARM_UP + steps,
-                logging_steps=1,
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                learning_rate=1e-4,
-            ),
-            train_dataset=Rows(16 * (WARM_UP + steps)),
-            data_collator=collate_fused,
-            callbacks=[Clock()],
+        trainer = packed_trainer(
+            model,
+            fuse(model),
+            Rows(16 * (WARM_UP + steps)),
+            folder,
+            [Clock()],
+            per_device_train_batch_size=16,
+            max_steps=WARM_UP + steps,
+            logging_steps=1,
+            learning_rate=1e-4,
         )
         clock = cProfile.Profile()
         if profile:

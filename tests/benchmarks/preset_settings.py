@@ -30,6 +30,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.benchmarks.packed_trainer import packed_trainer
 from tests.benchmarks.task_sets import TASK_SETS
 
 _SIZES = (100, 300, 1000, 5000)
@@ -192,10 +193,9 @@ def train(settings: Settings) -> dict[str, Any]:
         get_peft_model_state_dict,
         set_peft_model_state_dict,
     )
-    from transformers import AutoModelForCausalLM, TrainingArguments
+    from transformers import AutoModelForCausalLM
 
     from phi3studio.worker.training.fused import fuse
-    from phi3studio.worker.training.trainer import PackedTrainer
 
     began = time.perf_counter()
     parts = _worker["rows"][settings.task]
@@ -219,27 +219,19 @@ def train(settings: Settings) -> dict[str, Any]:
     before = measure(plain, parts["held_out"])
     fused = fuse(model)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = PackedTrainer(
-            on_tokens=lambda tokens: None,
-            fused=fused,
-            model=model,
-            args=TrainingArguments(
-                output_dir=folder,
-                per_device_train_batch_size=settings.batch,
-                max_steps=settings.steps,
-                logging_steps=max(1, settings.steps // 4),
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                learning_rate=settings.rate,
-                lr_scheduler_type="cosine",
-                warmup_steps=math.ceil(0.05 * settings.steps),
-                max_grad_norm=1.0,
-                seed=settings.seed,
-            ),
-            train_dataset=parts["train"][: settings.rows],
-            data_collator=fused.collate,
+        trainer = packed_trainer(
+            model,
+            fused,
+            parts["train"][: settings.rows],
+            folder,
+            per_device_train_batch_size=settings.batch,
+            max_steps=settings.steps,
+            logging_steps=max(1, settings.steps // 4),
+            learning_rate=settings.rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=math.ceil(0.05 * settings.steps),
+            max_grad_norm=1.0,
+            seed=settings.seed,
         )
         trainer.train()
     set_peft_model_state_dict(plain, get_peft_model_state_dict(model))
