@@ -148,7 +148,8 @@ def test_a_cancelled_download_leaves_nothing(
     qtbot.waitUntil(lambda: store.unfinished_bytes(NAME) == 0, timeout=15_000)
     qtbot.waitUntil(
         lambda: (
-            controls(page)[0].begin.text().startswith("Download")
+            has_controls(page)
+            and controls(page)[0].begin.text().startswith("Download")
             and not controls(page)[0].begin.isHidden()
         ),
         timeout=10_000,
@@ -225,4 +226,6 @@ def test_a_hub_that_is_gone_is_explained(window: MainWindow, hub: HubStandIn, qt
         lambda: any("no model" in f.text.text() for f in page.findChildren(Finding)),
         timeout=60_000,
     )
-    qtbot.waitUntil(controls(page)[0].begin.isEnabled, timeout=5000)
+    qtbot.waitUntil(
+        lambda: has_controls(page) and controls(page)[0].begin.isEnabled(), timeout=5000
+    )
