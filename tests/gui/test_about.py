@@ -21,7 +21,7 @@ from phi3studio.app.settings import read_settings
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.settings.about_dialog import AboutDialog
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
@@ -73,7 +73,7 @@ def page(releases: Releases, make_window: Make) -> SettingsPage:
 
 
 def said(page: SettingsPage) -> str:
-    return " ".join(f"{f.text.text()} {f.hint.text()}" for f in page.about.findChildren(Finding))
+    return " ".join(f"{f.text.text()} {f.hint.text()}" for f in page.about.findChildren(Callout))
 
 
 def test_nothing_is_asked_until_the_user_wants_it(

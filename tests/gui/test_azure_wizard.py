@@ -33,7 +33,7 @@ from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import KnownJob
 from phi3studio.wizard.flow import parse_draft, with_model
@@ -132,7 +132,7 @@ def found(card: AzureCard) -> list[tuple[str, str, str]]:
     """The findings of the check: (level, text, hint)."""
     return [
         (f.level, f.text.text(), f.hint.text())
-        for f in card.look.findChildren(Finding)
+        for f in card.look.findChildren(Callout)
         if not f.isHidden()
     ]
 
@@ -257,7 +257,7 @@ def test_without_azures_packages_it_says_how_to_get_them(
     desk = AzureDesk(installed=lambda: False)
     wizard = on_target(make_window(replace(services, azure=desk)), qtbot)
     card = filled(wizard, qtbot)
-    texts = [f.text.text() + f.hint.text() for f in card.findChildren(Finding)]
+    texts = [f.text.text() + f.hint.text() for f in card.findChildren(Callout)]
     assert any("not installed" in text and "azure-ai-ml" in text for text in texts)
     assert not card.look.check.isEnabled()
 
@@ -269,7 +269,7 @@ def test_a_model_that_is_not_here_can_be_trained_there(wizard: WizardPage, qtbot
     page = wizard.view("model")
     assert isinstance(page, ModelPage)
     qtbot.waitUntil(
-        lambda: any("not on this computer" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("not on this computer" in f.text.text() for f in page.findChildren(Callout)),
         timeout=5000,
     )
     assert not wizard._continue.isEnabled()

@@ -16,7 +16,7 @@ from phi3studio.domain.sampling import Sampling
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Services
 from phi3studio.gui.pages.chat.chat_page import ChatPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.shown.transcript import Ask, Figures
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.chat_client import LoadedModel
@@ -278,7 +278,7 @@ def test_the_pane_recovers_from_a_killed_model_process(
     )
     say(chat, qtbot, "Hi")
     qtbot.waitUntil(
-        lambda: any("ended" in f.text.text() for f in chat.findChildren(Finding)), timeout=5000
+        lambda: any("ended" in f.text.text() for f in chat.findChildren(Callout)), timeout=5000
     )
     talker.error = None
     qtbot.mouseClick(button(chat, "Regenerate"), Qt.MouseButton.LeftButton)
@@ -304,7 +304,7 @@ def test_a_model_that_does_not_load_can_be_tried_again(
     page.add_model(folder, "Broken")
     shown = "No model there."
     qtbot.waitUntil(
-        lambda: any(f.text.text() == shown for f in page.findChildren(Finding)), timeout=5000
+        lambda: any(f.text.text() == shown for f in page.findChildren(Callout)), timeout=5000
     )
     assert not page._prompt._send.isEnabled()
     talker.load_error = None
@@ -346,4 +346,4 @@ def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
     page.save_to(folder / "chat.md")
     assert "> Footsteps." in (folder / "chat.md").read_text()
     page.save_to(folder / "nowhere" / "chat.jsonl")
-    assert any("could not be written" in f.text.text() for f in page.findChildren(Finding))
+    assert any("could not be written" in f.text.text() for f in page.findChildren(Callout))

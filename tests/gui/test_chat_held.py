@@ -17,7 +17,7 @@ from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.chat.chat_page import ChatPage
 from phi3studio.gui.pages.chat.model_column import ModelColumn
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
 from tests import tiny_models
@@ -205,7 +205,7 @@ def test_a_further_adapter_is_added_from_another_run_and_answers(
     # A folder that is no adapter is explained, and nothing changes.
     column.attach(run.data, "data")
     qtbot.waitUntil(
-        lambda: any("adapter" in f.text.text() for f in chat.findChildren(Finding)), timeout=LONG
+        lambda: any("adapter" in f.text.text() for f in chat.findChildren(Callout)), timeout=LONG
     )
     assert column.adapters.names == ("other", "other-2", "tone")
 

@@ -19,7 +19,7 @@ from phi3studio.gui.pages.models_page import ModelsPage
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.models.model_store import ModelStore, catalogue
 from tests.gui.conftest import spin
@@ -223,7 +223,7 @@ def test_a_hub_that_is_gone_is_explained(window: MainWindow, hub: HubStandIn, qt
     hub.api_plan = lambda request, size: Fault(status=404)
     click(qtbot, controls(page)[0].begin)
     qtbot.waitUntil(
-        lambda: any("no model" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("no model" in f.text.text() for f in page.findChildren(Callout)),
         timeout=60_000,
     )
     qtbot.waitUntil(

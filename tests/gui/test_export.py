@@ -17,7 +17,7 @@ from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run.export_dialog import ExportArea, ExportQuestion, Wish
 from phi3studio.gui.pages.run.run_page import RunPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.store import RunFolder
 from tests.conftest import Pair
 from tests.gui.conftest import spin
@@ -51,7 +51,7 @@ def area(make_window: Make, helpers: Helpers, run: RunFolder, qtbot: QtBot) -> E
 
 
 def said(area: ExportArea) -> list[str]:
-    return [finding.text.text() for finding in area.findChildren(Finding)]
+    return [finding.text.text() for finding in area.findChildren(Callout)]
 
 
 def test_it_asks_what_and_how(area: ExportArea, qtbot: QtBot) -> None:

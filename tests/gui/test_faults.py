@@ -24,7 +24,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.chat.chat_page import ChatPage
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn
 from phi3studio.gui.pages.run.run_page import RunPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs import launch
 from phi3studio.runs.shown.transcript import Ask
 from phi3studio.runs.store import RunFolder, RunStore
@@ -99,7 +99,7 @@ def test_a_run_is_cancelled_in_each_stage(
     states = {step.title: step.state for step in page._stepper.steps}
     assert "failed" not in states.values()
     assert button(page, "Resume").isEnabled()
-    assert not any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding))
+    assert not any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Callout))
 
 
 def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
@@ -116,7 +116,7 @@ def test_a_worker_that_is_killed_is_said_to_be_dead_and_resumed(
     end_processes(process_tree(worker))
     ended(run, qtbot)
     qtbot.waitUntil(
-        lambda: any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Callout)),
         timeout=20_000,
     )
     qtbot.mouseClick(button(page, "Resume"), Qt.MouseButton.LeftButton)
@@ -207,7 +207,7 @@ def test_the_chat_goes_on_after_its_process_was_killed(
     chat.ask(Ask(values={"phrase": "The results came back clear!"}))
     qtbot.waitUntil(lambda: not column.busy, timeout=LONG)
     if not column.transcript.turns:
-        qtbot.waitUntil(lambda: bool(column.findChildren(Finding)), timeout=5000)
+        qtbot.waitUntil(lambda: bool(column.findChildren(Callout)), timeout=5000)
         qtbot.mouseClick(button(column, "Regenerate"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(column.transcript.turns), timeout=LONG)
     assert column.transcript.turns[-1].figures is not None
@@ -226,13 +226,13 @@ def test_a_chat_killed_while_it_answers_says_so_and_goes_on(
     kill(pid)
     qtbot.waitUntil(lambda: not column.busy, timeout=10_000)
     qtbot.waitUntil(
-        lambda: any("stopped unexpectedly" in f.text.text() for f in column.findChildren(Finding)),
+        lambda: any("stopped unexpectedly" in f.text.text() for f in column.findChildren(Callout)),
         timeout=5000,
     )
     qtbot.mouseClick(button(column, "Regenerate"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(column.transcript.turns), timeout=LONG)
     assert column.transcript.turns[-1].figures is not None
-    assert not column.findChildren(Finding)
+    assert not column.findChildren(Callout)
 
 
 def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtbot: QtBot) -> None:
@@ -240,7 +240,7 @@ def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtb
     chat.ask(Ask(values={"phrase": "word " * 5000}))
     qtbot.waitUntil(lambda: not column.busy, timeout=LONG)
     qtbot.waitUntil(
-        lambda: any("the model can hold" in f.text.text() for f in column.findChildren(Finding)),
+        lambda: any("the model can hold" in f.text.text() for f in column.findChildren(Callout)),
         timeout=5000,
     )
     assert column.transcript.turns == ()
@@ -294,7 +294,7 @@ def test_a_base_export_that_fails_says_why_and_can_be_tried_again(
     waiting = chat.findChild(BaseColumn)
     assert waiting is not None
     qtbot.mouseClick(button(waiting, "Export the base model"), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(waiting.findChildren(Finding)), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(waiting.findChildren(Callout)), timeout=10_000)
     assert button(waiting, "Export the base model").isEnabled()
     qtbot.mouseClick(button(waiting, "Remove this model"), Qt.MouseButton.LeftButton)
     assert chat._waiting is None

@@ -23,7 +23,7 @@ from phi3studio.gui.pages.home.runs_model import EntryRole
 from phi3studio.gui.pages.models_page import ModelsPage
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Finding
+from phi3studio.gui.widgets.basic import Button, Callout
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.launch import interrupted_runs
@@ -154,7 +154,7 @@ def test_a_run_is_drawn_while_it_grows(
         done = Finished(outcome="failed", code="memory.short", message="No room.", hint="Less.")
         _append(run, Event(seq=seq + 1, t=time.time(), payload=done).to_line())
         qtbot.waitUntil(lambda: "Failed" in page.subtitle.text(), timeout=5000)
-        texts = [f.text.text() for f in page.findChildren(Finding)]
+        texts = [f.text.text() for f in page.findChildren(Callout)]
         assert "No room." in texts
 
 
@@ -170,8 +170,8 @@ def test_a_dead_worker_is_said_and_can_be_resumed(
     window.show_run(showcase["interrupted"])
     page = window.page("run")
     assert isinstance(page, RunPage)
-    qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=5000)
-    assert any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Finding))
+    qtbot.waitUntil(lambda: bool(page.findChildren(Callout)), timeout=5000)
+    assert any("stopped unexpectedly" in f.text.text() for f in page.findChildren(Callout))
     assert button(page, "Resume").isEnabled()
 
 
@@ -199,8 +199,8 @@ def test_a_damaged_run_says_so(make_window: Make, qtbot: QtBot, home: Home) -> N
     window = make_window()
     window.show_run(RunFolder(bad))
     page = window.page("run")
-    qtbot.waitUntil(lambda: len(page.findChildren(Finding)) >= 2, timeout=5000)
-    texts = " ".join(f.text.text() for f in page.findChildren(Finding))
+    qtbot.waitUntil(lambda: len(page.findChildren(Callout)) >= 2, timeout=5000)
+    texts = " ".join(f.text.text() for f in page.findChildren(Callout))
     assert "recipe.json" in texts
     assert "99" in texts
 
@@ -214,7 +214,7 @@ def test_a_damaged_run_is_not_run_again_and_the_window_says_why(
     home_page = window.page("home")
     assert isinstance(home_page, HomePage)
     home_page.repeat_wanted.emit(run)
-    said = [w.finding.text.text() for w in window.current.findChildren(ErrorState)]
+    said = [w.callout.text.text() for w in window.current.findChildren(ErrorState)]
     assert any(run.name in text and "recipe.json" in text for text in said), said
 
 
@@ -364,8 +364,8 @@ def test_interrupted_runs_are_offered_until_they_are_set_aside(
     run = interrupted(home)
     page = make_window().current
     assert isinstance(page, HomePage)
-    qtbot.waitUntil(lambda: bool(page.findChildren(Finding)), timeout=10_000)
-    (offer,) = page.findChildren(Finding)
+    qtbot.waitUntil(lambda: bool(page.findChildren(Callout)), timeout=10_000)
+    (offer,) = page.findChildren(Callout)
     assert "interrupted" in offer.text.text()
     qtbot.mouseClick(button(page, "Not now"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(run.set_aside_marker.exists, timeout=10_000)

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from tests.gui.test_home import button
 from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
@@ -23,7 +23,7 @@ def take(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F81
 
 
 def said(page: DataPage) -> str:
-    return " ".join(finding.text.text() for finding in page.findChildren(Finding))
+    return " ".join(finding.text.text() for finding in page.findChildren(Callout))
 
 
 def test_a_guess_is_not_taken_until_it_is_chosen(

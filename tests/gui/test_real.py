@@ -21,7 +21,7 @@ from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs import launch
 from phi3studio.wizard.flow import PAGES, with_model
 from tests.gui.conftest import SAMPLE, spin
@@ -123,7 +123,7 @@ def test_a_killed_inspector_is_started_again(
 
     def answered() -> bool:
         preview = wizard.inspection.preview
-        return bool(preview and preview.row == 3) or bool(data.preview.findChildren(Finding))
+        return bool(preview and preview.row == 3) or bool(data.preview.findChildren(Callout))
 
     qtbot.waitUntil(answered, timeout=LONG)
     preview = wizard.inspection.preview
@@ -180,7 +180,7 @@ def test_wrong_and_huge_files_are_explained(
     )
     # What was found reaches the button a moment after the question has ended.
     qtbot.waitUntil(lambda: not page._continue.isEnabled(), timeout=LONG)
-    qtbot.waitUntil(lambda: any(f.isVisible() for f in data.findChildren(Finding)), timeout=LONG)
+    qtbot.waitUntil(lambda: any(f.isVisible() for f in data.findChildren(Callout)), timeout=LONG)
     assert page._summary.text()
 
 

@@ -19,7 +19,7 @@ from phi3studio.gui.page_set import Services
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from tests.gui.conftest import SAMPLE, no_fetch, no_probe, olive_config, spin
 from tests.gui.pulse import Pulse
 from tests.gui.test_home import button
@@ -126,13 +126,13 @@ def test_a_page_that_cannot_be_read_is_explained(
     )
     qtbot.mouseClick(slow_pager.after, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
-        lambda: any(f.text.text() == "Line 7 is broken." for f in slow_pager.findChildren(Finding)),
+        lambda: any(f.text.text() == "Line 7 is broken." for f in slow_pager.findChildren(Callout)),
         timeout=3000,
     )
     slow.error = None
     qtbot.mouseClick(slow_pager.after, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: first_number(slow_pager) == "101", timeout=3000)
-    assert not slow_pager.findChildren(Finding)
+    assert not slow_pager.findChildren(Callout)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.settings.runtime_card import RuntimeCard
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Finding, label
+from phi3studio.gui.widgets.basic import Callout, label
 from phi3studio.runtime_pack.place import PackPlace, pack_source
 from tests.gui.test_home import button
 from tests.package_index import PackageIndex, library, write_lock
@@ -58,7 +58,7 @@ def place(home: Home) -> PackPlace:
 
 
 def texts(card: RuntimeCard) -> str:
-    return " ".join(f.text.text() + f.hint.text() for f in card.findChildren(Finding))
+    return " ".join(f.text.text() + f.hint.text() for f in card.findChildren(Callout))
 
 
 def test_a_pack_is_installed_broken_repaired_and_removed(

@@ -23,7 +23,7 @@ from phi3studio.gui.pages.settings.computing_card import ComputingCard
 from phi3studio.gui.pages.settings.folders_card import FoldersCard
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs import relocate
 from tests.gui.test_home import button
 
@@ -56,7 +56,7 @@ def test_the_number_of_threads_is_chosen(page: SettingsPage, home: Home) -> None
     card.threads.setCurrentIndex(index)
     card.threads.activated.emit(index)
     assert read_settings(home).threads == 1
-    assert any("from now" in f.text.text() for f in card.findChildren(Finding))
+    assert any("from now" in f.text.text() for f in card.findChildren(Callout))
     card.threads.activated.emit(0)
     assert read_settings(home).threads is None
 
@@ -69,7 +69,7 @@ def test_threads_of_the_environment_are_said_to_decide(
     card = window.page("settings").findChild(ComputingCard)
     assert card is not None
     assert not card.threads.isEnabled()
-    assert any("PHI3STUDIO_THREADS" in f.text.text() for f in card.findChildren(Finding))
+    assert any("PHI3STUDIO_THREADS" in f.text.text() for f in card.findChildren(Callout))
 
 
 def test_folders_are_opened(
@@ -98,13 +98,13 @@ def test_a_new_home_is_planned_and_the_plan_undone(
     question = ask(page, new)
     qtbot.mouseClick(button(question, "Move"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
-        lambda: any("everything moves" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("everything moves" in f.text.text() for f in page.findChildren(Callout)),
         timeout=5000,
     )
     assert relocate.pending() == relocate.Pending(new, True)
     qtbot.mouseClick(button(page.folders, "Undo"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: relocate.pending() is None, timeout=5000)
-    qtbot.waitUntil(lambda: not page.folders.findChildren(Finding), timeout=5000)
+    qtbot.waitUntil(lambda: not page.folders.findChildren(Callout), timeout=5000)
 
 
 def test_a_folder_that_cannot_be_the_home_is_refused(
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_the_home_is_refused(
     question = ask(page, home.root / "inside")
     qtbot.mouseClick(button(question, "Use it as it is"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(
-        lambda: any("inside each other" in f.text.text() for f in page.findChildren(Finding)),
+        lambda: any("inside each other" in f.text.text() for f in page.findChildren(Callout)),
         timeout=5000,
     )
     assert relocate.pending() is None

@@ -24,7 +24,7 @@ from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE
 from tests.gui.test_home import button
@@ -180,7 +180,7 @@ def test_a_run_starts_from_an_adapter(wizard: WizardPage, adapter: Path, qtbot: 
     page.adapter.use_folder(str(adapter))
     qtbot.waitUntil(lambda: wizard.session.draft.adapter == str(adapter), timeout=5000)
     wizard.session.visit("model")
-    assert any("Starts from the adapter" in f.text.text() for f in page.findChildren(Finding))
+    assert any("Starts from the adapter" in f.text.text() for f in page.findChildren(Callout))
     qtbot.mouseClick(button(page, "Start from scratch"), Qt.MouseButton.LeftButton)
     assert wizard.session.draft.adapter is None
 
@@ -213,7 +213,7 @@ def test_a_folder_that_is_no_adapter_is_refused(
     page.adapter.use_folder(str(adapter))
 
     def is_said() -> bool:
-        return any(str(adapter) in f.text.text() for f in page.findChildren(Finding))
+        return any(str(adapter) in f.text.text() for f in page.findChildren(Callout))
 
     qtbot.waitUntil(is_said, timeout=5000)
     assert wizard.session.draft.adapter is None

@@ -14,7 +14,7 @@ from phi3studio.domain.events import notice
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Elided, Finding
+from phi3studio.gui.widgets.basic import Callout, Elided
 from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
 
@@ -31,7 +31,7 @@ def taken(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F8
 
 
 def said(page: DataPage) -> str:
-    findings = [f"{f.text.text()} {f.hint.text()}" for f in page.findChildren(Finding)]
+    findings = [f"{f.text.text()} {f.hint.text()}" for f in page.findChildren(Callout)]
     return "\n".join([*findings, *(line.text() for line in page.check.findChildren(Elided))])
 
 

@@ -15,7 +15,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.pages.run.verdict_card import VerdictCard
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.store import RunFolder
 
 Make = Callable[..., MainWindow]
@@ -70,7 +70,7 @@ def test_an_unfaithful_export_says_why_and_what_to_try(card: VerdictCard) -> Non
             ),
         )
     )
-    levels = {finding.level: finding.text.text() for finding in card.findChildren(Finding)}
+    levels = {finding.level: finding.text.text() for finding in card.findChildren(Callout)}
     assert levels == {"error": "It loses 7.2 points.", "warning": "Few rows."}
     said = texts(card)
     for part in ("No: it is not faithful", "Points of word F1 lost", "Try quality.", "90 %"):

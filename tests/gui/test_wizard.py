@@ -28,7 +28,7 @@ from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.tuning_page import TuningPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-from phi3studio.gui.widgets.basic import Finding
+from phi3studio.gui.widgets.basic import Callout
 from phi3studio.gui.widgets.editors import DropZone
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
@@ -239,7 +239,7 @@ def test_a_model_folder_that_is_none_is_refused(
     assert isinstance(models, ModelPage)
     models.use_folder(str(folder))
     qtbot.waitUntil(lambda: not filled._continue.isEnabled(), timeout=5000)
-    texts = [f.text.text() for f in models.findChildren(Finding)]
+    texts = [f.text.text() for f in models.findChildren(Callout)]
     assert any("config.json" in text for text in texts)
 
 
@@ -355,8 +355,8 @@ def test_a_file_that_cannot_be_read_shows_why_and_can_be_tried_again(
     )
     source = data_of(wizard).source
     source.take_file(str(SAMPLE))
-    qtbot.waitUntil(lambda: bool(source.findChildren(Finding)), timeout=5000)
-    assert source.findChildren(Finding)[0].text.text() == "empty.jsonl has no rows."
+    qtbot.waitUntil(lambda: bool(source.findChildren(Callout)), timeout=5000)
+    assert source.findChildren(Callout)[0].text.text() == "empty.jsonl has no rows."
     assert not wizard._continue.isEnabled()
     stubborn.fail.clear()
     qtbot.mouseClick(button(source, "Try again"), Qt.MouseButton.LeftButton)
@@ -377,7 +377,7 @@ def test_a_dead_inspector_is_said_and_asked_again(
     data.source.take_file(str(SAMPLE))
     card = data.preview if what == "preview" else data.check
     qtbot.waitUntil(
-        lambda: any(f.text.text() == "It ended." for f in card.findChildren(Finding)), timeout=5000
+        lambda: any(f.text.text() == "It ended." for f in card.findChildren(Callout)), timeout=5000
     )
     stubborn.fail.clear()
     qtbot.mouseClick(button(card, "Try again"), Qt.MouseButton.LeftButton)
@@ -418,7 +418,7 @@ def test_a_run_that_cannot_be_started_leaves_the_draft(
     go_on(filled, qtbot)
     qtbot.waitUntil(
         lambda: any(
-            f.text.text() == "It is running already." for f in filled.findChildren(Finding)
+            f.text.text() == "It is running already." for f in filled.findChildren(Callout)
         ),
         timeout=5000,
     )

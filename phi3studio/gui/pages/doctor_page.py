@@ -17,7 +17,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Level, clear, label
 from phi3studio.gui.widgets.page_frame import Columns, Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 
@@ -106,11 +106,11 @@ class DoctorPage(Page):
         said = [(diagnosis.level, explain_error(diagnosis)) for diagnosis in report.findings]
         for level, words_ in said:
             self._findings.addWidget(
-                Finding(self._context.theme, level, words_.message, words_.hint)
+                Callout(self._context.theme, level, words_.message, words_.hint)
             )
         if not said:
             self._findings.addWidget(
-                Finding(
+                Callout(
                     self._context.theme,
                     "good",
                     self.tr("Everything that a run needs is here."),
@@ -148,7 +148,7 @@ class DoctorPage(Page):
         for problem in found.get("problems", []):
             said = explain_error(diagnosis("install.broken", **problem, remedy=repair()))
             self._libraries.body.addWidget(
-                Finding(self._context.theme, "error", said.message, said.hint)
+                Callout(self._context.theme, "error", said.message, said.hint)
             )
 
     def _no_libraries(self, error: UserFacingError) -> None:

@@ -1,4 +1,4 @@
-"""Labels, buttons, cards and findings."""
+"""Labels, buttons, cards and callouts."""
 
 from __future__ import annotations
 
@@ -220,8 +220,8 @@ class Card(QFrame):
             restyle(self)
 
 
-class Finding(QFrame):
-    """One line of a check: a mark, what was found, what can be done about it."""
+class Callout(QFrame):
+    """A mark, a sentence, a hint, and buttons that act on it."""
 
     _MARKS = {
         "info": ("info", "accent_text"),
@@ -233,7 +233,7 @@ class Finding(QFrame):
     def __init__(self, theme: Theme, level: Level, text: str, hint: str = "") -> None:
         super().__init__()
         self.level = level
-        self.setProperty("finding", level)
+        self.setProperty("callout", level)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 12, 8)
         row.setSpacing(10)

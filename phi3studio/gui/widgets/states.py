@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from phi3studio.domain.messages import Coded
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Finding, Icon, Level, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Icon, Level, label, row
 
 
 class EmptyState(QWidget):
@@ -49,15 +49,15 @@ class ErrorState(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         words = explain_error(error)
-        self.finding = Finding(theme, level, words.message, words.hint)
-        layout.addWidget(self.finding)
+        self.callout = Callout(theme, level, words.message, words.hint)
+        layout.addWidget(self.callout)
         self._details = label(words.detail, "small", wrap=True)
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._details.hide()
         if words.detail:
             more = Button(theme, self.tr("Details"), kind="link")
             more.clicked.connect(self._toggle)
-            self.finding.buttons.addWidget(more)
+            self.callout.buttons.addWidget(more)
         layout.addWidget(self._details)
 
     def _toggle(self) -> None:

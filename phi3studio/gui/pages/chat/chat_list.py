@@ -17,7 +17,7 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Card, Finding, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, label
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.runs.shown.chats import ChatShelf, KeptChat
 
@@ -57,7 +57,7 @@ class ChatList(Card):
         self._nothing = label("", "muted", wrap=True)
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.body.addWidget(self._nothing, 1)
-        self._undo: Finding | None = None
+        self._undo: Callout | None = None
         self._draw()
 
     @property
@@ -105,7 +105,7 @@ class ChatList(Card):
 
     def _offer_undo(self, chat: KeptChat, sides: list[KeptChat]) -> None:
         self.hide_undo()
-        note = self._undo = Finding(
+        note = self._undo = Callout(
             self._context.theme, "info", self.tr("“{title}” is deleted.").format(title=chat.title)
         )
         undo = Button(self._context.theme, self.tr("Undo"), kind="link", icon="undo")

@@ -24,7 +24,7 @@ from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
-from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.basic import Button, Callout, clear
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, choose_target
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
@@ -327,11 +327,11 @@ class ChatPage(Page):
         clear(self._notes)
         try:
             write_atomically(file, text)
-            note = Finding(
+            note = Callout(
                 self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
             )
         except OSError as error:
-            note = Finding(
+            note = Callout(
                 self._context.theme,
                 "error",
                 self.tr("The file could not be written: {why}").format(

@@ -291,7 +291,7 @@ class ModelColumn(Card):
         state = ErrorState(self._context.theme, error)
         again = Button(self._context.theme, self.tr("Try again"), kind="link")
         again.clicked.connect(self.load)
-        state.finding.buttons.addWidget(again)
+        state.callout.buttons.addWidget(again)
         self._head.addWidget(state)
 
     def _scrolled(self, value: int) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label
 from phi3studio.gui.widgets.editors import GrowingEdit
 from phi3studio.runs.shown.transcript import Ask
 
@@ -56,7 +56,7 @@ class PromptBar(Card):
         line.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignBottom)
         self.body.addLayout(line)
-        self._editing = Finding(
+        self._editing = Callout(
             theme,
             "info",
             self.tr("You edit a question. What came after it stays, as another version."),

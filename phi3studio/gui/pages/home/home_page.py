@@ -20,7 +20,7 @@ from phi3studio.gui.pages.home.runs_model import RunRole, RunsFilter, RunsModel
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
 from phi3studio.gui.pages.wizard.data.sample_list import samples
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, Icon, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, Icon, clear, label, row
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
@@ -144,10 +144,10 @@ class HomePage(Page):
         theme = self._context.theme
         if resumed:
             text = self.tr("%Ln interrupted run(s) resumed.", None, len(resumed))
-            self._trouble.addWidget(Finding(theme, "info", text))
+            self._trouble.addWidget(Callout(theme, "info", text))
         if not runs:
             return
-        offer = Finding(
+        offer = Callout(
             theme,
             "info",
             self.tr("%Ln run(s) were interrupted.", None, len(runs)),
@@ -161,7 +161,7 @@ class HomePage(Page):
         self._trouble.addWidget(offer)
 
     def _answer(
-        self, offer: Finding, answer: Callable[[list[RunFolder]], object], runs: list[RunFolder]
+        self, offer: Callout, answer: Callable[[list[RunFolder]], object], runs: list[RunFolder]
     ) -> None:
         offer.hide()
         offer.deleteLater()
@@ -300,7 +300,7 @@ class HomePage(Page):
                 if len(thrown) == 1
                 else self.tr("%Ln run(s) are in the trash.", None, len(thrown))
             )
-            note = Finding(theme, "info", said)
+            note = Callout(theme, "info", said)
             undo = Button(theme, self.tr("Undo"), kind="link", icon="undo")
             undo.clicked.connect(lambda: self._restore(thrown))
             undo.heir = lambda: self._cards.setFocus()

@@ -26,7 +26,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, clear, label, row
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
@@ -220,11 +220,11 @@ class ExportArea(QWidget):
         theme = self._context.theme
         if made is None:
             self._notes.addWidget(
-                Finding(theme, "info", self.tr("The export was cancelled; nothing is left of it."))
+                Callout(theme, "info", self.tr("The export was cancelled; nothing is left of it."))
             )
             return
         files = self.tr("%Ln file(s)", None, len(made.files))
-        note = Finding(
+        note = Callout(
             theme,
             "good",
             self.tr("Exported to {path}").format(path=words.path(made.path)),
@@ -236,7 +236,7 @@ class ExportArea(QWidget):
         note.buttons.addWidget(opened)
         self._notes.addWidget(note)
         for text in made.notes:
-            self._notes.addWidget(Finding(theme, "info", text))
+            self._notes.addWidget(Callout(theme, "info", text))
 
     def _refuse(self, error: UserFacingError) -> None:
         self.button.setEnabled(True)

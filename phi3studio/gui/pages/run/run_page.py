@@ -28,7 +28,7 @@ from phi3studio.gui.pages.run.result import ResultView
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Level, clear
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Level, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
@@ -295,7 +295,7 @@ class RunPage(Page):
         if why is not None:
             level: Level = "warning" if why in {"dead", "swapping", "stuck"} else "info"
             text, hint = self._stall_words(why)
-            self._notes.addWidget(Finding(theme, level, text, hint))
+            self._notes.addWidget(Callout(theme, level, text, hint))
         clear(self._remarks.body)
         self._remarks.setVisible(bool(remarks))
         for remark in remarks:
@@ -305,7 +305,7 @@ class RunPage(Page):
             self._notes.addWidget(ErrorState(theme, notice, level))
         if snapshot.state == "interrupted" and view.left:
             self._notes.addWidget(
-                Finding(
+                Callout(
                     theme,
                     "info",
                     self.tr("The session ended: the work is kept. Resume continues from there."),
@@ -313,7 +313,7 @@ class RunPage(Page):
             )
         if snapshot.state == "paused" and not is_cloud(self._recipe):
             self._notes.addWidget(
-                Finding(
+                Callout(
                     theme, "info", self.tr("Paused: the work is kept. Resume continues from there.")
                 )
             )

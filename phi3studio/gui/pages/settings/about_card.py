@@ -17,7 +17,7 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.settings.about_dialog import AboutDialog
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -104,14 +104,14 @@ class AboutCard(Card):
         theme, when = self._context.theme, words.moment(checked.t)
         release = checked.release
         if release is None:
-            note = Finding(
+            note = Callout(
                 theme,
                 "info",
                 self.tr("{when}: the check failed.").format(when=when),
                 checked.error,
             )
         elif is_newer(release.version, __version__):
-            note = Finding(
+            note = Callout(
                 theme,
                 "good",
                 self.tr("Version {version} is available.").format(version=release.version),
@@ -120,7 +120,7 @@ class AboutCard(Card):
             opened.clicked.connect(partial(QDesktopServices.openUrl, QUrl(release.page)))
             note.buttons.addWidget(opened)
         else:
-            note = Finding(
+            note = Callout(
                 theme, "good", self.tr("{when}: this is the newest version.").format(when=when)
             )
         self._notes.addWidget(note)

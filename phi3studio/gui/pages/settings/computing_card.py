@@ -17,7 +17,7 @@ from phi3studio.app.settings import (
 )
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -66,7 +66,7 @@ class ComputingCard(Card):
         if os.environ.get(THREADS_VARIABLE):
             self.threads.setEnabled(False)
             self._note(
-                Finding(
+                Callout(
                     context.theme,
                     "info",
                     self.tr("The environment variable {name} decides.").format(
@@ -79,7 +79,7 @@ class ComputingCard(Card):
         threads = self.threads.itemData(index)
         if self._keep(lambda: set_threads(self._context.home, threads)):
             self._note(
-                Finding(
+                Callout(
                     self._context.theme,
                     "info",
                     self.tr("Applies to every run started from now on."),
@@ -113,7 +113,7 @@ class ComputingCard(Card):
             return False
         return True
 
-    def _note(self, widget: Finding | ErrorState | Button) -> None:
+    def _note(self, widget: Callout | ErrorState | Button) -> None:
         clear(self._notes)
         self._notes.addWidget(widget)
 

@@ -14,7 +14,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, clear, label, row
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
@@ -145,7 +145,7 @@ class FoldersCard(Card):
             if planned.move
             else self.tr("The next start uses {folder}.")
         )
-        note = Finding(
+        note = Callout(
             self._context.theme,
             "info",
             said.format(folder=place),

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 from phi3studio.app.download_log import Download, DownloadLog
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, clear, label, line, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, clear, label, line, row
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 
 _SHOWN = 12
@@ -32,7 +32,7 @@ class PrivacyCard(Card):
                 "set that you name, the libraries for an NVIDIA GPU."
             ),
         ):
-            self.body.addWidget(Finding(context.theme, "good", text))
+            self.body.addWidget(Callout(context.theme, "good", text))
         self._open = Button(context.theme, self.tr("Open the full list"), icon="file")
         self._open.clicked.connect(lambda: open_path(self, context.theme, self._log.file))
         self.body.addSpacing(4)

@@ -12,7 +12,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runtime_pack.install import install_pack
 from phi3studio.runtime_pack.installed import pack_status, remove_pack
@@ -162,7 +162,7 @@ class RuntimeCard(Card):
     def _installed(self, record: PackRecord | None) -> None:
         if record is not None:
             self._notes.addWidget(
-                Finding(
+                Callout(
                     self._context.theme,
                     "good",
                     self.tr("Installed. Every run that starts from now can use the GPU."),
@@ -182,7 +182,7 @@ class RuntimeCard(Card):
         if reason is not None:
             clear(self._notes)
             said = explain_error(reason)
-            self._notes.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
+            self._notes.addWidget(Callout(self._context.theme, "info", said.message, said.hint))
         self._draw_buttons()
 
     def _draw_buttons(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout
 from phi3studio.app.hub_token import forget_hub_token, hub_token, save_hub_token
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
-from phi3studio.gui.widgets.basic import Button, Card, Finding, LineEdit, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, LineEdit, clear, label, row
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -73,7 +73,7 @@ class TokenCard(Card):
         self._forget.setVisible(bool(token))
         if token:
             self._notes.addWidget(
-                Finding(self._context.theme, "good", self.tr("A token is stored."))
+                Callout(self._context.theme, "good", self.tr("A token is stored."))
             )
 
     def _fail(self, error: UserFacingError) -> None:

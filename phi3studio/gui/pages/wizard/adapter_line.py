@@ -11,7 +11,7 @@ from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.basic import Button, Callout, clear
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.models.adapters import Adapter, read_adapter
@@ -91,7 +91,7 @@ class AdapterLine(QWidget):
         if draft.adapter is None:
             return
         place = words.path(Path(draft.adapter))
-        note = Finding(
+        note = Callout(
             self._context.theme,
             "info",
             self.tr("Starts from the adapter in {folder}").format(folder=place),

@@ -12,7 +12,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label
 from phi3studio.wizard.flow import to_recipe
 from phi3studio.wizard.machine_fit import estimate_draft, fit_of
 
@@ -89,12 +89,12 @@ class EstimateCard(Card):
             )
             hint = self.tr("Choose a smaller batch or sequence length, or a smaller model.")
             self.body.addWidget(
-                Finding(self._theme, "warning" if memory.level == "tight" else "error", text, hint)
+                Callout(self._theme, "warning" if memory.level == "tight" else "error", text, hint)
             )
         self._draw_measuring(recipe, found.measured)
         if found.disk_bytes > machine.free_disk:
             self.body.addWidget(
-                Finding(
+                Callout(
                     self._theme,
                     "error",
                     self.tr("There is too little disk space."),
@@ -137,4 +137,4 @@ class EstimateCard(Card):
         error = self._session.measure_error
         if error is not None:
             said = explain_error(error)
-            self.body.addWidget(Finding(self._theme, "error", said.message, said.hint))
+            self.body.addWidget(Callout(self._theme, "error", said.message, said.hint))

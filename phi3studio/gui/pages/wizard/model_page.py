@@ -25,7 +25,7 @@ from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, Icon, clear, label, row, set_role
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Icon, clear, label, row, set_role
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.in_turns import InTurns
@@ -274,7 +274,7 @@ class ModelPage(QWidget):
         clear(self._notes)
         for problem in self._session.problems("model"):
             said = explain_error(problem.says)
-            note = Finding(self._context.theme, problem.level, said.message, said.hint)
+            note = Callout(self._context.theme, problem.level, said.message, said.hint)
             if problem.code == "draft.model_missing":
                 cloud = Button(self._context.theme, self.tr("Train in Azure ML"), kind="link")
                 cloud.setToolTip(self.tr("The job downloads the model itself."))

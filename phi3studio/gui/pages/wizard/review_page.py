@@ -25,7 +25,7 @@ from phi3studio.gui.pages.wizard.summary import summary_lines
 from phi3studio.gui.tasks import Latest
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Card, ComboBox, Finding, LineEdit, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, LineEdit, clear, label
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import Draft, display_name, to_recipe
@@ -113,11 +113,11 @@ class ReviewPage(QWidget):
         """Write the recipe into a file."""
         try:
             write_atomically(Path(file), self._text.toPlainText() + "\n")
-            said = Finding(
+            said = Callout(
                 self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
             )
         except OSError as error:
-            said = Finding(
+            said = Callout(
                 self._context.theme,
                 "error",
                 self.tr("The file could not be written: {why}").format(
@@ -135,7 +135,7 @@ class ReviewPage(QWidget):
         for problem in self._session.problems("review"):
             said = explain_error(problem.says)
             self._notes.addWidget(
-                Finding(self._context.theme, problem.level, said.message, said.hint)
+                Callout(self._context.theme, problem.level, said.message, said.hint)
             )
         self._draw_text()
         self._draw_summary(draft)

@@ -16,7 +16,7 @@ from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error, text_of
-from phi3studio.gui.widgets.basic import Card, Finding, clear, label
+from phi3studio.gui.widgets.basic import Callout, Card, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.runtime_pack.pack_files import USABLE
 from phi3studio.wizard.flow import edit, to_recipe
@@ -192,7 +192,7 @@ class TargetPage(QWidget):
                 continue  # said next to its field
             said = explain_error(problem.says)
             self._notes.addWidget(
-                Finding(self._context.theme, problem.level, said.message, said.hint)
+                Callout(self._context.theme, problem.level, said.message, said.hint)
             )
 
     def _draw_machine(self) -> None:

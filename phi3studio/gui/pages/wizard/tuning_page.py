@@ -17,7 +17,7 @@ from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.flow import PRESETS, PresetName
 from phi3studio.wizard.machine_fit import estimate_draft
@@ -199,5 +199,5 @@ class TuningPage(QWidget):
         for problem in self._session.problems("tuning"):
             said = explain_error(problem.says)
             self._notes.addWidget(
-                Finding(self._context.theme, problem.level, said.message, said.hint)
+                Callout(self._context.theme, problem.level, said.message, said.hint)
             )

@@ -24,7 +24,7 @@ from phi3studio.gui.pages.wizard.azure.azure_entries import (
 from phi3studio.gui.pages.wizard.azure.azure_fields import AzureField
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, Card, Finding, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, label
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.azure_form import AzureForm
 
@@ -115,7 +115,7 @@ class AzureCard(Card):
             self.show_all(True)
 
 
-def _how_to_get_the_packages(theme: Theme) -> Finding:
+def _how_to_get_the_packages(theme: Theme) -> Callout:
     """Shown where Azure's packages are absent; the installed app cannot take them in."""
     command = install_command()
     text = translate(
@@ -135,6 +135,6 @@ def _how_to_get_the_packages(theme: Theme) -> Finding:
         ).format(command=command)
         link = Button(theme, translate("AzureCard", "Copy the command"), kind="link", icon="copy")
         link.clicked.connect(lambda: QGuiApplication.clipboard().setText(command))
-    finding = Finding(theme, "warning", text, hint)
+    finding = Callout(theme, "warning", text, hint)
     finding.buttons.addWidget(link)
     return finding

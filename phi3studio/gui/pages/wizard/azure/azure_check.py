@@ -87,7 +87,7 @@ class AzureCheck(QWidget):
         def done(out: Path) -> None:
             text = self.tr("The files are in {folder}.").format(folder=out)
             hint = self.tr("README.txt there says how to create the job.")
-            self._findings.addWidget(basic.Finding(self._context.theme, "good", text, hint))
+            self._findings.addWidget(basic.Callout(self._context.theme, "good", text, hint))
             ended()
 
         def failed(error: UserFacingError) -> None:
@@ -176,12 +176,12 @@ def _place(chosen: Path, recipe: Recipe) -> Path:
     return chosen
 
 
-def _shown(context: Context, finding: CheckItem) -> basic.Finding:
+def _shown(context: Context, finding: CheckItem) -> basic.Callout:
     """One line: what was looked at, and what was found or what to do."""
     said = explain_error(finding.says)
     level: basic.Level = "good" if finding.error is None else "error"
     text = f"{_title(finding.name)}: {said.message}"
-    return basic.Finding(context.theme, level, text, said.hint)
+    return basic.Callout(context.theme, level, text, said.hint)
 
 
 def _title(name: str) -> str:

@@ -17,7 +17,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
-from phi3studio.gui.widgets.basic import Button, Card, Elided, Finding, Level, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, Level, clear, label
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import (
     with_column,
@@ -108,7 +108,7 @@ class CheckCard(Card):
         for repair in repairs:
             if isinstance(repair, ROW_EDITS):
                 continue
-            chosen = Finding(theme, "good", explain_error(repair.says).message)
+            chosen = Callout(theme, "good", explain_error(repair.says).message)
             undo = Button(theme, self.tr("Undo"), kind="link")
             undo.clicked.connect(
                 lambda _=False, r=repair: self._session.take(without_repair(self._session.draft, r))
@@ -122,7 +122,7 @@ class CheckCard(Card):
         for found in report.findings:
             said = explain_error(found.says)
             rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
-            card = Finding(theme, _LEVELS[found.level], rows + said.message, said.hint)
+            card = Callout(theme, _LEVELS[found.level], rows + said.message, said.hint)
             self._link_rows(card, found)
             for offer in found.repairs:
                 fix = Button(theme, explain_error(offer.repair.says).message, kind="link")
@@ -141,9 +141,9 @@ class CheckCard(Card):
                 "No row is truncated: the longest has {longest} of {length} tokens"
             ).format(longest=words.count(figures.longest), length=words.count(length))
             if not figures.cut_off_rows:
-                self._list.addWidget(Finding(theme, "good", text))
+                self._list.addWidget(Callout(theme, "good", text))
 
-    def _link_rows(self, card: Finding, found: dataset.Finding) -> None:
+    def _link_rows(self, card: Callout, found: dataset.Finding) -> None:
         """The first row of a finding as a link, and the way to all of them."""
         if not found.examples:
             return
@@ -164,7 +164,7 @@ class CheckCard(Card):
             line.addWidget(every)
         card.words.addLayout(line)
 
-    def _edited(self, edits: Sequence[Repair]) -> Finding:
+    def _edited(self, edits: Sequence[Repair]) -> Callout:
         """How many rows were edited by hand."""
         cells = {e.row for e in edits if isinstance(e, EditCell)}
         deleted = {e.row for e in edits if isinstance(e, DeleteRow)}
@@ -179,7 +179,7 @@ class CheckCard(Card):
             if count
         ]
         session = self._session
-        card = Finding(self._context.theme, "good", self.tr("By hand: ") + ", ".join(parts))
+        card = Callout(self._context.theme, "good", self.tr("By hand: ") + ", ".join(parts))
         undo = Button(self._context.theme, self.tr("Undo"), kind="link")
         undo.clicked.connect(
             lambda: session.edit(
@@ -190,7 +190,7 @@ class CheckCard(Card):
         card.buttons.addWidget(undo)
         return card
 
-    def _offer_unread(self, card: Finding, found: dataset.Finding) -> None:
+    def _offer_unread(self, card: Callout, found: dataset.Finding) -> None:
         """Use a column that the model does not see, or ignore it knowingly."""
         theme, session = self._context.theme, self._session
         facts = session.facts.data
@@ -205,11 +205,11 @@ class CheckCard(Card):
             ignore.clicked.connect(lambda: session.take(with_ignored(session.draft, found.unread)))
             card.buttons.addWidget(ignore)
 
-    def _ignored(self) -> Finding:
+    def _ignored(self) -> Callout:
         """What the user has said that the model need not see."""
         theme, session = self._context.theme, self._session
         names = ", ".join(session.draft.ignore)
-        card = Finding(theme, "good", self.tr("Ignored: {names}").format(names=names))
+        card = Callout(theme, "good", self.tr("Ignored: {names}").format(names=names))
         undo = Button(theme, self.tr("Undo"), kind="link")
         undo.clicked.connect(lambda: session.edit("data", ignore=()))
         card.buttons.addWidget(undo)
@@ -222,7 +222,7 @@ class CheckCard(Card):
             state = ErrorState(self._context.theme, error)
             again = Button(self._context.theme, self.tr("Try again"), kind="link")
             again.clicked.connect(self._inspection.again)
-            state.finding.buttons.addWidget(again)
+            state.callout.buttons.addWidget(again)
             self._list.addWidget(state)
 
 

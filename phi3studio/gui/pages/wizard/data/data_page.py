@@ -16,7 +16,7 @@ from phi3studio.gui.pages.wizard.data.template_card import TemplateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Finding, clear
+from phi3studio.gui.widgets.basic import Button, Callout, clear
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.optional_steps import with_training
@@ -108,12 +108,12 @@ class DataPage(QWidget):
                 said = explain_error(problem.says)
                 level = "error" if problem.level == "error" else "warning"
                 self._notes.addWidget(
-                    Finding(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
+                    Callout(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
                 )
 
-    def _download(self, model: BaseModel) -> Finding:
+    def _download(self, model: BaseModel) -> Callout:
         """What has to come from the network before the model can read the rows."""
-        note = Finding(
+        note = Callout(
             self._context.theme,
             "info",
             self.tr("{name} is not on this computer yet.").format(name=model.title),
@@ -126,8 +126,8 @@ class DataPage(QWidget):
         note.buttons.addWidget(DownloadButtons(self._context.theme, model, self._downloader))
         return note
 
-    def _untrained(self) -> Finding:
-        note = Finding(
+    def _untrained(self) -> Callout:
+        note = Callout(
             self._context.theme,
             "info",
             self.tr("This run trains nothing."),

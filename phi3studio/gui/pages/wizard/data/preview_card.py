@@ -13,7 +13,7 @@ from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button, Card, Finding, LineEdit, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, LineEdit, clear, label, row
 from phi3studio.gui.widgets.number_edit import parse_row
 from phi3studio.gui.widgets.states import ErrorState, Skeleton
 from phi3studio.gui.widgets.tokens_view import MOST, Legend, TokensView
@@ -100,7 +100,7 @@ class PreviewCard(Card):
             repair = same[0] if same else SkipBroken()
             why = explain_error(repair.says).message
             text = self.tr("A repair leaves this row out: {why}").format(why=why)
-            self._trouble.addWidget(Finding(self._context.theme, "info", text))
+            self._trouble.addWidget(Callout(self._context.theme, "info", text))
 
     def _said(self, preview: Preview) -> str:
         total = len(preview.tokens)
@@ -121,7 +121,7 @@ class PreviewCard(Card):
         state = ErrorState(self._context.theme, error)
         again = Button(self._context.theme, self.tr("Try again"), kind="link")
         again.clicked.connect(lambda: self._inspection.go_to_row(self._inspection.row))
-        state.finding.buttons.addWidget(again)
+        state.callout.buttons.addWidget(again)
         self._trouble.addWidget(state)
         self._skeleton.hide()
         self.tokens.hide()

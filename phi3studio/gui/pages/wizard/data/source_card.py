@@ -23,9 +23,9 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import (
     Button,
+    Callout,
     Card,
     ComboBox,
-    Finding,
     Icon,
     LineEdit,
     clear,
@@ -220,7 +220,7 @@ class SourceCard(QWidget):
         state = ErrorState(self._context.theme, error)  # type: ignore[arg-type]
         again = Button(self._context.theme, self.tr("Try again"), kind="link")
         again.clicked.connect(self._inspection.again)
-        state.finding.buttons.addWidget(again)
+        state.callout.buttons.addWidget(again)
         return state
 
     def _draw_report(self, report: SourceReport) -> None:
@@ -250,7 +250,7 @@ class SourceCard(QWidget):
         self._card.detail.setText(" · ".join(parts))
         for remark in report.remarks:
             said = explain_error(remark)
-            self._trouble.addWidget(Finding(self._context.theme, "info", said.message, said.hint))
+            self._trouble.addWidget(Callout(self._context.theme, "info", said.message, said.hint))
         if report is not self._shown:
             self._shown = report
             self._remember()
