@@ -7,17 +7,16 @@ import sys
 from typing import TextIO
 
 from phi3studio.cli.output import rewrite
-from phi3studio.domain.events import (
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.run_events import (
     Artifact,
-    Event,
     Finished,
-    Metrics,
     Notice,
     Progress,
     Stage,
     StageDone,
     Started,
-    Verified,
     Waiting,
 )
 from phi3studio.domain.messages.formatting import duration, percent, size

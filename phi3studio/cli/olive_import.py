@@ -125,7 +125,7 @@ async def _look_at_data(recipe: Recipe, partial: bool) -> list[str]:
 
     Returns notes; raises :class:`InputError` for a column that the data lacks.
     """
-    from phi3studio.domain.dataset import Source
+    from phi3studio.domain.datasets.source import Source
     from phi3studio.domain.template import missing_column
     from phi3studio.services.connection import Service
     from phi3studio.services.inspector_client import Inspector

@@ -21,7 +21,7 @@ from phi3studio.wizard.flow import PresetName
 from phi3studio.wizard.tuning_presets import ROOMY, preset_settings
 
 if TYPE_CHECKING:
-    from phi3studio.domain.dataset import ShapeProposal, SourceReport, Unread
+    from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport, Unread
 
 _CHARACTERS_A_TOKEN = 4.0
 _CONVERSATION = 64.0
@@ -159,7 +159,7 @@ def _of_columns(report: SourceReport, prompt: str, answer: str) -> tuple[str, st
 
 
 async def _look(path: Path) -> Any:
-    from phi3studio.domain.dataset import Source
+    from phi3studio.domain.datasets.source import Source
     from phi3studio.services.connection import Service
     from phi3studio.services.inspector_client import Inspector
 

@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from phi3studio.cli.verdict_lines import verdict_lines
-from phi3studio.domain.events import Notice, Verified
+from phi3studio.domain.events.measured_events import Verified
+from phi3studio.domain.events.run_events import Notice
 from phi3studio.domain.messages.formatting import duration, percent, size
 from phi3studio.domain.run import RunView
 from phi3studio.runs.store import RunFolder

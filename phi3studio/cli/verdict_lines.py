@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.events import ModelFigures, Verified
+from phi3studio.domain.events.measured_events import ModelFigures, Verified
 from phi3studio.domain.messages.formatting import percent, size
 
 _MARKS = {"faithful": "✓", "not faithful": "✗", "not proven": "?"}

@@ -11,17 +11,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from phi3studio.domain.events import (
+from phi3studio.domain.events.measured_events import (
     Candidate,
     Confusion,
     ModelFigures,
-    ModelRole,
     ParityExample,
-    ScoreName,
     VerdictNote,
     Verified,
     verdict_note,
 )
+from phi3studio.domain.events.payload import ModelRole, ScoreName
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import ALLOWED, more_exact
 from phi3studio.domain.recipe import Fidelity, Target

@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from phi3studio.domain.azure import Azure, share_of_batch
-from phi3studio.domain.dataset import DataFormat as DataFormat
-from phi3studio.domain.dataset import Source, checked_slice
+from phi3studio.domain.datasets.source import DataFormat as DataFormat
+from phi3studio.domain.datasets.source import Source, checked_slice
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import STAGES, StageName
+from phi3studio.domain.events.payload import STAGES, StageName
 from phi3studio.domain.hyperparameters import Fidelity as Fidelity
 from phi3studio.domain.hyperparameters import Method as Method
 from phi3studio.domain.hyperparameters import MethodKind as MethodKind

@@ -11,23 +11,20 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import (
-    STAGES,
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.payload import STAGES, ModelRole, StageName
+from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
-    Event,
     Finished,
-    Metrics,
-    ModelRole,
     Notice,
     Paused,
     Progress,
     Recovery,
     Stage,
     StageDone,
-    StageName,
     Started,
-    Verified,
     Waiting,
 )
 from phi3studio.domain.messages import Phrase

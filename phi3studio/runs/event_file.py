@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Event, parse_event
+from phi3studio.domain.events.event_line import Event, parse_event
 
 CURVE_POINTS = 4000
 """So many progress events draw a curve; more cannot be seen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from phi3studio.domain.events import Event
+from phi3studio.domain.events.event_line import Event
 from phi3studio.runs.event_file import CURVE_POINTS, few_events, parse_lines, unreadable
 from phi3studio.runs.store import RunFolder
 

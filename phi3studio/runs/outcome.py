@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from phi3studio.domain.events import Metrics, ScoreName
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.payload import ScoreName
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunView
 

@@ -25,7 +25,7 @@ from phi3studio.app.files import PATIENCE_S, is_held, read_object, write_json
 from phi3studio.app.paths import Home
 from phi3studio.app.program import LIFE_LOCK
 from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
-from phi3studio.domain.events import Event
+from phi3studio.domain.events.event_line import Event
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
 from phi3studio.runs.event_file import CURVE_POINTS, all_events, few_events, head_and_tail

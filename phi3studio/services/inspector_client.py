@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 
-from phi3studio.domain.dataset import (
-    CheckProgress,
-    Preview,
-    Report,
-    RowPage,
-    Source,
-    SourceReport,
-    TemplatePreset,
-)
+from phi3studio.domain.datasets.check_report import CheckProgress, Report
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import Preview, RowPage, SourceReport, TemplatePreset
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services.connection import Service
 

@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from phi3studio.domain.dataset import DataFormat, ShapeProposal, Source
+from phi3studio.domain.datasets.source import DataFormat, Source
+from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.recipe import (

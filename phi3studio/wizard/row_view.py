@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from phi3studio.domain.dataset import RowPage
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.rows.row_edits import Row, RowEdits
 

@@ -23,7 +23,7 @@ from phi3studio.app.paths import user_home
 from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.estimation.recovery import in_force
-from phi3studio.domain.events import Finished, Paused, Started, Waiting, notice
+from phi3studio.domain.events.run_events import Finished, Paused, Started, Waiting, notice
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE

@@ -10,7 +10,7 @@ import sys
 
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError, UserFacingError, first_line
-from phi3studio.domain.events import MemoryCause
+from phi3studio.domain.events.payload import MemoryCause
 from phi3studio.domain.messages import Phrase
 from phi3studio.runs.preflight import run_disk_needed
 from phi3studio.runs.store import RunFolder

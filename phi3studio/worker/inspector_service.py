@@ -28,7 +28,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from phi3studio.domain.dataset import RowPage, Source
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.rows.row_edits import RowEdits, row_key

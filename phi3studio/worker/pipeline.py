@@ -11,7 +11,8 @@ import gc
 import shutil
 from types import ModuleType
 
-from phi3studio.domain.events import Stage, StageDone, StageName
+from phi3studio.domain.events.payload import StageName
+from phi3studio.domain.events.run_events import Stage, StageDone
 from phi3studio.worker.estimating.known_facts import estimate_attempt, learn_from
 from phi3studio.worker.process.control import stopwatch
 from phi3studio.worker.stages import merge, prepare, quantise, train, verify

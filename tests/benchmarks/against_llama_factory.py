@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Progress
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Template, Training
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Progress
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Data, Model, Recipe, Split, Template, Training
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore

@@ -19,14 +19,12 @@ from pathlib import Path
 
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import (
-    STAGES,
-    Answer,
-    AnyPayload,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import Answer, Metrics
+from phi3studio.domain.events.payload import STAGES
+from phi3studio.domain.events.run_events import (
     Artifact,
-    Event,
     Finished,
-    Metrics,
     Notice,
     Progress,
     Stage,

@@ -124,7 +124,7 @@ def whole_prepare(model: str, data: str) -> dict[str, Any]:
 
 async def responses(model: str, data: str) -> dict[str, Any]:
     """How long the service lets a user wait, in seconds."""
-    from phi3studio.domain.dataset import Source
+    from phi3studio.domain.datasets.source import Source
     from phi3studio.domain.recipe import Recipe, parse_recipe
     from phi3studio.services.connection import Service
     from phi3studio.services.inspector_client import Inspector

@@ -24,7 +24,7 @@ from typing import Any
 
 from phi3studio.app.paths import Home
 from phi3studio.app.program import program
-from phi3studio.domain.events import Verified
+from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunFolder, RunStore

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Progress
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore
 from tests.benchmarks.busy_desktop import recipe

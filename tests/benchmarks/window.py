@@ -84,7 +84,7 @@ import asyncio, json, os, sys, time
 from pathlib import Path
 from PySide6.QtWidgets import QApplication
 import qasync
-from phi3studio.domain.events import Event
+from phi3studio.domain.events.event_line import Event
 from tests.showcase import runs as showcase
 from phi3studio.runs.shown.transcript import Ask
 from phi3studio.gui.context import Context

@@ -17,7 +17,7 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import process_tree
-from phi3studio.domain.events import Notice, Started
+from phi3studio.domain.events.run_events import Notice, Started
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunStore
 from phi3studio.runtime_pack.place import PackPlace, pack_source

@@ -11,11 +11,10 @@ from phi3studio.cli.live_progress import LiveView
 from phi3studio.cli.output import print_error, print_json
 from phi3studio.cli.run_state import age, run_document, run_lines
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import (
-    AnyPayload,
-    Event,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.run_events import (
     Finished,
-    Metrics,
     Notice,
     Progress,
     Stage,

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.release import REPOSITORY
-from phi3studio.domain.events import Finished, Notice, Started
+from phi3studio.domain.events.run_events import Finished, Notice, Started
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Services

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import AnyPayload, Event, Finished
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.run_events import Finished
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.settings.settings_page import SettingsPage

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
-from phi3studio.domain.events import StageName
+from phi3studio.domain.events.payload import StageName
 from phi3studio.gui.context import Context
 from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow

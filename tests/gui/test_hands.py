@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit, QPushButt
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Started
+from phi3studio.domain.events.run_events import Started
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.tuning_page import TuningPage

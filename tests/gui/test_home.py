@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Event, Finished, Paused, Progress, Started
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.run_events import Finished, Paused, Progress, Started
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.compare_page import ComparePage
 from phi3studio.gui.pages.home.home_page import HomePage

@@ -12,7 +12,9 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import AnyPayload, Metrics, Notice, Verified, notice
+from phi3studio.domain.events.event_line import AnyPayload
+from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.run_events import Notice, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run import run_page

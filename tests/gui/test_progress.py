@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QMenu, QProgressBar
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import AnyPayload, Event, Paused, Progress, Stage, StageDone
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.run_events import Paused, Progress, Stage, StageDone
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.queue_page import QueueCard, QueuePage

@@ -10,7 +10,8 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from phi3studio.domain.dataset import RowPage, Source
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.lifecycle import Helpers

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Artifact, Finished, Stage, StageDone, Started
+from phi3studio.domain.events.run_events import Artifact, Finished, Stage, StageDone, Started
 from phi3studio.domain.recipe import Model, Recipe, Step
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.compare_page import ComparePage

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.doctor import diagnosis
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import notice
+from phi3studio.domain.events.run_events import notice
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error

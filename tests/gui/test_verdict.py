@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtWidgets import QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from phi3studio.domain.events import Candidate, Confusion, ModelFigures, Verified
-from phi3studio.domain.events import VerdictNote as Found
+from phi3studio.domain.events.measured_events import Candidate, Confusion, ModelFigures, Verified
+from phi3studio.domain.events.measured_events import VerdictNote as Found
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix

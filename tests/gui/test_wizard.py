@@ -15,7 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio import doctor
 from phi3studio.app.paths import Home
-from phi3studio.domain.dataset import CheckProgress, Preview, Report, Source, SourceReport
+from phi3studio.domain.datasets.check_report import CheckProgress, Report
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import Preview, SourceReport
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from phi3studio.domain.azure import Azure
-from phi3studio.domain.events import AnyPayload, Notice, Paused, Progress, Started
+from phi3studio.domain.events.event_line import AnyPayload
+from phi3studio.domain.events.run_events import Notice, Paused, Progress, Started
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs.azure_job import KnownJob
 from phi3studio.runs.demo import demo_recipe

@@ -10,23 +10,25 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.dataset import (
+from phi3studio.domain.datasets.check_report import (
     Bin,
     CheckProgress,
-    Column,
     Finding,
     FindingRow,
     LabelCount,
-    Preview,
     Report,
+    Statistics,
+    finding,
+)
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import (
+    Column,
+    Preview,
     RowPage,
     ShapeProposal,
-    Source,
     SourceReport,
-    Statistics,
     TemplatePreset,
     Token,
-    finding,
 )
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase

@@ -11,24 +11,25 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock
 
 from phi3studio.app.files import write_json
-from phi3studio.domain.events import (
-    STAGES,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import (
     Answer,
-    AnyPayload,
-    Artifact,
     Confusion,
-    Estimated,
-    Event,
-    Finished,
     Metrics,
     ModelFigures,
+    Verified,
+)
+from phi3studio.domain.events.payload import STAGES
+from phi3studio.domain.events.run_events import (
+    Artifact,
+    Estimated,
+    Finished,
     Notice,
     Paused,
     Progress,
     Stage,
     StageDone,
     Started,
-    Verified,
 )
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.demo import demo_recipe

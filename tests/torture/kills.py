@@ -32,7 +32,8 @@ import psutil
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import Metrics, Stage, StageDone
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.run_events import Stage, StageDone
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState
 from phi3studio.runs import launch

@@ -27,9 +27,9 @@ from phi3studio.cli.live_progress import LiveView
 from phi3studio.cli.olive_import import read_config as read_olive
 from phi3studio.cli.run_state import run_document, run_lines
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import parse_event
+from phi3studio.domain.events.event_line import parse_event
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.domain.run import fold, fold_curves
 from phi3studio.domain.template import parse_template

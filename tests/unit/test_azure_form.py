@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from phi3studio.domain.azure import Azure
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
 from phi3studio.wizard.azure_form import (

@@ -15,22 +15,17 @@ from markdown_it import MarkdownIt
 
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import (
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import (
     Answer,
-    AnyPayload,
-    Artifact,
     Candidate,
     Confusion,
-    Event,
-    Finished,
     Metrics,
     ModelFigures,
-    Progress,
-    StageDone,
-    Started,
     VerdictNote,
     Verified,
 )
+from phi3studio.domain.events.run_events import Artifact, Finished, Progress, StageDone, Started
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.card import charts, write_card
 from phi3studio.runs.card.card_words import fenced, number, plain

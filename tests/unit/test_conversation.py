@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Answer, Metrics
+from phi3studio.domain.events.measured_events import Answer, Metrics
 from phi3studio.domain.run import RunView
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.shown.chats import ChatShelf, KeptChat, new_name, purge

@@ -11,7 +11,7 @@ import pytest
 
 from phi3studio.app.files import write_json
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Finished, Paused
+from phi3studio.domain.events.run_events import Finished, Paused
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.relocate import hold
 from phi3studio.runs.shown import desktop_note

@@ -10,17 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import (
-    STAGES,
+from phi3studio.domain.events.event_line import AnyPayload, Event, parse_event
+from phi3studio.domain.events.measured_events import (
     Answer,
-    AnyPayload,
-    Artifact,
     Candidate,
-    Estimated,
-    Event,
-    Finished,
     Metrics,
     ModelFigures,
+    VerdictNote,
+    Verified,
+)
+from phi3studio.domain.events.payload import STAGES
+from phi3studio.domain.events.run_events import (
+    Artifact,
+    Estimated,
+    Finished,
     Notice,
     Paused,
     Progress,
@@ -28,10 +31,7 @@ from phi3studio.domain.events import (
     Stage,
     StageDone,
     Started,
-    VerdictNote,
-    Verified,
     Waiting,
-    parse_event,
 )
 from phi3studio.domain.messages import Said
 

@@ -9,15 +9,15 @@ import random
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import (
-    Event,
-    Finished,
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.event_line import parse_event as parse
+from phi3studio.domain.events.measured_events import (
     ModelFigures,
     ParityExample,
     VerdictNote,
     Verified,
 )
-from phi3studio.domain.events import parse_event as parse
+from phi3studio.domain.events.run_events import Finished
 from phi3studio.domain.fidelity import (
     Evidence,
     confusion_of,

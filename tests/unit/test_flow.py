@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from phi3studio.domain.dataset import ShapeProposal
+from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
 from phi3studio.domain.recipe_diff import recipe_differences

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.recipe import ALL_STEPS, Model, Recipe
 from phi3studio.wizard.flow import (
     Draft,

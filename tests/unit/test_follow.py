@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi3studio.domain.events import Event, Notice, Paused, Progress, Started
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.run_events import Notice, Paused, Progress, Started
 from phi3studio.runs.follow import Follower
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.process.emit import Emitter

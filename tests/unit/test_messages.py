@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 import phi3studio
-from phi3studio.domain.dataset import Finding, FindingRow, ShapeProposal, TemplatePreset, finding
+from phi3studio.domain.datasets.check_report import Finding, FindingRow, finding
+from phi3studio.domain.datasets.source_report import ShapeProposal, TemplatePreset
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import (
     CATALOGUE,

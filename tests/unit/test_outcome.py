@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Confusion, Finished, Metrics, Verified, notice
+from phi3studio.domain.events.measured_events import Confusion, Metrics, Verified
+from phi3studio.domain.events.run_events import Finished, notice
 from phi3studio.domain.run import RunView
 from phi3studio.runs.continuing import faster, rebuild_run, rebuilt
 from phi3studio.runs.demo import demo_recipe

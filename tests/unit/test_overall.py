@@ -7,10 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from phi3studio.domain.events import (
-    AnyPayload,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.run_events import (
     Estimated,
-    Event,
     Finished,
     Progress,
     Recovery,

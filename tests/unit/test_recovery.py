@@ -14,7 +14,8 @@ from phi3studio.domain.estimation.recovery import (
     recovered,
     safer,
 )
-from phi3studio.domain.events import Event, Notice, Recovery, parse_event
+from phi3studio.domain.events.event_line import Event, parse_event
+from phi3studio.domain.events.run_events import Notice, Recovery
 from phi3studio.domain.recipe import Data, Recipe, Target, Template, Training
 from phi3studio.domain.run import fold
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.domain.rows.row_slice import parse_slice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.dataset import RowPage
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.domain.rows.recording import with_cells, with_deleted
 from phi3studio.domain.rows.repairs import Trim

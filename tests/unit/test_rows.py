@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from phi3studio.domain.dataset import (
+from phi3studio.domain.datasets.check_report import Report, finding
+from phi3studio.domain.datasets.source_report import (
     Broken,
-    Report,
     RowPage,
     ShapeProposal,
     SourceReport,
     TemplatePreset,
     Unread,
-    finding,
 )
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase, say

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import (
-    AnyPayload,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
-    Event,
     Finished,
-    Metrics,
     Notice,
     Paused,
     Progress,

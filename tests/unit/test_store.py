@@ -22,12 +22,11 @@ from phi3studio.app.files import PATIENCE_S
 from phi3studio.app.machine_speed import is_intel
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.domain.events import (
-    AnyPayload,
+from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.run_events import (
     Artifact,
-    Event,
     Finished,
-    Metrics,
     Notice,
     Progress,
     Stage,

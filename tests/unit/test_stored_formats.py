@@ -10,7 +10,9 @@ import pytest
 from phi3studio.app.paths import Home
 from phi3studio.domain.base_models import parse_catalogue
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
-from phi3studio.domain.events import EVENT_VERSION, Finished, Notice, Verified, parse_event
+from phi3studio.domain.events.event_line import EVENT_VERSION, parse_event
+from phi3studio.domain.events.measured_events import Verified
+from phi3studio.domain.events.run_events import Finished, Notice
 from phi3studio.domain.messages import say
 from phi3studio.domain.recipe import RECIPE_VERSION, Data, Recipe, Template, parse_recipe
 from phi3studio.models.model_store import ModelStore, catalogue, check_model_folder

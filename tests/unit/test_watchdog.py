@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from phi3studio.domain.events import Progress, StageName
+from phi3studio.domain.events.payload import StageName
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.run import RunState, RunView
 from phi3studio.domain.watchdog import QUIET_S, STUCK_S, ProcessFacts, stall
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import CheckProgress, Report
+from phi3studio.domain.datasets.check_report import CheckProgress, Report
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.tokenise import Encoder

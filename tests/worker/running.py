@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from phi3studio.domain.events import Event, Notice, Progress, Stage
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.run_events import Notice, Progress, Stage
 from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Target, Template, Training
 from phi3studio.domain.run import RunState
 from phi3studio.runs import launch

@@ -14,7 +14,7 @@ pytest.importorskip("azure.ai.ml")
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, RunError
-from phi3studio.domain.events import Notice
+from phi3studio.domain.events.run_events import Notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import Progress
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.event_file import all_events
 from phi3studio.worker.azure.azure_service import export_job

@@ -23,11 +23,11 @@ from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import Cancelled, InputError, RunError
-from phi3studio.domain.events import (
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.run_events import (
     Artifact,
-    Event,
     Finished,
-    Metrics,
     Notice,
     Progress,
     Stage,

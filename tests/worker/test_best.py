@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phi3studio.domain.events import Progress
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 from tests.worker.running import (

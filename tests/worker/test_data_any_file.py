@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from phi3studio.domain.dataset import ShapeProposal, Source
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import find
 from phi3studio.worker.data.checking.check_data import check

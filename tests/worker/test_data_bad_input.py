@@ -23,7 +23,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
 from phi3studio.worker.data.inspecting.describe import describe
@@ -379,7 +379,7 @@ def peak_mb_of(code: str) -> float:
     program = textwrap.dedent(
         """
         import resource
-        from phi3studio.domain.dataset import Source
+        from phi3studio.domain.datasets.source import Source
         from phi3studio.domain.errors import InputError
         from phi3studio.worker.data.reading.source_rows import RowSource
         from phi3studio.worker.data.inspecting.describe import describe

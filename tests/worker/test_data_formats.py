@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from phi3studio.app.files import matching_files
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
 from phi3studio.worker.data.checking.check_data import check

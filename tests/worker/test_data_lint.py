@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.dataset import Finding, Report
+from phi3studio.domain.datasets.check_report import Finding, Report
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import ShapeProposal, SourceReport
-from phi3studio.domain.dataset import Source as DataSource
+from phi3studio.domain.datasets.source import Source as DataSource
+from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.repairs import DropMarked
 from phi3studio.worker.data.inspecting.describe import describe

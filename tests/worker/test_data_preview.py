@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.dataset import Preview
+from phi3studio.domain.datasets.source_report import Preview
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.worker.data.inspecting.preview import preview

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.templates import template_presets

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.reading.source_rows import RowSource

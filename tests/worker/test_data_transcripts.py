@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.dataset import Source, SourceReport
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import SourceReport
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.reading.source_rows import RowSource

@@ -10,7 +10,7 @@ import pytest
 
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import Verified
+from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.quantisation import ALLOWED
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.dataset import CheckProgress, Report, Source
+from phi3studio.domain.datasets.check_report import CheckProgress, Report
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.services.connection import Service

@@ -19,7 +19,7 @@ from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import process_tree
 from phi3studio.app.settings import set_resume_runs
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import Notice
+from phi3studio.domain.events.run_events import Notice
 from phi3studio.runs import launch
 from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.launch import at_start

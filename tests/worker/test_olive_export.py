@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.events import StageDone
+from phi3studio.domain.events.run_events import StageDone
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.olive_configs import import_config
 from phi3studio.runs import launch

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from phi3studio.domain.estimation.recovery import in_force
-from phi3studio.domain.events import Recovery, Started
+from phi3studio.domain.events.run_events import Recovery, Started
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.process.pressure import PressureWatch

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.dataset import Finding, Report
+from phi3studio.domain.datasets.check_report import Finding, Report
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.row_edits import row_key
 from phi3studio.worker.data.preparing.prepare_examples import prepare

@@ -15,7 +15,7 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import process_tree
-from phi3studio.domain.events import (
+from phi3studio.domain.events.run_events import (
     Artifact,
     Finished,
     Progress,

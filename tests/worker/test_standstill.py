@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
-from phi3studio.domain.events import notice
+from phi3studio.domain.events.run_events import notice
 from phi3studio.worker.training.standstill import standstill_callback
 
 FALLS = [8.0, 7.9, 7.8, 5.0, 3.0, 1.5, 1.0, 0.7, 0.5, 0.4]

@@ -18,7 +18,7 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
-from phi3studio.domain.events import ModelFigures, Verified
+from phi3studio.domain.events.measured_events import ModelFigures, Verified
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore

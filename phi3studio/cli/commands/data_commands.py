@@ -20,7 +20,8 @@ from phi3studio.domain.messages.formatting import percent
 from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
-    from phi3studio.domain.dataset import Preview, Report, SourceReport
+    from phi3studio.domain.datasets.check_report import Report
+    from phi3studio.domain.datasets.source_report import Preview, SourceReport
     from phi3studio.domain.recipe import Recipe
     from phi3studio.services.inspector_client import Inspector
 
@@ -99,7 +100,7 @@ def shapes(
     values = _source(files, format, encoding, delimiter, header, sheet, records, config, split)
 
     async def ask(inspector: Inspector) -> SourceReport:
-        from phi3studio.domain.dataset import Source
+        from phi3studio.domain.datasets.source import Source
 
         return await inspector.look(Source.model_validate(values))
 
@@ -198,7 +199,7 @@ def check(
 
 async def checked(inspector: Inspector, recipe: Recipe) -> Report:
     """The report of a check; how far it is stands on the terminal meanwhile."""
-    from phi3studio.domain.dataset import Report
+    from phi3studio.domain.datasets.check_report import Report
 
     show = sys.stderr.isatty()
     async for item in inspector.check(recipe):
@@ -272,7 +273,7 @@ async def _recipe(
 ) -> tuple[Recipe, str | None, SourceReport]:
     """The recipe that the options describe, why its shape was chosen if they leave it open, and
     how the source is read."""
-    from phi3studio.domain.dataset import Source
+    from phi3studio.domain.datasets.source import Source
 
     report = await inspector.look(Source.model_validate(source))
     reason: str | None = None

@@ -14,7 +14,8 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
-    from phi3studio.domain.dataset import Report, RowPage
+    from phi3studio.domain.datasets.check_report import Report
+    from phi3studio.domain.datasets.source_report import RowPage
     from phi3studio.domain.recipe import Recipe
     from phi3studio.domain.rows.repairs import Repair
     from phi3studio.domain.rows.row_edits import Row

@@ -57,7 +57,7 @@ def verify(
         print_json({"run": found.name, "data": str(data) if data else None, **result})
     else:
         from phi3studio.cli.verdict_lines import verdict_lines
-        from phi3studio.domain.events import Verified
+        from phi3studio.domain.events.measured_events import Verified
 
         typer.echo(f"{found.name}")
         typer.echo("\n".join(verdict_lines(Verified.model_validate(verdict))))

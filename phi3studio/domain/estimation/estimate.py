@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from phi3studio.domain.events import StageName
+from phi3studio.domain.events.payload import StageName
 from phi3studio.domain.quantisation import FORMATS, Int4Preset, presets_tried
 from phi3studio.domain.recipe import Recipe
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from phi3studio.domain.events import MemoryCause, Notice, Recovery, StageName, notice
+from phi3studio.domain.events.payload import MemoryCause, StageName
+from phi3studio.domain.events.run_events import Notice, Recovery, notice
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import lighter
 from phi3studio.domain.recipe import Recipe

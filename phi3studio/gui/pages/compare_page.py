@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import Metrics
+from phi3studio.domain.events.measured_events import Metrics
 from phi3studio.domain.recipe_diff import recipe_differences
 from phi3studio.domain.run import Curves
 from phi3studio.gui.context import Context

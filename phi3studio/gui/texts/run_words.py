@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QCoreApplication
 
 from phi3studio.domain.azure import parse_model
-from phi3studio.domain.events import ModelRole, StageName
+from phi3studio.domain.events.payload import ModelRole, StageName
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState, RunView
 from phi3studio.gui.texts import words

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from phi3studio.domain.dataset import Token, TokenKind
+from phi3studio.domain.datasets.source_report import Token, TokenKind
 from phi3studio.gui.theme import Theme
 
 COLORS: dict[TokenKind, tuple[str, str]] = {

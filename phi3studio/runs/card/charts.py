@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from phi3studio.domain.events import Confusion
+from phi3studio.domain.events.measured_events import Confusion
 from phi3studio.domain.messages.formatting import percent
 from phi3studio.resources import resources
 

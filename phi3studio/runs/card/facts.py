@@ -12,7 +12,8 @@ import yaml
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.app.paths import Home
-from phi3studio.domain.events import Confusion, Metrics, ModelRole, Verified
+from phi3studio.domain.events.measured_events import Confusion, Metrics, Verified
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.parsing import parse_json, parse_yaml
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import Curves, RunView, fold, fold_curves

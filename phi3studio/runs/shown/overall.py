@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phi3studio.domain.events import Progress, StageName
+from phi3studio.domain.events.payload import StageName
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.run import RunView
 
 _USUAL_S: dict[str, float] = {

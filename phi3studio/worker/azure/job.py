@@ -22,7 +22,7 @@ from types import FrameType
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import Finished
+from phi3studio.domain.events.run_events import Finished
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.launch import worker_environment

@@ -19,7 +19,7 @@ from phi3studio import __version__
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError
-from phi3studio.domain.events import Artifact, Finished, Progress, Started, notice
+from phi3studio.domain.events.run_events import Artifact, Finished, Progress, Started, notice
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.azure_job import KnownJob, known_job, new_job

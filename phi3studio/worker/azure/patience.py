@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from phi3studio.domain.azure import Azure
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import Notice, notice
+from phi3studio.domain.events.run_events import Notice, notice
 from phi3studio.worker.azure.azure_failures import TRANSIENT, translate
 
 T = TypeVar("T")

@@ -6,17 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from phi3studio.domain.events import (
-    AnyPayload,
-    Artifact,
-    Event,
-    Finished,
-    Paused,
-    Started,
-    Waiting,
-    notice,
-    parse_event,
-)
+from phi3studio.domain.events.event_line import AnyPayload, Event, parse_event
+from phi3studio.domain.events.run_events import Artifact, Finished, Paused, Started, Waiting, notice
 from phi3studio.runs.azure_job import KnownJob
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.azure.connect import ARTIFACTS, Workspace

@@ -31,7 +31,7 @@ from phi3studio.domain.estimation.estimate import (
     measuring_seconds,
     step_bytes,
 )
-from phi3studio.domain.events import Progress, Stage, StageDone
+from phi3studio.domain.events.run_events import Progress, Stage, StageDone
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.saved_estimates import write_estimate

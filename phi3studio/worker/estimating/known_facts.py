@@ -26,7 +26,8 @@ from phi3studio.domain.estimation.estimate import (
     estimate,
     stage_kind,
 )
-from phi3studio.domain.events import Estimated, StageName
+from phi3studio.domain.events.payload import StageName
+from phi3studio.domain.events.run_events import Estimated
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.runs.saved_estimates import read_estimate

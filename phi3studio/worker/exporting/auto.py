@@ -13,7 +13,7 @@ from pathlib import Path
 
 from phi3studio.app.files import folder_bytes, keep_for_good, write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Candidate, Verified
+from phi3studio.domain.events.measured_events import Candidate, Verified
 from phi3studio.domain.quantisation import Int4Preset
 from phi3studio.runs.store import RunFolder
 

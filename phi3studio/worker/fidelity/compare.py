@@ -11,14 +11,14 @@ from typing import Any
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import is_large
-from phi3studio.domain.events import (
+from phi3studio.domain.events.measured_events import (
     Candidate,
     Metrics,
-    ModelRole,
     ParityExample,
     VerdictNote,
     Verified,
 )
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.fidelity import Evidence, judge
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes

@@ -14,7 +14,8 @@ from typing import Any
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Answer, Metrics, ModelFigures, ModelRole
+from phi3studio.domain.events.measured_events import Answer, Metrics, ModelFigures
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.data.preparing.held_out_rows import load_held_out as load_held_out
 from phi3studio.worker.data.preparing.tokenise import IGNORED

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from phi3studio.app.files import PATIENCE_S
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder

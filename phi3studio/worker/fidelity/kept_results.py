@@ -16,7 +16,8 @@ from typing import Any
 
 from phi3studio import __version__
 from phi3studio.app.files import write_json
-from phi3studio.domain.events import Metrics, ModelFigures, ModelRole
+from phi3studio.domain.events.measured_events import Metrics, ModelFigures
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.parsing import parse_json
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phi3studio.domain.events import ParityExample
+from phi3studio.domain.events.measured_events import ParityExample
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
 from phi3studio.worker.fidelity.exported_model import ExportedModel
 

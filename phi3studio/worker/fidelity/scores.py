@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from phi3studio.domain.events import ScoreName
+from phi3studio.domain.events.payload import ScoreName
 from phi3studio.domain.fidelity import confusion_of, macro_f1
 
 # Scripts without spaces between words count sign by sign.

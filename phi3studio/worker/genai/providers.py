@@ -12,7 +12,7 @@ from pathlib import Path
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import VerdictNote, verdict_note
+from phi3studio.domain.events.measured_events import VerdictNote, verdict_note
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 
 _ORT_NAMES: dict[Provider, str] = {

@@ -10,7 +10,7 @@ import time
 from typing import Self
 
 from phi3studio.app.files import keep_for_good
-from phi3studio.domain.events import AnyPayload, Event
+from phi3studio.domain.events.event_line import AnyPayload, Event
 from phi3studio.runs.store import RunFolder
 
 FULL = (errno.ENOSPC, errno.EDQUOT)

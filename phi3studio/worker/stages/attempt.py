@@ -12,14 +12,9 @@ from typing import Any
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import Estimate
-from phi3studio.domain.events import (
-    AnyPayload,
-    Artifact,
-    NoticeLevel,
-    Progress,
-    StageName,
-    notice,
-)
+from phi3studio.domain.events.event_line import AnyPayload
+from phi3studio.domain.events.payload import NoticeLevel, StageName
+from phi3studio.domain.events.run_events import Artifact, Progress, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.data.preparing.prepare_examples import Prepared

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.app.paths import user_home
-from phi3studio.domain.dataset import Unread
+from phi3studio.domain.datasets.source_report import Unread
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import check_target

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from phi3studio.domain.events import Verified
+from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import AUTO, presets_tried
 from phi3studio.domain.recipe import Recipe

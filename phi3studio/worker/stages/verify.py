@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from phi3studio.domain.events import Notice, Verified
+from phi3studio.domain.events.measured_events import Verified
+from phi3studio.domain.events.run_events import Notice
 from phi3studio.worker.fidelity.compare import Comparison, contained_adapter
 from phi3studio.worker.stages.attempt import Attempt
 

@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable
 
 from phi3studio.domain.estimation.recovery import in_force, recovered, safer
-from phi3studio.domain.events import AnyPayload, MemoryCause
+from phi3studio.domain.events.event_line import AnyPayload
+from phi3studio.domain.events.payload import MemoryCause
 from phi3studio.domain.messages import Phrase
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.failures import out_of_memory

@@ -19,7 +19,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from phi3studio.app.files import keep_for_good, write_json
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events import Notice, Progress, notice
+from phi3studio.domain.events.run_events import Notice, Progress, notice
 from phi3studio.worker.data.preparing.tokenise import IGNORED
 from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequested
 from phi3studio.worker.process.heap import keeping_freed_memory

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from phi3studio.domain.events import Confusion
+from phi3studio.domain.events.measured_events import Confusion
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QGridLayout
 
-from phi3studio.domain.events import STAGES
+from phi3studio.domain.events.payload import STAGES
 from phi3studio.domain.run import RunView
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import stage_title

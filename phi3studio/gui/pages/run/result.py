@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.domain.events import Answer, Metrics, ModelRole
+from phi3studio.domain.events.measured_events import Answer, Metrics
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.run import RunView
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QTableWidget, QTableWidgetItem
 
-from phi3studio.domain.events import Candidate, Verified
-from phi3studio.domain.events import VerdictNote as Found
+from phi3studio.domain.events.measured_events import Candidate, Verified
+from phi3studio.domain.events.measured_events import VerdictNote as Found
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import role_title
 from phi3studio.gui.theme import Theme

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.app.process_tree import process_tree
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.events import Event
+from phi3studio.domain.events.event_line import Event
 from phi3studio.domain.run import Curves, RunState, RunView, fold, fold_curves
 from phi3studio.domain.watchdog import ProcessFacts, StallReason, stall
 from phi3studio.gui.tasks import Tasks

@@ -14,9 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from phi3studio.domain.dataset import (
+from phi3studio.domain.datasets.check_report import (
     Bin,
-    Broken,
     CheckProgress,
     Finding,
     FindingRow,
@@ -25,6 +24,7 @@ from phi3studio.domain.dataset import (
     Statistics,
     finding,
 )
+from phi3studio.domain.datasets.source_report import Broken
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data

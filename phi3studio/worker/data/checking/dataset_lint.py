@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from phi3studio.domain.dataset import Finding, FindingRow, Level, finding
+from phi3studio.domain.datasets.check_report import Finding, FindingRow, Level, finding
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.repairs import (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from phi3studio.domain.dataset import Finding, FindingRow, Level, finding
+from phi3studio.domain.datasets.check_report import Finding, FindingRow, Level, finding
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import (

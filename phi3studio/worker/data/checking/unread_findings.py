@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phi3studio.domain.dataset import Finding, FindingRow, Unread, finding
+from phi3studio.domain.datasets.check_report import Finding, FindingRow, finding
+from phi3studio.domain.datasets.source_report import Unread
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropMarked
 from phi3studio.worker.data.meaning.unread_parts import Marked, UnreadTally

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from phi3studio.domain.dataset import Shape, ShapeProposal
+from phi3studio.domain.datasets.source_report import Shape, ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.row_places import (

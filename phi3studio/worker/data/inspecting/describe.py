@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from phi3studio.domain.dataset import ShapeProposal, Source, SourceReport
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data, Template

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.dataset import Preview, Token
+from phi3studio.domain.datasets.source_report import Preview, Token
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.row_pipeline import Process, Row

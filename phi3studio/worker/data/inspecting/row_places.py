@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from phi3studio.domain.dataset import ShapeProposal
+from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.template import escape, lookup
 
 Rows = Sequence[Mapping[str, Any]]

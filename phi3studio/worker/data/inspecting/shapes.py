@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from phi3studio.domain.dataset import Column, ShapeProposal
+from phi3studio.domain.datasets.source_report import Column, ShapeProposal
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.domain.template import is_blank, parse_template

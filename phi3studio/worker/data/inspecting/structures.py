@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phi3studio.domain.dataset import ShapeProposal
+from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.annotation_exports import argilla, label_studio, prodigy

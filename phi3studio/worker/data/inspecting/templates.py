@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from phi3studio.domain.dataset import TemplatePreset
+from phi3studio.domain.datasets.source_report import TemplatePreset
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.template import escape
 from phi3studio.worker.data.preparing.tokenise import Tokenizer

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from phi3studio.domain.dataset import Unread, UnreadKind
+from phi3studio.domain.datasets.source_report import Unread, UnreadKind
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.repairs import DropMarked, MergeLabels
 from phi3studio.domain.template import lookup, parse_template

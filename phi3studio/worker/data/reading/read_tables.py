@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from phi3studio.app.download_log import DownloadLog, Outcome
 from phi3studio.app.paths import user_home
-from phi3studio.domain.dataset import Source
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.worker.data.reading.class_labels import Classes, class_names, put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from phi3studio.domain.dataset import Broken, Source
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import Broken
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.row_edits import RowEdits

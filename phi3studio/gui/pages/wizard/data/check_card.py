@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
-from phi3studio.domain import dataset
+from phi3studio.domain.datasets import check_report
+from phi3studio.domain.datasets.check_report import Finding, Report
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.rows.repairs import Repair
 from phi3studio.domain.rows.row_edits import ROW_EDITS, AddRow, DeleteRow, EditCell
@@ -27,7 +28,7 @@ from phi3studio.wizard.flow import (
     without_repair,
 )
 
-_LEVELS: dict[dataset.Level, Level] = {"error": "error", "warning": "warning", "info": "info"}
+_LEVELS: dict[check_report.Level, Level] = {"error": "error", "warning": "warning", "info": "info"}
 # Their numbers are those of lines, not of rows.
 _OF_LINES = frozenset({"broken_lines", "odd_lines"})
 
@@ -99,7 +100,7 @@ class CheckCard(Card):
         if report is not None:
             self._session.take(with_repairs(self._session.draft, report.safe_repairs))
 
-    def _draw_findings(self, report: dataset.Report | None, repairs: tuple[Repair, ...]) -> None:
+    def _draw_findings(self, report: Report | None, repairs: tuple[Repair, ...]) -> None:
         clear(self._list)
         theme = self._context.theme
         edits = [repair for repair in repairs if isinstance(repair, ROW_EDITS)]
@@ -143,7 +144,7 @@ class CheckCard(Card):
             if not figures.cut_off_rows:
                 self._list.addWidget(Callout(theme, "good", text))
 
-    def _link_rows(self, card: Callout, found: dataset.Finding) -> None:
+    def _link_rows(self, card: Callout, found: Finding) -> None:
         """The first row of a finding as a link, and the way to all of them."""
         if not found.examples:
             return
@@ -190,7 +191,7 @@ class CheckCard(Card):
         card.buttons.addWidget(undo)
         return card
 
-    def _offer_unread(self, card: Callout, found: dataset.Finding) -> None:
+    def _offer_unread(self, card: Callout, found: Finding) -> None:
         """Use a column that the model does not see, or ignore it knowingly."""
         theme, session = self._context.theme, self._session
         facts = session.facts.data

@@ -6,14 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from phi3studio.domain.dataset import (
-    CheckProgress,
-    Preview,
-    Report,
-    RowPage,
-    SourceReport,
-    TemplatePreset,
-)
+from phi3studio.domain.datasets.check_report import CheckProgress, Report
+from phi3studio.domain.datasets.source_report import Preview, RowPage, SourceReport, TemplatePreset
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.base_model_list import BaseModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout
 
-from phi3studio.domain.dataset import Preview
+from phi3studio.domain.datasets.source_report import Preview
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.rows.repairs import SkipBroken
 from phi3studio.gui.context import Context

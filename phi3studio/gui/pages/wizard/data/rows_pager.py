@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from phi3studio.domain.dataset import RowPage
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.rows.repairs import Repair
 from phi3studio.gui.context import Context

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.domain.dataset import ShapeProposal, SourceReport
+from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport
 from phi3studio.domain.errors import InputError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection

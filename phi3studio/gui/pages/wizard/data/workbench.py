@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from phi3studio.domain.dataset import RowPage
+from phi3studio.domain.datasets.source_report import RowPage
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.recording import (
     with_added_cells,

@@ -1,0 +1,1 @@
+"""Data sets: a source of rows, and the reports on it."""

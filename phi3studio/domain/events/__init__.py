@@ -1,0 +1,1 @@
+"""What a run reports: one JSON object a line in ``events.jsonl``."""

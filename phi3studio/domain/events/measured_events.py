@@ -1,0 +1,158 @@
+"""What was measured of a run's models on held-out rows, and the verdict of the fidelity gate."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from phi3studio.domain.events.payload import ModelRole, Payload, ScoreName, Worded
+from phi3studio.domain.messages import Said, plain_values, say
+
+
+class Answer(Payload):
+    """One sample answer of a model on a held-out row."""
+
+    prompt: str
+    expected: str
+    text: str
+    stopped: bool
+
+
+class Confusion(Payload):
+    """How labels were answered: a row per expected label, a column per answered one, and a last
+    column for every other answer. ``left_out`` counts rarer labels that have no row."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    left_out: int = 0
+
+
+class Metrics(Payload):
+    """Figures of one model on the held-out rows.
+
+    ``accuracy`` and ``stops`` are shares from 0 to 1: answers equal to the expected completion,
+    and answers that ended by a stop token; ``other_stops`` is the part of the latter that ended
+    by another than the trained one. ``perplexity`` is of the completions' tokens. ``score`` is
+    what the fidelity gate compares, called ``score_name``: the accuracy where the completions
+    are labels, else the F1 of the words. Memory in bytes, of a process that only answers.
+    """
+
+    type: Literal["metrics"] = "metrics"
+    model: ModelRole
+    rows: int
+    accuracy: float
+    perplexity: float
+    stops: float
+    tokens_per_s: float | None = None
+    load_s: float | None = None
+    bytes: int | None = None
+    samples: tuple[Answer, ...] = ()
+    other_stops: float = 0.0
+    score: float | None = None
+    score_name: ScoreName | None = None
+    macro_f1: float | None = None
+    token_f1: float | None = None
+    rouge_l: float | None = None
+    confusion: Confusion | None = None
+    first_token_s: float | None = None
+    peak_memory: int | None = None
+
+
+class VerdictNote(Worded):
+    """A part of a verdict: what was found, and what to try next; :func:`verdict_note` makes one."""
+
+    code: str
+    text: str = ""
+    next: str = ""
+
+    @property
+    def recorded(self) -> Said:
+        """The words of an older version."""
+        return Said(self.text, self.next)
+
+    def said(self, language: str = "en") -> Said:
+        """What was found and what to try next, in a language."""
+        return say(self, language)
+
+
+def verdict_note(code: str, /, *, variant: str = "", **values: Any) -> VerdictNote:
+    """A finding: a code of the message catalogue with its values."""
+    return VerdictNote(code=code, variant=variant, values=plain_values(values))
+
+
+class ParityExample(Payload):
+    """Where the tokenizers first differ: the row (from 1), the text there and the ids of it."""
+
+    row: int
+    text: str
+    training: tuple[int, ...]
+    hugging_face: tuple[int, ...]
+    genai: tuple[int, ...]
+
+
+class ModelFigures(Payload):
+    """One model in a verdict. Shares from 0 to 1, times in seconds, sizes in bytes."""
+
+    perplexity: float
+    score: float | None = None
+    stops: float | None = None
+    other_stops: float | None = None
+    tokens_per_s: float | None = None
+    first_token_s: float | None = None
+    load_s: float | None = None
+    bytes: int | None = None
+    peak_memory: int | None = None
+
+
+class Candidate(Payload):
+    """One int4 preset that ``target.int4: auto`` tried. Size in bytes."""
+
+    preset: str
+    bytes: int
+    faithful: bool
+    points_lost: float | None = None
+    perplexity: float | None = None
+    kept: bool = False
+
+
+class Verified(Payload):
+    """The verdict of the fidelity gate: whether the exported model is the trained one.
+
+    ``data`` is the file that was measured on; ``None`` for the run's own held-out rows.
+    ``general`` when there are none and bundled general text stood in. ``reference`` is the model
+    that the exported one is compared with. ``points_lost`` are points (percent) of the score with
+    their 95 % interval. ``kl`` is the mean divergence of the next-token distributions in nats,
+    ``agreement`` the top-1 agreement, both over ``positions``. ``measured`` is
+    false where this machine could not run the model; then nothing is proven.
+    """
+
+    type: Literal["verified"] = "verified"
+    faithful: bool
+    measured: bool = True
+    data: str | None = None
+    general: bool = False
+    rows: int = 0
+    reference: ModelRole = "merged"
+    models: dict[ModelRole, ModelFigures] = Field(default_factory=dict)
+    score_name: ScoreName | None = None
+    points_lost: float | None = None
+    interval: tuple[float, float] | None = None
+    kl: float | None = None
+    agreement: float | None = None
+    positions: int = 0
+    stop: str = ""
+    stop_listed: bool | None = None
+    parity: float | None = None
+    parity_example: ParityExample | None = None
+    limits: dict[str, float] = Field(default_factory=dict)
+    reasons: tuple[VerdictNote, ...] = ()
+    remarks: tuple[VerdictNote, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def word(self) -> Literal["faithful", "not faithful", "not proven"]:
+        """The verdict in a word or two."""
+        if not self.measured:
+            return "not proven"
+        return "faithful" if self.faithful else "not faithful"
