@@ -15,7 +15,16 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipes.section import Section
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-MethodKind = Literal["lora", "qlora", "dora"]
+MethodKind = Literal["lora", "qlora", "dora", "loha", "lokr"]
+METHOD_TITLES: dict[MethodKind, str] = {
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "dora": "DoRA",
+    "loha": "LoHa",
+    "lokr": "LoKr",
+}
+WHOLE_CHANGE: frozenset[MethodKind] = frozenset({"loha", "lokr"})
+"""Methods that make each layer's whole change of weights in every pass."""
 TargetModules = Literal["auto", "attention", "all_linear", "family"]
 
 
@@ -47,7 +56,8 @@ class Method(Section):
     kind: MethodKind = Field(
         "lora",
         description="lora; qlora: the base weights in 4 bits while training; dora: direction and "
-        "magnitude learned apart.",
+        "magnitude learned apart; loha, lokr: the change is a Hadamard or Kronecker product of "
+        "small matrices.",
     )
     rank: int = setting(
         16,
@@ -87,6 +97,12 @@ class Method(Section):
         "Double quantisation",
         "QLoRA: the constants of the 4 bits are quantised too.",
     )
+
+    @model_validator(mode="after")
+    def _can_be_stabilised(self) -> Method:
+        if self.rank_stabilised and self.kind in WHOLE_CHANGE:
+            raise InputError("recipe.not_stabilised", kind=METHOD_TITLES[self.kind])
+        return self
 
 
 class Training(Section):

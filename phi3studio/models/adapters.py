@@ -1,4 +1,4 @@
-"""LoRA adapters on disk, as far as they can be read without their libraries."""
+"""Adapters on disk, as far as they can be read without their libraries."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.models.guest_files import read_object, tensor_shapes
 
+ALPHAS = {"LORA": "lora_alpha", "LOHA": "alpha", "LOKR": "alpha"}
+"""PEFT's name of a kind of adapter that can be used → that of its alpha."""
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 PICKLE = "adapter_model.bin"
@@ -17,7 +19,7 @@ PICKLE = "adapter_model.bin"
 
 @dataclass(frozen=True)
 class Adapter:
-    """A folder in PEFT format, whose own description is ``settings``.
+    """A folder in PEFT format, whose own description is ``settings``; ``kind`` is PEFT's name.
 
     ``base`` is the model that it says it was trained on; ``alpha`` divided by the rank is what
     the product of its matrices is multiplied by.
@@ -25,6 +27,7 @@ class Adapter:
 
     folder: Path
     settings: dict[str, Any]
+    kind: str
     rank: int
     alpha: float
     base: str
@@ -40,22 +43,22 @@ class Adapter:
 
 
 def read_adapter(folder: Path) -> Adapter:
-    """The LoRA adapter in *folder*; raises :class:`InputError` that says what is wrong with it."""
+    """The adapter in *folder*; raises :class:`InputError` that says what is wrong with it."""
     file = folder / CONFIG
     if not file.is_file():
         raise InputError("model.no_adapter", folder=folder)
     settings = read_object(file)
     kind = settings.get("peft_type")
-    if kind != "LORA":
+    if not isinstance(kind, str) or kind not in ALPHAS:
         raise InputError(
             "model.adapter_kind", variant="" if kind else "unknown", adapter=folder, kind=kind
         )
     rank: Any = settings.get("r")
-    alpha: Any = settings.get("lora_alpha")
+    alpha: Any = settings.get(ALPHAS[kind])
     if type(rank) is not int or not 0 < rank < 2**31:
         raise _field(file, "r", rank)
     if type(alpha) not in (int, float) or not math.isfinite(alpha):
-        raise _field(file, "lora_alpha", alpha)
+        raise _field(file, ALPHAS[kind], alpha)
     if not (folder / WEIGHTS).is_file():
         pickled = (folder / PICKLE).is_file()
         raise InputError(
@@ -64,8 +67,9 @@ def read_adapter(folder: Path) -> Adapter:
             adapter=folder,
             file=WEIGHTS,
         )
-    base = settings.get("base_model_name_or_path")
-    return Adapter(folder, settings, rank, float(alpha), base if isinstance(base, str) else "")
+    given = settings.get("base_model_name_or_path")
+    base = given if isinstance(given, str) else ""
+    return Adapter(folder, settings, kind, rank, float(alpha), base)
 
 
 def _field(file: Path, field: str, value: object) -> InputError:

@@ -1,7 +1,8 @@
-"""The adapter passes LoRA, QLoRA and DoRA: from their keys to the recipe's method."""
+"""The adapter passes LoRA, QLoRA, DoRA, LoHa and LoKr: from their keys to the recipe's method."""
 
 from __future__ import annotations
 
+from phi3studio.domain.hyperparameters import METHOD_TITLES, WHOLE_CHANGE, MethodKind
 from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.input_model import precision
 from phi3studio.olive_configs.rules import (
@@ -16,7 +17,7 @@ from phi3studio.olive_configs.rules import (
 )
 from phi3studio.olive_configs.training_args import read_arguments
 
-ADAPTERS = {"lora": "lora", "qlora": "qlora", "dora": "dora"}
+ADAPTERS: dict[str, MethodKind] = {kind: kind for kind in METHOD_TITLES}
 """Pass type in lower case → the recipe's method."""
 
 _KEYS = (
@@ -31,23 +32,30 @@ def read_adapter(section: Section, kind: str) -> None:
     draft.values["method.kind"] = ADAPTERS[kind]
     section.read(carried("method.rank", int), "lora_r", "r")
     section.read(carried("method.alpha", float), "lora_alpha", "alpha")
+    if ADAPTERS[kind] in WHOLE_CHANGE:
+        apply(section, _PRODUCTS)
     apply(section, _TABLE)
     read_arguments(section.given("training_args"), draft)
     draft.default("method.rank", 64, "No rank is given: Olive takes 64, and so does method.rank.")
     draft.default(
         "method.alpha", 16, "No alpha is given: Olive takes 16, and so does method.alpha."
     )
-    draft.default(
-        "method.dropout", 0.05, "No lora_dropout is given: Olive takes 0.05, as method.dropout."
-    )
-    draft.default("method.target_modules", *_OLIVES_MODULES[ADAPTERS[kind] == "qlora"])
+    if ADAPTERS[kind] in WHOLE_CHANGE:
+        draft.default(
+            "method.dropout", 0, "No rank_dropout is given: Olive takes none, as method.dropout."
+        )
+    else:
+        draft.default(
+            "method.dropout", 0.05, "No lora_dropout is given: Olive takes 0.05, as method.dropout."
+        )
+    draft.default("method.target_modules", *_olives_modules(ADAPTERS[kind]))
     draft.default(
         "training.precision",
         "bfloat16",
         "No torch_dtype is given: Olive trains in bfloat16, and so does training.precision; auto "
         "takes the fastest sound format of the machine.",
     )
-    section.refuse_rest((*_KEYS, *_TABLE), "The pass")
+    section.refuse_rest((*_KEYS, *_TABLE, *_PRODUCTS), "The pass")
 
 
 def _double_quantisation(draft: ImportDraft, entry: Entry) -> None:
@@ -56,12 +64,12 @@ def _double_quantisation(draft: ImportDraft, entry: Entry) -> None:
     elif entry.value:
         draft.refuse(
             entry,
-            "Only QLoRA quantises the base model, once or twice; LoRA and DoRA do not.",
+            "Only QLoRA quantises the base model, once or twice; the other methods do not.",
             "To quantise it while training: method.kind: qlora and method.double_quantisation: "
             "true.",
         )
     else:
-        draft.translate(entry, "LoRA and DoRA do not quantise the base model.")
+        draft.translate(entry, "Only QLoRA quantises the base model.")
 
 
 def _held_out_share(draft: ImportDraft, entry: Entry) -> None:
@@ -86,16 +94,35 @@ def _modules(draft: ImportDraft, entry: Entry) -> None:
         draft.refuse(entry, "It has to be a list of names.", "Correct the value.", blocks=True)
 
 
-_OLIVES_MODULES = {
-    True: (
-        "all_linear",
-        "As in Olive, QLoRA adapts every linear layer (method.target_modules: all_linear).",
-    ),
-    False: (
+def _olives_modules(kind: MethodKind) -> tuple[str, str]:
+    """What Olive adapts where the pass does not say it, and the words for it."""
+    if kind == "qlora" or kind in WHOLE_CHANGE:
+        text = f"As in Olive, {METHOD_TITLES[kind]} adapts every linear layer"
+        return "all_linear", f"{text} (method.target_modules: all_linear)."
+    return (
         "family",
         "No target_modules are given: as in Olive, PEFT's default for the model's family "
         "(method.target_modules: family).",
+    )
+
+
+_UNLIKE = "The run computes the pass's default."
+_PRODUCTS: dict[str, Rule] = {
+    "lora_dropout": noted("LoHa and LoKr read rank_dropout instead, in Olive too."),
+    "rank_dropout": carried("method.dropout", float),
+    "module_dropout": same_if((0, 0.0), "No module is left out.", "Leave it out."),
+    "use_effective_conv2d": noted("The models have no convolutions."),
+    "init_weights": same_if((True,), "The adapter begins without effect.", "Leave it out."),
+    **dict.fromkeys(
+        ("exclude_modules", "layers_to_transform", "layers_pattern"),
+        same_if((None, []), "No layer is left out.", "Write method.target_modules."),
     ),
+    **dict.fromkeys(
+        ("rank_pattern", "alpha_pattern"), same_if((None, {}), "Not set.", "Leave it out.")
+    ),
+    "decompose_both": same_if((False,), _UNLIKE, "Leave it out."),
+    "decompose_factor": same_if((-1,), _UNLIKE, "Leave it out."),
+    "rank_dropout_scale": same_if((False,), _UNLIKE, "Leave it out."),
 }
 _QUANTISED = "QLoRA's base weights are in NF4, computed in the training's number format."
 _TABLE: dict[str, Rule] = {

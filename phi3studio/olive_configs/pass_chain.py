@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.template import nearest
 from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
@@ -22,8 +23,7 @@ _APART = frozenset(_APART_STEPS)
 STEPS = ("train", "merge", "quantise")
 _STEP_OF = {**dict.fromkeys(ADAPTERS, "train"), "mergeadapterweights": "merge",
             "modelbuilder": "quantise"}  # fmt: skip
-_WRITTEN = ("LoRA", "QLoRA", "DoRA", "MergeAdapterWeights", "ModelBuilder")
-_ADAPTERS_NOT_RUN = ("loha", "lokr", "loftq", "sdlora")
+_WRITTEN = (*METHOD_TITLES.values(), "MergeAdapterWeights", "ModelBuilder")
 # Passes of Olive, now and in former releases, that quantise or convert a model to ONNX.
 _CONVERSIONS = frozenset(
     name.casefold()
@@ -171,8 +171,11 @@ def _refuse_pass(kind: Entry | None, entry: Entry, section: Section, draft: Impo
         return
     name = str(kind.value)
     text, folded = f"The pass {name} is not run.", name.rpartition(".")[2].casefold()
-    if folded in _ADAPTERS_NOT_RUN:
-        instead = "Write LoRA, QLoRA or DoRA."
+    if folded == "loftq":
+        # Its adapter belongs to weights that it rounds first, not to the base model's own.
+        instead = "Write QLoRA: the same over the base model's own weights in 4 bits."
+    elif folded == "sdlora":
+        instead = "It is for pictures. Write LoRA, QLoRA or DoRA for a language model."
     elif folded in _CONVERSIONS:
         instead = "Write ModelBuilder with the precision int4, fp32, fp16 or bf16 in its place."
     elif folded in _OTHERS:

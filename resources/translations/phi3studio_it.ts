@@ -4293,8 +4293,12 @@
         <translation>impara separatamente grandezza e direzione: un po’ meglio, più lento</translation>
     </message>
     <message>
-        <source>not available: this version trains with LoRA</source>
-        <translation>non disponibile: questa versione addestra con LoRA</translation>
+        <source>a Hadamard product of small matrices</source>
+        <translation>un prodotto di Hadamard di piccole matrici</translation>
+    </message>
+    <message>
+        <source>a Kronecker product of small matrices</source>
+        <translation>un prodotto di Kronecker di piccole matrici</translation>
     </message>
     <message>
         <source>Hide</source>

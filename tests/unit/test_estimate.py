@@ -11,6 +11,7 @@ from phi3studio.domain.estimation.estimate import (
     Estimate,
     Machine,
     ModelSize,
+    adapter_parameters,
     disk_needed,
     estimate,
     exported_bytes,
@@ -111,6 +112,17 @@ def test_what_saves_memory_is_seen_to_save_it() -> None:
         of(with_settings(int4=name)).memory["quantise"] for name in ("fast", "quality")
     )
     assert fast < quality
+
+
+def test_each_methods_adapter_has_its_size_and_its_memory() -> None:
+    recipes = {kind: with_settings(kind=kind) for kind in ("lora", "loha", "lokr")}
+    values = {kind: adapter_parameters(recipe, STARTER) for kind, recipe in recipes.items()}
+    assert values["loha"] == 2 * values["lora"]
+    assert 0 < values["lokr"] < values["lora"] / 4
+    found = {kind: of(recipe) for kind, recipe in recipes.items()}
+    for less, more in (("lora", "lokr"), ("lokr", "loha")):
+        assert found[less].memory["train"] < found[more].memory["train"]
+        assert found[less].seconds["train"] < found[more].seconds["train"]
 
 
 def test_a_faster_machine_takes_less_time() -> None:

@@ -177,6 +177,34 @@ def test_todays_config_as_a_recipe() -> None:
     assert imported.recipe.target.int4 == "quality"
 
 
+@pytest.mark.parametrize("kind", ["LoHa", "LoKr"])
+def test_hadamard_and_kronecker_passes_are_imported(kind) -> None:
+    config = fixture("today")
+    data = {key: value for key, value in config["passes"]["l"].items() if "data" in key}
+    given = {"type": kind, "r": 4, "alpha": 2, "rank_dropout": 0.1, "module_dropout": 0.0, **data}
+    config["passes"]["l"] = given
+    imported = read(config)
+    assert imported.problem is None
+    assert imported.recipe is not None
+    assert imported.recipe.method.model_dump(exclude_defaults=True) == {
+        "kind": kind.casefold(),
+        "rank": 4,
+        "alpha": 2.0,
+        "dropout": 0.1,
+        "target_modules": "all_linear",
+    }
+    del given["rank_dropout"]
+    given |= {"decompose_both": True, "init_weights": False}
+    imported = read(config)
+    refused = {decision.path for decision in imported.decisions if decision.kind == "refused"}
+    assert {path for path in refused if path.startswith("passes.l.")} == {
+        "passes.l.decompose_both",
+        "passes.l.init_weights",
+    }
+    assert imported.recipe is not None
+    assert imported.recipe.method.dropout == 0
+
+
 def test_flat_and_nested_syntax_give_the_same_recipe() -> None:
     def flat(value: Any) -> Any:
         if isinstance(value, list):

@@ -35,7 +35,8 @@ def test_something_else_is_not_taken_for_a_config(value) -> None:
 @pytest.mark.parametrize(
     ("name", "said", "todo"),
     [
-        ("LoHa", "LoHa is not run", "LoRA, QLoRA or DoRA"),
+        ("LoftQ", "LoftQ is not run", "QLoRA"),
+        ("SDLoRA", "SDLoRA is not run", "for pictures"),
         ("OnnxMatMul4Quantizer", "OnnxMatMul4Quantizer is not run", "ModelBuilder"),
         ("OptimumConversion", "OptimumConversion is not run", "ModelBuilder"),
         ("SliceGPT", "SliceGPT is not run", "by Olive itself"),
@@ -129,10 +130,10 @@ def test_a_value_out_of_range_names_the_key_that_it_came_from(path, value, key) 
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
-    config = changed("lora-phrases", **{"passes.builder.type": "LoKr", f"{LORA}.x": 1})
+    config = changed("lora-phrases", **{"passes.builder.type": "LoftQ", f"{LORA}.x": 1})
     found = problem(config)
     assert "x" in found.message + found.hint
-    assert "LoKr" in found.message + found.hint
+    assert "LoftQ" in found.message + found.hint
 
 
 def test_a_key_that_is_given_twice_with_two_values_is_refused() -> None:

@@ -568,3 +568,14 @@ def test_half_a_character_is_no_part_of_a_recipe_made_of_parts() -> None:
     for part in (lambda: Data(source="d.csv", sheet=_HALF), lambda: Source(source=_HALF)):
         with pytest.raises(InputError, match=r"half a character"):
             part()
+
+
+@pytest.mark.parametrize(("kind", "title"), [("loha", "LoHa"), ("lokr", "LoKr")])
+def test_a_product_has_no_rank_stabilised_scaling(kind: str, title: str) -> None:
+    template = {"prompt": "{a}", "completion": "{b}"}
+    recipe = {"data": {"source": "d.csv", "template": template}, "method": {"kind": kind}}
+    assert parse_recipe(recipe).method.kind == kind
+    recipe["method"]["rank_stabilised"] = True
+    with pytest.raises(InputError, match=title) as caught:
+        parse_recipe(recipe)
+    assert caught.value.code == "recipe.not_stabilised"

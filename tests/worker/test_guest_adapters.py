@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoHaConfig, LoKrConfig, LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -85,14 +85,17 @@ def logits(model: Any) -> torch.Tensor:
         return model(IDS).logits[0]
 
 
-def make_adapter(base: Path, folder: Path, tokens: int = 0, **settings: Any) -> Path:
+def make_adapter(
+    base: Path, folder: Path, tokens: int = 0, kind: type[PeftConfig] = LoraConfig, **settings: Any
+) -> Path:
     """An adapter as PEFT saves it, every tensor of which does something."""
     torch.manual_seed(1)
     model = load(base)
     if tokens:
         model.resize_token_embeddings(tokens)
-    config = {"r": 4, "lora_alpha": 8, "target_modules": ATTENTION, "task_type": "CAUSAL_LM"}
-    wrapped = get_peft_model(model, LoraConfig(**config | settings))
+    alpha = "lora_alpha" if kind is LoraConfig else "alpha"
+    config = {"r": 4, alpha: 8, "target_modules": ATTENTION, "task_type": "CAUSAL_LM"}
+    wrapped = get_peft_model(model, kind(**config | settings))
     with torch.no_grad():
         for parameter in wrapped.parameters():
             if parameter.requires_grad:
@@ -126,6 +129,46 @@ def test_a_merged_adapter_answers_as_pefts_own_model(bases, tmp_path, ends, kind
     assert float((expected - logits(load(base))).abs().max()) > 0.05, "it does nothing"
     merged(load(base), adapter).save_pretrained(tmp_path / "merged")
     assert torch.allclose(logits(load(tmp_path / "merged")), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (LoHaConfig, {}),
+        (LoHaConfig, {"rank_pattern": {"q_proj": 2}, "target_modules": "all-linear"}),
+        (LoKrConfig, {}),
+        (LoKrConfig, {"decompose_both": True, "decompose_factor": 4}),
+    ],
+    ids=["LoHa", "LoHa, patterns", "LoKr", "LoKr, both factors"],
+)
+def test_hadamard_and_kronecker_adapters_are_merged_exactly(
+    bases, tmp_path, kind, settings
+) -> None:
+    base = bases["tied"]
+    adapter = make_adapter(base, tmp_path / "adapter", kind=kind, **settings)
+    check_adapter(adapter, base)
+    expected = logits(PeftModel.from_pretrained(load(base), adapter))
+    assert float((expected - logits(load(base))).abs().max()) > 1e-4, "it does nothing"
+    merged(load(base), adapter).save_pretrained(tmp_path / "merged")
+    assert torch.allclose(logits(load(tmp_path / "merged")), expected, atol=2e-5)
+    assert "LoHa" in (said := refused(lambda: check_can_be_apart(adapter, "cpu")).message) or (
+        "LoKr" in said
+    )
+
+
+def test_a_training_does_not_go_on_from_an_adapter_of_another_kind(bases, tmp_path) -> None:
+    from phi3studio.worker.olive.project_passes import load_adapter
+
+    adapter = make_adapter(bases["tied"], tmp_path / "adapter", kind=LoHaConfig)
+    for other in (LoraConfig, LoKrConfig):
+        fresh = get_peft_model(load(bases["tied"]), other(r=4, target_modules=ATTENTION))
+        assert refused(lambda model=fresh: load_adapter(model, adapter)).code.startswith(
+            ("recipe.other_adapter", "model.adapter_setting")
+        )
+    same = get_peft_model(load(bases["tied"]), LoHaConfig(r=4, alpha=8, target_modules=ATTENTION))
+    load_adapter(same, adapter)
+    expected = logits(PeftModel.from_pretrained(load(bases["tied"]), adapter))
+    assert torch.allclose(logits(same.eval()), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", REFUSED)

@@ -89,13 +89,24 @@ def test_the_training_as_olive_gets_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "kind"), [("lora", "StudioLoRA"), ("qlora", "StudioQLoRA"), ("dora", "StudioDoRA")]
+    ("method", "kind", "dropout"),
+    [
+        ("lora", "StudioLoRA", "lora_dropout"),
+        ("qlora", "StudioQLoRA", "lora_dropout"),
+        ("dora", "StudioDoRA", "lora_dropout"),
+        ("loha", "StudioLoHa", "rank_dropout"),
+        ("lokr", "StudioLoKr", "rank_dropout"),
+    ],
 )
-def test_each_method_has_its_pass(method, kind) -> None:
-    recipe = tiny_recipe(MODEL, DATA, kind=method, rank_stabilised=True, double_quantisation=True)
+def test_each_method_has_its_pass(method, kind, dropout) -> None:
+    stabilised = method not in ("loha", "lokr")
+    recipe = tiny_recipe(
+        MODEL, DATA, kind=method, rank_stabilised=stabilised, double_quantisation=True
+    )
     lora = oc.train_config(recipe, plan())["passes"]["lora"]
     assert lora["type"] == kind
-    assert lora["use_rslora"] is True
+    assert lora["use_rslora"] is stabilised
+    assert lora[dropout] == recipe.method.dropout
     assert ("double_quant" in lora) == (method == "qlora")
 
 

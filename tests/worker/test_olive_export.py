@@ -395,8 +395,9 @@ def examples_of(file: Path) -> list[dict[str, list[int]]]:
         {"evaluations": 2, "quantisation": "int4"},
         {"kind": "dora", "rank_stabilised": True},
         {"kind": "qlora", "double_quantisation": True},
+        {"kind": "lokr"},
     ],
-    ids=["lora", "dora", "qlora"],
+    ids=["lora", "dora", "qlora", "lokr"],
 )
 def test_olive_alone_trains_the_adapter_of_a_run(
     changes, tiny_phi3, phrases, tmp_path, start_run: StartRun
@@ -413,7 +414,8 @@ def test_olive_alone_trains_the_adapter_of_a_run(
     mine = load_file(run.adapter / "adapter_model.safetensors")
     theirs = load_file(out / "adapter" / "adapter_model.safetensors")
     assert mine.keys() == theirs.keys()
-    assert max(float(np.abs(value).max()) for key, value in mine.items() if "lora_B" in key) > 1e-3
+    moved = [value for key, value in mine.items() if "lora_B" in key or "lokr_w1" in key]
+    assert max(float(np.abs(value).max()) for value in moved) > 1e-3
     for key, value in mine.items():
         np.testing.assert_allclose(theirs[key], value, rtol=0, atol=1e-6, err_msg=key)
     # Whatever ends an answer in the run's model ends it in Olive's too.

@@ -230,9 +230,11 @@ def test_the_export_is_as_the_recipe_says(pair) -> None:
     [
         pytest.param({"kind": "dora"}, marks=pytest.mark.slow),
         {"kind": "qlora"},
+        pytest.param({"kind": "loha"}, marks=pytest.mark.slow),
+        {"kind": "lokr"},
         pytest.param({"rank_stabilised": True}, marks=pytest.mark.slow),
     ],
-    ids=["dora", "qlora", "rslora"],
+    ids=["dora", "qlora", "loha", "lokr", "rslora"],
 )
 def test_other_methods_are_trained_merged_and_exported_as_well(
     start_run, tiny_phi3, phrases, method
@@ -241,8 +243,10 @@ def test_other_methods_are_trained_merged_and_exported_as_well(
         pytest.importorskip("bitsandbytes")
     run = completed(start_run(tiny_recipe(tiny_phi3, phrases, max_steps=4, **method)))
     config = json.loads((run.adapter / "adapter_config.json").read_text())
-    assert config["use_dora"] == (method.get("kind") == "dora")
-    assert config["use_rslora"] == method.get("rank_stabilised", False)
+    kind = method.get("kind", "lora")
+    assert config["peft_type"] == (kind.upper() if kind in ("loha", "lokr") else "LORA")
+    assert config.get("use_dora", False) == (kind == "dora")
+    assert config.get("use_rslora", False) == method.get("rank_stabilised", False)
     assert set(config["target_modules"]) == {"qkv_proj", "o_proj"}
     metrics = run.view().metrics
     assert metrics["merged"].perplexity < metrics["base"].perplexity

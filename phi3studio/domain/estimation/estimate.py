@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from phi3studio.domain.events.payload import StageName
+from phi3studio.domain.hyperparameters import WHOLE_CHANGE, Method, MethodKind
 from phi3studio.domain.quantisation import FORMATS, Int4Preset, presets_tried
 from phi3studio.domain.recipe import Recipe
 
@@ -49,6 +50,10 @@ _KEPT_BYTES = {
 _GROWTH = 1.15
 # Logits of the learned tokens: in the model's format, in float32, and their gradient.
 _LOGIT_BYTES = 12
+# LoHa and LoKr make each layer's whole change in every pass: memory for each of its values, and
+# time, which no row changes, as that of so many tokens of plain LoRA (on the starter).
+_WHOLE_CHANGE_BYTES = 6.0
+_WHOLE_CHANGE_TOKENS: dict[MethodKind, float] = {"loha": 900.0, "lokr": 320.0}
 _ELEMENT_BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 _NF4_BYTES = 0.6
 # Small models' layers are kept in the layout of the matrix products as well, for both directions.
@@ -208,11 +213,24 @@ def _presets(recipe: Recipe) -> tuple[Int4Preset, ...]:
 
 
 def adapter_parameters(recipe: Recipe, model: ModelSize) -> int:
-    """Trained values: two matrices of the rank next to each adapted layer."""
-    method = recipe.method
-    wide = method.target_modules not in ("auto", "attention", "family")
-    widths = 8 * model.hidden + (3 * (model.hidden + model.inner) if wide else 0)
-    return model.layers * method.rank * widths
+    """Trained values: small matrices next to each adapted layer."""
+    values = sum(_adapter_values(recipe.method, *layer) for layer in _adapted(recipe, model))
+    return round(model.layers * values)
+
+
+def _adapted(recipe: Recipe, model: ModelSize) -> list[tuple[int, int]]:
+    """Rows and columns of a block's adapted layers."""
+    wide = recipe.method.target_modules not in ("auto", "attention", "family")
+    square, long = (model.hidden, model.hidden), (model.hidden, model.inner)
+    return 4 * [square] + (3 * [long] if wide else [])
+
+
+def _adapter_values(method: Method, rows: float, columns: float) -> float:
+    if method.kind == "lokr":
+        # A whole small factor, and two matrices of the rank for the other.
+        return math.sqrt(rows * columns) + method.rank * (math.sqrt(rows) + math.sqrt(columns))
+    pairs = 2 if method.kind == "loha" else 1
+    return pairs * method.rank * (rows + columns)
 
 
 def training_bytes(
@@ -223,6 +241,9 @@ def training_bytes(
     weights = model.parameters * element
     if recipe.method.kind == "qlora":
         weights = model.body * _NF4_BYTES + (model.parameters - model.body) * element
+    if recipe.method.kind in WHOLE_CHANGE:
+        changed = sum(rows * columns for rows, columns in _adapted(recipe, model))
+        weights += model.layers * changed * _WHOLE_CHANGE_BYTES
     weights += _laid_out_bytes(recipe, model, precision, device)
     steps = recipe.training.total_steps(data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
@@ -231,7 +252,8 @@ def training_bytes(
 
 def _laid_out_bytes(recipe: Recipe, model: ModelSize, precision: str, device: str) -> float:
     """A small model's layers, and its head, once more for each direction of their products."""
-    if recipe.method.kind == "qlora" or device != "cpu" or precision != "bfloat16":
+    plain = recipe.method.kind == "qlora" or recipe.method.kind in WHOLE_CHANGE
+    if plain or device != "cpu" or precision != "bfloat16":
         return 0.0
     element = _ELEMENT_BYTES[precision]
     layers, head = (2 * count * element for count in (model.body, model.vocabulary * model.hidden))
@@ -341,7 +363,9 @@ def _seconds(
             rate /= _RECOMPUTED
         rows = training.batch_size * training.accumulation
         steps = training.total_steps(data.train_rows)
-        step = rows * data.mean * _FLOPS_A_PARAMETER * model.body / rate
+        tokens = rows * data.mean
+        tokens += training.accumulation * _WHOLE_CHANGE_TOKENS.get(recipe.method.kind, 0.0)
+        step = tokens * _FLOPS_A_PARAMETER * model.body / rate
         if on_gpu:
             step = max(step, training.accumulation * _CUDA_PASS_S)
         return start + model.file_bytes / _LOADED_A_SECOND + steps * step

@@ -8,6 +8,7 @@ from PySide6.QtCore import QCoreApplication
 
 from phi3studio.domain.azure import parse_model
 from phi3studio.domain.events.payload import ModelRole, StageName
+from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState, RunView
 from phi3studio.gui.texts import words
@@ -119,7 +120,7 @@ def recipe_line(recipe: Recipe) -> str:
     route = translate("Run", "{kind} for {device}").format(
         kind=recipe.target.quantisation, device=provider
     )
-    method = f"{recipe.method.kind.upper().replace('LORA', 'LoRA')} r {recipe.method.rank}"
+    method = f"{METHOD_TITLES[recipe.method.kind]} r {recipe.method.rank}"
     if "train" not in recipe.steps:
         method = translate("Run", "adapter merged") if "merge" in recipe.steps else ""
     if "quantise" not in recipe.steps:

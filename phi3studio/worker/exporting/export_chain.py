@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,9 @@ from phi3studio.worker.fidelity.exported_model import ExportedModel
 from phi3studio.worker.genai.genai import CHAT_FACTS, adapter_names
 from phi3studio.worker.genai.providers import runnable
 
+# The tensors that begin at zero: a training that did nothing leaves them there.
+_STARTS_AT_ZERO = re.compile(r"\.(lora_B|hada_w2_b|lokr_w1|lokr_w1_a)(\.|$)")
+
 
 def place_adapter(made: Path | None, adapter: Path) -> None:
     """Check the adapter that Olive made and move it to *adapter*."""
@@ -30,7 +34,8 @@ def place_adapter(made: Path | None, adapter: Path) -> None:
     weights = load_file(made / "adapter_model.safetensors")
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise RunError("run.bad_result", variant="adapter_numbers")
-    if not any(bool(value.any()) for name, value in weights.items() if ".lora_B." in name):
+    moved = [value for name, value in weights.items() if _STARTS_AT_ZERO.search(name)]
+    if not any(bool(value.any()) for value in moved):
         raise RunError("run.bad_result", variant="adapter_zero")
     _move(made, adapter)
 

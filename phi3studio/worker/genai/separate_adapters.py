@@ -61,8 +61,9 @@ def check_can_be_apart(adapter: Path, provider: str) -> None:
     found = read_adapter(adapter)
     if provider == "dml":
         raise InputError("export.adapters_on_directml")
-    if found.settings.get("use_dora"):
-        raise InputError("export.adapter_kind", kind="DoRA")
+    if found.kind != "LORA" or found.settings.get("use_dora"):
+        title = {"LOHA": "LoHa", "LOKR": "LoKr"}.get(found.kind, "DoRA")
+        raise InputError("export.adapter_kind", kind=title)
     check_plain(found)
 
 

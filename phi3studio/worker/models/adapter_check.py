@@ -26,6 +26,9 @@ _WITHOUT_EFFECT = frozenset(
         "peft_type",
         "peft_version",
         "qalora_group_size",
+        "module_dropout",
+        "rank_dropout",
+        "rank_dropout_scale",
         "revision",
         "runtime_config",
         "task_type",
@@ -57,6 +60,23 @@ _MERGED = _PLAIN | {
     "use_dora",
 }
 """What a merge can compute as well. ``tests/worker/test_guest_adapters.py`` proves each."""
+_PRODUCTS = frozenset(
+    {
+        "alpha",
+        "alpha_pattern",
+        "decompose_both",
+        "decompose_factor",
+        "exclude_modules",
+        "layers_pattern",
+        "layers_to_transform",
+        "modules_to_save",
+        "r",
+        "rank_pattern",
+        "target_modules",
+    }
+)
+"""What a merge can compute of LoHa and LoKr."""
+_STARTS = frozenset({"init_lora_weights", "init_weights"})
 _STARTS_APART = (True, False, None, "gaussian", "orthogonal", "eva")
 """Initialisations that leave the base model's weights alone."""
 _STARTS_AGAIN = ("pissa", "olora")
@@ -70,7 +90,8 @@ def check_adapter(adapter: Path, model: Path, trust_remote_code: bool = False) -
     what it would make of the configuration.
     """
     found = read_adapter(adapter)
-    refuse_settings(found, _MERGED, _STARTS_APART + _STARTS_AGAIN, "merge")
+    known = _MERGED if found.kind == "LORA" else _PRODUCTS
+    refuse_settings(found, known, _STARTS_APART + _STARTS_AGAIN, "merge")
     given = found.shapes()
     expected, base = _expected_shapes(found, model, trust_remote_code)
     for name, shape in given.items():
@@ -108,9 +129,11 @@ def check_plain(adapter: Adapter) -> None:
 def check_same_method(adapter: Adapter, own: dict[str, Any]) -> None:
     """Raise :class:`InputError` unless *adapter* computes what a fresh one with the settings
     *own* would: its training can go on then."""
-    refuse_settings(adapter, frozenset(own), _STARTS_APART, "start")
-    shows_in_weights = _PLAIN - {"lora_alpha", "use_rslora"}
-    for field in sorted(own.keys() - _WITHOUT_EFFECT - shows_in_weights - {"init_lora_weights"}):
+    if adapter.kind == own["peft_type"]:
+        refuse_settings(adapter, frozenset(own), _STARTS_APART, "start")
+    shows_in_weights = (_PLAIN | _PRODUCTS) - {"lora_alpha", "alpha", "alpha_pattern", "use_rslora"}
+    fields = sorted(own.keys() - _WITHOUT_EFFECT - shows_in_weights - _STARTS)
+    for field in ["peft_type", *fields]:
         value = own[field]
         given = adapter.settings.get(field, value)
         if (given or value) and given != value:
@@ -119,7 +142,7 @@ def check_same_method(adapter: Adapter, own: dict[str, Any]) -> None:
                 path=adapter.folder,
                 field=field,
                 given=str(given),
-                own=str(value),
+                own=str(getattr(value, "value", value)),
             )
 
 
@@ -132,7 +155,7 @@ def refuse_settings(
     unknown = sorted(
         field
         for field, value in settings.items()
-        if value and field not in known | _WITHOUT_EFFECT and field != "init_lora_weights"
+        if value and field not in known | _WITHOUT_EFFECT | _STARTS
     )
     start = settings.get("init_lora_weights", True)
     if not any(start is allowed or start == allowed for allowed in starts):
@@ -148,7 +171,7 @@ def _expected_shapes(
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
     """The tensors that PEFT makes for the adapter's configuration, and those of the base."""
     import torch
-    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from peft import PeftConfig, get_peft_model, get_peft_model_state_dict
     from peft.tuners.tuners_utils import BaseTunerLayer
     from peft.utils.other import AuxiliaryTrainingWrapper
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -158,8 +181,9 @@ def _expected_shapes(
         built = AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
         base = {name: tuple(value.shape) for name, value in built.state_dict().items()}
         try:
-            settings = copy.deepcopy(adapter.settings) | {"init_lora_weights": False}
-            wrapped = get_peft_model(built, LoraConfig.from_peft_type(**settings))
+            start = "init_lora_weights" if adapter.kind == "LORA" else "init_weights"
+            settings = copy.deepcopy(adapter.settings) | {start: False}
+            wrapped = get_peft_model(built, PeftConfig.from_peft_type(**settings))
             made = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
             shapes = {name: tuple(value.shape) for name, value in made.items()}
             merged = wrapped.merge_and_unload()
@@ -196,7 +220,7 @@ def _base_name(name: str) -> str:
 
 
 def _layer(name: str) -> str:
-    return _base_name(name).partition(".lora_")[0]
+    return re.split(r"\.(?:lora|hada|lokr)_", _base_name(name))[0]
 
 
 def _other_base(

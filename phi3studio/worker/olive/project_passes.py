@@ -22,7 +22,7 @@ from olive.passes.onnx.model_builder import ModelBuilder
 from olive.passes.pytorch.common import inherit_hf_from_hf
 from olive.passes.pytorch.gptq import Gptq
 from olive.passes.pytorch.kquant import KQuant
-from olive.passes.pytorch.lora import DoRA, LoRA, QLoRA
+from olive.passes.pytorch.lora import DoRA, LoHa, LoKr, LoRA, QLoRA
 from olive.passes.pytorch.merge_adapter_weights import MergeAdapterWeights
 from olive.passes.pytorch.quant_utils import finalize, prepare_model
 
@@ -182,7 +182,10 @@ def load_adapter(model: Any, adapter: Path) -> None:
     given = load_file(found.weights)
     shapes = {name: value.shape for name, value in get_peft_model_state_dict(model).items()}
     same_shapes = {name: value.shape for name, value in given.items()} == shapes
-    if not same_shapes and bool(found.settings.get("use_dora")) == own["use_dora"]:
+    same_kind = found.kind == own["peft_type"] and (
+        bool(found.settings.get("use_dora")) == own.get("use_dora", False)
+    )
+    if not same_shapes and same_kind:
         named = found.settings.get("target_modules") or []
         raise InputError(
             "recipe.other_adapter_shape",
@@ -200,6 +203,18 @@ class StudioLoRA(_PackedTraining):
 
 class StudioDoRA(_PackedTraining, DoRA):  # type: ignore[misc]
     """LoRA whose matrices carry the direction only; the magnitude is learned apart."""
+
+
+class StudioLoHa(_PackedTraining, LoHa):  # type: ignore[misc]
+    """The change of a layer is the Hadamard product of two products of small matrices."""
+
+    get_peft_model = staticmethod(LoHa.get_peft_model)
+
+
+class StudioLoKr(_PackedTraining, LoKr):  # type: ignore[misc]
+    """The change of a layer is the Kronecker product of small matrices."""
+
+    get_peft_model = staticmethod(LoKr.get_peft_model)
 
 
 class StudioQLoRA(_PackedTraining, QLoRA):  # type: ignore[misc]

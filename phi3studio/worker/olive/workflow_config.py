@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.hyperparameters import WHOLE_CHANGE
 from phi3studio.domain.quantisation import PLAIN, PRESETS, Int4Preset, Provider, most_exact
 from phi3studio.domain.recipe import MethodKind, Recipe, Target
 
@@ -16,6 +17,8 @@ METHOD_PASSES: dict[MethodKind, str] = {
     "lora": "StudioLoRA",
     "qlora": "StudioQLoRA",
     "dora": "StudioDoRA",
+    "loha": "StudioLoHa",
+    "lokr": "StudioLoKr",
 }
 GPTQ_PASS = "StudioGptq"  # noqa: S105 - no password
 KQUANT_PASS = "StudioKQuant"  # noqa: S105 - no password
@@ -25,12 +28,19 @@ OWN_PASSES = {
     "StudioLoRA": "LoRA",
     "StudioQLoRA": "QLoRA",
     "StudioDoRA": "DoRA",
+    "StudioLoHa": "LoHa",
+    "StudioLoKr": "LoKr",
     GPTQ_PASS: "Gptq",
     KQUANT_PASS: "KQuant",
     MERGE_PASS: "MergeAdapterWeights",
     BUILDER_PASS: "ModelBuilder",
 }
 """Our pass → the pass of Olive's that it extends."""
+DROPOUT: dict[MethodKind, str] = {
+    **dict.fromkeys(METHOD_PASSES, "lora_dropout"),
+    **dict.fromkeys(WHOLE_CHANGE, "rank_dropout"),
+}
+"""The passes' names for ``method.dropout``."""
 PRE_PROCESS = "phi3studio_examples"
 TRAIN_DATA = "train_examples"
 CALIBRATION = "phi3studio_calibration"
@@ -116,7 +126,7 @@ def train_config(recipe: Recipe, plan: TrainPlan) -> dict[str, Any]:
         "type": METHOD_PASSES[method.kind],
         "r": method.rank,
         "alpha": method.alpha,
-        "lora_dropout": method.dropout,
+        DROPOUT[method.kind]: method.dropout,
         "use_rslora": method.rank_stabilised,
         "target_modules": list(plan.target_modules),
         "torch_dtype": plan.precision,

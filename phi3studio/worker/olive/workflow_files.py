@@ -17,6 +17,7 @@ from typing import Any
 
 from phi3studio.app.files import new_folder, write_atomically, write_json
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.quantisation import AUTO, most_exact
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.resources import resources
@@ -37,7 +38,6 @@ LOAD_DATASET = "studio_rows"
 PRE_PROCESS = "studio_examples"
 """What the user script registers with Olive."""
 
-_OLIVE_PASSES = {"lora": "LoRA", "qlora": "QLoRA", "dora": "DoRA"}
 _PINNED = (
     "olive-ai", "torch", "transformers", "peft", "accelerate", "datasets", "onnxruntime",
     "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-genai", "onnxruntime-genai-cuda",
@@ -164,7 +164,7 @@ def olive_config(
     if plan is not None:
         config = oc.train_config(recipe, plan)
         lora = config["passes"]["lora"]
-        lora["type"] = _OLIVE_PASSES[recipe.method.kind]
+        lora["type"] = METHOD_TITLES[recipe.method.kind]
         arguments = lora["training_args"]
         del lora["use_rslora"], arguments["output_dir"]
         if recipe.training.keep_best and "eval_steps" in arguments:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.recipe import ALL_STEPS
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import model_title, stage_title
@@ -80,7 +81,7 @@ class Summary:
             "" if training.max_steps else course,
             self.tr("%Ln step(s)", None, steps) if steps else "",
         ]
-        kind = {"lora": "LoRA", "qlora": "QLoRA", "dora": "DoRA"}[method.kind]
+        kind = METHOD_TITLES[method.kind]
         device = {
             "auto": self.tr("the GPU, or else the processor"),
             "cpu": "CPU",

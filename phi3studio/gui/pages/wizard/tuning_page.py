@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
 
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
-
-from phi3studio.domain.recipe import Method
+from phi3studio.domain.hyperparameters import WHOLE_CHANGE
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.folded_settings import SettingColumn
@@ -106,8 +104,7 @@ class TuningPage(QWidget):
 
     def _build_method(self) -> Card:
         card = Card(self.tr("Method"))
-        known = set(get_args(Method.model_fields["kind"].annotation))
-        self._methods: dict[str, QRadioButton] = {}
+        self._methods: dict[str, tuple[QRadioButton, QLabel]] = {}
         grid = QGridLayout()
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(6)
@@ -121,17 +118,16 @@ class TuningPage(QWidget):
                 "DoRA",
                 self.tr("learns magnitude and direction separately: a little better, slower"),
             ),
+            ("loha", "LoHa", self.tr("a Hadamard product of small matrices")),
+            ("lokr", "LoKr", self.tr("a Kronecker product of small matrices")),
         ):
             radio = QRadioButton(title)
             radio.setAccessibleDescription(about)
             radio.clicked.connect(lambda _=False, k=kind: self._take_method(k))
-            self._methods[kind] = radio
-            text = about
-            if kind not in known:
-                radio.setEnabled(False)
-                text = self.tr("not available: this version trains with LoRA")
+            explained = label(about, "small", wrap=True)
+            self._methods[kind] = radio, explained
             grid.addWidget(radio, grid.rowCount(), 0)
-            grid.addWidget(label(text, "small", wrap=True), grid.rowCount() - 1, 1)
+            grid.addWidget(explained, grid.rowCount() - 1, 1)
         return card
 
     @property
@@ -193,7 +189,11 @@ class TuningPage(QWidget):
                 alpha=words.number(method.alpha),
             )
         )
-        for kind, radio in self._methods.items():
+        for kind, (radio, explained) in self._methods.items():
+            # What only few use is offered to recipes that come with it.
+            offered = kind not in WHOLE_CHANGE or kind == method.kind
+            for widget in (radio, explained):
+                widget.setVisible(offered)
             radio.setChecked(method.kind == kind)
         clear(self._notes)
         for problem in self._session.problems("tuning"):
