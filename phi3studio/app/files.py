@@ -1,4 +1,4 @@
-"""Writing that a power cut cannot halve, and locks that nothing can fake."""
+"""Writing that a power cut cannot halve, locks that nothing can fake, and passing folders."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import contextlib
 import glob
 import json
 import os
+import shutil
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ PATIENCE_S = 1.0
 """How long taking a lock waits for those who only look, which takes them microseconds."""
 
 _LOOK_S = 0.02
+_SCRATCH, _HELD = ".scratch-", ".held"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -148,3 +152,19 @@ def is_held(file: Path) -> bool:
         return False
     lock.release()
     return False
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder in *parent* for half-made things (rows and models, often), removed at the end; those
+    that killed processes left go first."""
+    for left in parent.glob(f"{_SCRATCH}*"):
+        if (left / _HELD).is_file() and not is_held(left / _HELD):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=_SCRATCH) as folder:
+        lock = FileLock(Path(folder) / _HELD)
+        lock.acquire(timeout=PATIENCE_S)
+        try:
+            yield Path(folder)
+        finally:
+            lock.release()

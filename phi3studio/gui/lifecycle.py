@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import qasync
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from phi3studio.app.paths import Home
+from phi3studio.app.files import scratch_folder
+from phi3studio.app.paths import Home, user_home
 from phi3studio.gui.crash import CrashDialog, CrashWatch
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.preferences import PreferencesFile
@@ -84,8 +84,9 @@ class Helpers:
             await olive.call("export", recipe=recipe.to_json(), out=str(out))
 
     async def _olive_config(self, recipe: Recipe) -> str:
-        with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as folder:
-            out = Path(folder) / "config"
+        home = user_home()
+        with scratch_folder(home.made(home.cache)) as folder:
+            out = folder / "config"
             await self._write_olive(recipe, out)
             return await asyncio.to_thread((out / "olive-config.json").read_text, encoding="utf-8")
 

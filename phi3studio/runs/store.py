@@ -50,6 +50,7 @@ class RunFolder:
     ``merged/``         the merged model, where the recipe makes no ONNX model of it
     ``model/``          the exported ONNX model
     ``azure.json``      the job in Azure ML, of a run that is done there
+    ``measured/``       what was measured of the base model
     ``card/``           the model card
     ``notes.json``      its owner's name for it, tags and note
     ``transcripts/``    the chats with its model
@@ -137,6 +138,10 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def measured(self) -> Path:
+        return self.path / "measured"
 
     @property
     def card(self) -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from phi3studio.app.files import scratch_folder
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.template import parse_template
 from phi3studio.olive_configs import import_config
-from phi3studio.worker.models.starter import scratch_folder
 from tests.cli.conftest import Studio, say
 from tests.small_disks import mounted
 
@@ -87,17 +87,17 @@ def test_a_number_that_is_none_in_an_olive_config_is_no_crash() -> None:
     assert problem.code != "bug"
 
 
-def test_what_a_killed_download_left_is_gone_after_the_next(tmp_path) -> None:
+def test_what_a_killed_process_left_half_made_is_gone_after_the_next(tmp_path) -> None:
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from phi3studio.worker.models.starter import scratch_folder\n"
+        "from phi3studio.app.files import scratch_folder\n"
         "with scratch_folder(Path(sys.argv[1])) as folder:\n"
-        "    (Path(folder) / 'half.whl').write_bytes(b'x' * 1000); os._exit(9)\n"
+        "    (folder / 'half.whl').write_bytes(b'x' * 1000); os._exit(9)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60)
     (left,) = tmp_path.iterdir()
     with scratch_folder(tmp_path) as mine, scratch_folder(tmp_path) as another:
         assert not left.exists()
-        assert Path(mine).is_dir()
-        assert Path(another).is_dir()
+        assert mine.is_dir()
+        assert another.is_dir()
     assert list(tmp_path.iterdir()) == []

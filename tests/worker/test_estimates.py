@@ -60,7 +60,7 @@ def test_a_dry_run_meets_the_run_itself(home, recipe_file, start_run, capsys) ->
     assert found["measured"] is True
     # It is remembered, and nothing of the trial runs is left.
     assert asked(capsys, "estimate", str(recipe_file))["estimate"] == found
-    assert not list(home.cache.glob("dry-run-*"))
+    assert not list(home.cache.glob(".scratch-*"))
     assert not list(home.runs.glob("*"))
     run = completed(start_run(parse_recipe(json.loads(recipe_file.read_text()))))
     document = asked(capsys, "show", run.name)

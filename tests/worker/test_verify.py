@@ -260,16 +260,31 @@ def test_verify_measures_again_and_says_the_same(run) -> None:
 
 
 def test_a_base_model_is_measured_once_for_the_same_rows(run, home) -> None:
-    def base_perplexity() -> float:
+    def base_perplexity(run: RunFolder) -> float:
         code, document = verify(run)
         assert code == 0
         return float(document["metrics"]["base"]["perplexity"])
 
-    first = base_perplexity()
-    (kept,) = (home.cache / "measured").glob("*.json")
+    other = RunFolder(run.path.with_name("20200101-000000Z-other"))
+    shutil.copytree(run.path, other.path)
+    shutil.rmtree(other.measured)
+    (kept,) = run.measured.glob("*.json")
     text = kept.read_text("utf-8")
+    first = json.loads(text)["figures"]["perplexity"]
     kept.write_text(text.replace(str(first), "1234.5"), "utf-8")
-    assert base_perplexity() == 1234.5, "it was not read from the cache"
+    assert base_perplexity(run) == 1234.5, "it was not read from its own folder"
+    assert base_perplexity(other) == 1234.5, "it was not read from the other run's folder"
+    RunStore(home).delete(run)
+    assert base_perplexity(other) == 1234.5, "it went with the run that measured it"
+
+
+def test_a_deleted_run_leaves_no_text_of_its_rows(run, home) -> None:
+    samples = run.view().metrics["base"].samples
+    RunStore(home).delete(run)
+    left = [file for file in home.root.rglob("*") if file.is_file()]
+    for sample in samples:
+        for file in left:
+            assert sample.prompt.encode() not in file.read_bytes(), file
 
 
 def test_what_was_measured_is_read_for_the_very_same_model_and_rows_alone(tmp_path) -> None:
@@ -287,16 +302,13 @@ def test_what_was_measured_is_read_for_the_very_same_model_and_rows_alone(tmp_pa
                 files.add(file)
     assert len(files) == 18
     assert kept_results.read("base", file) is None
+    file.parent.mkdir()
     kept_results.keep(Measured("base", figures, scores=(0.0, 1.0)), file)
     assert kept_results.read("base", file) == Measured("base", figures, scores=(0.0, 1.0))
     assert kept_results.read("base", file, reopen=lambda vocabulary: vocabulary > 0) is None
     for damaged in ("", "{}", "[]", '{"figures": {}, "metrics": null, "scores": ["x"]}'):
         file.write_text(damaged, "utf-8")
         assert kept_results.read("base", file) is None
-    for number in range(120):
-        (tmp_path / "kept" / f"{number}.json").write_text("{}")
-    kept_results.tidy(tmp_path / "kept")
-    assert len(list((tmp_path / "kept").iterdir())) == 100
 
 
 def test_verify_on_a_file_leaves_the_runs_own_figures_alone(run, tmp_path) -> None:
@@ -418,7 +430,7 @@ def test_ctrl_c_ends_it_and_writes_nothing(run) -> None:
     )
     assert process.stderr is not None
     said = process.stderr.readline()
-    assert "measuring the base model" in said
+    assert "measuring the merged model" in said  # the base model was measured by the run
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=20)
     assert process.returncode == 130

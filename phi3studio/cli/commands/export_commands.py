@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phi3studio.app.files import expanded
+from phi3studio.app.files import expanded, scratch_folder
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
@@ -49,14 +48,15 @@ def export(
     chosen = next((name for name in WHATS if name == what), None)
     if chosen is None:
         raise InputError("export.what", given=what, choices=WHATS)
-    found = RunStore(user_home()).find(run)
+    home = user_home()
+    found = RunStore(home).find(run)
     # Before the Olive config, which takes a process and some seconds.
     check_export(found, expanded(out).absolute(), chosen, replace=replace)
-    with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as scratch:
+    with scratch_folder(home.made(home.cache)) as scratch:
         folder: Path | None = None
         missing: str | None = None
         if olive and "train" in found.recipe().steps:
-            folder = Path(scratch) / "olive"
+            folder = scratch / "olive"
             missing = wait_for(_write_olive(found, folder, as_json))
             folder = None if missing else folder
         progress = _Progress(quiet=as_json)

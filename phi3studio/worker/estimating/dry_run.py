@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.files import write_json
+from phi3studio.app.files import scratch_folder, write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.estimation.estimate import (
@@ -81,12 +81,8 @@ def dry_run(
     busy = [run.name for run in RunStore(home).all() if run.alive()]
     if busy:
         raise InputError("estimate.busy", run=busy[0])
-    scratch = home.made(home.cache) / f"dry-run-{time.time_ns()}"
-    trial = _Trial(known, Home(scratch), on_activity, cancelled)
-    try:
-        found = trial.measure()
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder(home.made(home.cache)) as scratch:
+        found = _Trial(known, Home(scratch), on_activity, cancelled).measure()
     write_estimate(home, known.recipe, found)
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from phi3studio.app.files import scratch_folder
 from phi3studio.app.machine_speed import add_ratios, read_ratios
 from phi3studio.app.paths import Home, user_home
 from phi3studio.domain.estimation.estimate import (
@@ -76,9 +76,9 @@ def know(
     if recipe.data is not None:
         on_activity("reading the data")
         tokenizer = open_tokenizer(folder, trusted)
-        with tempfile.TemporaryDirectory(dir=home.made(home.cache)) as scratch:
+        with scratch_folder(home.made(home.cache)) as scratch:
             read = _with_few_rows(recipe) if lenient else recipe
-            prepared = prepare(read, tokenizer, Path(scratch), lambda step, total: None)
+            prepared = prepare(read, tokenizer, scratch, lambda step, total: None)
             data = data_size(prepared)
     on_activity("measuring the machine")
     device = hardware.choose_device(recipe)

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.events.measured_events import (
@@ -41,7 +40,6 @@ from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.models.model_facts import stands_for
 
 _REFERENCE = "reference.f32"
-_CACHE = "measured"
 _ROOM = 1.2
 _ROOM_FOR_ANSWERS = 2 * 1024**3
 
@@ -53,7 +51,8 @@ class Comparison:
     The merged model is read from *merged* where that folder still exists, else it is made again
     in memory from *base* and *adapter*, which is the same sum. What was measured is kept in
     *scratch* and not measured again there, so that a run that was interrupted, or that tries
-    several exports, does not repeat it; a base model's result is kept for other runs as well.
+    several exports, does not repeat it; a base model's result is kept in *measured*, a folder of
+    the run, and found there by other runs as well.
     """
 
     recipe: Recipe
@@ -66,6 +65,7 @@ class Comparison:
     data: HeldOut
     threads: int
     scratch: Path
+    measured: Path
     file: str | None = None
     """The name of another file that *data* was read from, if it is not the run's own."""
     results: dict[ModelRole, Measured] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Comparison:
 
     def is_kept(self, role: ModelRole) -> bool:
         """Whether *role* was measured before, so that it need not be again."""
-        return self._file(role).is_file()
+        return kept_results.found_file(self._file(role)) is not None
 
     def measure(self, role: ModelRole, on_row: OnRow) -> Metrics | None:
         """Measure one model; *on_row* hears the rows done and their number.
@@ -208,25 +208,34 @@ class Comparison:
     def _file(self, role: ModelRole) -> Path:
         if role == "base" and self.reference != "base":
             return self._base_file
+        return self._scratch_file(role)
+
+    def _scratch_file(self, role: ModelRole) -> Path:
         return self.scratch / f"{role}.measured.json"
 
     @cached_property
     def _base_file(self) -> Path:
         """Named by a digest of all rows, so found out once."""
-        folder = user_home().cache / _CACHE
-        return kept_results.base_file(folder, self.base, self.data, [self.stop.id])
+        return kept_results.base_file(self.measured, self.base, self.data, [self.stop.id])
 
     def _keep_result(self, result: Measured) -> None:
         is_reference = result.role == self.reference
-        file = self._file(result.role)
-        kept_results.keep(result, file, self._reference.vocabulary if is_reference else 0)
-        if file.parent != self.scratch:
-            kept_results.tidy(file.parent)
+        made, file = self._scratch_file(result.role), self._file(result.role)
+        kept_results.keep(result, made, self._reference.vocabulary if is_reference else 0)
+        if file != made:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            made.replace(file)
 
     def _load_result(self, role: ModelRole) -> Measured | None:
         needed = role == self.reference and self.exported is not None
         file = self._file(role)
-        return kept_results.read(role, file, self._reference.reopen if needed else None)
+        found = kept_results.found_file(file)
+        if found is None:
+            return None
+        result = kept_results.read(role, found, self._reference.reopen if needed else None)
+        if result is not None and found != file:
+            self._keep_result(result)  # the other run may be deleted
+        return result
 
 
 def on_gpu_if_it_fits(model: Any) -> Any:

@@ -144,6 +144,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
             data=_held_out(run, recipe, tokenizer, file),
             threads=usable_cores(),
             scratch=scratch,
+            measured=run.measured,
             file=str(file) if file is not None else None,
         )
 

@@ -1,12 +1,12 @@
 """What was measured of a model, kept: for the run that is interrupted, and for the next run.
 
 Base models are measured once for a set of held-out rows: another run with the same rows finds the
-result in the cache. A merged model is its run's own.
+result in the folder of the first. Results hold samples of rows and answers, so none lies outside of
+a run's folder: they go with it. A merged model is its run's own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -20,8 +20,6 @@ from phi3studio.domain.events.measured_events import Metrics, ModelFigures
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.parsing import parse_json
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
-
-_MOST = 100
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,6 @@ def keep(result: Measured, file: Path, vocabulary: int = 0) -> None:
         "scores": list(result.scores),
         "vocabulary": vocabulary,
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, kept)
 
 
@@ -65,8 +62,8 @@ def read(
         return None
 
 
-def base_file(cache: Path, model: Path, data: HeldOut, stops: list[int]) -> Path:
-    """Where the result of the base model in folder *model* on these rows is kept.
+def base_file(folder: Path, model: Path, data: HeldOut, stops: list[int]) -> Path:
+    """Where below *folder* the result of the base model in folder *model* on these rows is kept.
 
     Its name tells weights (by name, size and time of each file), rows, stop tokens and version.
     """
@@ -80,12 +77,11 @@ def base_file(cache: Path, model: Path, data: HeldOut, stops: list[int]) -> Path
         (stats, stops, data.task_labels, data.conversation, data.general, rows),
     ]
     digest = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()
-    return cache / f"{digest[:32]}.json"
+    return folder / f"{digest[:32]}.json"
 
 
-def tidy(cache: Path) -> None:
-    """Remove all but the newest results."""
-    with contextlib.suppress(OSError):
-        found = sorted(cache.glob("*.json"), key=lambda item: item.stat().st_mtime, reverse=True)
-        for file in found[_MOST:]:
-            file.unlink(missing_ok=True)
+def found_file(file: Path) -> Path | None:
+    """*file* of a run's folder, else that of another run next to it; ``None`` if none has it."""
+    if file.is_file():
+        return file
+    return next(file.parents[2].glob(f"*/{file.parent.name}/{file.name}"), None)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from phi3studio.app.files import expanded, folder_bytes
+from phi3studio.app.files import expanded, folder_bytes, scratch_folder
 from phi3studio.domain.errors import InputError
 from phi3studio.models.guest_files import refuse_stand_in
 from phi3studio.models.model_folder import check_model_folder, pickle_files
@@ -72,8 +71,8 @@ def _converted(
         raise InputError(
             "disk.too_little", variant="convert", needed=needed, free=free, folder=models
         )
-    with tempfile.TemporaryDirectory(dir=models, prefix=".converting-") as scratch:
-        made = Path(scratch) / "model"
+    with scratch_folder(models) as scratch:
+        made = scratch / "model"
         convert(kind, source, made, check)
         check_model_folder(made)
         _look_into(made)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from phi3studio.app.files import is_dir, is_file
+from phi3studio.app.files import is_dir, is_file, scratch_folder
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_yaml
 from phi3studio.models.model_folder import check_model_folder, is_whole
@@ -72,8 +71,8 @@ def _parts(root: Path) -> list[Path]:
 
 def _bring_together(parts: list[Path], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        made = Path(scratch) / "model"
+    with scratch_folder(target.parent) as scratch:
+        made = scratch / "model"
         made.mkdir()
         for part in parts:
             for file in sorted(part.iterdir()):

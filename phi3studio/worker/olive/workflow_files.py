@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from phi3studio.app.files import new_folder, write_atomically, write_json
+from phi3studio.app.files import new_folder, scratch_folder, write_atomically, write_json
+from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.quantisation import AUTO, most_exact
@@ -133,8 +133,9 @@ def _plan(
     tokenizer = open_tokenizer(model, recipe.model.trust_remote_code)
     encoder = Encoder(tokenizer)
     say("reading the data")
-    with tempfile.TemporaryDirectory() as scratch:
-        prepared = prepare(recipe, tokenizer, Path(scratch), lambda done, total: None)
+    home = user_home()
+    with scratch_folder(home.made(home.cache)) as scratch:
+        prepared = prepare(recipe, tokenizer, scratch, lambda done, total: None)
         say("writing the rows")
         train, held_out = write_rows(recipe, encoder, prepared, out)
     plan = oc.TrainPlan(

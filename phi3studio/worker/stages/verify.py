@@ -75,6 +75,7 @@ def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
         ),
         threads=attempt.governor.look(),
         scratch=run.work / SCRATCH,
+        measured=run.measured,
     )
 
 

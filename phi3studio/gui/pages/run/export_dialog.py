@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from phi3studio.app.files import scratch_folder
 from phi3studio.domain.errors import Cancelled, UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
@@ -180,10 +180,11 @@ class ExportArea(QWidget):
             except Cancelled:
                 return None
 
-        with tempfile.TemporaryDirectory(prefix="phi3studio-olive-") as scratch:
+        home = self._context.home
+        with scratch_folder(home.made(home.cache)) as scratch:
             olive = None
             if wish.olive and self._write_olive is not None:
-                olive = Path(scratch) / "olive"
+                olive = scratch / "olive"
                 try:
                     await self._write_olive(run.recipe(), olive)
                 except UserFacingError:
