@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phi3studio.app import allocator
-from phi3studio.app.machine_speed import is_intel
+from phi3studio.app.machine_speed import has_avx512, is_intel
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.app.program import program as program
@@ -42,10 +42,11 @@ LEAST_FREE = 2_000_000
 _START_S = 30.0
 
 
-# On Intel's processors its matrix library sums in another order with every number of threads,
-# unless disabled; a run would become another one when another program takes a core. On others
-# it sums in one order, and its answer to this variable is slow code.
-_SAME_SUMS = {"MKL_CBWR": "AUTO,STRICT"} if is_intel() else {}
+# Intel's matrix library sums in another order with every number of threads, unless this is set: on
+# its own processors always, on others with AVX-512 in products of five to nine rows. A run would
+# become another one when another program takes a core. Elsewhere it sums in one order, and its
+# answer to this variable is slow code.
+_SAME_SUMS = {"MKL_CBWR": "AUTO,STRICT"} if is_intel() or has_avx512() else {}
 
 COMPUTING: Mapping[str, str] = {
     **_SAME_SUMS,

@@ -272,8 +272,9 @@ def test_in_16_bits_the_gradients_are_as_near_to_the_exact_ones_as_the_plain_mod
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("family", ["phi-3-4k", "llama-3.2"])
+@pytest.mark.parametrize("lengths", [(30, 33, 28, 35, 31, 36), (9, 4)])
 def test_the_number_of_threads_changes_no_bit(
-    family: str, dtype: torch.dtype, tmp_path: Path
+    family: str, dtype: torch.dtype, lengths: Sequence[int], tmp_path: Path
 ) -> None:
     folder = make(SHAPES[family], tmp_path / family)
     before = torch.get_num_threads()
@@ -282,7 +283,7 @@ def test_the_number_of_threads_changes_no_bit(
         for threads in (1, 2):
             torch.set_num_threads(threads)
             fused = fuse(peft_model(folder, dtype, lora_dropout=0.1))
-            rows = batch(fused.model.config.vocab_size, (30, 33, 28, 35, 31, 36), common=3)
+            rows = batch(fused.model.config.vocab_size, lengths, common=3)
             torch.manual_seed(7)
             fused.loss(fused.collate(rows))[0].backward()
             found.append(gradients(fused.model))
