@@ -86,6 +86,33 @@ class ModelStore:
             return self.home.models / entry.name
         return expanded(source).absolute()
 
+    def checked(self, source: str, revision: str | None = None) -> Path:
+        """:meth:`folder`, checked: what a run would be refused for is an :class:`InputError`.
+
+        The starter may still have to be made, the files of an MLflow folder to be brought together.
+        """
+        folder, entry = self.folder(source, revision), self.entry(source)
+        if (folder / "MLmodel").is_file() or (entry is not None and entry.origin == "wheel"):
+            return folder
+        if is_file(folder) and folder.suffix.lower() == ".gguf":
+            raise InputError("model.gguf", path=folder)
+        if (entry is not None or is_hub_id(source)) and not is_dir(folder):
+            name = entry.title if entry else source
+            raise InputError(
+                "model.not_on_disk",
+                variant="run_revision" if revision else "run",
+                model=name,
+                source=source,
+                revision=revision,
+            )
+        try:
+            check_model_folder(folder)
+        except InputError as exc:
+            if entry is None or exc.code == "model.unsafe_path":
+                raise
+            raise exc.within("model.not_whole", model=entry.title, source=source) from exc
+        return folder
+
     def is_installed(self, source: str) -> bool:
         """Whether the folder holds a whole model."""
         return is_whole(self.folder(source))

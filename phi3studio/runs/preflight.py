@@ -39,27 +39,16 @@ def check_before_start(recipe: Recipe, home: Home) -> None:
         read_adapter(Path(adapter)).shapes()
     store = ModelStore(home)
     source = recipe.model.source
-    entry = store.entry(source)
-    folder = store.folder(source, recipe.model.revision)
-    from_hub = entry.origin == "hub" if entry else is_hub_id(source)
-    if job is not None:
-        # The job downloads the hub's models on its own; what is only here is uploaded.
-        if job.model is None and not from_hub and entry is None:
-            check_model_folder(folder)
+    if job is None:
+        store.checked(source, recipe.model.revision)
         home.made(home.runs)
+        check_disk(recipe, model_size(recipe.model, store), home.runs)
         return
-    if from_hub and not folder.is_dir():
-        raise InputError(
-            "model.not_on_disk",
-            variant="run",
-            model=entry.title if entry else source,
-            source=source,
-        )
-    # MLflow folders and GGUF files are looked into by the worker.
-    if entry is None and not (folder / "MLmodel").is_file() and folder.suffix.lower() != ".gguf":
-        check_model_folder(folder)
+    # The job downloads the hub's models on its own; what is only here is uploaded.
+    entry = store.entry(source)
+    if job.model is None and entry is None and not is_hub_id(source):
+        check_model_folder(store.folder(source, recipe.model.revision))
     home.made(home.runs)
-    check_disk(recipe, model_size(recipe.model, store), home.runs)
 
 
 def run_disk_needed(recipe: Recipe, home: Home) -> int:

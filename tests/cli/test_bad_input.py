@@ -260,6 +260,30 @@ def test_a_failed_run_leaves_a_whole_folder_that_says_why(home, recipe) -> None:
     assert not list(folder.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"model__source": "./model.zip"}, "model.no_folder"),
+        ({"model__source": "./model.gguf"}, "model.gguf"),
+        ({"model__source": "./empty"}, "model.no_config"),
+        ({"model__source": "no-such-model"}, "model.no_folder"),
+        ({"model__source": "owner/not-on-disk"}, "model.not_on_disk"),
+        ({"model__adapter": "./empty"}, "model.no_adapter"),
+        ({"data__source": "absent.csv"}, "data.no_file"),
+        ({"data__also": ["absent.csv"]}, "data.no_file"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else value,
+)
+def test_check_refuses_what_run_would_refuse(home, recipe, tmp_path, changes, code) -> None:
+    for name in ("model.zip", "model.gguf"):
+        (tmp_path / name).write_bytes(b"PK")
+    (tmp_path / "empty").mkdir()
+    file = recipe(**changes)
+    for command in (("recipe", "check"), ("run",)):
+        assert_refused(say(*command, file, "--json", home=home), code, as_json=True)
+    assert names(home) == []
+
+
 # --- other commands -----------------------------------------------------------------------------
 
 

