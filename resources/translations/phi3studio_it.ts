@@ -701,14 +701,6 @@
         <source>Stopped at: {stage}</source>
         <translation>Fermo a: {stage}</translation>
     </message>
-    <message>
-        <source>right answers</source>
-        <translation>risposte giuste</translation>
-    </message>
-    <message>
-        <source>right answers, base {share}</source>
-        <translation>risposte giuste, base {share}</translation>
-    </message>
 </context>
 <context>
     <name>CardView</name>
@@ -2341,22 +2333,6 @@
         <translation>Qui non si è potuto misurare se il modello esportato sia altrettanto buono.</translation>
     </message>
     <message>
-        <source>{share} right</source>
-        <translation>{share} giuste</translation>
-    </message>
-    <message>
-        <source>{share} of the words as expected</source>
-        <translation>{share} delle parole come atteso</translation>
-    </message>
-    <message>
-        <source>exported {share}</source>
-        <translation>esportato {share}</translation>
-    </message>
-    <message>
-        <source>before {share}</source>
-        <translation>prima {share}</translation>
-    </message>
-    <message>
         <source>Chat</source>
         <translation>Chat</translation>
     </message>
@@ -2991,6 +2967,22 @@
     <message>
         <source>Not learned yet</source>
         <translation>Non ancora imparato</translation>
+    </message>
+    <message>
+        <source>right</source>
+        <translation>giuste</translation>
+    </message>
+    <message>
+        <source>of the words as expected</source>
+        <translation>delle parole come atteso</translation>
+    </message>
+    <message>
+        <source>exported {share}</source>
+        <translation>esportato {share}</translation>
+    </message>
+    <message>
+        <source>before {share}</source>
+        <translation>prima {share}</translation>
     </message>
     <message>
         <source>Prepare</source>

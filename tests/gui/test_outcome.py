@@ -32,11 +32,14 @@ from tests.showcase.runs import course, write_run
 Make = Callable[..., MainWindow]
 
 
-def measured(share: float, *, faithful: bool = True) -> Iterable[tuple[float, AnyPayload]]:
+def measured(
+    share: float, *, faithful: bool = True, exported: float | None = None
+) -> Iterable[tuple[float, AnyPayload]]:
     """The showcase's run with another share of right answers after the training."""
     for moment, payload in course():
         if isinstance(payload, Metrics) and payload.model != "base":
-            given = {"accuracy": share, "score": share, "macro_f1": share, "confusion": None}
+            found = exported if exported and payload.model == "exported" else share
+            given = {"accuracy": found, "score": found, "macro_f1": found, "confusion": None}
             payload = payload.model_copy(update=given)
         if isinstance(payload, Verified):
             yield moment, Notice(level="warning", code="x", text="2 rows were left out.")
@@ -86,8 +89,20 @@ def test_the_result_speaks_first(
     below = page.outcome.mapTo(window, page.outcome.rect().bottomLeft()).y()
     assert tops
     assert all(w.mapTo(window, w.rect().topLeft()).y() > below for w in tops)
-    chips = window.runs.entries()
-    assert chips is not None
+
+
+@pytest.mark.parametrize("faithful", [True, False])
+def test_home_and_the_page_of_the_run_say_the_same_figures(
+    make_window: Make, qtbot: QtBot, home: Home, faithful: bool
+) -> None:
+    events = measured(0.9, faithful=faithful, exported=0.7)
+    window, page = opened(make_window, qtbot, home, "tickets", events)
+    other = "before 4 %" if faithful else "exported 70 %"
+    figures = f"90 % right, {other}"
+    assert figures in page.outcome.said.text()
+    window.go("home")
+    index = window.runs.index(0)
+    qtbot.waitUntil(lambda: figures in (index.data(Qt.ItemDataRole.AccessibleTextRole) or ""))
 
 
 def test_of_a_failed_task_the_way_leads_to_its_data(

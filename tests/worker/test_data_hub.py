@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Split
 from phi3studio.worker.data.preparing.prepare_examples import load_prepared
+from phi3studio.worker.data.reading.read_tables import hub_rows
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.running import TEMPLATE, notices, story, tiny_recipe, wait_for_end
 
@@ -91,6 +97,22 @@ def test_a_hub_that_does_not_answer_is_said(hub) -> None:
     status, document = data("shapes", NAME)
     assert status == 2
     assert document["error"]["code"].startswith("data.hub")
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_hub_that_cannot_be_reached_is_said_within_seconds(hub, monkeypatch, silent) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if not silent:
+            server.close()
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        begin = time.monotonic()
+        with pytest.raises(InputError) as caught:
+            next(hub_rows(Source(source=NAME, format="hub")))
+        assert time.monotonic() - begin < 6
+    assert caught.value.code == "data.hub_unreachable"
+    assert "127.0.0.1 does not answer" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState, RunView
 from phi3studio.gui.texts import words
-from phi3studio.runs.outcome import OutcomeKind
+from phi3studio.runs.outcome import Outcome, OutcomeKind
 from phi3studio.runs.shown.overall import Overall
 
 translate = QCoreApplication.translate
@@ -65,6 +65,24 @@ def outcome_words(kind: OutcomeKind) -> StateWords:
         case _:
             text = translate("Run", "Not learned yet")
     return StateWords(text, "warning", "warning_text", "warning_soft")
+
+
+def measured_words(found: Outcome) -> tuple[str, str]:
+    """The figure of a run that was measured and what it counts: "92 %", "right, before 0 %"."""
+    assert found.now is not None
+    figure = words.percent(found.now)
+    said = (
+        translate("Run", "right")
+        if found.score_name == "accuracy"
+        else translate("Run", "of the words as expected")
+    )
+    if found.kind == "lossy" and found.exported is not None and found.exported < found.now:
+        other = translate("Run", "exported {share}").format(share=words.percent(found.exported))
+    elif found.before is not None:
+        other = translate("Run", "before {share}").format(share=words.percent(found.before))
+    else:
+        return figure, said
+    return figure, f"{said}, {other}"
 
 
 def stage_title(stage: StageName) -> str:

@@ -38,6 +38,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.texts.run_words import (
     left_words,
+    measured_words,
     model_title,
     outcome_words,
     stage_title,
@@ -45,7 +46,6 @@ from phi3studio.gui.texts.run_words import (
     step_words,
 )
 from phi3studio.gui.theme import Theme
-from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder
 
 CARD_HEIGHT = 142
@@ -127,7 +127,7 @@ class CardDelegate(QStyledItemDelegate):
         self._text(painter, foot, " · ".join(parts), "muted", "small")
 
     def _chip(self, painter: QPainter, inner: QRectF, entry: RunEntry) -> float:
-        came = outcome(entry.view, entry.recipe) if entry.state == "completed" else None
+        came = entry.outcome
         look = outcome_words(came.kind) if came is not None else state_words(entry.state)
         font = self._theme.font("small", QFont.Weight.Medium)
         width = QFontMetricsF(font).horizontalAdvance(look.text) + 32
@@ -165,8 +165,8 @@ class CardDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(track, 3, 3)
 
     def _figure(self, painter: QPainter, area: QRectF, entry: RunEntry) -> None:
-        metrics = entry.view.metrics.get("exported") or entry.view.metrics.get("merged")
-        if metrics is None:
+        came = entry.outcome
+        if came is None or came.now is None:
             said = ""
             error = entry.view.finished.error if entry.view.finished is not None else None
             if error is not None:
@@ -175,7 +175,7 @@ class CardDelegate(QStyledItemDelegate):
                 said = self.tr("Stopped at: {stage}").format(stage=stage_title(entry.view.stage))
             self._text(painter, area, said, "muted")
             return
-        figure = words.percent(metrics.accuracy)
+        figure, said = measured_words(came)
         font = self._theme.font("figure", QFont.Weight.DemiBold)
         painter.setFont(font)
         painter.setPen(self._theme.color("text"))
@@ -183,10 +183,6 @@ class CardDelegate(QStyledItemDelegate):
             QRectF(area.x(), area.y() - 4, area.width(), 34), Qt.AlignmentFlag.AlignVCenter, figure
         )
         after = area.x() + QFontMetricsF(font).horizontalAdvance(figure) + 10
-        base = entry.view.metrics.get("base")
-        said = self.tr("right answers")
-        if base is not None:
-            said = self.tr("right answers, base {share}").format(share=words.percent(base.accuracy))
         self._text(painter, QRectF(after, area.y() + 7, area.right() - after, 20), said, "muted")
 
     def _text(

@@ -13,6 +13,7 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState, RunView
+from phi3studio.runs.outcome import Outcome, outcome
 from phi3studio.runs.shown.overall import Overall, overall
 from phi3studio.runs.shown.run_notes import RunNotes, read_notes
 from phi3studio.runs.store import RunFolder, made_at
@@ -70,10 +71,9 @@ class RunEntry:
         return all(_is_in(word, text) for word in words.casefold().split())
 
     @property
-    def right(self) -> float | None:
-        """The share of right answers, where they were measured."""
-        metrics = self.view.metrics.get("exported") or self.view.metrics.get("merged")
-        return metrics.accuracy if metrics is not None else None
+    def outcome(self) -> Outcome | None:
+        """What came of it, if it is completed."""
+        return outcome(self.view, self.recipe) if self.state == "completed" else None
 
     def rank(self, order: Order) -> tuple[object, ...]:
         """Sorts runs: the least first, pinned ones before all."""
@@ -82,7 +82,9 @@ class RunEntry:
             case "name":
                 return first, self.title.casefold(), -self.started
             case "result":
-                return first, -(self.right if self.right is not None else -1.0), -self.started
+                came = self.outcome
+                score = came.now if came is not None and came.now is not None else -1.0
+                return first, -score, -self.started
             case "size":
                 return first, -self.bytes, -self.started
             case _:

@@ -21,13 +21,13 @@ from phi3studio.gui.pages.home.run_entries import Group, Order, RunEntry, read_e
 from phi3studio.gui.tasks import Tasks
 from phi3studio.gui.texts.run_words import (
     left_words,
+    measured_words,
     model_title,
     outcome_words,
     state_words,
 )
 from phi3studio.gui.texts.words import percent
 from phi3studio.runs.launch import reap
-from phi3studio.runs.outcome import outcome
 from phi3studio.runs.store import RunFolder, RunStore
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -124,9 +124,11 @@ class RunsModel(QAbstractListModel):
             return entry.title if entry else run.name
         if role == Qt.ItemDataRole.AccessibleTextRole and entry is not None:
             model = model_title(entry.recipe.model.source) if entry.recipe else ""
-            came = outcome(entry.view, entry.recipe) if entry.state == "completed" else None
+            came = entry.outcome
             look = outcome_words(came.kind) if came is not None else state_words(entry.state)
             said = [entry.title, look.text, model, entry.data]
+            if came is not None and came.now is not None:
+                said.append(" ".join(measured_words(came)))
             if entry.state == "running":
                 said += [percent(entry.overall.share), left_words(entry.overall)]
             if entry.notes.pinned:

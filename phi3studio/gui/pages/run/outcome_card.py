@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunView
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.run_words import outcome_words
+from phi3studio.gui.texts.run_words import measured_words, outcome_words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.runs.outcome import (
@@ -87,7 +87,7 @@ class OutcomeCard(Card):
                 said = self.tr("It is no better than before the training: {figures}.")
             case _:
                 said = self.tr("It has not learned the task yet: {figures}.")
-        said = said.format(figures=self._figures(found))
+        said = said.format(figures=" ".join(measured_words(found)))
         if found.kind == "learned" and found.exported is not None:
             said += " " + (
                 self.tr("The exported model is as good.")
@@ -95,20 +95,6 @@ class OutcomeCard(Card):
                 else self.tr("Whether the exported model is as good could not be measured here.")
             )
         return said
-
-    def _figures(self, found: Outcome) -> str:
-        now = words.percent(found.now or 0.0)
-        text = (
-            self.tr("{share} right").format(share=now)
-            if found.score_name == "accuracy"
-            else self.tr("{share} of the words as expected").format(share=now)
-        )
-        if found.kind == "lossy" and found.exported is not None and found.exported < found.now:  # type: ignore[operator]
-            exported = words.percent(found.exported)
-            return text + ", " + self.tr("exported {share}").format(share=exported)
-        if found.before is None:
-            return text
-        return text + ", " + self.tr("before {share}").format(share=words.percent(found.before))
 
     def _title(self, step: NextStep, view: RunView, recipe: Recipe | None) -> tuple[str, str]:
         seconds = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ SizedRows = tuple[list[Row], int]
 """Rows, and about how many bytes their texts have."""
 _BOMB_BYTES = 256 * CHUNK
 _BOMB_RATIO = 1000
+_REACH_S = 4.0
 
 
 def table_batches(
@@ -182,8 +184,16 @@ def _value_bytes(column: Any) -> Any:
 # --- hub -----------------------------------------------------------------------------------
 
 
+def _hub_host() -> str:
+    """The host that data sets of the hub come from."""
+    from huggingface_hub import constants
+
+    return urlsplit(constants.ENDPOINT).hostname or "huggingface.co"
+
+
 def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
     """The rows of a hub data set, streamed; nothing is kept on disk."""
+    _reach_hub(source)
     datasets = datasets_library()
     datasets.disable_progress_bars()
     size = 0
@@ -206,8 +216,38 @@ def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
         outcome = "failed"
         raise _hub_error(source, exc) from exc
     finally:
-        host = urlsplit(datasets.config.HF_ENDPOINT).hostname or "huggingface.co"
-        DownloadLog(user_home().root).record(source.source, "data", (host,), size, outcome)
+        DownloadLog(user_home().root).record(source.source, "data", (_hub_host(),), size, outcome)
+
+
+def _reach_hub(source: Source) -> None:
+    """Raise an :class:`InputError` within seconds where the hub does not answer at all: the library
+    asks six times, for half a minute, before it gives up.
+    """
+    import httpx2
+    from huggingface_hub import constants, get_session
+
+    if constants.is_offline_mode():
+        return  # It then takes what is in its cache, or says at once that there is nothing.
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            get_session().head(
+                f"{constants.ENDPOINT}/api/datasets/{source.source}", timeout=_REACH_S
+            )
+        except httpx2.HTTPError as exc:
+            failed.append(exc)
+
+    # No timeout of the client covers the look-up of the host's name.
+    asking = threading.Thread(target=ask, name="reach hub", daemon=True)
+    asking.start()
+    asking.join(_REACH_S)
+    if failed or asking.is_alive():
+        raise _no_hub(source) from (failed[0] if failed else None)
+
+
+def _no_hub(source: Source) -> InputError:
+    return InputError("data.hub_unreachable", name=source.source, host=_hub_host())
 
 
 def _rough_size(row: Row) -> int:
@@ -220,7 +260,7 @@ def _rough_size(row: Row) -> int:
 
 
 def _hub_error(source: Source, exc: Exception) -> InputError:
-    """What `datasets` raises for a wrong name, configuration or split, or without a network."""
+    """What `datasets` raises for a wrong name, configuration or split, or when the network goes."""
     from datasets.exceptions import DatasetNotFoundError
 
     name = source.source
@@ -228,6 +268,6 @@ def _hub_error(source: Source, exc: Exception) -> InputError:
         return InputError("data.hub_not_found", name=name)
     if isinstance(exc, ValueError):
         return InputError("data.hub_choice", name=name, reason=first_line(exc))
-    return InputError(
-        "data.hub_unreachable", name=name, error=type(exc).__name__, reason=first_line(exc)
-    )
+    if isinstance(exc, ConnectionError):
+        return _no_hub(source)
+    return InputError("data.hub_failed", name=name, reason=first_line(exc, typed=True))
