@@ -99,6 +99,9 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
                 for name in names
                 if columns and column_of(dict.fromkeys(columns), name) is None
             ]
+            if part == "prompt" and text.strip() and not names:
+                says = Phrase("draft.constant_prompt")
+                found.append(Problem("data", part, says, "warning"))
         if not draft.completion.strip():
             found.append(Problem("data", "completion", Phrase("draft.no_completion")))
     if data is not None and data.blocking:

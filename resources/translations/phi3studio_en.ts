@@ -197,6 +197,13 @@
             <numerusform>%Ln tokens</numerusform>
         </translation>
     </message>
+    <message numerus="yes">
+        <source>%Ln row(s) from which nothing is learned do not count</source>
+        <translation>
+            <numerusform>%Ln row from which nothing is learned does not count</numerusform>
+            <numerusform>%Ln rows from which nothing is learned do not count</numerusform>
+        </translation>
+    </message>
 </context>
 <context>
     <name>Summary</name>

@@ -864,6 +864,10 @@
         </translation>
     </message>
     <message>
+        <source>when the model is here</source>
+        <translation>quando il modello è qui</translation>
+    </message>
+    <message>
         <source>when the template is complete</source>
         <translation>quando il modello di prompt è completo</translation>
     </message>
@@ -3499,6 +3503,10 @@
         <source>Data page, Split</source>
         <translation>pagina Dati, Suddivisione</translation>
     </message>
+    <message>
+        <source>Split</source>
+        <translation>Suddivisione</translation>
+    </message>
 </context>
 <context>
     <name>SettingsPage</name>
@@ -3849,6 +3857,13 @@
     <message>
         <source>half have up to {median}, 95 % up to {p95}, the longest {longest}</source>
         <translation>metà arriva a {median}, il 95 % a {p95}, la più lunga a {longest}</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln row(s) from which nothing is learned do not count</source>
+        <translation>
+            <numerusform>%Ln riga da cui non si impara nulla non conta</numerusform>
+            <numerusform>%Ln righe da cui non si impara nulla non contano</numerusform>
+        </translation>
     </message>
 </context>
 <context>
@@ -4548,8 +4563,8 @@
         <translation>1. Esempi</translation>
     </message>
     <message>
-        <source>A table or conversations, as CSV, TSV, JSON or Parquet.</source>
-        <translation>Una tabella o conversazioni, in CSV, TSV, JSON o Parquet.</translation>
+        <source>A table or conversations: Excel, CSV, JSON, Parquet or text.</source>
+        <translation>Una tabella o conversazioni: Excel, CSV, JSON, Parquet o testo.</translation>
     </message>
     <message>
         <source>2. Training</source>

@@ -159,6 +159,24 @@ def test_a_run_is_drawn_while_it_grows(
         assert "No room." in texts
 
 
+def test_a_failed_run_that_is_resumed_counts_as_running(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    window, run = make_window(), showcase["failed"]
+
+    def state() -> str:
+        entry = window.runs.entry(run)
+        return entry.state if entry is not None else ""
+
+    qtbot.waitUntil(lambda: state() == "failed", timeout=10_000)
+    with FileLock(run.life_lock):
+        resumed = Started(attempt=2)
+        _append(run, Event(seq=10_000, t=time.time(), payload=resumed).to_line())
+        window.runs.refresh()
+        qtbot.waitUntil(lambda: state() == "running", timeout=5000)
+        assert window.runs.live_count() > 0
+
+
 def _append(run: RunFolder, line: str) -> None:
     with run.events_file.open("a", encoding="utf-8") as file:
         file.write(line + "\n")

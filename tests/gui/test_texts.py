@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from phi3studio.doctor import diagnosis
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.run_events import notice
+from phi3studio.domain.messages import Phrase
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
@@ -73,6 +74,16 @@ def test_a_problem_of_the_wizard_names_the_column(
     assert page.template._wrong["completion"].text() == (  # type: ignore[attr-defined]
         "Nei dati non c’è la colonna «labels». Intendevi label? Le colonne sono: text, label."
     )
+
+
+def test_a_finding_names_what_the_window_has_not_keys_of_a_recipe() -> None:
+    what = Phrase("draft.no_source")
+    unread = explain_error(Phrase("finding.unread", what=what, name="agent"))
+    split = explain_error(Phrase("finding.parted_group"))
+    for said in (unread, split):
+        assert said.hint
+        assert "data." not in said.message + said.hint
+        assert "data." in said.detail
 
 
 def test_an_error_of_another_version_shows_its_own_words() -> None:

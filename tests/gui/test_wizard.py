@@ -299,6 +299,18 @@ def test_a_gpu_can_be_chosen_as_soon_as_its_runtime_pack_is_there(
     assert not train.radio.isEnabled()
 
 
+def test_an_unfinished_template_shows_no_findings_of_another(
+    filled: WizardPage, qtbot: QtBot
+) -> None:
+    qtbot.waitUntil(lambda: filled.inspection.report is not None, timeout=5000)
+    filled.session.edit("data", prompt="Say: {phr")
+    check = data_of(filled).check
+    assert not [c for c in check.findChildren(Callout) if c.isVisible()]
+    assert check.detail.text() == "when the template is complete"
+    filled.session.edit("data", prompt="Say: {phrase}")
+    qtbot.waitUntil(lambda: filled.inspection.report is not None, timeout=5000)
+
+
 def test_the_draft_survives_the_closing_of_the_window(
     filled: WizardPage, qtbot: QtBot, context: Context, make_window: Make
 ) -> None:

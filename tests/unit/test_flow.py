@@ -128,6 +128,14 @@ def test_few_rows_warn_and_do_not_hold(draft: Draft) -> None:
     assert can_continue(draft, facts, "data")
 
 
+def test_a_prompt_that_is_the_same_in_every_row_is_said(draft: Draft) -> None:
+    constant = edit(draft, "data", prompt="Say it")
+    assert codes(constant, FACTS, "data") == ["draft.constant_prompt"]
+    assert can_continue(constant, FACTS, "data")
+    # Without any prompt the model learns to write, which is a task of its own.
+    assert codes(edit(draft, "data", prompt=""), FACTS, "data") == []
+
+
 def test_an_unreadable_source_shows_its_own_error(draft: Draft) -> None:
     error = InputError("data.empty", source="x.jsonl")
     assert codes(draft, replace(FACTS, data=DataFacts(error=error)), "data") == ["data.empty"]

@@ -201,6 +201,15 @@ def test_conversations_are_linted_and_repaired_too(
     assert codes(report_on(tmp_path, encoder, rows, messages="m", repairs=skipping)) == set()
 
 
+def test_a_row_is_shown_as_a_person_reads_it(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    added = [{"q": "Is it?", "a": None, "tags": ["x"]}, {"q": " far\u200b\toff ", "a": "Joy"}]
+    report = report_on(tmp_path, encoder, sound_rows() + added)
+    empty = finding(report, "empty_values").examples[0].text
+    assert empty == 'q: Is it? · a: ∅ · tags: ["x"]'
+    hidden = finding(report, "control_characters").examples[0].text
+    assert "far⟨U+200B⟩⇥off" in hidden
+
+
 def test_leaks_between_training_and_a_second_file(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
     other = write_jsonl(
         tmp_path / "other.jsonl", [{"q": text(3), "a": "Joy"}, {"q": "z", "a": "Sad"}]

@@ -32,6 +32,8 @@ def text_of(code: str, english: Message) -> Message:
 
 
 _KEY = re.compile(r"\(?\b(training|method|target|fidelity|data)\.([a-z0-9_]+)(\.[a-z0-9_]+)?\b\)?")
+# The window has a button for it.
+_IGNORE = re.compile(r" ?[^.]*\bdata\.ignore: \[.*?\]\.")
 _SECTIONS: dict[str, type[BaseModel]] = {
     "training": Training,
     "method": Method,
@@ -46,7 +48,7 @@ def explain_error(error: Coded) -> Explanation:
     Settings are called as the window calls them; a recipe's keys stand in the detail.
     """
     said = say(error, language())
-    message, hint = (_KEY.sub(_titled, text) for text in said)
+    message, hint = (_KEY.sub(_titled, _IGNORE.sub("", text)) for text in said)
     changed = (message, hint) != said
     return Explanation(message, hint, " ".join(said).strip() if changed else "")
 
@@ -75,6 +77,8 @@ def _titled(found: re.Match[str]) -> str:
     section, name = found[1], found[2]
     if found[0].strip("()") == "data.split.held_out":
         return "(" + QCoreApplication.translate("Settings", "Data page, Split") + ")"
+    if found[0] in {"data.split", "data.split.file"}:
+        return "“" + QCoreApplication.translate("Settings", "Split") + "”"
     model = _SECTIONS.get(section)
     info = model.model_fields.get(name) if model is not None else None
     if info is None or not info.title or found[3]:

@@ -27,6 +27,9 @@ from phi3studio.gui.theme import Theme
 Kind = Literal["plain", "primary", "danger", "link", "icon"]
 Level = Literal["info", "good", "warning", "error"]
 
+# Between the edge of a link, where its focus ring is, and its text.
+_LINK_EDGE = 5
+
 _ICON_ROLE: dict[Kind, str] = {
     "plain": "text",
     "primary": "on_accent",
@@ -271,4 +274,17 @@ def row(*items: QWidget | int, spacing: int = 8) -> QHBoxLayout:
             layout.addStretch(item)
         else:
             layout.addWidget(item)
+    return layout
+
+
+def links(*items: QWidget, spacing: int = 10) -> QHBoxLayout:
+    """Links side by side, the first word of theirs below that of other texts."""
+    layout = QHBoxLayout()
+    layout.setSpacing(0)
+    layout.addSpacing(-_LINK_EDGE)
+    for index, item in enumerate(items):
+        if index:
+            layout.addSpacing(spacing)
+        layout.addWidget(item)
+    layout.addStretch(1)
     return layout

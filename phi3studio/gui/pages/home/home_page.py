@@ -20,7 +20,7 @@ from phi3studio.gui.pages.home.runs_model import RunRole, RunsFilter, RunsModel
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
 from phi3studio.gui.pages.wizard.data.sample_list import samples
 from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, Icon, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, Icon, clear, label, links
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
@@ -410,9 +410,7 @@ class Welcome(QWidget):
             offered.append(button)
         half = len(offered) // 2
         for some in (offered[:half], offered[half:]):
-            links = row(*some, 1, spacing=14)
-            links.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
-            hero.body.addLayout(links)
+            hero.body.addLayout(links(*some, spacing=14))
         outer.addWidget(hero)
         steps = QHBoxLayout()
         steps.setSpacing(14)
@@ -420,7 +418,7 @@ class Welcome(QWidget):
             (
                 "file",
                 self.tr("1. Examples"),
-                self.tr("A table or conversations, as CSV, TSV, JSON or Parquet."),
+                self.tr("A table or conversations: Excel, CSV, JSON, Parquet or text."),
             ),
             (
                 "chip",

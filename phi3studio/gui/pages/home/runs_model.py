@@ -175,8 +175,8 @@ def _read_all(runs: list[tuple[RunFolder, RunEntry | None]]) -> list[RunEntry]:
 
 
 def _at_rest(entry: RunEntry) -> bool:
-    """Completed and failed runs change no more; an interrupted one may be resumed elsewhere."""
-    return entry.state in {"completed", "failed"}
+    """A completed run changes no more; any other may be resumed, also from elsewhere."""
+    return entry.state == "completed"
 
 
 class RunsFilter(QSortFilterProxyModel):

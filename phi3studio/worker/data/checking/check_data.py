@@ -32,7 +32,7 @@ from phi3studio.domain.rows.repairs import SkipBroken
 from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint
-from phi3studio.worker.data.checking.short_text import excerpt, shown_row
+from phi3studio.worker.data.checking.short_text import excerpt, row_text
 from phi3studio.worker.data.preparing.decide import (
     Decision,
     are_labels,
@@ -235,8 +235,7 @@ def _texts(data: Data, edits: RowEdits, places: Iterable[int]) -> dict[int, str]
     for batch in RowSource(data, lenient=True).batches():
         for place in wanted.intersection(range(batch.first, batch.first + len(batch.rows))):
             raw = batch.rows[place - batch.first]
-            row = shown_row(edits.shown(place, raw, row_key(raw)), 200)
-            texts[place] = excerpt(" | ".join(str(value) for value in row.values()))
+            texts[place] = excerpt(row_text(edits.shown(place, raw, row_key(raw)), 200))
         if batch.first + len(batch.rows) > last:
             break
     return texts

@@ -25,7 +25,7 @@ from phi3studio.domain.rows.repairs import (
     Trim,
 )
 from phi3studio.domain.template import is_blank
-from phi3studio.worker.data.checking.short_text import excerpt, shown_row
+from phi3studio.worker.data.checking.short_text import excerpt, marked, row_text
 from phi3studio.worker.data.checking.unread_findings import unread_findings
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import personal_data, text_defects
@@ -94,7 +94,7 @@ class RowLint:
             if not passed.rendered.completion.strip() or any(
                 is_blank(passed.row, column) for column in required
             ):
-                self.tally("empty_values").add(first + at, _raw(passed))
+                self.tally("empty_values").add(first + at, row_text(passed.row))
             places.append(first + at)
             text = process.all_text(passed)
             texts.append(text)
@@ -118,7 +118,7 @@ class RowLint:
             padded = pc.match_substring_regex(column, r"^\s|\s$")
         for at in pc.indices_nonzero(padded).to_pylist():
             if self._is_padded(rows[places[at] - first]):
-                self.tally("white_space").add(places[at], repr(texts[at][:120]))
+                self.tally("white_space").add(places[at], marked(texts[at]))
 
     def add_tokens(self, first: int, rows: Sequence[Passed], measured: Sequence[Measured]) -> None:
         """Look at the lengths of the next rows."""
@@ -134,11 +134,11 @@ class RowLint:
         assert passed.error is not None
         code = passed.error.code
         if code in ("data.empty_value", "data.no_assistant_turn"):
-            self.tally("empty_values").add(row, _raw(passed))
+            self.tally("empty_values").add(row, row_text(passed.row))
             self.tally("missing_values").rows += 1
             return
         _, tally = self._unusable.setdefault(code, (passed.error, Tally()))
-        tally.add(row, Phrase("row.unusable", reason=passed.error, text=_raw(passed)))
+        tally.add(row, Phrase("row.unusable", reason=passed.error, text=row_text(passed.row)))
 
     def _is_padded(self, passed: Passed) -> bool:
         columns = self._process.text_columns
@@ -151,7 +151,7 @@ class RowLint:
             if match is not None:
                 return text[max(0, match.start() - 60) : match.end() + 60]
         if code == "control_characters":
-            return ascii(text[:120]) if text[:120].isascii() else repr(text[:120])
+            return marked(text)
         return text
 
     def findings(self) -> list[Finding]:
@@ -208,10 +208,6 @@ class RowLint:
 
 # Only taking the edit back helps.
 _OF_EDITS = frozenset({"data.edited_row", "data.edit_place"})
-
-
-def _raw(passed: Passed) -> str:
-    return str(shown_row({name: passed.row[name] for name in list(passed.row)[:8]}, 80))
 
 
 def _valid(text: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout
 
 from phi3studio.domain.datasets import check_report
 from phi3studio.domain.datasets.check_report import Finding, Report
@@ -18,7 +18,7 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
-from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, Level, clear, label
+from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, Level, clear, label, links
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import (
     with_column,
@@ -84,6 +84,8 @@ class CheckCard(Card):
         elif report is not None:
             count = len(report.findings)
             self.detail.setText(self.tr("%Ln finding(s)", None, count))
+        elif self._inspection.waits_for is not None:
+            self.detail.setText(self.tr("when the model is here"))
         else:
             self.detail.setText(self.tr("when the template is complete"))
         safe = report.safe_repairs if report is not None and not busy else ()
@@ -125,15 +127,10 @@ class CheckCard(Card):
             rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
             card = Callout(theme, _LEVELS[found.level], rows + said.message, said.hint)
             self._link_rows(card, found)
-            for offer in found.repairs:
-                fix = Button(theme, explain_error(offer.repair.says).message, kind="link")
-                fix.clicked.connect(
-                    lambda _=False, r=offer.repair: self._session.take(
-                        with_repair(self._session.draft, r)
-                    )
-                )
-                card.buttons.addWidget(fix)
-            self._offer_unread(card, found)
+            # Below the text, which they would squeeze at its right.
+            remedies = [*self._repairs(found), *self._uses_of_unread(found)]
+            if remedies:
+                card.words.addLayout(links(*remedies))
             self._list.addWidget(card)
         figures = report.statistics
         if not any(found.code == "cut_off" for found in report.findings):
@@ -149,21 +146,31 @@ class CheckCard(Card):
         if not found.examples:
             return
         example = found.examples[0]
-        text = explain_error(example.says).message if example.says else example.text
-        line = QHBoxLayout()
+        line = links()
         line.setSpacing(6)
-        line.setContentsMargins(-5, 0, 0, 0)  # a link's text begins where the others do
         if found.code not in _OF_LINES:
             caption = self.tr("First: row {row}").format(row=words.count(example.row + 1))
             link = Button(self._context.theme, caption, kind="link")
             link.clicked.connect(lambda _=False: self.row_wanted.emit(example.row))
             line.addWidget(link)
-        line.addWidget(Elided(text, "muted"), 1)
+        said = explain_error(example.says).message if example.says else example.text
+        line.addWidget(Elided(said, "muted"), 1)
         if len(found.places) > 1:
             every = Button(self._context.theme, self.tr("Show all"), kind="link")
             every.clicked.connect(lambda _=False: self.finding_wanted.emit(found.code))
             line.addWidget(every)
         card.words.addLayout(line)
+
+    def _repairs(self, found: Finding) -> Iterator[Button]:
+        """A link for each remedy of a finding."""
+        for offer in found.repairs:
+            fix = Button(self._context.theme, explain_error(offer.repair.says).message, kind="link")
+            fix.clicked.connect(
+                lambda _=False, r=offer.repair: self._session.take(
+                    with_repair(self._session.draft, r)
+                )
+            )
+            yield fix
 
     def _edited(self, edits: Sequence[Repair]) -> Callout:
         """How many rows were edited by hand."""
@@ -191,7 +198,7 @@ class CheckCard(Card):
         card.buttons.addWidget(undo)
         return card
 
-    def _offer_unread(self, card: Callout, found: Finding) -> None:
+    def _uses_of_unread(self, found: Finding) -> Iterator[Button]:
         """Use a column that the model does not see, or ignore it knowingly."""
         theme, session = self._context.theme, self._session
         facts = session.facts.data
@@ -200,11 +207,11 @@ class CheckCard(Card):
         if template and facts is not None and column in facts.columns:
             use = Button(theme, self.tr("Use in the prompt"), kind="link")
             use.clicked.connect(lambda: session.take(with_column(session.draft, column)))
-            card.buttons.addWidget(use)
+            yield use
         if found.unread:
             ignore = Button(theme, self.tr("Ignore"), kind="link")
             ignore.clicked.connect(lambda: session.take(with_ignored(session.draft, found.unread)))
-            card.buttons.addWidget(ignore)
+            yield ignore
 
     def _ignored(self) -> Callout:
         """What the user has said that the model need not see."""
@@ -259,6 +266,11 @@ class StatisticsCard(Card):
             p95=words.count(figures.p95),
             longest=words.count(figures.longest),
         )
+        without = figures.rows - figures.kept
+        if without:
+            said += "\n" + self.tr(
+                "%Ln row(s) from which nothing is learned do not count", None, without
+            )
         self._figures.setText(said)
         bins = [(b.lower, b.upper, b.rows) for b in figures.histogram]
         self._lengths.show_bins(bins, None, said)

@@ -122,7 +122,7 @@ class DataPage(QWidget):
                 "{host}, once."
             ).format(size=words.size(model.to_download), host=model.host),
         )
-        note.buttons.addWidget(DownloadProgress(model, self._downloader))
+        note.words.addWidget(DownloadProgress(model, self._downloader))
         note.buttons.addWidget(DownloadButtons(self._context.theme, model, self._downloader))
         return note
 

@@ -210,7 +210,10 @@ class Inspection(QObject):
     def _follow(self) -> None:
         """Ask for preview and check when something that they depend on has changed."""
         recipe = self._complete(self._session.draft) if self._may_ask() else None
-        if recipe is None or recipe == self._recipe:
+        if recipe is None:
+            self._forget()
+            return
+        if recipe == self._recipe:
             return
         if self._settling is not None and self._recipe is not None:
             shortest = min(r.training.sequence_length for r in (recipe, self._recipe))
@@ -222,6 +225,16 @@ class Inspection(QObject):
         self._recipe = recipe
         self._ask_preview()
         self._ask_check()
+
+    def _forget(self) -> None:
+        """The template is not complete: what was found with another one says nothing of it."""
+        if self._recipe is None:
+            return
+        self._recipe = self.preview = self.report = self.progress = None
+        for what in ("preview", "check"):
+            self._asked[what].withdraw()
+        self.previewed.emit()
+        self.check_moved.emit()
 
     def _complete(self, draft: Draft) -> Recipe | None:
         """The recipe reduced to what the data depend on; ``None`` while the page has errors."""
