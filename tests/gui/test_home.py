@@ -261,19 +261,26 @@ def test_models_are_listed_with_their_sizes_and_deleted(
     qtbot.waitUntil(lambda: "200 kB" in page.subtitle.text(), timeout=10_000)
     # The cards are made a few at a time.
     qtbot.waitUntil(lambda: not page._turns.busy, timeout=5000)
-    shown = [text for card, text in page._found if card.isVisible()]
+    shown = [text for card, text in page.found if card.isVisible()]
     assert shown[0].startswith("emotions"), "one's own stand first"
     assert any("for labels" in text for text in shown)
     page._search.setText("phi mini 128")
-    left = [text for card, text in page._found if card.isVisible()]
+    left = [text for card, text in page.found if card.isVisible()]
     assert [text.split(" ")[0] for text in left] == ["phi-3-mini-128k-instruct"]
     page._search.setText("nothing like it")
     assert page._nothing.isVisible()
     page._search.clear()
+    before = [card for card, _ in page.found]
+    page.entered()
+    qtbot.wait(300)
+    assert [card for card, _ in page.found] == before, "nothing changed, so nothing is drawn anew"
     page._ask_delete(showcase["done"].model, "emotions")
     question = page.findChild(Question)
     qtbot.mouseClick(button(question, "Delete"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not showcase["done"].model.exists(), timeout=5000)
+    qtbot.waitUntil(lambda: len(page.found) < len(before), timeout=5000)
+    after = [card for card, _ in page.found]
+    assert set(after) < set(before), "only the card of what was deleted has gone"
 
 
 @pytest.mark.parametrize("page_name", ["queue", "doctor", "settings", "chat", "compare", "models"])

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError, UserFacingError
@@ -22,6 +23,7 @@ from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.card_column import CardColumn, CardPlan
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
@@ -58,7 +60,7 @@ class ModelsPage(Page):
         self._search = SearchField(context.theme, self.tr("Search models"), 190)
         self._search.textChanged.connect(self._filter)
         self.buttons.addWidget(self._search)
-        self._found: list[tuple[Card, str]] = []
+        self._texts: WeakKeyDictionary[Card, str] = WeakKeyDictionary()
         self._nothing = label(self.tr("No model fits the search."), "muted")
         use = Button(context.theme, self.tr("Fine-tune a model folder…"), icon="folder")
         use.clicked.connect(self._choose_folder)
@@ -68,13 +70,22 @@ class ModelsPage(Page):
         self.buttons.addWidget(add)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
-        self._list = QVBoxLayout()
-        self._list.setSpacing(14)
-        self.content.addLayout(self._list)
+        self._skeleton = Skeleton(context.theme, 4)
+        self.content.addWidget(self._skeleton)
+        self._lists = QWidget()
+        self._tuned_cards, self._base_cards = CardColumn(14), CardColumn(14)
+        lists = QVBoxLayout(self._lists)
+        lists.setContentsMargins(0, 0, 0, 0)
+        lists.setSpacing(14)
+        lists.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
+        lists.addLayout(self._tuned_cards)
+        lists.addWidget(label(self.tr("Base models"), "cardTitle"))
+        lists.addLayout(self._base_cards)
+        self._lists.hide()
+        self.content.addWidget(self._lists)
         self.content.addWidget(self._nothing)
         self._nothing.hide()
         self.content.addStretch(1)
-        self._list.addWidget(Skeleton(context.theme, 4))
 
     def entered(self) -> None:
         self._list_question.ask(lambda: in_thread(self._look), self._draw, self._fail)
@@ -97,45 +108,49 @@ class ModelsPage(Page):
         return _Found(bases, tuned)
 
     def _draw(self, found: _Found) -> None:
-        clear(self._list)
+        self._skeleton.hide()
+        self._lists.show()
         self.set_subtitle(
             self.tr("{size} on this computer").format(
                 size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
             )
         )
-        self._found = []
         self._turns.begin(self._build(found))
 
     def _build(self, found: _Found) -> Iterator[object]:
-        theme = self._context.theme
-        self._list.addWidget(label(self.tr("Your tuned models"), "cardTitle"))
-        for run, title, kind, size in found.tuned:
-            self._list.addWidget(self._tuned(run, title, kind, size))
-            yield run
-        if not found.tuned:
-            self._list.addWidget(
-                EmptyState(
-                    theme,
-                    "models",
-                    self.tr("No tuned model yet"),
-                    self.tr("Each finished run leaves its model here, ready for a chat."),
-                )
-            )
-        self._list.addWidget(label(self.tr("Base models"), "cardTitle"))
-        for model, size in sorted(found.bases, key=lambda pair: not pair[0].installed):
-            self._list.addWidget(self._base(model, size))
+        tuned = [
+            CardPlan(entry[0].name, entry, partial(self._tuned, *entry)) for entry in found.tuned
+        ]
+        yield from self._tuned_cards.follow(tuned or [CardPlan("", None, self._no_tuned)])
+        bases = sorted(found.bases, key=lambda pair: not pair[0].installed)
+        plans = [CardPlan(pair[0].source, pair, partial(self._base, *pair)) for pair in bases]
+        for card in self._base_cards.follow(plans):
             self._filter()
-            yield model
+            yield card
+
+    def _no_tuned(self) -> EmptyState:
+        return EmptyState(
+            self._context.theme,
+            "models",
+            self.tr("No tuned model yet"),
+            self.tr("Each finished run leaves its model here, ready for a chat."),
+        )
 
     def _filter(self) -> None:
         """Show only the models that fit the search."""
         wanted = self._search.text().casefold().split()
         any_shown = False
-        for card, text in self._found:
+        for card, text in self.found:
             fits = all(word in text for word in wanted)
             card.setVisible(fits)
             any_shown = any_shown or fits
         self._nothing.setVisible(not any_shown)
+
+    @property
+    def found(self) -> list[tuple[Card, str]]:
+        """The cards of the models with what the search looks at, one's own first."""
+        cards = [*self._tuned_cards.cards, *self._base_cards.cards]
+        return [(card, self._texts[card]) for card in cards if isinstance(card, Card)]
 
     def _base(self, model: BaseModel, size: int) -> Card:
         facts = [words.parameters(model.parameters)] if model.parameters else []
@@ -245,7 +260,7 @@ class ModelsPage(Page):
             text.addWidget(label(good_for, "small", wrap=True))
         line.addLayout(text, 1)
         card.body.addLayout(line)
-        self._found.append((card, f"{title} {detail} {good_for}".casefold()))
+        self._texts[card] = f"{title} {detail} {good_for}".casefold()
         return card, line
 
     def _add_folder_buttons(

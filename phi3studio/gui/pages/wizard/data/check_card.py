@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout
+from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from phi3studio.domain.datasets import check_report
 from phi3studio.domain.datasets.check_report import Finding, Report
@@ -146,19 +146,20 @@ class CheckCard(Card):
         if not found.examples:
             return
         example = found.examples[0]
-        line = links()
-        line.setSpacing(6)
+        said = explain_error(example.says).message if example.says else example.text
+        excerpt = Elided(said, "muted")
+        parts: list[QWidget] = [excerpt]
         if found.code not in _OF_LINES:
             caption = self.tr("First: row {row}").format(row=words.count(example.row + 1))
             link = Button(self._context.theme, caption, kind="link")
             link.clicked.connect(lambda _=False: self.row_wanted.emit(example.row))
-            line.addWidget(link)
-        said = explain_error(example.says).message if example.says else example.text
-        line.addWidget(Elided(said, "muted"), 1)
+            parts.insert(0, link)
         if len(found.places) > 1:
             every = Button(self._context.theme, self.tr("Show all"), kind="link")
             every.clicked.connect(lambda _=False: self.finding_wanted.emit(found.code))
-            line.addWidget(every)
+            parts.append(every)
+        line = links(*parts, spacing=6)
+        line.setStretchFactor(excerpt, 1000)
         card.words.addLayout(line)
 
     def _repairs(self, found: Finding) -> Iterator[Button]:
