@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phi3studio.domain.events.measured_events import ModelFigures, Verified
 from phi3studio.domain.messages.formatting import percent, size
+from phi3studio.domain.run import RunView
 
 _MARKS = {"faithful": "✓", "not faithful": "✗", "not proven": "?"}
 _SCORES = {"accuracy": "accuracy", "token_f1": "word F1"}
@@ -38,6 +39,29 @@ def verdict_lines(verdict: Verified) -> list[str]:
         lines.append(f"    ! {said.message}")
         if said.hint:
             lines.append(f"      {said.hint}")
+    return lines
+
+
+def format_lines(view: RunView) -> list[str]:
+    """The run's model in each format that was measured, one line each."""
+    lines = []
+    for title, verdict in view.formats.items():
+        exported = verdict.models.get("exported")
+        parts: list[str] = [verdict.word]
+        if exported is not None:
+            parts.append(_model(verdict, exported))
+        if verdict.points_lost is not None:
+            parts.append(f"{verdict.points_lost:+.1f} points lost".replace("+", "", 1))
+        if verdict.kl is not None:
+            parts.append(f"KL {verdict.kl:.4f} nats")
+        if verdict.parity is not None:
+            parts.append(f"tokenizers agree on {percent(verdict.parity)}")
+        if exported is not None and exported.tokens_per_s is not None:
+            parts.append(f"{size(exported.bytes or 0)}, {exported.tokens_per_s:.0f} tokens/s")
+        lines.append(f"  {_MARKS[verdict.word]} {title:<12} {' · '.join(parts)}")
+        for reason in verdict.reasons:
+            said = reason.said()
+            lines.append(f"      {said.message} {said.hint}")
     return lines
 
 

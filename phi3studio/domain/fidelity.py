@@ -21,6 +21,7 @@ from phi3studio.domain.events.measured_events import (
     verdict_note,
 )
 from phi3studio.domain.events.payload import ModelRole, ScoreName
+from phi3studio.domain.gguf import GgufKind, more_exact_gguf
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import ALLOWED, more_exact
 from phi3studio.domain.recipe import Fidelity, Target
@@ -107,6 +108,7 @@ class Evidence:
     is no task score. ``parity`` is the share of rows that all tokenizers read alike.
     ``stops_trained``: whether the run trained the stop token. ``unmeasured`` says why this machine
     cannot run the model at all, ``on_cpu`` why it was measured on the CPU instead of its provider.
+    ``gguf`` is the kind of the file, where the exported model is one for llama.cpp.
     """
 
     models: Mapping[ModelRole, ModelFigures]
@@ -125,6 +127,7 @@ class Evidence:
     general: bool = False
     unmeasured: VerdictNote | None = None
     on_cpu: VerdictNote | None = None
+    gguf: GgufKind | None = None
 
 
 def judge(
@@ -137,13 +140,14 @@ def judge(
     reasons: list[VerdictNote] = []
     remarks: list[VerdictNote] = []
     lost, interval = _points(evidence)
+    following = next_export(target) if evidence.gguf is None else next_gguf(evidence.gguf)
     if evidence.unmeasured is not None:
         reasons.append(evidence.unmeasured)
     else:
-        reasons += _score_reasons(evidence, limits, target, lost, interval)
-        reasons += _stop_reasons(evidence, limits, target)
+        reasons += _score_reasons(evidence, limits, following, lost, interval)
+        reasons += _stop_reasons(evidence, limits, following)
         reasons += _parity_reasons(evidence)
-        (reasons if evidence.general else remarks).extend(_perplexity(evidence, target))
+        (reasons if evidence.general else remarks).extend(_perplexity(evidence, following))
         remarks += _remarks(evidence, limits, lost, interval)
     if evidence.on_cpu is not None:
         remarks.append(evidence.on_cpu)
@@ -190,6 +194,14 @@ def next_export(target: Target) -> Phrase:
     return Phrase("fidelity.next", variant="defect")
 
 
+def next_gguf(kind: GgufKind) -> Phrase:
+    """The next more exact GGUF of the same model."""
+    exact = more_exact_gguf(kind)
+    if exact is None:
+        return Phrase("fidelity.next", variant="defect")
+    return Phrase("fidelity.next", variant="gguf", kind=exact)
+
+
 def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | None]:
     before, after = evidence.scores
     if not before:
@@ -201,7 +213,7 @@ def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | Non
 def _score_reasons(
     evidence: Evidence,
     limits: Fidelity,
-    target: Target,
+    following: Phrase,
     lost: float | None,
     interval: tuple[float, float] | None,
 ) -> list[VerdictNote]:
@@ -220,15 +232,16 @@ def _score_reasons(
             rows=evidence.rows,
             low=interval[0],
             high=interval[1],
-            next=next_export(target),
+            next=following,
         )
     ]
 
 
-def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[VerdictNote]:
+def _stop_reasons(evidence: Evidence, limits: Fidelity, following: Phrase) -> list[VerdictNote]:
     found: list[VerdictNote] = []
     if evidence.stop_listed is False:
-        found.append(verdict_note("fidelity.stop_not_listed", stop=evidence.stop))
+        variant = "" if evidence.gguf is None else "gguf"
+        found.append(verdict_note("fidelity.stop_not_listed", variant=variant, stop=evidence.stop))
     exported = evidence.models.get("exported")
     before = evidence.models.get(evidence.reference)
     if exported is None or exported.stops is None or exported.stops >= limits.stops - 1e-9:
@@ -241,7 +254,7 @@ def _stop_reasons(evidence: Evidence, limits: Fidelity, target: Target) -> list[
             stops=_below(exported.stops, limits.stops),
             limit=100 * limits.stops,
             reference=_model(evidence.reference),
-            next=next_export(target),
+            next=following,
         )
     )
     return found
@@ -265,7 +278,7 @@ def _parity_reasons(evidence: Evidence) -> list[VerdictNote]:
     ]
 
 
-def _perplexity(evidence: Evidence, target: Target) -> list[VerdictNote]:
+def _perplexity(evidence: Evidence, following: Phrase) -> list[VerdictNote]:
     before, exported = evidence.models.get(evidence.reference), evidence.models.get("exported")
     if before is None or exported is None:
         return []
@@ -278,7 +291,7 @@ def _perplexity(evidence: Evidence, target: Target) -> list[VerdictNote]:
             perplexity=exported.perplexity,
             reference=_model(evidence.reference),
             reference_perplexity=before.perplexity,
-            next=next_export(target),
+            next=following,
         )
     ]
 

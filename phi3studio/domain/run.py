@@ -12,7 +12,7 @@ from typing import Literal
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.event_line import Event
-from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.measured_events import Metrics, Proof, Verified
 from phi3studio.domain.events.payload import STAGES, ModelRole, StageName
 from phi3studio.domain.events.run_events import (
     Artifact,
@@ -83,10 +83,18 @@ class RunView:
     """Of the fidelity gate, on the run's own held-out rows."""
     checks: tuple[Verified, ...] = ()
     """Verdicts on other files, in the order they were asked for."""
+    proofs: dict[str, Proof] = field(default_factory=dict)
+    """Of the run's model in other formats, by kind."""
     recoveries: tuple[Recovery, ...] = ()
     estimated: Estimated | None = None
     stage_memory: dict[str, int] = field(default_factory=dict)
     device_memory: int = 0
+
+    @property
+    def formats(self) -> dict[str, Verified]:
+        """The verdict on the model in each format that was measured, by the format's name."""
+        found = {"ONNX": self.verdict} if self.verdict is not None else {}
+        return found | {f"GGUF {kind}": self.proofs[kind].verdict for kind in sorted(self.proofs)}
 
     def state(self, *, alive: bool, cancel_requested: bool = False) -> RunState:
         """The run's state, given whether its process lives and the cancel marker exists."""
@@ -173,6 +181,8 @@ def _apply(view: RunView, event: Event) -> RunView:
             if p.data is not None:
                 return replace(view, checks=(*view.checks, p))
             return replace(view, verdict=p)
+        case Proof() as p:
+            return replace(view, proofs=view.proofs | {p.kind: p})
         case Paused(left=left):
             return replace(view, paused=not left, left=bool(left), ended_at=event.t, progress=None)
         case finished:

@@ -24,7 +24,7 @@ from phi3studio.runtime_pack.place import PackPlace, PackSource, pack_source
 BROKEN_VARIABLE = "PHI3STUDIO_RUNTIME_BROKEN"
 """Tells a worker that it runs without the pack that was meant for it, and why."""
 
-SERVICES = frozenset({"chat", "evaluator", "probe", "estimator"})
+SERVICES = frozenset({"chat", "evaluator", "gguf", "probe", "estimator"})
 """The services that use a GPU where they have one."""
 
 

@@ -46,6 +46,9 @@ EXCUSED = {
     "onnxruntime-genai's model builder reads it": (
         "_group_size is_local make_matmul_int4 make_packed_matmul_int4 rope_local_base_freq"
     ),
+    "llama.cpp reads it": (
+        "api_keys endpoint_slots fit_params n_ctx n_parallel n_tokens use_jinja"
+    ),
     "the standard library reads or calls it": ("compress_type create_system frame seekable trace"),
     "PyYAML's loader reads it": "yaml_implicit_resolvers",
     "an argument that a protocol of Hugging Face's tokenizers gives": "token_ids",

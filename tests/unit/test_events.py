@@ -16,6 +16,7 @@ from phi3studio.domain.events.measured_events import (
     Candidate,
     Metrics,
     ModelFigures,
+    Proof,
     VerdictNote,
     Verified,
 )
@@ -75,6 +76,13 @@ SAMPLES: list[AnyPayload] = [
         interval=(-1.0, 9.0),
         reasons=(VerdictNote(code="fidelity.score", text="It loses points.", next="Try another."),),
         candidates=(Candidate(preset="small", bytes=9, faithful=False),),
+    ),
+    Proof(
+        kind="q8_0",
+        sha256="00",
+        bytes=9,
+        program="xllamacpp 2026.10",
+        verdict=Verified(faithful=True, parity=1.0),
     ),
     Recovery(
         stage="train",

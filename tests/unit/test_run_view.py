@@ -6,7 +6,7 @@ import pytest
 
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events.event_line import AnyPayload, Event
-from phi3studio.domain.events.measured_events import Metrics
+from phi3studio.domain.events.measured_events import Metrics, Proof, Verified
 from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
@@ -150,6 +150,25 @@ def test_newer_figures_and_artifacts_replace_older_ones() -> None:
     )
     assert seen.artifacts["model"].path == "b"
     assert seen.metrics == {"merged": better}
+
+
+def test_the_last_proof_of_each_format_counts() -> None:
+    proofs = [
+        Proof(
+            kind=kind,
+            sha256="",
+            bytes=size,
+            program="llama.cpp",
+            verdict=Verified(faithful=size > 1, parity=size / 10),
+        )
+        for kind, size in (("q8_0", 1), ("f16", 2), ("q8_0", 3))
+    ]
+    found = view(*proofs)
+    assert {kind: proof.bytes for kind, proof in found.proofs.items()} == {"q8_0": 3, "f16": 2}
+    assert list(found.formats) == ["GGUF f16", "GGUF q8_0"]
+    assert found.verdict is None
+    onnx = Verified(faithful=True)
+    assert view(*proofs, onnx).formats["ONNX"] == onnx
 
 
 def test_pausing_and_waiting_are_told_apart_from_working() -> None:

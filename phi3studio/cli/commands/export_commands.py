@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phi3studio.app.files import expanded, scratch_folder
+from phi3studio.cli.live_activity import Activity
 from phi3studio.cli.output import print_json, rewrite
+from phi3studio.cli.verdict_lines import format_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.messages.formatting import size
@@ -31,6 +33,24 @@ def export(
             "adapter; merged: the merged model, where the run made no exported one of it.",
         ),
     ] = "model",
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--for",
+            help="Where the model is to be used: ollama, lmstudio or llamacpp. Makes a GGUF file "
+            "and measures it in llama.cpp, where that is installed.",
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            help="With --for: q8_0 (8 bits), iq4_nl (4 bits, calibrated on the run's rows), f16.",
+        ),
+    ] = "q8_0",
+    name: Annotated[
+        str | None, typer.Option("--name", help="With --for ollama: what Ollama is to call it.")
+    ] = None,
     olive: Annotated[
         bool, typer.Option("--olive/--no-olive", help="With the Olive config of the recipe.")
     ] = True,
@@ -45,6 +65,9 @@ def export(
     from phi3studio.runs.bundle.contents import WHATS
     from phi3studio.runs.store import RunStore
 
+    if place is not None:
+        _export_gguf(run, out, place, kind, name, replace=replace, as_json=as_json)
+        return
     chosen = next((name for name in WHATS if name == what), None)
     if chosen is None:
         raise InputError("export.what", given=what, choices=WHATS)
@@ -86,6 +109,84 @@ def export(
     for note in notes:
         typer.echo(f"note  {note}")
     typer.echo(f"Wrote {made.path}: {len(made.files)} files, {size(made.bytes)}.")
+
+
+def _export_gguf(
+    run: str, out: Path, place: str, kind: str, name: str | None, *, replace: bool, as_json: bool
+) -> None:
+    from phi3studio.app.paths import user_home
+    from phi3studio.domain.gguf import GGUF_KINDS, GGUF_PLACES, check_ollama_name, start_line
+    from phi3studio.runs.bundle import check_export, export_bundle
+    from phi3studio.runs.bundle.contents import GgufBundle
+    from phi3studio.runs.store import RunStore
+
+    where = next((known for known in GGUF_PLACES if known == place), None)
+    if where is None:
+        raise InputError("export.place", given=place, choices=GGUF_PLACES)
+    if kind not in GGUF_KINDS:
+        raise InputError("export.kind", given=kind, choices=GGUF_KINDS)
+    found = RunStore(user_home()).find(run)
+    called = name or found.recipe().slug
+    if where == "ollama":
+        check_ollama_name(called)
+    target = expanded(out).absolute()
+    check_export(found, target, "gguf", replace=replace)
+    # On the disk that the bundle goes to: a model can be larger than the one of temporary files.
+    beside = next(folder for folder in target.parents if folder.is_dir())
+    with scratch_folder(beside) as scratch:
+        folder = scratch / "bundle"
+        folder.mkdir()
+        made = wait_for(_write_gguf(found, folder, where, kind, as_json))
+        start = start_line(where, made["file"], called)
+        progress = _Progress(quiet=as_json)
+        try:
+            bundle = export_bundle(
+                found,
+                out,
+                "gguf",
+                gguf=GgufBundle(folder, made["file"], where, start),
+                replace=replace,
+                on_progress=progress,
+            )
+        finally:
+            progress.end()
+    if as_json:
+        print_json(
+            {
+                "run": found.name,
+                "path": str(bundle.path),
+                "files": list(bundle.files),
+                "bytes": bundle.bytes,
+                "notes": list(bundle.notes),
+                "start": start,
+                **made,
+            }
+        )
+        return
+    for note in bundle.notes:
+        typer.echo(f"note  {note}")
+    for line in format_lines(found.view()):
+        typer.echo(line)
+    if made["unproven"] is not None:
+        error = UserFacingError.from_json(made["unproven"])
+        typer.echo(f"  ? GGUF {kind} is not proven: {error.message}\n    {error.hint}")
+    typer.echo(f"Wrote {bundle.path}: {len(bundle.files)} files, {size(bundle.bytes)}.")
+    typer.echo(f"There: {start}")
+
+
+async def _write_gguf(run: RunFolder, out: Path, place: str, kind: str, quiet: bool) -> Any:
+    """The service's answer: the file's name and its proof."""
+    from phi3studio.services.connection import Service
+
+    bar = Activity(quiet)
+    async with Service.start("gguf") as service:
+        stream = service.stream("gguf", run=str(run.path), out=str(out), place=place, kind=kind)
+        try:
+            async for item in stream:
+                bar.show(item)
+        finally:
+            bar.clear()
+        return stream.result
 
 
 async def _write_olive(run: RunFolder, folder: Path, quiet: bool) -> str | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from phi3studio.cli.output import print_error, print_json, rewrite
+from phi3studio.cli.live_activity import Activity
+from phi3studio.cli.output import print_error, print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
 
@@ -69,7 +68,7 @@ def verify(
 async def _verify(run: Path, data: Path | None, quiet: bool) -> Any:
     from phi3studio.services.connection import Service
 
-    bar = _Progress(quiet)
+    bar = Activity(quiet)
     async with Service.start("evaluator") as service:
         stream = service.stream("verify", run=str(run), data=str(data) if data else None)
         try:
@@ -78,27 +77,3 @@ async def _verify(run: Path, data: Path | None, quiet: bool) -> Any:
         finally:
             bar.clear()
         return stream.result
-
-
-class _Progress:
-    """What is being measured, in place on a terminal."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
-        self._in_place = sys.stderr.isatty()
-        self._last = ""
-
-    def show(self, item: dict[str, Any]) -> None:
-        if self._quiet:
-            return
-        activity = item["activity"]
-        if self._in_place:
-            with contextlib.suppress(OSError):
-                rewrite(sys.stderr, f"  {activity} {item['step']}/{item['total']}")
-        elif activity != self._last:
-            typer.echo(f"  {activity} …", err=True)
-        self._last = activity
-
-    def clear(self) -> None:
-        if self._in_place and self._last:
-            rewrite(sys.stderr)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.measured_events import Metrics, Proof, Verified
 from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
@@ -46,6 +46,7 @@ AnyPayload = (
     | Artifact
     | Metrics
     | Verified
+    | Proof
     | Paused
     | Finished
 )
@@ -64,6 +65,7 @@ _TYPES = frozenset(
         Artifact,
         Metrics,
         Verified,
+        Proof,
         Paused,
         Finished,
     )

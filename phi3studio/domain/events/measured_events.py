@@ -156,3 +156,18 @@ class Verified(Payload):
         if not self.measured:
             return "not proven"
         return "faithful" if self.faithful else "not faithful"
+
+
+class Proof(Payload):
+    """A file of another format was made of the run's model, and measured in its own program.
+
+    ``kind`` is GGUF's (:mod:`phi3studio.domain.gguf`). ``sha256`` is the file's; ``program`` what
+    it was measured with, ``verdict`` how. The last one of a kind counts.
+    """
+
+    type: Literal["proof"] = "proof"
+    kind: str
+    sha256: str
+    bytes: int
+    program: str
+    verdict: Verified

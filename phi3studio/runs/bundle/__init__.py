@@ -14,7 +14,7 @@ from pathlib import Path
 
 from phi3studio.app.files import expanded
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.runs.bundle.contents import SUMS, What, collect, result_folder
+from phi3studio.runs.bundle.contents import SUMS, GgufBundle, What, collect, result_folder
 from phi3studio.runs.bundle.writers import open_writer
 from phi3studio.runs.store import RunFolder
 
@@ -41,19 +41,21 @@ def export_bundle(
     what: What = "model",
     *,
     olive: Path | None = None,
+    gguf: GgufBundle | None = None,
     replace: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Bundle:
     """Write the bundle of *run* to *out*: a zip file if its name ends so, else a folder.
 
     *what* is the exported model, only the adapter, or the merged model. *olive* is a folder with
-    the Olive config of the recipe. *replace* lets an existing bundle be replaced once the new one
+    the Olive config of the recipe; *gguf* a GGUF file that was made of the run's model, which the
+    bundle then holds instead. *replace* lets an existing bundle be replaced once the new one
     is whole. Raises :class:`InputError` for a run or target that will not do, :class:`RunError`
     when the disk does not take it; then, and when *on_progress* raises, nothing is left.
     """
     out = expanded(out).absolute()
     check_export(run, out, what, replace=replace)
-    contents = collect(run, what, olive)
+    contents = collect(run, what, olive, gguf)
     total = sum(entry.size for entry in contents.entries)
     _check_room(out, total)
     done = 0

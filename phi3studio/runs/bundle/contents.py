@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from phi3studio import __version__
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.gguf import GgufPlace
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 from phi3studio.domain.recipe import Recipe
@@ -26,8 +27,9 @@ from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
 from phi3studio.runs.store import RunFolder
 
-What = Literal["model", "adapter", "merged"]
+What = Literal["model", "adapter", "merged", "gguf"]
 WHATS: tuple[What, ...] = ("model", "adapter", "merged")
+"""What lies in a run's folder; a GGUF file is made for the bundle."""
 
 SUMS = "SHA256SUMS"
 LICENCE = "LICENCE-base-model.txt"
@@ -87,18 +89,30 @@ class Contents:
     notes: tuple[str, ...]
 
 
-def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
-    """Everything that the bundle of *run* holds.
+@dataclass(frozen=True)
+class GgufBundle:
+    """A folder with a GGUF file, and perhaps a Modelfile, for a bundle; how it is started."""
+
+    folder: Path
+    file: str
+    place: GgufPlace
+    start: str
+
+
+def collect(
+    run: RunFolder, what: What, olive: Path | None, gguf: GgufBundle | None = None
+) -> Contents:
+    """Everything that the bundle of *run* holds; *gguf* is what was made for it.
 
     Raises :class:`InputError` when the run has no such result.
     """
-    source = result_folder(run, what)
+    source = gguf.folder if gguf is not None else result_folder(run, what)
     recipe = run.recipe()
     store = ModelStore(Home(run.path.parent.parent))
     base_folder = store.folder(recipe.model.source, recipe.model.revision)
     scrubber = Scrubber.for_run(run, recipe, base_folder)
     base = base_model(recipe, store)
-    entries = list(_tree(source, what, scrubber))
+    entries = list(_tree(source, "" if gguf is not None else what, scrubber))
     notes: list[str] = []
     if _add_card(run, scrubber, entries):
         card = True
@@ -124,8 +138,19 @@ def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
         entries.append(Entry.of_json(PROMPT, prompt))
         entries.append(Entry.of_json(GENERATION, _generation(source)))
         entries += _samples(recipe)
+    if gguf is not None and recipe.data is not None and recipe.data.template is not None:
+        template = recipe.data.template
+        prompt = {"version": 1} | _template_facts(template.prompt, template.completion)
+        entries.append(Entry.of_json(PROMPT, prompt))
+        if len(prompt["columns"]) != 1:
+            notes.append(
+                f"The prompt has the columns {', '.join(prompt['columns'])}, which no chat program "
+                f"fills: send the whole prompt, as {PROMPT} writes it."
+            )
     notes += scrubber.notes()
-    if what == "model" and prompt is not None:
+    if gguf is not None:
+        readme = _gguf_readme(recipe, base, gguf, prompt is not None, card, notes)
+    elif what == "model" and prompt is not None:
         readme = _readme(recipe, base, prompt, card, olive is not None, notes)
     else:
         readme = _short_readme(recipe, base, what, notes)
@@ -134,6 +159,10 @@ def collect(run: RunFolder, what: What, olive: Path | None) -> Contents:
 
 def result_folder(run: RunFolder, what: What) -> Path:
     """What of *run* is exported; raises :class:`InputError` when it has no such result."""
+    if what == "gguf":  # of the base model and the adapter
+        what = "adapter"
+        if "train" not in run.recipe().steps:
+            return run.path
     folder = {"model": run.model, "adapter": run.adapter, "merged": run.merged}[what]
     if folder.is_dir():
         return folder
@@ -162,7 +191,7 @@ def _tree(folder: Path, name: str, scrubber: Scrubber) -> Iterator[Entry]:
     for file in sorted(folder.rglob("*")):
         if not file.is_file() or file.name.startswith("."):
             continue
-        inside = f"{name}/{file.relative_to(folder).as_posix()}"
+        inside = f"{name}/{file.relative_to(folder).as_posix()}".removeprefix("/")
         if file.suffix in _TEXTS and file.stat().st_size <= _LARGEST_TEXT:
             text = file.read_text("utf-8", errors="surrogateescape")
             clean = scrubber.text(text)
@@ -182,6 +211,11 @@ def _add_card(run: RunFolder, scrubber: Scrubber, entries: list[Entry]) -> bool:
 
 
 def _licence(base: BaseModel, folder: Path) -> Iterator[Entry]:
+    yield Entry.of_text(LICENCE, licence_text(base, folder))
+
+
+def licence_text(base: BaseModel, folder: Path) -> str:
+    """What is known of the licence of a base model, which lies in *folder*."""
     lines = [f"The base model of this fine-tune is {base.title}."]
     if base.hub_id:
         lines.append(f"Published as {base.hub_id}.")
@@ -198,7 +232,7 @@ def _licence(base: BaseModel, folder: Path) -> Iterator[Entry]:
     texts = [folder / name for name in _LICENCES if (folder / name).is_file()]
     for file in texts:
         lines += ["", f"--- {file.name} ---", "", file.read_text("utf-8", errors="replace")]
-    yield Entry.of_text(LICENCE, "\n".join(lines).rstrip() + "\n")
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _prompt(model: Path) -> dict[str, Any]:
@@ -209,18 +243,22 @@ def _prompt(model: Path) -> dict[str, Any]:
     value: dict[str, Any] = {"version": 1, "kind": "conversation"}
     template = facts.get("template")
     if template is not None:
-        parsed = parse_template(template["prompt"], "prompt")
-        value |= {
-            "kind": "template",
-            "prompt": template["prompt"],
-            "completion": template["completion"],
-            "columns": list(parsed.columns),
-            "required": list(parsed.required),
-        }
+        value |= _template_facts(template["prompt"], template["completion"])
     return value | {
         "stop": facts["stop"]["text"],
         "stop_ids": stops if isinstance(stops, list) else [stops],
         "adapter": facts.get("adapter"),
+    }
+
+
+def _template_facts(prompt: str, completion: str) -> dict[str, Any]:
+    parsed = parse_template(prompt, "prompt")
+    return {
+        "kind": "template",
+        "prompt": prompt,
+        "completion": completion,
+        "columns": list(parsed.columns),
+        "required": list(parsed.required),
     }
 
 
@@ -273,6 +311,27 @@ def _readme(
     )
 
 
+def _gguf_readme(
+    recipe: Recipe,
+    base: BaseModel,
+    gguf: GgufBundle,
+    template: bool,
+    card: bool,
+    notes: list[str],
+) -> str:
+    return _page(
+        "GGUF.md.j2",
+        name=recipe.name,
+        base=base,
+        tuned="train" in recipe.steps or recipe.model.adapter is not None,
+        program=__version__,
+        gguf=gguf,
+        template=template,
+        card=card,
+        notes=notes,
+    )
+
+
 def sample_arguments(columns: Sequence[str]) -> str:
     """What the sample programs of a bundle are started with, whose prompt needs these columns."""
     return " ".join(f'{name}="…"' for name in columns) if len(columns) > 1 else '"your text here"'
@@ -284,6 +343,7 @@ def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[str])
         "merged": f"{base.title} with a LoRA adapter merged in, in Hugging Face format in "
         "`merged/`.",
         "model": "",
+        "gguf": "",
     }[what]
     lines = [f"# {recipe.name}", "", f"{about} Made with Phi-3 Studio {__version__}.", ""]
     lines += [f"- {note}" for note in notes]

@@ -7,6 +7,8 @@ the sample answers, nor paths of this computer.
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -39,6 +41,15 @@ def write_card(run: RunFolder) -> Path:
         text = page.render(facts=facts, pictures=pictures, colours=charts.colours())
         write_atomically(folder / file, printable(text))
     return folder
+
+
+def card_text(run: RunFolder) -> str:
+    """The card as Markdown, as it was at the run's end: the same whenever it is asked for."""
+    facts = gather(run)
+    ended = time.strftime("%Y-%m-%d", time.gmtime(facts.view.ended_at or 0))
+    same = replace(facts, written=ended, view=replace(facts.view, proofs={}))
+    page = _environment(False).get_template("card.md.j2")
+    return printable(page.render(facts=same, pictures={}, colours=charts.colours()))
 
 
 def draw(facts: CardFacts) -> dict[str, str]:

@@ -150,13 +150,18 @@ def gather(run: RunFolder) -> CardFacts:
         ).rstrip(),
         view=fold(events),
         curves=fold_curves(events),
-        base=base_model(recipe, ModelStore(_home(run))),
+        base=base_of(run),
         written=time.strftime("%Y-%m-%d"),
         data=data,
         data_name=PurePath(source).name if source is not None else None,
         lengths=tuple((int(top), int(count)) for top, count in lengths.get("counts", ())),
         model_bytes=folder_bytes(run.model) if run.model.is_dir() else 0,
     )
+
+
+def base_of(run: RunFolder) -> BaseModel:
+    """The base model of *run*."""
+    return base_model(run.recipe(), ModelStore(_home(run)))
 
 
 def base_model(recipe: Recipe, store: ModelStore) -> BaseModel:

@@ -19,6 +19,7 @@ from phi3studio.domain.events.measured_events import (
 )
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.fidelity import Evidence, judge
+from phi3studio.domain.gguf import GgufKind
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
@@ -68,6 +69,8 @@ class Comparison:
     measured: Path
     file: str | None = None
     """The name of another file that *data* was read from, if it is not the run's own."""
+    gguf: GgufKind | None = None
+    """The kind of the exported model, where that is a GGUF file."""
     results: dict[ModelRole, Measured] = field(default_factory=dict)
     _parity: float | None = None
     _example: ParityExample | None = None
@@ -140,6 +143,7 @@ class Comparison:
             general=self.data.general,
             unmeasured=self._unmeasured,
             on_cpu=self._on_cpu,
+            gguf=self.gguf,
         )
         return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
 
@@ -153,15 +157,12 @@ class Comparison:
 
     def _measure_exported(self, on_row: OnRow) -> Measured | None:
         assert self.exported is not None
+        if self.gguf is not None:
+            return self._measure_in(self.exported, on_row)
         provider = self.recipe.target.provider
         with runnable(self.exported, provider, self.scratch) as (folder, self._on_cpu):
             try:
-                with ExportedModel(folder, self.threads) as model:
-                    self._stop_listed = self.stop.id in model.stop_ids
-                    self._parity, self._example = template_parity(model, self.tokenizer, self.data)
-                    measured = measure_exported(
-                        model, self.tokenizer, self.data, self.stop.id, on_row, self._reference
-                    )
+                return self._measure_in(folder, on_row)
             except RunError as exc:
                 if provider == "cpu":
                     raise
@@ -169,7 +170,15 @@ class Comparison:
                 self._on_cpu = None
                 self._unmeasured = not_measured(provider, exc)
                 return None
-        return measured
+
+    def _measure_in(self, exported: Path, on_row: OnRow) -> Measured:
+        longest = max(len(row.input_ids) for row in self.data.rows) + self.data.answer_tokens
+        with ExportedModel(exported, self.threads, longest + 1) as model:
+            self._stop_listed = self.stop.id in model.stop_ids
+            self._parity, self._example = template_parity(model, self.tokenizer, self.data)
+            return measure_exported(
+                model, self.tokenizer, self.data, self.stop.id, on_row, self._reference
+            )
 
     # --- the PyTorch models ------------------------------------------------------------------
 
@@ -183,18 +192,8 @@ class Comparison:
         return result
 
     def _load(self, role: ModelRole) -> Any:
-        import torch
-        from transformers import AutoModelForCausalLM
-
         folder = self.merged if role == "merged" and self.merged is not None else self.base
-        check_model_folder(folder)
-        # A large model is measured in its own number format instead of float32.
-        large = is_large(max(weight_bytes(folder) // 2, stands_for(folder)))
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype="auto" if large else torch.float32,
-            trust_remote_code=self.recipe.model.trust_remote_code,
-        )
+        model = loaded_model(folder, self.recipe.model.trust_remote_code)
         if role == "merged" and self.merged is None and self.adapter is not None:
             model = merged(model, self.adapter)
         return model
@@ -236,6 +235,20 @@ class Comparison:
         if result is not None and found != file:
             self._keep_result(result)  # the other run may be deleted
         return result
+
+
+def loaded_model(folder: Path, trust_remote_code: bool = False) -> Any:
+    """The model in *folder*: a small one in float32, a large one in its own number format."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    check_model_folder(folder)
+    large = is_large(max(weight_bytes(folder) // 2, stands_for(folder)))
+    return AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype="auto" if large else torch.float32,
+        trust_remote_code=trust_remote_code,
+    )
 
 
 def on_gpu_if_it_fits(model: Any) -> Any:

@@ -33,7 +33,7 @@ def evaluate(
 
     Yields ``{"activity", "step", "total"}``; returns the metrics by model.
     """
-    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=False)["metrics"]))
+    return (yield from streamed(lambda tell: _work(params, cancel, tell, keep=False)["metrics"]))
 
 
 def verify(
@@ -44,19 +44,25 @@ def verify(
     Returns ``{"metrics", "verdict"}`` and appends both to the run's events; the model card is
     written again. Nothing is written when it is cancelled.
     """
-    return (yield from streamed(lambda tell: _alone(params, cancel, tell, keep=True)))
+    return (yield from streamed(lambda tell: _work(params, cancel, tell, keep=True)))
 
 
-def _alone(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
-    """Measure while no worker and no other measuring uses the run."""
+def _work(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
     run = RunFolder(Path(params["run"]))
+    with alone(run):
+        return _measure(run, params, cancel, tell, keep=keep)
+
+
+@contextmanager
+def alone(run: RunFolder) -> Iterator[None]:
+    """While inside, no worker and no other measuring uses the run."""
     lock = FileLock(run.attempt_lock)
     try:
         lock.acquire(timeout=PATIENCE_S)
     except Timeout as exc:
         raise InputError("run.busy", run=run.name) from exc
     try:
-        return _measure(run, params, cancel, tell, keep=keep)
+        yield
     finally:
         lock.release()
 
@@ -141,7 +147,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
             exported=run.model,
             tokenizer=tokenizer,
             stop=find_stop(tokenizer),
-            data=_held_out(run, recipe, tokenizer, file),
+            data=held_out_of(run, recipe, tokenizer, file),
             threads=usable_cores(),
             scratch=scratch,
             measured=run.measured,
@@ -157,7 +163,10 @@ def _adapter(run: RunFolder, recipe: Recipe) -> Path | None:
     return contained_adapter(recipe, run.adapter if "train" in recipe.steps else named, run.model)
 
 
-def _held_out(run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None) -> HeldOut:
+def held_out_of(
+    run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None = None
+) -> HeldOut:
+    """The rows that the run is measured on: of *file*, else its own, else general text."""
     from phi3studio.domain.fidelity import labels_of
     from phi3studio.worker.data.preparing.calibration_rows import general_rows
     from phi3studio.worker.data.preparing.held_out_rows import HeldOut, load_held_out

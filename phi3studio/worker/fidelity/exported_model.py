@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -48,15 +48,18 @@ class Scored:
 
 
 class ExportedModel:
-    """One model in its process. *threads* are ONNX Runtime's own; 0 leaves the choice to it.
+    """One model in its process: an ONNX folder, or a GGUF file. *threads* are the library's own; 0
+    leaves the choice to it. *context*: the most tokens of a text, for llama.cpp, which holds the
+    memory for them; 0 for all that the model knows.
 
     A context manager; entering loads the model and raises :class:`RunError` when it does not
     load. ``load_s`` and ``stop_ids`` are known then.
     """
 
-    def __init__(self, folder: Path, threads: int = 0) -> None:
+    def __init__(self, folder: Path, threads: int = 0, context: int = 0) -> None:
         self.folder = folder
         self._threads = threads
+        self._context = context
         self._answers: SimpleQueue[str | None] = SimpleQueue()
         self.load_s = 0.0
         self.stop_ids: list[int] = []
@@ -76,7 +79,9 @@ class ExportedModel:
         )
         threading.Thread(target=self._read, daemon=True).start()
         try:
-            facts = self._ask("load", folder=str(self.folder), threads=self._threads)
+            facts = self._ask(
+                "load", folder=str(self.folder), threads=self._threads, context=self._context
+            )
         except BaseException:
             self._end()
             raise
@@ -94,9 +99,16 @@ class ExportedModel:
         self._end()
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Ids of each text, as genai's own tokenizer reads it."""
+        """Ids of each text, as the library's own tokenizer reads it."""
         ids: list[list[int]] = self._ask("encode", texts=list(texts))["ids"]
         return ids
+
+    def prompts(self, conversations: Sequence[Sequence[Mapping[str, str]]]) -> list[str]:
+        """Of a GGUF file: the prompts that llama.cpp's own engine writes with its chat template,
+        none where that is not installed; raises :class:`RunError` if it cannot run it."""
+        asked = [[dict(turn) for turn in turns] for turns in conversations]
+        prompts: list[str] = self._ask("prompts", conversations=asked)["prompts"]
+        return prompts
 
     def generate(self, prompt: Sequence[int], longest: int) -> list[int]:
         """A greedy answer, the stop token included, at most *longest* tokens."""

@@ -1,8 +1,8 @@
 """The other side of :mod:`phi3studio.worker.fidelity.exported_model`: a process with one model.
 
-It imports numpy and onnxruntime-genai and nothing else of weight, so its memory is what answering
-takes. Requests and answers are JSON lines on standard input and output; it ends when its input
-does.
+It imports numpy and the model's own library (onnxruntime-genai, or llama.cpp for a GGUF file) and
+nothing else of weight, so its memory is what answering takes. Requests and answers are JSON lines
+on standard input and output; it ends when its input does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ import numpy.typing as npt
 from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.worker.genai.genai import GenaiModel, pieces
 from phi3studio.worker.genai.genai_native import GenaiError, Generator
+from phi3studio.worker.llama_cpp.chat_prompts import chat_prompts
+from phi3studio.worker.llama_cpp.llama_native import LlamaModel, next_token
 
 _DECODED = 48
 _CHUNK_BYTES = 64 * 1024 * 1024
@@ -40,7 +43,11 @@ def main() -> int:
         request = json.loads(line)
         try:
             if request["do"] == "load":
-                model = _Model(Path(request["folder"]), int(request["threads"]))
+                file, threads = Path(request["folder"]), int(request["threads"])
+                if file.suffix == ".gguf":
+                    model = _Llama(file, threads, int(request["context"]))
+                else:
+                    model = _Genai(file, threads)
                 answer = model.facts()
             else:
                 assert model is not None
@@ -53,64 +60,31 @@ def main() -> int:
     return 0
 
 
-class _Model:
+class _Model(ABC):
     """The requests, by name."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        began = time.monotonic()
-        self._model = GenaiModel(folder, threads=threads)
-        self._load_s = time.monotonic() - began
+    def __init__(self) -> None:
         self._reference: Floats | None = None
-        # An export that keeps its adapters apart is measured with the first of them.
-        self._adapter = next(iter(self._model.adapters), None)
 
+    @abstractmethod
     def facts(self) -> Json:
-        return {
-            "load_s": self._load_s,
-            "stop_ids": self._model.stop_ids,
-            "context": self._model.context,
-        }
+        """``load_s``, ``stop_ids`` and ``context``."""
 
+    @abstractmethod
     def encode(self, texts: list[str]) -> Json:
-        """Ids of texts, as genai's own tokenizer reads them."""
-        return {"ids": [self._model.encode(text) for text in texts]}
+        """Ids of texts, as the library's own tokenizer reads them."""
 
+    @abstractmethod
     def generate(self, ids: list[int], longest: int) -> Json:
         """A greedy answer's ids."""
-        generator = self._generator(len(ids) + longest)
-        for piece in pieces(ids):  # as the chat reads it
-            generator.append_tokens(piece)
-        answer: list[int] = []
-        while not generator.is_done():
-            answer.append(generator.generate_next_token())
-        return {"ids": answer}
 
-    def _generator(self, length: int) -> Generator:
-        return self._model.generator(min(length, self._model.context), adapter=self._adapter)
-
+    @abstractmethod
     def speed(self, prompts: list[list[int]]) -> Json:
         """Median time to the first token (s), decoding speed (tokens/s), memory so far (bytes)."""
-        firsts: list[float] = []
-        steps: list[float] = []
-        for prompt in prompts:
-            generator = self._generator(len(prompt) + _DECODED)
-            began = time.monotonic()
-            generator.append_tokens(prompt)
-            last = generator.generate_next_token()
-            firsts.append(time.monotonic() - began)
-            left = min(_DECODED, self._model.context - len(prompt)) - 2
-            began = time.monotonic()
-            for _ in range(max(1, left)):
-                if generator.is_done():
-                    # Past its end the answer goes on with anything: the time is the same.
-                    generator.append_tokens([last])
-                generator.generate_next_token()
-            steps.append((time.monotonic() - began) / max(1, left))
-        return {
-            "first_token_s": statistics.median(firsts),
-            "tokens_per_s": 1 / statistics.median(steps),
-            "peak_memory": peak_memory(),
-        }
+
+    @abstractmethod
+    def _logits(self, ids: list[int], at: Sequence[int]) -> Floats:
+        """Logits (positions, vocabulary) that predict the tokens *at*."""
 
     def score(
         self,
@@ -144,6 +118,59 @@ class _Model:
             )
         return self._reference
 
+
+class _Genai(_Model):
+    """A folder that onnxruntime-genai opens."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        super().__init__()
+        began = time.monotonic()
+        self._model = GenaiModel(folder, threads=threads)
+        self._load_s = time.monotonic() - began
+        # An export that keeps its adapters apart is measured with the first of them.
+        self._adapter = next(iter(self._model.adapters), None)
+
+    def facts(self) -> Json:
+        return {
+            "load_s": self._load_s,
+            "stop_ids": self._model.stop_ids,
+            "context": self._model.context,
+        }
+
+    def encode(self, texts: list[str]) -> Json:
+        return {"ids": [self._model.encode(text) for text in texts]}
+
+    def generate(self, ids: list[int], longest: int) -> Json:
+        generator = self._generator(len(ids) + longest)
+        for piece in pieces(ids):  # as the chat reads it
+            generator.append_tokens(piece)
+        answer: list[int] = []
+        while not generator.is_done():
+            answer.append(generator.generate_next_token())
+        return {"ids": answer}
+
+    def _generator(self, length: int) -> Generator:
+        return self._model.generator(min(length, self._model.context), adapter=self._adapter)
+
+    def speed(self, prompts: list[list[int]]) -> Json:
+        firsts: list[float] = []
+        steps: list[float] = []
+        for prompt in prompts:
+            generator = self._generator(len(prompt) + _DECODED)
+            began = time.monotonic()
+            generator.append_tokens(prompt)
+            last = generator.generate_next_token()
+            firsts.append(time.monotonic() - began)
+            left = min(_DECODED, self._model.context - len(prompt)) - 2
+            began = time.monotonic()
+            for _ in range(max(1, left)):
+                if generator.is_done():
+                    # Past its end the answer goes on with anything: the time is the same.
+                    generator.append_tokens([last])
+                generator.generate_next_token()
+            steps.append((time.monotonic() - began) / max(1, left))
+        return _speed(firsts, steps)
+
     def _logits(self, ids: list[int], at: Sequence[int]) -> Floats:
         """Logits (positions, vocabulary) that predict the tokens *at*, computed piece by piece:
         those of a whole long text would take gigabytes."""
@@ -162,6 +189,70 @@ class _Model:
             start += len(piece)
             size = max(64, _CHUNK_BYTES // (4 * values.shape[-1]))
         return np.concatenate(found)
+
+
+class _Llama(_Model):
+    """A GGUF file, in llama.cpp."""
+
+    def __init__(self, file: Path, threads: int, context: int) -> None:
+        super().__init__()
+        self._file = file
+        began = time.monotonic()
+        self._model = LlamaModel(file, threads, context)
+        self._load_s = time.monotonic() - began
+        self._stop_ids = self._model.stop_ids
+
+    def facts(self) -> Json:
+        return {
+            "load_s": self._load_s,
+            "stop_ids": self._stop_ids,
+            "context": self._model.context,
+        }
+
+    def encode(self, texts: list[str]) -> Json:
+        return {"ids": [self._model.encode(text) for text in texts]}
+
+    def prompts(self, conversations: list[list[dict[str, str]]]) -> Json:
+        """The prompts that llama.cpp's own engine writes with the file's chat template."""
+        return {"prompts": chat_prompts(self._file, conversations)}
+
+    def generate(self, ids: list[int], longest: int) -> Json:
+        self._model.forget()
+        answer = [next_token(self._model, ids)]
+        room = min(longest, self._model.context - len(ids))
+        while answer[-1] not in self._stop_ids and len(answer) < room:
+            answer.append(next_token(self._model, answer[-1:]))
+        return {"ids": answer}
+
+    def speed(self, prompts: list[list[int]]) -> Json:
+        firsts: list[float] = []
+        steps: list[float] = []
+        for prompt in prompts:
+            self._model.forget()
+            began = time.monotonic()
+            token = next_token(self._model, prompt)
+            firsts.append(time.monotonic() - began)
+            left = max(1, min(_DECODED, self._model.context - len(prompt)) - 2)
+            began = time.monotonic()
+            for _ in range(left):
+                token = next_token(self._model, [token])
+            steps.append((time.monotonic() - began) / left)
+        return _speed(firsts, steps)
+
+    def _logits(self, ids: list[int], at: Sequence[int]) -> Floats:
+        if not at:
+            return np.zeros((0, 1), np.float32)
+        self._model.forget()
+        needed = [place - 1 for place in at]
+        return np.stack([values.copy() for values in self._model.read(ids[: at[-1]], needed)])
+
+
+def _speed(firsts: Sequence[float], steps: Sequence[float]) -> Json:
+    return {
+        "first_token_s": statistics.median(firsts),
+        "tokens_per_s": 1 / statistics.median(steps),
+        "peak_memory": peak_memory(),
+    }
 
 
 def log_softmax(logits: Floats) -> Floats:

@@ -22,12 +22,19 @@ def write_calibration(train: Path | None, tokenizer: Any, file: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    rows = calibration_rows(train, tokenizer)
+    pq.write_table(pa.table({"input_ids": pa.array(rows, pa.list_(pa.int32()))}), file)
+
+
+def calibration_rows(train: Path | None, tokenizer: Any) -> list[list[int]]:
+    """Token rows of *train* (as ``prepare`` left it) and of general text."""
+    import pyarrow.parquet as pq
+
     rows: list[list[int]] = []
     if train is not None:
         own = pq.read_table(train, columns=["input_ids"]).slice(0, _OWN_ROWS)["input_ids"]
         rows = [row[:_LONGEST] for row in own.to_pylist()]
-    rows += [list(tokenizer(text)["input_ids"])[:_LONGEST] for text in _general_texts()]
-    pq.write_table(pa.table({"input_ids": pa.array(rows, pa.list_(pa.int32()))}), file)
+    return rows + [list(tokenizer(text)["input_ids"])[:_LONGEST] for text in _general_texts()]
 
 
 def general_rows(tokenizer: Any) -> HeldOut:

@@ -1,0 +1,35 @@
+"""What a service is doing, in place on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+import typer
+
+from phi3studio.cli.output import rewrite
+
+
+class Activity:
+    """Shows items of ``{"activity", "step", "total"}``; without a terminal each activity once."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._in_place = sys.stderr.isatty()
+        self._last = ""
+
+    def show(self, item: dict[str, Any]) -> None:
+        if self._quiet:
+            return
+        activity = item["activity"]
+        if self._in_place:
+            with contextlib.suppress(OSError):
+                rewrite(sys.stderr, f"  {activity} {item['step']}/{item['total']}")
+        elif activity != self._last:
+            typer.echo(f"  {activity} …", err=True)
+        self._last = activity
+
+    def clear(self) -> None:
+        if self._in_place and self._last:
+            rewrite(sys.stderr)

@@ -1,0 +1,1 @@
+"""GGUF: a run's model written for llama.cpp, Ollama and LM Studio, and proven."""

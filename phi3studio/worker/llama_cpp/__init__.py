@@ -1,0 +1,1 @@
+"""llama.cpp, called through its C interface."""

@@ -1,0 +1,400 @@
+"""GGUF files in a real llama.cpp: each family's logits and tokens, templates, what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import pytest
+import torch
+
+from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.recipe import Template
+from phi3studio.worker.data.preparing.tokenise import find_stop
+from phi3studio.worker.fidelity.exported_model import ExportedModel
+from phi3studio.worker.gguf.architectures import usual_context
+from phi3studio.worker.gguf.speech import (
+    accepted,
+    check_template,
+    go_template,
+    renderer,
+    speech_of,
+    turns_of,
+)
+from phi3studio.worker.gguf.weights import importances_of, packed
+from phi3studio.worker.gguf.write import CARD, About, Speech, write_model
+from phi3studio.worker.llama_cpp.llama_native import LlamaModel
+from tests.chat_templates import FAMILIES
+from tests.tiny_families import LONG, SHAPES, SHORT, make
+from tests.tiny_models import make_tokenizer
+
+TEXTS = (
+    "<|user|>\nNobody answered, é 12 when I  called.<|end|>\n<|assistant|>\n",
+    "### Text: The results came back clear\n### The tone is:\n",
+    "  ", "naïve 東京 🙂", "a<|end|>b",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A random model of each family, made when it is asked for."""
+    root = tmp_path_factory.mktemp("families")
+
+    class _Made(dict[str, Path]):
+        def __missing__(self, name: str) -> Path:
+            self[name] = make(SHAPES[name], root / name)
+            return self[name]
+
+    return _Made()
+
+
+def opened(folder: Path) -> tuple[Any, Any, dict[str, Any]]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    config = json.loads((folder / "config.json").read_text())
+    return model, AutoTokenizer.from_pretrained(folder), config
+
+
+def write(file: Path, folder: Path, kind: Any = "f16", **more: Any) -> tuple[Any, Any, Any]:
+    model, tokenizer, config = opened(folder)
+    speech = speech_of(tokenizer, find_stop(tokenizer), None)
+    write_model(
+        file, kind, config, model.state_dict(), tokenizer, About("a tiny phi3"), speech, **more
+    )
+    return model, tokenizer, config
+
+
+def logits_of(file: Path, ids: list[int], context: int) -> Any:
+    model = LlamaModel(file, 1, context)
+    try:
+        return np.stack([values.copy() for values in model.read(ids, range(len(ids)))])
+    finally:
+        model.close()
+
+
+# --- every family --------------------------------------------------------------------------------
+
+
+def assert_same_logits(file: Path, model: Any, length: int, context: int) -> None:
+    torch.manual_seed(1)
+    ids = torch.randint(260, model.config.vocab_size - 70, (1, length))
+    with torch.inference_mode():
+        ours = model(ids).logits[0].numpy()
+    theirs = logits_of(file, ids[0].tolist(), context)
+    # Weights and keys are halves; a mistake is tenths or more.
+    assert np.abs(ours - theirs).max() < 0.02 * ours.std(), length
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_llama_cpp_computes_what_transformers_does(name, families, tmp_path) -> None:
+    file = tmp_path / "m.gguf"
+    model, _, config = write(file, families[name])
+    longrope = "short_factor" in str(config)
+    if not longrope:
+        assert_same_logits(file, model, SHORT, 256)
+    if name != "phi-3-4k":  # llama.cpp reads Phi-3 without its window
+        assert_same_logits(file, model, LONG, config["max_position_embeddings"])
+
+
+def test_a_long_models_short_factors_are_those_of_a_short_context(tmp_path) -> None:
+    """llama.cpp makes a context of 256 tokens at least."""
+    shape = SHAPES["phi-3-128k"]
+    values = shape.values | {"original_max_position_embeddings": 256}
+    folder = make(replace(shape, values=values), tmp_path / "model")
+    model, _, config = write(tmp_path / "m.gguf", folder)
+    assert usual_context(config) == 256
+    assert_same_logits(tmp_path / "m.gguf", model, SHORT, usual_context(config))
+
+
+@pytest.mark.parametrize("name", ["phi-3-4k", "qwen2.5"])
+def test_llama_cpp_reads_texts_into_the_same_tokens(name, families, tmp_path) -> None:
+    _, tokenizer, _ = write(tmp_path / "m.gguf", families[name])
+    model = LlamaModel(tmp_path / "m.gguf", 1, 64)
+    try:
+        for text in TEXTS:
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            assert model.encode(text) == ids, text
+        assert find_stop(tokenizer).id in model.stop_ids
+    finally:
+        model.close()
+
+
+WORDS = "It's 12345 o'clock\n\n  they'll DON'T"
+BYTE_LEVEL = {
+    "gpt-2": None,
+    "smollm": "Digits",
+    "llama-bpe": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+        r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+    "qwen2": (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+}
+
+
+def byte_level(split: str | None) -> Any:
+    """A byte-level BPE tokenizer that splits texts in a way."""
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split in (None, "Digits"))
+    if split == "Digits":
+        before: Any = pre_tokenizers.Digits(individual_digits=True)
+    elif split is not None:
+        before = pre_tokenizers.Split(Regex(split), "isolated")
+    tokenizer.pre_tokenizer = level if split is None else pre_tokenizers.Sequence([before, level])
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=700,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*TEXTS, WORDS] * 3, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>")
+
+
+@pytest.mark.parametrize("name", BYTE_LEVEL)
+def test_byte_level_tokenizers_split_texts_alike(name, families, tmp_path) -> None:
+    tokenizer = byte_level(BYTE_LEVEL[name])
+    model, _, config = opened(families["smollm2"])
+    model.resize_token_embeddings(704)
+    config["vocab_size"] = 704
+    stop = tokenizer.eos_token_id
+    file = tmp_path / "m.gguf"
+    speech = Speech("{{ messages[-1]['content'] }}", stop, False)
+    write_model(file, "q8_0", config, model.state_dict(), tokenizer, About("t"), speech)
+    field = gguf.GGUFReader(file).get_field("tokenizer.ggml.pre")
+    assert field is not None
+    assert field.contents() == name
+    read = LlamaModel(file, 1, 64)
+    try:
+        for text in (
+            *TEXTS,
+            "It's 12345 o'clock\n\n  they'll DON'T",
+            "<|im_start|>x 7<|im_end|>\n",
+        ):
+            assert read.encode(text) == tokenizer(text)["input_ids"], text
+    finally:
+        read.close()
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+def test_the_kinds_grow_more_exact(families, tmp_path) -> None:
+    wrong = []
+    for kind in ("iq4_nl", "q8_0", "f16"):
+        model, _, _ = write(tmp_path / f"{kind}.gguf", families["llama-3.2"], kind)
+        ids = torch.arange(300, 300 + SHORT)[None]
+        with torch.inference_mode():
+            ours = model(ids).logits[0].numpy()
+        theirs = logits_of(tmp_path / f"{kind}.gguf", ids[0].tolist(), 64)
+        wrong.append(float(np.abs(ours - theirs).mean() / ours.std()))
+    assert wrong[0] > wrong[1] > wrong[2]
+    assert wrong[0] < 0.15
+    sizes = [(tmp_path / f"{kind}.gguf").stat().st_size for kind in ("iq4_nl", "q8_0", "f16")]
+    assert sizes == sorted(sizes)
+
+
+def test_what_carries_more_is_rounded_less() -> None:
+    torch.manual_seed(0)
+    value = torch.randn(64, 256)
+    importance = torch.ones(256)
+    importance[::8] = 100.0
+    kind = gguf.GGMLQuantizationType.IQ4_NL
+
+    def error(chosen: torch.Tensor | None) -> torch.Tensor:
+        back = gguf.quants.dequantize(packed(value, kind, chosen), kind)
+        return (torch.from_numpy(back) - value).pow(2)[:, ::8].mean()
+
+    assert error(importance) < 0.8 * error(None)
+    nothing = packed(torch.zeros(1, 32), kind, None)
+    assert not gguf.quants.dequantize(nothing, kind).any()
+
+
+def test_a_file_is_the_same_each_time_and_says_what_it_is(families, tmp_path) -> None:
+    about = About(
+        "a phi3", "# The card", "MIT", "https://licence.example", "Base", "https://b.example"
+    )
+    for name in ("a", "b"):
+        model, tokenizer, config = opened(families["phi-3-4k"])
+        speech = speech_of(tokenizer, find_stop(tokenizer), None)
+        importances = importances_of(model, [[300, 301, 302]])
+        write_model(
+            tmp_path / name,
+            "iq4_nl",
+            config,
+            model.state_dict(),
+            tokenizer,
+            about,
+            speech,
+            importances,
+        )
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    fields = gguf.GGUFReader(tmp_path / "a")
+    said = {key: fields.get_field(key).contents() for key in fields.fields if "GGUF." not in key}
+    # In the name it would have llama.cpp leave out the space after tags.
+    assert said["general.name"] == "a phi 3"
+    assert said["general.license"] == "mit"
+    assert said["general.base_model.0.name"] == "Base"
+    assert said[CARD] == "# The card"
+    assert said["tokenizer.chat_template"] == tokenizer.chat_template
+    assert said["tokenizer.ggml.eos_token_id"] == find_stop(tokenizer).id
+
+
+# --- templates -----------------------------------------------------------------------------------
+
+
+def with_template(family: Any, folder: Path) -> Any:
+    tokenizer = make_tokenizer(folder)
+    tokenizer.add_special_tokens({"additional_special_tokens": [*family.specials, family.stop]})
+    tokenizer.chat_template, tokenizer.eos_token = family.template, family.stop
+    if family.bos:
+        tokenizer.bos_token = family.bos
+    return tokenizer
+
+
+# What Ollama's language cannot say: the system prompt in the last question.
+ONLY_JINJA = {"mistral-tekken"}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_ollama_is_told_the_template_of_every_family(name, tmp_path) -> None:
+    tokenizer = with_template(FAMILIES[name], tmp_path)
+    if name in ONLY_JINJA:
+        with pytest.raises(InputError) as raised:
+            go_template(tokenizer, None)
+        assert raised.value.code == "gguf.go_template"
+        return
+    turns = turns_of(renderer(tokenizer), tokenizer.bos_token or "")
+    prompts = accepted(renderer(tokenizer))
+    assert len(prompts) >= 2
+    for conversation, prompt in prompts:
+        if turns.system is None and conversation[0]["role"] == "system":
+            continue
+        bos = FAMILIES[name].bos or ""
+        assert turns.write(conversation) == prompt.removeprefix(bos)
+        if shutil.which("go"):
+            assert in_go(turns.go_template, conversation, tmp_path) == prompt.removeprefix(bos)
+
+
+GO = """package main
+import ("encoding/json"; "os"; "text/template")
+type Message struct { Role, Content string }
+func main() {
+  var in struct { Template, System, Prompt string; Messages []Message }
+  if err := json.NewDecoder(os.Stdin).Decode(&in); err != nil { panic(err) }
+  t := template.Must(template.New("").Option("missingkey=zero").Parse(in.Template))
+  if err := t.Execute(os.Stdout, map[string]any{
+    "System": in.System, "Prompt": in.Prompt, "Messages": in.Messages}); err != nil { panic(err) }
+}
+"""
+
+
+def in_go(template: str, turns: Any, folder: Path) -> str:
+    """What Go's own text/template makes of Ollama's values."""
+    program = folder / "render"
+    if not program.exists():
+        (folder / "render.go").write_text(GO)
+        subprocess.run(
+            ["go", "build", "-o", program, folder / "render.go"],
+            check=True,
+            env=os.environ | {"GOCACHE": str(folder / "cache"), "GO111MODULE": "off"},
+        )
+    system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
+    given = {"Template": template, "System": system, "Messages": [dict(turn) for turn in turns]}
+    done = subprocess.run(
+        [program], input=json.dumps(given), text=True, capture_output=True, check=True
+    )
+    return done.stdout
+
+
+def test_llama_cpps_own_engine_writes_the_prompts(families, tmp_path) -> None:
+    """Of a chat template, and of a prompt template with one column and with several."""
+    file = tmp_path / "m.gguf"
+    for template in (
+        None,
+        Template(prompt="### Don't say \\ {phrase}\n{?phrase}{{x}}{/phrase}\n", completion="{t}"),
+        Template(prompt="{a} and {b}", completion="{t}"),
+    ):
+        model, tokenizer, config = opened(families["smollm2"])
+        speech = speech_of(tokenizer, find_stop(tokenizer), template)
+        write_model(file, "q8_0", config, model.state_dict(), tokenizer, About("t"), speech)
+        with ExportedModel(file, context=64) as exported:
+            check_template(exported, tokenizer, template)
+
+
+def test_a_template_that_llama_cpp_cannot_run_is_refused(families, tmp_path) -> None:
+    model, tokenizer, config = opened(families["smollm2"])
+    file = tmp_path / "m.gguf"
+    for wrong, variant in (
+        ("{{ messages | tojson(indent=2) | no_such_filter }}", ""),
+        ("{{ messages[0]['content'] }} otherwise", "differs"),
+    ):
+        speech = Speech(wrong, find_stop(tokenizer).id, False)
+        write_model(file, "q8_0", config, model.state_dict(), tokenizer, About("t"), speech)
+        with ExportedModel(file, context=64) as exported, pytest.raises(RunError) as raised:
+            check_template(exported, tokenizer, None)
+        assert (raised.value.code, raised.value.variant) == ("gguf.template", variant)
+
+
+# --- refused -------------------------------------------------------------------------------------
+
+
+def refused(folder: Path, file: Path, config: dict[str, Any]) -> str:
+    model, tokenizer, own = opened(folder)
+    speech = speech_of(tokenizer, find_stop(tokenizer), None)
+    with pytest.raises(InputError) as raised:
+        write_model(file, "f16", own | config, model.state_dict(), tokenizer, About("t"), speech)
+    assert not file.exists()
+    return raised.value.code
+
+
+def test_what_gguf_lacks_is_refused_by_name(families, tmp_path) -> None:
+    folder, file = families["smollm2"], tmp_path / "m.gguf"
+    assert refused(folder, file, {"model_type": "olmo2"}) == "gguf.architecture"
+    rope = {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}}
+    assert refused(folder, file, rope) == "gguf.rope"
+    assert refused(families["qwen3"], file, {"model_type": "llama"}) == "gguf.tensor"
+
+
+def test_a_tokenizer_that_llama_cpp_lacks_is_refused(families, tmp_path) -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    model, _, config = opened(families["smollm2"])
+    unigram = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.Unigram([("a", -1.0)])), eos_token="a"
+    )
+    for tokenizer, code in ((unigram, "gguf.tokenizer"), (byte_level("x+"), "gguf.split")):
+        with pytest.raises(InputError) as raised:
+            write_model(
+                tmp_path / "m",
+                "f16",
+                config,
+                model.state_dict(),
+                tokenizer,
+                About("t"),
+                Speech("", 0, False),
+            )
+        assert raised.value.code == code
+
+
+def test_a_file_that_is_no_model_is_an_error_that_says_so(tmp_path) -> None:
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(60))
+    with pytest.raises(RunError) as raised, ExportedModel(tmp_path / "bad.gguf"):
+        pass
+    assert raised.value.code == "gguf.does_not_load"
+    assert "gguf" in raised.value.values["reason"]

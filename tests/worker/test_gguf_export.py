@@ -1,0 +1,115 @@
+"""A finished run exported for Ollama, LM Studio and llama.cpp by the command, and proven."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from phi3studio.app.paths import Home
+from phi3studio.runs.store import RunFolder
+from tests.small_disks import mounted
+
+
+@pytest.fixture
+def run(pair: Any, home: Home) -> RunFolder:
+    """A copy of a finished run that a test may spoil."""
+    target = home.runs / pair.second.name
+    shutil.copytree(pair.second.path, target)
+    return RunFolder(target)
+
+
+def export(
+    run: RunFolder, out: Path, *more: str, environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "phi3studio", "export", run.name, "--out", str(out), *more],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=os.environ | (environment or {}),
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stderr[-3000:]
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_run_is_exported_for_ollama_and_proven_twice_alike(run, tmp_path) -> None:
+    code, said = export(run, tmp_path / "a", "--for", "ollama", "--json")
+    assert code == 0, said
+    document = json.loads(said)
+    file = document["file"]
+    assert {file, "Modelfile", "README.md", "prompt.json", "card/README.md"} <= set(
+        document["files"]
+    )
+    assert document["start"] == "ollama create second -f Modelfile && ollama run second"
+    verdict = document["proof"]["verdict"]
+    assert document["unproven"] is None
+    assert verdict["parity"] == 1.0
+    assert verdict["stop_listed"]
+    assert abs(verdict["points_lost"]) <= 0.5
+    assert verdict["kl"] < 0.01
+    assert verdict["models"]["exported"]["tokens_per_s"] > 0
+    proof = run.view().proofs["q8_0"]
+    assert proof.verdict.model_dump(mode="json") == verdict
+    assert proof.bytes == (tmp_path / "a" / file).stat().st_size
+    assert re.match(r"xllamacpp \d", proof.program)
+    modelfile = (tmp_path / "a" / "Modelfile").read_text()
+    assert modelfile.startswith(
+        f'FROM ./{file}\nTEMPLATE """### Text: {{{{ .Prompt }}}}\n### The tone is:\n"""\n'
+        'PARAMETER stop "<|end|>"\n'
+    )
+    card = (tmp_path / "a" / "card" / "README.md").read_text()
+    assert "GGUF q8_0" in card
+    code, said = export(run, tmp_path / "b", "--for", "ollama")
+    assert code == 0, said
+    assert re.search(r"ONNX .*\n.* GGUF q8_0 .* tokenizers agree on 100 %", said)
+    for name in document["files"]:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_without_llama_cpp_the_file_is_made_and_said_not_to_be_proven(run, tmp_path) -> None:
+    empty = tmp_path / "packages" / "xllamacpp"
+    empty.mkdir(parents=True)
+    (empty / "__init__.py").touch()
+    path = os.pathsep.join([str(empty.parent), os.environ.get("PYTHONPATH", "")])
+    code, said = export(
+        run, tmp_path / "out", "--for", "lmstudio", "--kind", "iq4_nl",
+        environment={"PYTHONPATH": path},
+    )  # fmt: skip
+    assert code == 0, said
+    assert "GGUF iq4_nl is not proven: llama.cpp is not installed" in said
+    assert "pip install xllamacpp" in said
+    assert "There: lms import second-iq4_nl.gguf" in said
+    assert not (tmp_path / "out" / "Modelfile").exists()
+    assert run.view().proofs == {}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--for", "jan"], "There is no --for jan"),
+        (["--for", "llamacpp", "--kind", "q2"], "There is no --kind q2"),
+        (["--for", "ollama", "--name", "my tone"], "Ollama refuses the name my tone"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(run, tmp_path, more, said) -> None:
+    code, text = export(run, tmp_path / "out", *more)
+    assert code == 2
+    assert said in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(run, tmp_path) -> None:
+    with mounted(tmp_path / "disk", "size=700k") as disk:
+        code, said = export(run, disk / "out", "--for", "llamacpp")
+        assert code == 1, said
+        assert "room" in said
+        assert list(disk.iterdir()) == []
