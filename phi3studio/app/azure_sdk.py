@@ -16,7 +16,7 @@ def has_azure() -> bool:
     """Whether all of them are installed in this program's environment."""
     try:
         for name in PACKAGES:
-            importlib.metadata.version(name)
+            importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
         return False
     return True

@@ -120,13 +120,13 @@ def test_refused_numbers_of_the_page_target_hold_it_back(
     assert not wizard.session.can_continue("target")
     qtbot.keyClick(edit, Qt.Key.Key_Escape)
     wizard.session.use_azure()
+    target.azure.show_all(True)
     hours = target.azure.fields["hours"]
     retype(hours.editor, "-3", qtbot)
     assert hours.editor.property("invalid")
     assert any(p.where == "azure.hours" for p in wizard.session.problems("target"))
     # The secret itself, and its beginning that was typed on the way, stand in no draft.
     secret = target.azure.fields["secret"]
-    target.azure.show_all(True)
     retype(secret.editor, "hf_abcdefghijklmnop", qtbot)
     assert wizard.session.draft.azure is not None
     assert wizard.session.draft.azure.secret == "hf-token"

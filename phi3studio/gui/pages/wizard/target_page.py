@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import InputError
@@ -141,6 +142,10 @@ class TargetPage(QWidget):
             self._azure_place.addWidget(self._azure)
         return self._azure
 
+    def _show_azure(self) -> None:
+        if self._session.draft.in_cloud:
+            self.azure.show()
+
     def _card(self, title: str, choices: dict[str, _Choice], take: object) -> Card:
         card = Card(title)
         group = QButtonGroup(card)
@@ -166,8 +171,9 @@ class TargetPage(QWidget):
     def _draw(self) -> None:
         draft = self._session.draft
         target = draft.target
-        if draft.in_cloud:
-            self.azure.show()
+        if draft.in_cloud and self._azure is None:
+            # Its many fields are made with an event of their own.
+            QTimer.singleShot(0, self, self._show_azure)
         self._kinds.setEnabled("quantise" in draft.steps)
         self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
         self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))

@@ -61,10 +61,8 @@ class AzureCard(Card):
         self._fold = Button(theme, self.tr("More settings"), kind="link", icon="down")
         self._fold.clicked.connect(lambda: self.show_all(self._more.isHidden()))
         columns.right.addWidget(self._fold)
-        more = QVBoxLayout(self._more)
-        more.setContentsMargins(0, 0, 0, 0)
-        more.setSpacing(6)
-        self._add(more, more_entries())
+        self._rest = QVBoxLayout(self._more)
+        self._rest.setContentsMargins(0, 0, 0, 0)
         self._more.hide()
         columns.right.addWidget(self._more)
         columns.right.addStretch(1)
@@ -84,7 +82,10 @@ class AzureCard(Card):
         self._draw()
 
     def show_all(self, shown: bool) -> None:
-        """Unfold or fold what few people need."""
+        """Unfold or fold what few people need; its fields are made when first shown."""
+        if shown and not self._rest.count():
+            self._add(self._rest, more_entries())
+            self._draw()
         self._more.setVisible(shown)
         self._fold.rename(self.tr("Fewer settings") if shown else self.tr("More settings"))
         self._fold.set_icon("up" if shown else "down")
