@@ -1491,6 +1491,18 @@
         <source>Needs the .NET SDK. Export a bundle, then type in its folder:</source>
         <translation>Serve l&apos;SDK di .NET. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
     </message>
+    <message>
+        <source>The first command makes a GGUF file of the model and measures it in llama.cpp, where that is installed; the others start it.</source>
+        <translation>Il primo comando crea un file GGUF del modello e lo misura in llama.cpp, se è installato; gli altri lo avviano.</translation>
+    </message>
+    <message>
+        <source>Proven as {kind}: it answers as the trained model, {size}.</source>
+        <translation>Verificato come {kind}: risponde come il modello addestrato, {size}.</translation>
+    </message>
+    <message>
+        <source>Measured as {kind}: it does not answer as the trained model, {size}.</source>
+        <translation>Misurato come {kind}: non risponde come il modello addestrato, {size}.</translation>
+    </message>
 </context>
 <context>
     <name>ElsewhereDialog</name>

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -271,7 +272,7 @@ ONLY_JINJA = {"mistral-tekken"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_ollama_is_told_the_template_of_every_family(name, tmp_path) -> None:
+def test_ollama_is_told_the_template_of_every_family(name, in_go, tmp_path) -> None:
     tokenizer = with_template(FAMILIES[name], tmp_path)
     if name in ONLY_JINJA:
         with pytest.raises(InputError) as raised:
@@ -286,8 +287,8 @@ def test_ollama_is_told_the_template_of_every_family(name, tmp_path) -> None:
             continue
         bos = FAMILIES[name].bos or ""
         assert turns.write(conversation) == prompt.removeprefix(bos)
-        if shutil.which("go"):
-            assert in_go(turns.go_template, conversation, tmp_path) == prompt.removeprefix(bos)
+        if in_go is not None:
+            assert in_go(turns.go_template, conversation) == prompt.removeprefix(bos)
 
 
 GO = """package main
@@ -303,22 +304,28 @@ func main() {
 """
 
 
-def in_go(template: str, turns: Any, folder: Path) -> str:
-    """What Go's own text/template makes of Ollama's values."""
-    program = folder / "render"
-    if not program.exists():
-        (folder / "render.go").write_text(GO)
-        subprocess.run(
-            ["go", "build", "-o", program, folder / "render.go"],
-            check=True,
-            env=os.environ | {"GOCACHE": str(folder / "cache"), "GO111MODULE": "off"},
-        )
-    system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
-    given = {"Template": template, "System": system, "Messages": [dict(turn) for turn in turns]}
-    done = subprocess.run(
-        [program], input=json.dumps(given), text=True, capture_output=True, check=True
+@pytest.fixture(scope="module")
+def in_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Any], str] | None:
+    """What Go's own text/template makes of Ollama's values; ``None`` where Go is not installed."""
+    if shutil.which("go") is None:
+        return None
+    folder = tmp_path_factory.mktemp("go")
+    (folder / "render.go").write_text(GO)
+    subprocess.run(
+        ["go", "build", "-o", folder / "render", folder / "render.go"],
+        check=True,
+        env=os.environ | {"GOCACHE": str(folder / "cache"), "GO111MODULE": "off"},
     )
-    return done.stdout
+
+    def render(template: str, turns: Any) -> str:
+        system = "\n\n".join(turn["content"] for turn in turns if turn["role"] == "system")
+        given = {"Template": template, "System": system, "Messages": [dict(turn) for turn in turns]}
+        done = subprocess.run(
+            [folder / "render"], input=json.dumps(given), text=True, capture_output=True, check=True
+        )
+        return done.stdout
+
+    return render
 
 
 def test_llama_cpps_own_engine_writes_the_prompts(families, tmp_path) -> None:

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,7 +17,10 @@ from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from phi3studio.app.program import program
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.events.measured_events import Proof
+from phi3studio.domain.gguf import GGUF_KINDS, GgufPlace, start_line
 from phi3studio.domain.template import parse_template
+from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
 from phi3studio.runs.bundle.contents import sample_arguments
@@ -53,8 +56,8 @@ class Place:
     from_bundle: bool = False
 
 
-def places(run: RunFolder) -> tuple[Place, ...]:
-    """The table of places, for one run with an exported model."""
+def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
+    """The table of places, for one run with an exported model; *proofs* of it in other formats."""
     translate = QCoreApplication.translate
     arguments = sample_arguments(_columns(run))
     return (
@@ -95,7 +98,44 @@ def places(run: RunFolder) -> tuple[Place, ...]:
             _BUNDLE_CSHARP.format(arguments=arguments),
             from_bundle=True,
         ),
+        *_gguf_places(run, proofs),
     )
+
+
+def _gguf_places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
+    """Ollama, LM Studio and llama.cpp: the command makes the file and says how it is started."""
+    translate = QCoreApplication.translate
+    titles: dict[GgufPlace, str] = {
+        "ollama": "Ollama",
+        "lmstudio": "LM Studio, Jan",
+        "llamacpp": "llama.cpp",
+    }
+    measured = " ".join(_proven(proof) for _, proof in sorted(proofs.items()))
+    about = translate(
+        "Elsewhere",
+        "The first command makes a GGUF file of the model and measures it in llama.cpp, where that "
+        "is installed; the others start it.",
+    )
+    slug = run.recipe().slug
+    found = []
+    for place, title in titles.items():
+        folder = f"{slug}-{place}"
+        first = typed("export", run.name, "--for", place, "--out", folder)
+        start = start_line(place, f"{slug}-{GGUF_KINDS[0]}.gguf", slug)
+        lines = f"{first}\ncd {folder}\n{start}\n"
+        found.append(Place(title, f"{about} {measured}".rstrip(), lines))
+    return tuple(found)
+
+
+def _proven(proof: Proof) -> str:
+    translate = QCoreApplication.translate
+    if proof.verdict.faithful:
+        said = translate("Elsewhere", "Proven as {kind}: it answers as the trained model, {size}.")
+    else:
+        said = translate(
+            "Elsewhere", "Measured as {kind}: it does not answer as the trained model, {size}."
+        )
+    return said.format(kind=proof.kind, size=words.size(proof.bytes))
 
 
 def _columns(run: RunFolder) -> Sequence[str]:

@@ -366,10 +366,11 @@ class RunPage(Page):
             )
 
     def _show_places(self) -> None:
+        snapshot = self._watch.snapshot if self._watch is not None else None
         if self.run is not None:
-            ElsewhereDialog(
-                self, self._context.theme, places(self.run), self._result.export.ask
-            ).open()
+            proofs = snapshot.view.proofs if snapshot is not None else {}
+            shown = places(self.run, proofs)
+            ElsewhereDialog(self, self._context.theme, shown, self._result.export.ask).open()
 
     def _train_longer(self) -> None:
         if self._recipe is not None:
