@@ -35,14 +35,20 @@ class LoadedModel:
 
 
 class Answer:
-    """One answer on its way: iterate for its text, then read ``figures``."""
+    """One answer on its way: iterate for its text, then read ``figures``.
+
+    ``tokens`` grow with it where their log probabilities were asked for: ``id``, ``text``,
+    ``logprob`` (nats) and ``top``, pairs of a text and its log probability.
+    """
 
     def __init__(self, service: Service, params: dict[str, Any]) -> None:
         self._stream = service.stream("answer", **params)
         self.figures: Figures | None = None
+        self.tokens: list[dict[str, Any]] = []
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for item in self._stream:
+            self.tokens += item.get("tokens", ())
             yield str(item["text"])
         # None when the answer was stopped from here.
         if self._stream.result is not None:
@@ -89,7 +95,7 @@ class Chat:
         *,
         messages: Sequence[Mapping[str, str]] | None = None,
         values: Mapping[str, str] | None = None,
-        prompt: str | None = None,
+        prompt: str | Sequence[int] | None = None,
         sampling: Sampling | None = None,
         max_tokens: int = 512,
         conversation: str = "",
@@ -97,14 +103,17 @@ class Chat:
         schema: Mapping[str, Any] | None = None,
         adapter: str | None = None,
         stop: Sequence[str] = (),
+        logprobs: int | None = None,
     ) -> Answer:
-        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*.
+        """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*, which is
+        a text or tokens.
 
         With *labels* the answer is one of them, with *schema* JSON that fits it. *adapter*
         chooses among ``LoadedModel.adapters``; ``""`` is the base model without any. The answer
         ends before the first of the texts *stop*. *conversation* names what is kept for the next
         turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn again from its
-        seed, so its whole text is read again at each turn.
+        seed, so its whole text is read again at each turn. With *logprobs* the answer's tokens
+        are kept with their log probabilities and those of so many likelier ones.
         """
         params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
         if messages is not None:
@@ -112,7 +121,7 @@ class Chat:
         elif values is not None:
             params["values"] = dict(values)
         else:
-            params["prompt"] = prompt or ""
+            params |= _plain(prompt or "")
         if sampling is not None:
             params["sampling"] = asdict(sampling)
         if conversation:
@@ -125,4 +134,18 @@ class Chat:
             params["adapter"] = adapter
         if stop:
             params["stop"] = list(stop)
+        if logprobs is not None:
+            params["logprobs"] = logprobs
         return Answer(self._service, params)
+
+    async def score(
+        self, folder: Path, prompt: str | Sequence[int], logprobs: int, adapter: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The tokens of a text, each as in :attr:`Answer.tokens`; nothing is known of the first."""
+        params = {"folder": str(folder), "logprobs": logprobs, "adapter": adapter}
+        tokens = await self._service.call("score", **params, **_plain(prompt))
+        return list(tokens)
+
+
+def _plain(prompt: str | Sequence[int]) -> dict[str, Any]:
+    return {"prompt": prompt} if isinstance(prompt, str) else {"ids": list(prompt)}

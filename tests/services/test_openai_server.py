@@ -17,8 +17,12 @@ import openai
 import psutil
 import pytest
 
-from phi3studio.services.openai.http_server import Serving, serve
-from phi3studio.services.openai.routes import _Running
+from phi3studio.services.chat_client import LoadedModel
+from phi3studio.services.openai.answer_formats import ChatFormat
+from phi3studio.services.openai.chat_request import ChatRequest
+from phi3studio.services.openai.http_server import Export, Serving, serve
+from phi3studio.services.openai.running_answers import RunningAnswers
+from phi3studio.services.openai.sampling_request import parse_body
 
 KEY = "a-key-for-the-test"
 PHRASE = "Nobody answered when I called."
@@ -76,8 +80,13 @@ def server(pair, conversational, home, tmp_path) -> Iterator[Server]:
         started.set()
 
     log = tmp_path / "chat.log"
-    folders = [("tone", pair.second.model), ("talk", conversational)]
-    task = loop.create_task(serve(folders, KEY, "127.0.0.1", 0, on_start, log))
+    exports = [
+        Export("tone", pair.second.model, ("latest", "of-tones")),
+        Export("talk", conversational, ("latest",)),
+    ]
+    task = loop.create_task(
+        serve(exports, KEY, "127.0.0.1", 0, on_start, log, origins=["http://localhost:3000"])
+    )
 
     def run() -> None:
         try:
@@ -109,13 +118,22 @@ def test_the_models_are_listed(server) -> None:
     assert caught.value.code == "model_not_found"
 
 
+def test_a_model_answers_to_its_other_names_the_newest_first(server) -> None:
+    assert server.client.models.retrieve("of-tones").id == "tone"
+    assert server.client.models.retrieve("latest").id == "talk"
+    assert server.ask("of-tones", max_tokens=1).model == "tone"
+
+
 @pytest.mark.parametrize("key", ["wrong", KEY + "x", "ключ"])
 def test_without_the_key_nothing_is_answered(server, key) -> None:
     header = {"Authorization": f"Bearer {key}".encode()}
     for call in (
         httpx.get(f"{server.url}/models", headers=header),
         httpx.get(f"{server.url}/models"),
-        httpx.post(f"{server.url}/chat/completions", content="{}", headers=header),
+        *(
+            httpx.post(f"{server.url}/{route}", content="{}", headers=header)
+            for route in ("chat/completions", "completions", "responses")
+        ),
     ):
         assert call.status_code == 401
         assert call.json()["error"]["code"] == "invalid_api_key"
@@ -126,6 +144,24 @@ def test_a_page_in_a_browser_cannot_reach_it_by_a_name_of_its_own(server) -> Non
         f"{server.url}/models", headers={"Host": "evil.example", "Authorization": f"Bearer {KEY}"}
     )
     assert answer.status_code == 400
+
+
+def test_pages_of_a_browser_read_answers_only_where_they_are_allowed_to(server) -> None:
+    for origin, allowed in (("http://localhost:3000", True), ("https://evil.example", False)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = "authorization,content-type"
+        before = httpx.options(f"{server.url}/chat/completions", headers=asked)
+        assert (before.headers.get("access-control-allow-origin") == origin) is allowed
+        with_key = httpx.get(
+            f"{server.url}/models", headers={"Origin": origin, "Authorization": f"Bearer {KEY}"}
+        )
+        assert (with_key.headers.get("access-control-allow-origin") == origin) is allowed
+        assert httpx.get(f"{server.url}/models", headers={"Origin": origin}).status_code == 401
+
+
+def test_whoever_watches_the_server_needs_no_key(server) -> None:
+    answer = httpx.get(server.url.removesuffix("/v1") + "/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -177,7 +213,6 @@ def test_a_template_is_filled_from_the_message(server) -> None:
     in_parts = server.ask(
         "tone",
         messages=[
-            {"role": "system", "content": "has no place in a template"},
             {"role": "user", "content": "an earlier one"},
             {"role": "assistant", "content": "Joy"},
             {"role": "user", "content": parts},
@@ -230,19 +265,207 @@ def test_answers_are_held_to_labels_and_schemas(server) -> None:
         assert json.loads(answer.choices[0].message.content) in (True, False)
 
 
+def test_a_schema_has_no_properties_but_those_it_names() -> None:
+    inner = {"type": "object", "properties": {"b": {"type": "string"}}}
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": inner}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    body = json.dumps({"model": "m", "messages": ASK, "response_format": wanted}).encode()
+    talk = LoadedModel("", "", 512, None, (), is_conversation=True, load_s=0, bytes=0)
+    (ask,) = parse_body(ChatRequest, body).asks(talk)
+    closed = {"additionalProperties": False}
+    items = {"type": "array", "items": inner | closed}
+    assert ask["schema"] == {"type": "object", "properties": {"a": items}} | closed
+    open_one = {"type": "object", "additionalProperties": {"type": "string"}}
+    wanted["json_schema"] = {"name": "x", "schema": open_one}
+    body = json.dumps({"model": "m", "messages": ASK, "response_format": wanted}).encode()
+    (ask,) = parse_body(ChatRequest, body).asks(talk)
+    assert ask["schema"] == open_one
+
+
+def test_several_answers_to_one_request(server) -> None:
+    drawn: dict[str, Any] = WILD | {"seed": 7}
+    whole = server.ask("talk", n=3, **drawn)
+    texts = [choice.message.content for choice in whole.choices]
+    assert [choice.index for choice in whole.choices] == [0, 1, 2]
+    assert len(set(texts)) > 1
+    assert texts == [
+        server.ask("talk", **WILD, seed=seed).choices[0].message.content for seed in (7, 8, 9)
+    ]
+    streamed = ["", "", ""]
+    for chunk in server.ask("talk", n=3, stream=True, **drawn):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.delta.content or ""
+    assert streamed == texts
+    assert whole.usage.completion_tokens > server.ask("talk", **drawn).usage.completion_tokens
+
+
+def test_what_asks_for_nothing_is_accepted(server) -> None:
+    plain = server.ask("talk").choices[0].message.content
+    nothing = {
+        "tools": [], "tool_choice": "none", "parallel_tool_calls": False, "logit_bias": {},
+        "reasoning_effort": "low", "modalities": ["text"], "n": None, "functions": [],
+        "presence_penalty": 0, "user": "me", "store": False, "verbosity": "low",
+    }  # fmt: skip
+    body = {"model": "talk", "messages": ASK, "max_tokens": 12} | nothing
+    answer = server.post(body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["choices"][0]["message"]["content"] == plain
+
+
+# --- log probabilities and plain texts ------------------------------------------------------------
+
+
+def test_an_answer_tells_the_log_probabilities_of_its_tokens(server) -> None:
+    answer = server.ask("talk", logprobs=True, top_logprobs=3)
+    scores = answer.choices[0].logprobs.content
+    assert "".join(score.token for score in scores) == answer.choices[0].message.content
+    for score in scores:
+        likeliest = score.top_logprobs[0]
+        # Without sampling the likeliest token is what is answered.
+        assert (likeliest.token, likeliest.logprob) == (score.token, score.logprob)
+        assert len(score.top_logprobs) == 3
+        assert score.logprob <= 0
+        assert bytes(score.bytes).decode() == score.token
+    streamed = [
+        score
+        for chunk in server.ask("talk", logprobs=True, top_logprobs=3, stream=True)
+        for choice in chunk.choices
+        if choice.logprobs
+        for score in choice.logprobs.content
+    ]
+    assert [s.token for s in streamed] == [s.token for s in scores]
+    assert server.ask("talk").choices[0].logprobs is None
+
+
+def test_a_text_is_continued_as_it_stands(server, pair) -> None:
+    template = json.loads((pair.second.model / "studio.json").read_text())["template"]
+    prompt = template["prompt"].replace("{phrase}", PHRASE)
+    told = server.ask("tone").choices[0].message.content
+    client = server.client
+    answer = client.completions.create(model="tone", prompt=prompt, max_tokens=12)
+    assert answer.object == "text_completion"
+    assert answer.choices[0].text == told
+    several = client.completions.create(model="tone", prompt=[prompt, "x"], max_tokens=3, n=2)
+    assert [choice.index for choice in several.choices] == [0, 1, 2, 3]
+    assert several.choices[0].text == several.choices[1].text
+    assert several.usage.prompt_tokens > answer.usage.prompt_tokens
+    pieces = client.completions.create(
+        model="tone",
+        prompt=prompt,
+        max_tokens=12,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(pieces)
+    assert "".join(choice.text for chunk in chunks for choice in chunk.choices) == told
+    assert chunks[-1].usage.completion_tokens == answer.usage.completion_tokens
+
+
+def test_an_echo_measures_a_text_as_the_verification_does(server, pair) -> None:
+    import numpy as np
+
+    from phi3studio.worker.fidelity.exported_process import log_softmax
+    from phi3studio.worker.genai.genai import GenaiModel
+
+    model = GenaiModel(pair.second.model, threads=1)
+    ids = model.encode(f"{PHRASE} " * 20)  # more than one piece of a prompt
+    expected = log_softmax(model.logits(ids))[np.arange(len(ids) - 1), ids[1:]]
+    for prompt in (f"{PHRASE} " * 20, ids):
+        answer = server.client.completions.create(
+            model="tone", prompt=prompt, max_tokens=0, echo=True, logprobs=2
+        )
+        scores = answer.choices[0].logprobs
+        assert scores.token_logprobs[0] is None
+        assert scores.top_logprobs[0] is None
+        np.testing.assert_allclose(scores.token_logprobs[1:], expected, atol=1e-3)
+        assert all(1 <= len(top) <= 2 for top in scores.top_logprobs[1:])
+        assert answer.choices[0].text == "".join(scores.tokens)
+        assert scores.text_offset[-1] == len(answer.choices[0].text) - len(scores.tokens[-1])
+        assert answer.usage.prompt_tokens == len(ids)
+    both = server.client.completions.create(
+        model="tone", prompt=ids[:5], max_tokens=2, echo=True, logprobs=0
+    )
+    assert len(both.choices[0].logprobs.tokens) in (6, 7)
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"prompt": []}, "prompt"),
+        ({"prompt": [[5], "x"]}, "prompt"),
+        ({"prompt": [10**9]}, ""),
+        ({"suffix": "x"}, "suffix"),
+        ({"best_of": 3}, "best_of"),
+        ({"logprobs": 21}, "logprobs"),
+        ({"stream": True, "echo": True}, ""),
+        ({"messages": []}, "messages"),
+    ],
+)
+def test_what_is_not_understood_of_a_text_is_named(server, change, param) -> None:
+    body = {"model": "tone", "prompt": "x", "max_tokens": 1} | change
+    answer = httpx.post(
+        f"{server.url}/completions", json=body, headers={"Authorization": f"Bearer {KEY}"}
+    )
+    assert answer.status_code == 400, answer.text
+    assert (answer.json()["error"]["param"] or "").startswith(param)
+
+
+# --- responses ------------------------------------------------------------------------------------
+
+
+def test_a_response_says_what_a_chat_completion_does(server) -> None:
+    told = server.ask("talk").choices[0].message.content
+    client = server.client
+    answer = client.responses.create(model="talk", input=PHRASE, max_output_tokens=12)
+    assert answer.output_text == told
+    assert answer.status in ("completed", "incomplete")
+    assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
+    parts: Any = [{"role": "user", "content": [{"type": "input_text", "text": PHRASE}]}]
+    assert (
+        client.responses.create(model="talk", input=parts, max_output_tokens=12).output_text == told
+    )
+    pieces, kinds = [], []
+    with client.responses.stream(model="talk", input=PHRASE, max_output_tokens=12) as stream:
+        for event in stream:
+            kinds.append(event.type)
+            if event.type == "response.output_text.delta":
+                pieces.append(event.delta)
+        assert stream.get_final_response().output_text == told
+    assert "".join(pieces) == told
+    assert kinds[0] == "response.created"
+    assert kinds[-1] in ("response.completed", "response.incomplete")
+
+
+def test_a_response_is_cut_off_and_constrained(server) -> None:
+    short = server.client.responses.create(model="talk", input=PHRASE, max_output_tokens=1, **{
+        "temperature": 2.0, "extra_body": {"top_k": 400, "seed": 3},
+    })  # fmt: skip
+    assert short.status == "incomplete"
+    assert short.incomplete_details.reason == "max_output_tokens"
+    wanted: Any = {"format": {"type": "json_schema", "name": "sure", "schema": {"type": "boolean"}}}
+    answer = server.client.responses.create(
+        model="talk", input=PHRASE, instructions="Be sure.", text=wanted, max_output_tokens=12
+    )
+    assert json.loads(answer.output_text) in (True, False)
+    for change in ({"previous_response_id": "resp_1"}, {"tools": [{"type": "web_search"}]}):
+        with pytest.raises(openai.BadRequestError) as caught:
+            server.client.responses.create(model="talk", input="x", **change)
+        assert caught.value.param in change
+
+
 # --- many at once -------------------------------------------------------------------------------
 
 
 def test_requests_are_answered_in_their_order(server, monkeypatch) -> None:
     # Seen where the answers end: a client finds two that came meanwhile in any order.
     done: list[int] = []
-    whole = _Running.whole
+    whole = ChatFormat.whole
 
-    def ended(self: _Running) -> Any:
-        done.append(self.request.seed)
-        return whole(self)
+    def ended(self: ChatFormat, answers: RunningAnswers) -> Any:
+        done.append(answers.all[0]._ask["sampling"].seed)
+        return whole(self, answers)
 
-    monkeypatch.setattr(_Running, "whole", ended)
+    monkeypatch.setattr(ChatFormat, "whole", ended)
 
     async def ask_all() -> None:
         async def one(client: httpx.AsyncClient, number: int, sent: asyncio.Event) -> None:
@@ -351,13 +574,23 @@ def test_a_killed_engine_is_started_anew(server) -> None:
 @pytest.mark.parametrize(
     ("change", "param"),
     [
-        ({"n": 2}, "n"),
+        ({"n": 9}, "n"),
+        ({"n": 0}, "n"),
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
-        ({"tools": []}, "tools"),
-        ({"logprobs": True}, "logprobs"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"functions": [{"name": "f"}]}, "functions"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"logit_bias": {"5": 100}}, "logit_bias"),
+        ({"top_logprobs": 21}, "top_logprobs"),
+        ({"modalities": ["audio"]}, "modalities"),
+        ({"response_format": {"type": "json_object", "schema": {}}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response"),
+        ({"response_format": {"type": "json_object"}, "guided_choice": ["a"]}, ""),
+        ({"messages": [{"role": "system", "content": "x"}, *ASK]}, "messages"),
         ({"strange": 1}, "strange"),
         ({"stop": {}}, "stop"),
         ({"model": 3}, "model"),

@@ -49,8 +49,12 @@ from phi3studio.runs.shown.chats import ChatShelf
 from phi3studio.runs.shown.transcript import to_markdown
 from phi3studio.runs.store import RunStore
 from phi3studio.runtime_pack.pack_files import parse_facts, parse_record
+from phi3studio.services.chat_client import LoadedModel
 from phi3studio.services.openai.api_errors import ApiError
-from phi3studio.services.openai.completion_request import parse_request
+from phi3studio.services.openai.chat_request import ChatRequest
+from phi3studio.services.openai.responses import ResponsesRequest
+from phi3studio.services.openai.sampling_request import parse_body
+from phi3studio.services.openai.text_request import TextRequest
 from phi3studio.wizard.azure_form import parse_form
 from phi3studio.wizard.flow import parse_draft
 from phi3studio.worker.data.inspecting.describe import describe
@@ -273,13 +277,27 @@ def service(content: bytes) -> None:
     assert not said.getvalue()
 
 
+_SERVED = LoadedModel("", "", 2048, None, (), is_conversation=True, load_s=0.0, bytes=0)
+
+
 def openai(content: bytes) -> None:
-    request = parse_request(content)
-    assert request.longest > 0
-    assert isinstance(request.stops, tuple)
-    assert isinstance(request.constraint, dict)
-    for message in request.messages:
-        assert isinstance(message.text, str)
+    kinds: tuple[type[ChatRequest | TextRequest | ResponsesRequest], ...] = (
+        ChatRequest,
+        TextRequest,
+        ResponsesRequest,
+    )
+    errors = []
+    for kind in kinds:
+        try:
+            request = parse_body(kind, content)
+            asks = request.asks(_SERVED)
+        except ApiError as exc:
+            errors.append(exc)
+            continue
+        assert isinstance(request.stops, tuple)
+        assert all(ask["max_tokens"] >= 0 for ask in asks)
+    if len(errors) == len(kinds):
+        raise errors[0]
 
 
 # --- data -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import secrets
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 
 if TYPE_CHECKING:
+    from phi3studio.runs.store import RunFolder
     from phi3studio.services.openai.http_server import Serving
 
 KEY_VARIABLE = "PHI3STUDIO_API_KEY"
@@ -40,15 +42,34 @@ def serve(
             f"list of processes; the variable {KEY_VARIABLE} is not shown there.",
         ),
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            help="A web page's origin (https://example.org) whose scripts may read answers; can be "
+            "given several times. Without it no page of a browser can.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the address and models as one JSON document.")
     ] = False,
 ) -> None:
-    """Answer OpenAI-compatible requests (/v1/chat/completions, /v1/models) until Ctrl-C."""
+    """Answer OpenAI-compatible requests until Ctrl-C: chat and text completions, responses, models.
+
+    A model is called by its run, by the run's short name (that of the recipe; of several the
+    newest), or by what was typed here, such as latest."""
+    from phi3studio.services.openai.http_server import Export
     from phi3studio.services.openai.http_server import serve as run_server
 
-    found = [exported_run(name) for name in dict.fromkeys(runs or ["latest"])]
-    folders = list({run.name: run.model for run in found}.items())
+    origins = [_origin(value) for value in allow_origin or []]
+    found = {name: exported_run(name) for name in dict.fromkeys(runs or ["latest"])}
+    typed: dict[str, list[str]] = {}
+    for name, run in found.items():
+        typed.setdefault(run.name, []).append(name)
+    exports = [
+        Export(run.name, run.model, (run.recipe().name, *typed[run.name]))
+        for run in sorted({run.name: run for run in found.values()}.values(), key=_by_name)
+    ]
     # Taken out of the environment, so that no child process inherits it.
     given = os.environ.pop(KEY_VARIABLE, None)
     secret = key if key is not None else given
@@ -73,7 +94,19 @@ def serve(
 
     # Ctrl-C is the usual end.
     with contextlib.suppress(KeyboardInterrupt):
-        wait_for(run_server(folders, secret, host, port, on_start))
+        wait_for(run_server(exports, secret, host, port, on_start, origins=origins))
+
+
+def _by_name(run: RunFolder) -> str:
+    """Runs begin with the time at which they were made."""
+    return run.name
+
+
+def _origin(value: str) -> str:
+    """*value*, if it is an origin as browsers send it; raises :class:`InputError`."""
+    if not re.fullmatch(r"https?://[^/\s?#@*]+", value):
+        raise InputError("serve.origin", value=value)
+    return value.lower()
 
 
 def _is_local(host: str) -> bool:

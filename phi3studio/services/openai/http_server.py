@@ -10,14 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phi3studio.domain.errors import InputError
-from phi3studio.services.chat_client import Chat, LoadedModel
+from phi3studio.services.chat_client import Chat
 from phi3studio.services.connection import Service
-from phi3studio.services.openai.completion_request import ServedModel
+from phi3studio.services.openai.served_models import ServedModel, served
 
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 _END_GRACE_S = 2
 _HEADER_BYTES = 64 * 1024
 _MOST_CONNECTIONS = 128
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported model to be served as ``id``; requests may also call it by an alias."""
+
+    id: str
+    folder: Path
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,17 +39,19 @@ class Serving:
 
 
 async def serve(
-    folders: Sequence[tuple[str, Path]],
+    exports: Sequence[Export],
     key: str,
     host: str,
     port: int,
     on_start: Callable[[Serving], None],
     log: Path | None = None,
+    origins: Sequence[str] = (),
 ) -> None:
-    """Load the exported models of *folders* (id, folder) and answer until a signal ends it.
+    """Load the *exports* and answer until a signal ends it.
 
-    *on_start* hears when requests are taken. Port 0 chooses a free one. Raises
-    :class:`InputError` for an address that cannot be used or a folder without a model.
+    Pages of the *origins* may read the answers in a browser. *on_start* hears when requests are
+    taken. Port 0 chooses a free one. Raises :class:`InputError` for an address that cannot be used
+    or a folder without a model.
     """
     import uvicorn
 
@@ -53,18 +64,18 @@ async def serve(
             chat = Chat(service)
             models: list[ServedModel] = []
             notes: list[str] = []
-            for name, folder in folders:
-                loaded = await chat.load(folder)
-                models += served(name, loaded)
+            for export in exports:
+                loaded = await chat.load(export.folder)
+                models += served(export.id, loaded, export.aliases)
                 if loaded.unloaded:
                     notes.append(
                         f"Memory is short: {', '.join(loaded.unloaded)} was unloaded to load "
-                        f"{name}, and will be loaded again when it is asked for."
+                        f"{export.id}, and will be loaded again when it is asked for."
                     )
             hosts = _LOCAL_NAMES if _is_loopback(host) else ("*",)
             # Neither requests nor headers are logged: they hold texts and the key.
             config = uvicorn.Config(
-                make_app(chat, models, key, hosts),
+                make_app(chat, models, key, hosts, origins),
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -84,15 +95,6 @@ async def serve(
                 )
             )
             await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def served(name: str, model: LoadedModel) -> list[ServedModel]:
-    """The ids of one exported model: itself, and each of its adapters and its base apart."""
-    found = [ServedModel(name, model)]
-    if model.adapters:
-        found += [ServedModel(f"{name}:{adapter}", model, adapter) for adapter in model.adapters]
-        found.append(ServedModel(f"{name}:base", model, ""))
-    return found
 
 
 def _is_loopback(host: str) -> bool:

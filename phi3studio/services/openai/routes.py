@@ -1,4 +1,4 @@
-"""The routes: ``/v1/models`` and ``/v1/chat/completions``, streamed and not.
+"""The routes: models, chat completions, text completions and responses, streamed and not.
 
 Requests wait for one another in the chat service, first come, first served. A client that hangs
 up, also while it waits or while its prompt is read, stops its answer.
@@ -7,10 +7,7 @@ up, also while it waits or while its prompt is read, stops its answer.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hmac
-import json
-import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
@@ -19,22 +16,22 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.runs.shown.transcript import Figures
-from phi3studio.services.chat_client import Answer, Chat
+from phi3studio.services.chat_client import Chat
+from phi3studio.services.openai.answer_formats import AnswerFormat, ChatFormat, TextFormat
 from phi3studio.services.openai.api_errors import ApiError, from_ours
-from phi3studio.services.openai.completion_request import (
-    CompletionRequest,
-    ServedModel,
-    find_model,
-    parse_request,
-    prompt_of,
-)
+from phi3studio.services.openai.chat_request import ChatRequest
+from phi3studio.services.openai.responses import ResponsesFormat, ResponsesRequest
+from phi3studio.services.openai.running_answers import RunningAnswers, Tokens
+from phi3studio.services.openai.sampling_request import parse_body
+from phi3studio.services.openai.served_models import ServedModel, find_model
+from phi3studio.services.openai.text_request import TextRequest
 
 _BODY_BYTES = 8 * 1024 * 1024
 _WAITING = 64
@@ -42,18 +39,36 @@ _WAITING = 64
 
 
 def make_app(
-    chat: Chat, models: Iterable[ServedModel], key: str, hosts: Iterable[str] = ("*",)
+    chat: Chat,
+    models: Iterable[ServedModel],
+    key: str,
+    hosts: Iterable[str] = ("*",),
+    origins: Iterable[str] = (),
 ) -> Starlette:
     """The application. *key* is what every request has to bring, *hosts* by which names the
-    server may be called (a page in a browser could point a name of its own at it)."""
+    server may be called (a page in a browser could point a name of its own at it), *origins* the
+    web pages that may read its answers, which need the key as well."""
     server = _Server(chat, {model.id: model for model in models}, key)
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
+    if allowed := list(origins):
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=allowed,
+                allow_methods=["GET", "POST"],
+                allow_headers=["*"],
+            )
+        )
     return Starlette(
         routes=[
+            Route("/health", server.tell_health),
             Route("/v1/models", server.list_models),
             Route("/v1/models/{id:path}", server.show_model),
-            Route("/v1/chat/completions", server.complete, methods=["POST"]),
+            Route("/v1/chat/completions", server.complete_chat, methods=["POST"]),
+            Route("/v1/completions", server.complete_text, methods=["POST"]),
+            Route("/v1/responses", server.respond, methods=["POST"]),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
+        middleware=middleware,
         exception_handlers={
             ApiError: _on_error,
             UserFacingError: _on_error,
@@ -96,6 +111,10 @@ class _Server:
 
     # --- handlers --------------------------------------------------------------------------------
 
+    async def tell_health(self, request: Request) -> Response:
+        """Whether the server is up, without the key: what watches it has none."""
+        return JSONResponse({"status": "ok"})
+
     async def list_models(self, request: Request) -> Response:
         self._authorise(request)
         data = [self._shown(model) for model in self._models.values()]
@@ -105,53 +124,88 @@ class _Server:
         self._authorise(request)
         return JSONResponse(self._shown(find_model(self._models, request.path_params["id"])))
 
-    async def complete(self, request: Request) -> Response:
+    async def complete_chat(self, request: Request) -> Response:
         self._authorise(request)
-        wanted = parse_request(await _body(request))
+        wanted = parse_body(ChatRequest, await _body(request))
         model = find_model(self._models, wanted.model)
-        prompt = prompt_of(wanted, model.model)
+        answers = RunningAnswers(self._chat, model, wanted.asks(model.model), wanted.n)
+        shown = ChatFormat(model.id, wanted.wants_usage, bool(wanted.logprobs))
+        return await self._answer(request, answers, shown, wanted.stream)
+
+    async def complete_text(self, request: Request) -> Response:
+        self._authorise(request)
+        wanted = parse_body(TextRequest, await _body(request))
+        model = find_model(self._models, wanted.model)
+        echoed = await self._echoed(wanted, model) if wanted.echo else []
+        answers = RunningAnswers(self._chat, model, wanted.asks(model.model), wanted.n)
+        shown = TextFormat(model.id, wanted.wants_usage, wanted.logprobs is not None, echoed)
+        return await self._answer(request, answers, shown, wanted.stream)
+
+    async def respond(self, request: Request) -> Response:
+        self._authorise(request)
+        wanted = parse_body(ResponsesRequest, await _body(request))
+        model = find_model(self._models, wanted.model)
+        answers = RunningAnswers(self._chat, model, wanted.asks(model.model), wanted.n)
+        shown = ResponsesFormat(wanted, model.id)
+        return await self._answer(request, answers, shown, wanted.stream)
+
+    async def _echoed(self, wanted: TextRequest, model: ServedModel) -> list[Tokens]:
+        """The tokens of each prompt, once for each of its answers."""
+        found: list[Tokens] = []
+        for prompt in wanted.prompts:
+            tokens = await self._chat.score(
+                Path(model.model.folder), prompt, wanted.logprobs or 0, model.adapter
+            )
+            found += [tokens] * wanted.n
+        return found
+
+    async def _answer(
+        self, request: Request, answers: RunningAnswers, shown: AnswerFormat, streamed: bool
+    ) -> Response:
         if self._waiting >= _WAITING:
             raise ApiError(
                 429, "Too many requests are waiting. Try again.", "server_error", "queue_full"
             )
-        answer = _Running(self._chat, wanted, model, prompt)
         self._waiting += 1
-        watch = asyncio.create_task(_stop_when_gone(request, answer))
+        watch = asyncio.create_task(_stop_when_gone(request, answers))
         streams = False
         try:
-            await answer.begin()
-            if wanted.stream:
+            await answers.begin()
+            if streamed:
                 streams = True
                 return StreamingResponse(
-                    self._events(answer, watch), media_type="text/event-stream"
+                    self._events(answers, shown, watch), media_type="text/event-stream"
                 )
-            async for _ in answer.pieces():
+            async for _ in answers.pieces():
                 pass
-            return JSONResponse(answer.whole())
+            return JSONResponse(shown.whole(answers))
         finally:
             if not streams:
-                self._ended(answer, watch)
+                self._ended(answers, watch)
 
-    async def _events(self, answer: _Running, watch: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    async def _events(
+        self, answers: RunningAnswers, shown: AnswerFormat, watch: asyncio.Task[None]
+    ) -> AsyncIterator[bytes]:
         try:
-            yield _event(answer.chunk({"role": "assistant", "content": ""}))
+            for event in shown.head(answers):
+                yield event
             try:
-                async for text in answer.pieces():
-                    yield _event(answer.chunk({"content": text}))
+                async for piece in answers.pieces():
+                    for event in shown.piece(piece):
+                        yield event
             except UserFacingError as exc:
-                yield _event(from_ours(exc).to_json())
+                for event in shown.failed(from_ours(exc).to_json()):
+                    yield event
                 return
-            yield _event(answer.chunk({}, answer.finish_reason))
-            if answer.request.stream_options and answer.request.stream_options.include_usage:
-                yield _event(answer.chunk(None))
-            yield b"data: [DONE]\n\n"
+            for event in shown.end(answers):
+                yield event
         finally:
-            self._ended(answer, watch)
+            self._ended(answers, watch)
 
-    def _ended(self, answer: _Running, watch: asyncio.Task[None]) -> None:
+    def _ended(self, answers: RunningAnswers, watch: asyncio.Task[None]) -> None:
         self._waiting -= 1
         watch.cancel()
-        answer.stop()
+        answers.stop()
 
     # --- helpers ---------------------------------------------------------------------------------
 
@@ -174,117 +228,6 @@ class _Server:
         }
 
 
-class _Running:
-    """One answer on its way and the messages that tell of it."""
-
-    def __init__(
-        self, chat: Chat, request: CompletionRequest, model: ServedModel, prompt: dict[str, Any]
-    ) -> None:
-        self.request = request
-        self._chat = chat
-        self._model = model
-        self._prompt = prompt
-        self._id = f"chatcmpl-{secrets.token_hex(12)}"
-        self._created = int(time.time())
-        self._answer: Answer | None = None
-        self._iterator: AsyncIterator[str] | None = None
-        self._first: str | None = None
-        self._texts: list[str] = []
-        self._stopped = False
-
-    async def begin(self) -> None:
-        """Wait for the first piece, so that whatever is wrong becomes an error with a status.
-
-        When the chat service dies before, it is asked once more: it starts again by itself.
-        """
-        for left in (1, 0):
-            try:
-                await self._begin()
-                return
-            except UserFacingError as exc:
-                if exc.code != "service.died" or not left or self._stopped:
-                    raise
-
-    async def _begin(self) -> None:
-        self._answer = self._chat.answer(
-            Path(self._model.model.folder),
-            **self._prompt,
-            **self.request.constraint,
-            sampling=self.request.sampling,
-            max_tokens=self.request.longest,
-            stop=self.request.stops,
-            adapter=self._model.adapter,
-            conversation="*",
-        )
-        self._iterator = aiter(self._answer)
-        with contextlib.suppress(StopAsyncIteration):
-            self._first = await anext(self._iterator)
-
-    async def pieces(self) -> AsyncIterator[str]:
-        """The texts of the answer, as they come."""
-        if self._first is not None:
-            self._texts.append(self._first)
-            yield self._first
-        assert self._iterator is not None
-        async for text in self._iterator:
-            self._texts.append(text)
-            yield text
-
-    def stop(self) -> None:
-        """End it here; what is over stays as it is."""
-        self._stopped = True
-        if self._answer is not None:
-            self._answer.stop()
-
-    @property
-    def _figures(self) -> Figures | None:
-        return self._answer.figures if self._answer is not None else None
-
-    @property
-    def finish_reason(self) -> str:
-        figures = self._figures
-        return "length" if figures is not None and figures.reason == "length" else "stop"
-
-    @property
-    def _usage(self) -> dict[str, Any] | None:
-        figures = self._figures
-        if figures is None:
-            return None
-        return {
-            "prompt_tokens": figures.prompt_tokens,
-            "completion_tokens": figures.tokens,
-            "total_tokens": figures.prompt_tokens + figures.tokens,
-            "prompt_tokens_details": {"cached_tokens": figures.prompt_tokens - figures.prefilled},
-        }
-
-    def whole(self) -> dict[str, Any]:
-        """The answer in one message."""
-        message = {"role": "assistant", "content": "".join(self._texts), "refusal": None}
-        choice = {
-            "index": 0,
-            "message": message,
-            "logprobs": None,
-            "finish_reason": self.finish_reason,
-        }
-        return self._head("chat.completion") | {"choices": [choice], "usage": self._usage}
-
-    def chunk(self, delta: dict[str, Any] | None, reason: str | None = None) -> dict[str, Any]:
-        """One message of the stream; without a delta, the one with the usage."""
-        head = self._head("chat.completion.chunk")
-        if delta is None:
-            return head | {"choices": [], "usage": self._usage}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-        return head | {"choices": [choice]}
-
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {
-            "id": self._id,
-            "object": kind,
-            "created": self._created,
-            "model": self._model.id,
-        }
-
-
 async def _body(request: Request) -> bytes:
     """The request's body; raises a 413 before a large one is in memory."""
     read = bytearray()
@@ -297,11 +240,7 @@ async def _body(request: Request) -> bytes:
     return bytes(read)
 
 
-async def _stop_when_gone(request: Request, answer: _Running) -> None:
+async def _stop_when_gone(request: Request, answers: RunningAnswers) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    answer.stop()
-
-
-def _event(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
+    answers.stop()

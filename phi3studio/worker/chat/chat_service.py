@@ -16,6 +16,7 @@ from phi3studio.domain.errors import Cancelled, InputError, RunError, first_line
 from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.conversations import Conversation, Voice
 from phi3studio.worker.chat.shelf import LoadedModel, Shelf
+from phi3studio.worker.chat.token_scores import TokenScores, scored
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.genai.genai import Constraint, adapter_names
 from phi3studio.worker.genai.genai_native import GenaiError
@@ -53,7 +54,8 @@ class ChatService:
         (fields of :class:`Sampling`); ``labels`` or ``schema``, what the answer may be;
         ``adapter``, for an export that keeps its adapters apart (``""``: the base model);
         ``stop``, texts before which the answer ends; ``conversation``, a name under which the
-        generator is kept, or ``*`` for whatever kept one begins alike.
+        generator is kept, or ``*`` for whatever kept one begins alike; ``logprobs``, of how many
+        other tokens the log probabilities are wanted: then the pieces have ``tokens`` too.
         """
         voice = Voice(
             Sampling(**params.get("sampling", {})), _constraint(params), params.get("adapter")
@@ -62,6 +64,25 @@ class ChatService:
         try:
             with model.turns.mine(cancel):
                 return (yield from self._answer(model, params, voice, cancel))
+        finally:
+            self._shelf.give_back(model)
+
+    def score(self, params: dict[str, Any], cancel: Cancel) -> list[dict[str, Any]]:
+        """The tokens of a text, each with its log probability after those before it (nats).
+
+        Params: ``folder``; ``prompt`` or ``ids``; ``logprobs``, how many of the likeliest tokens
+        are named at each place; ``adapter``. The first token follows nothing: ``None``.
+        """
+        model, _ = self._shelf.take(Path(params["folder"]), cancel)
+        try:
+            with model.turns.mine(cancel):
+                ids = model.prompt_ids(params)
+                if len(ids) > model.model.context:
+                    context = model.model.context
+                    raise InputError("chat.too_long", tokens=len(ids), context=context)
+                self._shelf.make_room(model, len(ids) + 1)
+                top = int(params["logprobs"])
+                return scored(model.model, ids, top, params.get("adapter"), cancel, self._compute)
         finally:
             self._shelf.give_back(model)
 
@@ -95,7 +116,12 @@ class ChatService:
             kept = len(talk.ids)
             talk.read(ids, cancel, self._compute)
             stop_texts = StopTexts(params.get("stop") or ())
-            figures = yield from self._write(model, talk, longest, stop_texts, cancel, began)
+            scores = None
+            if params.get("logprobs") is not None:
+                scores = TokenScores(model.model, int(params["logprobs"]), ids[-1:])
+            figures = yield from self._write(
+                model, talk, longest, stop_texts, scores, cancel, began
+            )
             return figures | {"prompt_tokens": len(ids), "prefilled": len(ids) - kept}
         except GenaiError as exc:
             name = ""  # its state is unknown: not kept
@@ -112,6 +138,7 @@ class ChatService:
         talk: Conversation,
         longest: int,
         stop_texts: StopTexts,
+        scores: TokenScores | None,
         cancel: Cancel,
         began: float,
     ) -> Pieces:
@@ -121,6 +148,7 @@ class ChatService:
         writing = time.monotonic()
         while count < longest and not stop_texts.found:
             try:
+                logits = talk.next_logits(cancel, self._compute) if scores else None
                 token = talk.next_token(cancel, self._compute)
             except Cancelled:
                 reason = "cancelled"
@@ -132,7 +160,9 @@ class ChatService:
                 reason = "stop"
                 break
             text = stop_texts.pass_on(stream.decode(token))
-            if text:
+            if scores is not None and logits is not None:
+                yield {"text": text, "tokens": [scores.of(token, logits)]}
+            elif text:
                 yield {"text": text}
         spent = time.monotonic() - writing
         if stop_texts.found:
@@ -200,6 +230,7 @@ def handlers() -> dict[str, Handler]:
         "load": service.load,
         "unload": service.unload,
         "answer": service.answer,
+        "score": service.score,
         "attach": service.attach,
     }
 

@@ -17,6 +17,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
 from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.sampling import Sampling
 from phi3studio.worker.chat.turns import Turns
@@ -96,6 +99,11 @@ class Conversation:
             token = self.generator.generate_next_token()
         self.ids.append(token)
         return token
+
+    def next_logits(self, cancel: Cancel, compute: Turns) -> npt.NDArray[np.float32]:
+        """The logits, of shape (vocabulary,), from which the next token will be chosen."""
+        with self._stopping(cancel), compute.mine(cancel):
+            return np.asarray(self.generator.next_logits(), dtype=np.float32)
 
     def revive(self) -> None:
         """Make it usable again after its request was withdrawn, wherever it was then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,8 @@ class LoadedModel:
         }
 
     def prompt_ids(self, params: dict[str, Any]) -> list[int]:
-        """The ids of a request: ``messages``, ``values`` for the template, or plain ``prompt``."""
+        """The ids of a request: ``messages``, ``values`` for the template, plain ``prompt``, or the
+        ``ids`` themselves."""
         if "messages" in params:
             return self.model.encode(self._chat.prompt(self._spoken(params["messages"])))
         if "values" in params:
@@ -79,7 +80,17 @@ class LoadedModel:
             return self.model.encode(
                 parse_template(template["prompt"], "prompt").render(self._spoken(params["values"]))
             )
+        if "ids" in params:
+            return self._known(params["ids"])
         return self.model.encode(str(params["prompt"]))
+
+    def _known(self, ids: Sequence[int]) -> list[int]:
+        """*ids*, all of which the model has; raises :class:`InputError`."""
+        size = int(self.model.settings["model"]["vocab_size"])
+        for token in ids:
+            if not 0 <= token < size:
+                raise InputError("chat.token", token=token, size=size)
+        return list(ids)
 
 
 class Shelf:

@@ -48,6 +48,7 @@ _RESULTS: dict[str, list[Any]] = {
     "OgaGenerator_RewindTo": [c_void_p, c_size_t],
     "OgaGenerator_SetRuntimeOption": [c_void_p, c_char_p, c_char_p],
     "OgaGenerator_GetOutput": [c_void_p, c_char_p, c_void_p],
+    "OgaGenerator_GetLogits": [c_void_p, c_void_p],
     "OgaTensorGetType": [c_void_p, c_void_p],
     "OgaTensorGetShapeRank": [c_void_p, c_void_p],
     "OgaTensorGetShape": [c_void_p, c_void_p, c_size_t],
@@ -290,8 +291,18 @@ class Generator(_Owned):
 
     def get_output(self, name: str) -> npt.NDArray[Any]:
         """A copy of an output of the last computation."""
+        return self._copied(_native().make("OgaGenerator_GetOutput", self.pointer, name.encode()))
+
+    def next_logits(self) -> npt.NDArray[Any]:
+        """The logits, of shape (vocabulary,), from which the next token will be chosen."""
+        values = self._copied(_native().make("OgaGenerator_GetLogits", self.pointer))
+        last: npt.NDArray[Any] = values.reshape(-1, values.shape[-1])[-1]
+        return last
+
+    @staticmethod
+    def _copied(tensor: int) -> npt.NDArray[Any]:
+        """A copy of the native *tensor*, which is destroyed."""
         native = _native()
-        tensor = native.make("OgaGenerator_GetOutput", self.pointer, name.encode())
         try:
             kind, rank, data = c_int32(), c_size_t(), c_void_p()
             native.call("OgaTensorGetType", tensor, byref(kind))
