@@ -217,9 +217,11 @@ def workbook(
     *,
     hidden: Collection[str | int] = (),
     merged: Collection[str] = (),
+    columns: str = "",
 ) -> Path:
     """An .xlsx of cells in its XML: ``n:`` numbers, ``d:`` dates (days), ``f:`` formulas, ``e:``
-    errors. *hidden* are names of sheets and numbers of rows, *merged* ranges of cells."""
+    errors. *hidden* are names of sheets and numbers of rows, *merged* ranges of cells, *columns*
+    what the sheet says of its columns."""
 
     def cell(text: str) -> str:
         kind, _, value = text.partition(":")
@@ -265,7 +267,7 @@ def workbook(
         )
         ranges = "".join(f'<mergeCell ref="{cells}"/>' for cells in merged)
         files[f"xl/worksheets/s{n}.xml"] = (
-            f"<worksheet {main}><sheetData>{body}</sheetData>"
+            f"<worksheet {main}>{columns}<sheetData>{body}</sheetData>"
             f"<mergeCells>{ranges}</mergeCells></worksheet>"
         )
     return zipped(path, files)
@@ -337,6 +339,16 @@ def test_rows_that_a_filter_hides_are_read_and_said(tmp_path: Path) -> None:
     assert "(3 lines in all)" in note
 
 
+def test_hidden_columns_are_read_and_said(tmp_path: Path) -> None:
+    table = [["", "question", "note", "key", "answer"]]
+    table += [["", f"one {n}", f"seen {n}", f"k{n}", f"two {n}"] for n in range(4)]
+    columns = '<cols><col min="1" max="2"/><col min="3" max="4" width="0" hidden="1"/></cols>'
+    path = workbook(tmp_path / "r.xlsx", {"Data": table}, columns=columns)
+    assert read(path)[0] == {"question": "one 0", "note": "seen 0", "key": "k0", "answer": "two 0"}
+    notes = describe(Source(source=str(path))).notes
+    assert any("the columns note, key are hidden in the sheet" in note for note in notes), notes
+
+
 def test_a_merged_cell_counts_for_each_of_its_rows(tmp_path: Path) -> None:
     rows = [["Support", ""], ["topic", "text", "note"]]
     rows += [["Travel" if n % 3 == 0 else "", f"text {n}", "n:1"] for n in range(6)]
@@ -383,7 +395,8 @@ def test_open_document_sheets(tmp_path: Path) -> None:
     content = (
         f"<office:document-content xmlns:office='{office}:office:1.0' "
         f"xmlns:table='{office}:table:1.0' xmlns:text='{office}:text:1.0'><office:body>"
-        f"<office:spreadsheet><table:table table:name='One'>{cells}</table:table>"
+        "<office:spreadsheet><table:table table:name='One'><table:table-column/>"
+        f"<table:table-column table:visibility='collapse'/>{cells}</table:table>"
         "</office:spreadsheet></office:body></office:document-content>"
     )
     path = tmp_path / "rows.ods"
@@ -396,7 +409,9 @@ def test_open_document_sheets(tmp_path: Path) -> None:
         },
     )
     assert read(path) == [{"question": "Why?", "n": 5}]
-    assert "line 2: the row is hidden" in describe(Source(source=str(path))).notes[0]
+    notes = describe(Source(source=str(path))).notes
+    assert "line 2: the row is hidden" in notes[0]
+    assert "the columns n are hidden" in notes[1]
 
 
 def test_a_damaged_workbook_says_so(tmp_path: Path) -> None:
@@ -920,7 +935,7 @@ def test_names_of_folders_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("// ours\n[\n{}\n]", "a comment begins at column 1"),
-     ("{'question': 'one', 'answer': 'two'}\n", "a name in double quotes is missing")],
+     ("{'question': 'one', 'answer': 'two'}\n", "are Python dictionaries, not JSON")],
 )  # fmt: skip
 def test_what_is_no_json_is_named(tmp_path: Path, text: str, reason: str) -> None:
     assert reason in strict_refusal(put(tmp_path / "r.jsonl", text)).message

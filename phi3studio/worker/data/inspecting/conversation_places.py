@@ -41,7 +41,8 @@ def conversations(rows: Rows) -> Found:
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
     if len(whole) == 1:
-        return [_with_beginning(_conversation_shape(whole[0], rows, True), rows)]
+        sure = not _has_answers_apart(whole[0], rows)
+        return [_with_beginning(_conversation_shape(whole[0], rows, sure), rows)]
     if whole:
         return [_conversation_shape(path, rows, False) for path in whole]
     if not asked and answers:
@@ -72,6 +73,18 @@ def conversations(rows: Rows) -> Found:
             sure=len(asked) == len(answers) == 1,
         )
     ]
+
+
+def _has_answers_apart(path: str, rows: Rows) -> bool:
+    """Whether the place holds texts only, and another one as many: questions and their answers."""
+
+    def texts(row: Mapping[str, Any], name: str) -> int:
+        value = at(row, name)
+        plain = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return len(value) if plain else 0
+
+    others = [name for name in columns(rows) if name != path]
+    return any(all(texts(row, path) == texts(row, name) > 1 for row in rows) for name in others)
 
 
 def _with_beginning(shape: ShapeProposal, rows: Rows) -> ShapeProposal:

@@ -33,7 +33,7 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
     obstacle: InputError | None = None
     shapes: tuple[ShapeProposal, ...] = ()
     try:
-        shapes = propose(rows)
+        shapes = propose(rows, from_text=layout.format == "text")
     except InputError as exc:
         obstacle = exc
     return SourceReport(

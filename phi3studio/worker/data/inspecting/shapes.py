@@ -19,12 +19,14 @@ from phi3studio.worker.data.meaning.column_names import NameRole, strength, word
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.meaning.transcripts import speaker
-from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_spoken
+from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_prose, is_spoken
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
+from phi3studio.worker.data.reading.dialect import table_delimiter
 
 _EXAMPLES = 3
 _MOST_COLUMNS = 200
 _MANY = 6
+_NEARLY_ALL = 0.75
 
 
 def describe_columns(rows: Sequence[Row]) -> tuple[Column, ...]:
@@ -74,14 +76,31 @@ def _text(value: Any) -> str:
         return f"{type(value).__name__} (nested deeply)"
 
 
-def propose(rows: Sequence[Row]) -> tuple[ShapeProposal, ...]:
+def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal, ...]:
     """The shapes that fit, the most likely first; empty if there is nothing to learn from.
+
+    Of rows *from_text*, a file without columns, plain text is sure only where it is prose.
 
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
     most = usual(rows)
     found = structured(most) or _Columns(most).proposals()
+    if from_text and not _is_prose([str(row.get("text")) for row in most]):
+        found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
     return tuple(_without_bad_rows(_without_unanswered(shape, rows), rows) for shape in found)
+
+
+def _is_prose(texts: Sequence[str]) -> bool:
+    """Whether texts are nearly all prose, and not two columns of it."""
+    parted = table_delimiter("\n".join(texts)) in (";", "|", "\t")
+    return not parted and sum(map(is_prose, texts)) >= _NEARLY_ALL * len(texts)
+
+
+def _asked_first(shape: ShapeProposal) -> ShapeProposal:
+    if not shape.sure:
+        return shape
+    reasons = (*shape.reasons, Phrase("shape.text_guess"))
+    return shape.model_copy(update={"sure": False, "reasons": reasons})
 
 
 def _without_unanswered(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
@@ -272,8 +291,11 @@ class _Columns:
 
     def _listed(self, role: NameRole) -> list[Profile]:
         """Lists that belong to the question as a whole, such as choices: the list's own place."""
-        nested = [p.path.split(".")[0] for p in self._all if p.path.endswith(".0")]
-        names = [name for name in dict.fromkeys(nested) if strength(name, role) == 3]
+        names = dict[str, None]()
+        for parts in (p.path.split(".") for p in self._all):
+            outside = parts[: parts.index("0")] if "0" in parts else []
+            called = [at for at, part in enumerate(outside) if strength(part, role) == 3]
+            names.update({".".join(parts[: called[0] + 1]): None} if called else {})
         return [Profile(name, "other", "content", 1, 0, 1, 1, 1) for name in names]
 
     def _proposal(
@@ -322,7 +344,7 @@ class _Columns:
         # Who speaks, and a mark of yes or no, may be a fact about the row as well as its label.
         fact = label.answers_yes_or_no or bool(_SPEAKER_NAMES & set(words_of(label.path)))
         sure = label.says("label") >= 2 or (label.kind == "text" and not (rivals or fact))
-        sure = sure or words_of(label.path)[0] in ("is", "has")
+        sure = sure or words_of(label.path)[:1] in (("is",), ("has",))
         others = [p for p in self._texts if p not in (*parts, label) and not p.repeats]
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
         if label.several:
@@ -359,7 +381,11 @@ class _Columns:
         marked = sum(map(is_marked_up, written))
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
-        sure = sure and marked * 2 < len(written)
+        sure = sure and marked * 2 < len(written) and len(titles) < 2
+        # Messages of several people are a conversation that was taken apart.
+        sure = sure and not any(
+            p.repeats and _SPEAKER_NAMES & set(words_of(p.path)) for p in self._all
+        )
         reasons = [Phrase("shape.text", column=text.path)]
         if spoken * 2 > len(self._rows):
             sure = False

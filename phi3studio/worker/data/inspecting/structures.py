@@ -15,7 +15,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.annotation_exports import argilla, label_studio, prodigy
 from phi3studio.worker.data.inspecting.conversation_places import conversations, one_turn_a_row
-from phi3studio.worker.data.inspecting.row_places import Found, Rows, columns, example
+from phi3studio.worker.data.inspecting.row_places import Found, Rows, at, columns, example
 from phi3studio.worker.data.meaning.column_names import is_language, strength, words_of
 
 _CHOSEN = re.compile(
@@ -28,10 +28,12 @@ _REJECTED = re.compile(
 _NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
 _VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
 _PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
+_TAG = re.compile(r"O|[BIESLU]-\w+")
 _RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
 _GOOD_ANSWERS = frozenset(
     {"response", "output", "answer", "completion", "messages", "conversations"}
 )
+_STACK_EXCHANGE = {"id", "posttypeid", "parentid"}
 _LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
 
@@ -52,6 +54,39 @@ def _tokenised(rows: Rows) -> Found:
         values = [value for row in rows if (value := row.get(name)) is not None]
         if values and all(_numbers(value) for value in values):
             raise InputError("data.tokenised", column=name)
+    return []
+
+
+def _segments(rows: Rows) -> Found:
+    """Texts in segments with a mark for each, as axolotl's input_output has them."""
+    for name in columns(rows):
+        value = example(rows, name)
+        if isinstance(value, list) and all(
+            isinstance(part, Mapping) and set(part) == {"label", "text"} for part in value
+        ):
+            marks = [part["label"] for part in value]
+            if all(isinstance(mark, bool) for mark in marks):
+                raise InputError("data.segments", column=name)
+    return []
+
+
+def _nested_questions(rows: Rows) -> Found:
+    """Documents with many questions each, as the files of SQuAD have them."""
+    place = "paragraphs.0.qas"
+    found = next((value for row in rows if (value := at(row, place))), None)
+    if isinstance(found, list) and isinstance(found[0], Mapping) and "question" in found[0]:
+        raise InputError("data.nested", place="paragraphs.qas")
+    return []
+
+
+def _tagged(rows: Rows) -> Found:
+    """A word a row with its tag: “B-PER”, “I-PER”, “O”."""
+    for name in columns(rows):
+        values = [str(value) for row in rows if (value := row.get(name)) not in (None, "")]
+        if sum(map(bool, map(_TAG.fullmatch, values))) >= 0.9 * len(values) > 0 and any(
+            value.startswith("B-") for value in values
+        ):
+            raise InputError("data.spans")
     return []
 
 
@@ -112,7 +147,8 @@ def _is_answer(value: Any) -> bool:
 
 def _trees(rows: Rows) -> Found:
     names = {name.casefold() for name in columns(rows)}
-    if {"message_id", "parent_id"} <= names or {"id", "parent_id", "role"} <= names:
+    of_rows = ({"message_id", "parent_id"}, {"id", "parent_id", "role"}, _STACK_EXCHANGE)
+    if any(tree <= names for tree in of_rows):
         raise InputError("data.tree", variant="rows")
     values = [example(rows, name) for name in columns(rows)]
     if any(isinstance(value, Mapping) and _is_tree(value) for value in values):
@@ -161,6 +197,9 @@ def _translations(rows: Rows) -> Found:
 
 _RECOGNISERS: tuple[Callable[[Rows], Found], ...] = (
     _tokenised,
+    _tagged,
+    _segments,
+    _nested_questions,
     _preferences,
     _trees,
     label_studio,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Who speaks in a text, in the forms of transcripts and of chat templates.
 _SPEAKERS = re.compile(
@@ -26,3 +27,53 @@ def is_spoken(text: str) -> bool:
 def is_marked_up(text: str) -> bool:
     """Whether a text was written for or by a program, or has two parts."""
     return bool(_MARKED_UP.match(text) or _PARTED.search(text))
+
+
+# How files in a notation of their own begin.
+_BEGINNINGS = {
+    "mbox/EML": r"\AFrom \S+ .*\d{4}\r?\n|\A(?=([\w-]+: .*\r?\n|[ \t].*\r?\n)*Subject: )"
+    r"(Return-Path|Received|Delivered-To|MIME-Version|Message-ID|From|To|Date): ",
+    "vCard": r"\ABEGIN:VCARD\b",
+    "iCalendar": r"\ABEGIN:VCALENDAR\b",
+    "CoNLL": r"\A-DOCSTART-",
+}
+# What their lines are like, and at least how many of them.
+_LINES = {
+    "SubRip/WebVTT": (r"(\d\d:)?\d\d:\d\d[,.]\d{3} --> (\d\d:)?\d\d:\d\d[,.]\d{3}.*", 0.15),
+    "gettext (.po)": (r'msg(id|str|ctxt)\b.* ".*"|".*"|#.*', 0.9),
+    "CoNLL": (r"\S+([ \t]\S+){0,8}[ \t](O|[BIESLU]-[\w-]+)|\d+\t\S+\t\S+\t[A-Z]+\t.*|# .*", 0.8),
+    "BibTeX": (r"@\w+\s*\{[^,\s]+,|\s*\w+\s*=\s*[{\"].*|\s*\}", 0.8),
+    "TOML/INI": (r"\[\[?[^\[\]]+\]?\]|[\w.-]+\s*=.*|[#;].*", 0.95),
+    "Moodle GIFT": (r"(::.+:: ?)?.*\{\s*=[^}]*~[^}]*\}", 0.3),
+    "Aiken": (r"ANSWER: [A-Z]\s*", 0.1),
+    "LIBSVM": (r"[-+]?\d+(\.\d+)?( \d+:[-+.\deE]+)+\s*", 0.9),
+}
+_TABLE = r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*"
+_MARKDOWN = 0.6
+_LOOKED_AT = 20_000
+_LETTERS = 0.75
+
+
+def notation(text: str) -> str | None:
+    """The notation that a file is written in, if it is known and its parts would be lost in rows
+    of plain text."""
+    head = text[:_LOOKED_AT]
+    for name, beginning in _BEGINNINGS.items():
+        if re.match(beginning, head):
+            return name
+    lines = [line for line in head.splitlines() if line.strip()][: -1 if head != text else None]
+
+    def share(pattern: str) -> float:
+        return sum(re.fullmatch(pattern, line) is not None for line in lines) / max(1, len(lines))
+
+    if share(r".*\S *\|.*") >= _MARKDOWN and share(_TABLE):
+        return "Markdown"
+    return next((name for name, (line, least) in _LINES.items() if share(line) >= least), None)
+
+
+def is_prose(text: str) -> bool:
+    """Whether a text is mostly made of words, and not a heading."""
+    marks = [character for character in text if not character.isspace()]
+    letters = sum(c.isalpha() or unicodedata.category(c).startswith("M") for c in marks)
+    words = len(text.split()) > 2 or (len(marks) > 5 and not text.isascii())
+    return words and letters >= _LETTERS * len(marks) and not text.startswith("#")

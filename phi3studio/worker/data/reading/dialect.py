@@ -19,6 +19,11 @@ _SAMPLE_RECORDS = 300
 _MOST_COLUMNS = 50_000
 _MOST_PREAMBLE = 10
 _WRITTEN_SO = 3
+# What Anki writes above its cards: “#separator:tab”, “#columns:Front\tBack”, “#tags column:3”.
+_ANKI = re.compile(r"#(separator|html|columns|notetype|deck|tags|(?:\w+ )?\w+ column):(.*)")
+_ANKI_DELIMITERS = {
+    "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":",
+}  # fmt: skip
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
@@ -86,6 +91,31 @@ def table_delimiter(text: str) -> str | None:
     return found.delimiter if fits else None
 
 
+def is_anki(text: str) -> bool:
+    """Whether a text is an export of Anki's cards."""
+    return text.removeprefix("\ufeff").startswith("#separator:")
+
+
+def _anki(lines: Sequence[tuple[int, str]]) -> tuple[int, str, dict[int, str]]:
+    """How many lines stand above the cards, their delimiter, and names of columns, from 0."""
+    delimiter, names, count = "\t", dict[int, str](), 0
+    for _, line in lines:
+        found = _ANKI.fullmatch(line.rstrip("\r\n"))
+        if found is None:
+            break
+        count += 1
+        key, value = found[1], found[2].strip()
+        if key == "separator":
+            delimiter = _ANKI_DELIMITERS.get(value.casefold(), value[:1] or "\t")
+        elif key == "columns":
+            names.update(enumerate(found[2].split(delimiter)))
+        elif key.endswith(" column") and value.isdecimal():
+            name = key.removesuffix(" column")
+            # A card's tags are no label of it.
+            names.setdefault(int(value) - 1, "tags metadata" if name == "tags" else name)
+    return count, delimiter, names
+
+
 def _numbered(text: str) -> list[tuple[int, str]]:
     text = text.replace("\ufeff", "")  # joined files have marks in the middle
     lines = [(at, line + "\n") for at, line in enumerate(text.split("\n"), start=1)]
@@ -99,6 +129,10 @@ def recognise(source: Source, kind: str, text: str) -> Dialect:
     separator = _SEPARATOR_LINE.fullmatch(lines[0][1].strip("\r\n")) if lines else None
     if separator is not None:
         skip, delimiter = 1, delimiter or separator[1]
+    named: dict[int, str] = {}
+    if is_anki(text):
+        skip, written, named = _anki(lines)
+        delimiter = delimiter or written
     if delimiter is None and kind == "tsv" and any("\t" in line for _, line in lines):
         delimiter = "\t"
     found = _written(source, text, lines[skip:], delimiter)
@@ -114,12 +148,14 @@ def recognise(source: Source, kind: str, text: str) -> Dialect:
             columns=len(sample[0][1]),
             most=_MOST_COLUMNS,
         )
-    preamble = _preamble([cells for _, cells in sample])
+    preamble = 0 if named else _preamble([cells for _, cells in sample])
     if preamble:
         skip = sample[preamble][0] - 1
     rows = [cells for _, cells in sample[preamble:]]
-    header = source.header if source.header is not None else has_header(rows)
+    header = source.header if source.header is not None else not is_anki(text) and has_header(rows)
     names = column_names(rows, header)
+    if named and not header:
+        names = tuple(named.get(at) or name for at, name in enumerate(names))
     literals = tuple(at for at in range(len(names)) if _is_literal(rows[header:], at))
     head = tuple(rows[0]) if header and rows else ()
     return replace(found, header=header, names=names, head=head, skip=skip, literals=literals)

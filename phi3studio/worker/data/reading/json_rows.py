@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from phi3studio.worker.data.reading.encoding import lines
 
 Sized = tuple[dict[str, Any], int]
 """A row, and about how many bytes it has."""
+PYTHON = re.compile(r"\s*\[?\s*\{\s*'[^'\n]*'\s*:")
+"""How a Python dictionary begins, or a list of them."""
 _DEEPEST = 200
 _LARGE = float(2**63)
 
@@ -215,6 +218,8 @@ _JSON_REASONS = (
 def json_reason(exc: Exception) -> Phrase:
     """What is wrong with a JSON text."""
     if isinstance(exc, json.JSONDecodeError):
+        if PYTHON.match(exc.doc):
+            return Phrase("line.python")
         before = exc.doc[max(0, exc.pos - 100) : exc.pos].rstrip()
         if before.endswith(",") and exc.doc[exc.pos : exc.pos + 1] in ("}", "]"):
             return Phrase("line.trailing_comma", column=exc.colno)

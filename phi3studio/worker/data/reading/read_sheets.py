@@ -65,7 +65,7 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     """The rows of the sheet that ``file.inside`` names. Whole numbers are integers, dates ISO
     texts, empty cells ``None``; empty rows, and columns without name and values, are left out."""
     name = file.inside[0]
-    top, cells = _whole(file, _open(file), name)
+    top, left, cells = _whole(file, _open(file), name)
     numbered = [
         (at, row) for at, row in enumerate(cells, start=top) if any(cell != "" for cell in row)
     ]
@@ -83,6 +83,9 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     texts = [[str(_plain(cell) or "") for cell in row] for row in table[:_SAMPLE]]
     with_header = has_header(texts) if header is None else header
     names = column_names(texts, with_header)
+    unseen = [title for at, title in enumerate(names, left) if at in marks.hidden_columns and title]
+    if unseen:
+        report(BrokenLine(numbered[0][0], Phrase("line.hidden_columns", columns=unseen), used=True))
     for row in table[with_header:]:
         values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
         yield values, sum(len(str(value)) for value in values.values())
@@ -122,9 +125,9 @@ def _cells(file: DataFile, book: Any, name: str, most: int | None = None) -> Seq
         raise _broken(file, exc) from exc
 
 
-def _whole(file: DataFile, book: Any, name: str) -> tuple[int, Sequence[list[Any]]]:
-    """The number of the first row that has cells, and the rows from there on; a cell that was
-    merged over several rows has its value in each of them."""
+def _whole(file: DataFile, book: Any, name: str) -> tuple[int, int, Sequence[list[Any]]]:
+    """The numbers of the first row and column that have cells, and the rows from there on; a cell
+    that was merged over several rows has its value in each of them."""
     cells = _cells(file, book, name)
     sheet = book.get_sheet_by_name(name)
     top, left = sheet.start or (0, 0)
@@ -138,7 +141,7 @@ def _whole(file: DataFile, book: Any, name: str) -> tuple[int, Sequence[list[Any
             if row[at] == "":
                 row[at] = cells[begin][at]
         done[at] = max(done[at], end)
-    return top + 1, cells
+    return top + 1, left + 1, cells
 
 
 def _broken(file: DataFile, exc: BaseException) -> BaseException:

@@ -1,4 +1,4 @@
-"""What a workbook's XML says of a sheet's rows and the reader of cells does not.
+"""What a workbook's XML says of a sheet's rows and columns and the reader of cells does not.
 
 Excel's .xlsx and OpenDocument's .ods; other workbooks have no marks that could be read.
 """
@@ -17,25 +17,32 @@ from pathlib import Path
 
 from phi3studio.worker.data.reading.source_files import CHUNK
 
-# A row begins, or a cell ends with its formula: a value would stand after that.
+# A row begins, columns are described, or a cell ends with its formula: a value would stand after
+# that.
 _EXCEL = re.compile(
-    rb"<(?:\w+:)?row\b([^>]*)>|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*</(?:\w+:)?c>"
+    rb"<(?:\w+:)?row\b([^>]*)>|<(?:\w+:)?col\b([^>]*)>"
+    rb"|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*</(?:\w+:)?c>"
 )
-_OPEN = re.compile(rb"<table:table-row\b([^>]*)>|<table:table(\s[^>]*)>")
+_OPEN = re.compile(
+    rb"<table:table-row\b([^>]*)>|<table:table(\s[^>]*)>|<table:table-column\b([^>]*)>"
+)
 _NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
 _HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)|table:visibility=[\"'](?:collapse|filter)")
-_REPEATED = re.compile(rb"table:number-rows-repeated=[\"'](\d{1,7})[\"']")
+_REPEATED = re.compile(rb"table:number-(?:rows|columns)-repeated=[\"'](\d{1,7})[\"']")
+_SPAN = re.compile(rb"\b(min|max)=[\"'](\d{1,5})[\"']")
 _MOST_ROWS = 2**20
+_MOST_COLUMNS = 2**14
 _LONGEST_ROW = 64 * CHUNK
 
 
 @dataclass(frozen=True)
 class SheetMarks:
     """Rows, counted from 1: those that nobody sees, hidden by hand or by a filter, and those with
-    a formula whose result the file does not hold."""
+    a formula whose result the file does not hold. Columns, counted from 1, that nobody sees."""
 
     hidden: frozenset[int] = frozenset()
     uncomputed: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
 
 
 def sheet_marks(path: Path, sheet: str) -> SheetMarks:
@@ -81,27 +88,37 @@ def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 def _excel(pieces: Iterator[bytes]) -> SheetMarks:
-    hidden, uncomputed, row = set[int](), set[int](), 0
+    hidden, uncomputed, columns, row = set[int](), set[int](), set[int](), 0
     for found in (found for piece in pieces for found in _EXCEL.finditer(piece)):
-        if found[1] is None:
+        if found[2] is not None:
+            span = {name: int(number) for name, number in _SPAN.findall(found[2])}
+            if _HIDDEN.search(found[2]) and len(span) == 2:
+                columns.update(range(span[b"min"], min(span[b"max"], _MOST_COLUMNS) + 1))
+        elif found[1] is None:
             uncomputed.add(row)
-            continue
-        number = _NUMBER.search(found[1])
-        row = int(number[1]) if number else row + 1
-        if _HIDDEN.search(found[1]):
-            hidden.add(row)
-    return SheetMarks(frozenset(hidden), frozenset(uncomputed))
+        else:
+            number = _NUMBER.search(found[1])
+            row = int(number[1]) if number else row + 1
+            if _HIDDEN.search(found[1]):
+                hidden.add(row)
+    return SheetMarks(frozenset(hidden), frozenset(uncomputed), frozenset(columns))
 
 
 def _open_document(pieces: Iterator[bytes], sheet: str) -> SheetMarks:
-    hidden, row, inside = set[int](), 0, False
+    hidden, columns = set[int](), set[int]()
+    row, column, inside = 0, 0, False
     for found in (found for piece in pieces for found in _OPEN.finditer(piece)):
         if found[2] is not None:
             inside = _attributes(found[2]).get("name") == sheet
             continue
-        times = _REPEATED.search(found[1])
-        count = min(int(times[1]), _MOST_ROWS) if times else 1
-        if inside and _HIDDEN.search(found[1]):
-            hidden.update(range(row + 1, row + count + 1))
-        row += count if inside else 0
-    return SheetMarks(frozenset(hidden))
+        if not inside:
+            continue
+        of_row = found[1] is not None
+        tag = found[1] if of_row else found[3]
+        times = _REPEATED.search(tag)
+        count = min(int(times[1]), _MOST_ROWS if of_row else _MOST_COLUMNS) if times else 1
+        begin = row if of_row else column
+        if _HIDDEN.search(tag):
+            (hidden if of_row else columns).update(range(begin + 1, begin + count + 1))
+        row, column = (row + count, column) if of_row else (row, column + count)
+    return SheetMarks(frozenset(hidden), hidden_columns=frozenset(columns))

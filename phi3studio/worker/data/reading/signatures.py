@@ -9,7 +9,9 @@ from pathlib import Path
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_yaml
-from phi3studio.worker.data.reading.dialect import table_delimiter
+from phi3studio.worker.data.meaning.written_texts import notation
+from phi3studio.worker.data.reading.dialect import is_anki, table_delimiter
+from phi3studio.worker.data.reading.json_rows import PYTHON
 from phi3studio.worker.data.reading.source_files import DataFile, only_member
 
 _COMPRESSIONS = (
@@ -121,6 +123,8 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
         raise InputError("data.unknown_format", variant="html", path=file.path)
     if _XML.match(text):
         raise InputError("data.unknown_format", variant="document", path=file.path, kind="XML")
+    if PYTHON.match(text):
+        raise InputError("data.python", path=file.path)
     found = json_format(text, named, complete)
     if found is not None:
         return found
@@ -130,6 +134,11 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
         return named
     if "\0" in text:
         raise InputError("data.unknown_format", path=file.path)
+    if is_anki(text):
+        return "csv"
+    known = notation(text)
+    if known is not None:
+        raise InputError("data.notation", path=file.path, notation=known)
     delimiter = table_delimiter(text)
     if named is None:
         return "csv" if delimiter else "text"
