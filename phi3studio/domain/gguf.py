@@ -33,6 +33,8 @@ _STARTS: dict[GgufPlace, str] = {
     "lmstudio": "lms import {file}",
     "llamacpp": "llama-server -m {file}",
 }
+LORA_PLACES: tuple[GgufPlace, ...] = ("ollama", "llamacpp")
+"""Those that load an adapter next to its base model."""
 
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _OLLAMA_NAME = re.compile(rf"(?:{_PART}/)?{_PART}(?::{_PART})?")
@@ -46,9 +48,11 @@ def check_ollama_name(name: str) -> None:
         raise InputError("gguf.ollama_name", name=name)
 
 
-def start_line(place: GgufPlace, file: str, name: str) -> str:
-    """What is typed in the bundle's folder to use the GGUF *file*; *name* is Ollama's for it."""
-    return _STARTS[place].format(file=file, name=name)
+def start_line(place: GgufPlace, file: str, name: str, lora: str | None = None) -> str:
+    """What is typed in the bundle's folder to use the GGUF *file*, with the adapter *lora*;
+    *name* is Ollama's for it."""
+    line = _STARTS[place].format(file=file, name=name)
+    return f"{line} --lora {lora}" if lora is not None and place == "llamacpp" else line
 
 
 @dataclass(frozen=True)
@@ -151,15 +155,20 @@ def modelfile(
     *,
     stops: Sequence[str],
     context: int,
+    lora: str | None = None,
     system: str | None = None,
     licence: str = "",
 ) -> str:
-    """Ollama's Modelfile for the GGUF *file* next to it: the template in Go, the stop tokens, the
-    length of the context, and answers as they were measured (the most likely token).
+    """Ollama's Modelfile for the GGUF *file* next to it, and the adapter *lora*: the template in
+    Go, the stop tokens, the length of the context, and answers as they were measured (the most
+    likely token).
 
     Raises :class:`InputError` for a text that a Modelfile cannot hold.
     """
-    lines = [f"FROM ./{file}", f"TEMPLATE {_block(template)}"]
+    lines = [f"FROM ./{file}"]
+    if lora is not None:
+        lines.append(f"ADAPTER ./{lora}")
+    lines.append(f"TEMPLATE {_block(template)}")
     if system is not None:
         lines.append(f"SYSTEM {_block(system)}")
     lines += [f'PARAMETER stop "{stop}"' for stop in stops]

@@ -51,6 +51,8 @@ def test_each_place_has_its_line() -> None:
     assert start_line("ollama", "m.gguf", "t") == "ollama create t -f Modelfile && ollama run t"
     assert start_line("lmstudio", "m.gguf", "t") == "lms import m.gguf"
     assert start_line("llamacpp", "m.gguf", "t") == "llama-server -m m.gguf"
+    assert start_line("llamacpp", "m", "t", "l") == "llama-server -m m --lora l"
+    assert start_line("ollama", "m", "t", "l") == start_line("ollama", "m", "t")
 
 
 def test_kinds_grow_more_exact_up_to_the_exact_one() -> None:
@@ -139,6 +141,8 @@ def test_a_modelfile_holds_template_stops_and_system() -> None:
         "PARAMETER num_ctx 4096\nLICENSE \"\"\"L '''x'''\n\"\"\"\n"
     )
     assert "LICENSE" not in modelfile("m", "T", stops=[], context=1)
+    apart = modelfile("m", "T", stops=[], context=1, lora="l")
+    assert apart.startswith('FROM ./m\nADAPTER ./l\nTEMPLATE """T"""\n')
 
 
 @pytest.mark.parametrize(

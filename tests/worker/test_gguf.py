@@ -21,6 +21,7 @@ from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.preparing.tokenise import find_stop
 from phi3studio.worker.fidelity.exported_model import ExportedModel
 from phi3studio.worker.gguf.architectures import usual_context
+from phi3studio.worker.gguf.lora_file import write_adapter
 from phi3studio.worker.gguf.speech import (
     accepted,
     check_template,
@@ -253,6 +254,60 @@ def test_a_file_is_the_same_each_time_and_says_what_it_is(families, tmp_path) ->
     assert said[CARD] == "# The card"
     assert said["tokenizer.chat_template"] == tokenizer.chat_template
     assert said["tokenizer.ggml.eos_token_id"] == find_stop(tokenizer).id
+
+
+# --- adapters ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("llama-3.2", {"use_rslora": True}),
+        ("phi-3-4k", {"alpha_pattern": {"o_proj": 3}, "rank_pattern": {"o_proj": 2}}),
+        ("gemma-3", {}),
+    ],
+)
+def test_an_adapter_alone_computes_what_peft_does(name, more, families, tmp_path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model, _, config = write(tmp_path / "m.gguf", families[name])
+    torch.manual_seed(0)
+    settings = LoraConfig(
+        r=4, lora_alpha=16, target_modules="all-linear", init_lora_weights=False, **more
+    )
+    tuned = get_peft_model(model, settings).eval()
+    tuned.save_pretrained(tmp_path / "adapter")
+    write_adapter(tmp_path / "lora.gguf", config, tmp_path / "adapter", "t")
+    ids = torch.arange(300, 300 + SHORT)[None]
+    with torch.inference_mode():
+        ours = tuned(ids).logits[0].numpy()
+        with tuned.disable_adapter():
+            plain = tuned(ids).logits[0].numpy()
+    read = LlamaModel(tmp_path / "m.gguf", 1, 256, tmp_path / "lora.gguf")
+    try:
+        theirs = np.stack([values.copy() for values in read.read(ids[0].tolist(), range(SHORT))])
+    finally:
+        read.close()
+    assert np.abs(ours - theirs).max() < 0.02 * ours.std()
+    assert np.abs(ours - plain).max() > 0.2 * ours.std()
+
+
+def test_an_adapter_that_llama_cpp_cannot_load_is_refused(families, tmp_path) -> None:
+    from peft import LoHaConfig, LoraConfig, get_peft_model
+
+    for number, (settings, variant) in enumerate(
+        (
+            (LoraConfig(r=2, target_modules=["q_proj"], use_dora=True), ""),
+            (LoHaConfig(r=2, target_modules=["q_proj"]), ""),
+            (LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["norm"]), "layers"),
+        )
+    ):
+        model, _, config = opened(families["llama-3.2"])
+        folder = tmp_path / str(number)
+        get_peft_model(model, settings).save_pretrained(folder)
+        with pytest.raises(InputError) as raised:
+            write_adapter(tmp_path / "lora.gguf", config, folder, "t")
+        assert (raised.value.code, raised.value.variant) == ("gguf.adapter", variant)
 
 
 # --- templates -----------------------------------------------------------------------------------

@@ -75,6 +75,21 @@ def test_a_run_is_exported_for_ollama_and_proven_twice_alike(run, tmp_path) -> N
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
+def test_the_adapter_alone_is_loaded_over_its_base_and_proven(run, tmp_path) -> None:
+    code, said = export(
+        run, tmp_path / "out", "--for", "ollama", "--what", "adapter", "--kind", "f16", "--json"
+    )
+    assert code == 0, said
+    document = json.loads(said)
+    assert (document["file"], document["lora"]) == ("second-base-f16.gguf", "second-lora.gguf")
+    verdict = document["proof"]["verdict"]
+    assert verdict["parity"] == 1.0
+    assert verdict["kl"] < 1e-4
+    assert list(run.view().proofs) == ["f16 + LoRA"]
+    lines = (tmp_path / "out" / "Modelfile").read_text().splitlines()
+    assert lines[:2] == ["FROM ./second-base-f16.gguf", "ADAPTER ./second-lora.gguf"]
+
+
 def test_without_llama_cpp_the_file_is_made_and_said_not_to_be_proven(run, tmp_path) -> None:
     empty = tmp_path / "packages" / "xllamacpp"
     empty.mkdir(parents=True)
@@ -97,6 +112,8 @@ def test_without_llama_cpp_the_file_is_made_and_said_not_to_be_proven(run, tmp_p
     [
         (["--for", "jan"], "There is no --for jan"),
         (["--for", "llamacpp", "--kind", "q2"], "There is no --kind q2"),
+        (["--for", "lmstudio", "--what", "adapter"], "lmstudio cannot load an adapter"),
+        (["--for", "llamacpp", "--what", "merged"], "There is no --what merged"),
         (["--for", "ollama", "--name", "my tone"], "Ollama refuses the name my tone"),
     ],
 )

@@ -30,7 +30,8 @@ def export(
         typer.Option(
             "--what",
             help="model: the exported model with all that its use takes; adapter: the LoRA "
-            "adapter; merged: the merged model, where the run made no exported one of it.",
+            "adapter; merged: the merged model, where the run made no exported one of it. With "
+            "--for, adapter writes the base model and the adapter as two GGUF files.",
         ),
     ] = "model",
     place: Annotated[
@@ -66,7 +67,7 @@ def export(
     from phi3studio.runs.store import RunStore
 
     if place is not None:
-        _export_gguf(run, out, place, kind, name, replace=replace, as_json=as_json)
+        _export_gguf(run, out, what, place, kind, name, replace=replace, as_json=as_json)
         return
     chosen = next((name for name in WHATS if name == what), None)
     if chosen is None:
@@ -112,10 +113,24 @@ def export(
 
 
 def _export_gguf(
-    run: str, out: Path, place: str, kind: str, name: str | None, *, replace: bool, as_json: bool
+    run: str,
+    out: Path,
+    what: str,
+    place: str,
+    kind: str,
+    name: str | None,
+    *,
+    replace: bool,
+    as_json: bool,
 ) -> None:
     from phi3studio.app.paths import user_home
-    from phi3studio.domain.gguf import GGUF_KINDS, GGUF_PLACES, check_ollama_name, start_line
+    from phi3studio.domain.gguf import (
+        GGUF_KINDS,
+        GGUF_PLACES,
+        LORA_PLACES,
+        check_ollama_name,
+        start_line,
+    )
     from phi3studio.runs.bundle import check_export, export_bundle
     from phi3studio.runs.bundle.contents import GgufBundle
     from phi3studio.runs.store import RunStore
@@ -125,6 +140,10 @@ def _export_gguf(
         raise InputError("export.place", given=place, choices=GGUF_PLACES)
     if kind not in GGUF_KINDS:
         raise InputError("export.kind", given=kind, choices=GGUF_KINDS)
+    if what not in ("model", "adapter"):
+        raise InputError("export.what", given=what, choices=("model", "adapter"))
+    if what == "adapter" and where not in LORA_PLACES:
+        raise InputError("export.lora_place", given=place, choices=LORA_PLACES)
     found = RunStore(user_home()).find(run)
     called = name or found.recipe().slug
     if where == "ollama":
@@ -136,15 +155,16 @@ def _export_gguf(
     with scratch_folder(beside) as scratch:
         folder = scratch / "bundle"
         folder.mkdir()
-        made = wait_for(_write_gguf(found, folder, where, kind, as_json))
-        start = start_line(where, made["file"], called)
+        asked = {"place": where, "kind": kind, "apart": what == "adapter"}
+        made = wait_for(_write_gguf(found, folder, asked, as_json))
+        start = start_line(where, made["file"], called, made["lora"])
         progress = _Progress(quiet=as_json)
         try:
             bundle = export_bundle(
                 found,
                 out,
                 "gguf",
-                gguf=GgufBundle(folder, made["file"], where, start),
+                gguf=GgufBundle(folder, made["file"], made["lora"], where, start),
                 replace=replace,
                 on_progress=progress,
             )
@@ -174,13 +194,13 @@ def _export_gguf(
     typer.echo(f"There: {start}")
 
 
-async def _write_gguf(run: RunFolder, out: Path, place: str, kind: str, quiet: bool) -> Any:
-    """The service's answer: the file's name and its proof."""
+async def _write_gguf(run: RunFolder, out: Path, asked: dict[str, Any], quiet: bool) -> Any:
+    """The service's answer: the files' names and the proof."""
     from phi3studio.services.connection import Service
 
     bar = Activity(quiet)
     async with Service.start("gguf") as service:
-        stream = service.stream("gguf", run=str(run.path), out=str(out), place=place, kind=kind)
+        stream = service.stream("gguf", run=str(run.path), out=str(out), **asked)
         try:
             async for item in stream:
                 bar.show(item)

@@ -91,10 +91,12 @@ class Contents:
 
 @dataclass(frozen=True)
 class GgufBundle:
-    """A folder with a GGUF file, and perhaps a Modelfile, for a bundle; how it is started."""
+    """A folder with a GGUF file, perhaps the one of an adapter over it and a Modelfile, for a
+    bundle; how it is started."""
 
     folder: Path
     file: str
+    lora: str | None
     place: GgufPlace
     start: str
 

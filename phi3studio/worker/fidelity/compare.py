@@ -71,6 +71,8 @@ class Comparison:
     """The name of another file that *data* was read from, if it is not the run's own."""
     gguf: GgufKind | None = None
     """The kind of the exported model, where that is a GGUF file."""
+    lora: Path | None = None
+    """The adapter over it, where it is the base model's."""
     results: dict[ModelRole, Measured] = field(default_factory=dict)
     _parity: float | None = None
     _example: ParityExample | None = None
@@ -173,7 +175,7 @@ class Comparison:
 
     def _measure_in(self, exported: Path, on_row: OnRow) -> Measured:
         longest = max(len(row.input_ids) for row in self.data.rows) + self.data.answer_tokens
-        with ExportedModel(exported, self.threads, longest + 1) as model:
+        with ExportedModel(exported, self.threads, longest + 1, self.lora) as model:
             self._stop_listed = self.stop.id in model.stop_ids
             self._parity, self._example = template_parity(model, self.tokenizer, self.data)
             return measure_exported(

@@ -50,14 +50,17 @@ class Scored:
 class ExportedModel:
     """One model in its process: an ONNX folder, or a GGUF file. *threads* are the library's own; 0
     leaves the choice to it. *context*: the most tokens of a text, for llama.cpp, which holds the
-    memory for them; 0 for all that the model knows.
+    memory for them; 0 for all that the model knows. *lora*: a GGUF file of an adapter over it.
 
     A context manager; entering loads the model and raises :class:`RunError` when it does not
     load. ``load_s`` and ``stop_ids`` are known then.
     """
 
-    def __init__(self, folder: Path, threads: int = 0, context: int = 0) -> None:
+    def __init__(
+        self, folder: Path, threads: int = 0, context: int = 0, lora: Path | None = None
+    ) -> None:
         self.folder = folder
+        self._lora = lora
         self._threads = threads
         self._context = context
         self._answers: SimpleQueue[str | None] = SimpleQueue()
@@ -80,7 +83,11 @@ class ExportedModel:
         threading.Thread(target=self._read, daemon=True).start()
         try:
             facts = self._ask(
-                "load", folder=str(self.folder), threads=self._threads, context=self._context
+                "load",
+                folder=str(self.folder),
+                threads=self._threads,
+                context=self._context,
+                lora=str(self._lora) if self._lora is not None else None,
             )
         except BaseException:
             self._end()

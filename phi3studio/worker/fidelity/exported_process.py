@@ -45,7 +45,8 @@ def main() -> int:
             if request["do"] == "load":
                 file, threads = Path(request["folder"]), int(request["threads"])
                 if file.suffix == ".gguf":
-                    model = _Llama(file, threads, int(request["context"]))
+                    lora = Path(request["lora"]) if request["lora"] else None
+                    model = _Llama(file, threads, int(request["context"]), lora)
                 else:
                     model = _Genai(file, threads)
                 answer = model.facts()
@@ -194,11 +195,11 @@ class _Genai(_Model):
 class _Llama(_Model):
     """A GGUF file, in llama.cpp."""
 
-    def __init__(self, file: Path, threads: int, context: int) -> None:
+    def __init__(self, file: Path, threads: int, context: int, lora: Path | None) -> None:
         super().__init__()
         self._file = file
         began = time.monotonic()
-        self._model = LlamaModel(file, threads, context)
+        self._model = LlamaModel(file, threads, context, lora)
         self._load_s = time.monotonic() - began
         self._stop_ids = self._model.stop_ids
 

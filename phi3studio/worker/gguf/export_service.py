@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phi3studio.domain.errors import Cancelled, RunError
+from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.gguf import GgufKind, modelfile
 from phi3studio.runs.store import RunFolder
 from phi3studio.runs.verification_folder import scratch_folder
@@ -28,16 +28,18 @@ _CHUNK = 1024 * 1024
 
 def gguf(params: dict[str, Any], cancel: Cancel) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """Write the model of ``run`` (a folder) into the folder ``out`` as a GGUF file of a ``kind``,
-    for a ``place``, and measure it where llama.cpp is installed.
+    for a ``place``, and measure it where llama.cpp is installed. ``apart``: the base model, and
+    the adapter in a file of its own.
 
-    Yields ``{"activity", "step", "total"}``; returns ``{"file", "proof", "unproven"}``: the
-    file's name, the proof that is kept with the run, or the error that says why there is none.
+    Yields ``{"activity", "step", "total"}``; returns ``{"file", "lora", "proof", "unproven"}``: the
+    files' names, the proof that is kept with the run, or the error that says why there is none.
     """
     return (yield from streamed(lambda tell: _export(params, cancel, tell)))
 
 
 def _export(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any]:
     from phi3studio.worker.fidelity.evaluator import alone
+    from phi3studio.worker.gguf.lora_file import write_adapter
 
     def step(activity: str) -> OnStep:
         def report(done: int, total: int) -> None:
@@ -51,17 +53,23 @@ def _export(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any
     with alone(run):
         opened = _open(run)
         kind: GgufKind = params["kind"]
-        file = Path(params["out"]) / f"{opened.recipe.slug}-{kind}.gguf"
-        _write(opened, file, kind, step)
+        slug, out = opened.recipe.slug, Path(params["out"])
+        lora: Path | None = None
+        file = out / f"{slug}-{kind}.gguf"
+        if params["apart"]:
+            file, lora = out / f"{slug}-base-{kind}.gguf", out / f"{slug}-lora.gguf"
+            write_adapter(lora, opened.config, opened.own_adapter, opened.recipe.name)
+        _write(opened, file, kind, step, apart=lora is not None)
         if params["place"] == "ollama":
-            _write_modelfile(opened, file)
+            _write_modelfile(opened, file, lora)
+        made = {"file": file.name, "lora": lora.name if lora is not None else None}
         try:
-            proof = _proof(opened, file, kind, step)
+            proof = _proof(opened, file, lora, kind, step)
         except RunError as exc:
             if exc.code != "gguf.no_llama_cpp":
                 raise
-            return {"file": file.name, "proof": None, "unproven": exc.to_json()}
-    return {"file": file.name, "proof": proof.model_dump(mode="json"), "unproven": None}
+            return made | {"proof": None, "unproven": exc.to_json()}
+    return made | {"proof": proof.model_dump(mode="json"), "unproven": None}
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,13 @@ class _Opened:
     tokenizer: Any
     stop: Stop
     config: dict[str, Any]
+
+    @property
+    def own_adapter(self) -> Path:
+        """Raises :class:`InputError` where there is none."""
+        if self.adapter is None:
+            raise InputError("gguf.adapter", variant="none", run=self.run.name)
+        return self.adapter
 
 
 def _open(run: RunFolder) -> _Opened:
@@ -97,7 +112,9 @@ def _template(recipe: Recipe) -> Any:
     return recipe.data.template if recipe.data is not None else None
 
 
-def _write(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], OnStep]) -> None:
+def _write(
+    opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], OnStep], *, apart: bool
+) -> None:
     from phi3studio.runs.card import card_text
     from phi3studio.runs.card.facts import base_of
     from phi3studio.worker.fidelity.compare import free_memory
@@ -105,7 +122,7 @@ def _write(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
     from phi3studio.worker.gguf.speech import speech_of
     from phi3studio.worker.gguf.weights import importances_of
 
-    model = _merged(opened)
+    model = _model(opened, None if apart else opened.adapter)
     importances = None
     if kind == "iq4_nl":
         rows = _calibration(opened)
@@ -134,12 +151,12 @@ def _write(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
     free_memory()
 
 
-def _merged(opened: _Opened) -> Any:
+def _model(opened: _Opened, adapter: Path | None) -> Any:
     from phi3studio.worker.fidelity.compare import loaded_model
     from phi3studio.worker.models.adapter_merge import merged
 
     model = loaded_model(opened.base, opened.recipe.model.trust_remote_code)
-    return (merged(model, opened.adapter) if opened.adapter is not None else model).eval()
+    return (merged(model, adapter) if adapter is not None else model).eval()
 
 
 def _calibration(opened: _Opened) -> list[list[int]]:
@@ -150,7 +167,7 @@ def _calibration(opened: _Opened) -> list[list[int]]:
     return calibration_rows(prepared.train if prepared is not None else None, opened.tokenizer)
 
 
-def _write_modelfile(opened: _Opened, file: Path) -> None:
+def _write_modelfile(opened: _Opened, file: Path, lora: Path | None) -> None:
     from phi3studio.runs.bundle.contents import licence_text
     from phi3studio.runs.card.facts import base_of
     from phi3studio.worker.gguf.architectures import usual_context
@@ -162,14 +179,17 @@ def _write_modelfile(opened: _Opened, file: Path) -> None:
         template,
         stops=[opened.stop.text],
         context=usual_context(opened.config),
+        lora=lora.name if lora is not None else None,
         system=system,
         licence=licence_text(base_of(opened.run), opened.base),
     )
     (file.parent / "Modelfile").write_text(text, "utf-8", newline="\n")
 
 
-def _proof(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], OnStep]) -> Proof:
-    """What was measured of this very file, or is now; kept with the run."""
+def _proof(
+    opened: _Opened, file: Path, lora: Path | None, kind: GgufKind, step: Callable[[str], OnStep]
+) -> Proof:
+    """What was measured of these very files, or is now; kept with the run."""
     from phi3studio.domain.events.measured_events import Proof
     from phi3studio.runs.card import write_card
     from phi3studio.worker.fidelity.compare import Comparison
@@ -184,8 +204,10 @@ def _proof(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
     program = library_version()
     if program is None:
         raise RunError("gguf.no_llama_cpp")
-    digest = _digest(file)
-    known = run.view().proofs.get(kind)
+    files = [file, *([lora] if lora is not None else [])]
+    digest = _digest(files)
+    title = kind if lora is None else f"{kind} + LoRA"
+    known = run.view().proofs.get(title)
     if known is not None and (known.sha256, known.program) == (digest, program):
         return known
     with ExportedModel(file, context=_SHORT_CONTEXT) as model:
@@ -206,6 +228,7 @@ def _proof(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
             scratch=scratch,
             measured=run.measured,
             gguf=kind,
+            lora=lora,
         )
         for role in (compared.reference, "exported"):
             name = "GGUF" if role == "exported" else role
@@ -214,9 +237,9 @@ def _proof(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
         verdict = compared.verdict()
     assert verdict is not None
     proof = Proof(
-        kind=kind,
+        kind=title,
         sha256=digest,
-        bytes=file.stat().st_size,
+        bytes=sum(item.stat().st_size for item in files),
         program=program,
         verdict=verdict,
     )
@@ -226,11 +249,12 @@ def _proof(opened: _Opened, file: Path, kind: GgufKind, step: Callable[[str], On
     return proof
 
 
-def _digest(file: Path) -> str:
+def _digest(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    with file.open("rb") as source:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
+    for file in files:
+        with file.open("rb") as source:
+            while chunk := source.read(_CHUNK):
+                digest.update(chunk)
     return digest.hexdigest()
 
 
