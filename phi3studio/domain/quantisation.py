@@ -137,7 +137,7 @@ FORMATS: Mapping[str, NumberFormat] = {
         NumberFormat("int4", Message("int4", "4 bits, as the preset says"), PROVIDERS),
         NumberFormat(
             "fp32",
-            Message("Full precision (fp32)", "no loss at all, eight times the size"),
+            Message("Full precision (fp32)", "no loss at all, the largest"),
             ("cpu",),
             4,
         ),

@@ -109,13 +109,6 @@
             <numerusform>%Ln runs chosen</numerusform>
         </translation>
     </message>
-    <message numerus="yes">
-        <source>%Ln run(s) are in the trash.</source>
-        <translation>
-            <numerusform>%Ln run is in the trash.</numerusform>
-            <numerusform>%Ln runs are in the trash.</numerusform>
-        </translation>
-    </message>
 </context>
 <context>
     <name>MainWindow</name>
@@ -175,6 +168,16 @@
         <translation>
             <numerusform>%Ln rarer label left out</numerusform>
             <numerusform>%Ln rarer labels left out</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>RunTrash</name>
+    <message numerus="yes">
+        <source>%Ln run(s) are in the trash.</source>
+        <translation>
+            <numerusform>%Ln run is in the trash.</numerusform>
+            <numerusform>%Ln runs are in the trash.</numerusform>
         </translation>
     </message>
 </context>

@@ -775,10 +775,6 @@
         <translation>Impostazioni</translation>
     </message>
     <message>
-        <source>Save transcript</source>
-        <translation>Salva la chat</translation>
-    </message>
-    <message>
         <source>Talk to a model</source>
         <translation>Parla con un modello</translation>
     </message>
@@ -797,30 +793,6 @@
     <message>
         <source>untuned</source>
         <translation>non addestrato</translation>
-    </message>
-    <message>
-        <source>Saved as {file}</source>
-        <translation>Salvato in {file}</translation>
-    </message>
-    <message>
-        <source>The file could not be written: {why}</source>
-        <translation>Non è stato possibile scrivere il file: {why}</translation>
-    </message>
-    <message>
-        <source>Choose another folder.</source>
-        <translation>Scegli un’altra cartella.</translation>
-    </message>
-    <message>
-        <source>Base model, untuned: {name}</source>
-        <translation>Modello di base, non addestrato: {name}</translation>
-    </message>
-    <message>
-        <source>Model folder…</source>
-        <translation>Cartella di un modello…</translation>
-    </message>
-    <message>
-        <source>Choose a folder with an exported model</source>
-        <translation>Scegli una cartella con un modello esportato</translation>
     </message>
     <message>
         <source>Something under Settings is not right yet.</source>
@@ -1950,21 +1922,6 @@
         </translation>
     </message>
     <message>
-        <source>“{name}” is in the trash.</source>
-        <translation>«{name}» è nel cestino.</translation>
-    </message>
-    <message numerus="yes">
-        <source>%Ln run(s) are in the trash.</source>
-        <translation>
-            <numerusform>%Ln esecuzione è nel cestino.</numerusform>
-            <numerusform>%Ln esecuzioni sono nel cestino.</numerusform>
-        </translation>
-    </message>
-    <message>
-        <source>Undo</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
         <source>Delete</source>
         <translation>Elimina</translation>
     </message>
@@ -2094,6 +2051,21 @@
     <message>
         <source>Try again</source>
         <translation>Riprova</translation>
+    </message>
+</context>
+<context>
+    <name>ModelMenu</name>
+    <message>
+        <source>Base model, untuned: {name}</source>
+        <translation>Modello di base, non addestrato: {name}</translation>
+    </message>
+    <message>
+        <source>Model folder…</source>
+        <translation>Cartella di un modello…</translation>
+    </message>
+    <message>
+        <source>Choose a folder with an exported model</source>
+        <translation>Scegli una cartella con un modello esportato</translation>
     </message>
 </context>
 <context>
@@ -3271,6 +3243,24 @@
     </message>
 </context>
 <context>
+    <name>RunTrash</name>
+    <message>
+        <source>“{name}” is in the trash.</source>
+        <translation>«{name}» è nel cestino.</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln run(s) are in the trash.</source>
+        <translation>
+            <numerusform>%Ln esecuzione è nel cestino.</numerusform>
+            <numerusform>%Ln esecuzioni sono nel cestino.</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Annulla</translation>
+    </message>
+</context>
+<context>
     <name>RunsModel</name>
     <message>
         <source>pinned</source>
@@ -3472,6 +3462,25 @@
     <message>
         <source>Allowed: {low} to {high}</source>
         <translation>Valori ammessi: da {low} a {high}</translation>
+    </message>
+</context>
+<context>
+    <name>SaveButton</name>
+    <message>
+        <source>Save transcript</source>
+        <translation>Salva la chat</translation>
+    </message>
+    <message>
+        <source>Saved as {file}</source>
+        <translation>Salvato in {file}</translation>
+    </message>
+    <message>
+        <source>The file could not be written: {why}</source>
+        <translation>Non è stato possibile scrivere il file: {why}</translation>
+    </message>
+    <message>
+        <source>Choose another folder.</source>
+        <translation>Scegli un’altra cartella.</translation>
     </message>
 </context>
 <context>
@@ -4809,6 +4818,14 @@
     <message>
         <source>licence {name}</source>
         <translation>licenza {name}</translation>
+    </message>
+    <message>
+        <source>Models of a billion parameters and more are merged and quantised layer by layer.</source>
+        <translation>I modelli da un miliardo di parametri in su si fondono e si quantizzano strato per strato.</translation>
+    </message>
+    <message>
+        <source>Models below a billion parameters are merged whole and in full precision, which can take more memory than a larger one layer by layer.</source>
+        <translation>I modelli sotto il miliardo di parametri si fondono interi e in precisione piena, il che può richiedere più memoria di uno più grande strato per strato.</translation>
     </message>
     <message>
         <source>on this computer</source>

@@ -343,7 +343,7 @@ def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
         qtbot.waitUntil(lambda c=column: len(c.transcript.turns) == 1, timeout=5000)
     kept = showcase["done"].path / "transcripts"
     qtbot.waitUntil(lambda: kept.is_dir() and bool(list(kept.glob("*.json"))), timeout=5000)
-    page.save_to(folder / "chat.md")
+    page.save.save_to(folder / "chat.md")
     assert "> Footsteps." in (folder / "chat.md").read_text()
-    page.save_to(folder / "nowhere" / "chat.jsonl")
+    page.save.save_to(folder / "nowhere" / "chat.jsonl")
     assert any("could not be written" in f.text.text() for f in page.findChildren(Callout))

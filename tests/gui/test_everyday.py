@@ -23,7 +23,7 @@ from pytestqt.qtbot import QtBot
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Services
-from phi3studio.gui.pages.home.home_page import Welcome
+from phi3studio.gui.pages.home.welcome import Welcome
 from phi3studio.gui.pages.run.curves import CurvePlot, Series
 from phi3studio.gui.pages.run.log_view import LogCard
 from phi3studio.gui.pages.wizard.data.data_page import DataPage

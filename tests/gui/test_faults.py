@@ -250,8 +250,8 @@ def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtb
 def test_the_base_model_is_exported_once_and_answers_beside_the_tuned_one(
     chat: ChatPage, tuned: RunFolder, context: Context, qtbot: QtBot
 ) -> None:
-    chat._fill_menu()
-    offer = next(a for a in chat._add_menu.actions() if "untuned" in a.text())
+    chat.models.fill()
+    offer = next(a for a in chat.models.actions() if "untuned" in a.text())
     offer.trigger()
     waiting = chat.findChild(BaseColumn)
     assert waiting is not None

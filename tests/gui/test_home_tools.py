@@ -144,7 +144,7 @@ def test_deleted_runs_are_taken_back_at_once_or_from_the_trash(
     click(home_page, qtbot, showcase["wide"], ctrl=True)
     qtbot.keyClick(home_page._cards, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: len(store.trashed()) == 2, timeout=5000)
-    qtbot.waitUntil(lambda: home_page._undo.count() == 1, timeout=5000)
+    qtbot.waitUntil(lambda: home_page._thrown.isVisible(), timeout=5000)
     assert len(shown(home_page)) == 4
     qtbot.mouseClick(button(home_page, "Undo"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(shown(home_page)) == 6, timeout=8000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyqtgraph import PlotWidget
 from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
 
@@ -12,6 +13,8 @@ from phi3studio.doctor import diagnosis
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.run_events import notice
 from phi3studio.domain.messages import Phrase
+from phi3studio.gui.context import Context
+from phi3studio.gui.pages.run.curves import CurvePlot
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
@@ -98,3 +101,10 @@ def test_figures_are_written_as_italian_does() -> None:
     assert disk.message == "Il disco è quasi pieno: restano 3,1 GB."
     cut = explain_error(notice("data.cut_off", rows=1250, tokens=512))
     assert cut.message == "1.250 righe superano i 512 token: sono state troncate."
+
+
+def test_the_axes_of_a_curve_count_as_italian_does(context: Context, qtbot: QtBot) -> None:
+    plot = CurvePlot(context.theme)
+    qtbot.addWidget(plot)
+    axis = plot.findChild(PlotWidget).getPlotItem().getAxis("left")
+    assert axis.tickStrings([0.5, 1.0], 1, 0.5) == ["0,5", "1,0"]

@@ -18,12 +18,12 @@ from phi3studio.domain.errors import RunError, UserFacingError
 from phi3studio.gui.base_model_list import BaseModel, all_models
 from phi3studio.gui.context import Context
 from phi3studio.gui.downloads import Downloader
+from phi3studio.gui.pages.card_column import CardColumn, CardPlan
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
-from phi3studio.gui.widgets.card_column import CardColumn, CardPlan
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress

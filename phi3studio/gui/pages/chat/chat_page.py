@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from phi3studio.app.files import write_atomically
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_menu import AdapterMenu, fitting
 from phi3studio.gui.pages.chat.chat_list import ChatList
 from phi3studio.gui.pages.chat.example_bar import ExampleBar
 from phi3studio.gui.pages.chat.model_column import ModelColumn
+from phi3studio.gui.pages.chat.model_menu import ModelMenu
 from phi3studio.gui.pages.chat.prompt import PromptBar
 from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
+from phi3studio.gui.pages.chat.save_button import SaveButton
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.home.runs_model import RunsModel
-from phi3studio.gui.widgets.basic import Button, Callout, clear
-from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, choose_target
+from phi3studio.gui.widgets.basic import Button, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
 from phi3studio.runs.run_labels import run_labels
 from phi3studio.runs.shown.chats import ChatShelf, KeptChat, new_name
 from phi3studio.runs.shown.example_questions import example_questions
-from phi3studio.runs.shown.transcript import Ask, Transcript, to_json_lines, to_markdown
+from phi3studio.runs.shown.transcript import Ask, Transcript
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.chat_client import Chat
 
@@ -63,22 +62,21 @@ class ChatPage(Page):
         self._list_button.setCheckable(True)
         self._list_button.setChecked(True)
         self._add = Button(theme, self.tr("Add model"), icon="plus")
-        self._add_menu = QMenu(self._add)
-        self._add_menu.aboutToShow.connect(self._fill_menu)
-        self._add.setMenu(self._add_menu)
+        self.models = ModelMenu(self, runs, self._here, self._bases)
+        self.models.run_chosen.connect(self.add_run)
+        self.models.base_chosen.connect(self.add_base)
+        self.models.folder_chosen.connect(lambda folder: self.add_model(folder, folder.name))
+        self._add.setMenu(self.models)
         self._settings_button = Button(theme, self.tr("Settings"), icon="settings")
         self._settings_button.setCheckable(True)
-        self._save = Button(theme, self.tr("Save transcript"), icon="save")
-        save_menu = QMenu(self._save)
-        save_menu.addAction("Markdown").triggered.connect(lambda: self._choose_file("md"))
-        save_menu.addAction("JSON lines").triggered.connect(lambda: self._choose_file("jsonl"))
-        self._save.setMenu(save_menu)
+        self.save = SaveButton(theme, lambda: [column.transcript for column in self._columns])
+        self.save.told.connect(self._show_note)
         for button in (
             self._list_button,
             self._new,
             self._add,
             self._settings_button,
-            self._save,
+            self.save,
         ):
             self.buttons.addWidget(button)
         self._notes = QVBoxLayout()
@@ -115,7 +113,7 @@ class ChatPage(Page):
             self.tr("Choose one of your finished runs, or a folder with an exported model."),
         )
         self._choose = Button(theme, self.tr("Choose a model"), kind="primary", icon="models")
-        self._choose.setMenu(self._add_menu)
+        self._choose.setMenu(self.models)
         self._empty.add_action(self._choose)
         self._sides.addWidget(self._empty, 1)
         self._prompt = PromptBar(theme)
@@ -264,6 +262,9 @@ class ChatPage(Page):
             waiting.deleteLater()
             self._draw()
 
+    def _here(self) -> set[Path]:
+        return {column.folder for column in self._columns}
+
     def _bases(self) -> list[Base]:
         """The base models of the tuned ones that take part, each once."""
         bases: dict[str, Base] = {}
@@ -316,46 +317,6 @@ class ChatPage(Page):
         """Open or close the panel."""
         self._settings_button.setChecked(shown)
 
-    def save_to(self, file: Path) -> None:
-        """Write all transcripts; the suffix says in which form."""
-        transcripts = [column.transcript for column in self._columns if column.transcript.turns]
-        text = (
-            to_json_lines(transcripts)
-            if file.suffix == ".jsonl"
-            else to_markdown(transcripts, time.time())
-        )
-        clear(self._notes)
-        try:
-            write_atomically(file, text)
-            note = Callout(
-                self._context.theme, "good", self.tr("Saved as {file}").format(file=file)
-            )
-        except OSError as error:
-            note = Callout(
-                self._context.theme,
-                "error",
-                self.tr("The file could not be written: {why}").format(
-                    why=error.strerror or str(error)
-                ),
-                self.tr("Choose another folder."),
-            )
-        self._notes.addWidget(note)
-
-    def _fill_menu(self) -> None:
-        self._add_menu.clear()
-        here = {column.folder for column in self._columns}
-        for entry in self._runs.entries()[:40]:
-            if entry.state == "completed" and entry.run.model not in here:
-                self._add_menu.addAction(entry.title).triggered.connect(
-                    lambda _=False, run=entry.run: self.add_run(run)
-                )
-        self._add_menu.addSeparator()
-        for base in self._bases():
-            self._add_menu.addAction(
-                self.tr("Base model, untuned: {name}").format(name=base.title)
-            ).triggered.connect(lambda _=False, b=base: self.add_base(b))
-        self._add_menu.addAction(self.tr("Model folder…")).triggered.connect(self._choose_folder)
-
     def adapters_for(self, column: ModelColumn) -> list[RunEntry]:
         """The runs whose adapter fits the model of *column*, as far as their recipes tell."""
         run = self._run_of.get(column)
@@ -367,23 +328,11 @@ class ChatPage(Page):
         menu.popup(column.adapters.add.mapToGlobal(column.adapters.add.rect().bottomLeft()))
 
     def _show_trouble(self, error: UserFacingError) -> None:
+        self._show_note(ErrorState(self._context.theme, error))
+
+    def _show_note(self, note: QWidget) -> None:
         clear(self._notes)
-        self._notes.addWidget(ErrorState(self._context.theme, error))
-
-    def _choose_folder(self) -> None:
-        choose_folder(
-            self,
-            self.tr("Choose a folder with an exported model"),
-            lambda path: self.add_model(Path(path), Path(path).name),
-        )
-
-    def _choose_file(self, suffix: str) -> None:
-        choose_target(
-            self,
-            self.tr("Save transcript"),
-            f"chat.{suffix}",
-            lambda path: self.save_to(Path(path)),
-        )
+        self._notes.addWidget(note)
 
     def _remove(self, column: ModelColumn) -> None:
         column.let_go()
@@ -442,7 +391,7 @@ class ChatPage(Page):
         self._settings_button.setVisible(bool(self._columns))
         self._add.setEnabled(len(self._columns) < _MOST)
         said = any(column.transcript.turns for column in self._columns)
-        self._save.setVisible(said)
+        self.save.setVisible(said)
         self._new.setVisible(said)
         self.list.show_current(self._chat if said else "", (c.folder for c in self._columns))
         ready = [column for column in self._columns if column.model is not None]

@@ -10,22 +10,18 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.gui.base_model_list import BaseModel, known_model
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.notes_dialog import NotesDialog
 from phi3studio.gui.pages.home.run_actions import RunActions
 from phi3studio.gui.pages.home.run_cards import CardView
-from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
+from phi3studio.gui.pages.home.run_trash import RunTrash
 from phi3studio.gui.pages.home.runs_model import RunRole, RunsFilter, RunsModel
-from phi3studio.gui.pages.home.trash_dialog import TrashDialog
-from phi3studio.gui.pages.wizard.data.sample_list import samples
-from phi3studio.gui.texts import words
-from phi3studio.gui.widgets.basic import Button, Callout, Card, ComboBox, Icon, clear, label, links
+from phi3studio.gui.pages.home.welcome import Welcome
+from phi3studio.gui.widgets.basic import Button, Callout, ComboBox, clear, label
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
-from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.launch import go_on, set_aside
 from phi3studio.runs.shown.run_notes import change_notes
 from phi3studio.runs.store import RunFolder
@@ -71,26 +67,28 @@ class HomePage(Page):
         ):
             self._group.addItem(title, group)
         self._trash = Button(theme, self.tr("Trash"), kind="icon", icon="trash")
-        self._trash.clicked.connect(self._look_into_trash)
         self._tools = (self._search, self._group, self._order, self._trash)
         for tool in self._tools:
             self.buttons.addWidget(tool)
         self.buttons.addWidget(self._new)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
-        self._undo = QVBoxLayout()
-        self.content.addLayout(self._undo)
+        self._cards = CardView(theme)
+        self._thrown = RunTrash(context, runs)
+        self._thrown.failed.connect(self.show_error)
+        self._thrown.undone.connect(self._cards.setFocus)
+        self._trash.clicked.connect(lambda: self._thrown.look_into(self))
+        self.content.addWidget(self._thrown)
         self._bar = self._build_bar()
         self.content.addWidget(self._bar)
         self._filter = RunsFilter(self)
         self._filter.setSourceModel(runs)
-        self._cards = CardView(theme)
         self._cards.setModel(self._filter)
         self._cards.opened.connect(self.run_chosen)
         self._cards.menu_requested.connect(self._menu)
         self._cards.chosen_changed.connect(self._draw_bar)
         self._cards.rename_wanted.connect(self._edit_notes)
-        self._cards.delete_wanted.connect(lambda: self._discard(self._meant()))
+        self._cards.delete_wanted.connect(lambda: self._thrown.discard(self._meant()))
         self._group.activated.connect(self._choose_group)
         self._order.activated.connect(
             lambda index: self._filter.choose_order(self._order.itemData(index))
@@ -117,7 +115,7 @@ class HomePage(Page):
         # Each card carries its gap at its right; the grid may reach that far into the margin.
         self.content.setContentsMargins(28, 4, 2, 0)
         self._welcome.setContentsMargins(0, 0, 26, 0)
-        for above in (self._trouble, self._undo, self._bar):
+        for above in (self._trouble, self._thrown, self._bar):
             above.setContentsMargins(0, 0, 26, 0)
         self.content.addWidget(self._stack, 1)
         self._search.textChanged.connect(self._filter.search)
@@ -132,7 +130,7 @@ class HomePage(Page):
 
     def left(self) -> None:
         self._runs.watch(False)
-        clear(self._undo)
+        self._thrown.hide_offer()
 
     def show_error(self, error: UserFacingError) -> None:
         """Show why something could not be done, above the runs."""
@@ -207,7 +205,7 @@ class HomePage(Page):
         if entry is not None and not entry.live:
             menu.addSeparator()
             menu.addAction(self.tr("Delete") + "\t" + self.tr("Del")).triggered.connect(
-                lambda: self._discard([run])
+                lambda: self._thrown.discard([run])
             )
         menu.popup(at)
 
@@ -225,7 +223,7 @@ class HomePage(Page):
         pin = Button(theme, self.tr("Pin"), icon="pin")
         pin.clicked.connect(lambda: self._change(self._cards.chosen(), pinned=True))
         self._delete = Button(theme, self.tr("Delete"), icon="trash")
-        self._delete.clicked.connect(lambda: self._discard(self._cards.chosen()))
+        self._delete.clicked.connect(lambda: self._thrown.discard(self._cards.chosen()))
         none = Button(theme, self.tr("Choose none"), kind="link")
         none.clicked.connect(self._cards_cleared)
         for button in (self._compare, pin, self._delete, none):
@@ -275,175 +273,4 @@ class HomePage(Page):
 
         self._context.tasks.run(
             asyncio.to_thread(change), lambda _: self._runs.read_again(runs), self.show_error
-        )
-
-    def _discard(self, runs: list[RunFolder]) -> None:
-        """Put runs that are not at work into the trash, and offer to take them back."""
-        at_rest = [run for run in runs if (e := self._runs.entry(run)) is None or not e.live]
-        # Where all are at work, the store says so.
-        at_rest = at_rest or runs
-        if not at_rest:
-            return
-        first = self._runs.entry(at_rest[0])
-        title = first.title if first is not None else at_rest[0].name
-
-        def discard() -> list[RunFolder]:
-            return [self._context.store.discard(run) for run in at_rest]
-
-        def done(thrown: list[RunFolder]) -> None:
-            for run in at_rest:
-                self._runs.forget(run)
-            clear(self._undo)
-            theme = self._context.theme
-            said = (
-                self.tr("“{name}” is in the trash.").format(name=title)
-                if len(thrown) == 1
-                else self.tr("%Ln run(s) are in the trash.", None, len(thrown))
-            )
-            note = Callout(theme, "info", said)
-            undo = Button(theme, self.tr("Undo"), kind="link", icon="undo")
-            undo.clicked.connect(lambda: self._restore(thrown))
-            undo.heir = lambda: self._cards.setFocus()
-            note.buttons.addWidget(undo)
-            self._undo.addWidget(note)
-
-        self._context.tasks.run(asyncio.to_thread(discard), done, self._discard_failed)
-
-    def _discard_failed(self, error: UserFacingError) -> None:
-        self.show_error(error)
-        self._runs.list_now()
-
-    def _restore(self, thrown: list[RunFolder]) -> None:
-        clear(self._undo)
-
-        def restore() -> None:
-            for run in thrown:
-                self._context.store.restore(run)
-
-        self._context.tasks.run(
-            asyncio.to_thread(restore), lambda _: self._runs.refresh(), self._discard_failed
-        )
-
-    def _look_into_trash(self) -> None:
-        store = self._context.store
-
-        def look() -> list[RunEntry]:
-            return [read_entry(run) for run in store.trashed()]
-
-        def show(thrown: list[RunEntry]) -> None:
-            TrashDialog(
-                self,
-                self._context.theme,
-                thrown,
-                lambda run: self._restore([run]),
-                lambda: self._context.tasks.run(
-                    asyncio.to_thread(store.empty_trash), None, self.show_error
-                ),
-            ).open()
-
-        self._context.tasks.run(asyncio.to_thread(look), show, self.show_error)
-
-
-class Welcome(QWidget):
-    """The first start: what this program does, and two ways to begin."""
-
-    demo_wanted = Signal()
-    new_wanted = Signal()
-    sample_wanted = Signal(str)
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        theme = context.theme
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(14)
-        hero = Card()
-        hero.body.setContentsMargins(14, 14, 14, 8)
-        hero.body.setSpacing(10)
-        hero.body.addWidget(label(self.tr("Teach a small model your own task"), "pageTitle"))
-        hero.body.addWidget(
-            label(
-                self.tr(
-                    "You bring a file with examples. Phi-3 Studio trains a model on them, makes it "
-                    "small and fast, measures what it has learned, and lets you talk to it. "
-                    "Everything stays on this computer."
-                ),
-                "muted",
-                wrap=True,
-            )
-        )
-        buttons = QHBoxLayout()
-        buttons.setSpacing(10)
-        demo = Button(theme, self.tr("Try it now"), kind="primary", icon="play")
-        demo.clicked.connect(self.demo_wanted)
-        new = Button(theme, self.tr("New fine-tune"), icon="plus")
-        new.clicked.connect(self.new_wanted)
-        buttons.addWidget(demo)
-        buttons.addWidget(new)
-        buttons.addStretch(1)
-        hero.body.addSpacing(4)
-        hero.body.addLayout(buttons)
-        self._download = label("", "small", wrap=True)
-        self._download.hide()
-        context.tasks.run(
-            asyncio.to_thread(known_model, demo_recipe().model.source, context.home),
-            self._announce,
-            lambda _: None,
-        )
-        hero.body.addWidget(
-            label(
-                self.tr(
-                    "Try it now trains the starter model (135 million parameters) on a sample of "
-                    "emotions in a few minutes, from the data to the chat."
-                ),
-                "small",
-                wrap=True,
-            )
-        )
-        hero.body.addWidget(self._download)
-        hero.body.addSpacing(6)
-        hero.body.addWidget(label(self.tr("Or look at one of the samples first:"), "small"))
-        offered = []
-        for sample in samples(context.resources):
-            button = Button(theme, sample.title, kind="link")
-            button.clicked.connect(partial(self.sample_wanted.emit, str(sample.file)))
-            offered.append(button)
-        half = len(offered) // 2
-        for some in (offered[:half], offered[half:]):
-            hero.body.addLayout(links(*some, spacing=14))
-        outer.addWidget(hero)
-        steps = QHBoxLayout()
-        steps.setSpacing(14)
-        for icon, title, text in (
-            (
-                "file",
-                self.tr("1. Examples"),
-                self.tr("A table or conversations: Excel, CSV, JSON, Parquet or text."),
-            ),
-            (
-                "chip",
-                self.tr("2. Training"),
-                self.tr("Small matrices next to the model's weights learn your task (LoRA)."),
-            ),
-            (
-                "chat",
-                self.tr("3. Answers"),
-                self.tr("The tuned model is exported to ONNX, checked and ready for a chat."),
-            ),
-        ):
-            card = Card()
-            card.body.addWidget(Icon(theme, icon, "accent_text", 24))
-            card.body.addWidget(label(title, "cardTitle"))
-            card.body.addWidget(label(text, "muted", wrap=True))
-            card.body.addStretch(1)
-            steps.addWidget(card, 1)
-        outer.addLayout(steps)
-        outer.addStretch(1)
-
-    def _announce(self, base: BaseModel) -> None:
-        self._download.setVisible(bool(base.to_download))
-        self._download.setText(
-            self.tr("The model is downloaded first: {size} from {host}.").format(
-                size=words.size(base.to_download), host=base.host
-            )
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QLocale, QPointF, Qt
 from PySide6.QtGui import QFont, QMouseEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -41,6 +41,14 @@ def smoothed(points: Points, weight: float) -> list[float]:
     return result
 
 
+class _Axis(pg.AxisItem):  # type: ignore[misc]
+    """An axis whose numbers have the decimal sign of the window's language."""
+
+    def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
+        sign = QLocale().decimalPoint()
+        return [text.replace(".", sign) for text in super().tickStrings(values, scale, spacing)]
+
+
 class CurvePlot(QWidget):
     """Lines over optimiser steps: wheel and drag zoom, double click shows all again.
 
@@ -64,7 +72,8 @@ class CurvePlot(QWidget):
         # Qt strokes a long thick line as one path, which takes tens of milliseconds; piece by piece
         # it takes one.
         pg.setConfigOption("segmentedLineMode", "on")
-        self._plot = pg.PlotWidget(background=None)
+        axes = {name: _Axis(name) for name in ("left", "bottom")}
+        self._plot = pg.PlotWidget(background=None, axisItems=axes)
         self._plot.setFixedHeight(250)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMenuEnabled(False)

@@ -226,10 +226,11 @@ class RunPage(Page):
         self._export.setVisible(usable and "export" not in self.outcome.buttons)
         self._chat.setVisible(usable and "chat" not in self.outcome.buttons)
         started = view.started_at
-        parts = [recipe_line(self._recipe)] if self._recipe else []
+        parts = [state_words(state).text]  # first: a narrow window cuts the end off
+        if self._recipe:
+            parts.append(recipe_line(self._recipe))
         if started:
             parts.append(self.tr("started {time}").format(time=words.moment(started)))
-        parts.append(state_words(state).text)
         self.set_subtitle(" · ".join(parts))
         self._draw_steps(snapshot)
         self._draw_notes(snapshot)

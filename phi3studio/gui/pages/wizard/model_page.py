@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.gui.base_model_list import BaseModel, all_models, folder_model
 from phi3studio.gui.context import Context
 from phi3studio.gui.downloads import Downloader
@@ -109,11 +110,25 @@ class _ModelCard(ChoiceCard):
         set_role(self._said, role)
         # On two lines, so that the model's own words keep their room.
         self._why.setText(why.replace(", ", "\n", 1))
+        self._why.setToolTip(self._memory_of_merge(self.model))
         self.setAccessibleName(f"{self._named} {said} {why}")
 
     def set_chosen(self, chosen: bool) -> None:
         super().set_chosen(chosen)
         self._mark.show_icon("check" if chosen else "models", "accent_text" if chosen else "muted")
+
+    def _memory_of_merge(self, model: BaseModel) -> str:
+        """Why a model may need more memory than a larger one."""
+        if model.size is None:
+            return ""
+        if is_large(model.size):
+            return self.tr(
+                "Models of a billion parameters and more are merged and quantised layer by layer."
+            )
+        return self.tr(
+            "Models below a billion parameters are merged whole and in full precision, which can "
+            "take more memory than a larger one layer by layer."
+        )
 
     def _availability(self, model: BaseModel) -> str:
         if model.problem is not None:
