@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from phi3studio.app.settings import set_threads
 from phi3studio.runs.store import RunStore
 from tests.torture.kills import Table, disturb, recipes, undisturbed
 
@@ -23,6 +24,20 @@ def test_a_run_that_is_hit_at_random_comes_out_the_same(home, tmp_path) -> None:
     whole = undisturbed(store, merged)
     disturb(store.create(merged), whole, random.Random(SEED), table, hits=3)
     print(table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", ["quality", "fast", "small"])
+def test_the_same_recipe_makes_the_same_bytes(home, tmp_path, preset: str) -> None:
+    """Whatever the number of threads: another program may take a core at any time."""
+    store = RunStore(home)
+    whole, _ = recipes(tmp_path)
+    target = whole.target.model_copy(update={"quantisation": "int4", "int4": preset})
+    results = []
+    for threads in (1, 2):
+        set_threads(home, threads)
+        results.append(undisturbed(store, whole.model_copy(update={"target": target})).result)
+    assert results[0].differences(results[1]) == []
 
 
 @pytest.mark.slow

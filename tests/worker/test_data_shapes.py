@@ -12,6 +12,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.templates import template_presets
+from phi3studio.worker.data.meaning.message_turns import turns_at
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from tests.worker.data_fixtures import SAMPLES, byte_level, recipe_for, write_jsonl  # noqa: F401
 
@@ -211,6 +212,9 @@ ASKED_FIRST = {
     ),
     "terms and meanings": "".join(f"road {n} of old;{a}\n" for n, a in enumerate(ANSWERS)),
     "questions as headings": "".join(f"## {q}\n\n{a}\n\n" for q, a in PAIRS),
+    "notes of a practice": "".join(
+        f"{q}\nPatient:\n{q}\nDoctor:\n{a}\nand rest.\n\n\n" for q, a in PAIRS
+    ),
     "single words": "".join(f"road{n}\n" for n in NUMBERS),
 }
 
@@ -240,6 +244,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda q, a, n: {"word": a.split()[n % 4], "tag": ["O", "B-LOC", "I-LOC"][n % 3]},
         "data.spans",
     ),
+    "cells of a notebook": (
+        lambda q, a, n: {"cell_type": ["code", "markdown"][n % 2], "source": [a]},
+        "data.notebook",
+    ),
     "posts of a forum": (
         lambda q, a, n: {"Id": n, "PostTypeId": 1 + n % 2, "ParentId": n, "Body": a},
         "data.tree",
@@ -262,6 +270,14 @@ UNSURE: dict[str, Any] = {
         "turns": [q, f"{q} And then?"],
         "refs": [a, a],
     },
+    "a student's answer and the right one": lambda q, a, n: {
+        "question": q,
+        "student answer": f"I think {a}",
+        "correct answer": a,
+    },
+    "who speaks, by number": lambda q, a, n: {
+        "turns": {"speaker": [n % 2, 1], "utterance": [q, a]}
+    },
     "messages of several people": lambda q, a, n: {"author": f"p{n % 3}", "message": a},
     "a headline that may be the summary": lambda q, a, n: {
         "headline": q,
@@ -276,6 +292,20 @@ def test_what_may_be_meant_otherwise_is_asked(tmp_path: Path, name: str) -> None
     rows = [UNSURE[name](q, a, n) for n, (q, a) in enumerate(PAIRS)]
     report = describe(Source(source=str(write_jsonl(tmp_path / "rows.jsonl", rows))))
     assert report.obstacle is not None or not report.shapes[0].sure
+
+
+def test_an_instruction_next_to_its_inputs_is_asked(tmp_path: Path) -> None:
+    rows = [
+        {"name": f"No {n}", "instruction": q, "instances": [{"input": "", "output": a}]}
+        for n, (q, a) in enumerate(PAIRS)
+    ]
+    (best,) = describe(Source(source=str(write_jsonl(tmp_path / "rows.jsonl", rows)))).shapes
+    assert (best.messages, best.sure) == ("instruction + instances", True)
+    turns = turns_at(rows[0], best.messages or "")
+    assert turns == [
+        {"role": "user", "content": ASKED[0]},
+        {"role": "assistant", "content": ANSWERS[0]},
+    ]
 
 
 def test_choices_inside_of_a_question_are_shown_whole(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from phi3studio.domain.datasets.source_report import Shape, ShapeProposal
@@ -18,7 +19,7 @@ from phi3studio.worker.data.inspecting.row_places import (
     example,
     is_text,
 )
-from phi3studio.worker.data.meaning.column_names import strength
+from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
 from phi3studio.worker.data.meaning.transcripts import turns_in
 
@@ -41,7 +42,7 @@ def conversations(rows: Rows) -> Found:
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
     if len(whole) == 1:
-        sure = not _has_answers_apart(whole[0], rows)
+        sure = not (_has_answers_apart(whole[0], rows) or _speaks_otherwise(whole[0], rows))
         return [_with_beginning(_conversation_shape(whole[0], rows, sure), rows)]
     if whole:
         return [_conversation_shape(path, rows, False) for path in whole]
@@ -87,17 +88,39 @@ def _has_answers_apart(path: str, rows: Rows) -> bool:
     return any(all(texts(row, path) == texts(row, name) > 1 for row in rows) for name in others)
 
 
+def _speaks_otherwise(path: str, rows: Rows) -> bool:
+    """Whether a list next to the texts says that they are not said by two in turn."""
+    holders = [at(row, path.rpartition(".")[0]) for row in rows] if "." in path else []
+    said = [
+        [str(who) for who in who_speaks]
+        for holder in holders
+        if isinstance(holder, Mapping)
+        for key, who_speaks in holder.items()
+        if key in ROLE_KEYS and isinstance(who_speaks, list) and who_speaks
+    ]
+    first = {names[0] for names in said}
+    return len(first) > 1 or any(who == after for names in said for who, after in pairwise(names))
+
+
 def _with_beginning(shape: ShapeProposal, rows: Rows) -> ShapeProposal:
     """With the column of system prompts, and the context of several questions, before the turns.
     A column that is called “system” is read without being named."""
     path = str(shape.messages)
     value = next((found for row in rows if (found := at(row, path))), None)
-    pairs = isinstance(value, list) and isinstance(value[0], Mapping) and "answer" in value[0]
+    first = value[0] if isinstance(value, list) and isinstance(value[0], Mapping) else {}
+    # What several questions are about, or what is done with several inputs.
+    about: NameRole | None = (
+        "context"
+        if "answer" in first
+        else "instruction"
+        if {"input", "output"} <= set(first)
+        else None
+    )
     before = [
         name
         for name in columns(rows)
         if (_SYSTEM.fullmatch(name.casefold()) and any(row.get(name) for row in rows))
-        or (pairs and strength(name, "context") == 3 and isinstance(example(rows, name), str))
+        or (about and strength(name, about) == 3 and isinstance(example(rows, name), str))
     ]
     if not before or path in before:
         return shape

@@ -19,7 +19,12 @@ from phi3studio.worker.data.meaning.column_names import NameRole, strength, word
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.meaning.transcripts import speaker
-from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_prose, is_spoken
+from phi3studio.worker.data.meaning.written_texts import (
+    have_speakers,
+    is_marked_up,
+    is_prose,
+    is_spoken,
+)
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.dialect import table_delimiter
 
@@ -91,8 +96,8 @@ def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal
 
 
 def _is_prose(texts: Sequence[str]) -> bool:
-    """Whether texts are nearly all prose, and not two columns of it."""
-    parted = table_delimiter("\n".join(texts)) in (";", "|", "\t")
+    """Whether texts are nearly all prose, and neither two columns of it nor conversations."""
+    parted = table_delimiter("\n".join(texts)) in (";", "|", "\t") or have_speakers(texts)
     return not parted and sum(map(is_prose, texts)) >= _NEARLY_ALL * len(texts)
 
 
@@ -238,6 +243,11 @@ class _Columns:
         sure = bool(answer.says("answer") >= 2 and asks >= 2) or (asks > 0 and not others)
         sure = sure or (answer.says("answer") >= 2 and not others)
         sure = sure and not asked.several  # of several questions only the first would be read
+        # Of two answers (a student's and the right one) one is meant.
+        sure = sure and not any(
+            p.says("answer") == answer.says("answer") > 1 and not p.repeats and "." not in p.path
+            for p in others
+        )
         read = [p.path for p in (asked, *([system] if system else []), *more)]
         if asked.says("instruction") == 3:
             middle = "".join(

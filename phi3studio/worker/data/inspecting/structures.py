@@ -79,6 +79,13 @@ def _nested_questions(rows: Rows) -> Found:
     return []
 
 
+def _notebook(rows: Rows) -> Found:
+    """The cells of a Jupyter notebook."""
+    if all("cell_type" in row and "source" in row for row in rows):
+        raise InputError("data.notebook")
+    return []
+
+
 def _tagged(rows: Rows) -> Found:
     """A word a row with its tag: “B-PER”, “I-PER”, “O”."""
     for name in columns(rows):
@@ -200,6 +207,7 @@ _RECOGNISERS: tuple[Callable[[Rows], Found], ...] = (
     _tagged,
     _segments,
     _nested_questions,
+    _notebook,
     _preferences,
     _trees,
     label_studio,

@@ -85,7 +85,8 @@ def turns_at(row: Mapping[str, Any], path: str) -> list[Turn] | None:
         if part is None:
             return None
         if joined and part[0]["role"] == "user" and isinstance(part[0].get("content"), str):
-            text = f"{found.pop()['content']}\n\n{part[0]['content']}"
+            texts = (found.pop()["content"], part[0]["content"])
+            text = "\n\n".join(text for text in texts if text)
             part = [{**part[0], "content": text}, *part[1:]]
         joined = False
         found += part

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 
 # Who speaks in a text, in the forms of transcripts and of chat templates.
 _SPEAKERS = re.compile(
@@ -50,6 +52,7 @@ _LINES = {
 }
 _TABLE = r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*"
 _MARKDOWN = 0.6
+_NAMED = re.compile(r"(?m)^([^\W\d][\w .'-]{0,24}):(?=\s)")
 _LOOKED_AT = 20_000
 _LETTERS = 0.75
 
@@ -77,3 +80,9 @@ def is_prose(text: str) -> bool:
     letters = sum(c.isalpha() or unicodedata.category(c).startswith("M") for c in marks)
     words = len(text.split()) > 2 or (len(marks) > 5 and not text.isascii())
     return words and letters >= _LETTERS * len(marks) and not text.startswith("#")
+
+
+def have_speakers(texts: Sequence[str]) -> bool:
+    """Whether the same two names begin a line in most texts: of speakers, or of parts."""
+    names = Counter(name for text in texts for name in set(_NAMED.findall(text)))
+    return len(texts) > 1 and sum(2 * count > len(texts) for count in names.values()) > 1
