@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from phi3studio.cli.verdict_lines import verdict_lines
+from phi3studio.cli.verdict_lines import format_lines, verdict_lines
 from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.events.run_events import Notice
 from phi3studio.domain.messages.formatting import duration, percent, size
@@ -113,6 +113,8 @@ def run_lines(run: RunFolder, view: RunView) -> list[str]:
             )
     for check in view.checks:
         lines += verdict_lines(check)
+    if view.proofs:
+        lines += format_lines(view)
     if view.timings:
         lines.append(
             "  time    " + ", ".join(f"{k} {duration(v)}" for k, v in view.timings.items())

@@ -334,16 +334,15 @@ def test_ollama_is_told_the_template_of_every_family(name, in_go, tmp_path) -> N
             go_template(tokenizer, None)
         assert raised.value.code == "gguf.go_template"
         return
-    turns = turns_of(renderer(tokenizer), tokenizer.bos_token or "")
+    turns = turns_of(renderer(tokenizer))
     prompts = accepted(renderer(tokenizer))
     assert len(prompts) >= 2
     for conversation, prompt in prompts:
         if turns.system is None and conversation[0]["role"] == "system":
             continue
-        bos = FAMILIES[name].bos or ""
-        assert turns.write(conversation) == prompt.removeprefix(bos)
+        assert turns.write(conversation) == prompt
         if in_go is not None:
-            assert in_go(turns.go_template, conversation) == prompt.removeprefix(bos)
+            assert in_go(turns.go_template, conversation) == prompt
 
 
 GO = """package main
@@ -396,6 +395,25 @@ def test_llama_cpps_own_engine_writes_the_prompts(families, tmp_path) -> None:
         write_model(file, "q8_0", config, model.state_dict(), tokenizer, About("t"), speech)
         with ExportedModel(file, context=64) as exported:
             check_template(exported, tokenizer, template)
+
+
+@pytest.mark.parametrize("name", ["gemma-2", "llama-3.2", "smollm2"])
+def test_the_beginning_token_stands_once_before_a_conversation(name, families, tmp_path) -> None:
+    tokenizer = with_template(FAMILIES[name], tmp_path)
+    # In SmolLM2's the first tag of a turn is the beginning token.
+    tokenizer.bos_token = FAMILIES[name].bos or "<|im_start|>"
+    model, _, config = opened(families["smollm2"])
+    model.resize_token_embeddings(640)
+    config["vocab_size"] = 640
+    file = tmp_path / "m.gguf"
+    speech = speech_of(tokenizer, find_stop(tokenizer), None)
+    write_model(file, "q8_0", config, model.state_dict(), tokenizer, About("t"), speech)
+    with ExportedModel(file, context=64) as exported:
+        check_template(exported, tokenizer, None)
+        for _, prompt in accepted(renderer(tokenizer)):
+            ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+            assert exported.encode([prompt]) == [ids]
+            assert ids.count(tokenizer.bos_token_id) == prompt.count(tokenizer.bos_token)
 
 
 def test_a_template_that_llama_cpp_cannot_run_is_refused(families, tmp_path) -> None:

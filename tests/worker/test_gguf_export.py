@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,13 @@ def test_a_run_is_exported_for_ollama_and_proven_twice_alike(run, tmp_path) -> N
     code, said = export(run, tmp_path / "b", "--for", "ollama")
     assert code == 0, said
     assert re.search(r"ONNX .*\n.* GGUF q8_0 .* tokenizers agree on 100 %", said)
+    shown = subprocess.run(
+        [sys.executable, "-m", "phi3studio", "show", run.name],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.search(r"ONNX .*\n.* GGUF q8_0 ", shown)
     for name in document["files"]:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
@@ -122,6 +130,28 @@ def test_what_cannot_be_is_refused_before_the_work(run, tmp_path, more, said) ->
     assert code == 2
     assert said in text
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C of a console")
+def test_ctrl_c_leaves_nothing(run, tmp_path) -> None:
+    seq, folder = run.view().last_seq, tmp_path / "there"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "phi3studio", "export", run.name, "--for", "llamacpp", "--out",
+         str(folder / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "measuring the merged model" not in (line := process.stderr.readline()):
+        assert line, process.poll()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert list(folder.iterdir()) == []
+    assert not list(run.path.glob("verify-*"))
+    assert run.view().last_seq == seq
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(run, tmp_path) -> None:

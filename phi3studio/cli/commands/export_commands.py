@@ -134,6 +134,7 @@ def _export_gguf(
     from phi3studio.runs.bundle import check_export, export_bundle
     from phi3studio.runs.bundle.contents import GgufBundle
     from phi3studio.runs.store import RunStore
+    from phi3studio.runs.verification_folder import remove_scratch
 
     where = next((known for known in GGUF_PLACES if known == place), None)
     if where is None:
@@ -156,7 +157,11 @@ def _export_gguf(
         folder = scratch / "bundle"
         folder.mkdir()
         asked = {"place": where, "kind": kind, "apart": what == "adapter"}
-        made = wait_for(_write_gguf(found, folder, asked, as_json))
+        try:
+            made = wait_for(_write_gguf(found, folder, asked, as_json))
+        except KeyboardInterrupt:
+            remove_scratch(found)  # the service was ended in the middle of measuring
+            raise
         start = start_line(where, made["file"], called, made["lora"])
         progress = _Progress(quiet=as_json)
         try:

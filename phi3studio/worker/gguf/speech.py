@@ -44,10 +44,9 @@ def speech_of(tokenizer: Any, stop: Stop, template: Template | None) -> Speech:
         written = written.get("default") or next(iter(written.values()))
     if not written:
         raise InputError("model.no_chat_template")
-    start = renderer(tokenizer)(CONVERSATIONS[0])
-    beginning = bool(tokenizer.bos_token) and start.startswith(tokenizer.bos_token)
-    # Marks of what is learned, which only transformers knows.
-    return Speech(_GENERATION.sub("", written), stop.id, beginning)
+    # Without the marks of what is learned, which only transformers knows. The template writes the
+    # beginning token itself, as in the training.
+    return Speech(_GENERATION.sub("", written), stop.id, beginning=False)
 
 
 def renderer(tokenizer: Any) -> Render:
@@ -83,10 +82,8 @@ def check_template(model: ExportedModel, tokenizer: Any, template: Template | No
         only = len(parsed.columns) == 1
         prompt = parsed.render({parsed.columns[0]: _MARKS[1]}) if only else _MARKS[1]
         expected = [((_USER,), prompt)]
-    bos = tokenizer.bos_token or ""
     written = model.prompts([turns for turns, _ in expected])
     for (_, ours), theirs in zip(expected, written, strict=False):
-        ours, theirs = ours.removeprefix(bos), theirs.removeprefix(bos)
         if ours != theirs:
             pairs = enumerate(zip(ours, theirs, strict=False))
             same = next((at for at, (a, b) in pairs if a != b), min(len(ours), len(theirs)))
@@ -99,12 +96,12 @@ def go_template(tokenizer: Any, template: Template | None) -> tuple[str, str | N
     is more than pieces around the texts."""
     if template is not None:
         return prompt_in_go(parse_template(template.prompt, "prompt")), None
-    turns = turns_of(renderer(tokenizer), tokenizer.bos_token or "")
+    turns = turns_of(renderer(tokenizer))
     return turns.go_template, turns.default_system
 
 
-def turns_of(render: Render, bos: str) -> Turns:
-    """The pieces of a chat template, without the beginning token, which Ollama puts itself."""
+def turns_of(render: Render) -> Turns:
+    """The pieces of a chat template; raises :class:`InputError` where it is more than these."""
     prompts = accepted(render)
     try:
         alone = render((_USER,))
@@ -113,13 +110,10 @@ def turns_of(render: Render, bos: str) -> Turns:
         system = _system_of(render, after)
     except Exception as exc:
         raise InputError("gguf.go_template") from exc
-    strip = len(bos) if bos and alone.startswith(bos) else 0
-    if system is not None:
-        system = (system[0][strip:], system[1])
-    found = Turns(first[strip:], system, between, after, following)
+    found = Turns(first, system, between, after, following)
     for conversation, prompt in prompts:
         without_system = found.system is None and conversation[0] is _SYSTEM
-        if not without_system and found.write(conversation) != prompt[strip:]:
+        if not without_system and found.write(conversation) != prompt:
             raise InputError("gguf.go_template")
     return found
 
