@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -306,6 +307,17 @@ def test_an_instruction_next_to_its_inputs_is_asked(tmp_path: Path) -> None:
         {"role": "user", "content": ASKED[0]},
         {"role": "assistant", "content": ANSWERS[0]},
     ]
+
+
+def test_what_a_document_says_once_is_said(tmp_path: Path) -> None:
+    rows = [{"input": q, "output": a} for q, a in PAIRS]
+    task = {"Definition": ["Tell the way to the lake."], "Source": "roads", "instances": rows}
+    path = tmp_path / "task.json"
+    path.write_text(json.dumps(task), "utf-8")
+    report = describe(Source(source=str(path)))
+    assert report.rows == len(rows)
+    (note,) = report.notes
+    assert "says Definition once" in note
 
 
 def test_choices_inside_of_a_question_are_shown_whole(tmp_path: Path) -> None:

@@ -52,14 +52,15 @@ class Plan:
     """Where the rows are: ``way`` is list (elements at ``path``), values (whole values after one
     another), one (the value at ``path`` is a row), conversation (a list of turns), pairs (an object
     whose names are texts too), or a table: columns, index, split, lists. ``parts`` are the plans of
-    train, validation and test, ``left_out`` other lists of rows; ``classes`` name labels that are
-    numbers."""
+    train, validation and test, ``left_out`` other lists of rows, ``aside`` texts that stand next to
+    the rows; ``classes`` name labels that are numbers."""
 
     way: str
     path: Path = ()
     sample: tuple[Any, ...] = ()
     parts: Mapping[str, Plan] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     classes: Classes = field(default_factory=dict)
 
 
@@ -273,6 +274,12 @@ def _holds_rows(node: _Node) -> bool:
     )
 
 
+def _says_something(node: _Node) -> bool:
+    """Whether a value is a text of several words, or a list of those: a task's definition."""
+    texts = [value for value in node.sample if isinstance(value, str)]
+    return 0 < len(texts) == len(node.sample) and any(text.count(" ") > 1 for text in texts)
+
+
 def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
     """The plan of a value; ``None`` where nothing in it looks like several rows."""
     if node.kind == "list":
@@ -303,7 +310,8 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         if plan is None or plan.way == "parts":
             return plan
         classes = class_names(kids["features"].sample) if "features" in kids else {}
-        return replace(plan, left_out=_joined(path, others), classes=classes)
+        aside = _joined(path, [name for name, kid in kids.items() if _says_something(kid)])
+        return replace(plan, left_out=_joined(path, others), aside=aside, classes=classes)
     found = _table(node, path) or _deeper(node, path, lists=False)
     return found or (_deeper(node, path) or _lists(node, path) if lists else None)
 

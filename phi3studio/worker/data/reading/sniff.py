@@ -118,7 +118,8 @@ def examine_file(source: Source, file: DataFile) -> Layout:
         return layout
     plan = _plan(source, file, layout)
     left_out = [Phrase("files.other_rows", names=list(plan.left_out))] if plan.left_out else []
-    return replace(layout, plan=plan, notes=(*left_out, *class_notes(plan.classes)))
+    aside = [Phrase("files.aside", names=list(plan.aside))] if plan.aside else []
+    return replace(layout, plan=plan, notes=(*left_out, *aside, *class_notes(plan.classes)))
 
 
 def text_pieces(file: DataFile, raw: Bounded, layout: Layout) -> Iterator[bytes]:
