@@ -14,7 +14,10 @@ from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.templates import template_presets
 from phi3studio.worker.data.meaning.message_turns import turns_at
+from phi3studio.worker.data.meaning.written_texts import notation
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
+from phi3studio.worker.data.reading.json_rows import is_python
+from tests.processor_time import at_most
 from tests.worker.data_fixtures import SAMPLES, byte_level, recipe_for, write_jsonl  # noqa: F401
 
 TURNS = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
@@ -185,6 +188,17 @@ def test_a_notation_of_its_own_is_named_and_not_read_as_lines(tmp_path: Path, na
     assert "data.format: text" in caught.value.hint
     # Who says so gets the lines.
     assert describe(Source(source=str(path), format="text")).rows
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["{=~", "::a", '" ', "|--|--" + " " * 9000 + "x", "-", "1:1 ", "From: a\n", "a = ", "0 O"],
+)
+def test_no_text_takes_long_to_be_told(part: str) -> None:
+    with at_most(1.0):
+        for text in (part * 9000, f"{part * 9000}x\n" * 2, " " * 250_000 + part):
+            notation(text)
+            is_python(text)
 
 
 PROSE = {

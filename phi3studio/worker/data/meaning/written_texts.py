@@ -42,15 +42,15 @@ _BEGINNINGS = {
 # What their lines are like, and at least how many of them.
 _LINES = {
     "SubRip/WebVTT": (r"(\d\d:)?\d\d:\d\d[,.]\d{3} --> (\d\d:)?\d\d:\d\d[,.]\d{3}.*", 0.15),
-    "gettext (.po)": (r'msg(id|str|ctxt)\b.* ".*"|".*"|#.*', 0.9),
+    "gettext (.po)": (r'msg(id|str|ctxt)\b[^"]*".*"|".*"|#.*', 0.9),
     "CoNLL": (r"\S+([ \t]\S+){0,8}[ \t](O|[BIESLU]-[\w-]+)|\d+\t\S+\t\S+\t[A-Z]+\t.*|# .*", 0.8),
-    "BibTeX": (r"@\w+\s*\{[^,\s]+,|\s*\w+\s*=\s*[{\"].*|\s*\}", 0.8),
+    "BibTeX": (r"@\w+\s*\{[^,\s]+,|\w+\s*=\s*[{\"].*|\}", 0.8),
     "TOML/INI": (r"\[\[?[^\[\]]+\]?\]|[\w.-]+\s*=.*|[#;].*", 0.95),
-    "Moodle GIFT": (r"(::.+:: ?)?.*\{\s*=[^}]*~[^}]*\}", 0.3),
-    "Aiken": (r"ANSWER: [A-Z]\s*", 0.1),
-    "LIBSVM": (r"[-+]?\d+(\.\d+)?( \d+:[-+.\deE]+)+\s*", 0.9),
+    "Moodle GIFT": (r".*\{\s*=[^{}]{0,400}~[^{}]{0,400}\}", 0.3),
+    "Aiken": (r"ANSWER: [A-Z]", 0.1),
+    "LIBSVM": (r"[-+]?\d+(\.\d+)?( \d+:[-+.\deE]+)+", 0.9),
 }
-_TABLE = r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?\s*"
+_TABLE = r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?"
 _MARKDOWN = 0.6
 _NAMED = re.compile(r"(?m)^([^\W\d][\w .'-]{0,24}):(?=\s)")
 _LOOKED_AT = 20_000
@@ -64,7 +64,8 @@ def notation(text: str) -> str | None:
     for name, beginning in _BEGINNINGS.items():
         if re.match(beginning, head):
             return name
-    lines = [line for line in head.splitlines() if line.strip()][: -1 if head != text else None]
+    lines = [line.strip() for line in head.splitlines() if line.strip()]
+    lines = lines[: -1 if head != text and len(lines) > 1 else None]
 
     def share(pattern: str) -> float:
         return sum(re.fullmatch(pattern, line) is not None for line in lines) / max(1, len(lines))

@@ -17,8 +17,7 @@ from phi3studio.worker.data.reading.encoding import lines
 
 Sized = tuple[dict[str, Any], int]
 """A row, and about how many bytes it has."""
-PYTHON = re.compile(r"\s*\[?\s*\{\s*'[^'\n]*'\s*:")
-"""How a Python dictionary begins, or a list of them."""
+_PYTHON = re.compile(r"\[?\s*\{\s*'[^'\n]*'\s*:")
 _DEEPEST = 200
 _LARGE = float(2**63)
 
@@ -215,10 +214,15 @@ _JSON_REASONS = (
 )
 
 
+def is_python(text: str) -> bool:
+    """Whether a text begins with a Python dictionary, or a list of them."""
+    return _PYTHON.match(text.lstrip()) is not None
+
+
 def json_reason(exc: Exception) -> Phrase:
     """What is wrong with a JSON text."""
     if isinstance(exc, json.JSONDecodeError):
-        if PYTHON.match(exc.doc):
+        if is_python(exc.doc):
             return Phrase("line.python")
         before = exc.doc[max(0, exc.pos - 100) : exc.pos].rstrip()
         if before.endswith(",") and exc.doc[exc.pos : exc.pos + 1] in ("}", "]"):

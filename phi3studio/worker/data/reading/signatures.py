@@ -11,7 +11,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_yaml
 from phi3studio.worker.data.meaning.written_texts import notation
 from phi3studio.worker.data.reading.dialect import is_anki, table_delimiter
-from phi3studio.worker.data.reading.json_rows import PYTHON
+from phi3studio.worker.data.reading.json_rows import is_python
 from phi3studio.worker.data.reading.source_files import DataFile, only_member
 
 _COMPRESSIONS = (
@@ -123,7 +123,7 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
         raise InputError("data.unknown_format", variant="html", path=file.path)
     if _XML.match(text):
         raise InputError("data.unknown_format", variant="document", path=file.path, kind="XML")
-    if PYTHON.match(text):
+    if is_python(text):
         raise InputError("data.python", path=file.path)
     found = json_format(text, named, complete)
     if found is not None:
