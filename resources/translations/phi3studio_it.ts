@@ -848,6 +848,13 @@
         <translation>Annulla</translation>
     </message>
     <message numerus="yes">
+        <source>%Ln line(s)</source>
+        <translation>
+            <numerusform>%Ln riga del file</numerusform>
+            <numerusform>%Ln righe del file</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
         <source>%Ln row(s)</source>
         <translation>
             <numerusform>%Ln riga</numerusform>

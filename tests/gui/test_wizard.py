@@ -178,6 +178,15 @@ def test_the_whole_way_to_a_started_run(
     assert filled.session.draft.source is None
 
 
+def test_a_page_that_follows_a_later_change_is_not_marked(filled: WizardPage, qtbot: QtBot) -> None:
+    for _ in range(3):
+        go_on(filled, qtbot)
+    filled.session.visit("data")
+    filled.session.edit("data", prompt="{phrase}")
+    assert filled.session.draft.touched
+    assert filled._stepper.steps[2].state == "done"
+
+
 def test_back_loses_nothing_and_a_later_change_is_marked(filled: WizardPage, qtbot: QtBot) -> None:
     for _ in range(3):
         go_on(filled, qtbot)

@@ -205,7 +205,7 @@ class WizardPage(Page):
         state: StepState = "todo"
         if name == draft.page:
             state = "active"
-        elif name in draft.touched:
+        elif name in draft.touched and self._worth_a_look(name):
             state = "touched"
         elif name in draft.visited and name != "review":
             state = "done" if self.session.can_continue(name) else "failed"
@@ -213,6 +213,11 @@ class WizardPage(Page):
                 state = "done"
         reachable = self.session.reachable(name) or name in draft.visited
         return Step(title, state, reachable)
+
+    def _worth_a_look(self, name: PageName) -> bool:
+        """Whether a later change may ask for a decision: a preset follows it without one."""
+        own_settings = name == "tuning" and self.session.draft.preset is None
+        return own_settings or bool(self.session.problems(name))
 
     def _said(self, page: PageName, allowed: bool) -> str:
         if not allowed:

@@ -18,7 +18,17 @@ from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.bars import Histogram, LabelBars
-from phi3studio.gui.widgets.basic import Button, Callout, Card, Elided, Level, clear, label, links
+from phi3studio.gui.widgets.basic import (
+    Button,
+    Callout,
+    Card,
+    Elided,
+    Level,
+    clear,
+    label,
+    links,
+    row,
+)
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import (
     with_column,
@@ -124,7 +134,12 @@ class CheckCard(Card):
             return
         for found in report.findings:
             said = explain_error(found.says)
-            rows = self.tr("%Ln row(s)", None, found.rows) + ": " if found.rows else ""
+            counted = (
+                self.tr("%Ln line(s)", None, found.rows)
+                if found.code in _OF_LINES
+                else self.tr("%Ln row(s)", None, found.rows)
+            )
+            rows = counted + ": " if found.rows else ""
             card = Callout(theme, _LEVELS[found.level], rows + said.message, said.hint)
             self._link_rows(card, found)
             # Below the text, which they would squeeze at its right.
@@ -158,7 +173,7 @@ class CheckCard(Card):
             every = Button(self._context.theme, self.tr("Show all"), kind="link")
             every.clicked.connect(lambda _=False: self.finding_wanted.emit(found.code))
             parts.append(every)
-        line = links(*parts, spacing=6)
+        line = row(*parts) if found.code in _OF_LINES else links(*parts, spacing=6)
         line.setStretchFactor(excerpt, 1000)
         card.words.addLayout(line)
 
