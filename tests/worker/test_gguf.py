@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from phi3studio.worker.gguf.speech import (
 )
 from phi3studio.worker.gguf.weights import importances_of, packed
 from phi3studio.worker.gguf.write import CARD, About, Speech, write_model
-from phi3studio.worker.llama_cpp.llama_native import LlamaModel
+from phi3studio.worker.llama_cpp.llama_native import LlamaModel, missing
 from tests.chat_templates import FAMILIES
 from tests.tiny_families import LONG, SHAPES, SHORT, make
 from tests.tiny_models import make_tokenizer
@@ -478,3 +479,10 @@ def test_a_file_that_is_no_model_is_an_error_that_says_so(tmp_path) -> None:
         pass
     assert raised.value.code == "gguf.does_not_load"
     assert "gguf" in raised.value.values["reason"]
+
+
+def test_what_to_do_without_llama_cpp_fits_the_way_the_program_was_installed(monkeypatch) -> None:
+    assert "pip install xllamacpp" in missing().hint
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "_MEIPASS", "/opt/studio", raising=False)
+    assert "phi3studio[gguf]" in missing().hint

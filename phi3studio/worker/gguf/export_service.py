@@ -196,14 +196,14 @@ def _proof(
     from phi3studio.worker.fidelity.evaluator import held_out_of
     from phi3studio.worker.fidelity.exported_model import ExportedModel
     from phi3studio.worker.gguf.speech import check_template
-    from phi3studio.worker.llama_cpp.llama_native import library_version
+    from phi3studio.worker.llama_cpp.llama_native import library_version, missing
     from phi3studio.worker.process.emit import Emitter
     from phi3studio.worker.process.threads import ThreadGovernor
 
     run, recipe = opened.run, opened.recipe
     program = library_version()
     if program is None:
-        raise RunError("gguf.no_llama_cpp")
+        raise missing()
     files = [file, *([lora] if lora is not None else [])]
     digest = _digest(files)
     title = kind if lora is None else f"{kind} + LoRA"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from phi3studio.app.frozen import bundle
 from phi3studio.domain.errors import RunError
 
 Floats = npt.NDArray[np.float32]
@@ -107,6 +108,11 @@ def library_version() -> str | None:
     return package
 
 
+def missing() -> RunError:
+    """That no llama.cpp is installed; nothing can be installed into the installed program."""
+    return RunError("gguf.no_llama_cpp", variant="installer" if bundle() is not None else "")
+
+
 class LlamaModel:
     """One GGUF file in memory, a *context* of so many tokens; a LoRA *adapter* (GGUF) over it.
 
@@ -144,7 +150,7 @@ class LlamaModel:
     def _opened(self) -> Any:
         file = library_file()
         if file is None:
-            raise RunError("gguf.no_llama_cpp")
+            raise missing()
         try:
             library: Any = ctypes.CDLL(str(file))
             for name, (result, arguments) in _SIGNATURES.items():
