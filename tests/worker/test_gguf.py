@@ -130,6 +130,25 @@ def test_llama_cpp_reads_texts_into_the_same_tokens(name, families, tmp_path) ->
         model.close()
 
 
+def test_phi3s_tags_take_the_space_after_them(tmp_path) -> None:
+    """As the published tokenizer has it; llama.cpp does so for models whose name has Phi-3 in it."""
+    folder = make(SHAPES["phi-3-4k"], tmp_path / "model")
+    file = folder / "tokenizer.json"
+    tokens = json.loads(file.read_text())
+    for token in tokens["added_tokens"]:
+        token["rstrip"] = token["content"] in ("<|assistant|>", "<|end|>", "<|user|>", "</s>")
+    file.write_text(json.dumps(tokens))
+    _, tokenizer, _ = write(tmp_path / "m.gguf", folder)
+    assert tokenizer.tokenize("<|user|>\n x") != tokenizer.tokenize("<|endoftext|>\n x")
+    model = LlamaModel(tmp_path / "m.gguf", 1, 64)
+    try:
+        for text in (*TEXTS, "<|user|>\n\n  x<|end|>\n<|assistant|>\ny", "<|endoftext|>\n x"):
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            assert model.encode(text) == ids, text
+    finally:
+        model.close()
+
+
 WORDS = "It's 12345 o'clock\n\n  they'll DON'T"
 BYTE_LEVEL = {
     "gpt-2": None,
