@@ -131,7 +131,7 @@ def test_llama_cpp_reads_texts_into_the_same_tokens(name, families, tmp_path) ->
 
 
 def test_phi3s_tags_take_the_space_after_them(tmp_path) -> None:
-    """As the published tokenizer has it; llama.cpp does so for models whose name has Phi-3 in it."""
+    """As the published tokenizer has it; llama.cpp does so where the name has Phi-3 in it."""
     folder = make(SHAPES["phi-3-4k"], tmp_path / "model")
     file = folder / "tokenizer.json"
     tokens = json.loads(file.read_text())
