@@ -212,6 +212,20 @@ def test_byte_level_tokenizers_split_texts_alike(name, families, tmp_path) -> No
         read.close()
 
 
+def test_a_norm_of_gemma_in_bfloat16_is_not_rounded(families, tmp_path) -> None:
+    model, tokenizer, config = opened(families["gemma-3"])
+    model = model.to(torch.bfloat16)
+    norm = model.model.layers[0].input_layernorm.weight
+    norm.data.fill_(0.0009765625)  # of which a bfloat16 near 1 knows nothing
+    speech = speech_of(tokenizer, find_stop(tokenizer), None)
+    file = tmp_path / "m.gguf"
+    write_model(file, "f16", config, model.state_dict(), tokenizer, About("t"), speech)
+    (found,) = (
+        item for item in gguf.GGUFReader(file).tensors if item.name == "blk.0.attn_norm.weight"
+    )
+    assert np.array_equal(found.data, np.full(config["hidden_size"], 1.0009765625, np.float32))
+
+
 # --- weights -------------------------------------------------------------------------------------
 
 

@@ -130,7 +130,7 @@ def converted(config: Mapping[str, Any], name: str, value: torch.Tensor) -> torc
     if family.interleaved and ".k_proj." in name:
         return _interleaved(value, config.get("num_key_value_heads") or heads)
     if family.norms_plus_one and name.endswith("norm.weight"):
-        return value + 1
+        return value.float() + 1  # as Gemma adds it, whose weights may be bfloat16
     return value
 
 
