@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from phi3studio.app.frozen import MODELS
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_store import bytes_to_download, catalogue
 from phi3studio.resources import resources
-from phi3studio.worker.models.starter import STARTER_WHEEL, bundled_starter, make_starter
+from phi3studio.worker.models.starter import STARTER_WHEEL, bundled_starter, make_starter, place
 
 
 @pytest.fixture
@@ -44,6 +45,20 @@ def test_a_damaged_one_is_not_used_and_nothing_is_fetched(
     assert "Install Phi-3 Studio again" in caught.value.hint
     assert said == []
     assert not (tmp_path / "models").exists()
+
+
+def test_a_model_that_another_process_has_just_made_stays(tmp_path: Path, tiny_phi3: Path) -> None:
+    """Two first runs at once: the one that comes second must not take the model from the other."""
+    folder = tmp_path / "models" / "starter"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")  # what a broken disk left
+    for number in range(2):
+        made = tmp_path / f"made{number}"
+        shutil.copytree(tiny_phi3, made)
+        (made / "README.md").write_text(str(number))
+        place(made, folder)
+        assert (folder / "README.md").read_text() == "0"
+        assert not (folder / made.name).exists()
 
 
 @pytest.mark.usefixtures("bundle")

@@ -14,12 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from phi3studio.app import frozen
 from phi3studio.app.download_log import DownloadLog
 from phi3studio.app.files import scratch_folder
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
-from phi3studio.models.model_folder import check_model_folder
+from phi3studio.models.model_folder import check_model_folder, is_whole
 from phi3studio.resources import resources
 from phi3studio.worker.models.convert import convert, convert_gguf
 
@@ -60,8 +62,16 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
         else:
             convert("gguf", gguf, made, check)  # in a child, which can be ended
         check_model_folder(made)
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.move(made, folder)
+        place(made, folder)
+
+
+def place(made: Path, folder: Path) -> None:
+    """Move the model *made* to *folder*, unless another process has just put a whole one there,
+    which may be in use already."""
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if not is_whole(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.move(made, folder)
 
 
 def bundled_starter() -> Path | None:
