@@ -38,13 +38,15 @@ class Answer:
     """One answer on its way: iterate for its text, then read ``figures``.
 
     ``tokens`` grow with it where their log probabilities were asked for: ``id``, ``text``,
-    ``logprob`` (nats) and ``top``, pairs of a text and its log probability.
+    ``logprob`` (nats) and ``top``, pairs of a text and its log probability. ``calls`` are known at
+    its end: ``name`` and ``arguments`` (JSON) of each tool that the answer calls.
     """
 
     def __init__(self, service: Service, params: dict[str, Any]) -> None:
         self._stream = service.stream("answer", **params)
         self.figures: Figures | None = None
         self.tokens: list[dict[str, Any]] = []
+        self.calls: list[dict[str, str]] = []
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for item in self._stream:
@@ -52,7 +54,9 @@ class Answer:
             yield str(item["text"])
         # None when the answer was stopped from here.
         if self._stream.result is not None:
-            self.figures = Figures(**self._stream.result)
+            facts = dict(self._stream.result)
+            self.calls = facts.pop("calls", [])
+            self.figures = Figures(**facts)
 
     def stop(self) -> None:
         """Ask the service to stop; the iteration ends without figures."""
@@ -93,7 +97,7 @@ class Chat:
         self,
         folder: Path,
         *,
-        messages: Sequence[Mapping[str, str]] | None = None,
+        messages: Sequence[Mapping[str, Any]] | None = None,
         values: Mapping[str, str] | None = None,
         prompt: str | Sequence[int] | None = None,
         sampling: Sampling | None = None,
@@ -104,6 +108,8 @@ class Chat:
         adapter: str | None = None,
         stop: Sequence[str] = (),
         logprobs: int | None = None,
+        tools: Sequence[Mapping[str, Any]] = (),
+        call: Sequence[str] | None = None,
     ) -> Answer:
         """Begin an answer to exactly one of *messages*, *values* (template) and *prompt*, which is
         a text or tokens.
@@ -113,7 +119,9 @@ class Chat:
         ends before the first of the texts *stop*. *conversation* names what is kept for the next
         turn; ``"*"`` takes whatever kept one begins alike. A seeded answer is drawn again from its
         seed, so its whole text is read again at each turn. With *logprobs* the answer's tokens
-        are kept with their log probabilities and those of so many likelier ones.
+        are kept with their log probabilities and those of so many likelier ones. *tools* (as
+        OpenAI's clients describe them) go with messages; *call* names those one of which has to
+        be called. Such an answer comes in one piece.
         """
         params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
         if messages is not None:
@@ -136,6 +144,8 @@ class Chat:
             params["stop"] = list(stop)
         if logprobs is not None:
             params["logprobs"] = logprobs
+        if tools:
+            params |= {"tools": [dict(tool) for tool in tools], "call": call}
         return Answer(self._service, params)
 
     async def score(

@@ -17,16 +17,33 @@ import openai
 import psutil
 import pytest
 
-from phi3studio.services.chat_client import LoadedModel
+from phi3studio.app.paths import Home
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunStore
 from phi3studio.services.openai.answer_formats import ChatFormat
-from phi3studio.services.openai.chat_request import ChatRequest
 from phi3studio.services.openai.http_server import Export, Serving, serve
 from phi3studio.services.openai.running_answers import RunningAnswers
-from phi3studio.services.openai.sampling_request import parse_body
+from phi3studio.worker.genai.genai import Constraint
+from tests import tiny_families
+from tests.worker.running import completed, only_export
+from tests.worker.test_chat_templates import tokenizer
 
 KEY = "a-key-for-the-test"
 PHRASE = "Nobody answered when I called."
 ASK: list[Any] = [{"role": "user", "content": PHRASE}]
+SURE: Any = {
+    "type": "function",
+    "function": {
+        "name": "sure",
+        "description": "Says whether it is so.",
+        "parameters": {
+            "type": "object",
+            "properties": {"so": {"type": "boolean"}},
+            "required": ["so"],
+        },
+        "strict": True,
+    },
+}
 WILD: dict[str, Any] = {"temperature": 2.0, "extra_body": {"top_k": 400}}
 
 
@@ -68,8 +85,21 @@ def conversational(pair, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def with_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose chat template knows tools, and whose vocabulary has every sign of JSON."""
+    root = tmp_path_factory.mktemp("tools")
+    base = tiny_families.make(tiny_families.SHAPES["qwen2.5"], root / "base")
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (base / file).unlink(missing_ok=True)
+    tokenizer("qwen2.5").save_pretrained(base)
+    run = RunStore(Home(root / "home")).create(only_export(base, ["quantise"]))
+    launch.start(run)
+    return completed(run).model
+
+
 @pytest.fixture
-def server(pair, conversational, home, tmp_path) -> Iterator[Server]:
+def server(pair, conversational, with_tools, home, tmp_path) -> Iterator[Server]:
     """In a thread of its own, with an event loop of its own; ended by cancelling it."""
     ready: list[Serving] = []
     started = threading.Event()
@@ -82,6 +112,7 @@ def server(pair, conversational, home, tmp_path) -> Iterator[Server]:
     log = tmp_path / "chat.log"
     exports = [
         Export("tone", pair.second.model, ("latest", "of-tones")),
+        Export("tools", with_tools),
         Export("talk", conversational, ("latest",)),
     ]
     task = loop.create_task(
@@ -111,7 +142,7 @@ def server(pair, conversational, home, tmp_path) -> Iterator[Server]:
 
 
 def test_the_models_are_listed(server) -> None:
-    assert [model.id for model in server.client.models.list()] == ["tone", "talk"]
+    assert [model.id for model in server.client.models.list()] == ["tone", "tools", "talk"]
     assert server.client.models.retrieve("tone").owned_by == "phi3studio"
     with pytest.raises(openai.NotFoundError) as caught:
         server.client.models.retrieve("absent")
@@ -268,18 +299,13 @@ def test_answers_are_held_to_labels_and_schemas(server) -> None:
 def test_a_schema_has_no_properties_but_those_it_names() -> None:
     inner = {"type": "object", "properties": {"b": {"type": "string"}}}
     schema = {"type": "object", "properties": {"a": {"type": "array", "items": inner}}}
-    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
-    body = json.dumps({"model": "m", "messages": ASK, "response_format": wanted}).encode()
-    talk = LoadedModel("", "", 512, None, (), is_conversation=True, load_s=0, bytes=0)
-    (ask,) = parse_body(ChatRequest, body).asks(talk)
+    constraint = json.loads(Constraint.schema(schema).text)
     closed = {"additionalProperties": False}
     items = {"type": "array", "items": inner | closed}
-    assert ask["schema"] == {"type": "object", "properties": {"a": items}} | closed
+    properties = {"type": "object", "properties": {"a": items}} | closed
+    assert {key: value for key, value in constraint.items() if key != "x-guidance"} == properties
     open_one = {"type": "object", "additionalProperties": {"type": "string"}}
-    wanted["json_schema"] = {"name": "x", "schema": open_one}
-    body = json.dumps({"model": "m", "messages": ASK, "response_format": wanted}).encode()
-    (ask,) = parse_body(ChatRequest, body).asks(talk)
-    assert ask["schema"] == open_one
+    assert json.loads(Constraint.schema(open_one).text).items() >= open_one.items()
 
 
 def test_several_answers_to_one_request(server) -> None:
@@ -453,6 +479,48 @@ def test_a_response_is_cut_off_and_constrained(server) -> None:
         assert caught.value.param in change
 
 
+# --- tools ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "sure"}}])
+def test_a_call_that_has_to_be_made_fits_its_schema(server, choice) -> None:
+    whole = server.ask("tools", tools=[SURE], tool_choice=choice, max_tokens=60)
+    assert whole.choices[0].finish_reason == "tool_calls"
+    assert whole.choices[0].message.content is None
+    (call,) = whole.choices[0].message.tool_calls
+    assert call.function.name == "sure"
+    assert json.loads(call.function.arguments) in ({"so": True}, {"so": False})
+    chunks = [
+        chunk.choices[0]
+        for chunk in server.ask(
+            "tools", tools=[SURE], tool_choice=choice, max_tokens=60, stream=True
+        )
+    ]
+    (streamed,) = [one for chunk in chunks for one in chunk.delta.tool_calls or ()]
+    assert streamed.function.arguments == call.function.arguments
+    assert chunks[-1].finish_reason == "tool_calls"
+
+
+def test_results_of_calls_and_tools_reach_the_model(server) -> None:
+    function = {"name": "sure", "arguments": '{"so": true}'}
+    talk = [
+        *ASK,
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "It is so."},
+    ]
+    with_result = server.ask("tools", messages=talk, tools=[SURE])
+    without = server.ask("tools", messages=ASK)
+    with_tools = server.ask("tools", messages=ASK, tools=[SURE])
+    none = server.ask("tools", messages=ASK, tools=[SURE], tool_choice="none")
+    tokens = [answer.usage.prompt_tokens for answer in (none, without, with_tools, with_result)]
+    assert tokens[0] == tokens[1] < tokens[2] < tokens[3]
+    assert with_tools.choices[0].message.tool_calls is None
+
+
 # --- many at once -------------------------------------------------------------------------------
 
 
@@ -579,10 +647,18 @@ def test_a_killed_engine_is_started_anew(server) -> None:
         ({"temperature": 3}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"messages": []}, "messages"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"messages": [{"role": "critic", "content": "x"}]}, "messages.0.role"),
+        ({"tools": [SURE]}, "tools"),
+        ({"model": "talk", "tools": [SURE]}, ""),
+        ({"tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"tools": [SURE], "response_format": {"type": "json_object"}}, ""),
+        (
+            {"tools": [SURE], "tool_choice": {"type": "function", "function": {"name": "other"}}},
+            "",
+        ),
         ({"functions": [{"name": "f"}]}, "functions"),
-        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": "required"}, ""),
         ({"logit_bias": {"5": 100}}, "logit_bias"),
         ({"top_logprobs": 21}, "top_logprobs"),
         ({"modalities": ["audio"]}, "modalities"),

@@ -8,7 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from phi3studio.services.openai.running_answers import Piece, RunningAnswers, Tokens
+from phi3studio.services.openai.running_answers import (
+    Piece,
+    RunningAnswer,
+    RunningAnswers,
+    Tokens,
+)
 
 Json = dict[str, Any]
 
@@ -59,6 +64,7 @@ class _Completion:
 
     def end(self, answers: RunningAnswers) -> Iterator[bytes]:
         for index, answer in enumerate(answers.all):
+            yield from self._before_last(index, answer)
             yield self._event([self._last(index, answer.finish_reason)])
         if self._wants_usage:
             yield self._event([], self._usage(answers))
@@ -66,6 +72,9 @@ class _Completion:
 
     def failed(self, error: Json) -> Iterator[bytes]:
         yield event(error)
+
+    def _before_last(self, index: int, answer: RunningAnswer) -> Iterator[bytes]:
+        return iter(())
 
     def _part(self, piece: Piece) -> Json:
         raise NotImplementedError
@@ -110,7 +119,7 @@ class ChatFormat(_Completion):
         choices = [
             {
                 "index": index,
-                "message": {"role": "assistant", "content": answer.text, "refusal": None},
+                "message": _message(answer),
                 "logprobs": self._scores(answer.tokens),
                 "finish_reason": answer.finish_reason,
             }
@@ -121,6 +130,11 @@ class ChatFormat(_Completion):
     def head(self, answers: RunningAnswers) -> Iterator[bytes]:
         for index in range(len(answers.all)):
             yield self._event([self._choice(index, {"role": "assistant", "content": ""})])
+
+    def _before_last(self, index: int, answer: RunningAnswer) -> Iterator[bytes]:
+        if answer.calls:
+            calls = [{"index": at, **call} for at, call in enumerate(_calls(answer))]
+            yield self._event([self._choice(index, {"tool_calls": calls})])
 
     def _part(self, piece: Piece) -> Json:
         return self._choice(piece.index, {"content": piece.text}, piece.tokens)
@@ -147,6 +161,20 @@ class ChatFormat(_Completion):
 
 def _scored(text: str, logprob: float) -> Json:
     return {"token": text, "logprob": logprob, "bytes": list(text.encode("utf-8", "replace"))}
+
+
+def _message(answer: RunningAnswer) -> Json:
+    message: Json = {"role": "assistant", "content": answer.text, "refusal": None}
+    if not answer.calls:
+        return message
+    return message | {"content": answer.text or None, "tool_calls": _calls(answer)}
+
+
+def _calls(answer: RunningAnswer) -> list[Json]:
+    return [
+        {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": dict(call)}
+        for call in answer.calls
+    ]
 
 
 class TextFormat(_Completion):

@@ -23,14 +23,27 @@ class _Part(BaseModel):
     text: str
 
 
+class _CalledFunction(BaseModel):
+    name: str
+    arguments: str = "{}"
+
+
+class _Call(BaseModel):
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: _CalledFunction
+
+
 class Message(BaseModel):
     """One message of a conversation."""
 
     model_config = ConfigDict(extra="ignore")
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[_Part] | None = None
-    tool_calls: Empty = None
+    tool_calls: list[_Call] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
 
     @property
     def text(self) -> str:
@@ -38,6 +51,50 @@ class Message(BaseModel):
         if isinstance(self.content, list):
             return "".join(part.text for part in self.content)
         return self.content or ""
+
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """The message as the chat service takes it."""
+        role = "system" if self.role == "developer" else self.role
+        sent: dict[str, Any] = {"role": role, "content": self.text}
+        if self.tool_calls:
+            sent["tool_calls"] = [call.model_dump() for call in self.tool_calls]
+        for name in ("tool_call_id", "name") if self.role == "tool" else ():
+            if (value := getattr(self, name)) is not None:
+                sent[name] = value
+        return sent
+
+
+class _Function(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$")
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(BaseModel):
+    """A function that an answer may call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["function"]
+    function: _Function
+
+    @property
+    def as_sent(self) -> dict[str, Any]:
+        """As models are shown it; ``strict`` is for servers."""
+        return self.model_dump(exclude_none=True, exclude={"function": {"strict"}})
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Choice(BaseModel):
+    type: Literal["function"] = "function"
+    function: _Named
 
 
 class _Schema(BaseModel):
@@ -68,22 +125,8 @@ class Format(BaseModel):
         """``schema`` for the chat service, or nothing."""
         if self.type == "text":
             return {}
-        return {
-            "schema": closed(self.json_schema.schema_) if self.json_schema else {"type": "object"}
-        }
-
-
-def closed(schema: Any) -> Any:
-    """*schema* whose objects have no properties but those that it names: a small model would
-    otherwise invent some without end."""
-    if isinstance(schema, list):
-        return [closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    parts = {name: closed(part) for name, part in schema.items()}
-    if isinstance(parts.get("properties"), dict):
-        parts.setdefault("additionalProperties", False)
-    return parts
+        wanted = self.json_schema
+        return {"schema": wanted.schema_ if wanted is not None else {"type": "object"}}
 
 
 class StreamOptions(BaseModel):
@@ -106,9 +149,9 @@ class ChatRequest(SamplingRequest):
     guided_choice: list[str] | None = Field(None, min_length=1)
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    tools: list[Tool] | None = None
+    tool_choice: Literal["none", "auto", "required"] | _Choice | None = None
     # Accepted at the values that ask for nothing.
-    tools: Empty = None
-    tool_choice: Literal["none", "auto"] | None = None
     functions: Empty = None
     function_call: Literal["none", "auto"] | None = None
     audio: None = None
@@ -126,6 +169,43 @@ class ChatRequest(SamplingRequest):
             raise ValueError("guided_choice and response_format exclude each other")
         return self
 
+    @model_validator(mode="after")
+    def _calls_what_there_is(self) -> ChatRequest:
+        names = {tool.function.name for tool in self.tools or ()}
+        chosen = self.tool_choice
+        if isinstance(chosen, _Choice) and chosen.function.name not in names:
+            raise ValueError(f"tool_choice: there is no tool {chosen.function.name}")
+        if chosen == "required" and not names:
+            raise ValueError("tool_choice: there are no tools")
+        if self.may_call and self.constraint:
+            raise ValueError("tools, and response_format or guided_choice, exclude each other")
+        return self
+
+    @property
+    def may_call(self) -> bool:
+        """Whether the answer may be calls of tools."""
+        return bool(self.tools) and self.tool_choice != "none"
+
+    @property
+    def constraint(self) -> dict[str, Any]:
+        """``labels`` or ``schema`` for the chat service, or neither."""
+        if self.guided_choice is not None:
+            return {"labels": self.guided_choice}
+        return self.response_format.constraint if self.response_format is not None else {}
+
+    @property
+    def _tools(self) -> dict[str, Any]:
+        """``tools`` and ``call`` for the chat service, or neither."""
+        if not self.may_call:
+            return {}
+        given = self.tools or []
+        call: list[str] | None = None
+        if isinstance(self.tool_choice, _Choice):
+            call = [self.tool_choice.function.name]
+        elif self.tool_choice == "required":
+            call = [tool.function.name for tool in given]
+        return {"tools": [tool.as_sent for tool in given], "call": call}
+
     @property
     def longest(self) -> int:
         """Most tokens of the answer."""
@@ -139,10 +219,13 @@ class ChatRequest(SamplingRequest):
     def asks(self, model: LoadedModel) -> list[dict[str, Any]]:
         """What the chat service is asked, once for each of the *n* answers."""
         ask = self.options | prompt_of(self.messages, model) | {"max_tokens": self.longest}
-        if self.guided_choice is not None:
-            ask["labels"] = self.guided_choice
-        elif self.response_format is not None:
-            ask |= self.response_format.constraint
+        if self.may_call and "messages" not in ask:
+            raise bad_request(
+                "The model was trained on a template, which has no place for tools.",
+                "tools",
+                "template_tools",
+            )
+        ask |= self.constraint | self._tools
         if self.logprobs:
             ask["logprobs"] = self.top_logprobs or 0
         return self.repeated(ask)
@@ -156,15 +239,7 @@ def prompt_of(given: Sequence[Message], model: LoadedModel) -> dict[str, Any]:
     have no place in a template; a system message, whose order would not be followed, is an error.
     """
     if model.is_conversation or model.template is None:
-        return {
-            "messages": [
-                {
-                    "role": "system" if message.role == "developer" else message.role,
-                    "content": message.text,
-                }
-                for message in given
-            ]
-        }
+        return {"messages": [message.as_sent for message in given]}
     if any(message.role in ("system", "developer") and message.text for message in given):
         raise bad_request(
             "The model was trained on a template that has no place for a system message. Leave it "

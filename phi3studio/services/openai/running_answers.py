@@ -94,13 +94,20 @@ class RunningAnswer:
         return self._answer.tokens if self._answer is not None else []
 
     @property
+    def calls(self) -> list[dict[str, str]]:
+        """The tools that the answer calls: ``name`` and ``arguments`` (JSON) of each."""
+        return self._answer.calls if self._answer is not None else []
+
+    @property
     def figures(self) -> Figures | None:
         """Known once it has ended, unless it was stopped."""
         return self._answer.figures if self._answer is not None else None
 
     @property
     def finish_reason(self) -> str:
-        """``stop`` or ``length``."""
+        """``stop``, ``length`` or ``tool_calls``."""
+        if self.calls:
+            return "tool_calls"
         figures = self.figures
         cut_off = figures.reason == "length" if figures is not None else self._answer is None
         return "length" if cut_off else "stop"

@@ -56,16 +56,49 @@ class ChatService:
         ``stop``, texts before which the answer ends; ``conversation``, a name under which the
         generator is kept, or ``*`` for whatever kept one begins alike; ``logprobs``, of how many
         other tokens the log probabilities are wanted: then the pieces have ``tokens`` too.
+        With ``tools``, as OpenAI's clients describe them, the answer comes in one piece, and the
+        result has ``calls``: ``name`` and ``arguments`` (JSON) of each. ``call`` names the tools
+        one of which has to be called.
         """
-        voice = Voice(
-            Sampling(**params.get("sampling", {})), _constraint(params), params.get("adapter")
-        )
         model, _ = self._shelf.take(Path(params["folder"]), cancel)
         try:
             with model.turns.mine(cancel):
-                return (yield from self._answer(model, params, voice, cancel))
+                if params.get("tools"):
+                    return (yield from self._answer_with_tools(model, params, cancel))
+                voice = _voice(params, _constraint(params))
+                ids = model.prompt_ids(params)
+                return (yield from self._answer(model, ids, params, voice, cancel))
         finally:
             self._shelf.give_back(model)
+
+    def _answer_with_tools(
+        self, model: LoadedModel, params: dict[str, Any], cancel: Cancel
+    ) -> Pieces:
+        """An answer that may be calls. One that has to be a call goes on from where the template
+        begins it, and is held to the schema of the call's JSON."""
+        calls = model.call_format
+        wanted = params.get("call")
+        constraint, ids = _constraint(params), model.prompt_ids(params)
+        names = [tool["function"]["name"] for tool in params["tools"]]
+        if wanted is not None:
+            functions = [tool["function"] for tool in params["tools"]]
+            chosen = [function for function in functions if function["name"] in wanted]
+            constraint = Constraint.schema(calls.schema(chosen))
+            prompt = model.prompt(params["messages"], params["tools"])
+            ids = model.model.encode(prompt + calls.before)
+        answer = self._answer(model, ids, params, _voice(params, constraint), cancel)
+        text = ""
+        while True:
+            try:
+                piece = next(answer)
+            except StopIteration as end:
+                figures: dict[str, Any] = end.value
+                break
+            text += piece["text"]
+        said, found = calls.read(text, names)
+        if said:
+            yield {"text": said}
+        return figures | {"calls": found}
 
     def score(self, params: dict[str, Any], cancel: Cancel) -> list[dict[str, Any]]:
         """The tokens of a text, each with its log probability after those before it (nats).
@@ -99,10 +132,14 @@ class ChatService:
         return {"adapters": adapter_names(folder)}
 
     def _answer(
-        self, model: LoadedModel, params: dict[str, Any], voice: Voice, cancel: Cancel
+        self,
+        model: LoadedModel,
+        ids: list[int],
+        params: dict[str, Any],
+        voice: Voice,
+        cancel: Cancel,
     ) -> Pieces:
         began = time.monotonic()
-        ids = model.prompt_ids(params)
         room = model.model.context - len(ids)
         if room < 1:
             raise InputError("chat.too_long", tokens=len(ids), context=model.model.context)
@@ -213,6 +250,10 @@ def _stuck(error: GenaiError, voice: Voice) -> RunError:
     if voice.constraint is not None:
         return RunError("chat.constraint", reason=reason)
     return RunError("chat.engine", reason=reason)
+
+
+def _voice(params: dict[str, Any], constraint: Constraint | None) -> Voice:
+    return Voice(Sampling(**params.get("sampling", {})), constraint, params.get("adapter"))
 
 
 def _constraint(params: dict[str, Any]) -> Constraint | None:

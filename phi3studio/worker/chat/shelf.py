@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.template import parse_template
 from phi3studio.worker.chat.conversations import Conversations
 from phi3studio.worker.chat.spoken import Spoken
+from phi3studio.worker.chat.tool_calls import CallFormat, call_format
 from phi3studio.worker.chat.turns import Turns
 from phi3studio.worker.data.preparing.conversation import ChatTemplate
 from phi3studio.worker.genai.genai import GenaiModel
@@ -45,7 +47,7 @@ class LoadedModel:
         self.facts = self.model.facts
         self._spoken = Spoken(folder)
         # The same preparation of messages as in training.
-        self._chat = ChatTemplate(lambda messages, *_: self.model.apply_chat_template(messages))
+        self._chat = ChatTemplate(self.model.apply_chat_template)
 
     @property
     def name(self) -> str:
@@ -68,11 +70,27 @@ class LoadedModel:
             "adapter": self.model.own_adapter,
         }
 
+    def prompt(self, messages: Any, tools: Any = None) -> str:
+        """What is sent for the next answer of a conversation."""
+        return self._chat.prompt(self._spoken(messages), self._spoken(tools))
+
+    @cached_property
+    def call_format(self) -> CallFormat:
+        """How the model's template writes calls of tools; raises :class:`InputError` if it shows
+        the model no tools, or writes no calls."""
+        found = call_format(self._chat)
+        question = [{"role": "user", "content": "question"}]
+        tool = {"name": "probe", "parameters": {"type": "object", "properties": {}}}
+        tools = [{"type": "function", "function": tool}]
+        if found is None or self._chat.prompt(question) == self._chat.prompt(question, tools):
+            raise InputError("chat.no_tools", model=self.name)
+        return found
+
     def prompt_ids(self, params: dict[str, Any]) -> list[int]:
         """The ids of a request: ``messages``, ``values`` for the template, plain ``prompt``, or the
         ``ids`` themselves."""
         if "messages" in params:
-            return self.model.encode(self._chat.prompt(self._spoken(params["messages"])))
+            return self.model.encode(self.prompt(params["messages"], params.get("tools")))
         if "values" in params:
             template = self.facts.get("template")
             if template is None:

@@ -70,8 +70,21 @@ class Constraint:
         if not isinstance(schema, dict):
             raise InputError("chat.schema", variant="not_object")
         # Without it a small model may write white space for ever: the schema allows it anywhere.
-        strict = {"x-guidance": {"whitespace_flexible": False}} | schema
+        strict = {"x-guidance": {"whitespace_flexible": False}} | closed(schema)
         return cls("json_schema", json.dumps(strict, ensure_ascii=False))
+
+
+def closed(schema: Any) -> Any:
+    """*schema* whose objects have no properties but those that it names: a small model would
+    otherwise invent some without end."""
+    if isinstance(schema, list):
+        return [closed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: closed(part) for name, part in schema.items()}
+    if isinstance(parts.get("properties"), dict):
+        parts.setdefault("additionalProperties", False)
+    return parts
 
 
 def adapter_names(folder: Path) -> list[str]:
@@ -200,9 +213,13 @@ class GenaiModel:
         """A decoder of single tokens that never splits a character."""
         return self._tokenizer.create_stream()
 
-    def apply_chat_template(self, messages: Sequence[dict[str, str]]) -> str:
-        """The conversation as the model's own template writes it, ready for an answer."""
-        return self._tokenizer.apply_chat_template(json.dumps(list(messages)))
+    def apply_chat_template(
+        self, messages: Sequence[dict[str, Any]], tools: Any = None, generation: bool = True
+    ) -> str:
+        """The conversation as the model's own template writes it; with *generation* ready for an
+        answer. *tools* as OpenAI's clients describe them."""
+        given = json.dumps(tools) if tools else None
+        return self._tokenizer.apply_chat_template(json.dumps(list(messages)), given, generation)
 
 
 def _no_adapter(name: str, names: Sequence[str]) -> InputError:

@@ -169,11 +169,17 @@ class Tokenizer(_Owned):
         finally:
             native.destroy("Sequences", sequences)
 
-    def apply_chat_template(self, messages: str) -> str:
-        """*messages* is JSON; the text ends where the answer begins."""
+    def apply_chat_template(
+        self, messages: str, tools: str | None = None, generation: bool = True
+    ) -> str:
+        """*messages* and *tools* are JSON; with *generation* the text ends where an answer
+        begins."""
         native = _native()
-        text = messages.replace("\\u0000", "").encode("utf-8", "replace")
-        made = native.make("OgaTokenizerApplyChatTemplate", self.pointer, None, text, None, True)
+        texts = [
+            None if given is None else given.replace("\\u0000", "").encode("utf-8", "replace")
+            for given in (messages, tools)
+        ]
+        made = native.make("OgaTokenizerApplyChatTemplate", self.pointer, None, *texts, generation)
         try:
             return ctypes.string_at(made).decode("utf-8", "replace")
         finally:
