@@ -20,18 +20,18 @@ EXCUSED = {
         "mouseReleaseEvent paint"
     ),
     "pydantic reads or calls it": (
-        "model_config _can_be_stabilised _can_be_written _can_stop_early _fits _has_its_schema "
-        "_has_one_constraint _in_order _is_id _is_model _is_name _is_no_token _is_slice "
-        "_learns_something _of_section _one_character _one_place _one_shape _one_way _parses "
-        "_says_all_at_once _with_english _with_kind _without_the_empty"
+        "model_config _calls_what_there_is _can_be_stabilised _can_be_written _can_stop_early "
+        "_fits _has_its_schema _has_one_constraint _in_order _is_id _is_model _is_name "
+        "_is_no_token _is_slice _learns_something _of_section _one_character _one_place _one_shape "
+        "_one_way _parses _says_all_at_once _with_english _with_kind _without_the_empty"
     ),
     "a field that others read: JSON output, events.jsonl, catalogue.json, tokens.json": (
         "all_linear broken_lines contrast dora key_value_heads lr qlora stop_tokens"
     ),
     "accepted from OpenAI's clients, without an effect": (
-        "audio frequency_penalty function_call functions logit_bias max_tool_calls modalities "
+        "audio frequency_penalty function_call logit_bias max_tool_calls modalities "
         "parallel_tool_calls prediction presence_penalty previous_response_id prompt_cache_key "
-        "prompt_cache_retention reasoning_effort safety_identifier service_tier tool_choice "
+        "prompt_cache_retention reasoning_effort safety_identifier service_tier tool_call_id "
         "truncation verbosity web_search_options"
     ),
     "a command: Typer calls it": "gui import_ list_adapters sign_out",
