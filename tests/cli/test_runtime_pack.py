@@ -170,7 +170,7 @@ def test_a_service_starts_in_the_pack_and_without_it_when_it_fails(
     wait_for(lambda: not at_work_in(home), what="the services' end")
 
 
-def test_about_says_what_this_is_and_asks_only_when_told(
+def test_about_says_what_this_is_and_asks_only_when_asked(
     studio: Studio, index: PackageIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHI3STUDIO_RELEASES", "http://127.0.0.1:9/")

@@ -117,7 +117,7 @@ def test_the_newest_version_is_said_to_be_that(
     qtbot.waitUntil(lambda: "this is the newest version" in said(page), timeout=10_000)
 
 
-def test_a_failure_is_quiet_but_told_in_about(
+def test_a_failure_is_quiet_but_reported_in_about(
     page: SettingsPage, releases: Releases, qtbot: QtBot
 ) -> None:
     releases.answer = ["no", "release"]

@@ -147,7 +147,7 @@ def checked(card: AzureCard, qtbot: QtBot) -> list[tuple[str, str, str]]:
 # --- the fields -----------------------------------------------------------------------------------
 
 
-def test_what_is_missing_or_wrong_is_said_beside_its_field(
+def test_what_is_missing_or_wrong_is_said_next_to_its_field(
     wizard: WizardPage, qtbot: QtBot
 ) -> None:
     card = card_of(wizard)

@@ -37,7 +37,7 @@ def end(run: RunFolder, payload: AnyPayload) -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_end_of_a_run_is_told_to_who_looks_elsewhere(
+def test_the_end_of_a_run_is_said_to_who_looks_elsewhere(
     make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder], wanted: bool
 ) -> None:
     run = write_run(home.runs, showcase["done"].recipe(), course(until=90), age_s=80)
@@ -73,7 +73,7 @@ app.processEvents()
 
 
 @pytest.mark.skipif(sys.platform != "linux" or no_bus(), reason="needs dbus-daemon")
-def test_docks_are_told_how_far_the_run_is() -> None:
+def test_docks_are_shown_how_far_the_run_is() -> None:
     with session_bus() as bus:
         address = {"DBUS_SESSION_BUS_ADDRESS": bus.address}
         subprocess.run([sys.executable, "-c", _SHARES], env=os.environ | address, check=True)

@@ -247,7 +247,7 @@ def test_a_text_that_is_longer_than_the_context_is_explained(chat: ChatPage, qtb
 
 
 @pytest.mark.slow
-def test_the_base_model_is_exported_once_and_answers_beside_the_tuned_one(
+def test_the_base_model_is_exported_once_and_answers_next_to_the_tuned_one(
     chat: ChatPage, tuned: RunFolder, context: Context, qtbot: QtBot
 ) -> None:
     chat.models.fill()

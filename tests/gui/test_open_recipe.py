@@ -39,7 +39,7 @@ def wizard(window: MainWindow) -> WizardPage:
     return page
 
 
-def test_a_recipe_file_is_yaml_with_paths_beside_it(recipe: Path) -> None:
+def test_a_recipe_file_is_yaml_with_paths_next_to_it(recipe: Path) -> None:
     assert "source: rows.jsonl" in recipe.read_text("utf-8")
     read = read_recipe(recipe)
     assert isinstance(read, Recipe)

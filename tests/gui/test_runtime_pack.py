@@ -114,7 +114,7 @@ def test_the_progress_is_shown_in_packages_and_bytes(
     qtbot.waitUntil(lambda: not card.busy, timeout=20_000)
 
 
-def test_an_index_that_is_gone_is_told(
+def test_an_index_that_is_gone_is_reported(
     card: RuntimeCard, index: PackageIndex, qtbot: QtBot
 ) -> None:
     index.close()

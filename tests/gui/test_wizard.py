@@ -103,7 +103,7 @@ def test_a_dropped_file_is_read_and_shown(wizard: WizardPage, qtbot: QtBot) -> N
     assert data.statistics.isVisible()
 
 
-def test_a_wrong_column_is_named_beside_its_field(filled: WizardPage, qtbot: QtBot) -> None:
+def test_a_wrong_column_is_named_next_to_its_field(filled: WizardPage, qtbot: QtBot) -> None:
     data = data_of(filled)
     data.template.completion.setFocus()
     data.template.completion.selectAll()

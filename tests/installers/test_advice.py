@@ -80,7 +80,7 @@ def test_azures_packages_are_added_to_an_environment() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the driver's tool is a script here")
 @pytest.mark.parametrize("there", [True, False], ids=["with a pack", "without"])
-def test_a_gpu_that_is_not_used_is_told_with_what_helps_here(
+def test_a_gpu_that_is_not_used_is_reported_with_what_helps_here(
     gpu: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not there:

@@ -59,7 +59,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     thread.join()
 
 
-def test_it_is_fetched_once(server: Path, tmp_path: Path) -> None:
+def test_it_is_downloaded_once(server: Path, tmp_path: Path) -> None:
     first, reason = find_runtime(PRODUCT.machine, tmp_path / "cache")
     assert (first and first.read_bytes(), reason) == (server.read_bytes(), "")
     server.unlink()
@@ -73,7 +73,7 @@ def test_another_file_under_its_address_is_refused(server: Path, tmp_path: Path)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_damaged_copy_is_fetched_again(server: Path, tmp_path: Path) -> None:
+def test_a_damaged_copy_is_downloaded_again(server: Path, tmp_path: Path) -> None:
     first, _ = find_runtime(PRODUCT.machine, tmp_path / "cache")
     assert first is not None
     first.write_bytes(b"half")

@@ -33,7 +33,7 @@ def test_from_source_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_damaged_one_is_not_used_and_nothing_is_fetched(
+def test_a_damaged_one_is_not_used_and_nothing_is_downloaded(
     bundle: Path, tmp_path: Path, there: bool
 ) -> None:
     if not there:
@@ -62,7 +62,7 @@ def test_a_model_that_another_process_has_just_made_stays(tmp_path: Path, tiny_p
 
 
 @pytest.mark.usefixtures("bundle")
-def test_the_installed_app_has_nothing_to_fetch_for_it() -> None:
+def test_the_installed_app_has_nothing_to_download_for_it() -> None:
     known = {entry.name: bytes_to_download(entry) for entry in catalogue()}
     assert known.pop("starter") == 0
     assert all(known.values())

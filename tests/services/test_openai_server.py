@@ -627,7 +627,7 @@ def test_a_client_that_hangs_up_stops_its_answer(server) -> None:
         assert after < full / 2
 
 
-def test_a_killed_engine_is_started_anew(server) -> None:
+def test_a_killed_engine_is_started_again(server) -> None:
     before = server.ask("talk").choices[0].message.content
     engine = engine_process()
     engine.kill()

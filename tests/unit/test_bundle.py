@@ -189,7 +189,7 @@ def test_on_a_full_disk_nothing_half_written_is_left(
 
 
 @pytest.mark.parametrize("name", ["out", "out.zip"])
-def test_what_is_there_is_replaced_only_when_told_and_only_by_a_whole_bundle(
+def test_what_is_there_is_replaced_only_when_asked_and_only_by_a_whole_bundle(
     run, tmp_path, name
 ) -> None:
     out = tmp_path / name

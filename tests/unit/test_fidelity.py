@@ -203,7 +203,7 @@ def test_answers_that_do_not_stop_are_blamed_on_what_caused_it(merged_stops, bla
     assert bad.reasons[0].said().hint.startswith(blamed)
 
 
-def test_another_stop_token_counts_but_is_told() -> None:
+def test_another_stop_token_counts_but_is_reported() -> None:
     other = verdict(models=exported(stops=1.0, other_stops=0.3))
     assert other.faithful
     assert codes(other.remarks) == ["fidelity.other_stop"]
@@ -222,7 +222,7 @@ def test_one_prompt_read_otherwise_fails_and_shows_where() -> None:
     assert "été" in bad.reasons[0].said().message
 
 
-def test_perplexity_is_a_remark_beside_a_score_and_a_reason_without() -> None:
+def test_perplexity_is_a_remark_next_to_a_score_and_a_reason_without() -> None:
     models = exported(perplexity=2.7)
     assert codes(verdict(models=models).remarks) == ["fidelity.perplexity"]
     general = verdict(models=models, general=True, scores=((), ()), score_name=None)
@@ -273,7 +273,7 @@ def test_a_verdict_is_the_same_after_it_was_written_and_read() -> None:
     assert parse(event.to_line()) == event
 
 
-def test_a_later_verdict_replaces_the_first_and_one_on_a_file_stands_beside_it() -> None:
+def test_a_later_verdict_replaces_the_first_and_one_on_a_file_stands_next_to_it() -> None:
     first, again = verdict(), verdict(stop_listed=False)
     on_file = verdict(data="/rows.csv")
     view = fold(

@@ -43,7 +43,7 @@ def test_the_median_of_the_last_five_counts(tmp_path) -> None:
         '{"a": []}',
     ],
 )
-def test_a_damaged_file_teaches_nothing_and_is_written_anew(tmp_path, text: str) -> None:
+def test_a_damaged_file_teaches_nothing_and_is_written_again(tmp_path, text: str) -> None:
     home = Home(tmp_path)
     add_ratios(home, {"merge cpu small": 2.0})
     (file,) = home.cache.iterdir()

@@ -436,7 +436,7 @@ def test_old_and_new_names_mean_the_same(old, new) -> None:
     assert read(config).recipe == read(fixture("lora-phrases")).recipe
 
 
-def test_what_the_config_leaves_to_olive_is_as_olive_would_take_it_and_told() -> None:
+def test_what_the_config_leaves_to_olive_is_as_olive_would_take_it_and_reported() -> None:
     config = fixture("lora-phrases")
     config["passes"]["lora"] = {"type": "LoRA", "train_data_config": "dataset_default_train"}
     imported = read(config)
@@ -562,7 +562,7 @@ def test_an_adapter_over_the_model_is_carried_over(nested) -> None:
     assert_every_leaf_is_decided_once(config, imported)
 
 
-def test_data_that_no_pass_reads_is_refused_and_told() -> None:
+def test_data_that_no_pass_reads_is_refused_and_reported() -> None:
     imported = without("lora", "merge_adapter_weights")
     told = decision(imported, f"{PARAMS}.data_files")
     assert told.kind == "refused"

@@ -59,7 +59,7 @@ def config_in(folder: Path, name: str = "lora-phrases") -> Path:
     return Path(shutil.copyfile(FIXTURES / f"{name}.json", folder / "olive-config.json"))
 
 
-def test_a_recipe_is_written_and_every_key_told(olive: Olive, tmp_path: Path) -> None:
+def test_a_recipe_is_written_and_every_key_named(olive: Olive, tmp_path: Path) -> None:
     config = config_in(tmp_path / "config")
     (config.parent / "dataset").mkdir()
     data = write_rows(config.parent / "dataset" / "dataset-classification.json", 10)

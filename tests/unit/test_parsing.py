@@ -30,7 +30,7 @@ def test_whatever_is_no_json_is_one_kind_of_error(text) -> None:
         parse_json(text)
 
 
-def test_the_place_of_a_mistake_is_told() -> None:
+def test_the_place_of_a_mistake_is_reported() -> None:
     with pytest.raises(json.JSONDecodeError) as caught:
         parse_json('{\n"a": x}')
     assert (caught.value.lineno, caught.value.colno) == (2, 6)

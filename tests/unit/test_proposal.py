@@ -99,7 +99,7 @@ def test_a_proposal_keeps_the_rows_of_a_step_and_needs_no_second_one(
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
-def test_the_gpus_memory_is_told_apart_from_the_hosts(device) -> None:
+def test_the_gpus_memory_is_distinguished_from_the_hosts(device) -> None:
     machine = Machine(64 * 10**9, 10**12, 1e14, device, 80 * 10**9)
     found = estimate(recipe(), PHI3, DATA, machine, "bfloat16")
     weights = 2 * PHI3.parameters
@@ -122,7 +122,7 @@ def test_a_gpu_gets_shorter_numbers_before_anything_else() -> None:
     assert changed(found)["training.precision"] == ("float32", "auto")
 
 
-def test_a_setting_that_is_changed_twice_is_told_once() -> None:
+def test_a_setting_that_is_changed_twice_is_reported_once() -> None:
     found = fitted(recipe(batch_size=64, sequence_length=512), 24e9)
     keys = [change.key for change in found.changes]
     assert len(keys) == len(set(keys))

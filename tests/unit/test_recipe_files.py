@@ -175,7 +175,7 @@ def test_a_data_set_of_the_hub_is_no_path(tmp_path) -> None:
     assert recipe.data.source == "owner/name"
 
 
-def test_model_names_paths_and_hub_ids_are_told_apart(tmp_path, monkeypatch) -> None:
+def test_model_names_paths_and_hub_ids_are_distinguished(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     (tmp_path / "models" / "mine").mkdir(parents=True)
     assert read(tmp_path, model="starter").model.source == "starter"

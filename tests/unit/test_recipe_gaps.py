@@ -30,7 +30,7 @@ def test_angle_brackets_inside_of_a_template_are_text() -> None:
     assert parse_recipe({"data": values}).rows.template is not None
 
 
-def test_sections_that_are_none_are_told_as_before() -> None:
+def test_sections_that_are_none_are_reported_as_before() -> None:
     with pytest.raises(InputError) as caught:
         parse_recipe({"data": "<data file>"})
     assert caught.value.code == "recipe.invalid_value"

@@ -100,7 +100,7 @@ def test_settings_are_read_back_from_the_events() -> None:
     assert in_force(start, view.recoveries) == in_force(start, steps)
 
 
-def test_every_step_is_told_in_words() -> None:
+def test_every_step_is_reported_in_words() -> None:
     start = recipe(batch_size=2, sequence_length=256)
     found: list[Recovery] = []
     for step in ladder(start, 256):
@@ -120,7 +120,7 @@ def test_every_step_is_told_in_words() -> None:
         (recipe(batch_size=1, gradient_checkpointing=True), "train", "128 tokens"),
     ],
 )
-def test_each_step_is_told_by_what_it_changes(start: Recipe, stage, said: str) -> None:
+def test_each_step_is_named_by_what_it_changes(start: Recipe, stage, said: str) -> None:
     step = safer(start, stage, "host", 256)
     assert step is not None
     assert said in recovered(step, start).said().message

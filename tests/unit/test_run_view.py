@@ -171,7 +171,7 @@ def test_the_last_proof_of_each_format_counts() -> None:
     assert view(*proofs, onnx).formats["ONNX"] == onnx
 
 
-def test_pausing_and_waiting_are_told_apart_from_working() -> None:
+def test_pausing_and_waiting_are_distinguished_from_working() -> None:
     assert view(Started(), Progress(step=1, total=2), Paused()).progress is None
     waiting = view(Started(), Paused(), Waiting(ahead=3))
     assert (waiting.waiting, waiting.ahead, waiting.paused, waiting.ended_at) == (

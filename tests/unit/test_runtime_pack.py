@@ -220,7 +220,7 @@ def test_a_cancelled_installation_goes_on_where_it_was(index: PackageIndex, home
     assert outcomes == ["done", "stopped"]
 
 
-def test_a_connection_that_breaks_off_is_told_and_gone_on_with(
+def test_a_connection_that_breaks_off_is_reported_and_survived(
     index: PackageIndex, home: Home
 ) -> None:
     index.broken.add("heavygenai")
@@ -256,7 +256,7 @@ def test_a_file_with_another_hash_is_refused(index: PackageIndex, home: Home) ->
     assert status(home).state == "partial"
 
 
-def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
+def test_a_disk_that_is_too_small_is_said_before_anything_is_downloaded(
     index: PackageIndex, home: Home, locks: Path
 ) -> None:
     write_lock(locks, index, LIBRARIES, platform=PLATFORM, installed_bytes=10**16)
@@ -266,7 +266,7 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
     assert not index.asked
 
 
-def test_a_disk_that_becomes_full_is_told_and_gone_on_with(
+def test_a_disk_that_becomes_full_is_reported_and_survived(
     index: PackageIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As when another program takes the space meanwhile.

@@ -192,7 +192,7 @@ def test_an_open_window_keeps_its_home(own_system: Path) -> None:
     assert relocate.apply(relocate.Pending(new, True)) == Home(new)
 
 
-def test_a_home_that_is_gone_is_not_made_anew(own_system: Path) -> None:
+def test_a_home_that_is_gone_is_not_made_again(own_system: Path) -> None:
     new = own_system / "disk" / "studio"
     relocate.apply(relocate.Pending(new, False))
     new.rmdir()

@@ -675,7 +675,7 @@ def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store, 
     assert run.state() == "cancelled"
 
 
-def test_the_worker_is_told_to_send_nothing_and_keep_caches_in_the_run(store, monkeypatch) -> None:
+def test_the_worker_is_set_to_send_nothing_and_keep_caches_in_the_run(store, monkeypatch) -> None:
     monkeypatch.setattr(allocator, "find", lambda: None)
     run = store.create(a_recipe())
     # There the matrix library sums in another order with every number of threads.

@@ -138,7 +138,7 @@ def test_without_a_login_nothing_else_is_looked_at(standin, expired) -> None:
     assert standin.requests == []
 
 
-def test_what_one_may_not_do_is_told(standin) -> None:
+def test_what_one_may_not_do_is_reported(standin) -> None:
     def fault(method: str, host: str, path: str) -> az.Reply | None:
         if "/computes/" in path:
             return az.error(403, "AuthorizationFailed", "The client does not have authorization.")

@@ -230,7 +230,7 @@ def the_steps(run: RunFolder) -> list[int]:
     return [p.step for p in payloads(run, Progress) if p.loss is not None]
 
 
-def test_a_job_is_submitted_followed_and_its_results_are_fetched(
+def test_a_job_is_submitted_followed_and_its_results_are_downloaded(
     standin, run, attempt, results, capfdbinary
 ) -> None:
     standin.life = Script(results, training(20))
@@ -342,7 +342,7 @@ def test_a_login_that_stays_expired_ends_the_following_and_a_resume_takes_it_up(
     assert (run.model / "model.onnx").is_file()
 
 
-def test_an_expired_login_is_told_before_anything_is_made(standin, run, attempt) -> None:
+def test_an_expired_login_is_reported_before_anything_is_made(standin, run, attempt) -> None:
     standin.sign_out()
     with pytest.raises(InputError) as caught:
         attempt()
@@ -440,7 +440,9 @@ def test_a_cancel_reaches_the_service(standin, run, attempt, results, clock) -> 
     assert "azure.cancel_sent" in codes(run)
 
 
-def test_a_cancel_that_cannot_be_delivered_is_told(standin, run, attempt, results, clock) -> None:
+def test_a_cancel_that_cannot_be_delivered_is_reported(
+    standin, run, attempt, results, clock
+) -> None:
     standin.life = Script(results, training(50))
 
     def on_sleep(now: float) -> None:
@@ -510,7 +512,7 @@ def test_a_submission_that_azure_refuses_says_why(standin, run, attempt) -> None
     assert "instance type was not found" in caught.value.message
 
 
-def test_no_network_at_all_is_told(standin, run, attempt) -> None:
+def test_no_network_at_all_is_reported(standin, run, attempt) -> None:
     standin.down = True
     with pytest.raises(RunError) as caught:
         attempt()
@@ -521,7 +523,7 @@ def test_no_network_at_all_is_told(standin, run, attempt) -> None:
 # --- results -----------------------------------------------------------------------------------
 
 
-def test_damaged_results_are_not_placed_and_fetched_again_by_a_resume(
+def test_damaged_results_are_not_placed_and_downloaded_again_by_a_resume(
     standin, run, attempt, results
 ) -> None:
     standin.life = Script(results, training(3))
@@ -587,7 +589,7 @@ def test_a_job_without_results_says_so(standin, run, attempt, tmp_path) -> None:
         ({"workspace": "elsewhere"}, "azure.not_found"),
     ],
 )
-def test_what_would_stop_the_job_is_told_before_it_is_submitted(
+def test_what_would_stop_the_job_is_reported_before_it_is_submitted(
     standin, home, recipe, clock, changes, code
 ) -> None:
     standin.computes["stopped"] = az.compute_instance("stopped", "Stopped")

@@ -194,7 +194,7 @@ def test_a_notation_of_its_own_is_named_and_not_read_as_lines(tmp_path: Path, na
     "part",
     ["{=~", "::a", '" ', "|--|--" + " " * 9000 + "x", "-", "1:1 ", "From: a\n", "a = ", "0 O"],
 )
-def test_no_text_takes_long_to_be_told(part: str) -> None:
+def test_no_text_takes_long_to_be_recognised(part: str) -> None:
     with at_most(1.0):
         for text in (part * 9000, f"{part * 9000}x\n" * 2, " " * 250_000 + part):
             notation(text)

@@ -174,7 +174,7 @@ INSTRUCTION = (
 )
 
 
-def test_rows_are_told_apart_by_what_follows_a_long_shared_instruction(
+def test_rows_are_distinguished_by_what_follows_a_long_shared_instruction(
     tmp_path: Path,
     byte_level: Any,  # noqa: F811
 ) -> None:

@@ -100,7 +100,7 @@ def test_a_column_of_transcripts_is_trained_turn_by_turn(
         {"prompt": "Human: a\n\nAssistant: b\n\nHuman: hi {n}", "completion": "yo {n}"},
     ],
 )
-def test_a_transcript_beside_other_texts_is_a_column_of_the_template(
+def test_a_transcript_next_to_other_texts_is_a_column_of_the_template(
     tmp_path: Path, row: dict[str, str]
 ) -> None:
     rows = [{name: text.format(n=n) for name, text in row.items()} for n in range(30)]

@@ -72,7 +72,7 @@ def test_a_dry_run_meets_the_run_itself(home, recipe_file, start_run, capsys) ->
     assert estimate["total_seconds"]["fact"] > 0
 
 
-def test_every_run_stores_its_estimate_beside_the_facts(pair) -> None:
+def test_every_run_stores_its_estimate_next_to_the_facts(pair) -> None:
     from phi3studio.cli.run_state import run_document
 
     for run in (pair.first, pair.second):

@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_l
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["prepare", "train", "merge", "quantise", "verify"])
-def test_a_disk_that_fills_up_in_any_stage_is_told_and_nothing_is_lost(
+def test_a_disk_that_fills_up_in_any_stage_is_reported_and_nothing_is_lost(
     small_disk, tiny_phi3, phrases, stage
 ) -> None:
     recipe = tiny_recipe(tiny_phi3, phrases, "full", max_steps=8, quantisation="int4")

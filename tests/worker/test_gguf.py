@@ -361,7 +361,7 @@ ONLY_JINJA = {"mistral-tekken"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_ollama_is_told_the_template_of_every_family(name, in_go, tmp_path) -> None:
+def test_ollama_gets_the_template_of_every_family(name, in_go, tmp_path) -> None:
     tokenizer = with_template(FAMILIES[name], tmp_path)
     if name in ONLY_JINJA:
         with pytest.raises(InputError) as raised:

@@ -219,7 +219,7 @@ def test_interrupted_runs_go_on_at_the_next_start_where_the_settings_say_so(home
 
 
 @pytest.mark.skipif(sys.platform != "linux" or no_bus(), reason="needs dbus-daemon")
-def test_the_desktop_is_told_of_a_run_that_ends_without_a_window(
+def test_the_desktop_hears_of_a_run_that_ends_without_a_window(
     start_run, tiny_phi3, tmp_path, monkeypatch
 ) -> None:
     with session_bus() as bus:

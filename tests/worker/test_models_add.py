@@ -320,7 +320,7 @@ def test_the_converting_process_can_reach_nobody(tmp_path) -> None:
     assert "the connection was refused" in done.stderr
 
 
-def test_a_child_that_dies_is_told_from_a_bad_file(tmp_path, monkeypatch) -> None:
+def test_a_child_that_dies_is_distinguished_from_a_bad_file(tmp_path, monkeypatch) -> None:
     from phi3studio.worker.models import convert as module
 
     monkeypatch.setattr(module, "_child", _die)

@@ -142,7 +142,7 @@ def test_a_model_lands_in_the_hubs_own_cache_with_only_what_is_needed(hub, store
     assert len(hub.requests) == 1 + 9 + 3, "one for the list, one a file, one a redirect"
 
 
-def test_the_hubs_library_finds_what_we_fetched(hub, store) -> None:
+def test_the_hubs_library_finds_what_we_downloaded(hub, store) -> None:
     folder = fetch(store)["folder"]
     asked = len(hub.requests)
     found = huggingface_hub.snapshot_download(
@@ -154,7 +154,7 @@ def test_the_hubs_library_finds_what_we_fetched(hub, store) -> None:
     assert len(hub.requests) == asked
 
 
-def test_what_the_hubs_library_fetched_is_found_and_not_fetched_again(hub, store) -> None:
+def test_what_the_hubs_library_downloaded_is_found_and_not_downloaded_again(hub, store) -> None:
     folder = huggingface_hub.snapshot_download(HUB_ID, max_workers=2)
     hub.requests.clear()
     assert fetch(store) == {"name": HUB_ID, "folder": folder, "fetched": 0, "code_files": []}
@@ -183,7 +183,7 @@ def test_our_cache_folder_is_the_librarys(monkeypatch, tmp_path) -> None:
         assert str(cache_folder()) == said.stdout.strip()
 
 
-def test_a_catalogue_name_is_fetched_and_resolved(hub, store) -> None:
+def test_a_catalogue_name_is_downloaded_and_resolved(hub, store) -> None:
     commit = store.entry("qwen3-0.6b").revision
     hub.repos["Qwen/Qwen3-0.6B"] = Repo(model_files(1, 1000), commit=commit, revisions=())
     with pytest.raises(InputError) as caught:
@@ -213,7 +213,7 @@ def test_half_a_model_is_not_used_and_completed(hub, store) -> None:
     assert_whole(folder, hub.repos[HUB_ID].files)
 
 
-def test_a_revision_is_fetched_beside_another(hub, store) -> None:
+def test_a_revision_is_downloaded_next_to_another(hub, store) -> None:
     first = fetch(store)["folder"]
     repo = hub.repos[HUB_ID]
     repo.commit, repo.revisions = "d" * 40, ("main", "v2")
@@ -227,7 +227,7 @@ def test_a_revision_is_fetched_beside_another(hub, store) -> None:
     assert failure(store, revision="../../x").code == "model.no_revision"
 
 
-def test_code_is_named_and_fetched_only_when_asked(hub, store) -> None:
+def test_code_is_named_and_downloaded_only_when_asked(hub, store) -> None:
     config = {"model_type": "llama", "auto_map": {"AutoConfig": "modeling_own.Config"}}
     hub.repos[HUB_ID].files["config.json"] = json.dumps(config).encode()
     got = fetch(store)
@@ -289,7 +289,7 @@ def test_a_hundred_breaks_at_random_places_and_every_file_arrives_whole(hub, sto
 
 
 @pytest.mark.usefixtures("way")
-def test_resuming_in_another_session_fetches_nothing_twice(hub, store) -> None:
+def test_resuming_in_another_session_downloads_nothing_twice(hub, store) -> None:
     size = 2_000_000
     hub.repos[HUB_ID] = Repo(model_files(shards=1, size=size))
     hub.plan = lambda request, left: Fault(bytes_per_s=3e6) if left > 150_000 else None
@@ -433,7 +433,7 @@ def test_cancelling_is_quick_and_keeps_what_arrived(hub, store) -> None:
     assert fetch(store)["fetched"] <= 3_100_000 - kept
 
 
-def test_two_at_once_fetch_everything_once(hub, store) -> None:
+def test_two_at_once_download_everything_once(hub, store) -> None:
     hub.plan = lambda request, size: Fault(bytes_per_s=400_000) if size > 100_000 else None
     results: list[tuple[Path, dict[str, int]]] = []
 
@@ -601,7 +601,7 @@ def test_shards_that_the_index_names_outside_are_refused(hub, store) -> None:
     assert failure(store).code == "model.unsafe_path"
 
 
-def test_pickled_weights_are_refused_without_fetching(hub, store) -> None:
+def test_pickled_weights_are_refused_without_downloading(hub, store) -> None:
     files = {n: d for n, d in model_files().items() if not n.endswith(".safetensors")}
     hub.repos[HUB_ID] = Repo(files)
     error = failure(store)

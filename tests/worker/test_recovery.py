@@ -306,7 +306,7 @@ def test_killed_by_the_kernel_in_a_full_group_it_goes_on_safer(
     ("before", "after", "expected"),
     [("oom_kill 3\n", "oom_kill 4\n", True), ("oom_kill 3\n", "oom_kill 3\n", False)],
 )
-def test_counted_kills_are_told_from_others(tmp_path, before, after, expected) -> None:
+def test_counted_kills_are_distinguished_from_others(tmp_path, before, after, expected) -> None:
     (tmp_path / "vmstat").write_text(before)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with PressureWatch(child.pid, proc=tmp_path) as watch:

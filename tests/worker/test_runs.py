@@ -80,7 +80,7 @@ def test_the_training_reports_every_step_and_both_evaluations(pair) -> None:
     assert steps[-1].loss < steps[0].loss
 
 
-def test_every_result_is_in_place_and_told(pair) -> None:
+def test_every_result_is_in_place_and_reported(pair) -> None:
     for run in (pair.first, pair.second):
         assert {item.name for item in run.path.iterdir() if not item.name.startswith(".")} == {
             "recipe.json",
@@ -251,6 +251,19 @@ def test_other_methods_are_trained_merged_and_exported_as_well(
     metrics = run.view().metrics
     assert metrics["merged"].perplexity < metrics["base"].perplexity
     assert metrics["exported"].perplexity == pytest.approx(metrics["merged"].perplexity, rel=1e-4)
+
+
+def test_a_run_leaves_nothing_in_the_users_folder(
+    start_run, tiny_phi3, phrases, monkeypatch, tmp_path
+) -> None:
+    # Olive would keep a number of the computer there, for its telemetry.
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    user = tmp_path / "user"
+    user.mkdir()
+    monkeypatch.setenv("HOME", str(user))
+    completed(start_run(tiny_recipe(tiny_phi3, phrases, max_steps=1)))
+    assert list(user.rglob("*")) == []
 
 
 # --- two at once --------------------------------------------------------------------------------
@@ -627,7 +640,7 @@ def test_a_training_that_diverges_fails_with_advice(start_run, tiny_phi3, phrase
     assert not run.adapter.exists()
 
 
-def test_a_failed_run_is_told_once_and_can_be_resumed(start_run, tiny_phi3, phrases) -> None:
+def test_a_failed_run_is_reported_once_and_can_be_resumed(start_run, tiny_phi3, phrases) -> None:
     recipe = tiny_recipe(tiny_phi3, phrases, target_modules=["no_such_module"])
     run = start_run(recipe)
     assert wait_for_end(run) == "failed"

@@ -35,7 +35,7 @@ def busy_cores() -> Iterator[None]:
 
 
 @pytest.mark.skipif(usable_cores() < 2, reason="one core: there is nothing to give away")
-def test_the_governor_takes_fewer_threads_beside_busy_programs(busy_cores) -> None:
+def test_the_governor_takes_fewer_threads_next_to_busy_programs(busy_cores) -> None:
     import torch
 
     before = torch.get_num_threads()

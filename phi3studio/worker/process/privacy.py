@@ -19,7 +19,8 @@ def disable_telemetry() -> None:
 
 
 def silence_olive() -> None:
-    """Give Olive's telemetry no logger.
+    """Give Olive's telemetry no logger, and no heartbeat, for which it gives the computer a number
+    and keeps that in the user's folder.
 
     With ``OLIVE_DISABLE_TELEMETRY=1`` Olive 0.13 still posts a heartbeat and waits about ten
     seconds for it at exit, because it logs before it looks at the variable.
@@ -29,7 +30,11 @@ def silence_olive() -> None:
     def no_logger(self: object) -> None:
         return None
 
+    def no_heartbeat(self: object) -> None:
+        return None
+
     Telemetry._create_logger = no_logger
+    Telemetry._log_heartbeat = no_heartbeat
 
 
 def refuse_network() -> None:
