@@ -167,6 +167,14 @@ def cancel(run: RunFolder, grace_s: float = CANCEL_GRACE_S) -> None:
     if not alive and run.job_file.is_file():
         # The job may go on without anybody following it: a worker has to cancel it there.
         start(run)
+    _cancel_worker(run, grace_s)
+    if run.job_file.is_file() and run.view().finished is None:
+        # The worker was ending when it was asked (a power cut): nobody has cancelled the job.
+        start(run)
+        _cancel_worker(run, grace_s)
+
+
+def _cancel_worker(run: RunFolder, grace_s: float) -> None:
     request_cancel(run)
     if run.job_file.is_file():
         grace_s = max(grace_s, JOB_CANCEL_GRACE_S)

@@ -804,7 +804,7 @@ def test_a_job_without_a_follower_is_cancelled_all_the_same(standin, home, recip
     assert standin.job.status != "Canceled"
     launch.cancel(run)
     assert wait_for_end(run) == "cancelled", story(run)
-    assert standin.job.status == "Canceled"
+    assert standin.job.status == "Canceled", story(run)
     known = known_job(run)
     assert known is not None
     assert known.cancel_sent

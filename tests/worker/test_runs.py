@@ -91,6 +91,7 @@ def test_every_result_is_in_place_and_reported(pair) -> None:
             "checkpoints",
             "adapter",
             "model",
+            "measured",
             "card",
         }
         artifacts = [e.payload for e in run.events() if isinstance(e.payload, Artifact)]
