@@ -20,7 +20,7 @@ from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
-from phi3studio.worker.data.reading import json_document
+from phi3studio.worker.data.reading.json_files import json_document, json_layout
 from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
 
@@ -541,7 +541,7 @@ def test_values_that_lie_across_pieces(
     tmp_path: Path, threshold: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = put(tmp_path / "rows.json", json.dumps({"rows": ROWS, "n": 123456}, ensure_ascii=False))
-    plan = json_document.plan_of
+    plan = json_layout.plan_of
     text = path.read_bytes()
     from phi3studio.worker.data.reading.source_files import file_at
 

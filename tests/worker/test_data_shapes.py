@@ -16,7 +16,7 @@ from phi3studio.worker.data.inspecting.templates import template_presets
 from phi3studio.worker.data.meaning.message_turns import turns_at
 from phi3studio.worker.data.meaning.written_texts import notation
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
-from phi3studio.worker.data.reading.json_rows import is_python
+from phi3studio.worker.data.reading.json_files.json_rows import is_python
 from tests.processor_time import at_most
 from tests.worker.data_fixtures import SAMPLES, byte_level, recipe_for, write_jsonl  # noqa: F401
 

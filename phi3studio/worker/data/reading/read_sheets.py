@@ -12,7 +12,7 @@ from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
 from phi3studio.worker.data.reading.dialect import column_names, has_header
-from phi3studio.worker.data.reading.json_rows import Sized
+from phi3studio.worker.data.reading.json_files.json_rows import Sized
 from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 

@@ -16,7 +16,7 @@ from phi3studio.domain.errors import InputError, first_line
 from phi3studio.worker.data.meaning.transcripts import is_gap, speaker
 from phi3studio.worker.data.reading.broken_lines import Report, not_utf8, too_long
 from phi3studio.worker.data.reading.encoding import LINE_BYTES, lines
-from phi3studio.worker.data.reading.json_rows import Sized
+from phi3studio.worker.data.reading.json_files.json_rows import Sized
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
 _YAML_BYTES = 32 * CHUNK

@@ -11,7 +11,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_yaml
 from phi3studio.worker.data.meaning.written_texts import notation
 from phi3studio.worker.data.reading.dialect import is_anki, table_delimiter
-from phi3studio.worker.data.reading.json_rows import is_python
+from phi3studio.worker.data.reading.json_files.json_rows import is_python
 from phi3studio.worker.data.reading.source_files import DataFile, only_member
 
 _COMPRESSIONS = (

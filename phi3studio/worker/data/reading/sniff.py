@@ -14,7 +14,7 @@ from phi3studio.worker.data.reading.class_labels import Classes
 from phi3studio.worker.data.reading.dialect import recognise
 from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
 from phi3studio.worker.data.reading.find_files import find_files
-from phi3studio.worker.data.reading.json_document import Plan, plan_of
+from phi3studio.worker.data.reading.json_files.json_layout import Plan, plan_of
 from phi3studio.worker.data.reading.read_csv import Dialect
 from phi3studio.worker.data.reading.read_sheets import sheet_names
 from phi3studio.worker.data.reading.read_tables import table_classes

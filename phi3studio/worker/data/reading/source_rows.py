@@ -14,8 +14,8 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.row_edits import RowEdits
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
-from phi3studio.worker.data.reading.json_document import document_rows
-from phi3studio.worker.data.reading.json_rows import json_lines
+from phi3studio.worker.data.reading.json_files.json_document import document_rows
+from phi3studio.worker.data.reading.json_files.json_rows import json_lines
 from phi3studio.worker.data.reading.read_csv import csv_rows
 from phi3studio.worker.data.reading.read_sheets import sheet_rows
 from phi3studio.worker.data.reading.read_tables import (

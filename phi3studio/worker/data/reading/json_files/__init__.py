@@ -1,0 +1,1 @@
+"""JSON documents of any size, read in a stream."""
