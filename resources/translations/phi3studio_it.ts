@@ -1471,6 +1471,10 @@
         <translation>Serve l&apos;SDK di .NET. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
     </message>
     <message>
+        <source>The first command writes a folder; move it into the one that the second names, as it is. The third chats with it.</source>
+        <translation>Il primo comando scrive una cartella; spostala, così com’è, in quella indicata dal secondo. Il terzo avvia la chat.</translation>
+    </message>
+    <message>
         <source>The first command makes a GGUF file of the model and measures it in llama.cpp, where that is installed; the others start it.</source>
         <translation>Il primo comando crea un file GGUF del modello e lo misura in llama.cpp, se è installato; gli altri lo avviano.</translation>
     </message>

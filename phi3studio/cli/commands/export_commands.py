@@ -14,6 +14,7 @@ from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.verdict_lines import format_lines
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
+from phi3studio.domain.foundry_local import FOUNDRY_LOCAL, check_name, start_line
 from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def export(
         str | None,
         typer.Option(
             "--for",
-            help="Where the model is to be used: ollama, lmstudio or llamacpp. Makes a GGUF file "
-            "and measures it in llama.cpp, where that is installed.",
+            help="Where the model is to be used: foundry-local, ollama, lmstudio or llamacpp. For "
+            "the last three a GGUF file is made, and measured where llama.cpp is installed.",
         ),
     ] = None,
     kind: Annotated[
@@ -50,7 +51,10 @@ def export(
         ),
     ] = "q8_0",
     name: Annotated[
-        str | None, typer.Option("--name", help="With --for ollama: what Ollama is to call it.")
+        str | None,
+        typer.Option(
+            "--name", help="With --for ollama and foundry-local: what it is called there."
+        ),
     ] = None,
     olive: Annotated[
         bool, typer.Option("--olive/--no-olive", help="With the Olive config of the recipe.")
@@ -66,20 +70,24 @@ def export(
     from phi3studio.runs.bundle.contents import WHATS
     from phi3studio.runs.store import RunStore
 
-    if place is not None:
+    if place is not None and place != FOUNDRY_LOCAL:
         _export_gguf(run, out, what, place, kind, name, replace=replace, as_json=as_json)
         return
     chosen = next((name for name in WHATS if name == what), None)
-    if chosen is None:
-        raise InputError("export.what", given=what, choices=WHATS)
+    if chosen is None or (place is not None and chosen != "model"):
+        raise InputError("export.what", given=what, choices=WHATS if place is None else ["model"])
     home = user_home()
     found = RunStore(home).find(run)
+    foundry: str | None = None
+    if place is not None:
+        foundry = name or found.recipe().slug
+        check_name(foundry)
     # Before the Olive config, which takes a process and some seconds.
     check_export(found, expanded(out).absolute(), chosen, replace=replace)
     with scratch_folder(home.made(home.cache)) as scratch:
         folder: Path | None = None
         missing: str | None = None
-        if olive and "train" in found.recipe().steps:
+        if olive and foundry is None and "train" in found.recipe().steps:
             folder = scratch / "olive"
             missing = wait_for(_write_olive(found, folder, as_json))
             folder = None if missing else folder
@@ -90,6 +98,7 @@ def export(
                 out,
                 chosen,
                 olive=folder,
+                foundry=foundry,
                 replace=replace,
                 on_progress=progress,
             )
@@ -104,12 +113,18 @@ def export(
                 "files": list(made.files),
                 "bytes": made.bytes,
                 "notes": notes,
+                **({"start": start_line(foundry)} if foundry else {}),
             }
         )
         return
     for note in notes:
         typer.echo(f"note  {note}")
     typer.echo(f"Wrote {made.path}: {len(made.files)} files, {size(made.bytes)}.")
+    if foundry:
+        typer.echo(
+            f"Put it into the folder that foundry cache location names; there: "
+            f"{start_line(foundry)}"
+        )
 
 
 def _export_gguf(
@@ -129,8 +144,8 @@ def _export_gguf(
         GGUF_PLACES,
         LORA_PLACES,
         check_ollama_name,
-        start_line,
     )
+    from phi3studio.domain.gguf import start_line as gguf_start_line
     from phi3studio.runs.bundle import check_export, export_bundle
     from phi3studio.runs.bundle.contents import GgufBundle
     from phi3studio.runs.store import RunStore
@@ -138,7 +153,7 @@ def _export_gguf(
 
     where = next((known for known in GGUF_PLACES if known == place), None)
     if where is None:
-        raise InputError("export.place", given=place, choices=GGUF_PLACES)
+        raise InputError("export.place", given=place, choices=(*GGUF_PLACES, FOUNDRY_LOCAL))
     if kind not in GGUF_KINDS:
         raise InputError("export.kind", given=kind, choices=GGUF_KINDS)
     if what not in ("model", "adapter"):
@@ -162,7 +177,7 @@ def _export_gguf(
         except KeyboardInterrupt:
             remove_scratch(found)  # the service was ended in the middle of measuring
             raise
-        start = start_line(where, made["file"], called, made["lora"])
+        start = gguf_start_line(where, made["file"], called, made["lora"])
         progress = _Progress(quiet=as_json)
         try:
             bundle = export_bundle(

@@ -42,6 +42,7 @@ def export_bundle(
     *,
     olive: Path | None = None,
     gguf: GgufBundle | None = None,
+    foundry: str | None = None,
     replace: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Bundle:
@@ -49,13 +50,14 @@ def export_bundle(
 
     *what* is the exported model, only the adapter, or the merged model. *olive* is a folder with
     the Olive config of the recipe; *gguf* a GGUF file that was made of the run's model, which the
-    bundle then holds instead. *replace* lets an existing bundle be replaced once the new one
-    is whole. Raises :class:`InputError` for a run or target that will not do, :class:`RunError`
-    when the disk does not take it; then, and when *on_progress* raises, nothing is left.
+    bundle then holds instead; *foundry* the name under which Foundry Local is to find the model.
+    *replace* lets an existing bundle be replaced once the new one is whole. Raises
+    :class:`InputError` for a run or target that will not do, :class:`RunError` when the disk does
+    not take it; then, and when *on_progress* raises, nothing is left.
     """
     out = expanded(out).absolute()
     check_export(run, out, what, replace=replace)
-    contents = collect(run, what, olive, gguf)
+    contents = collect(run, what, olive, gguf, foundry)
     total = sum(entry.size for entry in contents.entries)
     _check_room(out, total)
     done = 0

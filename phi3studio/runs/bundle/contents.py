@@ -14,7 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from phi3studio import __version__
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.gguf import GgufPlace
+from phi3studio.domain.foundry_local import INFERENCE_MODEL, inference_model, start_line
+from phi3studio.domain.gguf import GgufPlace, prompt_in_jinja
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 from phi3studio.domain.recipe import Recipe
@@ -35,6 +36,7 @@ SUMS = "SHA256SUMS"
 LICENCE = "LICENCE-base-model.txt"
 PROMPT = "prompt.json"
 GENERATION = "generation.json"
+TOKENIZER = "tokenizer_config.json"
 
 GENAI: dict[Provider, tuple[str, str]] = {
     "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.18.0"),
@@ -102,9 +104,14 @@ class GgufBundle:
 
 
 def collect(
-    run: RunFolder, what: What, olive: Path | None, gguf: GgufBundle | None = None
+    run: RunFolder,
+    what: What,
+    olive: Path | None,
+    gguf: GgufBundle | None = None,
+    foundry: str | None = None,
 ) -> Contents:
-    """Everything that the bundle of *run* holds; *gguf* is what was made for it.
+    """Everything that the bundle of *run* holds; *gguf* is what was made for it, *foundry* the
+    model's name in Foundry Local.
 
     Raises :class:`InputError` when the run has no such result.
     """
@@ -114,7 +121,7 @@ def collect(
     base_folder = store.folder(recipe.model.source, recipe.model.revision)
     scrubber = Scrubber.for_run(run, recipe, base_folder)
     base = base_model(recipe, store)
-    entries = list(_tree(source, "" if gguf is not None else what, scrubber))
+    entries = list(_tree(source, "" if gguf is not None or foundry else what, scrubber))
     notes: list[str] = []
     if _add_card(run, scrubber, entries):
         card = True
@@ -135,7 +142,11 @@ def collect(
             "which phi3studio olive export writes them."
         )
     prompt: dict[str, Any] | None = None
-    if what == "model":
+    if foundry is not None:
+        prompt = _prompt(source)
+        _make_foundrys(entries, foundry, prompt)
+        entries.append(Entry.of_json(PROMPT, prompt))
+    elif what == "model":
         prompt = _prompt(source)
         entries.append(Entry.of_json(PROMPT, prompt))
         entries.append(Entry.of_json(GENERATION, _generation(source)))
@@ -150,7 +161,20 @@ def collect(
                 f"fills: send the whole prompt, as {PROMPT} writes it."
             )
     notes += scrubber.notes()
-    if gguf is not None:
+    if foundry is not None:
+        columns = (prompt or {}).get("columns", [])
+        readme = _page(
+            "FOUNDRY.md.j2",
+            name=recipe.name,
+            base=base,
+            tuned="train" in recipe.steps or recipe.model.adapter is not None,
+            program=__version__,
+            start=start_line(foundry),
+            columns=[f"`{column}`" for column in columns],
+            card=card,
+            notes=notes,
+        )
+    elif gguf is not None:
         readme = _gguf_readme(recipe, base, gguf, prompt is not None, card, notes)
     elif what == "model" and prompt is not None:
         readme = _readme(recipe, base, prompt, card, olive is not None, notes)
@@ -273,6 +297,22 @@ def _generation(model: Path) -> dict[str, Any]:
         "context": config["model"]["context_length"],
         "search": {"do_sample": False, "repetition_penalty": 1.0},
     }
+
+
+def _make_foundrys(entries: list[Entry], name: str, prompt: dict[str, Any]) -> None:
+    """Make the model's files in *entries* those of a model of Foundry Local. One that was trained
+    on a template gets it as its chat template: a message fills the column, or is the prompt."""
+    template = None
+    if prompt["kind"] == "template":
+        template = parse_template(prompt["prompt"], "prompt")
+        at, entry = next((at, entry) for at, entry in enumerate(entries) if entry.name == TOKENIZER)
+        with entry.open() as file:
+            settings = json.load(file)
+        entries[at] = Entry.of_json(
+            TOKENIZER, settings | {"chat_template": prompt_in_jinja(template)}
+        )
+        entries[:] = [entry for entry in entries if entry.name != "chat_template.jinja"]
+    entries.append(Entry.of_json(INFERENCE_MODEL, inference_model(name, template)))
 
 
 def _samples(recipe: Recipe) -> Iterator[Entry]:

@@ -18,6 +18,8 @@ from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 from phi3studio.app.program import program
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
+from phi3studio.domain.foundry_local import FOUNDRY_LOCAL
+from phi3studio.domain.foundry_local import start_line as foundry_start
 from phi3studio.domain.gguf import GGUF_KINDS, GgufPlace, start_line
 from phi3studio.domain.template import parse_template
 from phi3studio.gui.texts import words
@@ -99,6 +101,21 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
             from_bundle=True,
         ),
         *_gguf_places(run, proofs),
+        _foundry_place(run),
+    )
+
+
+def _foundry_place(run: RunFolder) -> Place:
+    slug = run.recipe().slug
+    first = typed("export", run.name, "--for", FOUNDRY_LOCAL, "--out", slug)
+    return Place(
+        "Foundry Local",
+        QCoreApplication.translate(
+            "Elsewhere",
+            "The first command writes a folder; move it into the one that the second names, as it "
+            "is. The third chats with it.",
+        ),
+        f"{first}\nfoundry cache location\n{foundry_start(slug)}\n",
     )
 
 
