@@ -44,6 +44,7 @@ SURE: Any = {
         "strict": True,
     },
 }
+FLAT: Any = {"type": "function", **SURE["function"]}
 WILD: dict[str, Any] = {"temperature": 2.0, "extra_body": {"top_k": 400}}
 
 
@@ -473,10 +474,37 @@ def test_a_response_is_cut_off_and_constrained(server) -> None:
         model="talk", input=PHRASE, instructions="Be sure.", text=wanted, max_output_tokens=12
     )
     assert json.loads(answer.output_text) in (True, False)
-    for change in ({"previous_response_id": "resp_1"}, {"tools": [{"type": "web_search"}]}):
-        with pytest.raises(openai.BadRequestError) as caught:
-            server.client.responses.create(model="talk", input="x", **change)
-        assert caught.value.param in change
+    wrong: tuple[dict[str, Any], ...] = (
+        {"previous_response_id": "resp_1"},
+        {"tools": [{"type": "web_search"}]},
+        {"tools": [FLAT], "tool_choice": {"type": "function", "name": "other"}},
+    )
+    for change in wrong:
+        with pytest.raises(openai.BadRequestError):
+            server.client.responses.create(model="tools", input="x", **change)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "sure"}])
+def test_a_response_calls_a_tool(server, choice) -> None:
+    asked: dict[str, Any] = {"model": "tools", "tools": [FLAT], "tool_choice": choice}
+    client = server.client
+    answer = client.responses.create(input=PHRASE, max_output_tokens=60, **asked)
+    (call,) = answer.output
+    assert (call.type, call.name, answer.status) == ("function_call", "sure", "completed")
+    assert json.loads(call.arguments) in ({"so": True}, {"so": False})
+    with client.responses.stream(input=PHRASE, max_output_tokens=60, **asked) as stream:
+        kinds = [event.type for event in stream]
+        (streamed,) = stream.get_final_response().output
+    assert streamed.arguments == call.arguments
+    assert "response.function_call_arguments.done" in kinds
+    talk: list[Any] = [
+        {"role": "user", "content": PHRASE},
+        {"type": "function_call", "call_id": "c", "name": "sure", "arguments": call.arguments},
+        {"type": "function_call_output", "call_id": "c", "output": "It is so."},
+    ]
+    after = client.responses.create(model="tools", input=talk, tools=[FLAT], max_output_tokens=5)
+    assert after.usage.input_tokens > answer.usage.input_tokens
+    assert after.output_text == after.output[0].content[0].text
 
 
 # --- tools ----------------------------------------------------------------------------------------

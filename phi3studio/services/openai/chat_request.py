@@ -18,7 +18,9 @@ DEFAULT_TOKENS = 1024
 """Longest answer where the request names none. Memory is taken for the length that is asked."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a message."""
+
     type: Literal["text", "input_text", "output_text"]
     text: str
 
@@ -40,7 +42,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[_Part] | None = None
+    content: str | list[Part] | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
     name: str | None = None
@@ -86,6 +88,33 @@ class Tool(BaseModel):
     def as_sent(self) -> dict[str, Any]:
         """As models are shown it; ``strict`` is for servers."""
         return self.model_dump(exclude_none=True, exclude={"function": {"strict"}})
+
+
+def tool_options(
+    tools: Sequence[Tool] | None, choice: str | None, named: str | None
+) -> dict[str, Any]:
+    """``tools`` and ``call`` for the chat service, or neither. *choice* is ``none``, ``auto`` or
+    ``required``, *named* the one tool that has to be called."""
+    names = [tool.function.name for tool in tools or ()]
+    if named is not None and named not in names:
+        raise ValueError(f"tool_choice: there is no tool {named}")
+    if choice == "required" and not names:
+        raise ValueError("tool_choice: there are no tools")
+    if not tools or choice == "none":
+        return {}
+    call = [named] if named is not None else names if choice == "required" else None
+    return {"tools": [tool.as_sent for tool in tools], "call": call}
+
+
+def checked_tools(options: dict[str, Any], ask: dict[str, Any]) -> dict[str, Any]:
+    """*options*, if what is asked is a conversation: a template has no place for tools."""
+    if options and "messages" not in ask:
+        raise bad_request(
+            "The model was trained on a template, which has no place for tools.",
+            "tools",
+            "template_tools",
+        )
+    return options
 
 
 class _Named(BaseModel):
@@ -171,20 +200,9 @@ class ChatRequest(SamplingRequest):
 
     @model_validator(mode="after")
     def _calls_what_there_is(self) -> ChatRequest:
-        names = {tool.function.name for tool in self.tools or ()}
-        chosen = self.tool_choice
-        if isinstance(chosen, _Choice) and chosen.function.name not in names:
-            raise ValueError(f"tool_choice: there is no tool {chosen.function.name}")
-        if chosen == "required" and not names:
-            raise ValueError("tool_choice: there are no tools")
-        if self.may_call and self.constraint:
+        if self.tool_options and self.constraint:
             raise ValueError("tools, and response_format or guided_choice, exclude each other")
         return self
-
-    @property
-    def may_call(self) -> bool:
-        """Whether the answer may be calls of tools."""
-        return bool(self.tools) and self.tool_choice != "none"
 
     @property
     def constraint(self) -> dict[str, Any]:
@@ -194,17 +212,12 @@ class ChatRequest(SamplingRequest):
         return self.response_format.constraint if self.response_format is not None else {}
 
     @property
-    def _tools(self) -> dict[str, Any]:
+    def tool_options(self) -> dict[str, Any]:
         """``tools`` and ``call`` for the chat service, or neither."""
-        if not self.may_call:
-            return {}
-        given = self.tools or []
-        call: list[str] | None = None
-        if isinstance(self.tool_choice, _Choice):
-            call = [self.tool_choice.function.name]
-        elif self.tool_choice == "required":
-            call = [tool.function.name for tool in given]
-        return {"tools": [tool.as_sent for tool in given], "call": call}
+        chosen = self.tool_choice
+        if isinstance(chosen, _Choice):
+            return tool_options(self.tools, None, chosen.function.name)
+        return tool_options(self.tools, chosen, None)
 
     @property
     def longest(self) -> int:
@@ -219,13 +232,7 @@ class ChatRequest(SamplingRequest):
     def asks(self, model: LoadedModel) -> list[dict[str, Any]]:
         """What the chat service is asked, once for each of the *n* answers."""
         ask = self.options | prompt_of(self.messages, model) | {"max_tokens": self.longest}
-        if self.may_call and "messages" not in ask:
-            raise bad_request(
-                "The model was trained on a template, which has no place for tools.",
-                "tools",
-                "template_tools",
-            )
-        ask |= self.constraint | self._tools
+        ask |= self.constraint | checked_tools(self.tool_options, ask)
         if self.logprobs:
             ask["logprobs"] = self.top_logprobs or 0
         return self.repeated(ask)
