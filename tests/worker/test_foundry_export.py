@@ -6,10 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from phi3studio.domain.errors import InputError
-from phi3studio.domain.foundry_local import check_name, inference_model
 from phi3studio.domain.template import parse_template
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.worker.genai.genai import GenaiModel
@@ -62,18 +58,6 @@ def test_a_conversation_keeps_its_own_template(run, tmp_path) -> None:
     asked = [{"role": "user", "content": "Hello"}]
     before = GenaiModel(run.model, threads=1).apply_chat_template(asked)
     assert GenaiModel(tmp_path / "out", threads=1).apply_chat_template(asked) == before
-
-
-def test_several_columns_are_left_to_who_asks() -> None:
-    template = parse_template("{question} about {text}", "prompt")
-    assert inference_model("two", template)["PromptTemplate"] is None
-
-
-@pytest.mark.parametrize("name", ["", "a b", "-a", "a:1", "ä", "a" * 65, "a/b"])
-def test_a_name_that_cannot_be_asked_for_is_refused(name: str) -> None:
-    with pytest.raises(InputError) as caught:
-        check_name(name)
-    assert caught.value.code == "export.foundry_name"
 
 
 def test_what_does_not_go_there_is_refused(run, tmp_path: Path) -> None:
