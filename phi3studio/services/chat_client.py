@@ -38,7 +38,8 @@ class Answer:
     """One answer on its way: iterate for its text, then read ``figures``.
 
     ``tokens`` grow with it where their log probabilities were asked for: ``id``, ``text``,
-    ``logprob`` (nats) and ``top``, pairs of a text and its log probability. ``calls`` are known at
+    ``logprob`` (nats), ``top``, pairs of a text and its log probability, and ``stop`` if it ended
+    the answer. ``calls`` are known at
     its end: ``name`` and ``arguments`` (JSON) of each tool that the answer calls.
     """
 

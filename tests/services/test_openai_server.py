@@ -415,6 +415,20 @@ def test_an_echo_measures_a_text_as_the_verification_does(server, pair) -> None:
     assert len(both.choices[0].logprobs.tokens) in (6, 7)
 
 
+def test_what_ends_a_continuation_is_a_token_of_it(server, pair) -> None:
+    # Programs that measure likelihoods ask for one token more, and take the last one away.
+    prompt = json.loads((pair.second.model / "studio.json").read_text())["template"]["prompt"]
+    told = server.ask("tone", max_tokens=60).choices[0]
+    assert told.finish_reason == "stop"
+    prompt = prompt.replace("{phrase}", PHRASE) + told.message.content
+    asked = {"model": "tone", "prompt": prompt, "echo": True, "logprobs": 1}
+    lengths = [
+        len(server.client.completions.create(**asked, max_tokens=more).choices[0].logprobs.tokens)
+        for more in (0, 1)
+    ]
+    assert lengths[1] == lengths[0] + 1
+
+
 @pytest.mark.parametrize(
     ("change", "param"),
     [

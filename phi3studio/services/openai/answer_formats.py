@@ -155,6 +155,7 @@ class ChatFormat(_Completion):
             _scored(token["text"], token["logprob"])
             | {"top_logprobs": [_scored(*pair) for pair in token["top"]]}
             for token in tokens
+            if "stop" not in token
         ]
         return {"content": content, "refusal": None}
 

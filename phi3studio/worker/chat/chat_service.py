@@ -55,10 +55,10 @@ class ChatService:
         ``adapter``, for an export that keeps its adapters apart (``""``: the base model);
         ``stop``, texts before which the answer ends; ``conversation``, a name under which the
         generator is kept, or ``*`` for whatever kept one begins alike; ``logprobs``, of how many
-        other tokens the log probabilities are wanted: then the pieces have ``tokens`` too.
-        With ``tools``, as OpenAI's clients describe them, the answer comes in one piece, and the
-        result has ``calls``: ``name`` and ``arguments`` (JSON) of each. ``call`` names the tools
-        one of which has to be called.
+        other tokens the log probabilities are wanted: then the pieces have ``tokens`` too, of
+        which the one that ends the answer says ``stop``. With ``tools``, as OpenAI's clients
+        describe them, the answer comes in one piece, and the result has ``calls``: ``name`` and
+        ``arguments`` (JSON) of each. ``call`` names the tools one of which has to be called.
         """
         model, _ = self._shelf.take(Path(params["folder"]), cancel)
         try:
@@ -194,6 +194,8 @@ class ChatService:
             if count == 1:
                 first_s = time.monotonic() - began
             if token in stops:
+                if scores is not None and logits is not None:
+                    yield {"text": "", "tokens": [scores.of(token, logits) | {"stop": True}]}
                 reason = "stop"
                 break
             text = stop_texts.pass_on(stream.decode(token))
