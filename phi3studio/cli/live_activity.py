@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from phi3studio.cli.output import rewrite
+
+if TYPE_CHECKING:
+    from phi3studio.services.connection import Stream
 
 
 class Activity:
@@ -29,6 +32,15 @@ class Activity:
         elif activity != self._last:
             typer.echo(f"  {activity} …", err=True)
         self._last = activity
+
+    async def follow(self, stream: Stream) -> Any:
+        """Show the items of a service's answer as they come; returns its result."""
+        try:
+            async for item in stream:
+                self.show(item)
+        finally:
+            self.clear()
+        return stream.result
 
     def clear(self) -> None:
         if self._in_place and self._last:

@@ -1,4 +1,4 @@
-"""GGUF's kinds, the programs that use such files, and how these are told the training's template.
+"""GGUF's kinds, the programs that use such files, and how these get the training's template.
 
 llama.cpp, LM Studio and Jan run the Jinja template in the file; Ollama wants one of Go in a
 ``Modelfile`` next to it.

@@ -39,8 +39,8 @@ class Answer:
 
     ``tokens`` grow with it where their log probabilities were asked for: ``id``, ``text``,
     ``logprob`` (nats), ``top``, pairs of a text and its log probability, and ``stop`` if it ended
-    the answer. ``calls`` are known at
-    its end: ``name`` and ``arguments`` (JSON) of each tool that the answer calls.
+    the answer. ``calls`` are known at its end: ``name`` and ``arguments`` (JSON) of each tool that
+    the answer calls.
     """
 
     def __init__(self, service: Service, params: dict[str, Any]) -> None:

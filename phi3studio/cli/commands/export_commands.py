@@ -167,8 +167,8 @@ def _export_gguf(
     target = expanded(out).absolute()
     check_export(found, target, "gguf", replace=replace)
     # On the disk that the bundle goes to: a model can be larger than the one of temporary files.
-    beside = next(folder for folder in target.parents if folder.is_dir())
-    with scratch_folder(beside) as scratch:
+    parent = next(folder for folder in target.parents if folder.is_dir())
+    with scratch_folder(parent) as scratch:
         folder = scratch / "bundle"
         folder.mkdir()
         asked = {"place": where, "kind": kind, "apart": what == "adapter"}
@@ -218,15 +218,9 @@ async def _write_gguf(run: RunFolder, out: Path, asked: dict[str, Any], quiet: b
     """The service's answer: the files' names and the proof."""
     from phi3studio.services.connection import Service
 
-    bar = Activity(quiet)
     async with Service.start("gguf") as service:
         stream = service.stream("gguf", run=str(run.path), out=str(out), **asked)
-        try:
-            async for item in stream:
-                bar.show(item)
-        finally:
-            bar.clear()
-        return stream.result
+        return await Activity(quiet).follow(stream)
 
 
 async def _write_olive(run: RunFolder, folder: Path, quiet: bool) -> str | None:

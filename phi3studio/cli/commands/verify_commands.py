@@ -68,12 +68,6 @@ def verify(
 async def _verify(run: Path, data: Path | None, quiet: bool) -> Any:
     from phi3studio.services.connection import Service
 
-    bar = Activity(quiet)
     async with Service.start("evaluator") as service:
         stream = service.stream("verify", run=str(run), data=str(data) if data else None)
-        try:
-            async for item in stream:
-                bar.show(item)
-        finally:
-            bar.clear()
-        return stream.result
+        return await Activity(quiet).follow(stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import time
@@ -219,10 +220,11 @@ class TextFormat(_Completion):
         if not self._logprobs:
             return None
         texts = [token["text"] for token in tokens]
+        starts = itertools.accumulate(map(len, texts), initial=0)
         top = [None if token["logprob"] is None else dict(token["top"]) for token in tokens]
         return {
             "tokens": texts,
             "token_logprobs": [token["logprob"] for token in tokens],
             "top_logprobs": top,
-            "text_offset": [sum(map(len, texts[:at])) for at in range(len(texts))],
+            "text_offset": [start for start, _ in zip(starts, texts, strict=False)],
         }

@@ -12,7 +12,7 @@ from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.template import parse_template
 from phi3studio.services.chat_client import LoadedModel
 from phi3studio.services.openai.api_errors import bad_request
-from phi3studio.services.openai.sampling_request import Empty, SamplingRequest
+from phi3studio.services.openai.sampling_request import CompletionRequest, Empty
 
 DEFAULT_TOKENS = 1024
 """Longest answer where the request names none. Memory is taken for the length that is asked."""
@@ -158,20 +158,11 @@ class Format(BaseModel):
         return {"schema": wanted.schema_ if wanted is not None else {"type": "object"}}
 
 
-class StreamOptions(BaseModel):
-    """What a stream ends with."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    include_usage: bool = False
-
-
-class ChatRequest(SamplingRequest):
+class ChatRequest(CompletionRequest):
     """What is understood. ``guided_choice`` (labels, one of which is the answer) is not OpenAI's;
     other servers know it by this name."""
 
     messages: list[Message] = Field(min_length=1)
-    stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     response_format: Format | None = None
@@ -223,11 +214,6 @@ class ChatRequest(SamplingRequest):
     def longest(self) -> int:
         """Most tokens of the answer."""
         return self.max_completion_tokens or self.max_tokens or DEFAULT_TOKENS
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether a stream ends with the numbers of tokens."""
-        return self.stream_options is not None and self.stream_options.include_usage
 
     def asks(self, model: LoadedModel) -> list[dict[str, Any]]:
         """What the chat service is asked, once for each of the *n* answers."""

@@ -85,6 +85,23 @@ class SamplingRequest(BaseModel):
         return [ask | {"sampling": replace(sampling, seed=seed)} for seed in seeds]
 
 
+class _StreamOptions(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    include_usage: bool = False
+
+
+class CompletionRequest(SamplingRequest):
+    """What chat completions and text completions have in common."""
+
+    stream_options: _StreamOptions | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends with the numbers of tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+
 def parse_body(kind: type[_Body], body: bytes) -> _Body:
     """Read a body; raises :class:`ApiError` that names the wrong parameter."""
     try:

@@ -7,19 +7,17 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from phi3studio.services.chat_client import LoadedModel
-from phi3studio.services.openai.chat_request import StreamOptions
-from phi3studio.services.openai.sampling_request import Empty, SamplingRequest
+from phi3studio.services.openai.sampling_request import CompletionRequest, Empty
 
 DEFAULT_TOKENS = 16
 """OpenAI's own."""
 
 
-class TextRequest(SamplingRequest):
+class TextRequest(CompletionRequest):
     """What is understood. The prompt is sent as it is: no template, no column of it is filled."""
 
     prompt: str | list[str] | list[int] | list[list[int]] = Field(min_length=1)
     max_tokens: int | None = Field(None, ge=0)
-    stream_options: StreamOptions | None = None
     echo: bool = False
     logprobs: int | None = Field(None, ge=0, le=20)
     # Accepted at the values that ask for nothing.
@@ -45,11 +43,6 @@ class TextRequest(SamplingRequest):
     def longest(self) -> int:
         """Most tokens of each answer."""
         return DEFAULT_TOKENS if self.max_tokens is None else self.max_tokens
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether a stream ends with the numbers of tokens."""
-        return self.stream_options is not None and self.stream_options.include_usage
 
     def asks(self, model: LoadedModel) -> list[dict[str, Any]]:
         """What the chat service is asked: each prompt *n* times."""

@@ -57,7 +57,7 @@ def scored(
     cancel: Cancel,
     compute: Turns,
 ) -> list[dict[str, Any]]:
-    """The tokens *ids*, each as :meth:`TokenScores.of` tells of it; the first follows nothing.
+    """The tokens *ids*, each as :meth:`TokenScores.of` describes it; the first follows nothing.
 
     Read in the same pieces as any prompt, so that the values are those of the verification.
     """

@@ -70,7 +70,7 @@ class ChatPage(Page):
         self._settings_button = Button(theme, self.tr("Settings"), icon="settings")
         self._settings_button.setCheckable(True)
         self.save = SaveButton(theme, lambda: [column.transcript for column in self._columns])
-        self.save.told.connect(self._show_note)
+        self.save.ended.connect(self._show_note)
         for button in (
             self._list_button,
             self._new,

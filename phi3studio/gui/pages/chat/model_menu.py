@@ -16,7 +16,7 @@ _MOST_RUNS = 40
 
 
 class ModelMenu(QMenu):
-    """Lists them anew each time it opens. *here*: the model folders that take part already;
+    """Lists them again each time it opens. *here*: the model folders that take part already;
     *bases*: the base models of those."""
 
     run_chosen = Signal(object)

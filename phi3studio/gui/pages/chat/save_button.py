@@ -17,9 +17,9 @@ from phi3studio.runs.shown.transcript import Transcript, to_json_lines, to_markd
 
 
 class SaveButton(Button):
-    """Asks for the form and the place; ``told`` carries a :class:`Callout` with what came of it."""
+    """Asks for the form and the place; ``ended`` carries a :class:`Callout` of the result."""
 
-    told = Signal(object)
+    ended = Signal(object)
 
     def __init__(self, theme: Theme, transcripts: Callable[[], list[Transcript]]) -> None:
         super().__init__(theme, "", icon="save")
@@ -46,7 +46,7 @@ class SaveButton(Button):
                 self.tr("The file could not be written: {why}").format(why=why),
                 self.tr("Choose another folder."),
             )
-        self.told.emit(note)
+        self.ended.emit(note)
 
     def _choose_file(self, suffix: str) -> None:
         choose_target(
