@@ -142,13 +142,12 @@ def collect(
             "which phi3studio olive export writes them."
         )
     prompt: dict[str, Any] | None = None
-    if foundry is not None:
+    if what == "model":
         prompt = _prompt(source)
-        _make_foundrys(entries, foundry, prompt)
         entries.append(Entry.of_json(PROMPT, prompt))
+    if foundry is not None and prompt is not None:
+        _add_foundry_local(entries, foundry, prompt)
     elif what == "model":
-        prompt = _prompt(source)
-        entries.append(Entry.of_json(PROMPT, prompt))
         entries.append(Entry.of_json(GENERATION, _generation(source)))
         entries += _samples(recipe)
     if gguf is not None and recipe.data is not None and recipe.data.template is not None:
@@ -299,7 +298,7 @@ def _generation(model: Path) -> dict[str, Any]:
     }
 
 
-def _make_foundrys(entries: list[Entry], name: str, prompt: dict[str, Any]) -> None:
+def _add_foundry_local(entries: list[Entry], name: str, prompt: dict[str, Any]) -> None:
     """Make the model's files in *entries* those of a model of Foundry Local. One that was trained
     on a template gets it as its chat template: a message fills the column, or is the prompt."""
     template = None

@@ -36,8 +36,7 @@ class TokenScores:
             facts |= {"logprob": None, "top": []}
         else:
             logprobs = log_softmax(logits)
-            likeliest = np.argsort(-logprobs, kind="stable")[: self._top]
-            top = [[self._text(int(at)), float(logprobs[at])] for at in likeliest]
+            top = [[self._text(at), float(logprobs[at])] for at in _likeliest(logprobs, self._top)]
             facts |= {"logprob": float(logprobs[token]), "top": top}
         self._before = [token]
         return facts
@@ -47,6 +46,16 @@ class TokenScores:
         for before in self._before:
             stream.decode(before)
         return stream.decode(token)
+
+
+def _likeliest(logprobs: npt.NDArray[np.float32], count: int) -> list[int]:
+    """The *count* likeliest tokens, the likeliest first; the whole vocabulary is not sorted."""
+    if not count:
+        return []
+    least = np.partition(logprobs, -count)[-count]
+    found = np.flatnonzero(logprobs >= least)
+    order = np.argsort(-logprobs[found], kind="stable")[:count]
+    return [int(token) for token in found[order]]
 
 
 def scored(
