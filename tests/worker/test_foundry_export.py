@@ -64,6 +64,7 @@ def test_what_does_not_go_there_is_refused(run, tmp_path: Path) -> None:
     code, said = export(run, tmp_path / "a", "--for", "foundry-local", "--what", "adapter")
     assert code == 2
     assert "model" in said
+    assert "--what adapter" in said
     code, said = export(run, tmp_path / "a", "--for", "foundry-local", "--name", "a b")
     assert code == 2
     assert "--name" in said

@@ -66,6 +66,7 @@ def export(
 ) -> None:
     """Write an edge bundle: model, prompt, samples in Python and C#, card, licence, checksums."""
     from phi3studio.app.paths import user_home
+    from phi3studio.domain.gguf import LORA_PLACES
     from phi3studio.runs.bundle import check_export, export_bundle
     from phi3studio.runs.bundle.contents import WHATS
     from phi3studio.runs.store import RunStore
@@ -74,6 +75,8 @@ def export(
         _export_gguf(run, out, what, place, kind, name, replace=replace, as_json=as_json)
         return
     chosen = next((name for name in WHATS if name == what), None)
+    if place is not None and what == "adapter":
+        raise InputError("export.lora_place", given=place, choices=LORA_PLACES)
     if chosen is None or (place is not None and chosen != "model"):
         raise InputError("export.what", given=what, choices=WHATS if place is None else ["model"])
     home = user_home()
