@@ -25,6 +25,7 @@ def peft_model(
     folder: Path,
     dtype: torch.dtype = torch.float32,
     modules: Sequence[str] | str = "all-linear",
+    loading: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Any:
     """A model with an adapter whose B is not zero, so that it matters."""
@@ -32,7 +33,7 @@ def peft_model(
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **(loading or {}))
     adapted = get_peft_model(model, LoraConfig(r=4, target_modules=modules, **settings))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
@@ -116,6 +117,43 @@ def test_the_steps_of_an_accumulation_add_up(tmp_path: Path) -> None:
     for row in given:
         fused.loss(fused.collate([row]))[0].backward()
     are_equal(gradients(fused.model), gradients(plain))
+
+
+def test_adapters_over_4_bits_learn_what_the_plain_models_learn(tmp_path: Path) -> None:
+    folder = make(SHAPES["llama-3.2"], tmp_path / "llama")
+    plain, other = (in_4_bits(folder) for _ in range(2))
+    fused = fuse(other)
+    assert fused.linear == 7 * other.config.num_hidden_layers
+    compare_with_plain(plain, fused, BATCHES["shared"])
+
+
+def test_an_evaluation_changes_no_gradient_of_weights_in_4_bits(tmp_path: Path) -> None:
+    # On a CPU with AVX-512, bitsandbytes packs what is evaluated in another way.
+    folder = make(SHAPES["llama-3.2"], tmp_path / "llama")
+    fused = fuse(in_4_bits(folder, torch.bfloat16, modules=PART))
+    given = fused.collate(batch(fused.model.config.vocab_size, **BATCHES["shared"]))
+    found = []
+    for _ in range(2):
+        fused.loss(given)[0].backward()
+        found.append(gradients(fused.model))
+        fused.model.zero_grad()
+        fused.model.eval()
+        with torch.no_grad():
+            fused.loss(given)
+        fused.model.train()
+    are_equal(*found)
+
+
+def in_4_bits(folder: Path, dtype: torch.dtype = torch.float32, **settings: Any) -> Any:
+    from transformers import BitsAndBytesConfig
+
+    packing = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_quant_type="nf4",
+    )
+    return peft_model(folder, dtype, loading={"quantization_config": packing}, **settings)
 
 
 def compare_with_plain(plain: Any, fused: Fused, shape: dict[str, Any]) -> None:

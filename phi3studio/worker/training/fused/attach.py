@@ -159,6 +159,10 @@ def fuse(model: Any) -> Fused:
     turns = base.config.model_type in USUAL_ROTARY
     by_rows = None if on_gpu else _use_row_attention(base)
     for name, module in base.named_modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # bitsandbytes packs the weights for answering, without a gradient, where a model is
+            # evaluated on such a processor, and does not unpack them for the next step.
+            module.support_avx512bf16_for_cpu = False
         for group in [] if on_gpu else fuse_groups(module, copies, laid_out):
             adapted.update(dict.fromkeys(group.layers, group))
         if isinstance(module, LoraLayer):

@@ -1,4 +1,4 @@
-"""Frozen matrices on a CPU: laid out once as the matrix products want them.
+"""Frozen matrices: unpacked for each product where in 4 bits, else laid out as a CPU wants them.
 
 oneDNN rearranges a matrix for every product with it, which for the few hundred tokens of a step
 is a tenth of the product. A small model's matrices are kept in that layout instead, once for each
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -19,15 +20,34 @@ _USUAL_TOKENS = 256
 
 
 class Frozen:
-    """A matrix W (out, in) that nobody trains, for ``x Wᵀ`` and, backwards, ``dy W``."""
+    """A matrix W (out, in) that nobody trains, for ``x Wᵀ`` and, backwards, ``dy W``.
+
+    *weight* is W itself, or W in 4 bits as bitsandbytes keeps it.
+    """
 
     def __init__(self, weight: torch.Tensor, laid_out: bool = False) -> None:
-        self.weight = weight
+        self._weight = weight
+        self._packed = packing_of(weight)
         self._ahead = self._back = None
         if laid_out:
             with torch.no_grad():
                 self._ahead = _lay_out(weight.detach())
                 self._back = _lay_out(weight.detach().T.contiguous())
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """W in the number format of the products."""
+        if self._packed is None:
+            return self._weight
+        from bitsandbytes.functional import dequantize_4bit
+
+        unpacked: torch.Tensor = dequantize_4bit(self._weight.data, self._packed)
+        return unpacked
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the products."""
+        return self._weight.dtype if self._packed is None else self._packed.dtype
 
     def ahead(
         self,
@@ -46,6 +66,11 @@ class Frozen:
         if self._back is None:
             return dy @ self.weight if more is None else more.addmm_(dy, self.weight)
         return _linear(dy, self._back, None, more)
+
+
+def packing_of(weight: torch.Tensor) -> Any | None:
+    """How bitsandbytes packed *weight* into 4 bits (its ``QuantState``); ``None``: it did not."""
+    return getattr(weight, "quant_state", None)
 
 
 def can_lay_out(weights: Iterable[torch.Tensor]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from phi3studio.worker.training.fused.frozen_weights import packing_of
 from phi3studio.worker.training.fused.lora import (
     AdaptedLinear,
     Adapter,
@@ -80,6 +81,8 @@ def _adapters(layers: Sequence[Any]) -> list[Adapter] | None:
     if len(adapters) != len(layers):
         return None
     bases = [layer.base_layer for layer in layers]
+    if any(packing_of(base.weight) for base in bases):
+        return None
     kinds = {
         (base.bias is None, base.weight.dtype, adapter.scale, adapter.dropout)
         for base, adapter in zip(bases, adapters, strict=True)

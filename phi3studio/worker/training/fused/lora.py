@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import torch
 
 from phi3studio.worker.training.fused.dropout import draw_dropped, drop_, dropped
-from phi3studio.worker.training.fused.frozen_weights import Frozen, times
+from phi3studio.worker.training.fused.frozen_weights import Frozen, packing_of, times
 
 
 class _Adapted(torch.autograd.Function):
@@ -101,9 +101,10 @@ class AdaptedLinear:
                 base.weight.data = part
         self._weight = Frozen(weight, laid_out)
         rank, width = sum(self._ranks), sum(self.widths)
-        self._a = torch.zeros(rank, bases[0].in_features, dtype=weight.dtype, device=weight.device)
+        like: dict[str, Any] = {"dtype": self._weight.dtype, "device": weight.device}
+        self._a = torch.zeros(rank, bases[0].in_features, **like)
         # Products are quicker with B lying the other way.
-        self._b_turned = torch.zeros(rank, width, dtype=weight.dtype, device=weight.device)
+        self._b_turned = torch.zeros(rank, width, **like)
         for adapter, (rows, columns) in zip(adapters, self._blocks, strict=True):
             copies.keep(adapter.a, self._a[columns])
             copies.keep(adapter.b, self._b_turned.T[rows, columns])
@@ -245,7 +246,8 @@ def adapter_of(layer: Any) -> Adapter | None:
     """The adapter of a PEFT *layer*; ``None`` where the layer does something else as well."""
     from peft.tuners.lora.layer import Linear
 
-    if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear:
+    plain = type(layer) is Linear and type(layer.base_layer) is torch.nn.Linear
+    if not plain and not _is_in_4_bits(layer):
         return None
     names: Sequence[str] = list(layer.lora_A)
     if len(names) != 1 or layer.lora_variant or layer.active_adapters != names:
@@ -255,6 +257,16 @@ def adapter_of(layer: Any) -> Adapter | None:
         return None
     dropout = float(getattr(layer.lora_dropout[names[0]], "p", 0.0))
     return Adapter(a.weight, b.weight, layer.scaling[names[0]], dropout)
+
+
+def _is_in_4_bits(layer: Any) -> bool:
+    """Whether a PEFT *layer* adapts a bitsandbytes layer that computes in the format of what it was
+    packed from."""
+    base: Any = getattr(layer, "base_layer", None)
+    if not type(layer).__name__ == type(base).__name__ == "Linear4bit":
+        return False
+    packing = packing_of(base.weight)
+    return packing is not None and bool(base.compute_dtype == packing.dtype)
 
 
 def fuse_linear(layer: Any, copies: AdapterCopies, laid_out: bool = False) -> AdaptedLinear | None:
