@@ -124,7 +124,7 @@ def collate_fused(
     targets = inputs["labels"][0].index_select(0, learned + 1)
     inputs |= {"count": len(learned), "row_tokens": tokens}
     if pads:
-        filling, more = padded(tokens) - tokens, padded(len(learned), 16) - len(learned)
+        filling, more = padded(tokens) - tokens, padded(len(learned), 32) - len(learned)
         pad = torch.nn.functional.pad
         inputs["input_ids"] = pad(inputs["input_ids"], (0, filling))
         inputs["labels"] = pad(inputs["labels"], (0, filling), value=IGNORED)
@@ -134,7 +134,7 @@ def collate_fused(
         lengths.append(filling)
     longest = max(lengths)
     inputs |= {"learned": learned, "targets": targets}
-    inputs["longest"] = 1 << (longest - 1).bit_length() if pads else longest
+    inputs["longest"] = max(128, 1 << (longest - 1).bit_length()) if pads else longest
     inputs["bounds"] = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
     return inputs
 

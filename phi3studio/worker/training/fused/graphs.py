@@ -22,6 +22,8 @@ MOST_PARAMETERS = 1_000_000_000
 
 _MOST_GRAPHS = 64
 _LEAST_TOKENS = 64
+_FEW_TOKENS = 512
+"""Up to so many what fills a batch up takes a GPU no time, and recording a graph half a second."""
 # Rotary positions that depend on the longest row make the program wait for the GPU.
 _WAITING_ROTARY = ("dynamic", "longrope")
 
@@ -33,10 +35,11 @@ Compute = Callable[[Inputs, int], torch.Tensor]
 
 
 def padded(count: int, least: int = _LEAST_TOKENS) -> int:
-    """The next larger of the sizes that batches are padded to: eight for each doubling."""
+    """The next larger of the sizes that batches are padded to: two for each doubling of a few
+    tokens, then eight."""
     if count <= least:
         return least
-    step = 1 << max(0, (count - 1).bit_length() - 4)
+    step = 1 << ((count - 1).bit_length() - (2 if count <= _FEW_TOKENS else 4))
     return -(-count // step) * step
 
 
