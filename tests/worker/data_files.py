@@ -23,8 +23,32 @@ from hypothesis import strategies as st
 
 Row = dict[str, Any]
 
-DELIMITED = {"csv": ",", "semicolon": ";", "tsv": "\t", "pipe": "|"}
-TEXT_FORMATS = (*DELIMITED, "jsonl", "json", "json_inside", "json_columns", "yaml", "text")
+DELIMITED = {"csv": ",", "semicolon": ";", "tsv": "\t", "pipe": "|", "anki": "\t"}
+HEADINGS = {"anki": "#separator:tab\n#html:false\n#columns:"}
+# What is refused by its name, each as one row of it and what stands before all of them.
+NOTATIONS: dict[str, tuple[str, str]] = {
+    "SubRip/WebVTT": ("{n}\n00:00:{s:02},000 --> 00:00:{s:02},900\n{first}\n{second}\n\n", ""),
+    "gettext (.po)": ('#: main.c:{n}\nmsgid "{first}"\nmsgstr "{second}"\n\n', ""),
+    "mbox/EML": (
+        "From a@example.org Mon Jan  5 10:00:00 2026\nSubject: {first}\n\n{second}\n\n", ""
+    ),
+    "CoNLL": ("{tagged}\n", ""),
+    "vCard": ("BEGIN:VCARD\nVERSION:3.0\nFN:{first}\nNOTE:{second}\nEND:VCARD\n", ""),
+    "iCalendar": (
+        "BEGIN:VEVENT\nUID:{n}\nSUMMARY:{first}\nDESCRIPTION:{second}\nEND:VEVENT\n",
+        "BEGIN:VCALENDAR\nVERSION:2.0\n",
+    ),
+    "BibTeX": ("@book{{key{n},\n title = {{{first}}},\n note = {{{second}}}\n}}\n\n", ""),
+    "TOML/INI": ('[[rows]]\nask = "{first}"\nsay = "{second}"\n\n', ""),
+    "Moodle GIFT": ("::Q{n}:: {first} {{={second} ~{first} ~none}}\n\n", ""),
+    "Aiken": ("{first}\nA. {second}\nB. none\nANSWER: A\n\n", ""),
+    "LIBSVM": ("{l} 1:{n} 2:0.5 7:1\n", ""),
+    "Markdown": ("| {first} | {second} |\n", "| ask | say |\n| --- | --- |\n"),
+    "Python": ("{row!r}\n", ""),
+}
+TEXT_FORMATS = (
+    *DELIMITED, "jsonl", "json", "json_inside", "json_columns", "yaml", "text", *NOTATIONS
+)  # fmt: skip
 FORMATS = (*TEXT_FORMATS, "parquet", "arrow", "xlsx")
 ENDINGS = {
     "csv": ".csv",
@@ -37,6 +61,8 @@ ENDINGS = {
     "json_columns": ".json",
     "yaml": ".yaml",
     "text": ".txt",
+    "anki": ".txt",
+    **dict.fromkeys(NOTATIONS, ".txt"),
     "parquet": ".parquet",
     "arrow": ".arrow",
     "xlsx": ".xlsx",
@@ -108,7 +134,7 @@ class Made:
             return []
         if not self.exact and self.format not in (*DELIMITED, "jsonl"):
             return []
-        if self.format == "text":
+        if self.format == "text" or self.format in NOTATIONS:
             return []
         odd = {"": (), "no_newline": (), "crlf": (), "blank_line": ()}.get(
             self.defect, (self.at - 1, self.at, self.at + 1)
@@ -138,8 +164,10 @@ def files(draw: st.DrawFn) -> Made:
     encoding = draw(st.sampled_from(ENCODINGS)) if textual else "utf-8"
     compression = draw(st.sampled_from(COMPRESSIONS)) if textual else ""
     shape = "text" if format == "text" else draw(st.sampled_from(SHAPES))
-    if shape in ("messages", "sharegpt") and format in (*DELIMITED, "xlsx"):
+    if shape in ("messages", "sharegpt") and format in (*DELIMITED, *NOTATIONS, "xlsx"):
         shape = "qa"
+    if shape == "text" and format in NOTATIONS:
+        shape = "label"
     defects = [d for d in DEFECTS if d not in OF_LINES or textual]
     defect = draw(st.sampled_from(defects))
     count = draw(st.sampled_from((1, 3, 12, 30, 30, 60)))
@@ -255,6 +283,8 @@ def _bytes(format: str, encoding: str, rows: list[Row], at: int, defect: str) ->
 
 def _written(format: str, rows: list[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if format in NOTATIONS:
+        return _noted(format, rows)
     match format:
         case "jsonl":
             return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -271,6 +301,7 @@ def _written(format: str, rows: list[Row]) -> str:
         case "text":
             return "".join(str(row["text"] or "").replace("\n", " ") + "\n" for row in rows)
     out = io.StringIO()
+    out.write(HEADINGS.get(format, ""))
     writer = csv.writer(out, delimiter=DELIMITED[format], lineterminator="\n")
     writer.writerow(names)
     for row in rows:
@@ -278,9 +309,27 @@ def _written(format: str, rows: list[Row]) -> str:
     return out.getvalue()
 
 
+def _noted(format: str, rows: list[Row]) -> str:
+    """The rows in a notation of their own, their first and last value as parts."""
+    of_row, before = NOTATIONS[format]
+    return before + "".join(
+        of_row.format(
+            n=n,
+            s=n % 60,
+            l=(-1, 1)[n % 2],
+            row=row,
+            first=(values := [str(value) for value in row.values()])[0],
+            second=values[-1],
+            tagged="".join(f"{word} O\n" for word in values[0].split()),
+        )
+        for n, row in enumerate(rows, start=1)
+    )
+
+
 def _damaged(text: str, format: str, at: int, defect: str) -> str:
     lines = text.split("\n")
-    line = min(at + (format in DELIMITED), max(0, len(lines) - 2))
+    above = HEADINGS.get(format, "").count("\n") + (format in DELIMITED)
+    line = min(at + above, max(0, len(lines) - 2))
     match defect:
         case "blank_line":
             return "\n".join([*lines[:line], "", *lines[line:]]) if format != "yaml" else text
