@@ -30,7 +30,8 @@ NOTATIONS: dict[str, tuple[str, str]] = {
     "SubRip/WebVTT": ("{n}\n00:00:{s:02},000 --> 00:00:{s:02},900\n{first}\n{second}\n\n", ""),
     "gettext (.po)": ('#: main.c:{n}\nmsgid "{first}"\nmsgstr "{second}"\n\n', ""),
     "mbox/EML": (
-        "From a@example.org Mon Jan  5 10:00:00 2026\nSubject: {first}\n\n{second}\n\n", ""
+        "From a@example.org Mon Jan  5 10:00:00 2026\nSubject: {first}\n\n{second}\n\n",
+        "",
     ),
     "CoNLL": ("{tagged}\n", ""),
     "vCard": ("BEGIN:VCARD\nVERSION:3.0\nFN:{first}\nNOTE:{second}\nEND:VCARD\n", ""),
