@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import SourceReport
+from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.row_pipeline import Process
-from tests.worker.data_fixtures import byte_level, recipe_for  # noqa: F401
+from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
 ASKED, ANSWERED = "Where is the key?", "It hangs by the door."
 STANDARD = [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
@@ -32,6 +37,30 @@ FORMS: dict[str, Any] = {
         {"role": "user", "content": [{"type": "text", "text": ASKED}]},
         {"role": "assistant", "content": {"type": "output_text", "text": ANSWERED}},
     ],
+    "Assistants API": [
+        {"role": "user", "content": [{"type": "text", "text": {"value": ASKED}}]},
+        {"role": "assistant", "content": [{"type": "text", "text": {"value": ANSWERED}}]},
+    ],
+    "ChatGPT export": [
+        {"author": {"role": "user"}, "content": {"content_type": "text", "parts": [ASKED]}},
+        {"author": {"role": "assistant"}, "content": {"content_type": "text", "parts": [ANSWERED]}},
+    ],
+    "LangChain": [
+        {"type": "human", "data": {"content": ASKED}},
+        {"type": "ai", "data": {"content": ANSWERED}},
+    ],
+    "marks": [{"is_user": True, "text": ASKED}, {"is_user": False, "text": ANSWERED}],
+    "speakers are objects": [
+        {"speaker": {"id": 1, "role": "user"}, "text": ASKED},
+        {"speaker": {"id": 2, "role": "assistant"}, "text": ANSWERED},
+    ],
+    "an object for each speaker": [{"Human": ASKED}, {"AI": ANSWERED}],
+    "speakers as keys": {"user": ASKED, "assistant": ANSWERED},
+    "a list for each speaker": {"user": [ASKED], "assistant": [ANSWERED]},
+    "pairs of speaker and text": [["user", ASKED], ["assistant", ANSWERED]],
+    "texts with speakers": [f"User: {ASKED}", f"Assistant: {ANSWERED}"],
+    "numbered turns": {"turn1": STANDARD[0], "turn2": STANDARD[1]},
+    "letters": [{"Q": ASKED, "A": ANSWERED}],
 }
 
 
@@ -80,3 +109,75 @@ def test_columns_whose_names_have_spaces_or_dots_are_found(byte_level: Any) -> N
     passed = Process(recipe.rows, byte_level, 200, list(row)).render([row], [0])[0]
     assert passed.rendered is not None
     assert (passed.rendered.prompt, passed.rendered.completion) == (ASKED, ANSWERED)
+
+
+def test_numbered_columns_are_turns_of_one_conversation(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
+    rows = [
+        {"user_1": f"{ASKED} {n}", "assistant_1": f"{ANSWERED} {n}"}
+        | ({"user_2": f"And {n}?", "assistant_2": f"Two {n}."} if n % 2 else {})
+        for n in range(12)
+    ]
+    (shape,) = described(tmp_path, rows).shapes
+    assert (shape.messages, shape.sure) == ("user_1 + assistant_1 + user_2 + assistant_2", True)
+    process = Process(recipe_for("x", messages=shape.messages).rows, byte_level, 200, list(rows[1]))
+    short, long = process.render(rows[:2], [0, 1])
+    assert short.rendered is not None
+    assert long.rendered is not None
+    assert short.rendered.completion == f"{ANSWERED} 0"
+    learned = [part.text for part in long.rendered.segments if part.trained]
+    assert learned == [f"{ANSWERED} 1", "Two 1."]
+
+
+@pytest.mark.parametrize(
+    ("turns", "names"),
+    [
+        (lambda a, b: [{"Anna": a}, {"Bob": b}], ["Anna", "Bob"]),
+        (lambda a, b: [{"speaker": 1, "text": a}, {"speaker": 2, "text": b}], ["1", "2"]),
+        (lambda a, b: [["Anna", a], ["Bob", b], ["Anna", b], ["Bob", a]], ["Anna", "Bob"]),
+    ],
+)
+def test_speakers_whose_roles_nobody_knows_are_named(
+    tmp_path: Path, turns: Callable[[str, str], Any], names: list[str]
+) -> None:
+    rows = [{"dialog": turns(f"{ASKED} {n}", f"{ANSWERED} {n}")} for n in range(12)]
+    found = described(tmp_path, rows)
+    assert found.obstacle is not None
+    assert (found.obstacle["code"], found.obstacle["values"]["roles"]) == ("data.no_answers", names)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"dialog": {"speaker": "user", "text": ASKED}, "reply": {"speaker": "AI", "text": "x"}},
+        {"user": {"from": "customer", "text": ASKED}, "agent": {"from": "agent", "text": "x"}},
+    ],
+)  # fmt: skip
+def test_a_turn_that_is_one_object_is_joined_with_the_next(
+    tmp_path: Path, row: dict[str, Any]
+) -> None:
+    (shape,) = described(tmp_path, [row] * 12).shapes
+    assert (shape.messages, shape.sure) == (" + ".join(row), True)
+
+
+def test_an_object_that_says_nothing_is_no_turn(tmp_path: Path) -> None:
+    inside = {"author": {"role": "user"}, "qa": {"question": ASKED, "answer": ANSWERED}}
+    rows = [{"text": f"{ASKED} {n}", "label": "ab"[n % 2], **inside} for n in range(12)]
+    found = described(tmp_path, rows)
+    assert found.obstacle is None
+    assert found.shapes
+    assert all(shape.messages is None for shape in found.shapes)
+
+
+def test_comments_of_people_do_not_hide_what_is_asked_and_answered(tmp_path: Path) -> None:
+    said = [{"author": "bob", "text": "I like it"}, {"author": "eve", "text": "me too"}]
+    rows = [
+        {"question": f"{ASKED} {n}", "answer": f"{ANSWERED} {n}", "comments": said}
+        for n in range(12)
+    ]
+    (shape,) = described(tmp_path, rows).shapes
+    assert (shape.completion, shape.sure) == ("{answer}", True)
+    assert [(item.name, item.rows) for item in shape.unread] == [("comments", 12)]
+
+
+def described(folder: Path, rows: list[dict[str, Any]]) -> SourceReport:
+    return describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows))))

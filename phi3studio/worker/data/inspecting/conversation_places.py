@@ -20,14 +20,22 @@ from phi3studio.worker.data.inspecting.row_places import (
     is_text,
 )
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
-from phi3studio.worker.data.meaning.message_turns import ROLE_KEYS, is_known_role, turns_of
+from phi3studio.worker.data.meaning.message_turns import (
+    ROLE_KEYS,
+    is_known_role,
+    role_named,
+    turns_of,
+)
 from phi3studio.worker.data.meaning.transcripts import turns_in
 
 _NEARLY_ALL = 0.8
+_TWO_TURNS = 2
 _SYSTEM = re.compile(r"system[_ ]?(prompt|message|instructions?|text)")
 _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "previous_turns"})
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")
+_ASKED_INSIDE = frozenset({"question", "prompt", "input", "instruction", "q"})
+_JOINED_ANSWERS = ("completion", "response", "answer", "output", "ideal", "target")
 _LIST_NAMES = re.compile(
     r"(data|conv|dialog|chat|turns|messages|utteranc|history|thread|gespr|nachricht|messaggi)"
 )
@@ -36,7 +44,7 @@ _LIST_NAMES = re.compile(
 def conversations(rows: Rows) -> Found:
     """Places that hold turns: one whole conversation, or its parts in several places."""
     found = {path: kind for path in _turn_places(rows) if (kind := _turns_kind(rows, path))}
-    if (joined := _with_history(rows, list(found))) is not None:
+    if (joined := _with_history(rows, list(found)) or _numbered_columns(rows)) is not None:
         return [joined]
     whole = [path for path, kind in found.items() if kind == "whole"]
     asked = [path for path, kind in found.items() if kind == "asked"]
@@ -52,18 +60,14 @@ def conversations(rows: Rows) -> Found:
             raise InputError("data.no_questions", column=answers[0])
     if not asked:
         return []
+    roles = {str(turn["role"]) for row in rows for turn in turns_of(at(row, asked[0])) or ()}
+    unknown = {role for role in roles if not is_known_role(role)}
+    if not answers and unknown != roles:
+        answers = [name for name in _JOINED_ANSWERS if is_text(rows, name)]
+    if not answers and unknown:
+        variant, named = "roles", sorted(unknown)[:8]
+        raise InputError("data.no_answers", variant=variant, column=asked[0], roles=named)
     if not answers:
-        answers = [
-            name
-            for name in ("completion", "response", "answer", "output", "ideal", "target")
-            if is_text(rows, name)
-        ]
-    if not answers:
-        turns = [turn for row in rows for turn in turns_of(at(row, asked[0])) or ()]
-        unknown = {str(turn["role"]) for turn in turns if not is_known_role(str(turn["role"]))}
-        if unknown:
-            variant, roles = "roles", sorted(unknown)[:8]
-            raise InputError("data.no_answers", variant=variant, column=asked[0], roles=roles)
         raise InputError("data.no_answers", column=asked[0])
     path = f"{asked[0]} + {answers[0]}"
     return [
@@ -146,6 +150,28 @@ def _with_history(rows: Rows, found: Sequence[str]) -> ShapeProposal | None:
     )
 
 
+def _numbered_columns(rows: Rows) -> ShapeProposal | None:
+    """A column for each turn: “user_1”, “assistant_1”, “user_2”, “assistant_2”."""
+    numbered = re.compile(r"(.*?)[ _-]?(\d+)")
+    found = [
+        (int(match[2]), role == "assistant", name, role)
+        for name in columns(rows)
+        if (match := numbered.fullmatch(name)) and (role := role_named(name))
+    ]
+    turns = [(number, role) for number, _, _, role in found]
+    if len(set(turns)) < len(turns) or len({number for number, _ in turns}) < _TWO_TURNS:
+        return None
+    if not {"user", "assistant"} <= {role for _, role in turns}:
+        return None
+    systems = [name for name in columns(rows) if _SYSTEM.fullmatch(name.casefold())]
+    parts = [*systems, *(name for _, _, name, _ in sorted(found))]
+    return ShapeProposal(
+        shape="messages",
+        reasons=(Phrase("shape.numbered_turns", parts=parts),),
+        messages=" + ".join(parts),
+    )
+
+
 def _turn_places(rows: Rows) -> list[str]:
     paths: dict[str, None] = {}
     texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
@@ -165,17 +191,30 @@ def _turn_leaves(value: Any, path: str, depth: int) -> Iterator[str]:
     if depth > DEEPEST:
         return
     turns = turns_of(value) if isinstance(value, (list, str, Mapping)) else None
-    plain = isinstance(value, list) and bool(value) and not isinstance(value[0], Mapping)
+    # Texts, and objects with one key each, are turns where the place is named so.
+    plain = isinstance(value, list) and bool(value) and not _says_more(value[0])
     name = next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
     if plain and not _LIST_NAMES.search(name.casefold()):
         turns = None
-    if turns is not None and (not isinstance(value, Mapping) or "role" in value):
+    if turns is not None and (not isinstance(value, Mapping) or _is_said(value, turns)):
         yield path
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _turn_leaves(inner, f"{path}.{key}", depth + 1)
     elif isinstance(value, list) and value and isinstance(value[0], Mapping):
         yield from _turn_leaves(value[0], f"{path}.0", depth + 1)
+
+
+def _says_more(turn: Any) -> bool:
+    return isinstance(turn, Mapping) and len(turn) > 1
+
+
+def _is_said(value: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an object holds the turns of speakers, or is one whose speaker is known."""
+    if len(turns) > 1:
+        return _ASKED_INSIDE.isdisjoint(value)
+    holds = turns[0].get("content") is not None or "tool_calls" in turns[0]
+    return holds and is_known_role(str(turns[0]["role"]))
 
 
 def _turns_kind(rows: Rows, path: str) -> str | None:

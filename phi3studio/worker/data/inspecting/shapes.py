@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from phi3studio.domain.datasets.source_report import Column, ShapeProposal
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.domain.template import is_blank, parse_template
@@ -89,10 +90,22 @@ def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
     most = usual(rows)
-    found = structured(most) or _Columns(most).proposals()
+    found = _structured(most) or _Columns(most).proposals()
     if from_text and not _is_prose([str(row.get("text")) for row in most]):
         found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
     return tuple(_without_bad_rows(_without_unanswered(shape, rows), rows) for shape in found)
+
+
+def _structured(rows: Sequence[Row]) -> list[ShapeProposal]:
+    """The structure of the rows. A list of what people said is none next to columns that say what
+    is asked and answered: comments on a question."""
+    try:
+        return structured(rows)
+    except InputError as exc:
+        apart = [shape for shape in _Columns(rows).proposals() if shape.sure]
+        if exc.code != "data.no_answers" or exc.variant != "roles" or not apart:
+            raise
+        return apart
 
 
 def _is_prose(texts: Sequence[str]) -> bool:

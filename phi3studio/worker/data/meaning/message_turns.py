@@ -8,13 +8,18 @@ form                                           found in
 ``["question", "answer", …]``                  UltraChat, LIMA
 ``[{"human": …, "assistant": …}]``             one object for each pair of turns
 ``[["question", "answer"], …]``                histories
+``[["user", "question"], …]``                  pairs of a speaker and a text
+``[{"user": …}, {"assistant": …}]``            objects named by their speaker
+``[{"type": "human", "data": …}]``             LangChain; ``{"author": {"role": …}}``: ChatGPT
+``{"turn1": {…}, "turn2": {…}}``               numbered turns
 ``{"role": […], "content": […]}``              Parquet of the library datasets
+``{"user": […], "assistant": […]}``            a list for each speaker
 a text of one of these                         CSV: JSON or Python's notation
 ``Human: … Assistant: …``                      transcripts
 =============================================  ===================================
 
 A path such as ``prompt + completion`` joins several places of a row; a text there is a turn of
-the user, the last one a turn of the assistant.
+the user, the last one a turn of the assistant, or of whom the place is named after (``user_2``).
 """
 
 from __future__ import annotations
@@ -23,10 +28,12 @@ import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from phi3studio.domain.template import lookup
-from phi3studio.worker.data.meaning.transcripts import turns_in
+from phi3studio.worker.data.meaning.column_names import words_of
+from phi3studio.worker.data.meaning.transcripts import spoken, turns_in
 
 Turn = Mapping[str, Any]
 
@@ -44,14 +51,18 @@ ROLES = {
 """What a role is called in data sets → what chat templates call it."""
 
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
-TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
+TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts", "data")
+_NAMES_INSIDE = ("role", "type", "name", "id")
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 _PAIR_KEYS = (
     *(("user", "assistant"), ("human", "assistant"), ("human", "gpt"), ("human", "bot")),
     *(("user", "bot"), ("user", "model"), ("question", "answer"), ("prompt", "response")),
-    *(("prompt", "completion"), ("input", "output"), ("instruction", "output")),
+    *(("prompt", "completion"), ("input", "output"), ("instruction", "output"), ("q", "a")),
 )
 _JOIN = " + "
 _LONGEST_TEXT = 200_000
+_TWO = 2
+_LONGEST_NAME = 30
 _NUMPY_GAP = re.compile(r"\}\s*\n?\s*\{")
 
 
@@ -75,7 +86,8 @@ def turns_at(row: Mapping[str, Any], path: str) -> list[Turn] | None:
         part = turns_of(value)
         if part is None and len(names) > 1 and isinstance(value, str):
             last = number == len(names) - 1
-            role = "assistant" if last else "system" if "system" in name.casefold() else "user"
+            role = "system" if "system" in name.casefold() else role_named(name)
+            role = role or ("assistant" if last else "user")
             if role == "user" and joined:
                 # An instruction and its input are one turn.
                 value = f"{found.pop()['content']}\n\n{value}"
@@ -98,14 +110,19 @@ def turns_of(value: Any) -> list[Turn] | None:
     if isinstance(value, str):
         value = _written_out(value) or turns_in(value)
     if isinstance(value, Mapping):
-        value = _of_lists(value) or [value]
+        value = _of_lists(value) or _numbered(value) or [value]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
     if all(isinstance(turn, Mapping) for turn in value):
         return _of_objects(value)
     if all(isinstance(turn, str) for turn in value) and len(value) > 1:
+        said = [spoken(text) for text in value]
+        if all(said):
+            return [_turn(*turn) for turn in said if turn]
         return [_turn(("user", "assistant")[at % 2], text) for at, text in enumerate(value)]
     if all(_is_pair(pair) for pair in value):
+        if _begin_with_speakers(value):
+            return [_turn(canonical_role(who), text) for who, text in value]
         return [
             _turn(role, text)
             for pair in value
@@ -114,11 +131,63 @@ def turns_of(value: Any) -> list[Turn] | None:
     return None
 
 
+def role_named(name: str) -> str | None:
+    """Who speaks at a place that is called ``user``, ``assistant_1`` or ``Bot2``."""
+    return ROLES.get(name.rpartition(".")[2].rstrip("0123456789").rstrip("_- ").casefold())
+
+
+def text_of(part: Any) -> str | None:
+    """The text of a message's content, or of a part of it; ``None`` for pictures and the like."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping):
+        if part.get("text") is not None:
+            return text_of(part["text"])
+        if part.get("type", "text") in _TEXT_TYPES:
+            return next((text_of(part[key]) for key in TEXT_KEYS if key in part), None)
+    elif isinstance(part, list):
+        texts = [text_of(item) for item in part]
+        return None if None in texts else "".join(map(str, texts))
+    return None
+
+
+def _begin_with_speakers(pairs: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of two texts says who speaks: a known role, or one of a few names."""
+    first = [pair[0].strip() for pair in pairs]
+    names = set(first)
+    if all(is_known_role(name) for name in names):
+        return True
+    few = len(names) > 1 and len(names) * 2 <= len(first)
+    return few and all(len(name) < _LONGEST_NAME for name in names)
+
+
+def _numbered(value: Mapping[str, Any]) -> list[Turn] | None:
+    """The turns of an object that numbers them."""
+    turns = list(value.values())
+    numbered = len(turns) > 1 and all(str(key)[-1:].isdecimal() for key in value)
+    whole = numbered and all(isinstance(turn, Mapping) and _with_known_keys(turn) for turn in turns)
+    return turns if whole else None
+
+
 def _of_lists(value: Mapping[str, Any]) -> list[Turn] | None:
-    """The turns of an object that holds one list of roles and one of texts."""
+    """The turns of an object that holds one list of roles and one of texts, or a list for each
+    of two speakers."""
     lists = {k: v for k, v in value.items() if isinstance(v, (list, tuple))}
     lengths = {len(items) for items in lists.values()}
-    if len(lengths) != 1 or not lengths.isdisjoint({0}) or not set(lists) & set(ROLE_KEYS):
+    speakers = {ROLES.get(str(name).casefold()): name for name in lists}
+    if {"user", "assistant"} <= set(speakers) and len(lists) == len(value):
+        asked, answered = lists[speakers["user"]], lists[speakers["assistant"]]
+        texts = all(isinstance(text, str) for text in (*asked, *answered))
+        if texts and 0 <= len(asked) - len(answered) <= 1:
+            both = zip_longest(asked, answered)
+            turns = [
+                (("user", "assistant")[at], text) for pair in both for at, text in enumerate(pair)
+            ]
+            return [_turn(role, text) for role, text in turns if text is not None]
+    roles = [key for key in ROLE_KEYS if key in lists]
+    if len(lengths) != 1 or not lengths.isdisjoint({0}) or not roles:
+        return None
+    if not all(isinstance(role, str) for role in lists[roles[0]]):
         return None
     return [dict(zip(lists, items, strict=True)) for items in zip(*lists.values(), strict=True)]
 
@@ -129,7 +198,7 @@ def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
     else:
         found = [_with_known_keys(turn) for turn in value]
         if any(turn is None for turn in found):
-            return _of_pairs(value)
+            return _of_pairs(value) or _of_speakers(value)
         named = [turn for turn in found if turn is not None]
     if all(turn["role"] in _CANONICAL for turn in named):
         return named
@@ -152,19 +221,62 @@ def is_known_role(role: str) -> bool:
 
 def _with_known_keys(turn: Turn) -> Turn | None:
     """The turn with its role and text under the usual keys."""
-    role = next((key for key in ROLE_KEYS if isinstance(turn.get(key), str)), None)
+    role = _role_of(turn)
     if role is None:
         return None
-    text = next((key for key in TEXT_KEYS if key != role and turn.get(key) is not None), None)
-    if role == "role" and text in (None, "content"):
+    key, name = role
+    text = next((k for k in TEXT_KEYS if k != key and turn.get(k) is not None), None)
+    if key == "role" and name is turn["role"] and text in (None, "content"):
         return turn
-    rest = {key: item for key, item in turn.items() if key not in (role, text)}
+    rest = {k: item for k, item in turn.items() if k not in (key, text)}
     content = turn[text] if text is not None else None
-    return {"role": turn[role], "content": content, **rest}
+    inside = text_of(content) if isinstance(content, Mapping) else None
+    return {"role": name, "content": content if inside is None else inside, **rest}
+
+
+def _role_of(turn: Turn) -> tuple[str, str] | None:
+    """Who speaks, and the key that says it: a name, a number, an object with a name, or a mark
+    such as ``is_user``."""
+    for key in ROLE_KEYS:
+        value = turn.get(key)
+        if isinstance(value, str):
+            return key, value
+        if isinstance(value, Mapping):
+            inside = (value.get(name) for name in _NAMES_INSIDE)
+            found = next((name for name in inside if isinstance(name, (str, int))), None)
+            return (key, str(found)) if found is not None else None
+        if isinstance(value, int) and any(text in turn for text in TEXT_KEYS):
+            return key, str(value)
+    kind = turn.get("type")
+    if isinstance(kind, str) and is_known_role(kind) and any(text in turn for text in TEXT_KEYS):
+        return "type", kind
+    for key, value in turn.items():
+        words = words_of(str(key)) if isinstance(value, bool) else ()
+        if len(words) == 2 and words[0] in ("is", "from") and words[1] in ROLES:
+            role = ROLES[words[1]]
+            return str(key), role if value else {"user": "assistant"}.get(role, "user")
+    return None
+
+
+def _of_speakers(value: Sequence[Turn]) -> list[Turn] | None:
+    """The turns of objects that hold one text each, under the name of who says it."""
+    named = [next(iter(turn.items())) for turn in value if len(turn) == 1]
+    if len(named) < len(value) or not all(isinstance(text, str) for _, text in named):
+        return None
+    keys = {str(key) for key, _ in named}
+    # Names of people begin with a capital, those of fields hardly.
+    spoken_by = any(map(is_known_role, keys)) or all(key[:1].isupper() for key in keys)
+    if len(keys) < _TWO or not spoken_by:
+        return None
+    return [_turn(canonical_role(key), text) for key, text in named]
 
 
 def _of_pairs(value: Sequence[Turn]) -> list[Turn] | None:
-    for asked, answered in _PAIR_KEYS:
+    keys = {str(key).casefold(): key for key in value[0]}
+    for pair in _PAIR_KEYS:
+        if pair[0] not in keys or pair[1] not in keys:
+            continue
+        asked, answered = (keys[name] for name in pair)
         if not all(isinstance(turn.get(asked), str) and answered in turn for turn in value):
             continue
         found: list[Turn] = []

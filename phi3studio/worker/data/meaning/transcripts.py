@@ -30,6 +30,12 @@ def speaker(line: str) -> str | None:
     return _SPEAKERS[mark[1].casefold()] if mark else None
 
 
+def spoken(text: str) -> tuple[str, str] | None:
+    """Who says a text that begins with its speaker's name, and what; ``None`` for other texts."""
+    mark = _LINE_MARK.match(text)
+    return (_SPEAKERS[mark[1].casefold()], text[mark.end() :].strip()) if mark else None
+
+
 def turns_in(text: str) -> list[dict[str, str]] | None:
     """The turns of a whole conversation, which ends with an answer; ``None`` for other text."""
     marks = list(_MARK.finditer(text))

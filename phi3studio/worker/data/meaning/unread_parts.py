@@ -25,7 +25,7 @@ from phi3studio.worker.data.meaning.column_profile import (
     one_to_one,
     repeats_or_constant,
 )
-from phi3studio.worker.data.meaning.message_turns import is_known_role, places, turns_at
+from phi3studio.worker.data.meaning.message_turns import is_known_role, places, text_of, turns_at
 from phi3studio.worker.data.meaning.part_names import part_of
 
 Row = Mapping[str, Any]
@@ -44,6 +44,8 @@ _NO_LETTER = re.compile(r"[\W_]+")
 _UNMARKED = (1, True, None)
 # Missed even where they are the same in every row.
 _MISSED: tuple[NameRole, ...] = ("system", "context", "reasoning", "answer", "question", "choices")
+# Marks of parts, or ones that may mean either: what they say is not heeded.
+_UNHEEDED = frozenset({"mask", "masks", "masked", "loss_mask", "train_detail"})
 _MARKS = frozenset({"weight", "loss", "train", "loss_weight", "trainable", "training"})
 
 
@@ -118,7 +120,7 @@ class UnreadTally:
                         plain = _without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
             elif not shown.holds(value):
-                found[name] = ("column", value, None)
+                found[name] = ("column", value, False if name in _UNHEEDED else None)
         for name, (kind, value, detail) in found.items():
             seen = self._seen.setdefault(name, _Seen(kind, number, detail=detail))
             seen.rows += 1
@@ -172,6 +174,8 @@ class UnreadTally:
                         yield name, "key", f"{value}: {texts[0]}", False
                 elif _blank(value) or key in _PLUMBING or key == "name":
                     continue
+                elif key in _UNHEEDED:
+                    yield name, "key", value, False
                 elif _tool_call(key):
                     if shown.known and any(
                         shown.lacks(leaf)
@@ -313,7 +317,7 @@ def _parts(content: Any) -> Sequence[Any]:
 
 def _contents(content: Any) -> Iterator[str]:
     for part in _parts(content):
-        text = part.get("text") if isinstance(part, Mapping) else part
+        text = part if isinstance(part, (int, float)) else text_of(part)
         if isinstance(text, (int, float)) or (isinstance(text, str) and text.strip()):
             yield str(text)
 
@@ -327,7 +331,7 @@ def _is_picture(part: Any) -> bool:
 
 def _is_other(part: Any) -> bool:
     """Whether a part is neither text nor picture: a thought, a call."""
-    return isinstance(part, Mapping) and "text" not in part and not _is_picture(part)
+    return isinstance(part, Mapping) and text_of(part) is None and not _is_picture(part)
 
 
 def _leaves(part: Mapping[str, Any]) -> Iterator[Any]:

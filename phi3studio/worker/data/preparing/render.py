@@ -9,7 +9,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import column_of, missing_column, parse_template
-from phi3studio.worker.data.meaning.message_turns import places, turns_at
+from phi3studio.worker.data.meaning.message_turns import places, text_of, turns_at
 from phi3studio.worker.data.preparing.conversation import (
     ChatTemplate,
     Message,
@@ -164,10 +164,10 @@ def _has(part: Any, key: str) -> bool:
 def _part(part: Any) -> str:
     """The text of a part of a message. Pictures, sound and files have none: ``unread`` counts
     them."""
+    text = text_of(part)
+    if text is not None:
+        return text
     if isinstance(part, Mapping):
-        text = part.get("text")
-        if isinstance(text, str):
-            return text
         return "" if "type" in part else json.dumps(part, ensure_ascii=False, default=str)
     return str(part)
 
