@@ -1,7 +1,8 @@
-"""Programs of others against the server, with their own libraries from PyPI (slow)."""
+"""Programs of others against the server, with their own libraries from PyPI and npm (slow)."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,39 +10,83 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.paths import Home
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder, RunStore
+from tests import tiny_families
 from tests.cli.test_use_commands import KEY, serving
 from tests.e2e.test_demo import quick
+from tests.worker.running import completed, only_export
+from tests.worker.test_chat_templates import tokenizer
 
 __all__ = ["quick"]
+
+# Libraries of others are installed first.
+pytestmark = pytest.mark.timeout(1800)
 
 LIBRARIES = (
     "openai", "litellm", "langchain-openai", "llm", "instructor", "pydantic-ai-slim[openai]",
     "openai-agents",
 )  # fmt: skip
 CALLS = Path(__file__).with_name("client_calls.py")
+NODE_LIBRARIES = (
+    "openai", "ai", "@ai-sdk/openai", "@ai-sdk/openai-compatible", "@langchain/openai",
+    "@langchain/core", "zod",
+)  # fmt: skip
+NODE_CALLS = CALLS.with_suffix(".mjs")
 
 
-@pytest.fixture(scope="module")
-def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the libraries, of any version."""
-    folder = tmp_path_factory.mktemp("clients")
+def new_python(folder: Path, *libraries: str) -> Path:
+    """The Python of an environment in *folder* that has *libraries*, of any version."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", *LIBRARIES], check=True, timeout=900)
+    subprocess.run([python, "-m", "pip", "install", "-q", *libraries], check=True, timeout=900)
     return python
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("quick")
-def test_todays_clients_are_answered(clients: Path, starter: Home) -> None:
-    with serving(starter) as (_, started):
+@pytest.fixture(scope="module")
+def with_tools(starter: Home, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run whose template knows tools: random weights, the tokens of Qwen's template and bytes."""
+    base = tiny_families.make(
+        tiny_families.SHAPES["qwen2.5"], tmp_path_factory.mktemp("tools") / "base"
+    )
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (base / file).unlink(missing_ok=True)
+    tokenizer("qwen2.5").save_pretrained(base)
+    run = RunStore(starter).create(only_export(base, ["quantise"]))
+    launch.start(run)
+    return completed(run)
+
+
+def answered(starter: Home, program: list[str | Path], run: RunFolder) -> list[str]:
+    """What *program* says of each client, called with address, key and two models."""
+    with serving(starter, "demo-quick") as (_, started):
         done = subprocess.run(
-            [clients, CALLS, started["url"], KEY, "demo-quick"],
+            [*program, started["url"], KEY, "demo-quick", run.name],
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
-    said = done.stdout.splitlines()
-    assert len(said) == 7, done.stdout + done.stderr
-    assert all(line.startswith("ok ") for line in said), done.stdout
+    said = [line for line in done.stdout.splitlines() if line]
+    assert all(line.startswith("ok ") for line in said), done.stdout + done.stderr
+    return said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+def test_todays_python_clients_are_answered(with_tools, starter, tmp_path) -> None:
+    python = new_python(tmp_path / "clients", *LIBRARIES)
+    assert len(answered(starter, [python, CALLS], with_tools)) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node.js with npm")
+def test_todays_node_clients_are_answered(with_tools, starter, tmp_path) -> None:
+    subprocess.run(
+        ["npm", "install", "--ignore-scripts", "--prefix", tmp_path, *NODE_LIBRARIES],
+        check=True,
+        capture_output=True,
+        timeout=600,
+    )
+    assert len(answered(starter, ["node", NODE_CALLS, tmp_path], with_tools)) == 4
