@@ -28,7 +28,8 @@ class Activity:
         activity = item["activity"]
         if self._in_place:
             with contextlib.suppress(OSError):
-                rewrite(sys.stderr, f"  {activity} {item['step']}/{item['total']}")
+                count = f" {item['step']}/{item['total']}" if item["total"] else " …"
+                rewrite(sys.stderr, f"  {activity}{count}")
         elif activity != self._last:
             typer.echo(f"  {activity} …", err=True)
         self._last = activity
@@ -45,3 +46,4 @@ class Activity:
     def clear(self) -> None:
         if self._in_place and self._last:
             rewrite(sys.stderr)
+            self._last = ""

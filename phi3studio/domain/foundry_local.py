@@ -9,12 +9,12 @@ microsoft/Foundry-Local). Older releases of its command read ``PromptTemplate`` 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.template import ParsedTemplate
 
-FOUNDRY_LOCAL = "foundry-local"
+FOUNDRY_LOCAL: Literal["foundry-local"] = "foundry-local"
 """The place's name in ``export --for``."""
 INFERENCE_MODEL = "inference_model.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -25,6 +25,17 @@ def more_exact_gguf(kind: GgufKind) -> GgufKind | None:
     return order[order.index(kind) + 1] if kind != "f16" else None
 
 
+_BITS: dict[GgufKind, float] = {"q8_0": 8.5, "iq4_nl": 4.5, "f16": 16.0}
+"""Bits for each weight, with the scales of 32 of them."""
+
+
+def gguf_bytes(kind: GgufKind, parameters: int, embedded: int) -> int:
+    """About how large a file of *kind* becomes; *embedded* of the model's weights are token
+    embeddings, which 4 bits leave at 8."""
+    kept = _BITS["q8_0"] if kind == "iq4_nl" else _BITS[kind]
+    return round(((parameters - embedded) * _BITS[kind] + embedded * kept) / 8)
+
+
 GgufPlace = Literal["ollama", "lmstudio", "llamacpp"]
 GGUF_PLACES: tuple[GgufPlace, ...] = ("ollama", "lmstudio", "llamacpp")
 

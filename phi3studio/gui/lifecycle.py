@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qasync
@@ -58,7 +57,6 @@ class Helpers:
             self._probe,
             self._fetch,
             self._olive_config,
-            self._write_olive,
         )
 
     async def close(self) -> None:
@@ -76,18 +74,15 @@ class Helpers:
             await self.probe.close()
             self.probe = Service("probe")
 
-    async def _write_olive(self, recipe: Recipe, out: Path) -> None:
+    async def _olive_config(self, recipe: Recipe) -> str:
         from phi3studio.services.connection import Service
 
-        # A process for each question: it holds Olive in memory and is seldom asked.
-        async with Service.start("olive") as olive:
-            await olive.call("export", recipe=recipe.to_json(), out=str(out))
-
-    async def _olive_config(self, recipe: Recipe) -> str:
         home = user_home()
         with scratch_folder(home.made(home.cache)) as folder:
             out = folder / "config"
-            await self._write_olive(recipe, out)
+            # A process for each question: it holds Olive in memory and is seldom asked.
+            async with Service.start("olive") as olive:
+                await olive.call("export", recipe=recipe.to_json(), out=str(out))
             return await asyncio.to_thread((out / "olive-config.json").read_text, encoding="utf-8")
 
     async def _fetch(self, source: str) -> AsyncIterator[dict[str, Any]]:

@@ -29,7 +29,6 @@ from phi3studio.runs.launch import at_start
 from phi3studio.runs.store import TRASH_S, RunFolder
 
 if TYPE_CHECKING:
-    from phi3studio.gui.pages.run.export_dialog import WriteOlive
     from phi3studio.gui.pages.wizard.review_page import OliveConfig
     from phi3studio.services.chat_client import Chat
     from phi3studio.services.inspector_client import Inspector
@@ -66,7 +65,6 @@ class Services:
     probe: Probe
     fetch: Download
     olive_config: OliveConfig
-    write_olive: WriteOlive | None = None
     azure: AzureDesk = field(default_factory=AzureDesk)
 
 
@@ -169,7 +167,7 @@ class PageSet:
         """The page of one run."""
         from phi3studio.gui.pages.run.run_page import RunPage
 
-        page = RunPage(self._context, self._services.write_olive)
+        page = RunPage(self._context)
         page.closed.connect(lambda: window.go("home"))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))

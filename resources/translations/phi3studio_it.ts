@@ -1475,8 +1475,8 @@
         <translation>Il primo comando scrive una cartella; spostala, così com’è, in quella indicata dal secondo. Il terzo avvia la chat.</translation>
     </message>
     <message>
-        <source>The first command makes a GGUF file of the model and measures it in llama.cpp, where that is installed; the others start it.</source>
-        <translation>Il primo comando crea un file GGUF del modello e lo misura in llama.cpp, se è installato; gli altri lo avviano.</translation>
+        <source>A GGUF file of the model, measured in llama.cpp where that is installed. Make it here or with the first command; the others start it.</source>
+        <translation>Un file GGUF del modello, misurato in llama.cpp se è installato. Crealo qui o con il primo comando; gli altri lo avviano.</translation>
     </message>
     <message>
         <source>Proven as {kind}: it answers as the trained model, {size}.</source>
@@ -1618,10 +1618,6 @@
         <translation>Esporta</translation>
     </message>
     <message>
-        <source>Preparing the bundle…</source>
-        <translation>Preparazione del pacchetto…</translation>
-    </message>
-    <message>
         <source>Progress of the export</source>
         <translation>Avanzamento dell’esportazione</translation>
     </message>
@@ -1632,6 +1628,38 @@
     <message>
         <source>{done} of {total}</source>
         <translation>{done} di {total}</translation>
+    </message>
+    <message>
+        <source>Writing the Olive config</source>
+        <translation>Scrittura della configurazione di Olive</translation>
+    </message>
+    <message>
+        <source>Calibrating the 4-bit weights on your rows</source>
+        <translation>Calibrazione dei pesi a 4 bit sulle tue righe</translation>
+    </message>
+    <message>
+        <source>Writing the GGUF file</source>
+        <translation>Scrittura del file GGUF</translation>
+    </message>
+    <message>
+        <source>Measuring the GGUF file in llama.cpp</source>
+        <translation>Misura del file GGUF in llama.cpp</translation>
+    </message>
+    <message>
+        <source>Measuring the trained model</source>
+        <translation>Misura del modello addestrato</translation>
+    </message>
+    <message>
+        <source>Exporting {run}</source>
+        <translation>Esportazione di {run}</translation>
+    </message>
+    <message>
+        <source>Preparing…</source>
+        <translation>Preparazione…</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Annullamento…</translation>
     </message>
     <message>
         <source>The export was cancelled; nothing is left of it.</source>
@@ -1652,6 +1680,14 @@
         <source>Open folder</source>
         <translation>Apri la cartella</translation>
     </message>
+    <message>
+        <source>To start it, type in its folder:</source>
+        <translation>Per avviarlo, scrivi nella sua cartella:</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Copia</translation>
+    </message>
 </context>
 <context>
     <name>ExportQuestion</name>
@@ -1660,20 +1696,8 @@
         <translation>Esporta</translation>
     </message>
     <message>
-        <source>A bundle that runs elsewhere: with prompt, samples in Python and C#, model card, licence and checksums. Private parts of paths are left out.</source>
-        <translation>Un pacchetto che gira altrove: con prompt, esempi in Python e C#, scheda del modello, licenza e somme di controllo. Ciò che è privato nei percorsi resta fuori.</translation>
-    </message>
-    <message>
-        <source>The exported model (ONNX)</source>
-        <translation>Il modello esportato (ONNX)</translation>
-    </message>
-    <message>
         <source>The merged model (Hugging Face)</source>
         <translation>Il modello fuso (Hugging Face)</translation>
-    </message>
-    <message>
-        <source>Only the adapter (LoRA)</source>
-        <translation>Solo l’adattatore (LoRA)</translation>
     </message>
     <message>
         <source>As a folder</source>
@@ -1688,8 +1712,68 @@
         <translation>Con la configurazione Olive della ricetta</translation>
     </message>
     <message>
+        <source>A copy that runs elsewhere, with model card, licence and checksums. Private parts of paths are left out.</source>
+        <translation>Una copia che funziona altrove, con scheda del modello, licenza e somme di controllo. Le parti private dei percorsi vengono tolte.</translation>
+    </message>
+    <message>
+        <source>Where it is used</source>
+        <translation>Dove si usa</translation>
+    </message>
+    <message>
+        <source>Bits of a weight</source>
+        <translation>Bit per peso</translation>
+    </message>
+    <message>
+        <source>Base model and adapter in two files</source>
+        <translation>Modello di base e adattatore in due file</translation>
+    </message>
+    <message>
         <source>Choose where…</source>
         <translation>Scegli dove…</translation>
+    </message>
+    <message>
+        <source>Python or C# (ONNX)</source>
+        <translation>Python o C# (ONNX)</translation>
+    </message>
+    <message>
+        <source>Only the adapter (PEFT)</source>
+        <translation>Solo l’adattatore (PEFT)</translation>
+    </message>
+    <message>
+        <source>8 bits: nearly exact</source>
+        <translation>8 bit: quasi esatto</translation>
+    </message>
+    <message>
+        <source>4 bits: smallest, calibrated on your rows</source>
+        <translation>4 bit: il più piccolo, calibrato sulle tue righe</translation>
+    </message>
+    <message>
+        <source>16 bits: exact</source>
+        <translation>16 bit: esatto</translation>
+    </message>
+    <message>
+        <source>, about {size}</source>
+        <translation>, circa {size}</translation>
+    </message>
+    <message>
+        <source>The exported model, its prompt, a program in each language.</source>
+        <translation>Il modello esportato, il suo prompt e un programma in ciascun linguaggio.</translation>
+    </message>
+    <message>
+        <source>All weights, for programs that load Hugging Face models.</source>
+        <translation>Tutti i pesi, per i programmi che caricano modelli di Hugging Face.</translation>
+    </message>
+    <message>
+        <source>A few megabytes that need the base model next to them.</source>
+        <translation>Pochi megabyte, che richiedono accanto il modello di base.</translation>
+    </message>
+    <message>
+        <source>The folder that Foundry Local takes into its cache.</source>
+        <translation>La cartella che Foundry Local prende nella sua cache.</translation>
+    </message>
+    <message>
+        <source>A GGUF file is made of the model, and measured in llama.cpp where that is installed. That takes about as long as measuring the run took.</source>
+        <translation>Del modello si crea un file GGUF, misurato in llama.cpp se è installato. Richiede circa il tempo che ha richiesto la misura dell’esecuzione.</translation>
     </message>
 </context>
 <context>

@@ -120,6 +120,7 @@ class Program:
             text=True,
         )
         until(lambda: self.find("", of="HomePage"), "the window has its pages")
+        self.wait_for_front()
 
     def _ask(self, question: str) -> list[Widget]:
         assert self.process.stdin is not None
@@ -138,6 +139,10 @@ class Program:
     def focused(self) -> str:
         """The accessible name or text of what has the focus."""
         return next((widget["name"] or widget["text"] for widget in self._ask("focus")), "")
+
+    def wait_for_front(self) -> None:
+        """Wait, as eyes do, until the window or dialog in front takes mouse and keyboard."""
+        until(lambda: self._ask("front"), "the window in front takes the keyboard")
 
     def alive(self) -> bool:
         """Whether it still runs: a test may have closed it."""
@@ -164,7 +169,12 @@ class Program:
 
     def click(self, said: str, of: str = "") -> None:
         """Click on it with the mouse; it is scrolled to first."""
-        widget = self.reach(said, of)
+        self.wait_for_front()
+        before = None
+        # A page that is still being drawn moves what it shows.
+        while before != (widget := self.reach(said, of))["shown"]:
+            before = widget["shown"]
+            time.sleep(0.1)
         self.point(*widget.middle)
         self.screen.xdotool("click", 1)
 
@@ -194,10 +204,12 @@ class Program:
 
     def type(self, text: str) -> None:
         """Type on the keyboard."""
+        self.wait_for_front()
         self.screen.xdotool("type", "--delay", 15, text)
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
+        self.wait_for_front()
         self.screen.xdotool("key", "--delay", 30, *keys)
 
     def fill(self, said: str, text: str, of: str = "") -> None:

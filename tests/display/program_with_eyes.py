@@ -1,8 +1,9 @@
 """The real program, that also says on its standard output where its widgets are.
 
 A line on standard input is one question, answered by one JSON line: ``widgets`` lists the visible
-widgets, in pixels of the screen; ``focus`` the one that has the focus; ``slow`` the events that
-held the window up.
+widgets, in pixels of the screen; ``focus`` the one that has the focus; ``front`` the window that
+mouse and keyboard reach, once it is the one that takes input; ``slow`` the events that held the
+window up.
 """
 
 from __future__ import annotations
@@ -84,7 +85,13 @@ class _Eyes(QObject):
             return
         widgets = [w for w in QApplication.allWidgets() if w.isVisible()]
         if question == "focus":
-            widgets = [w for w in widgets if w.hasFocus()]
+            # Not hasFocus(): a text field's viewport says yes for its field.
+            focused = QApplication.focusWidget()
+            widgets = [focused] if focused is not None else []
+        elif question == "front":
+            # A dialog is visible to Qt before the window manager has given it the keyboard.
+            active, modal = QApplication.activeWindow(), QApplication.activeModalWidget()
+            widgets = [active] if active is not None and modal in (None, active) else []
         found = [described(w) for w in widgets]
         sys.stdout.write("@" + json.dumps(found) + "\n")
         sys.stdout.flush()

@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.gui.context import Context
-from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.pages.run.export_dialog import ExportArea, ExportQuestion, Wish
+from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
+from phi3studio.gui.pages.run.export_dialog import ExportArea
+from phi3studio.gui.pages.run.export_question import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.store import RunFolder
+from phi3studio.services.run_export import Wish
 from tests.conftest import Pair
-from tests.gui.conftest import spin
 from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
-
-
-@pytest.fixture
-def helpers(context: Context) -> Iterator[Helpers]:
-    found = Helpers.make()
-    yield found
-    spin(found.close())
 
 
 @pytest.fixture
@@ -41,8 +35,8 @@ def run(pair: Pair, home: Home) -> RunFolder:
 
 
 @pytest.fixture
-def area(make_window: Make, helpers: Helpers, run: RunFolder, qtbot: QtBot) -> ExportArea:
-    window = make_window(helpers.services())
+def area(make_window: Make, run: RunFolder, qtbot: QtBot) -> ExportArea:
+    window = make_window()
     window.show_run(run)
     page = window.page("run")
     assert isinstance(page, RunPage)
@@ -58,25 +52,38 @@ def test_it_asks_what_and_how(area: ExportArea, qtbot: QtBot) -> None:
     qtbot.mouseClick(area.button, Qt.MouseButton.LeftButton)
     question = area.window().findChild(ExportQuestion)
     assert question is not None
-    assert list(question.whats) == ["model", "adapter"], "this run keeps no merged model"
-    question.whats["adapter"].setChecked(True)
+    offered = [question.places.itemText(at) for at in range(question.places.count())]
+    # This run keeps no merged model.
+    assert offered == [
+        "Python or C# (ONNX)", "Ollama (GGUF)", "LM Studio, Jan (GGUF)", "llama.cpp (GGUF)",
+        "Foundry Local (ONNX)", "Only the adapter (PEFT)",
+    ]  # fmt: skip
+    assert question.wish == Wish(olive=True)
+    assert question.kinds.isHidden()
+    question.places.setCurrentText("LM Studio, Jan (GGUF)")
+    assert question.apart.isHidden(), "LM Studio loads no adapter"
+    assert question.olive.isHidden()
+    question.kinds.setCurrentIndex(1)
+    assert question.wish == Wish(place="lmstudio", kind="iq4_nl")
+    question.places.setCurrentText("Ollama (GGUF)")
+    question.apart.setChecked(True)
     question.zip.setChecked(True)
-    wishes: list[Wish] = []
+    wishes: list[tuple[Wish, bool]] = []
     question.wished.disconnect()
-    question.wished.connect(wishes.append)
+    question.wished.connect(lambda *wish: wishes.append(wish))
     qtbot.mouseClick(button(question, "Choose where…"), Qt.MouseButton.LeftButton)
-    assert wishes == [Wish("adapter", True, True)]
+    assert wishes == [(Wish("adapter", "ollama", "iq4_nl"), True)]
 
 
 def test_the_model_is_written_as_a_folder_and_as_a_zip(
     area: ExportArea, folder: Path, qtbot: QtBot
 ) -> None:
-    area.export(folder / "bundle", Wish("model", False, True))
+    area.export(folder / "bundle", Wish(olive=True))
     qtbot.waitUntil(lambda: any("Exported to" in text for text in said(area)), timeout=120_000)
     names = {str(f.relative_to(folder / "bundle")) for f in (folder / "bundle").rglob("*")}
     assert {"SHA256SUMS", "prompt.json"} <= names
     assert any(name.endswith("olive-config.json") for name in names)
-    area.export(folder / "bundle.zip", Wish("adapter", True, False))
+    area.export(folder / "bundle.zip", Wish("adapter"))
     qtbot.waitUntil(area.button.isEnabled, timeout=60_000)
     with zipfile.ZipFile(folder / "bundle.zip") as archive:
         assert any("adapter_model" in name for name in archive.namelist())
@@ -85,14 +92,69 @@ def test_the_model_is_written_as_a_folder_and_as_a_zip(
 def test_a_place_that_is_taken_is_refused(area: ExportArea, folder: Path, qtbot: QtBot) -> None:
     (folder / "mine").mkdir()
     (folder / "mine" / "letter.txt").write_text("dear")
-    area.export(folder / "mine", Wish("model", False, False))
+    area.export(folder / "mine", Wish())
     qtbot.waitUntil(lambda: any("exists already" in text for text in said(area)), timeout=20_000)
     assert (folder / "mine" / "letter.txt").read_text() == "dear"
     assert area.button.isEnabled()
 
 
 def test_a_cancelled_export_leaves_nothing(area: ExportArea, folder: Path, qtbot: QtBot) -> None:
-    area.export(folder / "bundle", Wish("model", False, False))
-    area._stop.set()
+    area.export(folder / "bundle", Wish())
+    qtbot.wait(1)  # it is drawn
+    qtbot.mouseClick(button(area, "Cancel"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: any("cancelled" in text for text in said(area)), timeout=20_000)
     assert list(folder.iterdir()) == []
+
+
+def test_a_copy_for_ollama_is_made_measured_and_said_how_to_start(
+    area: ExportArea, folder: Path, qtbot: QtBot
+) -> None:
+    page = area.window().findChild(RunPage)
+    assert page is not None
+    qtbot.mouseClick(page._elsewhere, Qt.MouseButton.LeftButton)
+    places = area.window().findChild(ElsewhereDialog)
+    assert places is not None
+    qtbot.mouseClick(button(places, "Export: Ollama"), Qt.MouseButton.LeftButton)
+    question = area.window().findChild(ExportQuestion)
+    assert question is not None
+    assert question.wish == Wish(place="ollama")
+    question.reject()
+    steps: list[str] = []
+    area.export(folder / "tones", question.wish)
+
+    def made() -> bool:
+        steps.append(area._said.text() if not area.button.isEnabled() else "")
+        return area.button.isEnabled()
+
+    qtbot.waitUntil(made, timeout=120_000)
+    assert "Writing the GGUF file" in steps
+    assert "Measuring the GGUF file in llama.cpp" in steps
+    texts = [text.text() for text in area.findChildren(QLabel)]
+    assert "ollama create first -f Modelfile && ollama run first" in texts
+    assert any(text.startswith("Proven as q8_0: it answers as") for text in texts), texts
+    assert (folder / "tones" / "Modelfile").is_file()
+    area.ask("ollama")
+    again = area.window().findChildren(ExportQuestion)[-1]
+    qtbot.waitUntil(lambda: again.about.text().startswith("Proven as q8_0"), timeout=5_000)
+    again.reject()
+
+
+def test_a_gguf_file_that_is_cancelled_leaves_nothing(
+    area: ExportArea, folder: Path, run: RunFolder, qtbot: QtBot
+) -> None:
+    area.export(folder / "out", Wish(place="llamacpp"))
+    qtbot.waitUntil(lambda: "Measuring" in area._said.text(), timeout=120_000)
+    qtbot.mouseClick(button(area, "Cancel"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("cancelled" in text for text in said(area)), timeout=20_000)
+    assert list(folder.iterdir()) == []
+    assert not list(run.path.glob("verify-*"))
+    assert run.view().proofs == {}
+
+
+def test_two_exports_at_once_are_not_begun(area: ExportArea, folder: Path, qtbot: QtBot) -> None:
+    area.export(folder / "one", Wish())
+    area.export(folder / "two", Wish())
+    area.ask()
+    assert area.window().findChild(ExportQuestion) is None
+    qtbot.waitUntil(area.button.isEnabled, timeout=60_000)
+    assert [item.name for item in folder.iterdir()] == ["one"]

@@ -19,7 +19,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run import run_page
 from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
-from phi3studio.gui.pages.run.export_dialog import ExportQuestion
+from phi3studio.gui.pages.run.export_question import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error

@@ -8,8 +8,10 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.fidelity import Evidence, judge, next_gguf
 from phi3studio.domain.gguf import (
     GGUF_KINDS,
+    GgufKind,
     Turns,
     check_ollama_name,
+    gguf_bytes,
     modelfile,
     more_exact_gguf,
     prompt_in_go,
@@ -45,6 +47,12 @@ def test_names_that_ollama_refuses(name) -> None:
         check_ollama_name(name)
     assert raised.value.code == "gguf.ollama_name"
     assert "--name" in raised.value.hint
+
+
+@pytest.mark.parametrize(("kind", "megabytes"), [("f16", 269), ("q8_0", 143), ("iq4_nl", 90)])
+def test_how_large_a_file_becomes(kind: GgufKind, megabytes: int) -> None:
+    # SmolLM2-135M: 4 bits leave the embeddings at 8.
+    assert round(gguf_bytes(kind, 134_515_008, 49_152 * 576) / 1e6) == megabytes
 
 
 def test_each_place_has_its_line() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from phi3studio.app.files import expanded
 from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.messages import Phrase
 from phi3studio.runs.bundle.contents import SUMS, GgufBundle, What, collect, result_folder
 from phi3studio.runs.bundle.writers import open_writer
 from phi3studio.runs.store import RunFolder
@@ -32,7 +33,7 @@ class Bundle:
     path: Path
     files: tuple[str, ...]
     bytes: int
-    notes: tuple[str, ...]
+    notes: tuple[Phrase, ...]
 
 
 def export_bundle(

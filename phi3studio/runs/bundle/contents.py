@@ -88,7 +88,7 @@ class Contents:
     """All files, and what a user has to know of them."""
 
     entries: tuple[Entry, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Phrase, ...]
 
 
 @dataclass(frozen=True)
@@ -122,25 +122,22 @@ def collect(
     scrubber = Scrubber.for_run(run, recipe, base_folder)
     base = base_model(recipe, store)
     entries = list(_tree(source, "" if gguf is not None or foundry else what, scrubber))
-    notes: list[str] = []
+    notes: list[Phrase] = []
     if _add_card(run, scrubber, entries):
         card = True
     else:
         card = False
-        notes.append("The run was not measured, so there is no model card.")
+        notes.append(Phrase("export.note_no_card"))
     entries += _licence(base, base_folder)
     shared, edits = without_rows(recipe)
     entries.append(Entry.of_json("recipe.json", scrubber.values(shared.to_json())))
     if edits:
-        notes.append(f"recipe.json lacks the {edits} edits of rows made by hand: they are data.")
+        notes.append(Phrase("export.note_edits", edits=edits))
     if olive is not None:
         entries += (
             entry for entry in _tree(olive, "olive", scrubber) if "/data/" not in entry.name
         )
-        notes.append(
-            "olive/ lacks the rows of the data: its config names the files, in olive/data, in "
-            "which phi3studio olive export writes them."
-        )
+        notes.append(Phrase("export.note_olive"))
     prompt: dict[str, Any] | None = None
     if what == "model":
         prompt = _prompt(source)
@@ -155,10 +152,7 @@ def collect(
         prompt = {"version": 1} | _template_facts(template.prompt, template.completion)
         entries.append(Entry.of_json(PROMPT, prompt))
         if len(prompt["columns"]) != 1:
-            notes.append(
-                f"The prompt has the columns {', '.join(prompt['columns'])}, which no chat program "
-                f"fills: send the whole prompt, as {PROMPT} writes it."
-            )
+            notes.append(Phrase("export.note_columns", columns=prompt["columns"], file=PROMPT))
     notes += scrubber.notes()
     if foundry is not None:
         columns = (prompt or {}).get("columns", [])
@@ -332,7 +326,7 @@ def _readme(
     prompt: dict[str, Any],
     card: bool,
     olive: bool,
-    notes: list[str],
+    notes: list[Phrase],
 ) -> str:
     columns = prompt.get("columns", [])
     return _page(
@@ -358,7 +352,7 @@ def _gguf_readme(
     gguf: GgufBundle,
     template: bool,
     card: bool,
-    notes: list[str],
+    notes: list[Phrase],
 ) -> str:
     return _page(
         "GGUF.md.j2",
@@ -378,7 +372,7 @@ def sample_arguments(columns: Sequence[str]) -> str:
     return " ".join(f'{name}="…"' for name in columns) if len(columns) > 1 else '"your text here"'
 
 
-def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[str]) -> str:
+def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[Phrase]) -> str:
     about = {
         "adapter": f"A LoRA adapter (PEFT format) over {base.title}, in `adapter/`.",
         "merged": f"{base.title} with a LoRA adapter merged in, in Hugging Face format in "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.rows.row_edits import ROW_EDITS
 from phi3studio.runs.store import RunFolder
@@ -68,15 +69,9 @@ class Scrubber:
             return [self.values(item) for item in value]
         return value
 
-    def notes(self) -> list[str]:
-        """What was replaced, in one sentence; empty when nothing was."""
-        if not self._used:
-            return []
-        names = ", ".join(sorted(self._used))
-        return [
-            f"Paths of the computer that trained it were replaced by names: {names}. Put your "
-            "own in their places where recipe.json or olive/ names them."
-        ]
+    def notes(self) -> list[Phrase]:
+        """What was replaced; empty when nothing was."""
+        return [Phrase("export.note_paths", names=sorted(self._used))] if self._used else []
 
 
 def _model_name(recipe: Recipe, base: Path) -> str:

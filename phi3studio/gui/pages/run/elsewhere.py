@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QGuiApplication
@@ -22,11 +23,12 @@ from phi3studio.domain.foundry_local import FOUNDRY_LOCAL
 from phi3studio.domain.foundry_local import start_line as foundry_start
 from phi3studio.domain.gguf import GGUF_KINDS, GgufPlace, start_line
 from phi3studio.domain.template import parse_template
-from phi3studio.gui.texts import words
+from phi3studio.gui.pages.run.export_question import proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
 from phi3studio.runs.bundle.contents import sample_arguments
 from phi3studio.runs.store import RunFolder
+from phi3studio.services.run_export import ExportPlace
 
 _CLIENT = """\
 from openai import OpenAI
@@ -48,14 +50,18 @@ dotnet run -- {arguments}
 """
 
 
+Export = Callable[[ExportPlace | None], object]
+
+
 @dataclass(frozen=True)
 class Place:
-    """A place to use a model in; ``from_bundle``: the lines are typed in an exported bundle."""
+    """A place to use a model in. ``made``: what is exported for it first, from here or by the first
+    of the lines; ``bundle``: all lines are typed in the exported bundle."""
 
     title: str
     about: str
     lines: str
-    from_bundle: bool = False
+    made: ExportPlace | Literal["bundle"] | None = None
 
 
 def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
@@ -92,13 +98,13 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
                 "Needs nothing but onnxruntime-genai. Export a bundle, then type in its folder:",
             ),
             _BUNDLE_PYTHON.format(arguments=arguments),
-            from_bundle=True,
+            made="bundle",
         ),
         Place(
             translate("Elsewhere", "A C# program"),
             translate("Elsewhere", "Needs the .NET SDK. Export a bundle, then type in its folder:"),
             _BUNDLE_CSHARP.format(arguments=arguments),
-            from_bundle=True,
+            made="bundle",
         ),
         *_gguf_places(run, proofs),
         _foundry_place(run),
@@ -116,6 +122,7 @@ def _foundry_place(run: RunFolder) -> Place:
             "is. The third chats with it.",
         ),
         f"{first}\nfoundry cache location\n{foundry_start(slug)}\n",
+        made=FOUNDRY_LOCAL,
     )
 
 
@@ -127,11 +134,11 @@ def _gguf_places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ..
         "lmstudio": "LM Studio, Jan",
         "llamacpp": "llama.cpp",
     }
-    measured = " ".join(_proven(proof) for _, proof in sorted(proofs.items()))
+    measured = " ".join(proven(proof) for _, proof in sorted(proofs.items()))
     about = translate(
         "Elsewhere",
-        "The first command makes a GGUF file of the model and measures it in llama.cpp, where that "
-        "is installed; the others start it.",
+        "A GGUF file of the model, measured in llama.cpp where that is installed. Make it here or "
+        "with the first command; the others start it.",
     )
     slug = run.recipe().slug
     found = []
@@ -140,19 +147,8 @@ def _gguf_places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ..
         first = typed("export", run.name, "--for", place, "--out", folder)
         start = start_line(place, f"{slug}-{GGUF_KINDS[0]}.gguf", slug)
         lines = f"{first}\ncd {folder}\n{start}\n"
-        found.append(Place(title, f"{about} {measured}".rstrip(), lines))
+        found.append(Place(title, f"{about} {measured}".rstrip(), lines, place))
     return tuple(found)
-
-
-def _proven(proof: Proof) -> str:
-    translate = QCoreApplication.translate
-    if proof.verdict.faithful:
-        said = translate("Elsewhere", "Proven as {kind}: it answers as the trained model, {size}.")
-    else:
-        said = translate(
-            "Elsewhere", "Measured as {kind}: it does not answer as the trained model, {size}."
-        )
-    return said.format(kind=proof.kind, size=words.size(proof.bytes))
 
 
 def _columns(run: RunFolder) -> Sequence[str]:
@@ -172,10 +168,11 @@ def typed(*words: str) -> str:
 
 
 class ElsewhereDialog(QDialog):
-    """The places, each with its lines to copy; *export* asks for a bundle."""
+    """The places, each with its lines to copy; *export* asks for a copy, for a place or a bundle
+    (``None``)."""
 
     def __init__(
-        self, parent: QWidget, theme: Theme, shown: Sequence[Place], export: Callable[[], object]
+        self, parent: QWidget, theme: Theme, shown: Sequence[Place], export: Export
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Use it elsewhere"))
@@ -207,16 +204,17 @@ class ElsewhereDialog(QDialog):
         self.resize(min(720, room.width() - 40), min(760, room.height() - 40))
         close.setFocus()
 
-    def _card(self, theme: Theme, place: Place, export: Callable[[], object]) -> Card:
+    def _card(self, theme: Theme, place: Place, export: Export) -> Card:
         card = Card(place.title)
         copy = Button(theme, self.tr("Copy"), icon="copy")
         copy.setAccessibleName(self.tr("Copy: {place}").format(place=place.title))
         copy.clicked.connect(partial(QGuiApplication.clipboard().setText, place.lines))
-        if place.from_bundle:
+        if place.made is not None:
             bundle = Button(theme, self.tr("Export…"), icon="save")
             bundle.setAccessibleName(self.tr("Export: {place}").format(place=place.title))
             bundle.clicked.connect(self.accept)
-            bundle.clicked.connect(export)
+            wanted = None if place.made == "bundle" else place.made
+            bundle.clicked.connect(lambda: export(wanted))
             card.header.addWidget(bundle)
         card.header.addWidget(copy)
         card.body.addWidget(label(place.about, "muted", wrap=True))

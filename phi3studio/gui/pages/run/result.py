@@ -20,7 +20,7 @@ from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.run import RunView
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix
-from phi3studio.gui.pages.run.export_dialog import ExportArea, WriteOlive
+from phi3studio.gui.pages.run.export_dialog import ExportArea
 from phi3studio.gui.pages.run.resources_used import TakenCard
 from phi3studio.gui.pages.run.verdict_card import VerdictCard
 from phi3studio.gui.texts import words
@@ -37,7 +37,7 @@ _SAMPLES = 6
 class ResultView(QWidget):
     """The end of a run that has something to show."""
 
-    def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
         self._run: RunFolder | None = None
@@ -60,8 +60,7 @@ class ResultView(QWidget):
         layout.addWidget(self._taken)
         layout.addWidget(self._files)
         theme = context.theme
-        self.export = ExportArea(context, write_olive)
-        layout.addWidget(self.export)
+        self.export = ExportArea(context)
         self._card = Button(theme, self.tr("Model card"), icon="file")
         self._card.clicked.connect(self._open_card)
         self._files.header.addWidget(self._card)
@@ -72,6 +71,7 @@ class ResultView(QWidget):
 
     def show_run(self, run: RunFolder, view: RunView) -> None:
         """Draw the result; cheap when nothing changed."""
+        self.export.show_run(run, view.proofs)
         key = (run, len(view.metrics), len(view.artifacts), view.finished, view.verdict)
         if key == self._shown:
             return
@@ -199,7 +199,6 @@ class ResultView(QWidget):
         artifacts = [a for a in view.artifacts.values() if (self._run.path / a.path).exists()]
         self._files.setVisible(bool(artifacts))
         self._card.setVisible(self._card_file(self._run).is_file())
-        self.export.show_run(self._run)
         self._files.detail.setText(words.path(self._run.path))
         table = QTableWidget(len(artifacts), 3)
         table.setHorizontalHeaderLabels([self.tr("What"), self.tr("File"), self.tr("Size")])

@@ -19,7 +19,6 @@ from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
 from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog, places
-from phi3studio.gui.pages.run.export_dialog import WriteOlive
 from phi3studio.gui.pages.run.figures import RunFigures
 from phi3studio.gui.pages.run.log_view import LogCard
 from phi3studio.gui.pages.run.outcome_card import OutcomeCard
@@ -61,7 +60,7 @@ class RunPage(Page):
     """Carries a new run that goes on from this one, to be started."""
     closed = Signal()
 
-    def __init__(self, context: Context, write_olive: WriteOlive | None = None) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__("")
         self._context = context
         self._watch: RunWatch | None = None
@@ -84,12 +83,12 @@ class RunPage(Page):
         self.cloud = CloudCard(theme)
         self._figures = RunFigures(psutil.virtual_memory().total)
         self._curves = CurveCard(theme)
-        self._result = ResultView(context, write_olive)
+        self._result = ResultView(context)
         self.outcome = OutcomeCard(
             theme,
             {
                 "chat": lambda: self.chat_wanted.emit(self.run),
-                "export": self._result.export.ask,
+                "export": lambda: self._result.export.ask(),
                 "elsewhere": self._show_places,
                 "longer": self._train_longer,
                 "rate": self._try_a_higher_rate,
@@ -102,6 +101,8 @@ class RunPage(Page):
         self._log = LogCard(theme, context.tasks)
         for widget in (
             self.outcome,
+            # Below what asks for it: there it is seen.
+            self._result.export,
             self.cloud,
             self._progress,
             self._result,
