@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import json
 import lzma
 import zipfile
@@ -515,6 +516,25 @@ def test_odd_values_come_out_alike_at_any_size(tmp_path: Path, kind: str, size: 
     assert (repr(rows[1]["x"]), rows[1]["q"]) == ("nan", "b\ufffd")
     assert rows[2] == {"id": 3, "x": float("inf"), " q ": "c", "q": "new"}
     assert source.odd_counts["line.repeated_key"] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gzip"])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_what_stands_after_the_rows_is_said_at_any_size(
+    tmp_path: Path, size: str, encoding: str
+) -> None:
+    row = '{"id": 1, "tags": ["a"], "q": "he said ], \\"x\\": "}'
+    text = ",\n".join([row] * 30)
+    text = large(text, ",\n") if size == "large" else text
+    after = '"definition": "Say it in one short sentence.", "examples": [{"q": "b"}], "n": [1, 2]'
+    text = f'{{"version": 1, "data": [{text}], {after}}}'
+    path = tmp_path / "rows.json"
+    path.write_bytes(gzip.compress(text.encode()) if encoding == "gzip" else text.encode(encoding))
+    notes = source_of(path).layout.notes
+    assert [(note.code, note.values["names"]) for note in notes] == [
+        ("files.other_rows", ["examples"]),
+        ("files.aside", ["definition"]),
+    ]
 
 
 def test_a_broken_row_of_a_document_is_one_row(tmp_path: Path) -> None:

@@ -226,6 +226,18 @@ def test_the_export_is_as_the_recipe_says(pair) -> None:
     assert "MatMulNBits" not in kinds["second"]
 
 
+def test_an_export_names_no_commit_but_its_builders(pair) -> None:
+    """Not that of the repository which the environment lies in, as here."""
+    import onnx
+    import onnxruntime_genai
+
+    said = onnx.load(pair.first.model / "model.onnx", load_external_data=False).producer_version
+    version, _, commit = said.partition("+")
+    assert version == onnxruntime_genai.__version__
+    assert onnxruntime_genai.__commit__.startswith(commit)
+    assert len(commit) == 7
+
+
 @pytest.mark.parametrize(
     "method",
     [

@@ -69,9 +69,17 @@ def _mend(builder: Any) -> None:
         loaders = importlib.import_module("loaders.quant_model")
         parts = importlib.import_module("loaders.base")
         _read_what_olive_quantised(builder.Model, loaders, parts)
+        # It would ask git, which answers with the commit of whatever repository the environment
+        # lies in: an unrelated one, and another model file after each commit there.
+        builder.Model.get_genai_commit = classmethod(lambda model: genai_commit())
     else:
         # Its Gemma 2 begins with the layer that looks at everything.
         builder.Gemma2Model.is_local = lambda self, layer_id: layer_id % 2 == 0
+
+
+def genai_commit() -> str | None:
+    """The commit that the installed onnxruntime-genai was made from, as the package says it."""
+    return getattr(importlib.import_module("onnxruntime_genai"), "__commit__", None)
 
 
 def _read_what_olive_quantised(model: Any, loaders: Any, parts: Any) -> None:

@@ -32,6 +32,9 @@ from phi3studio.worker.data.reading.dialect import table_delimiter
 _EXAMPLES = 3
 _MOST_COLUMNS = 200
 _MANY = 6
+_THREE = 3
+_CHOICE_STEMS = ("", "op", "opt", "alt")
+_ORDERED = "abcdefgh 0123456789"
 _NEARLY_ALL = 0.75
 
 
@@ -162,7 +165,7 @@ class _Columns:
         self._rows = rows
         self._all = profiles(rows)
         aliases = self._aliases()
-        self._choices = self._listed("choices")
+        self._choices = [*self._listed("choices"), *self._lettered()]
         whole = tuple(f"{p.path}." for p in self._choices)  # not the first choice alone
         self._read = [
             p
@@ -197,6 +200,8 @@ class _Columns:
         """All that fit, the most likely first."""
         if not self._read:
             return []
+        if letters := self._letters():
+            return letters
         answer = self._best("answer", self._read)
         found: list[ShapeProposal] = []
         label = self._label()
@@ -209,7 +214,42 @@ class _Columns:
             if text is not None:
                 found.append(self._classified(text, label))
         found += self._plain() if not found else []
-        return found or self._guesses()
+        if found and found[0].sure:
+            return found
+        return self._candidates([*found, *self._guesses()])
+
+    def _candidates(self, found: list[ShapeProposal]) -> list[ShapeProposal]:
+        """What may be meant where nothing is sure: the likeliest, then each other answer and
+        label, then texts one way and the other."""
+        more: list[ShapeProposal] = []
+        answers = sorted((p for p in self._texts if p.says("answer")), key=_clearly, reverse=True)
+        for answer in answers:
+            asked = self._asked([p for p in self._texts if p is not answer], answer)
+            if asked is not None and not answer.repeats:
+                more.append(self._answered(asked, answer))
+        for label in (p for p in self._read if p.repeats):
+            text = self._labelled_text(label)
+            if text is not None and not text.repeats:
+                more.append(self._classified(text, label))
+        seen = {(found[0].prompt, found[0].completion)} if found else set()
+        kept = found[:1]
+        for shape in (*more, *found[1:]):
+            made = (shape.prompt, shape.completion)
+            if made not in seen and len(kept) < _MANY:
+                seen.add(made)
+                kept.append(_asked_for(shape))
+        return kept
+
+    def _letters(self) -> list[ShapeProposal]:
+        """“Q” and “A”, where there is no “B” to choose from."""
+        by_name = {p.path.casefold(): p for p in self._texts}
+        asked, answer = by_name.get("q"), by_name.get("a")
+        if asked is None or answer is None or "b" in by_name:
+            return []
+        reason = Phrase("shape.question_answer", columns=[asked.path], answer=answer.path)
+        prompt = f"### Question: {{{asked.path}}}\n### Answer:\n"
+        sure = all(p in (asked, answer) or p.repeats for p in self._texts)
+        return [self._proposal("question_answer", reason, prompt, answer, sure)]
 
     # --- prompt and answer ---------------------------------------------------------------------
 
@@ -320,6 +360,19 @@ class _Columns:
             called = [at for at, part in enumerate(outside) if strength(part, role) == 3]
             names.update({".".join(parts[: called[0] + 1]): None} if called else {})
         return [Profile(name, "other", "content", 1, 0, 1, 1, 1) for name in names]
+
+    def _lettered(self) -> list[Profile]:
+        """Columns that are choices by their order: “A”, “B”, “C”; “opa”, “opb”, “opc”; “1”, “2”,
+        “3”."""
+        texts = [p for p in self._all if p.kind == "text" and "." not in p.path]
+        groups = dict[str, list[Profile]]()
+        for p in texts:
+            groups.setdefault(p.path[:-1].casefold(), []).append(p)
+        for stem, group in groups.items():
+            ends = "".join(p.path[-1].casefold() for p in group)
+            if stem in _CHOICE_STEMS and len(group) >= _THREE and ends in _ORDERED:
+                return group
+        return []
 
     def _proposal(
         self, shape: Any, reason: Phrase, prompt: str, answer: Profile, sure: bool
@@ -434,7 +487,8 @@ class _Columns:
         answer = self._best("answer", self._texts)
         if answer is not None:
             kept = [next(p for p in kept if p is not answer), answer]
-        pairs = ((kept[0], kept[1]), (kept[1], kept[0]))
+        others = [(kept[0], p) for p in self._texts if p not in kept]
+        pairs = ((kept[0], kept[1]), (kept[1], kept[0]), *others[:_MANY])
         return [
             ShapeProposal(
                 shape="columns",
@@ -456,6 +510,19 @@ _SPEAKER_NAMES = frozenset(
     ["from", "sender", "speaker", "author", "user", "username", "role", "agent", "inbound", "name"]
 )
 _WORDY = 12
+
+
+def _clearly(profile: Profile) -> int:
+    return profile.says("answer")
+
+
+def _asked_for(shape: ShapeProposal) -> ShapeProposal:
+    """The proposal as one of several to choose from."""
+    if not shape.sure:
+        return shape
+    return shape.model_copy(
+        update={"sure": False, "reasons": (*shape.reasons, Phrase("shape.guess"))}
+    )
 
 
 def _asks(profile: Profile) -> bool:

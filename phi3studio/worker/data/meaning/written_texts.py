@@ -60,6 +60,7 @@ _LETTERS = 0.75
 def notation(text: str) -> str | None:
     """The notation that a file is written in, if it is known and its parts would be lost in rows
     of plain text."""
+    text = text.lstrip("\ufeff \t\r\n")
     head = text[:_LOOKED_AT]
     for name, beginning in _BEGINNINGS.items():
         if re.match(beginning, head):

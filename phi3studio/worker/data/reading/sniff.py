@@ -31,6 +31,7 @@ from phi3studio.worker.data.reading.source_files import (
     Bounded,
     DataFile,
     chunks,
+    end_of,
     head_of,
 )
 
@@ -135,9 +136,19 @@ def class_notes(classes: Classes) -> tuple[Phrase, ...]:
 
 
 def _plan(source: Source, file: DataFile, layout: Layout) -> Plan:
+    def tail() -> str:
+        end = b""
+        if layout.compression is None and layout.encoding.name == "utf-8":
+            end = end_of(file)
+        else:
+            with Bounded(file) as whole:
+                for piece in text_pieces(file, whole, layout):
+                    end = (end + piece)[-CHUNK:]
+        return end.decode("utf-8", "ignore")
+
     with Bounded(file) as raw:
         pieces = text_pieces(file, raw, layout)
-        plan = plan_of(file, pieces, ".".join(file.inside) or source.records)
+        plan = plan_of(file, pieces, ".".join(file.inside) or source.records, tail)
     if plan is None or (layout.format == "yaml" and plan.way == "one" and not plan.path):
         code = "data.yaml_shape" if layout.format == "yaml" else "data.json_shape"
         raise InputError(code, path=file.path)

@@ -149,6 +149,16 @@ def head_of(file: DataFile, count: int = 4096) -> bytes:
         return raw.read(count) or b""
 
 
+def end_of(file: DataFile, count: int = CHUNK) -> bytes:
+    """The last *count* bytes of the file as it lay on disk when it was first looked at."""
+    try:
+        with file.path.open("rb") as stream:
+            stream.seek(max(0, file.size - count))
+            return stream.read(min(count, file.size))
+    except OSError as exc:
+        raise unreadable(file.path, exc) from exc
+
+
 def chunks(file: DataFile, raw: Bounded, compression: str | None) -> Iterator[bytes]:
     """The file's content in pieces of at most :data:`CHUNK` bytes, decompressed."""
     if compression is None:

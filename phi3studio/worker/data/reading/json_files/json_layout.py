@@ -7,7 +7,8 @@ columns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,6 +24,7 @@ _SAMPLE = 20
 _KEYS = 200
 _DEEPEST = 4
 _ENOUGH = 1000
+_LIST_END = re.compile(r"\]\s*(?=,)")
 _HOLDERS = (
     *("data", "rows", "records", "examples", "items", "instances", "samples", "conversations"),
     *("dialogues", "dialogs", "questions", "documents", "results", "dataset", "entries"),
@@ -61,9 +63,15 @@ class _Enough(Exception):  # noqa: N818
     """The document need not be read further to know where its rows are."""
 
 
-def plan_of(file: DataFile, pieces: Iterator[bytes], named: str | None = None) -> Plan | None:
+def plan_of(
+    file: DataFile,
+    pieces: Iterator[bytes],
+    named: str | None = None,
+    tail: Callable[[], str] = str,
+) -> Plan | None:
     """Where a document's rows are; ``None`` if it has none. *named*: the keys to them, joined by
-    dots, if the recipe says it."""
+    dots, if the recipe says it. *tail* reads the document's end: many rows are not read to know
+    what stands after them."""
     reader = JsonStream(file, pieces)
     root = _Node("empty")
     several = False
@@ -71,7 +79,8 @@ def plan_of(file: DataFile, pieces: Iterator[bytes], named: str | None = None) -
         _outline(reader, root, 0, "")
         several = bool(reader.peek()) and root.kind == "object"
     except _Enough:
-        pass
+        if root.kind == "object":
+            root.children |= _after_rows(file, tail())
     except (json.JSONDecodeError, RecursionError) as exc:
         if not root.count:
             raise reader.wrong(exc) from exc
@@ -122,6 +131,27 @@ def _outline_list(reader: JsonStream, node: _Node, depth: int, name: str) -> Non
         if not reader.comma():
             break
     reader.take("]")
+
+
+def _after_rows(file: DataFile, end: str) -> dict[str, _Node]:
+    """What stands between a list and the end of the document, which ends with *end*."""
+    reader = JsonStream(file, iter(()))
+    reader.text = end
+    for match in _LIST_END.finditer(end):
+        reader.at = match.end()
+        found: dict[str, _Node] = {}
+        try:
+            while reader.comma():
+                key = reader.key()
+                reader.take(":")
+                node = found[key] = _Node("empty")
+                _outline(reader, node, 1, "")
+            reader.take("}")
+        except (InputError, ValueError, RecursionError):
+            continue  # a list inside of a row
+        if not reader.peek():
+            return found
+    return {}
 
 
 def _named(root: _Node, path: Path, file: DataFile) -> Plan:
