@@ -62,6 +62,7 @@ from phi3studio.worker.data.reading.source_rows import RowSource
 from phi3studio.worker.models.mlflow import is_mlflow, mlflow_model
 from phi3studio.worker.process.template_trial import template_fault
 from phi3studio.worker.serving import Conversation, knows_token
+from tests.worker.data_files import NOTATIONS, noted
 
 ROOT = Path(__file__).parents[2]
 PARTS = b"\n=====\n"
@@ -430,7 +431,12 @@ def _data() -> list[Any]:
     with zipfile.ZipFile(held, "w") as archive:
         archive.writestr("train.jsonl", lines)
     found[".zip"] = held.getvalue()
-    return [bytes([ENDINGS.index(ending)]) + content for ending, content in found.items()]
+    written = [noted(name, rows[:3]).encode() for name in NOTATIONS]
+    cards = (
+        b"#separator:tab\n#html:true\n#columns:Front\tBack\n#tags column:3\n" + b"q\ta\tx y\n" * 4
+    )
+    whole_files = [*found.items(), *((".txt", content) for content in [*written, cards])]
+    return [bytes([ENDINGS.index(ending)]) + content for ending, content in whole_files]
 
 
 def _model() -> list[Any]:
@@ -502,6 +508,20 @@ _SEEDS: dict[str, Callable[[], list[Any]]] = {
         '"json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}}',
         '{"model": "x", "messages": [{"role": "user", "content": "Hi"}], "stream": true, '
         '"guided_choice": ["a", "b"]}',
+        '{"model": "x", "prompt": ["Hi", "Ho"], "n": 2, "echo": true, "logprobs": 3, "max_tokens": '
+        '0, "stop": "a", "seed": 1, "stream_options": {"include_usage": true}, "stream": true}',
+        '{"model": "x", "prompt": [[1, 2], [3]], "best_of": 1, "suffix": null, "logit_bias": {}}',
+        '{"model": "x", "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}'
+        ']}, {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}, {"type": '
+        '"function_call_output", "call_id": "c", "output": "1"}], "instructions": "s", '
+        '"max_output_tokens": 9, "text": {"format": {"type": "json_schema", "name": "x", "schema": '
+        '{"type": "object"}}}, "tools": [{"type": "function", "name": "f", "parameters": {}}]}',
+        '{"model": "x", "messages": [{"role": "assistant", "tool_calls": [{"id": "c", "type": '
+        '"function", "function": {"name": "f", "arguments": "{}"}}]}, {"role": "tool", '
+        '"tool_call_id": "c", "content": "1"}], "tools": [{"type": "function", "function": {"name":'
+        ' "f", "parameters": {"type": "object", "properties": {"a": {"type": "string"}}}}}], '
+        '"tool_choice": {"type": "function", "function": {"name": "f"}}, "n": 2, "logprobs": true, '
+        '"top_logprobs": 2}',
     ],
     "data": _data,
 }

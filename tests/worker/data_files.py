@@ -285,7 +285,7 @@ def _bytes(format: str, encoding: str, rows: list[Row], at: int, defect: str) ->
 def _written(format: str, rows: list[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     if format in NOTATIONS:
-        return _noted(format, rows)
+        return noted(format, rows)
     match format:
         case "jsonl":
             return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -310,7 +310,7 @@ def _written(format: str, rows: list[Row]) -> str:
     return out.getvalue()
 
 
-def _noted(format: str, rows: list[Row]) -> str:
+def noted(format: str, rows: list[Row]) -> str:
     """The rows in a notation of their own, their first and last value as parts."""
     of_row, before = NOTATIONS[format]
     return before + "".join(
