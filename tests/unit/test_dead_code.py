@@ -47,7 +47,8 @@ EXCUSED = {
         "examples_pre_process get_quant_model train_and_save_new_model"
     ),
     "onnxruntime-genai's model builder reads it": (
-        "_group_size is_local make_matmul_int4 make_packed_matmul_int4 rope_local_base_freq"
+        "_group_size get_genai_commit is_local make_matmul_int4 make_packed_matmul_int4 "
+        "rope_local_base_freq"
     ),
     "llama.cpp reads it": (
         "api_keys endpoint_slots fit_params n_ctx n_parallel n_tokens use_jinja"
