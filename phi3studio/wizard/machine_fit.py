@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from phi3studio.domain.base_models import CatalogueEntry
@@ -37,11 +37,13 @@ _CORE_FLOPS = 50e9
 
 @dataclass(frozen=True)
 class Fit:
-    """How a need compares with what is free. Bytes."""
+    """How a need compares with what is free. Bytes. ``training``: what the training alone takes;
+    merging a model below a billion parameters in full precision takes more."""
 
     level: FitLevel
     need: int
     free: int
+    training: int = 0
 
 
 def model_size(parameters: int, file_bytes: int = 0) -> ModelSize:
@@ -87,9 +89,10 @@ def size_of_entry(entry: CatalogueEntry) -> ModelSize:
     )
 
 
-def fit(size: ModelSize, machine: MachineFacts) -> Fit:
+def fit(size: ModelSize, free_memory: int) -> Fit:
     """Whether a model of that size can be tuned here with modest settings."""
-    return fit_of(_modest(size).memory_bytes, machine.free_memory)
+    found = _modest(size)
+    return replace(fit_of(found.memory_bytes, free_memory), training=found.memory["train"])
 
 
 def _modest(size: ModelSize) -> Estimate:

@@ -698,6 +698,10 @@
         <translation>Parte quando il computer è libero</translation>
     </message>
     <message>
+        <source>Open it to see what cannot be read</source>
+        <translation>Aprila per vedere che cosa non si legge</translation>
+    </message>
+    <message>
         <source>Stopped at: {stage}</source>
         <translation>Fermo a: {stage}</translation>
     </message>
@@ -1774,6 +1778,29 @@
     <message>
         <source>A GGUF file is made of the model, and measured in llama.cpp where that is installed. That takes about as long as measuring the run took.</source>
         <translation>Del modello si crea un file GGUF, misurato in llama.cpp se è installato. Richiede circa il tempo che ha richiesto la misura dell’esecuzione.</translation>
+    </message>
+</context>
+<context>
+    <name>FitWords</name>
+    <message>
+        <source>fits</source>
+        <translation>ci sta</translation>
+    </message>
+    <message>
+        <source>tight</source>
+        <translation>al limite</translation>
+    </message>
+    <message>
+        <source>does not fit</source>
+        <translation>non ci sta</translation>
+    </message>
+    <message>
+        <source>trains in about {train}, merges in {need} of memory</source>
+        <translation>addestra con circa {train}, fonde con {need} di memoria</translation>
+    </message>
+    <message>
+        <source>{free} free</source>
+        <translation>liberi {free}</translation>
     </message>
 </context>
 <context>
@@ -3623,6 +3650,10 @@
         <source>Split</source>
         <translation>Suddivisione</translation>
     </message>
+    <message>
+        <source>“{title}”</source>
+        <translation>«{title}»</translation>
+    </message>
 </context>
 <context>
     <name>SettingsPage</name>
@@ -4941,22 +4972,6 @@
     <message>
         <source>not on this computer yet: a run downloads it, {size} from {host}</source>
         <translation>non ancora su questo computer: un’esecuzione lo scarica, {size} da {host}</translation>
-    </message>
-    <message>
-        <source>needs about {need} of memory, {free} free</source>
-        <translation>servono circa {need} di memoria, liberi {free}</translation>
-    </message>
-    <message>
-        <source>fits</source>
-        <translation>ci sta</translation>
-    </message>
-    <message>
-        <source>tight</source>
-        <translation>al limite</translation>
-    </message>
-    <message>
-        <source>does not fit</source>
-        <translation>non ci sta</translation>
     </message>
 </context>
 <context>

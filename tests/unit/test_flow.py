@@ -278,9 +278,10 @@ def test_names_and_neighbours(draft: Draft) -> None:
 
 
 def test_what_a_model_needs_is_compared_with_what_is_free() -> None:
-    machine = MachineFacts(memory=2**35, free_memory=8 * 10**9, cores=2)
-    assert fit(model_size(134_515_008), machine).level == "fits"
-    assert fit(model_size(3_800_000_000), machine).level == "too_large"
+    found = fit(model_size(134_515_008), 8 * 10**9)
+    assert found.level == "fits"
+    assert 0 < found.training < found.need < found.free
+    assert fit(model_size(3_800_000_000), 8 * 10**9).level == "too_large"
 
 
 def test_the_estimate_waits_for_the_facts_and_follows_the_draft(draft: Draft) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -246,9 +247,11 @@ class ComparePage(Page):
         if not found:
             self._differences.body.addWidget(label(self.tr("The recipes are the same."), "muted"))
             return
-        rows = [
-            (setting_title(key), tuple(value or "–" for value in values)) for key, values in found
-        ]
+        rows = []
+        for key, values in found:
+            said = tuple(map(_said, values))
+            # Files of one name in different folders differ only by these.
+            rows.append((setting_title(key), said if len(set(said)) > 1 else values))
         self._differences.body.addWidget(self._table(compared, rows))
 
     def _table(
@@ -281,6 +284,14 @@ def _named(compared: list[_Compared]) -> list[str]:
         f"{title} · {words.moment(item.entry.started)}" if titles.count(title) > 1 else title
         for title, item in zip(titles, compared, strict=True)
     ]
+
+
+def _said(value: str) -> str:
+    """A recipe's value as a person writes it: 32.0 is 32, of a path its file."""
+    if not value:
+        return "–"
+    path = PurePath(value)
+    return path.name if path.is_absolute() else value.removesuffix(".0")
 
 
 def _time(entry: RunEntry) -> str:

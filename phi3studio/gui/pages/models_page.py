@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import psutil
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -22,6 +23,7 @@ from phi3studio.gui.pages.card_column import CardColumn, CardPlan
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.fit_words import fit_words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder
@@ -33,11 +35,12 @@ from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import EmptyState, ErrorState, Skeleton
 from phi3studio.models.model_store import ModelStore, check_model_folder
 from phi3studio.runs.store import RunFolder
+from phi3studio.wizard.machine_fit import FitLevel, fit
 
 
 @dataclass(frozen=True)
 class _Found:
-    bases: list[tuple[BaseModel, int]]
+    bases: list[tuple[BaseModel, int, FitLevel | None]]
     tuned: list[tuple[RunFolder, str, str, int]]
 
 
@@ -91,8 +94,13 @@ class ModelsPage(Page):
         self._list_question.ask(lambda: in_thread(self._look), self._draw, self._fail)
 
     def _look(self) -> _Found:
+        free = psutil.virtual_memory().available
         bases = [
-            (model, folder_bytes(model.folder) if model.folder is not None else 0)
+            (
+                model,
+                folder_bytes(model.folder) if model.folder is not None else 0,
+                fit(model.size, free).level if model.size is not None else None,
+            )
             for model in all_models(self._context.home)
         ]
         tuned = []
@@ -152,7 +160,7 @@ class ModelsPage(Page):
         cards = [*self._tuned_cards.cards, *self._base_cards.cards]
         return [(card, self._texts[card]) for card in cards if isinstance(card, Card)]
 
-    def _base(self, model: BaseModel, size: int) -> Card:
+    def _base(self, model: BaseModel, size: int, level: FitLevel | None) -> Card:
         facts = [words.parameters(model.parameters)] if model.parameters else []
         if model.licence:
             facts.append(self.tr("licence {name}").format(name=model.licence))
@@ -171,6 +179,8 @@ class ModelsPage(Page):
             words.good_for(model.parameters) if model.parameters else "",
         )
         theme = self._context.theme
+        if level is not None:
+            line.addWidget(label(*fit_words(level)))
         if not model.installed and model.download_bytes:
             line.addWidget(DownloadButtons(theme, model, self._downloader))
             card.body.addWidget(DownloadProgress(model, self._downloader))

@@ -78,11 +78,15 @@ def _titled(found: re.Match[str]) -> str:
     if found[0].strip("()") == "data.split.held_out":
         return "(" + QCoreApplication.translate("Settings", "Data page, Split") + ")"
     if found[0] in {"data.split", "data.split.file"}:
-        return "“" + QCoreApplication.translate("Settings", "Split") + "”"
+        return _quoted(QCoreApplication.translate("Settings", "Split"))
     model = _SECTIONS.get(section)
     info = model.model_fields.get(name) if model is not None else None
     if info is None or not info.title or found[3]:
         return found[0]
     title = text_of(f"setting.{section}.{name}", Message(info.title, "")).text
     bracketed = found[0].startswith("(") and found[0].endswith(")")
-    return f"(“{title}”)" if bracketed else f"“{title}”"
+    return f"({_quoted(title)})" if bracketed else _quoted(title)
+
+
+def _quoted(title: str) -> str:
+    return QCoreApplication.translate("Settings", "“{title}”").format(title=title)

@@ -171,6 +171,8 @@ class CardDelegate(QStyledItemDelegate):
             error = entry.view.finished.error if entry.view.finished is not None else None
             if error is not None:
                 said = explain_error(error).message
+            elif entry.state == "damaged":
+                said = self.tr("Open it to see what cannot be read")
             elif entry.view.stage and entry.state != "completed":
                 said = self.tr("Stopped at: {stage}").format(stage=stage_title(entry.view.stage))
             self._text(painter, area, said, "muted")

@@ -40,6 +40,7 @@ class ExportArea(QWidget):
         self._task: asyncio.Task[Export] | None = None
         self._notes = QVBoxLayout(self)
         self._notes.setContentsMargins(0, 0, 0, 0)
+        self.hide()
         self.button = Button(context.theme, self.tr("Export…"), icon="save")
         self.button.clicked.connect(lambda: self.ask())
         self._bar = QProgressBar()
@@ -52,7 +53,7 @@ class ExportArea(QWidget):
         if run != self._run:
             self._run = run
             if self._task is None:
-                clear(self._notes)
+                self._show()
         there = (run.model, run.merged, run.adapter)
         self.button.setVisible(any(folder.is_dir() for folder in there))
 
@@ -119,8 +120,14 @@ class ExportArea(QWidget):
         }
         return known.get(activity, self.tr("Measuring the trained model"))
 
-    def _draw_progress(self, run: RunFolder) -> None:
+    def _show(self, *notes: QWidget) -> None:
+        """Show *notes* instead of those before; without any it takes no room."""
         clear(self._notes)
+        for note in notes:
+            self._notes.addWidget(note)
+        self.setVisible(bool(notes))
+
+    def _draw_progress(self, run: RunFolder) -> None:
         title = label(self.tr("Exporting {run}").format(run=run.name), "strong")
         self._said = label(self.tr("Preparing…"), "small")
         self._bar = QProgressBar()
@@ -130,8 +137,10 @@ class ExportArea(QWidget):
         cancel = Button(self._context.theme, self.tr("Cancel"), kind="link")
         cancel.heir = self.button.setFocus
         cancel.clicked.connect(self._cancel)
-        self._notes.addLayout(row(title, self._said, 1, cancel))
-        self._notes.addWidget(self._bar)
+        line = QWidget()
+        line.setLayout(row(title, self._said, 1, cancel))
+        line.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
+        self._show(line, self._bar)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -150,17 +159,10 @@ class ExportArea(QWidget):
             return
         self.button.setEnabled(True)
         if task.cancelled():
-            clear(self._notes)
-            self._notes.addWidget(
-                Callout(
-                    self._context.theme,
-                    "info",
-                    self.tr("The export was cancelled; nothing is left of it."),
-                )
-            )
+            said = self.tr("The export was cancelled; nothing is left of it.")
+            self._show(Callout(self._context.theme, "info", said))
 
     def _written(self, made: Export) -> None:
-        clear(self._notes)
         theme, bundle = self._context.theme, made.bundle
         lossy = made.proof is not None and not made.proof.verdict.faithful
         files = self.tr("%Ln file(s)", None, len(bundle.files))
@@ -174,17 +176,16 @@ class ExportArea(QWidget):
         opened = Button(theme, self.tr("Open folder"), kind="link")
         opened.clicked.connect(lambda: open_path(self, theme, shown))
         note.buttons.addWidget(opened)
-        self._notes.addWidget(note)
+        notes: list[QWidget] = [note]
         if made.start:
             self._show_start(note, made.start)
         if made.proof is not None:
             note.words.addWidget(label(proven(made.proof), wrap=True))
-            for reason in made.proof.verdict.reasons:
-                self._notes.addWidget(ErrorState(theme, reason, "warning"))
+            notes += [ErrorState(theme, found, "warning") for found in made.proof.verdict.reasons]
         if made.unproven is not None:
-            self._notes.addWidget(ErrorState(theme, made.unproven, "info"))
-        for said in made.notes:
-            self._notes.addWidget(Callout(theme, "info", explain_error(said).message))
+            notes.append(ErrorState(theme, made.unproven, "info"))
+        notes += [Callout(theme, "info", explain_error(said).message) for said in made.notes]
+        self._show(*notes)
 
     def _show_start(self, note: Callout, start: str) -> None:
         """The one line that starts the model there, to be copied."""
@@ -198,5 +199,4 @@ class ExportArea(QWidget):
         note.buttons.addWidget(copy)
 
     def _refuse(self, error: UserFacingError) -> None:
-        clear(self._notes)
-        self._notes.addWidget(ErrorState(self._context.theme, error))
+        self._show(ErrorState(self._context.theme, error))

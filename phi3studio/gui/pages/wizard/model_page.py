@@ -24,6 +24,7 @@ from phi3studio.gui.pages.wizard.adapter_line import AdapterLine
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.fit_words import fit_words, need_words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Callout, Card, Icon, clear, label, row, set_role
@@ -33,7 +34,7 @@ from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.gui.widgets.search import SearchField
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.wizard.flow import MachineFacts, with_model
-from phi3studio.wizard.machine_fit import Fit, fit
+from phi3studio.wizard.machine_fit import fit
 
 
 class ChoiceCard(Card):
@@ -105,11 +106,14 @@ class _ModelCard(ChoiceCard):
 
     def show_fit(self, machine: MachineFacts | None) -> None:
         """Say whether the model fits this computer."""
-        said, why, role = self._fit(self.model, machine)
+        said = why = ""
+        if machine is not None and self.model.size is not None:
+            found = fit(self.model.size, machine.free_memory)
+            said, role = fit_words(found.level)
+            set_role(self._said, role)
+            why = need_words(found)
         self._said.setText(said)
-        set_role(self._said, role)
-        # On two lines, so that the model's own words keep their room.
-        self._why.setText(why.replace(", ", "\n", 1))
+        self._why.setText(why)
         self._why.setToolTip(self._memory_of_merge(self.model))
         self.setAccessibleName(f"{self._named} {said} {why}")
 
@@ -148,21 +152,6 @@ class _ModelCard(ChoiceCard):
         return self.tr("not on this computer yet: a run downloads it, {size} from {host}").format(
             size=words.size(model.download_bytes), host=model.host
         )
-
-    def _fit(self, model: BaseModel, machine: MachineFacts | None) -> tuple[str, str, str]:
-        if machine is None or model.size is None:
-            return "", "", "muted"
-        found: Fit = fit(model.size, machine)
-        why = self.tr("needs about {need} of memory, {free} free").format(
-            need=words.size(found.need), free=words.size(found.free)
-        )
-        match found.level:
-            case "fits":
-                return "✓ " + self.tr("fits"), why, "good"
-            case "tight":
-                return "▲ " + self.tr("tight"), why, "warning"
-            case _:
-                return "✗ " + self.tr("does not fit"), why, "danger"
 
 
 class ModelPage(QWidget):

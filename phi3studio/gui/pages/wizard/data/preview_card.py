@@ -40,7 +40,8 @@ class PreviewCard(Card):
         self._number.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self._number.setFixedWidth(64)
         self._number.editingFinished.connect(self._typed)
-        for widget in (before, self._number, after):
+        self._of = label("", "muted")
+        for widget in (before, self._number, self._of, after):
             self.header.addWidget(widget)
         self._trouble = QVBoxLayout()
         self.body.addLayout(self._trouble)
@@ -76,7 +77,7 @@ class PreviewCard(Card):
         rows = facts.rows if facts else 0
         self._rows = max(1, rows)
         self.setVisible(self._inspection.source is not None)
-        self.detail.setText(self.tr("of {rows}").format(rows=words.count(rows)))
+        self._of.setText(self.tr("of {rows}").format(rows=words.count(rows)))
 
     def _draw(self) -> None:
         self._draw_range()
