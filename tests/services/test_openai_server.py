@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +103,21 @@ def with_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(pair, conversational, with_tools, home, tmp_path) -> Iterator[Server]:
-    """In a thread of its own, with an event loop of its own; ended by cancelling it."""
+    with running(exports(pair.second.model, with_tools, conversational), tmp_path) as found:
+        yield found
+
+
+def exports(tone: Path, tools: Path, talk: Path) -> list[Export]:
+    return [
+        Export("tone", tone, ("latest", "of-tones")),
+        Export("tools", tools),
+        Export("talk", talk, ("latest",)),
+    ]
+
+
+@contextlib.contextmanager
+def running(served: list[Export], folder: Path) -> Iterator[Server]:
+    """A server in a thread of its own, with an event loop of its own; ended by cancelling it."""
     ready: list[Serving] = []
     started = threading.Event()
     loop = asyncio.new_event_loop()
@@ -110,14 +126,9 @@ def server(pair, conversational, with_tools, home, tmp_path) -> Iterator[Server]
         ready.append(serving)
         started.set()
 
-    log = tmp_path / "chat.log"
-    exports = [
-        Export("tone", pair.second.model, ("latest", "of-tones")),
-        Export("tools", with_tools),
-        Export("talk", conversational, ("latest",)),
-    ]
+    log = folder / "chat.log"
     task = loop.create_task(
-        serve(exports, KEY, "127.0.0.1", 0, on_start, log, origins=["http://localhost:3000"])
+        serve(served, KEY, "127.0.0.1", 0, on_start, log, origins=["http://localhost:3000"])
     )
 
     def run() -> None:
@@ -133,13 +144,12 @@ def server(pair, conversational, with_tools, home, tmp_path) -> Iterator[Server]
     thread.start()
     assert started.wait(60)
     assert ready
-    yield Server(ready[0].url, ready[0].models, log)
-    loop.call_soon_threadsafe(task.cancel)
-    thread.join(20)
+    try:
+        yield Server(ready[0].url, ready[0].models, log)
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(20)
     assert not thread.is_alive()
-
-
-# --- models and keys ----------------------------------------------------------------------------
 
 
 def test_the_models_are_listed(server) -> None:
@@ -226,6 +236,90 @@ def test_a_cut_off_answer_says_so(server) -> None:
             longer += 1
     assert longer
     assert server.ask("talk", max_completion_tokens=1, max_tokens=None, **WILD, seed=3)
+
+
+SEEDED: dict[str, Any] = {"temperature": 2.0, "top_k": 400, "seed": 11}
+ASKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "chat": ("chat/completions", {"model": "talk", "messages": ASK, "logprobs": True}),
+    "a template": ("chat/completions", {"model": "tone", "messages": ASK, "logprobs": True}),
+    "chat, drawn": ("chat/completions", {"model": "talk", "messages": ASK, **SEEDED}),
+    "two answers": ("chat/completions", {"model": "talk", "messages": ASK, "n": 2, **SEEDED}),
+    "labels": (
+        "chat/completions",
+        {"model": "tone", "messages": ASK, "guided_choice": ["formal", "casual"]},
+    ),
+    "text": ("completions", {"model": "talk", "prompt": PHRASE, "logprobs": 2}),
+    "texts, drawn": ("completions", {"model": "talk", "prompt": [PHRASE, "No"], "n": 2, **SEEDED}),
+    "response": ("responses", {"model": "talk", "input": PHRASE, "temperature": 0}),
+    "tools": ("chat/completions", {"model": "tools", "messages": ASK, "tools": [SURE]}),
+    "a call": (
+        "chat/completions",
+        {"model": "tools", "messages": ASK, "tools": [SURE], "tool_choice": "required"},
+    ),
+    "a call, drawn": (
+        "chat/completions",
+        {"model": "tools", "messages": ASK, "tools": [SURE], "tool_choice": "required", **SEEDED},
+    ),
+    "a response's call": (
+        "responses",
+        {"model": "tools", "input": PHRASE, "tools": [FLAT], "tool_choice": "required"},
+    ),
+}
+
+
+def answers(server: Server, names: list[str]) -> dict[str, Any]:
+    """What is said to requests, sent in this order, without what names or dates an answer, and
+    how much of the prompt was still known."""
+    passing = {
+        "id", "created", "created_at", "completed_at", "call_id", "item_id",
+        "prompt_tokens_details", "input_tokens_details",
+    }  # fmt: skip
+
+    def said(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: said(item) for key, item in value.items() if key not in passing}
+        return [said(item) for item in value] if isinstance(value, list) else value
+
+    found = {}
+    for name in names:
+        place, body = ASKS[name]
+        limit = "max_output_tokens" if place == "responses" else "max_tokens"
+        drawn = {} if "seed" in body else {"temperature": 0}
+        reply = httpx.post(
+            f"{server.url}/{place}",
+            json=body | drawn | {limit: 16},
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=60,
+        )
+        assert reply.status_code == 200, f"{name}: {reply.text}"
+        found[name] = said(reply.json())
+    return found
+
+
+def test_an_answer_does_not_depend_on_what_was_asked_before(server) -> None:
+    names = list(ASKS)
+    first = answers(server, names)
+    assert answers(server, names[::-1]) == first
+    assert answers(server, [*names[::2], *names[1::2]]) == first
+    with ThreadPoolExecutor(len(names)) as at_once:
+        together = at_once.map(lambda name: answers(server, [name]), names)
+        assert {name: said for each in together for name, said in each.items()} == first
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="one core is given on Linux")
+def test_an_answer_does_not_depend_on_the_number_of_threads(
+    server, pair, conversational, with_tools, tmp_path_factory
+) -> None:
+    names = list(ASKS)
+    cores = os.sched_getaffinity(0)
+    served = exports(pair.second.model, with_tools, conversational)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with running(served, tmp_path_factory.mktemp("one core")) as slow:
+            alone = answers(slow, names)
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert answers(server, names[::-1]) == alone
 
 
 def test_the_same_seed_draws_the_same_answer(server) -> None:
