@@ -532,6 +532,14 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (asked(0),),
         answered(0),
     ),
+    "an answer with its rating inside": (
+        lambda n: {
+            "input": asked(n),
+            "output": {"output": answered(n), "rating": {"value": n % 5}, "source": {"by": "me"}},
+        },
+        (asked(0),),
+        answered(0),
+    ),
     "a list of one label": (
         lambda n: {"text": long(n), "labels": [n % 4], "id": f"x{n}"},
         (long(0),),
@@ -652,6 +660,11 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         },
         "data.preference",
         "“answers”",
+    ),
+    "askers whom nobody knows": (
+        lambda n: {"messages": [turn("hummany", asked(n)), turn("assistant", answered(n))]},
+        "data.no_questions",
+        "“hummany”",
     ),
     "roles that nobody knows": (
         lambda n: {"messages": [turn("user", asked(n)), turn("asistant", answered(n))]},
@@ -924,6 +937,10 @@ UNREAD: dict[str, tuple[Make, str]] = {
             ]
         },
         "messages.content.thinking",
+    ),
+    "settings with instructions inside": (
+        lambda n: {"messages": turns(n), "kwargs": {"system_prompt": "Be brief.", "deep": True}},
+        "kwargs",
     ),
     "a column of parts": (
         lambda n: {"messages": turns(n), "split": "test" if n % 4 == 0 else "train"},

@@ -49,6 +49,7 @@ def conversations(rows: Rows) -> Found:
     whole = [path for path, kind in found.items() if kind == "whole"]
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
+    _check_questions(rows, whole)
     if len(whole) == 1:
         sure = not (_has_answers_apart(whole[0], rows) or _speaks_otherwise(whole[0], rows))
         return [_with_beginning(_conversation_shape(whole[0], rows, sure), rows)]
@@ -64,6 +65,10 @@ def conversations(rows: Rows) -> Found:
     unknown = {role for role in roles if not is_known_role(role)}
     if not answers and unknown != roles:
         answers = [name for name in _JOINED_ANSWERS if is_text(rows, name)]
+    likely = [name for name in columns(rows) if strength(name, "answer") > 1]
+    sure = bool(answers)
+    if not answers and unknown != roles:
+        answers = [name for name in likely if is_text(rows, name)]
     if not answers and unknown:
         variant, named = "roles", sorted(unknown)[:8]
         raise InputError("data.no_answers", variant=variant, column=asked[0], roles=named)
@@ -75,9 +80,20 @@ def conversations(rows: Rows) -> Found:
             shape="messages",
             reasons=(Phrase("shape.turns_and_answer", turns=asked[0], answer=answers[0]),),
             messages=path,
-            sure=len(asked) == len(answers) == 1,
+            sure=sure and len(asked) == len(answers) == 1,
         )
     ]
+
+
+def _check_questions(rows: Rows, paths: Sequence[str]) -> None:
+    """Raise :class:`InputError` where only the assistant has a role that is known."""
+    for path in paths:
+        turns = [turn for row in rows for turn in turns_of(at(row, path)) or ()]
+        roles = {str(turn["role"]) for turn in turns}
+        strange = {role for role in roles if not is_known_role(role)}
+        if strange and not roles & {"user", "tool"}:
+            variant, named = "roles", sorted(strange)[:8]
+            raise InputError("data.no_questions", variant=variant, column=path, roles=named)
 
 
 def _has_answers_apart(path: str, rows: Rows) -> bool:

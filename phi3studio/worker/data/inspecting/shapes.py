@@ -222,10 +222,12 @@ class _Columns:
         """What may be meant where nothing is sure: the likeliest, then each other answer and
         label, then texts one way and the other."""
         more: list[ShapeProposal] = []
-        answers = sorted((p for p in self._texts if p.says("answer")), key=_clearly, reverse=True)
+        constant = [p for p in self._all if p.nature == "constant" and p.says("answer") == _THREE]
+        named = [p for p in self._texts if p.says("answer")]
+        answers = sorted([*named, *constant], key=_clearly, reverse=True)
         for answer in answers:
             asked = self._asked([p for p in self._texts if p is not answer], answer)
-            if asked is not None and not answer.repeats:
+            if asked is not None and (not answer.repeats or answer in constant):
                 more.append(self._answered(asked, answer))
         for label in (p for p in self._read if p.repeats):
             text = self._labelled_text(label)
@@ -263,7 +265,8 @@ class _Columns:
             named,
             key=lambda p: (
                 *(p.says(role), not p.says("reasoning"), not p.says("text"), not p.several),
-                p.path.endswith(".value"),
+                # Of an object the place that is called so again, not a rating of it.
+                *(strength(p.path.split(".")[-1], role), p.path.endswith(".value")),
             ),
             default=None,
         )

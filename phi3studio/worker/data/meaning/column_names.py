@@ -13,7 +13,7 @@ NameRole = Literal[
 ]  # fmt: skip
 
 _WORDS: dict[NameRole, str] = {
-    "system": "system sysprompt persona sistema systemprompt",
+    "system": "system sysprompt developer persona sistema systemprompt",
     "instruction": "instruction instructions task istruzione anweisung aufgabe instruccion "
     "consigne instrucao polecenie инструкция 指令 指示 지시",
     "question": "question questions query q problem domanda domande frage pregunta pergunta "

@@ -31,7 +31,12 @@ _ADDRESS = re.compile(
 )
 _NAMED: tuple[NameRole, ...] = ("answer", "label", "question", "instruction", "prompt", "text")
 _YES_OR_NO = frozenset({"true", "false", "yes", "no"})
-_HOLDERS = frozenset({"text", "content", "role", "body", "choices", "message", "messages", "value"})
+_HOLDERS = frozenset(
+    {
+        *("text", "content", "role", "body", "choices", "message", "messages", "value"),
+        *("output", "answer", "response", "completion"),
+    }
+)
 _DEEPEST = 5
 _MOST_PATHS = 200
 

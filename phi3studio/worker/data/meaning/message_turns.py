@@ -32,6 +32,7 @@ from itertools import zip_longest
 from typing import Any
 
 from phi3studio.domain.template import lookup
+from phi3studio.worker.data.meaning.called_tools import has_calls, with_calls
 from phi3studio.worker.data.meaning.column_names import words_of
 from phi3studio.worker.data.meaning.transcripts import spoken, turns_in
 
@@ -200,6 +201,8 @@ def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
         if any(turn is None for turn in found):
             return _of_pairs(value) or _of_speakers(value)
         named = [turn for turn in found if turn is not None]
+    if has_calls(named):
+        named = with_calls(named)
     if all(turn["role"] in _CANONICAL for turn in named):
         return named
     return [{**turn, "role": canonical_role(turn["role"])} for turn in named]

@@ -44,6 +44,7 @@ _NO_LETTER = re.compile(r"[\W_]+")
 _UNMARKED = (1, True, None)
 # Missed even where they are the same in every row.
 _MISSED: tuple[NameRole, ...] = ("system", "context", "reasoning", "answer", "question", "choices")
+_CLEAR = 2
 # Marks of parts, or ones that may mean either: what they say is not heeded.
 _UNHEEDED = frozenset({"mask", "masks", "masked", "loss_mask", "train_detail"})
 _MARKS = frozenset({"weight", "loss", "train", "loss_weight", "trainable", "training"})
@@ -120,7 +121,8 @@ class UnreadTally:
                         plain = _without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
             elif not shown.holds(value):
-                found[name] = ("column", value, False if name in _UNHEEDED else None)
+                matters = name in _UNHEEDED or name in _TOOL_COLUMNS
+                found[name] = ("column", value, False if matters else None)
         for name, (kind, value, detail) in found.items():
             seen = self._seen.setdefault(name, _Seen(kind, number, detail=detail))
             seen.rows += 1
@@ -246,7 +248,9 @@ class UnreadTally:
             return False
         if is_number_or_mark(name, values):
             return True
-        if max(strength(name.split(".")[-1], role) for role in _MISSED) >= 2:
+        inner = {path.split(".")[-1] for value in seen.values for path, _ in _texts(value, "")}
+        names = {name.split(".")[-1], *(key for key in inner if not key.isdigit())}
+        if any(strength(key, role) >= _CLEAR for key in names for role in _MISSED):
             return False
         return repeats_or_constant(name, seen.values) or any(
             one_to_one(self._rows, name, used) for used in self._used

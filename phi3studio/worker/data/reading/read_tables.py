@@ -134,6 +134,7 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
 
     batch.validate(full=True)
     classes = _classes(batch.schema)
+    called = [field.name for field in batch.schema if _holds_calls(field)]
     sizes = np.full(batch.num_rows, 64 + 16 * batch.num_columns, np.int64)
     for column in batch.columns:
         sizes += _value_bytes(column)
@@ -149,11 +150,38 @@ def _slices(file: DataFile, batch: Any, batch_rows: int, batch_bytes: int) -> It
         rows: list[Row] = batch.slice(start, stop - start).to_pylist()
         for row in rows:
             put_names(row, classes)
+            for name in called:
+                row[name] = _without_fillers(row[name], name)
             for name, value in row.items():
                 if type(value) in (bytes, memoryview, bytearray):
                     row[name] = bytes(value).decode("utf-8", "replace")
         yield rows, int(ends[stop - 1] - before)
         start = stop
+
+
+# Tools, their parameters, the arguments of calls: objects of any keys.
+_OPEN = frozenset({"tools", "functions", "tool_calls", "function_call", "arguments", "parameters"})
+
+
+def _holds_calls(field: Any) -> bool:
+    """Whether a column of a table has tools or calls somewhere inside."""
+    inner = [field.type.field(at) for at in range(field.type.num_fields)]
+    return bool(inner) and (field.name in _OPEN or any(map(_holds_calls, inner)))
+
+
+def _without_fillers(value: Any, name: str = "", *, inside: bool = False) -> Any:
+    """A value of a table without the nulls that stand in for keys of other rows' objects: a table
+    gives all of them the same keys, but a call has no argument that it does not name."""
+    inside = inside or name in _OPEN
+    if isinstance(value, list):
+        return [_without_fillers(item, inside=inside) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: _without_fillers(item, key, inside=inside)
+            for key, item in value.items()
+            if item is not None or not inside
+        }
+    return value
 
 
 def _value_bytes(column: Any) -> Any:
@@ -205,6 +233,7 @@ def hub_rows(source: Source) -> Iterator[tuple[Row, int]]:
         classes = class_names(stream.features.to_dict()) if stream.features else {}
         for row in stream:
             put_names(row, classes)
+            row = {name: _without_fillers(value, name) for name, value in row.items()}
             rough = _rough_size(row)
             size += rough
             yield row, rough
