@@ -24,6 +24,7 @@ from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.events.run_events import Finished, Paused, Started, Waiting, notice
+from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE
@@ -106,7 +107,7 @@ def _attempt(
             awake(read_settings(user_home()).keep_awake),
         ):
             attempt = view.attempt + 1
-            governor = _start_libraries(emit)
+            governor = _start_libraries(recipe, emit)
             from phi3studio.worker.pipeline import execute
             from phi3studio.worker.process import hardware
             from phi3studio.worker.stages.attempt import Attempt
@@ -199,8 +200,12 @@ def _tell_of_pack(emit: Emitter) -> None:
         emit(notice("runtime.broken", level="warning", damage=damage))
 
 
-def _start_libraries(emit: Emitter) -> ThreadGovernor:
+def _start_libraries(recipe: Recipe, emit: Emitter) -> ThreadGovernor:
     """Import torch and set its threads."""
+    if recipe.method.kind != "qlora":
+        # PEFT imports bitsandbytes where it is installed, and with it PyTorch's compiler, which
+        # takes seconds. So it is not.
+        sys.modules["bitsandbytes"] = None  # type: ignore[assignment]
     import torch
 
     def on_change(threads: int, cores: int) -> None:

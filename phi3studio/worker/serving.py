@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError, first_line
@@ -45,6 +46,7 @@ _CONNECT_TIMEOUT_S = 60.0
 _HELLO_TIMEOUT_S = 10.0
 _HELLO_BYTES = 4096
 _MOST_CALLERS = 16
+_MOST_AT_ONCE = 256
 _WIND_UP_S = 0.7
 _MESSAGE_BYTES = 32 * 1024 * 1024
 
@@ -213,6 +215,8 @@ class Conversation:
         self._handlers = handlers
         self._sending = threading.Lock()
         self._running: dict[int, Cancel] = {}
+        # Threads are used again: what ONNX Runtime keeps for each thread on a GPU takes 50 ms.
+        self._threads = ThreadPoolExecutor(_MOST_AT_ONCE)
 
     def run(self) -> None:
         with self._connection.makefile("rb") as lines:
@@ -232,11 +236,7 @@ class Conversation:
             return
         params = dict(message.get("params") or {})
         cancel = self._running[number] = Cancel()
-        threading.Thread(
-            target=self._answer,
-            args=(number, str(message.get("method")), params, cancel),
-            daemon=True,
-        ).start()
+        self._threads.submit(self._answer, number, str(message.get("method")), params, cancel)
 
     def wind_up(self, limit_s: float) -> None:
         """The client is gone: withdraw what it asked, and give that time to tidy up."""

@@ -266,6 +266,17 @@ def test_other_methods_are_trained_merged_and_exported_as_well(
     assert metrics["exported"].perplexity == pytest.approx(metrics["merged"].perplexity, rel=1e-4)
 
 
+def test_a_run_does_not_wait_for_libraries_that_its_method_has_no_use_for(
+    start_run, tiny_phi3, phrases, monkeypatch
+) -> None:
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    run = completed(start_run(tiny_recipe(tiny_phi3, phrases, max_steps=1)))
+    imported = (run.path / "log.txt").read_text()
+    assert " peft.tuners.lora.layer" in imported
+    assert "bitsandbytes.nn" not in imported
+    assert "torch._inductor.compile_fx" not in imported
+
+
 def test_a_run_leaves_nothing_in_the_users_folder(
     start_run, tiny_phi3, phrases, monkeypatch, tmp_path
 ) -> None:

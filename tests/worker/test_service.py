@@ -22,7 +22,7 @@ from phi3studio.services.connection import Service
 
 SERVER = textwrap.dedent(
     """
-    import os, time
+    import os, threading, time
     from phi3studio.domain.errors import InputError
     from phi3studio.worker.serving import serve
 
@@ -57,6 +57,7 @@ SERVER = textwrap.dedent(
         "die": lambda params, cancel: os._exit(3),
         "missing_file": lambda params, cancel: open("/does/not/exist"),
         "cancelled": lambda params, cancel: cancelled,
+        "thread": lambda params, cancel: threading.get_ident(),
         "large": lambda params, cancel: "x" * (40 * 1024 * 1024),
     })
     """
@@ -77,6 +78,18 @@ def run(tmp_path: Path) -> Callable[[Callable[[Service], Awaitable[None]]], None
         asyncio.run(inside())
 
     return go
+
+
+def test_requests_after_each_other_are_answered_by_one_thread(run) -> None:
+    # Libraries keep handles for each thread, which take a GPU a while to make.
+    async def ask(service: Service) -> None:
+        threads = set()
+        for _ in range(20):
+            threads.add(await service.call("thread"))
+            await asyncio.sleep(0.01)
+        assert len(threads) == 1
+
+    run(ask)
 
 
 def test_answers_a_call_and_several_at_once(run) -> None:

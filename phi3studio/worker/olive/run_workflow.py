@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import logging
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +65,15 @@ def run_workflow(config: dict[str, Any], scratch: Path) -> WorkflowResult:
     listener = _Listener()
     logger = logging.getLogger("olive")
     logger.addHandler(listener)
+    before = tempfile.tempdir
     try:
         # A copy, because Olive takes the dictionary apart while it reads it.
         with _left_in_cache() as saved:
             output = run(copy.deepcopy(config), package_config=package, tempdir=scratch)
     finally:
         logger.removeHandler(listener)
+        # Olive sets it for the whole process, and the folder is removed with the stage.
+        tempfile.tempdir = before
     if listener.exception is not None:
         raise listener.exception
     if listener.ignored:
