@@ -82,11 +82,8 @@ TARGETS = (
     Target("cpu-windows", "cpu", _WINDOWS),
     Target("cpu-macos", "cpu", "aarch64-apple-darwin"),
     Target("directml-windows", "directml", _WINDOWS),
-    # The runtime pack. PyPI's PyTorch for Linux is of CUDA 13, ONNX Runtime's and genai's last
-    # matching releases are of CUDA 12; their libraries lie next to each other, but for cuDNN, whose
-    # two packages write the same files. PyTorch computes with it; ONNX Runtime only has to find
-    # it, because no layer of a language model uses it. So PyTorch's stays.
-    Target("cuda-linux", "cuda", _LINUX, pack=True, left_out=("nvidia-cudnn-cu12", *_WINDOW)),
+    # The runtime pack. PyPI's PyTorch for Linux and ONNX Runtime are both of CUDA 13.
+    Target("cuda-linux", "cuda", _LINUX, pack=True, left_out=_WINDOW),
     # Made by the release workflow: PyTorch's own index alone has a CUDA build for Windows.
     Target(
         "cuda-windows", "cuda", _WINDOWS, "2.13.0+cu126", f"{PYTORCH}/cu126", pack=True,

@@ -70,8 +70,9 @@ def test_a_pack_has_its_facts_and_no_window(target: Target) -> None:
     assert facts.installed_bytes > facts.download_bytes > 2_000_000_000
     assert all(url.startswith(OFFICIAL) for url in facts.indexes)
     assert not {name for name in names if "pyside" in name or "shiboken" in name}
-    # Two packages with the same files would make it chance which of them stays.
-    assert not {"nvidia-cudnn-cu12", "nvidia-cudnn-cu13"} <= set(names)
+    # Two packages with the same files would make it chance which of them stays, and libraries of
+    # two releases of CUDA are gigabytes.
+    assert not [name for name in names if name.startswith("nvidia-") and name.endswith("-cu12")]
 
 
 def test_a_lock_file_that_no_longer_fits_is_noticed(

@@ -21,12 +21,14 @@ pytest.importorskip("azure.ai.ml")
 
 from safetensors.numpy import load_file
 
+from installers.lock import LOCKS, read_lock
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs.event_file import all_events
 from phi3studio.worker.azure.azure_service import export_job
+from phi3studio.worker.azure.pins import job_requirements
 from phi3studio.worker.azure.spec import job_values
 from tests.worker import azure_standin as az
 from tests.worker.azure_standin import AzureStandIn
@@ -160,6 +162,18 @@ def test_the_environment_is_pinned_and_has_no_window(home, tiny_phi3, phrases, t
     for pin in pins:
         name, _, version = pin.partition("==")
         assert theirs.get(name, version) == version
+
+
+def test_a_job_on_a_gpu_takes_the_releases_for_linux() -> None:
+    # The same packages have other releases on Windows.
+    lock = read_lock((LOCKS / "cuda-linux.txt").read_text("utf-8"))
+    pins = [pin.partition("==") for pin in job_requirements("cuda") if "onnxruntime" in pin]
+    assert [name for name, _, _ in pins] == [
+        "onnxruntime-genai-cuda",
+        "onnxruntime-gpu[cuda,cudnn]",
+    ]
+    for name, _, version in pins:
+        assert lock[name.partition("[")[0]][0] == version
 
 
 def test_the_code_is_always_the_same_and_names_nothing_of_this_computer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -68,16 +68,22 @@ def _roots(flavour: str) -> Iterator[Requirement]:
         if flavour != "cpu":
             lines = [line for line in lines if not line.startswith("onnxruntime")]
             lines += said["dependency-groups"][flavour]
-        yield from map(Requirement, lines)
+        yield from _on_linux(lines)
         return
     try:
         lines = importlib.metadata.requires("phi3studio") or []
     except importlib.metadata.PackageNotFoundError as exc:
         advice = repair("--azure --fresh doctor")
         raise RunError("azure.not_installed", repair=advice) from exc
-    for line in lines:
-        requirement = Requirement(line)
-        if requirement.marker is None or requirement.marker.evaluate({**_LINUX, "extra": flavour}):
+    yield from _on_linux(lines, flavour)
+
+
+def _on_linux(lines: Iterable[str], *extras: str) -> Iterator[Requirement]:
+    """The requirements that hold on the job's system, without an extra or with one of *extras*."""
+    for requirement in map(Requirement, lines):
+        marker = requirement.marker
+        wanted = ["", *extras]
+        if marker is None or any(marker.evaluate({**_LINUX, "extra": one}) for one in wanted):
             yield requirement
 
 
@@ -87,12 +93,7 @@ def _needs(name: str, extras: set[str]) -> Iterator[Requirement]:
         lines = importlib.metadata.requires(name) or []
     except importlib.metadata.PackageNotFoundError:
         return
-    for line in lines:
-        requirement = Requirement(line)
-        marker = requirement.marker
-        wanted = ["", *sorted(extras)]
-        if marker is None or any(marker.evaluate({**_LINUX, "extra": one}) for one in wanted):
-            yield requirement
+    yield from _on_linux(lines, *sorted(extras))
 
 
 def _exact(requirement: Requirement) -> str | None:
