@@ -1894,6 +1894,13 @@
     </message>
 </context>
 <context>
+    <name>GrowingEdit</name>
+    <message>
+        <source>Nothing was pasted: the text has {count} characters, and this field takes {most}.</source>
+        <translation>Non è stato incollato nulla: il testo ha {count} caratteri e questo campo ne accetta {most}.</translation>
+    </message>
+</context>
+<context>
     <name>Histogram</name>
     <message>
         <source>{n} tokens</source>

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import QMimeData, QStringListModel, Qt, Signal
 from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
     QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -17,12 +19,18 @@ from PySide6.QtGui import (
     QSyntaxHighlighter,
     QTextCharFormat,
     QTextCursor,
+    QTextOption,
 )
-from PySide6.QtWidgets import QCompleter, QFrame, QPlainTextEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCompleter, QFrame, QPlainTextEdit, QSizePolicy, QToolTip, QWidget
 
+from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import restyle
 
+MOST_CHARACTERS = 100_000
+"""As many may be pasted at once: more would hold up the window."""
+# Wrapping at the ends of words takes Qt time that grows with the square of a word's length.
+_LONG_WORD = re.compile(r"\S{2000}")
 _OPEN = re.compile(r"\{[?/]?([^{}\n]*)$")
 
 
@@ -53,6 +61,27 @@ class GrowingEdit(QPlainTextEdit):
         self.setPlainText(text)
         self.blockSignals(blocked)
         self._fit()
+
+    def setPlainText(self, text: str) -> None:
+        self._wrap(text, QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        super().setPlainText(text)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        text = source.text()
+        if len(text) > MOST_CHARACTERS:
+            said = self.tr(
+                "Nothing was pasted: the text has {count} characters, and this field takes {most}."
+            )
+            said = said.format(count=words.count(len(text)), most=words.count(MOST_CHARACTERS))
+            QToolTip.showText(self.mapToGlobal(self.cursorRect().bottomLeft()), said, self)
+            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said))
+            return
+        self._wrap(text, self.wordWrapMode())
+        super().insertFromMimeData(source)
+
+    def _wrap(self, text: str, otherwise: QTextOption.WrapMode) -> None:
+        long = _LONG_WORD.search(text) is not None
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere if long else otherwise)
 
     def set_invalid(self, invalid: bool) -> None:
         """Mark the content as wrong."""
