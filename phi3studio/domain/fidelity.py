@@ -21,8 +21,8 @@ from phi3studio.domain.events.measured_events import (
     verdict_note,
 )
 from phi3studio.domain.events.payload import ModelRole, ScoreName
-from phi3studio.domain.gguf import GgufKind, more_exact_gguf
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.places.gguf import GgufKind, more_exact_gguf
 from phi3studio.domain.quantisation import ALLOWED, more_exact
 from phi3studio.domain.recipe import Fidelity, Target
 

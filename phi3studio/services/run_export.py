@@ -13,9 +13,11 @@ from phi3studio.app.files import expanded, scratch_folder
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 from phi3studio.domain.events.measured_events import Proof
-from phi3studio.domain.foundry_local import FOUNDRY_LOCAL, check_name
-from phi3studio.domain.foundry_local import start_line as foundry_start
-from phi3studio.domain.gguf import (
+from phi3studio.domain.messages import Phrase
+from phi3studio.domain.places.browser import BROWSER, START
+from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL, check_name
+from phi3studio.domain.places.foundry_local import start_line as foundry_start
+from phi3studio.domain.places.gguf import (
     GGUF_KINDS,
     GGUF_PLACES,
     LORA_PLACES,
@@ -24,15 +26,20 @@ from phi3studio.domain.gguf import (
     check_ollama_name,
     start_line,
 )
-from phi3studio.domain.messages import Phrase
 from phi3studio.runs.bundle import Bundle, OnProgress, check_export, export_bundle
-from phi3studio.runs.bundle.contents import WHATS, GgufBundle, What
+from phi3studio.runs.bundle.browser_library import (
+    DOWNLOAD_BYTES,
+    download_library,
+    library_folder,
+    library_host,
+)
+from phi3studio.runs.bundle.contents import WHATS, BrowserBundle, GgufBundle, What, check_page
 from phi3studio.runs.store import RunFolder
 from phi3studio.runs.verification_folder import remove_scratch
 from phi3studio.services.connection import Service
 
-ExportPlace = GgufPlace | Literal["foundry-local"]
-EXPORT_PLACES: tuple[ExportPlace, ...] = (*GGUF_PLACES, "foundry-local")
+ExportPlace = GgufPlace | Literal["foundry-local", "browser"]
+EXPORT_PLACES: tuple[ExportPlace, ...] = (*GGUF_PLACES, "foundry-local", "browser")
 
 OnItem = Callable[[dict[str, Any]], object]
 """Hears ``{"activity", "step", "total"}`` while a file is made and measured."""
@@ -49,11 +56,14 @@ class Wish:
     name: str = ""
     """What it is called in Ollama or Foundry Local; empty: as the recipe."""
     olive: bool = False
+    download: bool = False
+    """Whether a page's library may be downloaded; without it, and where it is not there yet, a page
+    is refused with ``browser.download``, which names size and host."""
 
     @property
     def gguf(self) -> GgufPlace | None:
         """The place, where it takes a GGUF file."""
-        return None if self.place == "foundry-local" else self.place
+        return self.place if self.place in GGUF_PLACES else None
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,15 @@ class Export:
     unproven: UserFacingError | None = None
 
 
-def parse_wish(what: str, place: str | None, kind: str, name: str | None, *, olive: bool) -> Wish:
+def parse_wish(
+    what: str,
+    place: str | None,
+    kind: str,
+    name: str | None,
+    *,
+    olive: bool,
+    download: bool = False,
+) -> Wish:
     """The words of a command as a wish; raises :class:`InputError` for what cannot be."""
     where = next((known for known in EXPORT_PLACES if known == place), None)
     if place is not None and where is None:
@@ -82,11 +100,11 @@ def parse_wish(what: str, place: str | None, kind: str, name: str | None, *, oli
         raise InputError("export.lora_place", given=place, choices=LORA_PLACES)
     choices: tuple[What, ...] = WHATS
     if where is not None:
-        choices = ("model",) if where == FOUNDRY_LOCAL else ("model", "adapter")
+        choices = ("model",) if where in (FOUNDRY_LOCAL, BROWSER) else ("model", "adapter")
     chosen = next((known for known in choices if known == what), None)
     if chosen is None:
         raise InputError("export.what", given=what, choices=choices)
-    return Wish(chosen, where, size, name or "", olive)
+    return Wish(chosen, where, size, name or "", olive, download)
 
 
 async def export_run(
@@ -117,6 +135,8 @@ async def export_run(
             run, target, wish, wish.gguf, called, replace, on_item, on_progress
         )
     home = Home(run.path.parent.parent)
+    if wish.place == "browser":
+        return await _export_page(run, target, wish, home, replace, on_item, on_progress)
     with scratch_folder(home.made(home.cache)) as scratch:
         olive: Path | None = None
         notes: list[Phrase] = []
@@ -142,6 +162,43 @@ async def export_run(
     return Export(bundle, (*bundle.notes, *notes), start)
 
 
+async def _export_page(
+    run: RunFolder,
+    target: Path,
+    wish: Wish,
+    home: Home,
+    replace: bool,
+    on_item: OnItem,
+    on_progress: OnProgress,
+) -> Export:
+    check_page(run)
+    library = await asyncio.to_thread(library_folder, home)
+    if library is None:
+        host = await asyncio.to_thread(library_host)
+        if not wish.download:
+            raise InputError("browser.download", size=DOWNLOAD_BYTES, host=host)
+        on_item({"activity": "downloading transformers.js", "step": 0, "total": 0})
+        library = await asyncio.to_thread(download_library, home)
+    with scratch_folder(_disk_of(target)) as scratch:
+        async with Service.start("browser") as service:
+            async for item in service.stream("graph", model=str(run.model), out=str(scratch)):
+                on_item(item)
+        contents = BrowserBundle(scratch, library)
+        bundle = await _write(
+            lambda tell: export_bundle(
+                run, target, browser=contents, replace=replace, on_progress=tell
+            ),
+            on_progress,
+        )
+    return Export(bundle, bundle.notes, START)
+
+
+def _disk_of(target: Path) -> Path:
+    """A folder on the disk that the bundle goes to: a model can be larger than the one of temporary
+    files."""
+    return next(folder for folder in target.parents if folder.is_dir())
+
+
 async def _export_gguf(
     run: RunFolder,
     target: Path,
@@ -152,9 +209,7 @@ async def _export_gguf(
     on_item: OnItem,
     on_progress: OnProgress,
 ) -> Export:
-    # On the disk that the bundle goes to: a model can be larger than the one of temporary files.
-    parent = next(folder for folder in target.parents if folder.is_dir())
-    with scratch_folder(parent) as scratch:
+    with scratch_folder(_disk_of(target)) as scratch:
         folder = scratch / "bundle"
         folder.mkdir()
         try:

@@ -32,6 +32,7 @@ SERVICES = {
     "inspector": "phi3studio.worker.inspector_service",
     "chat": "phi3studio.worker.chat.chat_service",
     "evaluator": "phi3studio.worker.fidelity.evaluator",
+    "browser": "phi3studio.worker.browser.page_service",
     "gguf": "phi3studio.worker.gguf.export_service",
     "olive": "phi3studio.worker.olive.workflow_files",
     "azure": "phi3studio.worker.azure.azure_service",

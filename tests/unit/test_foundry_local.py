@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.foundry_local import check_name, inference_model, start_line
+from phi3studio.domain.places.foundry_local import check_name, inference_model, start_line
 from phi3studio.domain.template import parse_template
 
 

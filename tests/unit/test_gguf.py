@@ -6,7 +6,7 @@ import pytest
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.fidelity import Evidence, judge, next_gguf
-from phi3studio.domain.gguf import (
+from phi3studio.domain.places.gguf import (
     GGUF_KINDS,
     GgufKind,
     Turns,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +13,11 @@ from phi3studio.cli.live_activity import Activity
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.verdict_lines import format_lines
 from phi3studio.cli.waiting import wait_for
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
-    from phi3studio.services.run_export import Export
+    from phi3studio.services.run_export import Export, Wish
 
 
 def export(
@@ -36,8 +38,9 @@ def export(
         str | None,
         typer.Option(
             "--for",
-            help="Where the model is to be used: foundry-local, ollama, lmstudio or llamacpp. For "
-            "the last three a GGUF file is made, and measured where llama.cpp is installed.",
+            help="Where the model is to be used: browser (a page that chats with it), "
+            "foundry-local, ollama, lmstudio or llamacpp. For the last three a GGUF file is made, "
+            "and measured where llama.cpp is installed.",
         ),
     ] = None,
     kind: Annotated[
@@ -59,6 +62,9 @@ def export(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a bundle that exists.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Download what a page needs without asking.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write an edge bundle: model, prompt, samples in Python and C#, card, licence, checksums."""
@@ -66,7 +72,7 @@ def export(
     from phi3studio.runs.store import RunStore
     from phi3studio.services.run_export import export_run, parse_wish
 
-    wish = parse_wish(what, place, kind, name, olive=olive)
+    wish = parse_wish(what, place, kind, name, olive=olive, download=yes)
     found = RunStore(user_home()).find(run)
     activity, progress = Activity(as_json), _Progress(quiet=as_json)
 
@@ -74,15 +80,24 @@ def export(
         activity.clear()
         progress(done, total)
 
-    try:
-        made = wait_for(
-            export_run(
-                found, out, wish, replace=replace, on_item=activity.show, on_progress=written
+    def write(wish: Wish) -> Export:
+        try:
+            return wait_for(
+                export_run(
+                    found, out, wish, replace=replace, on_item=activity.show, on_progress=written
+                )
             )
-        )
-    finally:
-        activity.clear()
-        progress.end()
+        finally:
+            activity.clear()
+            progress.end()
+
+    try:
+        made = write(wish)
+    except InputError as exc:
+        if exc.code != "browser.download" or as_json or not sys.stdin.isatty():
+            raise
+        typer.confirm(f"{exc.message} Download it?", abort=True)
+        made = write(dataclasses.replace(wish, download=True))
     bundle = made.bundle
     if as_json:
         print_json(
@@ -108,6 +123,8 @@ def export(
     typer.echo(f"Wrote {bundle.path}: {len(bundle.files)} files, {size(bundle.bytes)}.")
     if wish.gguf:
         typer.echo(f"There: {made.start}")
+    elif wish.place == "browser":
+        typer.echo(f"There: {made.start}; the page is http://localhost:8000.")
     elif made.start:
         typer.echo(f"Put it into the folder that foundry cache location names; there: {made.start}")
 

@@ -161,9 +161,9 @@ class Verified(Payload):
 class Proof(Payload):
     """A file of another format was made of the run's model, and measured in its own program.
 
-    ``kind`` is GGUF's (:mod:`phi3studio.domain.gguf`), with ``+ LoRA`` where the adapter has a file
-    of its own. ``sha256`` is the files'; ``program`` what
-    it was measured with, ``verdict`` how. The last one of a kind counts.
+    ``kind`` is GGUF's (:mod:`phi3studio.domain.places.gguf`), with ``+ LoRA`` where the adapter has
+    a file of its own. ``sha256`` is the files'; ``program`` what it was measured with, ``verdict``
+    how. The last one of a kind counts.
     """
 
     type: Literal["proof"] = "proof"

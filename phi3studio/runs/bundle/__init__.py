@@ -15,7 +15,14 @@ from pathlib import Path
 from phi3studio.app.files import expanded
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.messages import Phrase
-from phi3studio.runs.bundle.contents import SUMS, GgufBundle, What, collect, result_folder
+from phi3studio.runs.bundle.contents import (
+    SUMS,
+    BrowserBundle,
+    GgufBundle,
+    What,
+    collect,
+    result_folder,
+)
 from phi3studio.runs.bundle.writers import open_writer
 from phi3studio.runs.store import RunFolder
 
@@ -44,6 +51,7 @@ def export_bundle(
     olive: Path | None = None,
     gguf: GgufBundle | None = None,
     foundry: str | None = None,
+    browser: BrowserBundle | None = None,
     replace: bool = False,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Bundle:
@@ -51,14 +59,15 @@ def export_bundle(
 
     *what* is the exported model, only the adapter, or the merged model. *olive* is a folder with
     the Olive config of the recipe; *gguf* a GGUF file that was made of the run's model, which the
-    bundle then holds instead; *foundry* the name under which Foundry Local is to find the model.
+    bundle then holds instead; *foundry* the name under which Foundry Local is to find the model;
+    *browser* the model's graph for a page, and its library.
     *replace* lets an existing bundle be replaced once the new one is whole. Raises
     :class:`InputError` for a run or target that will not do, :class:`RunError` when the disk does
     not take it; then, and when *on_progress* raises, nothing is left.
     """
     out = expanded(out).absolute()
     check_export(run, out, what, replace=replace)
-    contents = collect(run, what, olive, gguf, foundry)
+    contents = collect(run, what, olive, gguf, foundry, browser)
     total = sum(entry.size for entry in contents.entries)
     _check_room(out, total)
     done = 0

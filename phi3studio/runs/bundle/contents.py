@@ -14,15 +14,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from phi3studio import __version__
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.foundry_local import INFERENCE_MODEL, inference_model, start_line
-from phi3studio.domain.gguf import GgufPlace, prompt_in_jinja
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.places.browser import POLICY, START, check_model, web_config, web_generation
+from phi3studio.domain.places.foundry_local import INFERENCE_MODEL, inference_model, start_line
+from phi3studio.domain.places.gguf import GgufPlace, prompt_in_jinja
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
 from phi3studio.domain.template import parse_template
 from phi3studio.models.model_store import ModelStore
 from phi3studio.resources import resources
+from phi3studio.runs.bundle import browser_library
 from phi3studio.runs.bundle.redaction import Scrubber, without_rows
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
@@ -37,6 +39,7 @@ LICENCE = "LICENCE-base-model.txt"
 PROMPT = "prompt.json"
 GENERATION = "generation.json"
 TOKENIZER = "tokenizer_config.json"
+CONFIG = "config.json"
 
 GENAI: dict[Provider, tuple[str, str]] = {
     "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.18.0"),
@@ -46,7 +49,9 @@ GENAI: dict[Provider, tuple[str, str]] = {
 """The .NET package of each flavour, and the release that the models are made for; the Python
 wheels (``domain.quantisation.FLAVOURS``) have the same releases."""
 
-_TEXTS = {".json", ".jinja", ".md", ".html", ".svg", ".txt", ".py", ".cs", ".csproj"}
+_TEXTS = {
+    ".json", ".jinja", ".md", ".html", ".svg", ".txt", ".py", ".cs", ".csproj", ".js", ".mjs",
+}  # fmt: skip
 _LARGEST_TEXT = 1024 * 1024
 _LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "NOTICE", "NOTICE.txt")
 _NEW_TOKENS = 256
@@ -103,15 +108,24 @@ class GgufBundle:
     start: str
 
 
+@dataclass(frozen=True)
+class BrowserBundle:
+    """A folder with the model's graph for browsers, and the one with the library."""
+
+    graph: Path
+    library: Path
+
+
 def collect(
     run: RunFolder,
     what: What,
     olive: Path | None,
     gguf: GgufBundle | None = None,
     foundry: str | None = None,
+    browser: BrowserBundle | None = None,
 ) -> Contents:
-    """Everything that the bundle of *run* holds; *gguf* is what was made for it, *foundry* the
-    model's name in Foundry Local.
+    """Everything that the bundle of *run* holds; *gguf* and *browser* are what was made for it,
+    *foundry* the model's name in Foundry Local.
 
     Raises :class:`InputError` when the run has no such result.
     """
@@ -146,7 +160,10 @@ def collect(
         _add_foundry_local(entries, foundry, prompt)
     elif what == "model":
         entries.append(Entry.of_json(GENERATION, _generation(source)))
-        entries += _samples(recipe)
+        if browser is None:
+            entries += _samples(recipe)
+    if browser is not None and prompt is not None:
+        _make_page(entries, browser, prompt, name=recipe.name, base=base.title)
     if gguf is not None and recipe.data is not None and recipe.data.template is not None:
         template = recipe.data.template
         prompt = {"version": 1} | _template_facts(template.prompt, template.completion)
@@ -164,6 +181,17 @@ def collect(
             program=__version__,
             start=start_line(foundry),
             columns=[f"`{column}`" for column in columns],
+            card=card,
+            notes=notes,
+        )
+    elif browser is not None:
+        readme = _page(
+            "BROWSER.md.j2",
+            name=recipe.name,
+            base=base,
+            tuned="train" in recipe.steps or recipe.model.adapter is not None,
+            program=__version__,
+            start=START,
             card=card,
             notes=notes,
         )
@@ -308,6 +336,41 @@ def _add_foundry_local(entries: list[Entry], name: str, prompt: dict[str, Any]) 
     entries.append(Entry.of_json(INFERENCE_MODEL, inference_model(name, template)))
 
 
+def check_page(run: RunFolder) -> None:
+    """Raise :class:`InputError` for a run whose exported model no page can load."""
+    model = result_folder(run, "model")
+    facts = json.loads((model / "studio.json").read_text("utf-8"))
+    config = json.loads((model / CONFIG).read_text("utf-8"))
+    check_model(config, run.recipe().target.provider, facts.get("adapter"))
+
+
+def _make_page(
+    entries: list[Entry], browser: BrowserBundle, prompt: dict[str, Any], *, name: str, base: str
+) -> None:
+    """Make the model's files in *entries* those of transformers.js, with a page that loads them."""
+    at, entry = next(
+        (at, entry) for at, entry in enumerate(entries) if entry.name == f"model/{CONFIG}"
+    )
+    with entry.open() as source:
+        config = json.load(source)
+    entries[at] = Entry.of_json(entry.name, web_config(config))
+    others = ("model.onnx", "model.onnx.data", "genai_config.json", "studio.json")
+    replaced = {f"model/{other}" for other in (*others, "generation_config.json")}
+    entries[:] = [entry for entry in entries if entry.name not in replaced]
+    entries.append(Entry.of_json("model/generation_config.json", web_generation(prompt, config)))
+    for file in sorted(browser.graph.rglob("*.onnx*")):
+        entries.append(Entry(f"model/onnx/{file.name}", file))
+    entries += [Entry(f"lib/{part}", browser.library / part) for part in browser_library.FILES]
+    folder = resources() / "bundle" / "browser"
+    for file in sorted(folder.iterdir()):
+        if file.suffix == ".j2":
+            text = _page(f"browser/{file.name}", name=name, base=base, policy=POLICY)
+            entries.append(Entry.of_text(file.stem, text))
+        else:
+            place = f"lib/{file.name}" if file.suffix == ".txt" else file.name
+            entries.append(Entry(place, file.read_bytes()))
+
+
 def _samples(recipe: Recipe) -> Iterator[Entry]:
     provider = recipe.target.provider
     nuget, version = GENAI[provider]
@@ -386,8 +449,9 @@ def _short_readme(recipe: Recipe, base: BaseModel, what: What, notes: list[Phras
 
 
 def _page(page: str, **values: Any) -> str:
-    environment = Environment(  # noqa: S701 - Markdown and XML of our own values
+    environment = Environment(
         loader=FileSystemLoader(resources() / "bundle"),
+        autoescape=page.endswith(".html.j2"),  # the rest is Markdown and XML of our own values
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

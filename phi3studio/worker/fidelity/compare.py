@@ -19,7 +19,7 @@ from phi3studio.domain.events.measured_events import (
 )
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.fidelity import Evidence, judge
-from phi3studio.domain.gguf import GgufKind
+from phi3studio.domain.places.gguf import GgufKind
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
-from phi3studio.domain.gguf import GgufKind, modelfile
+from phi3studio.domain.places.gguf import GgufKind, modelfile
 from phi3studio.runs.store import RunFolder
 from phi3studio.runs.verification_folder import scratch_folder
 from phi3studio.worker.process import privacy

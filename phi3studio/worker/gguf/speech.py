@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.domain.gguf import Turn, Turns, prompt_in_go, prompt_in_jinja
+from phi3studio.domain.places.gguf import Turn, Turns, prompt_in_go, prompt_in_jinja
 from phi3studio.domain.recipe import Template
 from phi3studio.domain.template import parse_template
 from phi3studio.worker.data.preparing.tokenise import Stop

@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import torch
 
-from phi3studio.domain.gguf import GgufKind
+from phi3studio.domain.places.gguf import GgufKind
 from phi3studio.worker.process.threads import one_thread_each
 
 _BLOCK = 32

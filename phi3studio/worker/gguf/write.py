@@ -11,7 +11,7 @@ import gguf
 import torch
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.gguf import GgufKind
+from phi3studio.domain.places.gguf import GgufKind
 from phi3studio.worker.gguf import architectures, vocabulary
 from phi3studio.worker.gguf.weights import file_type, packed, type_of
 

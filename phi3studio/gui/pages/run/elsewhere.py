@@ -19,9 +19,9 @@ from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 from phi3studio.app.program import program
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
-from phi3studio.domain.foundry_local import FOUNDRY_LOCAL
-from phi3studio.domain.foundry_local import start_line as foundry_start
-from phi3studio.domain.gguf import GGUF_KINDS, GgufPlace, start_line
+from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL
+from phi3studio.domain.places.foundry_local import start_line as foundry_start
+from phi3studio.domain.places.gguf import GGUF_KINDS, GgufPlace, start_line
 from phi3studio.domain.template import parse_template
 from phi3studio.gui.pages.run.export_question import proven
 from phi3studio.gui.theme import Theme

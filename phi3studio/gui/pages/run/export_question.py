@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QRadioButton, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
-from phi3studio.domain.gguf import GGUF_KINDS, LORA_PLACES, GgufKind, gguf_bytes
+from phi3studio.domain.places.gguf import GGUF_KINDS, LORA_PLACES, GgufKind, gguf_bytes
 from phi3studio.gui.context import Context
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question

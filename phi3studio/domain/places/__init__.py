@@ -1,0 +1,1 @@
+"""Programs of others that use an exported model, and what each wants of it."""

@@ -1,0 +1,1 @@
+"""An exported model written for a page in a browser."""
