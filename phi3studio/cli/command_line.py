@@ -23,6 +23,7 @@ from phi3studio.cli.commands.azure_commands import azure_app
 from phi3studio.cli.commands.data_commands import data_app
 from phi3studio.cli.commands.export_commands import export
 from phi3studio.cli.commands.olive_commands import olive_app
+from phi3studio.cli.commands.push_commands import push
 from phi3studio.cli.commands.row_commands import rows_app
 from phi3studio.cli.commands.runtime_commands import runtime_app
 from phi3studio.cli.commands.serve_commands import serve
@@ -64,6 +65,7 @@ app.command("chat")(try_commands.chat)
 app.command("eval")(try_commands.evaluate)
 app.command("serve")(serve)
 app.command("export")(export)
+app.command("push")(push)
 app.command("verify")(verify_commands.verify)
 app.command("doctor")(model_commands.doctor)
 app.command("settings")(settings)

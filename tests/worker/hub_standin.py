@@ -2,11 +2,13 @@
 
 Model information with file metadata, file trees, ``resolve`` with ETag, X-Repo-Commit and ranges,
 large files redirected to a second server as to a CDN, gated and private models, errors and broken
-bodies on demand. Also a program, for benchmarks: ``python -m tests.worker.hub_standin FOLDER``.
+bodies on demand; and those that an upload uses, without Xet. Also a program, for benchmarks:
+``python -m tests.worker.hub_standin FOLDER``.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -18,12 +20,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TOKEN = "hf_standinstandinstandin"
+OWNER = "someone"
+"""Whose repositories the token may write."""
 COMMIT = "c" * 40
 
 
@@ -132,6 +137,8 @@ class HubStandIn:
         """For the bytes of files."""
         self.api_plan: Plan = lambda request, size: None
         """For model information."""
+        self.objects: dict[str, bytes] = {}
+        """Large files that were uploaded, by their SHA-256."""
         self.lock = threading.Lock()
         self._hub = _Server(self, "hub")
         self._cdn = _Server(self, "cdn")
@@ -189,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._answer()
 
+    def do_PUT(self) -> None:
+        self.do_POST()
+
     def _answer(self) -> None:
         standin = self.server.standin
         path = unquote(urlsplit(self.path).path)
@@ -216,6 +226,12 @@ class _Handler(BaseHTTPRequestHandler):
             if found is None:
                 return self._error(404, {})
             return self._file(request, found, {"ETag": f'"{path.rpartition("/")[2]}"'})
+        if path == "/api/whoami-v2":
+            return self._json({"type": "user", "name": OWNER})
+        if path == "/api/validate-yaml":  # a card's front matter
+            return self._json({"errors": [], "warnings": []})
+        if self.command in ("POST", "PUT") and (upload := self._upload(path)):
+            return upload()
         # A data set is known as “datasets/owner/name”, as in the addresses of its files.
         path = path.replace("/api/datasets/", "/api/models/datasets/", 1)
         repo = r"((?:datasets/)?[^/]+/[^/]+)"
@@ -326,6 +342,90 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
         return None
+
+    # --- uploads -----------------------------------------------------------------------------
+
+    def _upload(self, path: str) -> Callable[[], None] | None:
+        """What answers a request of an upload; ``None`` for others."""
+        repo = r"([^/]+/[^/]+)"
+        if path == "/api/repos/create":
+            return self._create
+        if match := re.fullmatch(rf"/api/models/{repo}/preupload/main", path):
+            return partial(self._preupload, match[1])
+        if match := re.fullmatch(rf"/{repo}\.git/info/lfs/objects/batch", path):
+            return partial(self._lfs_batch, match[1])
+        if match := re.fullmatch(r"/put/([0-9a-f]{64})", path):
+            return partial(self._put, match[1])
+        if match := re.fullmatch(rf"/api/models/{repo}/commit/main", path):
+            return partial(self._commit, match[1])
+        return None
+
+    def _may_write(self, hub_id: str) -> bool:
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if token == TOKEN and hub_id.startswith(f"{OWNER}/"):
+            return True
+        self._error(403 if token == TOKEN else 401, {"X-Error-Message": "No right to write"})
+        return False
+
+    def _create(self) -> None:
+        asked = json.loads(self.body)
+        hub_id = f"{asked.get('organization') or OWNER}/{asked['name']}"
+        if self._may_write(hub_id):
+            self.server.standin.repos[hub_id] = Repo({}, private=asked["visibility"] == "private")
+            self._json({"url": f"{self.server.standin.endpoint}/{hub_id}", "id": hub_id})
+
+    def _preupload(self, hub_id: str) -> None:
+        if self._may_write(hub_id):
+            large = [
+                (file["path"], file["size"] >= 50_000 or file["path"].endswith(".safetensors"))
+                for file in json.loads(self.body)["files"]
+            ]
+            self._json(
+                {
+                    "files": [
+                        {"path": path, "uploadMode": "lfs" if is_large else "regular",
+                         "shouldIgnore": False, "oid": None}
+                        for path, is_large in large
+                    ]
+                }
+            )  # fmt: skip
+
+    def _lfs_batch(self, hub_id: str) -> None:
+        if self._may_write(hub_id):
+            address = f"{self.server.standin.endpoint}/put"
+            self._json(
+                {
+                    "transfer": "basic",
+                    "objects": [
+                        item | {"actions": {"upload": {"href": f"{address}/{item['oid']}"}}}
+                        for item in json.loads(self.body)["objects"]
+                    ],
+                }
+            )
+
+    def _put(self, digest: str) -> None:
+        fault = self.server.standin.plan(
+            Request("PUT", self.path, None, None, "", "hub"), len(self.body)
+        )
+        if fault is not None and fault.status is not None:
+            return self._error(fault.status, fault.headers)
+        assert sha256(self.body) == digest
+        self.server.standin.objects[digest] = self.body
+        return self._json({})
+
+    def _commit(self, hub_id: str) -> None:
+        if not self._may_write(hub_id):
+            return
+        repo = self.server.standin.repos[hub_id]
+        for line in self.body.splitlines():
+            item = json.loads(line)
+            value = item["value"]
+            if item["key"] == "file":
+                repo.files[value["path"]] = base64.b64decode(value["content"])
+            elif item["key"] == "lfsFile":
+                repo.files[value["path"]] = self.server.standin.objects[value["oid"]]
+        url = f"{self.server.standin.endpoint}/{hub_id}/commit/{COMMIT}"
+        self._json({"success": True, "commitOid": COMMIT, "commitUrl": url, "hookOutput": ""})
 
     # --- bytes -------------------------------------------------------------------------------
 

@@ -56,6 +56,27 @@ def add(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
     return (yield from streamed(work))
 
 
+def push(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
+    """Upload ``files`` (path there → file here) to the repository ``name``, ``private`` or not.
+
+    Yields ``{"activity", "step", "total"}``; returns ``{"url", "commit", "name"}``.
+    """
+    from phi3studio.worker.models.push import push as upload
+
+    files = {path: Path(file) for path, file in params["files"].items()}
+    return (
+        yield from streamed(
+            lambda tell: upload(
+                str(params["name"]),
+                files,
+                private=bool(params["private"]),
+                tell=tell,
+                check=cancel.check,
+            )
+        )
+    )
+
+
 def handlers() -> dict[str, Handler]:
     """The service's methods."""
-    return {"get": get, "add": add}
+    return {"get": get, "add": add, "push": push}
