@@ -21,9 +21,8 @@ from phi3studio.cli.commands.about_commands import about
 from phi3studio.cli.commands.adapter_commands import adapters_app
 from phi3studio.cli.commands.azure_commands import azure_app
 from phi3studio.cli.commands.data_commands import data_app
-from phi3studio.cli.commands.export_commands import export
+from phi3studio.cli.commands.export_commands import export, push
 from phi3studio.cli.commands.olive_commands import olive_app
-from phi3studio.cli.commands.push_commands import push
 from phi3studio.cli.commands.row_commands import rows_app
 from phi3studio.cli.commands.runtime_commands import runtime_app
 from phi3studio.cli.commands.serve_commands import serve
