@@ -75,6 +75,7 @@ class PageSet:
         self._context = context
         self._services = services
         self._downloader: Downloader | None = None
+        self._demo_begins = False
 
     @property
     def tasks(self) -> Tasks:
@@ -316,10 +317,21 @@ class PageSet:
         )
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
-        """Try it now: the whole way on the sample."""
+        """Try it now: the whole way on the sample. A second click before it shows begins no other
+        run."""
         from phi3studio.runs.demo import demo_recipe
 
-        self._context.tasks.run(self._begin(demo_recipe()), window.show_run, home.show_error)
+        def begun(run: RunFolder) -> None:
+            self._demo_begins = False
+            window.show_run(run)
+
+        def failed(error: UserFacingError) -> None:
+            self._demo_begins = False
+            home.show_error(error)
+
+        if not self._demo_begins:
+            self._demo_begins = True
+            self._context.tasks.run(self._begin(demo_recipe()), begun, failed)
 
     def pause_all(self, runs: RunsModel) -> None:
         """Ask every live run to keep its work and end."""

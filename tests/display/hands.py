@@ -187,9 +187,10 @@ class Program:
             below = widget["area"][1] + widget["area"][3] > height
             if widget["shown"][3] >= min(widget["area"][3], 20) and not below:
                 return widget
-            x, y, wide, high = until(lambda: self.find("", of="MainWindow"))["area"]
+            x, y, wide, high = until(lambda: self._ask("front"))[0]["area"]
             above = widget["area"][1] < y + high // 3
-            self.point(x + wide * 6 // 10, y + high // 2)
+            # In the margin: a table under the mouse would scroll first.
+            self.point(x + wide - 24, y + high // 2)
             self.screen.xdotool("click", 4 if above else 5)
         return self.there(said, of)
 

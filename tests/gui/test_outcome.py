@@ -17,6 +17,7 @@ from phi3studio.domain.events.measured_events import Metrics, Verified
 from phi3studio.domain.events.run_events import Notice, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
+from phi3studio.gui.pages.home.welcome import Welcome
 from phi3studio.gui.pages.run import run_page
 from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
 from phi3studio.gui.pages.run.export_question import ExportQuestion
@@ -45,6 +46,17 @@ def measured(
             yield moment, Notice(level="warning", code="x", text="2 rows were left out.")
             payload = payload.model_copy(update={"faithful": faithful})
         yield moment, payload
+
+
+def too_slow() -> Iterable[tuple[float, AnyPayload]]:
+    """A run that learned nothing, and was seen to need a higher rate."""
+    slow = notice(
+        "train.not_learning", level="warning", variant="rate",
+        first=8.0, last=7.0, step=12, rate=5e-5, usual=1e-3,
+    )  # fmt: skip
+    events = [*measured(0.0)]
+    events.insert(-2, (events[-2][0], slow))
+    return events
 
 
 def opened(
@@ -122,13 +134,7 @@ def test_a_training_that_was_too_slow_is_started_again_with_a_higher_rate(
     started: list[RunFolder] = []
     monkeypatch.setattr(launch, "start", started.append)
     monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
-    slow = notice(
-        "train.not_learning", level="warning", variant="rate",
-        first=8.0, last=7.0, step=12, rate=5e-5, usual=1e-3,
-    )  # fmt: skip
-    events = [*measured(0.0)]
-    events.insert(-2, (events[-2][0], slow))
-    _, page = opened(make_window, qtbot, home, "tickets", events)
+    _, page = opened(make_window, qtbot, home, "tickets", too_slow())
     assert next(iter(page.outcome.buttons)) == "rate"
     qtbot.mouseClick(page.outcome.buttons["rate"], Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(started), timeout=10_000)
@@ -196,3 +202,29 @@ def test_a_finished_model_says_where_else_it_can_be_used(
     question = page.findChild(ExportQuestion)
     assert question is not None
     question.reject()
+
+
+def test_a_double_click_begins_one_run(
+    make_window: Make, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[RunFolder] = []
+    monkeypatch.setattr(launch, "start", started.append)
+    monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
+    window = make_window()
+    welcome = window.findChild(Welcome)
+    assert welcome is not None
+    demo = next(b for b in welcome.findChildren(Button) if b.text() == "Try it now")
+    for _ in range(2):
+        qtbot.mouseClick(demo, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: isinstance(window.current, RunPage), timeout=5000)
+    assert len(started) == 1
+    recipe = demo_recipe().model_copy(update={"name": "tickets"})
+    run = write_run(home.runs, recipe, too_slow(), age_s=600)
+    window.show_run(run)
+    page = window.page("run")
+    assert isinstance(page, RunPage)
+    qtbot.waitUntil(lambda: "rate" in page.outcome.buttons, timeout=10_000)
+    for _ in range(2):
+        qtbot.mouseClick(page.outcome.buttons["rate"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.run != run, timeout=5000)
+    assert len(started) == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import psutil
 from PySide6.QtCore import Signal
@@ -45,6 +47,7 @@ from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 
+T = TypeVar("T")
 _ASKED_GRACE_S = 10.0
 _CURVES_S = 0.8
 
@@ -66,6 +69,7 @@ class RunPage(Page):
         self._watch: RunWatch | None = None
         self._recipe: Recipe | None = None
         self._asked: str | None = None
+        self._going_on = False
         self._build_actions()
         theme = context.theme
         self._stepper = Stepper(theme)
@@ -363,9 +367,22 @@ class RunPage(Page):
 
     def _ask_resume(self) -> None:
         if self.run is not None:
-            self._context.tasks.run(
-                asyncio.to_thread(launch.resume, self.run), lambda _: self._look(), self._fail
-            )
+            self._once(partial(launch.resume, self.run), lambda _: self._look())
+
+    def _once(self, work: Callable[[], T], done: Callable[[T], object]) -> None:
+        """Do *work* in a thread; a second click before it has ended does nothing."""
+
+        def ended(result: T) -> None:
+            self._going_on = False
+            done(result)
+
+        def failed(error: UserFacingError) -> None:
+            self._going_on = False
+            self._fail(error)
+
+        if not self._going_on:
+            self._going_on = True
+            self._context.tasks.run(asyncio.to_thread(work), ended, failed)
 
     def _show_places(self) -> None:
         snapshot = self._watch.snapshot if self._watch is not None else None
@@ -408,7 +425,7 @@ class RunPage(Page):
             launch.start(made)
             return made
 
-        self._context.tasks.run(asyncio.to_thread(begin), self.created.emit, self._fail)
+        self._once(begin, self.created.emit)
 
     def _ask_cancel(self) -> None:
         snapshot = self._watch.snapshot if self._watch is not None else None
