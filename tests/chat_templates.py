@@ -28,6 +28,7 @@ class Family:
     specials: tuple[str, ...]
     stop: str
     bos: str | None = None
+    eos: str = "<|endoftext|>"
 
 
 PHI3 = Family(
@@ -218,6 +219,36 @@ MARKED = Family(
     "<|im_end|>",
 )
 
+# Mistral Nemo and 7B v0.3: the system prompt stands in the last turn, if that is a question.
+MISTRAL_LAST = Family(
+    TEKKEN.template.replace("system if loop.index0 == ns.last", "system if loop.last"),
+    TEKKEN.specials,
+    TEKKEN.stop,
+    bos="<s>",
+)
+# GLM: the mark of the next question ends an answer.
+GLM = Family(
+    _EACH + "{{ '<|' + message['role'] + '|>\n' + message['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}",
+    ("<|system|>", "<|user|>", "<|assistant|>"),
+    "<|user|>",
+    eos="<|user|>",
+)
+# DeepSeek V3: the arguments of calls are texts.
+DEEPSEEK_V3 = Family(
+    "{{ bos_token }}" + _EACH + "{% if message['role'] == 'system' %}{{ message['content'] }}"
+    "{% elif message['role'] == 'user' %}{{ '<|User|>' + message['content'] }}"
+    "{% elif message['role'] == 'tool' %}{{ '<|output|>' + message['content'] }}"
+    "{% elif message['tool_calls'] %}{% for call in message['tool_calls'] %}"
+    "{{ '<|Assistant|>' + call['function']['name'] + '\n' + call['function']['arguments'] }}"
+    "{% endfor %}{{ eos_token }}"
+    "{% else %}{{ '<|Assistant|>' + message['content'] + eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|Assistant|>' }}{% endif %}",
+    ("<s>", "<|User|>", "<|Assistant|>", "<|output|>"),
+    "<|endoftext|>",
+    bos="<s>",
+)
+
 FAMILIES = {
     "phi-3": PHI3,
     "phi-3.5": PHI3,
@@ -228,6 +259,9 @@ FAMILIES = {
     "qwen3-thinking": QWEN3_THINKING,
     "mistral": MISTRAL,
     "mistral-tekken": TEKKEN,
+    "mistral-last": MISTRAL_LAST,
+    "glm": GLM,
+    "deepseek-v3": DEEPSEEK_V3,
     "deepseek-r1": DEEPSEEK_R1,
     "granite": GRANITE,
     "olmo-2": OLMO2,

@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from phi3studio.domain.errors import InputError
 from phi3studio.resources import resources
+from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing.render import chat_template
 from phi3studio.worker.data.preparing.row_pipeline import Process
 from tests.chat_templates import FAMILIES
@@ -38,7 +39,7 @@ def tokenizer(name: str) -> Any:
     plain.decoder = decoders.ByteLevel()
     made = PreTrainedTokenizerFast(
         tokenizer_object=plain,
-        eos_token="<|endoftext|>",
+        eos_token=family.eos,
         bos_token=family.bos,
         additional_special_tokens=list(family.specials),
     )
@@ -88,6 +89,9 @@ TRUTH = {
     ),
     "mistral": ("<s>[INST] Is it open?[/INST]", [" Yes.<|endoftext|>", " Six.<|endoftext|>"]),
     "mistral-tekken": ("<s>[INST]Is it open?[/INST]", ["Yes.<|endoftext|>", "Six.<|endoftext|>"]),
+    "mistral-last": ("<s>[INST]Is it open?[/INST]", ["Yes.<|endoftext|>", "Six.<|endoftext|>"]),
+    "glm": ("<|user|>\nIs it open?", ["Yes.<|user|>", "Six.<|user|>"]),
+    "deepseek-v3": ("<s><|User|>Is it open?", ["Yes.<|endoftext|>", "Six.<|endoftext|>"]),
     "granite": (
         "<|start_of_role|>system<|end_of_role|>Knowledge Cutoff",
         ["Yes.<|end_of_text|>", "Six.<|end_of_text|>"],
@@ -124,7 +128,7 @@ def test_a_system_turn_is_seen_and_never_learned(name: str) -> None:
     text, learned = masked(name, [SYSTEM, *TALK])
     assert text.count("Be brief.") == 1
     # Where the system prompt moves to the last question, no earlier answer stands as it did.
-    assert learned == TRUTH[name][1][-1 if name == "mistral-tekken" else 0 :]
+    assert learned == TRUTH[name][1][-1 if name in ("mistral-tekken", "mistral-last") else 0 :]
     if name in ("gemma-2", "phi-3-first", "mistral"):
         assert "Be brief.\n\nIs it open?" in text
 
@@ -246,6 +250,27 @@ def test_calls_get_identifiers_that_the_template_takes() -> None:
 def test_a_call_that_the_template_does_not_write_is_no_empty_answer(name: str) -> None:
     _, learned = masked(name, AFTER_CALL)
     assert learned == [f"Six.{FAMILIES[name].stop}"]
+
+
+def test_arguments_are_texts_where_the_template_takes_no_objects() -> None:
+    text, learned = masked("deepseek-v3", AFTER_CALL)
+    assert learned == ['hours\n{"day": "Monday"}<|endoftext|>', "Six.<|endoftext|>"]
+    assert "<|output|>9 to 6<|Assistant|>" in text
+
+
+@pytest.mark.parametrize("name", ["qwen2.5", "deepseek-v3", "mistral-tekken", "phi-4-mini"])
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_call_is_said_to_be_unread_only_where_it_is(name: str, as_text: bool) -> None:
+    arguments = json.dumps(CALL["arguments"]) if as_text else CALL["arguments"]
+    call = {"id": "call_123456", "type": "function", "function": CALL | {"arguments": arguments}}
+    row = {"messages": [AFTER_CALL[0], AFTER_CALL[1] | {"tool_calls": [call]}, *AFTER_CALL[2:]]}
+    way = process(name)
+    tally = UnreadTally(way.data)
+    way.count_unread(way.render([row], [0])[0], tally, 0)
+    unread = {item.name for item in tally.found()}
+    is_written = name != "phi-4-mini"
+    assert ("answers that are not trained" in unread) != is_written
+    assert ("messages.tool_calls" in unread) != is_written
 
 
 def test_tools_reach_a_template_that_reads_them_from_the_system_turn() -> None:

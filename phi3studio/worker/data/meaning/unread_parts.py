@@ -6,6 +6,7 @@ a chat template passes over in silence is found too.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,7 +112,7 @@ class UnreadTally:
                 if any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
                     found[name] = ("column", value, False)
             elif name in _TOOL_COLUMNS and self._messages is not None:
-                if shown.known and any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
+                if shown.known and any(map(shown.lacks, _described(value))):
                     found[name] = ("tools", value, False)
             elif _PICTURE_NAMES.search(name.casefold()):
                 found["pictures"] = ("picture", f"{name}: {value}", False)
@@ -164,6 +165,9 @@ class UnreadTally:
             elif role == "assistant" and texts and _is_masked(texts, learned):
                 yield "answers that are not trained", "turn", texts[0], False
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
+            called = [str(leaf) for k, v in others.items() if _tool_call(k) for leaf in _called(v)]
+            if shown.known and called and not texts and _is_masked(called, learned):
+                yield "answers that are not trained", "turn", called[0], False
             silent = not texts and not any(map(_is_picture, _parts(content)))
             if silent and not any(map(_tool_call, others)):
                 yield f"empty {role} turns", "turn", f"content: {content!r}", False
@@ -179,11 +183,7 @@ class UnreadTally:
                 elif key in _UNHEEDED:
                     yield name, "key", value, False
                 elif _tool_call(key):
-                    if shown.known and any(
-                        shown.lacks(leaf)
-                        for path, leaf in _texts(value, key)
-                        if path.split(".")[-1] not in _PLUMBING
-                    ):
+                    if shown.known and any(map(shown.lacks, _called(value))):
                         yield name, "tools", value, False
                 elif isinstance(value, (str, list, Mapping)):
                     reasoning = "reasoning" in key or "think" in key
@@ -344,6 +344,32 @@ def _leaves(part: Mapping[str, Any]) -> Iterator[Any]:
 
 def _tool_call(key: str) -> bool:
     return key in _TOOL_KEYS
+
+
+def _called(calls: Any) -> Iterator[Any]:
+    """The names and arguments of calls; arguments that are JSON texts are looked into."""
+    for path, leaf in _texts(calls, ""):
+        key = path.split(".")[-1]
+        if key in ("arguments", "parameters") and isinstance(leaf, str):
+            try:
+                yield from (inner for _, inner in _texts(json.loads(leaf), ""))
+                continue
+            except (ValueError, RecursionError):
+                pass
+        if key not in _PLUMBING:
+            yield leaf
+
+
+def _described(tools: Any) -> list[Any]:
+    """The names and descriptions of tools: templates write their types in ways of their own."""
+    if isinstance(tools, str):
+        try:
+            tools = json.loads(tools)
+        except (ValueError, RecursionError):
+            return [tools]
+    leaves = list(_texts(tools, ""))
+    named = [leaf for path, leaf in leaves if path.split(".")[-1] in ("name", "description")]
+    return named or [leaf for _, leaf in leaves]
 
 
 def _without_numbers(path: str) -> str:

@@ -23,6 +23,7 @@ from phi3studio.domain.errors import InputError, first_line
 Message = dict[str, Any]
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _PROBE = "probe-7f3a"
+_ARGUMENT = "argument-7f3a"
 _THINK = "<think>"
 
 
@@ -110,27 +111,50 @@ class ChatTemplate:
             stops = until.startswith(stop, end)
             kept = end + len(stop) if stops else end
             if whole[:kept] == until[:kept]:
-                # Where the template writes no stop token, the last answer has to end all the same.
-                spans.append(Span(len(before), end, stops or last))
+                # Where the template writes no stop token, the last answer has to end all the same;
+                # an earlier one may end with the mark of the next question.
+                stops = stops or last or whole.startswith(stop, end)
+                spans.append(Span(len(before), end, stops))
         return whole, spans
 
     def _whole(self, messages: list[Message], tools: Any, stop: str) -> str:
-        """The text of a conversation that ends with an answer. Where the prompt begins a thought
-        that the template does not write, the answer is put after the prompt, thought and all."""
+        """The text of a conversation that ends with an answer. Where it does not begin as the
+        prompt of that answer, the answer is put after the prompt: the prompt begins a thought that
+        the template does not write, or holds a system turn that it leaves out once the answer is
+        there."""
         whole = self.rendered(messages, tools, generation=False)
         before = self.rendered(messages[:-1], tools, generation=True) if messages[:-1] else ""
         content = messages[-1]["content"]
-        if whole.startswith(before) or not before.rstrip().endswith(_THINK) or not content:
+        if whole.startswith(before) or not content:
             return whole
+        if not before.rstrip().endswith(_THINK):
+            written = self._answer_alone(messages, tools)
+            return whole if written is None else before + written
         thought, _, answer = content.rpartition("</think>")
         thought = thought.split(_THINK)[-1].strip()
         thought = thought or str(messages[-1].get("reasoning_content") or "").strip()
         line = "" if before.endswith("\n") else "\n"
         return f"{before}{line}{thought}\n</think>\n\n{answer.strip()}{stop}"
 
+    def _answer_alone(self, messages: list[Message], tools: Any) -> str | None:
+        """The last answer as the template writes it after a prompt without a system turn."""
+        asked = [turn for turn in messages if turn["role"] != "system"]
+        if len(asked) == len(messages):
+            return None
+        try:
+            prompt = self.rendered(asked[:-1], tools, generation=True)
+            text = self.rendered(asked, tools, generation=False)
+        except InputError:
+            return None
+        return text[len(prompt) :] if text.startswith(prompt) else None
+
     def shows_call(self, message: Message) -> bool:
         """Whether the template writes a turn's calls, if all that the turn holds is calls."""
-        return bool(message["content"]) or not message.get("tool_calls") or self._takes_calls
+        return (
+            bool(message["content"])
+            or not message.get("tool_calls")
+            or self._encodes_arguments is not None
+        )
 
     def _message(self, message: Message) -> Message:
         message = dict(message)
@@ -138,7 +162,8 @@ class ChatTemplate:
             message["role"] = "system"
         calls = message.get("tool_calls")
         if isinstance(calls, list):
-            message["tool_calls"] = [_call(call) for call in calls]
+            as_text = bool(self._encodes_arguments)
+            message["tool_calls"] = [_call(call, as_text) for call in calls]
         return message
 
     @cached_property
@@ -156,11 +181,19 @@ class ChatTemplate:
         return _PROBE in self._tried([system, _question()])
 
     @cached_property
-    def _takes_calls(self) -> bool:
-        function = {"name": _PROBE, "arguments": {}}
-        call = {"id": "call12345", "type": "function", "function": function}
-        calls = {"role": "assistant", "content": "", "tool_calls": [call]}
-        return _PROBE in self._tried([_question(), calls], generation=False)
+    def _encodes_arguments(self) -> bool | None:
+        """Whether the template wants the arguments of calls as JSON texts, as DeepSeek's do;
+        ``None`` where it writes no calls."""
+        for as_text in (False, True):
+            function = {"name": _PROBE, "arguments": {_ARGUMENT: _PROBE}}
+            call = {"id": "call12345", "type": "function", "function": function}
+            calls = [_call(call, as_text)]
+            turn = {"role": "assistant", "content": "", "tool_calls": calls}
+            text = self._tried([_question(), turn], generation=False)
+            # An object that is put into the text as it is looks like Python's.
+            if _PROBE in text and f"'{_ARGUMENT}':" not in text:
+                return as_text
+        return None
 
     def _shows(self, role: str) -> bool:
         return _PROBE in self._tried([{"role": role, "content": _PROBE}, _question()])
@@ -287,15 +320,18 @@ def _with_tools(messages: list[Message], tools: Any) -> list[Message]:
     return [{"role": "system", "content": "", "tools": text}, *messages]
 
 
-def _call(call: Any) -> Any:
-    """A tool call with its arguments as an object: a text would be encoded a second time."""
+def _call(call: Any, as_text: bool) -> Any:
+    """A tool call with its arguments as an object, where a text would be encoded a second time,
+    or *as_text*."""
     if not isinstance(call, dict):
         return call
     call = dict(call)
     inner = call.get("function")
     target = dict(inner) if isinstance(inner, dict) else call
     arguments = target.get("arguments")
-    if isinstance(arguments, str):
+    if as_text and isinstance(arguments, dict):
+        target["arguments"] = json.dumps(arguments, ensure_ascii=False)
+    elif not as_text and isinstance(arguments, str):
         try:
             value = json.loads(arguments)
         except (ValueError, RecursionError):
