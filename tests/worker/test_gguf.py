@@ -356,8 +356,8 @@ def with_template(family: Any, folder: Path) -> Any:
     return tokenizer
 
 
-# What Ollama's language cannot say: the system prompt in the last question.
-ONLY_JINJA = {"mistral-tekken"}
+# What Ollama's language cannot say: the system prompt in the last question or turn.
+ONLY_JINJA = {"mistral-tekken", "mistral-last"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
