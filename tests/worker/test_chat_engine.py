@@ -82,10 +82,12 @@ def shelf_of() -> Any:
     return make
 
 
-def run(service: ChatService, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def run(
+    service: ChatService, params: dict[str, Any], cancel: Cancel | None = None
+) -> tuple[str, dict[str, Any]]:
     """The whole answer and its figures."""
     pieces = []
-    answer = service.answer(params, Cancel())
+    answer = service.answer(params, cancel or Cancel())
     while True:
         try:
             pieces.append(next(answer)["text"])
@@ -411,6 +413,38 @@ def test_turns_are_taken_in_their_order() -> None:
     for thread in threads:
         thread.join()
     assert order == list(range(8))
+
+
+def test_answers_of_one_model_are_written_at_once(long_model, shelf_of) -> None:
+    service = shelf_of(2**40)
+    request = {"folder": str(long_model), "max_tokens": 12, "sampling": WILD}
+    prompts = [f"{PHRASE} {number}" for number in range(4)]
+    alone = [run(service, request | {"prompt": prompt})[0] for prompt in prompts]
+    answers = [service.answer(request | {"prompt": prompt}, Cancel()) for prompt in prompts]
+    together = [""] * len(prompts)
+    for pieces in itertools.zip_longest(*answers):
+        for number, piece in enumerate(pieces):
+            together[number] += piece["text"] if piece else ""
+    assert together == alone
+
+
+def test_an_answer_waits_for_the_memory_of_an_earlier_one(long_model) -> None:
+    free = [2**40]
+    service = ChatService(Shelf(lambda: free[0]))
+    request = {"folder": str(long_model), "prompt": PHRASE, "max_tokens": 12}
+    first, later = service.answer(request, Cancel()), Cancel()
+    next(first)
+    free[0] = 0
+    found: list[tuple[str, dict[str, Any]]] = []
+    thread = threading.Thread(target=lambda: found.append(run(service, request, later)))
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()
+    free[0] = 2**40
+    for _ in first:
+        pass
+    thread.join(30)
+    assert found[0][1]["tokens"] == 12
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """The chat service: exported models in memory, answers token by token.
 
-Answers of one model take turns, first come, first served. Several models answer at once; they
-take turns token by token, because two computations on the same cores are slower than one after
-the other.
+Several answers are written at once, a few of each model, first come, first served. They take
+turns token by token, because two computations on the same cores are slower than one after the
+other.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class ChatService:
                 if params.get("tools"):
                     return (yield from self._answer_with_tools(model, params, cancel))
                 voice = _voice(params, _constraint(params))
-                ids = model.prompt_ids(params)
+                with self._compute.mine(cancel):
+                    ids = model.prompt_ids(params)
                 return (yield from self._answer(model, ids, params, voice, cancel))
         finally:
             self._shelf.give_back(model)
@@ -76,9 +77,9 @@ class ChatService:
     ) -> Pieces:
         """An answer that may be calls. One that has to be a call goes on from where the template
         begins it, and is held to the schema of the call's JSON."""
-        calls = model.call_format
-        wanted = params.get("call")
-        constraint, ids = _constraint(params), model.prompt_ids(params)
+        with self._compute.mine(cancel):
+            calls, ids = model.call_format, model.prompt_ids(params)
+        wanted, constraint = params.get("call"), _constraint(params)
         names = [tool["function"]["name"] for tool in params["tools"]]
         if wanted is not None:
             functions = [tool["function"] for tool in params["tools"]]
@@ -109,11 +110,12 @@ class ChatService:
         model, _ = self._shelf.take(Path(params["folder"]), cancel)
         try:
             with model.turns.mine(cancel):
-                ids = model.prompt_ids(params)
+                with self._compute.mine(cancel):
+                    ids = model.prompt_ids(params)
                 if len(ids) > model.model.context:
                     context = model.model.context
                     raise InputError("chat.too_long", tokens=len(ids), context=context)
-                self._shelf.make_room(model, len(ids) + 1)
+                self._shelf.make_room(model, len(ids) + 1, cancel)
                 top = int(params["logprobs"])
                 return scored(model.model, ids, top, params.get("adapter"), cancel, self._compute)
         finally:
@@ -147,8 +149,9 @@ class ChatService:
         name = str(params.get("conversation") or "")
         if name == "*":
             name = model.conversations.find(ids, voice)
-        self._shelf.make_room(model, len(ids) + longest)
-        talk = model.conversations.take(name, ids, len(ids) + longest, voice)
+        self._shelf.make_room(model, len(ids) + longest, cancel)
+        with self._compute.mine(cancel):
+            talk = model.conversations.take(name, ids, len(ids) + longest, voice)
         try:
             kept = len(talk.ids)
             talk.read(ids, cancel, self._compute)

@@ -14,6 +14,7 @@ measured.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -127,24 +128,28 @@ class Conversation:
 
 
 class Conversations:
-    """The kept conversations of one model."""
+    """The kept conversations of one model. Thread-safe."""
 
     def __init__(self, model: GenaiModel) -> None:
         self._model = model
+        self._guard = threading.RLock()
         self._kept: dict[str, Conversation] = {}  # the one that was silent longest first
         self._named = 0
 
     @property
     def bytes(self) -> int:
         """What the kept generators take of memory, about."""
-        return self._model.memory_per_token * sum(talk.length for talk in self._kept.values())
+        with self._guard:
+            kept = sum(talk.length for talk in self._kept.values())
+        return self._model.memory_per_token * kept
 
     def forget_oldest(self) -> bool:
         """Free the memory of the conversation that was silent longest, if there is one."""
-        if not self._kept:
-            return False
-        self._kept.pop(next(iter(self._kept))).generator.close()
-        return True
+        with self._guard:
+            if not self._kept:
+                return False
+            self._kept.pop(next(iter(self._kept))).generator.close()
+            return True
 
     def memory_for(self, length: int) -> int:
         """Bytes that a new generator for *length* tokens takes."""
@@ -152,21 +157,23 @@ class Conversations:
 
     def find(self, ids: Sequence[int], voice: Voice) -> str:
         """The name of the kept conversation that begins most like *ids*, or a new one."""
-        best, longest = "", _WORTH_KEEPING - 1
-        for name, talk in self._kept.items():
-            if talk.voice == voice and (common := talk.common(ids)) > longest:
-                best, longest = name, common
-        if not best:
-            self._named += 1
-            best = f"*{self._named}"
-        return best
+        with self._guard:
+            best, longest = "", _WORTH_KEEPING - 1
+            for name, talk in self._kept.items():
+                if talk.voice == voice and (common := talk.common(ids)) > longest:
+                    best, longest = name, common
+            if not best:
+                self._named += 1
+                best = f"*{self._named}"
+            return best
 
     def take(self, name: str, ids: Sequence[int], length: int, voice: Voice) -> Conversation:
         """The conversation *name*, wound back to what *ids* begins with, or a new one.
 
         *length* tokens must fit. It belongs to the caller until :meth:`keep`.
         """
-        talk = self._kept.pop(name, None)
+        with self._guard:
+            talk = self._kept.pop(name, None)
         if talk is not None and (talk.voice != voice or _draws_by_seed(voice)):
             talk.generator.close()
             talk = None
@@ -187,9 +194,13 @@ class Conversations:
         if not name:
             talk.generator.close()
             return
-        self._kept[name] = talk
-        while len(self._kept) > _KEPT:
-            self.forget_oldest()
+        with self._guard:
+            # Another answer may have gone on under the same name meanwhile.
+            if (other := self._kept.pop(name, None)) is not None:
+                other.generator.close()
+            self._kept[name] = talk
+            while len(self._kept) > _KEPT:
+                self.forget_oldest()
 
     def close(self) -> None:
         while self.forget_oldest():

@@ -26,6 +26,8 @@ from phi3studio.worker.serving import Cancel
 # What a loaded model takes, as a multiple of its files, and what has to stay free besides it.
 _TIMES_FILES = 1.25
 _SPARE_BYTES = 256 * 1024**2
+_MOST_ANSWERS = 4
+"""So many answers of one model are written at once; further requests wait."""
 
 
 def free_memory() -> int:
@@ -34,14 +36,14 @@ def free_memory() -> int:
 
 
 class LoadedModel:
-    """One model and its conversations. Its requests take turns."""
+    """One model and its conversations."""
 
     def __init__(self, folder: Path) -> None:
         began = time.monotonic()
         self.model = GenaiModel(folder, threads=usable_cores())
         self.load_s = time.monotonic() - began
         self.folder = folder
-        self.turns = Turns(by_arrival=True)
+        self.turns = Turns(_MOST_ANSWERS, by_arrival=True)
         self.users = 0
         self.conversations = Conversations(self.model)
         self.facts = self.model.facts
@@ -148,16 +150,16 @@ class Shelf:
         with self._guard:
             self._models.pop(str(folder), None)
 
-    def make_room(self, model: LoadedModel, length: int) -> None:
-        """See that *model* has the memory for *length* tokens more; forgets old conversations.
+    def make_room(self, model: LoadedModel, length: int, cancel: Cancel) -> None:
+        """See that *model* has the memory for *length* tokens more: forgets old conversations, and
+        waits for answers that were asked for before.
 
         Raises :class:`RunError` when there is not enough all the same.
         """
         need = model.conversations.memory_for(length)
-        while self._free() < need + _SPARE_BYTES and model.conversations.forget_oldest():
-            pass
-        free = self._free()
-        if free < need + _SPARE_BYTES:
+        while (free := self._free()) < need + _SPARE_BYTES:
+            if model.conversations.forget_oldest() or model.turns.wait_for_earlier(cancel):
+                continue
             raise RunError("chat.memory", tokens=length, needed=need, free=free)
 
     def _load(self, folder: Path) -> tuple[LoadedModel, list[str]]:
