@@ -1689,6 +1689,10 @@
         <translation>Per avviarlo, scrivi nella sua cartella:</translation>
     </message>
     <message>
+        <source>Move it into the folder that “foundry cache location” names; to start it, type:</source>
+        <translation>Spostala nella cartella indicata da «foundry cache location»; per avviarlo, scrivi:</translation>
+    </message>
+    <message>
         <source>Copy</source>
         <translation>Copia</translation>
     </message>
@@ -1927,7 +1931,7 @@
     </message>
     <message>
         <source>Newest first</source>
-        <translation>Prima le più recenti</translation>
+        <translation>Più recenti</translation>
     </message>
     <message>
         <source>By name</source>
@@ -1935,11 +1939,11 @@
     </message>
     <message>
         <source>Best first</source>
-        <translation>Prima le migliori</translation>
+        <translation>Migliori</translation>
     </message>
     <message>
         <source>Largest first</source>
-        <translation>Prima le più grandi</translation>
+        <translation>Più grandi</translation>
     </message>
     <message>
         <source>Which runs</source>

@@ -104,6 +104,7 @@ class Program:
 
     def __init__(self, screen: Screen, home: Path, **environment: str) -> None:
         self.screen = screen
+        self._mouse = (-1, -1)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.display.program_with_eyes"],
             cwd=ROOT,
@@ -196,7 +197,10 @@ class Program:
 
     def point(self, x: int, y: int) -> None:
         """Move the mouse."""
-        self.screen.xdotool("mousemove", "--sync", x, y)
+        # xdotool waits 15 s for a mouse to move that is there already.
+        if (x, y) != self._mouse:
+            self.screen.xdotool("mousemove", "--sync", x, y)
+        self._mouse = (x, y)
 
     def wheel(self, said: str, down: int, of: str = "") -> None:
         """Turn the wheel over a widget."""

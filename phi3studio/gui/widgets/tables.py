@@ -16,6 +16,7 @@ def style_table(table: QTableWidget) -> None:
     header = table.horizontalHeader()
     header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     header.setHighlightSections(False)
+    header.setTextElideMode(Qt.TextElideMode.ElideRight)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     if table.columnCount():
         header.setSectionResizeMode(min(1, table.columnCount() - 1), QHeaderView.ResizeMode.Stretch)

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.context import Context
@@ -110,7 +118,14 @@ class HomePage(Page):
         self._welcome.new_wanted.connect(self.new_wanted)
         self._welcome.sample_wanted.connect(self.sample_wanted)
         self._stack = QStackedWidget()
-        for page in (self._cards, self._nothing, self._welcome):
+        # A low window does not show the whole welcome at once.
+        self._first = QScrollArea()
+        self._first.setWidgetResizable(True)
+        self._first.setFrameShape(QFrame.Shape.NoFrame)
+        self._first.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._welcome.setObjectName("scrollContent")
+        self._first.setWidget(self._welcome)
+        for page in (self._cards, self._nothing, self._first):
             self._stack.addWidget(page)
         # Each card carries its gap at its right; the grid may reach that far into the margin.
         self.content.setContentsMargins(28, 4, 2, 0)
@@ -173,7 +188,7 @@ class HomePage(Page):
             tool.setVisible(not empty)
         self._new.setVisible(not empty)
         if empty:
-            self._stack.setCurrentWidget(self._welcome)
+            self._stack.setCurrentWidget(self._first)
         elif self._filter.rowCount() == 0:
             self._stack.setCurrentWidget(self._nothing)
         else:

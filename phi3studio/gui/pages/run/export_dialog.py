@@ -178,7 +178,7 @@ class ExportArea(QWidget):
         note.buttons.addWidget(opened)
         notes: list[QWidget] = [note]
         if made.start:
-            self._show_start(note, made.start)
+            self._show_start(note, made.start, gguf=made.file is not None)
         if made.proof is not None:
             note.words.addWidget(label(proven(made.proof), wrap=True))
             notes += [ErrorState(theme, found, "warning") for found in made.proof.verdict.reasons]
@@ -187,12 +187,17 @@ class ExportArea(QWidget):
         notes += [Callout(theme, "info", explain_error(said).message) for said in made.notes]
         self._show(*notes)
 
-    def _show_start(self, note: Callout, start: str) -> None:
+    def _show_start(self, note: Callout, start: str, *, gguf: bool) -> None:
         """The one line that starts the model there, to be copied."""
         theme = self._context.theme
         typed = label(start, "code", wrap=True)
         typed.setFont(theme.mono())
-        note.words.addWidget(label(self.tr("To start it, type in its folder:"), "muted"))
+        said = self.tr("To start it, type in its folder:")
+        if not gguf:
+            said = self.tr(
+                "Move it into the folder that “foundry cache location” names; to start it, type:"
+            )
+        note.words.addWidget(label(said, "muted", wrap=True))
         note.words.addWidget(typed)
         copy = Button(theme, self.tr("Copy"), kind="link", icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(start))

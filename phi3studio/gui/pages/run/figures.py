@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from phi3studio.domain.run import Curve, Curves, RunView
 from phi3studio.gui.texts import words
@@ -19,8 +19,7 @@ class FigureCard(Card):
         self.body.addWidget(label(title, "muted"))
         self.figure = label("–", "figure")
         self.body.addWidget(self.figure)
-        self.note = label(" ", "muted")
-        self.note.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.note = label(" ", "muted", wrap=True)
         self.body.addWidget(self.note)
 
     def show_figure(self, figure: str, note: str = "") -> None:
