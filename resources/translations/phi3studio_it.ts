@@ -1799,12 +1799,16 @@
         <translation>non ci sta</translation>
     </message>
     <message>
-        <source>trains in about {train}, merges in {need} of memory</source>
-        <translation>addestra con circa {train}, fonde con {need} di memoria</translation>
+        <source>training about {size}</source>
+        <translation>addestramento circa {size}</translation>
     </message>
     <message>
-        <source>{free} free</source>
-        <translation>liberi {free}</translation>
+        <source>merging about {size}</source>
+        <translation>fusione circa {size}</translation>
+    </message>
+    <message>
+        <source>{free} of memory free</source>
+        <translation>{free} di memoria liberi</translation>
     </message>
 </context>
 <context>

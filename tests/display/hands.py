@@ -188,12 +188,13 @@ class Program:
             below = widget["area"][1] + widget["area"][3] > height
             if widget["shown"][3] >= min(widget["area"][3], 20) and not below:
                 return widget
-            x, y, wide, high = until(lambda: self._ask("front"))[0]["area"]
+            front = until(lambda: self._ask("front"))[0]
+            x, y, wide, high = front["area"]
             above = widget["area"][1] < y + high // 3
-            # In the margin: a table under the mouse would scroll first.
-            self.point(x + wide - 24, y + high // 2)
+            # In the page's margin: a table under the mouse would scroll first.
+            self.point(x + wide - (24 if front["class"] == "MainWindow" else 60), y + high // 2)
             self.screen.xdotool("click", 4 if above else 5)
-        return self.there(said, of)
+        raise AssertionError(f"“{said}” cannot be scrolled to")
 
     def point(self, x: int, y: int) -> None:
         """Move the mouse."""

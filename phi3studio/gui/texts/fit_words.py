@@ -22,8 +22,10 @@ def fit_words(level: FitLevel) -> tuple[str, str]:
 
 
 def need_words(found: Fit) -> str:
-    """What training and merging take, and what is free: on two lines."""
-    need = translate("FitWords", "trains in about {train}, merges in {need} of memory").format(
-        train=words.size(found.training), need=words.size(found.need)
+    """What training and merging take, and what is free, a line each."""
+    lines = (
+        translate("FitWords", "training about {size}").format(size=words.size(found.training)),
+        translate("FitWords", "merging about {size}").format(size=words.size(found.need)),
+        translate("FitWords", "{free} of memory free").format(free=words.size(found.free)),
     )
-    return need + "\n" + translate("FitWords", "{free} free").format(free=words.size(found.free))
+    return "\n".join(lines)
