@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
 from phi3studio.app.paths import Home
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.worker.data.preparing.held_out_rows import load_held_out
 from tests import tiny_families
 from tests.cli.test_use_commands import KEY, serving
 from tests.e2e.test_demo import quick
@@ -90,3 +95,57 @@ def test_todays_node_clients_are_answered(with_tools, starter, tmp_path) -> None
         timeout=600,
     )
     assert len(answered(starter, ["node", NODE_CALLS, tmp_path], with_tools)) == 4
+
+
+TASK = """
+task: {name}
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {rows}}}}}
+test_split: test
+output_type: loglikelihood
+doc_to_text: "{{{{prompt}}}}"
+doc_to_target: "{target}"
+target_delimiter: ""
+metric_list: [{{metric: perplexity}}]
+"""
+
+
+@pytest.mark.slow
+def test_lm_eval_gives_the_perplexity_of_the_gate(starter, quick, tmp_path) -> None:
+    run = RunStore(starter).find(quick["name"])
+    (file,) = run.data.glob("held-out-*.parquet")
+    held_out = load_held_out(file).rows
+    written = Tokenizer.from_file(str(run.model / "tokenizer.json"))
+    rows = [
+        {"prompt": row.prompt, "target": written.decode(row.answer_ids, skip_special_tokens=False)}
+        for row in held_out
+    ]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    # lm-eval counts the prompt's last line break as the answer's: it is measured alone, too.
+    tasks = {"whole": "{{target}}", "bare": ""}
+    for name, target in tasks.items():
+        text = TASK.format(name=name, rows=data, target=target)
+        (tmp_path / f"{name}.yaml").write_text(text)
+    python = new_python(tmp_path / "lm-eval", "lm_eval[api]", "transformers")
+    with serving(starter, "demo-quick") as (_, started):
+        model = f"model=demo-quick,base_url={started['url']}/completions,tokenizer={run.model}"
+        done = subprocess.run(
+            [
+                python, "-m", "lm_eval", "--model", "local-completions",
+                "--tasks", ",".join(tasks), "--include_path", tmp_path,
+                "--model_args", model, "--output_path", tmp_path / "out",
+            ],
+            env=os.environ | {"OPENAI_API_KEY": KEY, "HF_HOME": str(tmp_path / "hf")},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    (results,) = (tmp_path / "out").rglob("results*.json")
+    found = json.loads(results.read_text())["results"]
+    whole, bare = (math.log(found[name]["perplexity,none"]) for name in tasks)
+    tokens = sum(len(row.learned) for row in held_out)
+    ours = math.exp((whole - bare) * len(rows) / tokens)
+    assert ours == pytest.approx(quick["metrics"]["exported"]["perplexity"], rel=0.02)

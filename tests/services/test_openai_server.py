@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -739,6 +740,24 @@ def leave(server: Server, body: dict[str, Any], hold: psutil.Process) -> float:
     hold.resume()
     server.ask("talk", max_tokens=1)  # in its turn: the engine is done with what was left
     return computed() - used
+
+
+def test_a_megabyte_of_headers_ends_its_connection_alone(server) -> None:
+    address = httpx.URL(server.url)
+    own = psutil.Process()
+    with socket.create_connection((address.host, address.port), timeout=10) as client:
+        client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        before = own.memory_info().rss
+        answer = b""
+        with contextlib.suppress(OSError):
+            for number in range(16):
+                client.sendall(b"X-%d: " % number + b"x" * 65_536 + b"\r\n")
+        with contextlib.suppress(OSError):
+            answer = client.recv(4096)
+            assert client.recv(4096) == b""  # it is closed
+    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431", b"")
+    assert own.memory_info().rss - before < 16e6
+    assert server.ask(max_tokens=1).choices
 
 
 def test_a_client_that_hangs_up_stops_its_answer(server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -19,11 +20,13 @@ import onnxruntime
 import pytest
 
 from phi3studio.app.download_log import DownloadLog
-from phi3studio.domain.errors import InputError, RunError
+from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.runs.bundle import browser_library, export_bundle
 from phi3studio.runs.bundle.contents import BrowserBundle, check_page
 from phi3studio.runs.store import RunFolder
+from phi3studio.services import run_export
 from phi3studio.worker.browser.web_graph import write_web_graph
+from tests.small_disks import mounted
 from tests.worker.test_gguf_export import export, run
 
 __all__ = ["run"]
@@ -215,6 +218,15 @@ def test_what_no_page_can_load_is_refused_at_once(run, change, code, tmp_path) -
     assert exit_code == 2
     assert code in said
     assert not (tmp_path / "a").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(run, library, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(run_export, "library_folder", lambda home: library)
+    with mounted(tmp_path / "disk", "size=700k") as disk:
+        with pytest.raises(UserFacingError) as caught:
+            asyncio.run(run_export.export_run(run, disk / "out", run_export.Wish(place="browser")))
+        assert caught.value.code == "export.not_written"
+        assert list(disk.iterdir()) == []
 
 
 # --- the library ----------------------------------------------------------------------------------

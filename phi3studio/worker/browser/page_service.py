@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import Cancelled
+from phi3studio.domain.errors import Cancelled, RunError
 from phi3studio.worker.process import privacy
 from phi3studio.worker.serving import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
@@ -32,7 +32,12 @@ def graph(
         model = Path(params["model"])
         config = json.loads((model / "genai_config.json").read_text("utf-8"))
         head_size = config["model"]["decoder"]["head_size"]
-        write_web_graph(model, head_size, Path(params["out"]), step)
+        out = Path(params["out"])
+        try:
+            write_web_graph(model, head_size, out, step)
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            raise RunError("export.not_written", path=out.parent, reason=reason) from exc
         return {}
 
     return (yield from streamed(write))
