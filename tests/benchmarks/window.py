@@ -35,14 +35,14 @@ import time; t = time.perf_counter()
 import sys
 from phi3studio.gui import start
 painted = []
-class W(app.MainWindow):
+class W(start.MainWindow):
     def paintEvent(self, event):
         super().paintEvent(event)
         if not painted:
             painted.append(time.perf_counter() - t)
             from PySide6.QtCore import QTimer
             QTimer.singleShot(1500, self, self.close_for_good)
-app.MainWindow = W
+start.MainWindow = W
 start.main([])
 import psutil
 heavy = {"torch", "transformers", "datasets", "olive", "onnxruntime", "onnxruntime_genai",
