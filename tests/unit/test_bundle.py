@@ -99,8 +99,8 @@ def test_no_path_of_this_computer_is_in_it_and_it_says_what_was_replaced(run, tm
     written = json.loads((out / "recipe.json").read_text())
     assert written["model"]["source"] == "tiny-phi3"
     assert written["data"]["source"] == "other.jsonl"
-    assert any("other.jsonl" in note and "tiny-phi3" in note for note in made.notes)
-    assert all(note in (out / "README.md").read_text() for note in made.notes)
+    assert any("other.jsonl" in str(note) and "tiny-phi3" in str(note) for note in made.notes)
+    assert all(str(note) in (out / "README.md").read_text() for note in made.notes)
 
 
 def test_a_zip_file_holds_the_same_and_is_the_same_each_time(run, tmp_path) -> None:
