@@ -43,7 +43,7 @@ CONFIG = "config.json"
 
 GENAI: dict[Provider, tuple[str, str]] = {
     "cpu": ("Microsoft.ML.OnnxRuntimeGenAI", "0.18.0"),
-    "cuda": ("Microsoft.ML.OnnxRuntimeGenAI.Cuda", "0.14.1"),
+    "cuda": ("Microsoft.ML.OnnxRuntimeGenAI.Cuda", "0.18.0"),
     "dml": ("Microsoft.ML.OnnxRuntimeGenAI.DirectML", "0.13.1"),
 }
 """The .NET package of each flavour, and the release that the models are made for; the Python
