@@ -16,6 +16,7 @@ from phi3studio import __version__
 from phi3studio.app.advice import repair
 from phi3studio.app.machine_speed import processor_name, read_ratios, read_speed
 from phi3studio.app.paths import Home
+from phi3studio.app.program import find_program
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Said, plain_values, say
 from phi3studio.models.model_store import ModelStore, catalogue
@@ -184,7 +185,7 @@ def _version(name: str) -> str | None:
 
 def _gpu() -> tuple[str | None, int]:
     """Name and memory in bytes of the first NVIDIA GPU, from its driver's own tool."""
-    tool = shutil.which("nvidia-smi")
+    tool = find_program("nvidia-smi")
     if tool is None:
         return None, 0
     try:

@@ -29,6 +29,7 @@ from phi3studio.app.download_log import DownloadLog
 from phi3studio.app.files import write_atomically
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
+from phi3studio.app.program import find_program
 from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.runtime_pack.damage import damaged_packages, write_files
@@ -74,7 +75,7 @@ def find_uv() -> Path:
     next_to = Path(sys.executable).with_name(name)
     if importlib.util.find_spec("uv") is not None and next_to.is_file():
         return next_to
-    found = shutil.which("uv")
+    found = find_program("uv")
     if found is None:
         raise UserFacingError("runtime.no_uv")
     return Path(found)

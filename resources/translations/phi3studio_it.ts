@@ -1479,6 +1479,14 @@
         <translation>Il primo comando scrive una cartella; spostala, così com’è, in quella indicata dal secondo. Il terzo avvia la chat.</translation>
     </message>
     <message>
+        <source>A web page</source>
+        <translation>Una pagina web</translation>
+    </message>
+    <message>
+        <source>It chats with the model in any browser; nothing is sent anywhere. Any web server can hand the folder out; here it is the last command, for http://localhost:8000.</source>
+        <translation>Chatta con il modello in qualsiasi browser; non invia nulla. Qualsiasi server web può distribuire la cartella; qui lo fa l&apos;ultimo comando, su http://localhost:8000.</translation>
+    </message>
+    <message>
         <source>A GGUF file of the model, measured in llama.cpp where that is installed. Make it here or with the first command; the others start it.</source>
         <translation>Un file GGUF del modello, misurato in llama.cpp se è installato. Crealo qui o con il primo comando; gli altri lo avviano.</translation>
     </message>
@@ -1646,6 +1654,14 @@
         <translation>Scrittura del file GGUF</translation>
     </message>
     <message>
+        <source>Downloading transformers.js</source>
+        <translation>Download di transformers.js</translation>
+    </message>
+    <message>
+        <source>Writing the model for browsers</source>
+        <translation>Scrittura del modello per i browser</translation>
+    </message>
+    <message>
         <source>Measuring the GGUF file in llama.cpp</source>
         <translation>Misura del file GGUF in llama.cpp</translation>
     </message>
@@ -1689,12 +1705,24 @@
         <translation>Per avviarlo, scrivi nella sua cartella:</translation>
     </message>
     <message>
+        <source>To start it, type in its folder, then open http://localhost:8000 in a browser:</source>
+        <translation>Per avviarla digita nella sua cartella, poi apri http://localhost:8000 in un browser:</translation>
+    </message>
+    <message>
         <source>Move it into the folder that “foundry cache location” names; to start it, type:</source>
         <translation>Spostala nella cartella indicata da «foundry cache location»; per avviarlo, scrivi:</translation>
     </message>
     <message>
         <source>Copy</source>
         <translation>Copia</translation>
+    </message>
+    <message>
+        <source>Download?</source>
+        <translation>Scaricare?</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>Scarica</translation>
     </message>
 </context>
 <context>
@@ -1744,6 +1772,10 @@
         <translation>Python o C# (ONNX)</translation>
     </message>
     <message>
+        <source>A web page (ONNX)</source>
+        <translation>Una pagina web (ONNX)</translation>
+    </message>
+    <message>
         <source>Only the adapter (PEFT)</source>
         <translation>Solo l’adattatore (PEFT)</translation>
     </message>
@@ -1778,6 +1810,10 @@
     <message>
         <source>The folder that Foundry Local takes into its cache.</source>
         <translation>La cartella che Foundry Local prende nella sua cache.</translation>
+    </message>
+    <message>
+        <source>A page that chats with the model in any browser, without a network after the first visit. What it runs on is downloaded once, after you are asked.</source>
+        <translation>Una pagina che chatta con il modello in qualsiasi browser, senza rete dopo la prima visita. Ciò su cui gira si scarica una volta sola, dopo la tua conferma.</translation>
     </message>
     <message>
         <source>A GGUF file is made of the model, and measured in llama.cpp where that is installed. That takes about as long as measuring the run took.</source>

@@ -18,8 +18,11 @@ from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
 from phi3studio.gui.pages.run.export_dialog import ExportArea
 from phi3studio.gui.pages.run.export_question import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Callout
+from phi3studio.runs.bundle import browser_library
 from phi3studio.runs.store import RunFolder
+from phi3studio.services import run_export
 from phi3studio.services.run_export import Wish
 from tests.conftest import Pair
 from tests.gui.test_home import button
@@ -48,6 +51,14 @@ def said(area: ExportArea) -> list[str]:
     return [finding.text.text() for finding in area.findChildren(Callout)]
 
 
+def stand_in(folder: Path) -> Path:
+    """The files of a page's library, which nothing runs here."""
+    folder.mkdir()
+    for name in browser_library.FILES:
+        (folder / name).write_text(name)
+    return folder
+
+
 def test_it_asks_what_and_how(area: ExportArea, qtbot: QtBot) -> None:
     qtbot.mouseClick(area.button, Qt.MouseButton.LeftButton)
     question = area.window().findChild(ExportQuestion)
@@ -56,7 +67,7 @@ def test_it_asks_what_and_how(area: ExportArea, qtbot: QtBot) -> None:
     # This run keeps no merged model.
     assert offered == [
         "Python or C# (ONNX)", "Ollama (GGUF)", "LM Studio, Jan (GGUF)", "llama.cpp (GGUF)",
-        "Foundry Local (ONNX)", "Only the adapter (PEFT)",
+        "Foundry Local (ONNX)", "A web page (ONNX)", "Only the adapter (PEFT)",
     ]  # fmt: skip
     assert question.wish == Wish(olive=True)
     assert question.kinds.isHidden()
@@ -149,6 +160,36 @@ def test_a_gguf_file_that_is_cancelled_leaves_nothing(
     assert list(folder.iterdir()) == []
     assert not list(run.path.glob("verify-*"))
     assert run.view().proofs == {}
+
+
+def test_what_a_page_runs_on_is_downloaded_after_a_question(
+    area: ExportArea, folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = stand_in(folder.parent / "library")
+    fetched: list[Path] = []
+    monkeypatch.setattr(run_export, "library_host", lambda: "npm.example")
+    monkeypatch.setattr(run_export, "library_folder", lambda home: None)
+    monkeypatch.setattr(
+        run_export, "download_library", lambda home: (fetched.append(library), library)[1]
+    )
+
+    def asked() -> Question:
+        area.export(folder / "page", Wish(place="browser"))
+        qtbot.waitUntil(lambda: bool(area.findChildren(Question)), timeout=20_000)
+        return area.findChildren(Question)[-1]
+
+    question = asked()
+    assert any("from npm.example" in text.text() for text in question.findChildren(QLabel))
+    qtbot.mouseClick(question.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not area.findChildren(Question), timeout=5_000)
+    assert (list(folder.iterdir()), fetched) == ([], [])
+    assert area.button.isEnabled()
+    qtbot.mouseClick(button(asked(), "Download"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: any("Exported to" in text for text in said(area)), timeout=120_000)
+    assert fetched == [library]
+    assert (folder / "page" / "index.html").is_file()
+    texts = [text.text() for text in area.findChildren(QLabel)]
+    assert "python -m http.server --bind 127.0.0.1" in texts
 
 
 def test_two_exports_at_once_are_not_begun(area: ExportArea, folder: Path, qtbot: QtBot) -> None:

@@ -608,7 +608,7 @@ from pathlib import Path
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker import attempt_main
 
-def start_libraries(emit):
+def start_libraries(recipe, emit):
     RunFolder(Path(sys.argv[1])).cancel_marker.touch()
     try:
         while True:

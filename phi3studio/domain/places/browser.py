@@ -8,11 +8,11 @@ huggingface/transformers.js 4.3). The model computes in WebAssembly, in float32.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from phi3studio.domain.errors import InputError
 
-BROWSER = "browser"
+BROWSER: Final = "browser"
 """The place's name in ``export --for``."""
 START = "python -m http.server --bind 127.0.0.1"
 """What is typed in the folder; the page is then http://localhost:8000."""

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from phi3studio.app.download_log import DownloadLog
 from phi3studio.app.files import scratch_folder
 from phi3studio.app.paths import Home
+from phi3studio.app.program import find_program
 from phi3studio.domain.errors import InputError, RunError
 
 DOWNLOAD_BYTES = 35_458_851
@@ -120,7 +121,7 @@ def _is_right(file: Path) -> bool:
 
 
 def _npm(*arguments: str) -> str:
-    npm = shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
+    npm = find_program("npm", Path(sys.executable).parent)
     if npm is None:
         raise InputError("browser.no_npm", size=DOWNLOAD_BYTES)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +15,15 @@ from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from phi3studio.app.program import program
+from phi3studio.app.program import find_program, program
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
+from phi3studio.domain.places.browser import BROWSER, START
 from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL
 from phi3studio.domain.places.foundry_local import start_line as foundry_start
 from phi3studio.domain.places.gguf import GGUF_KINDS, GgufPlace, start_line
 from phi3studio.domain.template import parse_template
-from phi3studio.gui.pages.run.export_question import proven
+from phi3studio.gui.pages.run.export_question import makes_page, proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
 from phi3studio.runs.bundle.contents import sample_arguments
@@ -108,6 +108,7 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
         ),
         *_gguf_places(run, proofs),
         _foundry_place(run),
+        *([_page_place(run)] if makes_page(run) else []),
     )
 
 
@@ -123,6 +124,21 @@ def _foundry_place(run: RunFolder) -> Place:
         ),
         f"{first}\nfoundry cache location\n{foundry_start(slug)}\n",
         made=FOUNDRY_LOCAL,
+    )
+
+
+def _page_place(run: RunFolder) -> Place:
+    folder = f"{run.recipe().slug}-page"
+    first = typed("export", run.name, "--for", BROWSER, "--out", folder)
+    return Place(
+        QCoreApplication.translate("Elsewhere", "A web page"),
+        QCoreApplication.translate(
+            "Elsewhere",
+            "It chats with the model in any browser; nothing is sent anywhere. Any web server can "
+            "hand the folder out; here it is the last command, for http://localhost:8000.",
+        ),
+        f"{first}\ncd {folder}\n{START}\n",
+        made=BROWSER,
     )
 
 
@@ -163,7 +179,7 @@ def _columns(run: RunFolder) -> Sequence[str]:
 
 def typed(*words: str) -> str:
     """The command as it is typed in the system's own shell."""
-    command = ["phi3studio", *words] if shutil.which("phi3studio") else program(*words)
+    command = ["phi3studio", *words] if find_program("phi3studio") else program(*words)
     return subprocess.list2cmdline(command) if sys.platform == "win32" else shlex.join(command)
 
 

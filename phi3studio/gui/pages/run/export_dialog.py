@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,10 +15,12 @@ from shiboken6 import isValid
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
+from phi3studio.domain.places.browser import START as PAGE_START
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.export_question import ExportQuestion, proven
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
+from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Callout, clear, label, row
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
 from phi3studio.gui.widgets.dialogs.open_place import open_path
@@ -85,7 +88,9 @@ class ExportArea(QWidget):
         self.button.setEnabled(False)
         self._draw_progress(run)
         self._task = self._context.tasks.run(
-            self._write(run, place, wish), self._written, self._refuse
+            self._write(run, place, wish),
+            self._written,
+            lambda error: self._refuse(error, place, wish),
         )
         self._task.add_done_callback(self._ended)
 
@@ -116,6 +121,8 @@ class ExportArea(QWidget):
             "writing the Olive config": self.tr("Writing the Olive config"),
             "calibrating the 4-bit weights": self.tr("Calibrating the 4-bit weights on your rows"),
             "writing the GGUF file": self.tr("Writing the GGUF file"),
+            "downloading transformers.js": self.tr("Downloading transformers.js"),
+            "writing the model for browsers": self.tr("Writing the model for browsers"),
             "measuring the GGUF model": self.tr("Measuring the GGUF file in llama.cpp"),
         }
         return known.get(activity, self.tr("Measuring the trained model"))
@@ -178,7 +185,7 @@ class ExportArea(QWidget):
         note.buttons.addWidget(opened)
         notes: list[QWidget] = [note]
         if made.start:
-            self._show_start(note, made.start, gguf=made.file is not None)
+            self._show_start(note, made)
         if made.proof is not None:
             note.words.addWidget(label(proven(made.proof), wrap=True))
             notes += [ErrorState(theme, found, "warning") for found in made.proof.verdict.reasons]
@@ -187,13 +194,17 @@ class ExportArea(QWidget):
         notes += [Callout(theme, "info", explain_error(said).message) for said in made.notes]
         self._show(*notes)
 
-    def _show_start(self, note: Callout, start: str, *, gguf: bool) -> None:
+    def _show_start(self, note: Callout, made: Export) -> None:
         """The one line that starts the model there, to be copied."""
-        theme = self._context.theme
+        theme, start = self._context.theme, made.start or ""
         typed = label(start, "code", wrap=True)
         typed.setFont(theme.mono())
         said = self.tr("To start it, type in its folder:")
-        if not gguf:
+        if start == PAGE_START:
+            said = self.tr(
+                "To start it, type in its folder, then open http://localhost:8000 in a browser:"
+            )
+        elif made.file is None:
             said = self.tr(
                 "Move it into the folder that “foundry cache location” names; to start it, type:"
             )
@@ -203,5 +214,14 @@ class ExportArea(QWidget):
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(start))
         note.buttons.addWidget(copy)
 
-    def _refuse(self, error: UserFacingError) -> None:
-        self._show(ErrorState(self._context.theme, error))
+    def _refuse(self, error: UserFacingError, place: Path, wish: Wish) -> None:
+        if error.code != "browser.download":
+            self._show(ErrorState(self._context.theme, error))
+            return
+        self._show()
+        question = Question(
+            self, self._context.theme, self.tr("Download?"), explain_error(error).message
+        )
+        allowed = dataclasses.replace(wish, download=True)
+        question.add(self.tr("Download"), lambda: self.export(place, allowed), kind="primary")
+        question.open()

@@ -15,7 +15,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import ComboBox, label
 from phi3studio.models.model_store import ModelStore
-from phi3studio.runs.bundle.contents import result_folder
+from phi3studio.runs.bundle.contents import check_page, result_folder
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.run_export import ExportPlace, Wish
 
@@ -107,6 +107,8 @@ class ExportQuestion(Question):
             ]
         if self._run.model.is_dir():
             found.append(("Foundry Local (ONNX)", Wish(place="foundry-local")))
+        if makes_page(self._run):
+            found.append((self.tr("A web page (ONNX)"), Wish(place="browser")))
         if self._run.merged.is_dir():
             found.append((self.tr("The merged model (Hugging Face)"), Wish("merged")))
         if self._run.adapter.is_dir():
@@ -148,6 +150,11 @@ class ExportQuestion(Question):
                 }.get(wish.what, "")
             case "foundry-local":
                 return self.tr("The folder that Foundry Local takes into its cache.")
+            case "browser":
+                return self.tr(
+                    "A page that chats with the model in any browser, without a network after the "
+                    "first visit. What it runs on is downloaded once, after you are asked."
+                )
         title = wish.kind if wish.what == "model" else f"{wish.kind} + LoRA"
         proof = self._proofs.get(title)
         if proof is not None:
@@ -159,6 +166,15 @@ class ExportQuestion(Question):
 
     def _answer(self) -> None:
         self.wished.emit(self.wish, self.zip.isChecked())
+
+
+def makes_page(run: RunFolder) -> bool:
+    """Whether a page in a browser can load the exported model."""
+    try:
+        check_page(run)
+    except (UserFacingError, OSError, ValueError):
+        return False
+    return True
 
 
 def proven(proof: Proof) -> str:
