@@ -105,7 +105,7 @@ PRESETS: Mapping[str, Int4Preset] = {
             algorithm="k_quant_mixed",
             calibrates=True,
             build_bytes=14.0,
-            weights_per_s=4.0e6,
+            weights_per_s=4.7e6,
             large_weights_per_s=10e6,
         ),
         Int4Preset(

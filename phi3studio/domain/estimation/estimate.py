@@ -66,12 +66,14 @@ _FLOPS_A_PARAMETER = 4.0
 # Shares of the matrix rate that were reached: in the training, and where answers are generated.
 _TRAINING_RATE = 0.47
 _LAID_OUT_TRAINING_RATE = 0.58
+_FLOAT32_TRAINING_RATE = 0.72
 _ANSWERING_RATE = 0.24
+_FLOAT32_ANSWERING_RATE = 0.6
 # NF4 weights are unpacked in every pass.
 _QLORA_RATE = 0.6
 _RECOMPUTED = 4 / 3
 # Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
-_START_S = {"prepare": 3.0, "train": 6.0, "merge": 1.5, "quantise": 6.0, "verify": 2.0}
+_START_S = {"prepare": 3.0, "train": 6.0, "merge": 0.5, "quantise": 6.0, "verify": 2.0}
 # What the driver and its libraries take on top, and a forward and backward pass at least: a small
 # model's layers do not fill a GPU.
 _CUDA_START_S = 3.0
@@ -140,7 +142,8 @@ class Machine:
     """What matters of the machine. ``flops``: matrix work in floating-point operations a second.
 
     ``device``: ``cpu``, or ``cuda`` with ``device_bytes`` of memory; then ``flops`` are the GPU's
-    and ``host_flops`` the processor's. ``ratios``: how many times as long as the formulas say
+    and ``host_flops`` the processor's. ``float32_flops``: the processor's in float32, where the
+    training has another number format. ``ratios``: how many times as long as the formulas say
     :func:`stage_kind` takes here, as finished runs showed.
     """
 
@@ -150,6 +153,7 @@ class Machine:
     device: str = "cpu"
     device_bytes: int = 0
     host_flops: float = 0.0
+    float32_flops: float = 0.0
     ratios: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -356,7 +360,10 @@ def _seconds(
         return start + data.train_rows / _ROWS_A_SECOND
     if stage == "train":
         laid_out = _laid_out_bytes(recipe, model, precision, machine.device) > 0
-        rate = machine.flops * (_LAID_OUT_TRAINING_RATE if laid_out else _TRAINING_RATE)
+        share = _LAID_OUT_TRAINING_RATE if laid_out else _TRAINING_RATE
+        if precision == "float32" and not on_gpu:
+            share = _FLOAT32_TRAINING_RATE
+        rate = machine.flops * share
         if recipe.method.kind == "qlora":
             rate *= _QLORA_RATE
         if training.gradient_checkpointing:
@@ -381,8 +388,11 @@ def _seconds(
 def measuring_seconds(model: ModelSize, data: DataSize, machine: Machine) -> float:
     """What the held-out rows take with base, trained and exported model, all of them loaded."""
     tokens = data.held_out_tokens + 16 * data.held_out_rows
-    flops = machine.host_flops or machine.flops
-    return 3 * tokens * 2.0 * model.body / (flops * _ANSWERING_RATE)
+    rate = (machine.host_flops or machine.flops) * _ANSWERING_RATE
+    if machine.float32_flops and not is_large(model):
+        # A small model is measured in float32, whatever it was trained in.
+        rate = machine.float32_flops * _FLOAT32_ANSWERING_RATE
+    return 3 * tokens * 2.0 * model.body / rate
 
 
 def _quantise_seconds(recipe: Recipe, model: ModelSize, on_gpu: bool) -> float:

@@ -123,13 +123,14 @@ def machine_now(home: Home, device: str, precision: str) -> Machine:
 
     disk = psutil.disk_usage(str(home.made(home.root)))
     available = psutil.virtual_memory().available
-    host = hardware.machine_speed().of(precision)
+    speed = hardware.machine_speed()
+    host = speed.of(precision)
     ratios = read_ratios(home)
     if device == "cuda":
         free, _ = torch.cuda.mem_get_info()
         flops = hardware.cuda_matmul_flops(precision)
-        return Machine(available, disk.free, flops, "cuda", int(free), host, ratios)
-    return Machine(available, disk.free, host, ratios=ratios)
+        return Machine(available, disk.free, flops, "cuda", int(free), host, ratios=ratios)
+    return Machine(available, disk.free, host, float32_flops=speed.float32, ratios=ratios)
 
 
 def estimate_attempt(attempt: Attempt) -> Estimated | None:
