@@ -184,7 +184,10 @@ def stopping(table: Table, model: Path, rounds: int) -> None:
         except Cancelled:
             late.append(time.perf_counter() - asked[0])
         timer.join()
-    table.row("stopping, s, the worst", [max(late)], [1.0], STOP_BAR_S, most=True)
+    if late:
+        table.row("stopping, s, the worst", [max(late)], [1.0], STOP_BAR_S, most=True)
+    else:
+        print("stopping: every prompt was read before its withdrawal came")
 
 
 def against_llama(table: Table, model: Path, python: Path, gguf: Path, rounds: int) -> None:
