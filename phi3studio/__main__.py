@@ -32,6 +32,7 @@ def main() -> int:
             return child
         frozen.clean_environment(os.environ, folder)
         frozen.keep_libraries_to_ourselves(folder)
+    frozen.load_nothing_from_the_working_folder()
     first = arguments[0] if arguments else "gui"
     if first in ("worker", "service") and arguments[1:2] not in (["olive"], ["azure"]):
         # What they write lies in the home: rows, models, chats. Those two export to other folders.

@@ -53,17 +53,22 @@ def clean_environment(environment: MutableMapping[str, str], folder: Path) -> No
 
 
 def keep_libraries_to_ourselves(folder: Path) -> None:
-    """Windows: take back what would make other programs load the libraries in *folder*.
-
-    The bootloader names the folder by ``SetDllDirectory``, which every program that we start
-    inherits. ``add_dll_directory`` holds for this process alone, and for all that Python loads:
-    extension modules and ctypes.
+    """Windows: find the libraries in *folder* for this process alone, and for all that Python
+    loads: extension modules and ctypes. What the bootloader did for it, every program that we
+    start would inherit; :func:`load_nothing_from_the_working_folder` takes it back.
     """
+    if sys.platform == "win32":
+        os.add_dll_directory(str(folder))
+
+
+def load_nothing_from_the_working_folder() -> None:
+    """Windows: libraries that others ask for by name alone are not looked for in the working
+    folder, where a stranger's may lie. An empty name takes it out of the search, and no name would
+    put it back."""
     if sys.platform == "win32":
         import ctypes
 
-        os.add_dll_directory(str(folder))
-        ctypes.windll.kernel32.SetDllDirectoryW(None)
+        ctypes.windll.kernel32.SetDllDirectoryW("")
 
 
 def _without(value: str, folder: Path) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from phi3studio.__main__ import main
 from phi3studio.app.program import find_program
 
 
@@ -44,3 +48,15 @@ def test_a_file_that_cannot_be_run_is_none(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert find_program("tool") is None
     assert find_program("other") is None
+
+
+def test_windows_loads_no_library_of_the_working_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    named: list[str] = []
+    kernel = SimpleNamespace(SetDllDirectoryW=named.append)
+    monkeypatch.setattr(ctypes, "windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["phi3studio", "worker"])
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    assert main() == 2
+    # An empty name takes the working folder out of the search; no name puts it back.
+    assert named == [""]
