@@ -752,9 +752,10 @@ def test_a_megabyte_of_headers_ends_its_connection_alone(server) -> None:
         with contextlib.suppress(OSError):
             for number in range(16):
                 client.sendall(b"X-%d: " % number + b"x" * 65_536 + b"\r\n")
-        with contextlib.suppress(OSError):
-            answer = client.recv(4096)
-            assert client.recv(4096) == b""  # it is closed
+        # The answer comes in pieces of any sizes; a connection that stays open runs into the limit.
+        with contextlib.suppress(ConnectionError):
+            while said := client.recv(4096):
+                answer += said
     assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431", b"")
     assert own.memory_info().rss - before < 16e6
     assert server.ask(max_tokens=1).choices
