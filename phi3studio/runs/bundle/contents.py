@@ -172,31 +172,14 @@ def collect(
             notes.append(Phrase("export.note_columns", columns=prompt["columns"], file=PROMPT))
     notes += scrubber.notes()
     if foundry is not None:
-        columns = (prompt or {}).get("columns", [])
-        readme = _page(
-            "FOUNDRY.md.j2",
-            name=recipe.name,
-            base=base,
-            tuned="train" in recipe.steps or recipe.model.adapter is not None,
-            program=__version__,
-            start=start_line(foundry),
-            columns=[f"`{column}`" for column in columns],
-            card=card,
-            notes=notes,
-        )
+        columns = [f"`{column}`" for column in (prompt or {}).get("columns", [])]
+        more: dict[str, Any] = {"start": start_line(foundry), "columns": columns}
+        readme = _place_readme("FOUNDRY.md.j2", recipe, base, card, notes, **more)
     elif browser is not None:
-        readme = _page(
-            "BROWSER.md.j2",
-            name=recipe.name,
-            base=base,
-            tuned="train" in recipe.steps or recipe.model.adapter is not None,
-            program=__version__,
-            start=START,
-            card=card,
-            notes=notes,
-        )
+        readme = _place_readme("BROWSER.md.j2", recipe, base, card, notes, start=START)
     elif gguf is not None:
-        readme = _gguf_readme(recipe, base, gguf, prompt is not None, card, notes)
+        more = {"gguf": gguf, "template": prompt is not None}
+        readme = _place_readme("GGUF.md.j2", recipe, base, card, notes, **more)
     elif what == "model" and prompt is not None:
         readme = _readme(recipe, base, prompt, card, olive is not None, notes)
     else:
@@ -409,24 +392,24 @@ def _readme(
     )
 
 
-def _gguf_readme(
+def _place_readme(
+    page: str,
     recipe: Recipe,
     base: BaseModel,
-    gguf: GgufBundle,
-    template: bool,
     card: bool,
     notes: list[Phrase],
+    **more: Any,
 ) -> str:
+    """The README of a bundle for one place; *more* is what its *page* says besides."""
     return _page(
-        "GGUF.md.j2",
+        page,
         name=recipe.name,
         base=base,
         tuned="train" in recipe.steps or recipe.model.adapter is not None,
         program=__version__,
-        gguf=gguf,
-        template=template,
         card=card,
         notes=notes,
+        **more,
     )
 
 

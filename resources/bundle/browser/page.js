@@ -6,7 +6,7 @@ const WORDS = {
     loading: 'Loading the model …', ready: 'Ready. It runs on this computer; nothing is sent.',
     offline: 'Ready, without a network too from now on. It runs on this computer; nothing is sent.',
     answering: 'Answering …', stopped: 'Stopped.', length: 'The answer reached its longest length.',
-    too_long: 'The text is too long for the model. Shorten it, or reload the page to begin anew.',
+    too_long: 'The text is too long for the model. Shorten it, or reload the page to start over.',
     failed: 'This did not work: ',
     file: 'Opened as a file the page cannot load the model. In its folder run: python -m http.server, ' +
       'and open http://localhost:8000.',
