@@ -202,8 +202,6 @@ def _tell_of_pack(emit: Emitter) -> None:
 
 def _start_libraries(recipe: Recipe, emit: Emitter) -> ThreadGovernor:
     """Import torch and set its threads."""
-    # bitsandbytes and transformers would fetch compiled code from the hub with it.
-    sys.modules["kernels"] = None  # type: ignore[assignment]
     if recipe.method.kind != "qlora":
         # PEFT imports bitsandbytes where it is installed, and with it PyTorch's compiler, which
         # takes seconds. So it is not.

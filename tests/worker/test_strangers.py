@@ -41,6 +41,22 @@ def port() -> Iterator[int]:
         process.kill()
 
 
+def test_no_process_that_loads_models_sees_a_library_that_fetches_code(tmp_path) -> None:
+    """transformers and bitsandbytes ask the hub for compiled code where ``kernels`` is there."""
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "__init__.py").write_text('raise SystemExit("fetches code")')
+    code = "import phi3studio.worker, importlib.util\nprint(importlib.util.find_spec('kernels'))"
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        env=dict(os.environ, PYTHONPATH=paths),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.strip() == "None"
+
+
 def connected(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
