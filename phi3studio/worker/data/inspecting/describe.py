@@ -11,7 +11,8 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Data, Template
 from phi3studio.worker.data.checking.check_data import file_names
 from phi3studio.worker.data.checking.short_text import shown_row
-from phi3studio.worker.data.inspecting.shapes import describe_columns, propose
+from phi3studio.worker.data.inspecting.columns import describe_columns
+from phi3studio.worker.data.inspecting.shapes import propose
 from phi3studio.worker.data.meaning.unread_parts import unread_without_model
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.source_rows import RowSource
