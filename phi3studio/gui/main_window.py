@@ -140,7 +140,7 @@ class MainWindow(QMainWindow):
         notifier.wanted.connect(self._show_told)
         self.go("home")
         if self._file:
-            page_set.open_recipe(self, self._file)
+            page_set.open_files(self, [self._file])
 
     @property
     def current(self) -> Page | None:
@@ -179,10 +179,10 @@ class MainWindow(QMainWindow):
         self._page_set.show_run(self.page("run"), run)
 
     def open_file(self, name: str) -> None:
-        """Come to the front, with the recipe *name* if one is named; waits for the pages."""
+        """Come to the front, with the file *name* if one is named; waits for the pages."""
         self.bring_forward()
         if name and self._page_set is not None:
-            self._page_set.open_recipe(self, name)
+            self._page_set.open_files(self, [name])
         elif name:
             self._file = name
 
@@ -255,7 +255,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             page = self.current
             if page is None or not page.take_dropped(paths):
-                self._page_set.use_dropped(self, paths)
+                self._page_set.open_files(self, paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._page_set is not None and not self._sure:

@@ -8,7 +8,6 @@ import importlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
@@ -119,7 +118,7 @@ class PageSet:
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
-        page.sample_wanted.connect(lambda file: self.use_dropped(window, [file]))
+        page.sample_wanted.connect(lambda file: self.open_files(window, [file]))
         page.compare_wanted.connect(lambda runs: self.open_comparison(window, runs))
         store = self._context.store
 
@@ -289,32 +288,15 @@ class PageSet:
         except UserFacingError as error:
             page.show_error(error)
 
-    def use_dropped(self, window: Navigator, paths: list[str]) -> None:
-        """Take a dropped recipe, or data for a new fine-tune."""
+    def open_files(self, window: Navigator, paths: list[str]) -> None:
+        """Take a recipe or an Olive config into the wizard, to be looked at before anything starts;
+        or data for a new fine-tune."""
         from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-
-        if Path(paths[0]).name == "recipe.json":
-            self.open_recipe(window, paths[0])
-            return
-        page = window.page("new")
-        assert isinstance(page, WizardPage)
-        page.begin_with(paths[0])
-        window.go("new")
-
-    def open_recipe(self, window: Navigator, name: str) -> None:
-        """Take the recipe file *name* into the wizard, to be looked at before anything starts."""
-        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-        from phi3studio.runs.recipe_files import read_recipe
-        from phi3studio.wizard.flow import from_recipe
 
         page = window.page("new")
         assert isinstance(page, WizardPage)
         window.go("new")
-        self._context.tasks.run(
-            asyncio.to_thread(read_recipe, Path(name)),
-            lambda recipe: page.take_draft(from_recipe(recipe)),
-            page.show_error,
-        )
+        page.open_files(paths)
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
         """Try it now: the whole way on the sample. A second click before it shows begins no other

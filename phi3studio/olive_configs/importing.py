@@ -41,6 +41,8 @@ class Imported:
     steps: tuple[str, ...]
     problem: InputError | None
     """Why the recipe does not do what the config says; ``None`` if it does."""
+    obstacle: InputError | None = None
+    """``problem`` without what the command line offers: the window has a button for it."""
     gaps: tuple[Gap, ...] = ()
     """What somebody has to write into the recipe before it can be run."""
 
@@ -142,19 +144,22 @@ def _finish(values: Mapping[str, Any], draft: ImportDraft, steps: tuple[str, ...
     except InputError as exc:
         failure = _located(exc, draft)
     blocking = [decision for decision in draft.decisions if decision.blocks]
-    problem = _problem(blocking, draft.lacking, partial=recipe is not None) or failure
+    end = Phrase("olive.partial", variant="" if recipe is not None else "nothing")
+    problem = _problem(blocking, draft.lacking, end) or failure
+    obstacle = _problem(blocking, draft.lacking, None) or failure
     place = {leaf.path: at for at, leaf in enumerate(leaves(values))}
     decisions = sorted(draft.decisions, key=lambda decision: place.get(decision.path, -1))
     gaps = tuple(draft.gaps.values())
-    return Imported(recipe, tuple(decisions), tuple(draft.defaults), steps, problem, gaps)
+    defaults = tuple(draft.defaults)
+    return Imported(recipe, tuple(decisions), defaults, steps, problem, obstacle, gaps)
 
 
 def _problem(
-    blocking: list[Decision], lacking: list[Phrase], *, partial: bool
+    blocking: list[Decision], lacking: list[Phrase], end: Phrase | None
 ) -> InputError | None:
     """One error for all that keeps the recipe from doing what the config says.
 
-    The first says what it is; the next few follow in its hint. *partial*: the rest makes a recipe.
+    The first says what it is; the next few follow in its hint, and *end* after them.
     """
     refused = [
         Phrase(_code(item), path=item.path, text=item.text, instead=item.instead, more=None)
@@ -163,7 +168,7 @@ def _problem(
     found = [*lacking, *refused]
     if not found:
         return None
-    more = Phrase("olive.partial", variant="" if partial else "nothing")
+    more = end
     if len(found) > _SHOWN:
         more = Phrase("olive.more", count=len(found) - _SHOWN, then=more)
     for other in reversed(found[1:_SHOWN]):

@@ -237,18 +237,16 @@ def visit(draft: Draft, page: PageName) -> Draft:
     )
 
 
-def with_source(draft: Draft, source: str, *, hub: bool = False) -> Draft:
-    """Choose another data source; what was found in the old one is forgotten."""
-    fresh: dict[str, Any] = {
-        "shape": None,
-        "prompt": "",
-        "completion": "",
-        "repairs": (),
-        "split": Split(),
-    }
-    fresh |= {"ignore": ()}
+def with_source(draft: Draft, source: str, *also: str, hub: bool = False) -> Draft:
+    """Choose another data source, of one or several files; what was found in the old one is
+    forgotten. A template that waits for its rows (of an import) stays."""
+    fresh: dict[str, Any] = {}
+    if draft.source is not None:
+        fresh = {"shape": None, "prompt": "", "completion": "", "split": Split()}
+    fresh |= {"repairs": (), "ignore": ()}
     kind: DataFormat = "hub" if hub else "auto"
-    return edit(draft, "data", source=Source(source=source, format=kind), **fresh)
+    chosen = Source(source=source, also=list(also), format=kind)
+    return edit(draft, "data", source=chosen, **fresh)
 
 
 def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:

@@ -64,6 +64,33 @@
     </message>
 </context>
 <context>
+    <name>ConfigDialog</name>
+    <message numerus="yes">
+        <source>and %Ln more in the list</source>
+        <translation>
+            <numerusform>and %Ln more in the list</numerusform>
+            <numerusform>and %Ln more in the list</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>ConfigsDialog</name>
+    <message numerus="yes">
+        <source>%Ln Olive config(s)</source>
+        <translation>
+            <numerusform>%Ln Olive config</numerusform>
+            <numerusform>%Ln Olive configs</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln setting(s) left out</source>
+        <translation>
+            <numerusform>%Ln setting left out</numerusform>
+            <numerusform>%Ln settings left out</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>DoctorPage</name>
     <message numerus="yes">
         <source>%Ln core(s)</source>

@@ -1108,6 +1108,129 @@
     </message>
 </context>
 <context>
+    <name>ConfigDialog</name>
+    <message>
+        <source>Olive config {name}</source>
+        <translation>Configurazione di Olive {name}</translation>
+    </message>
+    <message>
+        <source>{kept} of its settings are kept, {changed} are expressed otherwise, {left_out} are left out.</source>
+        <translation>Delle sue impostazioni {kept} restano uguali, {changed} sono espresse in altro modo, {left_out} sono omesse.</translation>
+    </message>
+    <message>
+        <source>Write it</source>
+        <translation>Scrivilo</translation>
+    </message>
+    <message>
+        <source>Write it: {setting}</source>
+        <translation>Scrivilo: {setting}</translation>
+    </message>
+    <message>
+        <source>Still open: {setting}. {reason}</source>
+        <translation>Ancora aperto: {setting}. {reason}</translation>
+    </message>
+    <message numerus="yes">
+        <source>and %Ln more in the list</source>
+        <translation>
+            <numerusform>e un altro nell’elenco</numerusform>
+            <numerusform>e altri %Ln nell’elenco</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>What becomes of the settings</source>
+        <translation>Che cosa diventano le impostazioni</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Open without them</source>
+        <translation>Apri senza di esse</translation>
+    </message>
+    <message>
+        <source>Open the draft</source>
+        <translation>Apri la bozza</translation>
+    </message>
+    <message>
+        <source>Refused: the run would do something else</source>
+        <translation>Rifiutate: l’esecuzione farebbe un’altra cosa</translation>
+    </message>
+    <message>
+        <source>Still open</source>
+        <translation>Ancora aperte</translation>
+    </message>
+    <message>
+        <source>Left out</source>
+        <translation>Omesse</translation>
+    </message>
+    <message>
+        <source>Expressed otherwise</source>
+        <translation>Espresse in altro modo</translation>
+    </message>
+    <message>
+        <source>Kept</source>
+        <translation>Mantenute</translation>
+    </message>
+    <message>
+        <source>What the config does not say</source>
+        <translation>Che cosa la configurazione non dice</translation>
+    </message>
+</context>
+<context>
+    <name>ConfigsDialog</name>
+    <message numerus="yes">
+        <source>%Ln Olive config(s)</source>
+        <translation>
+            <numerusform>%Ln configurazione di Olive</numerusform>
+            <numerusform>%Ln configurazioni di Olive</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Choose the one that is to become a fine-tune.</source>
+        <translation>Scegli quella che deve diventare un fine-tuning.</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>File</translation>
+    </message>
+    <message>
+        <source>Becomes</source>
+        <translation>Diventa</translation>
+    </message>
+    <message>
+        <source>Details</source>
+        <translation>Dettagli</translation>
+    </message>
+    <message>
+        <source>Olive configs</source>
+        <translation>Configurazioni di Olive</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Apri</translation>
+    </message>
+    <message>
+        <source>refused</source>
+        <translation>rifiutata</translation>
+    </message>
+    <message>
+        <source>a draft</source>
+        <translation>una bozza</translation>
+    </message>
+    <message>
+        <source>still open: {settings}</source>
+        <translation>ancora aperte: {settings}</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln setting(s) left out</source>
+        <translation>
+            <numerusform>%Ln impostazione omessa</numerusform>
+            <numerusform>%Ln impostazioni omesse</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ConfusionMatrix</name>
     <message>
         <source>Expected and answered labels</source>
@@ -3686,8 +3809,36 @@
         <translation>Dati</translation>
     </message>
     <message>
+        <source>Format of the data</source>
+        <translation>Formato dei dati</translation>
+    </message>
+    <message>
+        <source>Template</source>
+        <translation>Modello di testo</translation>
+    </message>
+    <message>
+        <source>Prompt</source>
+        <translation>Prompt</translation>
+    </message>
+    <message>
+        <source>Completion</source>
+        <translation>Completamento</translation>
+    </message>
+    <message>
         <source>Held-out share</source>
         <translation>Quota tenuta da parte</translation>
+    </message>
+    <message>
+        <source>File with the held-out rows</source>
+        <translation>File con le righe tenute da parte</translation>
+    </message>
+    <message>
+        <source>Adapter to start from</source>
+        <translation>Adattatore da cui partire</translation>
+    </message>
+    <message>
+        <source>Run code of the model</source>
+        <translation>Esegui il codice del modello</translation>
     </message>
     <message>
         <source>Steps</source>
@@ -4984,6 +5135,21 @@
     <message>
         <source>New row</source>
         <translation>Riga nuova</translation>
+    </message>
+</context>
+<context>
+    <name>_DecisionTable</name>
+    <message>
+        <source>Setting</source>
+        <translation>Impostazione</translation>
+    </message>
+    <message>
+        <source>Value</source>
+        <translation>Valore</translation>
+    </message>
+    <message>
+        <source>Becomes</source>
+        <translation>Diventa</translation>
     </message>
 </context>
 <context>

@@ -67,7 +67,7 @@ def test_a_file_dropped_on_home_begins_another_fine_tune(
     other = tmp_path / "other.jsonl"
     other.write_text('{"a": "x", "b": "y"}\n' * 40)
     window.go("home")
-    wizard.begin_with(str(other))
+    wizard.open_files([str(other)])
     qtbot.waitUntil(lambda: "my tickets" in entries(wizard), timeout=5000)
     assert wizard.session.draft.source is not None
     assert wizard.session.draft.source.source == str(other)

@@ -124,7 +124,7 @@ def test_no_field_takes_a_file_for_text(make_window: Make, qtbot: QtBot) -> None
     assert isinstance(tuning, TuningPage)
     assert isinstance(target, TargetPage)
     assert all((tuning.fields, target.int4.fields, target.fidelity.fields, target.azure.fields))
-    wizard.begin_with(str(SAMPLE))
+    wizard.open_files([str(SAMPLE)])
     fields: list[QLineEdit | QPlainTextEdit] = [
         *window.findChildren(QLineEdit),
         *window.findChildren(QPlainTextEdit),

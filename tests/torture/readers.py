@@ -24,7 +24,6 @@ from phi3studio.app.release import parse_release
 from phi3studio.app.settings import read_settings, set_threads
 from phi3studio.app.update_check import last_check
 from phi3studio.cli.live_progress import LiveView
-from phi3studio.cli.olive_import import read_config as read_olive
 from phi3studio.cli.run_state import run_document, run_lines
 from phi3studio.domain.answer_constraints import parse_labels, parse_schema
 from phi3studio.domain.datasets.source import Source
@@ -42,6 +41,7 @@ from phi3studio.models.model_store import ModelStore
 from phi3studio.olive_configs import import_config
 from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.draft_shelf import DraftShelf
+from phi3studio.runs.olive_files import read_config as read_olive
 from phi3studio.runs.outcome import outcome
 from phi3studio.runs.recipe_files import read_recipe, write_recipe
 from phi3studio.runs.run_labels import run_labels

@@ -15,6 +15,7 @@ from phi3studio.domain.errors import InputError
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
     from phi3studio.olive_configs import Imported
+    from phi3studio.runs.olive_files import ConfigResult
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -50,9 +51,9 @@ def import_(
     target = out or Path(f"{config.stem}.recipe.yaml")
     if target.exists():
         raise InputError("recipe.exists", path=target)
-    made = recipe_of_config(config, partial=partial, quiet=as_json)
+    made, recipe = recipe_of_config(config, partial=partial, quiet=as_json)
     imported = made.imported
-    write_recipe(made.recipe, target, made.gaps)
+    write_recipe(recipe, target, made.gaps)
     if as_json:
         print_json(
             {
@@ -61,7 +62,7 @@ def import_(
                 "decisions": [decision.to_json() for decision in imported.decisions],
                 "notes": list(made.notes),
                 "gaps": [{"key": gap.key, "text": gap.text} for gap in imported.gaps],
-                "recipe": with_gaps(made.recipe.to_json(), made.gaps),
+                "recipe": with_gaps(recipe.to_json(), made.gaps),
             }
         )
         return
@@ -83,10 +84,10 @@ def _next(imported: Imported) -> str:
 
 def _print_table(folder: Path, as_json: bool) -> None:
     """What each config below *folder* would become; nothing is written."""
-    from phi3studio.cli.olive_import import SUFFIXES, is_olive_config
+    from phi3studio.runs.olive_files import SUFFIXES, configs_of, result_of
 
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    rows = [_row(file, folder) for file in files if is_olive_config(file)]
+    results = [result_of(file) for file in configs_of([folder])]
+    rows = [_row(result, folder) for result in results]
     if as_json:
         print_json(rows)
         return
@@ -97,29 +98,21 @@ def _print_table(folder: Path, as_json: bool) -> None:
         typer.echo(f"{row['file']:<{wide}}  {row['result']:<8}  {row['text']}".rstrip())
     made = sum(row["result"] == "recipe" for row in rows)
     opened = sum(row["result"] == "gaps" for row in rows)
+    others = sum(file.suffix.lower() in SUFFIXES for file in folder.rglob("*")) - len(rows)
     typer.echo(
         f"\n{len(rows)} configs: {made} become recipes, {opened} more with values to write, "
-        f"{len(rows) - made - opened} are refused. {len(files) - len(rows)} other files."
+        f"{len(rows) - made - opened} are refused. {others} other files."
     )
 
 
-def _row(file: Path, folder: Path) -> dict[str, str]:
-    from phi3studio.cli.olive_import import imported_file
-
-    try:
-        imported = imported_file(file)
-        problem = imported.problem
-    except InputError as exc:
-        imported, problem = None, exc
-    name = file.relative_to(folder).as_posix()
-    if problem is not None:
+def _row(result: ConfigResult, folder: Path) -> dict[str, str]:
+    name = result.file.relative_to(folder).as_posix()
+    if result.problem is not None:
+        problem = result.problem
         return {"file": name, "result": "refused", "text": f"{problem.message} {problem.hint}"}
-    assert imported is not None
-    keys = ", ".join(gap.key for gap in imported.gaps)
-    if keys:
-        return {"file": name, "result": "gaps", "text": keys}
-    left_out = sum(item.kind == "refused" for item in imported.decisions)
-    text = f"{left_out} of its keys left out" if left_out else ""
+    if result.gaps:
+        return {"file": name, "result": "gaps", "text": ", ".join(result.gaps)}
+    text = f"{result.left_out} of its keys left out" if result.left_out else ""
     return {"file": name, "result": "recipe", "text": text}
 
 

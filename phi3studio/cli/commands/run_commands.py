@@ -187,13 +187,14 @@ def _find(name: str) -> Any:
 
 def _recipe_of(file: Path, quiet: bool) -> Any:
     """The recipe of a file; of an Olive config after it was shown what becomes of its keys."""
-    from phi3studio.cli.olive_import import is_olive_config, print_decisions, recipe_of_config
+    from phi3studio.cli.olive_import import print_decisions, recipe_of_config
     from phi3studio.domain.errors import InputError
+    from phi3studio.runs.olive_files import is_olive_config
     from phi3studio.runs.recipe_files import read_recipe
 
     if not is_olive_config(file):
         return read_recipe(file)
-    made = recipe_of_config(file, quiet=quiet)
+    made, recipe = recipe_of_config(file, quiet=quiet)
     if not quiet:
         print_decisions(made.imported, err=True)
         for note in made.notes:
@@ -201,7 +202,7 @@ def _recipe_of(file: Path, quiet: bool) -> Any:
     if made.gaps:
         open_ = [f"{key}: {text}" for key, text in made.gaps.items()]
         raise InputError("recipe.gaps", variant="config", count=len(open_), gaps=open_, path=file)
-    return made.recipe
+    return recipe
 
 
 def _start(recipe: Any, detach: bool, as_json: bool) -> int:

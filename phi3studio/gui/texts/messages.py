@@ -59,7 +59,14 @@ def setting_title(key: str) -> str:
     others = {
         "model.source": translate("Settings", "Base model"),
         "data.source": translate("Settings", "Data"),
+        "data.format": translate("Settings", "Format of the data"),
+        "data.template": translate("Settings", "Template"),
+        "data.template.prompt": translate("Settings", "Prompt"),
+        "data.template.completion": translate("Settings", "Completion"),
         "data.split.held_out": translate("Settings", "Held-out share"),
+        "data.split.file": translate("Settings", "File with the held-out rows"),
+        "model.adapter": translate("Settings", "Adapter to start from"),
+        "model.trust_remote_code": translate("Settings", "Run code of the model"),
         "steps": translate("Settings", "Steps"),
     }
     if key in others:

@@ -174,12 +174,12 @@ class ModelPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(14)
-        self._search = SearchField(theme, self.tr("Search models"), 280)
-        self._search.textChanged.connect(self._filter)
+        self.search = SearchField(theme, self.tr("Search models"), 280)
+        self.search.textChanged.connect(self._filter)
         folder = Button(theme, self.tr("Use a model folder…"), icon="folder")
         folder.clicked.connect(self._choose_folder)
         self.adapter = AdapterLine(context, session)
-        layout.addLayout(row(self._search, 1, self.adapter.button, folder))
+        layout.addLayout(row(self.search, 1, self.adapter.button, folder))
         layout.addWidget(self.adapter)
         self._trouble = QVBoxLayout()
         layout.addLayout(self._trouble)
@@ -235,6 +235,7 @@ class ModelPage(QWidget):
         if (
             self._folder is None
             and base is not None
+            and self._session.draft.model
             and all(base.source != m.source for m in self._catalogue)
         ):
             self._folder = base
@@ -263,7 +264,7 @@ class ModelPage(QWidget):
         self._session.take(with_model(self._session.draft, source))
 
     def _filter(self) -> None:
-        text = self._search.text().casefold().split()
+        text = self.search.text().casefold().split()
         seen = False
         for card in self._cards:
             about = f"{card.model.title} {card.model.source} {card.model.licence}".casefold()

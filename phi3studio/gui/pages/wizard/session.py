@@ -29,6 +29,7 @@ from phi3studio.wizard.flow import (
     edit,
     parse_draft,
     visit,
+    with_source,
 )
 from phi3studio.wizard.page_problems import (
     Problem,
@@ -180,6 +181,14 @@ class WizardSession(QObject):
         self.changed.emit()
         if other_source:
             self.source_changed.emit()
+
+    def choose_source(self, source: str, *also: str) -> None:
+        """Take the rows from other files. A template whose rows could not be read stays: it is
+        meant for them, wherever they are."""
+        data, draft = self.facts.data, self._draft
+        if data is not None and data.error is not None:
+            draft = draft.model_copy(update={"source": None})
+        self.take(with_source(draft, source, *also))
 
     def undo(self) -> None:
         """Take the last change of the repairs back."""

@@ -17,7 +17,9 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.draft_menu import DraftMenu
+from phi3studio.gui.pages.wizard.file_opening import FileOpening
 from phi3studio.gui.pages.wizard.model_page import ModelPage
+from phi3studio.gui.pages.wizard.open_fields import field_of
 from phi3studio.gui.pages.wizard.review_page import OliveConfig, ReviewPage
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.target_page import TargetPage
@@ -78,10 +80,15 @@ class WizardPage(Page):
         self.below_title.addWidget(self._stepper)
         self._trouble = QVBoxLayout()
         self.content.addLayout(self._trouble)
+        self._opening = FileOpening(context, self)
+        self._opening.draft_made.connect(self._take_made)
+        self._opening.data_given.connect(self._take_data)
+        self._opening.failed.connect(self.show_error)
+        self._anew = False
         self._deck = Deck()
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
-            "data": lambda: DataPage(context, self.session, self.inspection, downloader),
+            "data": lambda: self._data_page(downloader),
             "model": lambda: ModelPage(context, self.session, downloader),
             "tuning": lambda: TuningPage(context, self.session),
             "target": lambda: TargetPage(context, self.session, azure),
@@ -124,20 +131,38 @@ class WizardPage(Page):
         """A new fine-tune, from its first page."""
         self.take_draft(Draft())
 
-    def begin_with(self, file: str) -> None:
-        """A new fine-tune with a data file."""
-        self.take_draft(with_source(Draft(), file))
+    def open_files(self, paths: list[str], *, anew: bool = True) -> None:
+        """A recipe or an Olive config becomes a draft; data begin one (*anew*) or are the rows of
+        the present one."""
+        clear(self._trouble)
+        self._anew = anew
+        self._opening.open(paths)
 
     def take_dropped(self, paths: list[str]) -> bool:
         page = self.session.draft.page
         view = self.view(page)
         if isinstance(view, ModelPage) and Path(paths[0]).is_dir():
             view.use_folder(paths[0])
-            return True
-        if page != "data":
-            return False
-        self.session.take(with_source(self.session.draft, paths[0]))
+        else:
+            self.open_files(paths, anew=page != "data")
         return True
+
+    def _data_page(self, downloader: Downloader) -> DataPage:
+        page = DataPage(self._context, self.session, self.inspection, downloader)
+        page.source.files_given.connect(lambda paths: self.open_files(paths, anew=False))
+        return page
+
+    def _take_data(self, paths: list[str]) -> None:
+        if self._anew:
+            self.take_draft(with_source(Draft(), *paths))
+        else:
+            self.session.choose_source(*paths)
+
+    def _take_made(self, draft: Draft, key: str) -> None:
+        self.take_draft(draft)
+        field = field_of(self.view(draft.page), key)
+        if field is not None:
+            field.setFocus()
 
     def entered(self) -> None:
         self.drafts.look()

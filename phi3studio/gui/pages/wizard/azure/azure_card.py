@@ -90,6 +90,12 @@ class AzureCard(Card):
         self._fold.rename(self.tr("Fewer settings") if shown else self.tr("More settings"))
         self._fold.set_icon("up" if shown else "down")
 
+    def field(self, name: str) -> QWidget:
+        """The editor of a field, unfolded if need be."""
+        if name not in self.fields:
+            self.show_all(True)
+        return self.fields[name].editor
+
     def _add(self, column: QVBoxLayout, entries: Sequence[Entry]) -> None:
         column.setSpacing(6)
         for entry in entries:

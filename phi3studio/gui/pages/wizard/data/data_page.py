@@ -44,7 +44,7 @@ class DataPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(14)
         self.source = SourceCard(context, session, inspection)
-        self._furnished = False
+        self.furnished = False
         self._columns = Columns(9, 10)
         self._wide = QVBoxLayout()
         self._notes = QVBoxLayout()
@@ -60,7 +60,7 @@ class DataPage(QWidget):
     def _furnish(self) -> None:
         """Make the cards that say something of a source, once there is one: it takes a while."""
         context, session, inspection = self._context, self._session, self._inspection
-        self._furnished = True
+        self.furnished = True
         self.source.furnish()
         self.template = TemplateCard(context, session, inspection)
         self.preview = PreviewCard(context, session, inspection)
@@ -80,7 +80,7 @@ class DataPage(QWidget):
         session.changed.emit()
 
     def _draw(self) -> None:
-        if not self._furnished:
+        if not self.furnished:
             if self._session.draft.source is None:
                 self._draw_notes(empty=True)
                 return

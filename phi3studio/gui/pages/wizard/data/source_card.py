@@ -54,6 +54,7 @@ class SourceCard(QWidget):
     """Choose a source; see its first rows and why it was read as it was."""
 
     row_chosen = Signal(int)
+    files_given = Signal(list)
 
     def __init__(self, context: Context, session: WizardSession, inspection: Inspection) -> None:
         super().__init__()
@@ -85,13 +86,13 @@ class SourceCard(QWidget):
         choose_file(self, self.tr("Choose the data"), self.take_file, filters)
 
     def take_file(self, path: str) -> None:
-        """Use this file."""
-        self._session.take(with_source(self._session.draft, path))
+        """Hand on a file that was chosen: it may be more than data."""
+        self.files_given.emit([path])
 
     def _build_empty(self) -> QWidget:
         theme = self._context.theme
         zone = DropZone()
-        zone.dropped.connect(lambda paths: self.take_file(paths[0]))
+        zone.dropped.connect(self.files_given)
         layout = QVBoxLayout(zone)
         layout.setContentsMargins(24, 36, 24, 28)
         layout.setSpacing(10)
@@ -105,6 +106,7 @@ class SourceCard(QWidget):
         )
         choose = Button(theme, self.tr("Choose file…"), kind="primary", icon="folder")
         choose.clicked.connect(self.choose_file)
+        self.choose_button = choose
         recent = Button(theme, self.tr("Recent files"))
         self._recent = QMenu(recent)
         self._recent.aboutToShow.connect(self._fill_recent)

@@ -27,19 +27,19 @@ class SplitCard(Card):
         self._session = session
         self._inspection = inspection
         self._said = label("", "muted", wrap=True)
-        self._choice = ComboBox()
-        self._choice.setAccessibleName(self.tr("Rows that are held out"))
+        self.choice = ComboBox()
+        self.choice.setAccessibleName(self.tr("Rows that are held out"))
         for share in _SHARES:
             held = round(share * 100)
-            self._choice.addItem(f"{100 - held} / {held}", share)
-        self._choice.addItem(self.tr("A separate file…"), None)
-        self._choice.activated.connect(self._take)
-        self.body.addLayout(row(self._said, self._choice))
+            self.choice.addItem(f"{100 - held} / {held}", share)
+        self.choice.addItem(self.tr("A separate file…"), None)
+        self.choice.activated.connect(self._take)
+        self.body.addLayout(row(self._said, self.choice))
         session.changed.connect(self._draw)
         inspection.looked.connect(self._draw)
 
     def _take(self, index: int) -> None:
-        share = self._choice.itemData(index)
+        share = self.choice.itemData(index)
         if share is None:
             choose_file(
                 self,
@@ -54,11 +54,11 @@ class SplitCard(Card):
         split, facts = self._session.draft.split, self._session.facts.data
         apart = split.file or split.hub_split or split.slice
         if apart is not None:
-            self._choice.setCurrentIndex(len(_SHARES))
+            self.choice.setCurrentIndex(len(_SHARES))
             self._said.setText(self.tr("held out: {file}").format(file=apart))
             return
         nearest = min(range(len(_SHARES)), key=lambda i: abs(_SHARES[i] - split.held_out))
-        self._choice.setCurrentIndex(nearest)
+        self.choice.setCurrentIndex(nearest)
         if facts is not None:
             said = self.tr("{train} for training, {held} held out for the check at the end").format(
                 train=words.count(facts.train_rows), held=words.count(facts.held_out_rows)
