@@ -30,6 +30,8 @@ def taken(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F8
     page = wizard.view("data")
     assert isinstance(page, DataPage)
     page.source.take_file(str(path))
+    # It may be an Olive config or a recipe, which is looked at first.
+    qtbot.waitUntil(lambda: str(path) in str(wizard.session.draft.source), timeout=LONG)
     qtbot.waitUntil(lambda: not wizard.inspection.busy("look"), timeout=LONG)
     return page
 
