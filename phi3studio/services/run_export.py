@@ -14,7 +14,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 from phi3studio.domain.events.measured_events import Proof
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.places.browser import BROWSER, START
+from phi3studio.domain.places.browser import START
 from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL, check_name
 from phi3studio.domain.places.foundry_local import start_line as foundry_start
 from phi3studio.domain.places.gguf import (
@@ -26,6 +26,8 @@ from phi3studio.domain.places.gguf import (
     check_ollama_name,
     start_line,
 )
+from phi3studio.domain.places.programs import PROGRAMS, Program, program_start
+from phi3studio.domain.template import parse_template
 from phi3studio.runs.bundle import Bundle, OnProgress, check_export, export_bundle
 from phi3studio.runs.bundle.browser_library import (
     DOWNLOAD_BYTES,
@@ -33,13 +35,20 @@ from phi3studio.runs.bundle.browser_library import (
     library_folder,
     library_host,
 )
-from phi3studio.runs.bundle.contents import WHATS, BrowserBundle, GgufBundle, What, check_page
+from phi3studio.runs.bundle.contents import (
+    WHATS,
+    BrowserBundle,
+    GgufBundle,
+    What,
+    check_page,
+    sample_arguments,
+)
 from phi3studio.runs.store import RunFolder
 from phi3studio.runs.verification_folder import remove_scratch
 from phi3studio.services.connection import Service
 
-ExportPlace = GgufPlace | Literal["foundry-local", "browser"]
-EXPORT_PLACES: tuple[ExportPlace, ...] = (*GGUF_PLACES, "foundry-local", "browser")
+ExportPlace = GgufPlace | Program | Literal["foundry-local", "browser"]
+EXPORT_PLACES: tuple[ExportPlace, ...] = (*GGUF_PLACES, "foundry-local", "browser", *PROGRAMS)
 
 OnItem = Callable[[dict[str, Any]], object]
 """Hears ``{"activity", "step", "total"}`` while a file is made and measured."""
@@ -47,8 +56,9 @@ OnItem = Callable[[dict[str, Any]], object]
 
 @dataclass(frozen=True)
 class Wish:
-    """What of a run is written, and for which place; without one it is the bundle for Python and
-    C#. ``what`` "adapter" for a place of GGUF files: the base model and the adapter apart."""
+    """What of a run is written, and for which place; without one, and for a program, it is the
+    bundle with samples in Python, C# and C++. ``what`` "adapter" for a place of GGUF files: the
+    base model and the adapter apart."""
 
     what: What = "model"
     place: ExportPlace | None = None
@@ -100,7 +110,7 @@ def parse_wish(
         raise InputError("export.lora_place", given=place, choices=LORA_PLACES)
     choices: tuple[What, ...] = WHATS
     if where is not None:
-        choices = ("model",) if where in (FOUNDRY_LOCAL, BROWSER) else ("model", "adapter")
+        choices = ("model", "adapter") if where in GGUF_PLACES else ("model",)
     chosen = next((known for known in choices if known == what), None)
     if chosen is None:
         raise InputError("export.what", given=what, choices=choices)
@@ -135,12 +145,14 @@ async def export_run(
             run, target, wish, wish.gguf, called, replace, on_item, on_progress
         )
     home = Home(run.path.parent.parent)
+    program = next((known for known in PROGRAMS if known == wish.place), None)
+    foundry = called if wish.place == FOUNDRY_LOCAL else None
     if wish.place == "browser":
         return await _export_page(run, target, wish, home, replace, on_item, on_progress)
     with scratch_folder(home.made(home.cache)) as scratch:
         olive: Path | None = None
         notes: list[Phrase] = []
-        if wish.olive and wish.place is None and "train" in run.recipe().steps:
+        if wish.olive and foundry is None and "train" in run.recipe().steps:
             olive = scratch / "olive"
             on_item({"activity": "writing the Olive config", "step": 0, "total": 0})
             try:
@@ -150,7 +162,6 @@ async def export_run(
                 # The model is what matters; a recipe that Olive cannot express has none.
                 olive = None
                 notes.append(Phrase("export.note_no_olive", reason=exc))
-        foundry = called if wish.place is not None else None
         bundle = await _write(
             lambda tell: export_bundle(
                 run, target, wish.what, olive=olive, foundry=foundry, replace=replace,
@@ -159,7 +170,18 @@ async def export_run(
             on_progress,
         )  # fmt: skip
     start = foundry_start(foundry) if foundry is not None else None
+    if program is not None:
+        start = program_start(program, sample_arguments(_columns(run)))
     return Export(bundle, (*bundle.notes, *notes), start)
+
+
+def _columns(run: RunFolder) -> tuple[str, ...]:
+    """Those that a request has to fill; none for a conversation."""
+    data = run.recipe().data
+    if data is None or data.template is None:
+        return ()
+    template = parse_template(data.template.prompt, "prompt")
+    return template.required or template.columns
 
 
 async def _export_page(

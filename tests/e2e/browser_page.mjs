@@ -62,6 +62,7 @@ async function stopped() {
 
 const first = { ready: await open(), answers: [] };
 for (const question of questions) first.answers.push(await ask(question));
+await page.waitForSelector('body[data-kept]', { timeout: 60_000 });
 first.stopped = await stopped();
 console.log('offline');
 await once(process.stdin, 'data');

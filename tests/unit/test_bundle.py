@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -21,8 +22,9 @@ from phi3studio.domain.recipe import Template
 from phi3studio.domain.template import parse_template
 from phi3studio.resources import resources
 from phi3studio.runs.bundle import export_bundle
-from phi3studio.runs.bundle.contents import GENAI, SUMS
+from phi3studio.runs.bundle.contents import GENAI, SUMS, cpp_values
 from phi3studio.runs.store import RunFolder
+from phi3studio.services.run_export import export_run, parse_wish
 from tests.environment import users_environment
 from tests.small_disks import mounted
 
@@ -62,6 +64,9 @@ def test_a_bundle_holds_all_that_the_models_use_takes(run, tmp_path) -> None:
         "samples/python/requirements.txt",
         "samples/csharp/Program.cs",
         "samples/csharp/Answer.csproj",
+        "samples/cpp/answer.cpp",
+        "samples/cpp/bundle.h",
+        "samples/cpp/Makefile",
         "card/README.md",
         "card/card.html",
     } <= found
@@ -270,19 +275,24 @@ def answer(
     )
 
 
-def test_the_python_sample_streams_the_models_answer(run, bare_python, tmp_path) -> None:
+def answers(run: RunFolder) -> str:
+    """What the run's model answers to the phrase."""
     from phi3studio.worker.genai.genai import GenaiModel
 
-    refused = subprocess.run([str(bare_python), "-c", "import transformers"], capture_output=True)
-    assert refused.returncode != 0, "the environment is not bare"
-    export_bundle(run, tmp_path / "bundle")
     model = GenaiModel(run.model, threads=1)
     template = parse_template(run.recipe().rows.template.prompt, "prompt")
     ids = model.encode(template.render({"phrase": PHRASE}))
     stream = model.stream()
-    expected = "".join(
+    return "".join(
         stream.decode(token) for token in model.generate(ids, 256) if token not in model.stop_ids
     )
+
+
+def test_the_python_sample_streams_the_models_answer(run, bare_python, tmp_path) -> None:
+    refused = subprocess.run([str(bare_python), "-c", "import transformers"], capture_output=True)
+    assert refused.returncode != 0, "the environment is not bare"
+    export_bundle(run, tmp_path / "bundle")
+    expected = answers(run)
     for arguments in ([PHRASE], [f"phrase={PHRASE}"]):
         done = answer(bare_python, tmp_path / "bundle", *arguments)
         assert done.returncode == 0, done.stderr
@@ -329,6 +339,119 @@ def test_the_python_sample_fills_templates_as_the_training_did(template, values)
     assert Template(prompt=template, completion="x").prompt == template
     expected = parse_template(template, "prompt").render(values)
     assert fill(template, values) == expected  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("place", "start"),
+    [
+        ("python", 'python answer.py "your text here"'),
+        ("csharp", 'dotnet run -- "your text here"'),
+        ("cpp", './answer "your text here"'),
+    ],
+)
+def test_for_a_program_it_is_the_bundle_and_how_its_sample_is_started(
+    run, place, start, tmp_path
+) -> None:
+    wish = parse_wish("model", place, "q8_0", None, olive=False)
+    made = asyncio.run(export_run(run, tmp_path / place, wish))
+    assert made.start is not None
+    assert made.start.startswith(f"cd samples/{place} && ")
+    assert made.start.endswith(start)
+    export_bundle(run, tmp_path / "plain")
+    assert names(tmp_path / place) == names(tmp_path / "plain")
+
+
+# --- the C++ sample -----------------------------------------------------------------------------
+
+needs_compiler = pytest.mark.skipif(
+    sys.platform == "win32" or not (shutil.which("make") and shutil.which("c++")),
+    reason="needs make and a C++ compiler",
+)
+
+
+def compiled(folder: Path) -> Path:
+    """The sample in *folder*, made by its Makefile."""
+    warnings = "c++ -Wall -Wextra -Werror"
+    done = subprocess.run(
+        ["make", f"PYTHON={sys.executable}", f"CXX={warnings}"],
+        cwd=folder, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "answer"
+
+
+@needs_compiler
+def test_the_cpp_sample_streams_the_models_answer_and_reports_nothing(run, tmp_path) -> None:
+    export_bundle(run, tmp_path / "bundle")
+    program = compiled(tmp_path / "bundle" / "samples" / "cpp")
+    user = tmp_path / "user"
+    user.mkdir()
+    environment = users_environment(HOME=str(user), XDG_CACHE_HOME=str(user))
+
+    def said(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, *arguments],
+            cwd=program.parent, env=environment, capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+
+    expected = answers(run)
+    for arguments in ([PHRASE], [f"phrase={PHRASE}"]):
+        done = said(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == expected + "\n"
+    for arguments in ([], ["a=1", "b=2"]):
+        done = said(*arguments)
+        assert (done.returncode, done.stderr) == (2, "usage: ./answer phrase=TEXT\n")
+    assert not list(user.rglob("*"))
+    (tmp_path / "bundle" / "model" / "model.onnx").unlink()
+    done = said(PHRASE)
+    assert done.returncode == 1
+    assert "model.onnx" in done.stderr
+
+
+FILL = """
+#define main sample
+#include "answer.cpp"
+#undef main
+int main(int count, char** given) {
+  Values values;
+  for (int at = 2; at + 1 < count; at += 2) values[given[at]] = given[at + 1];
+  std::cout << fill(given[1], values) << in_json(given[1]);
+}
+"""
+
+
+@needs_compiler
+def test_the_cpp_sample_fills_templates_as_the_training_did(run, tmp_path) -> None:
+    export_bundle(run, tmp_path / "bundle")
+    folder = tmp_path / "bundle" / "samples" / "cpp"
+    (folder / "fill.cpp").write_text(FILL)
+    libraries = ['-DGENAI_LIBRARY=""', '-DORT_LIBRARY=""']
+    subprocess.run(
+        ["c++", "-std=c++17", *libraries, "fill.cpp", "-o", "fill", "-ldl"], cwd=folder, check=True
+    )
+    for template, values in TEMPLATES:
+        given = [word for pair in values.items() for word in pair]
+        done = subprocess.run(
+            [folder / "fill", template, *given], capture_output=True, encoding="utf-8", check=True
+        )
+        filled = parse_template(template, "prompt").render(values)
+        text, json_text = done.stdout[: len(filled)], done.stdout[len(filled) :]
+        assert text == filled
+        assert json.loads(json_text) == template
+
+
+def test_the_values_of_the_cpp_sample_are_safe_in_its_texts() -> None:
+    prompt = {
+        "kind": "template", "prompt": 'a"\\??/\nè{x}1', "columns": ["x"], "required": ["x"],
+        "stop_ids": [1, 2], "adapter": None,
+    }  # fmt: skip
+    values = cpp_values(prompt, {"max_new_tokens": 3, "context": 4, "search": {}})
+    assert r'prompt = "a\042\134\077\077/\012\303\250{x}1";' in values
+    assert "stop_ids = {1, 2};" in values
+
+
+# --- the C# sample ------------------------------------------------------------------------------
 
 
 def test_the_csharp_project_is_well_formed(run, tmp_path) -> None:

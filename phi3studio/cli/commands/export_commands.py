@@ -39,9 +39,10 @@ def export(
         str | None,
         typer.Option(
             "--for",
-            help="Where the model is to be used: browser (a page that chats with it), "
-            "foundry-local, ollama, lmstudio or llamacpp. For the last three a GGUF file is made, "
-            "and measured where llama.cpp is installed.",
+            help="Where the model is to be used: python, csharp or cpp (the bundle, and how its "
+            "sample is started), browser (a page that chats with it), foundry-local, ollama, "
+            "lmstudio or llamacpp. For the last three a GGUF file is made, and measured where "
+            "llama.cpp is installed.",
         ),
     ] = None,
     kind: Annotated[
@@ -68,8 +69,9 @@ def export(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Write an edge bundle: model, prompt, samples in Python and C#, card, licence, checksums."""
+    """Write a bundle: model, prompt, samples in Python, C# and C++, card, licence, checksums."""
     from phi3studio.app.paths import user_home
+    from phi3studio.domain.places.programs import PROGRAMS
     from phi3studio.runs.store import RunStore
     from phi3studio.services.run_export import export_run, parse_wish
 
@@ -122,7 +124,7 @@ def export(
         said = made.unproven
         typer.echo(f"  ? GGUF {kind} is not proven: {said.message}\n    {said.hint}")
     typer.echo(f"Wrote {bundle.path}: {len(bundle.files)} files, {size(bundle.bytes)}.")
-    if wish.gguf:
+    if wish.gguf or wish.place in PROGRAMS:
         typer.echo(f"There: {made.start}")
     elif wish.place == "browser":
         typer.echo(f"There: {made.start}; the page is http://localhost:8000.")

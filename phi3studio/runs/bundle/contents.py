@@ -159,9 +159,10 @@ def collect(
     if foundry is not None and prompt is not None:
         _add_foundry_local(entries, foundry, prompt)
     elif what == "model":
-        entries.append(Entry.of_json(GENERATION, _generation(source)))
-        if browser is None:
-            entries += _samples(recipe)
+        generation = _generation(source)
+        entries.append(Entry.of_json(GENERATION, generation))
+        if browser is None and prompt is not None:
+            entries += _samples(recipe, prompt, generation)
     if browser is not None and prompt is not None:
         _make_page(entries, browser, prompt, name=recipe.name, base=base.title)
     if gguf is not None and recipe.data is not None and recipe.data.template is not None:
@@ -354,7 +355,7 @@ def _make_page(
             entries.append(Entry(place, file.read_bytes()))
 
 
-def _samples(recipe: Recipe) -> Iterator[Entry]:
+def _samples(recipe: Recipe, prompt: dict[str, Any], generation: dict[str, Any]) -> Iterator[Entry]:
     provider = recipe.target.provider
     nuget, version = GENAI[provider]
     folder = resources() / "bundle"
@@ -364,6 +365,34 @@ def _samples(recipe: Recipe) -> Iterator[Entry]:
     yield Entry("samples/csharp/Program.cs", (folder / "csharp" / "Program.cs").read_bytes())
     project = _page("csharp/Answer.csproj.j2", nuget=nuget, version=version)
     yield Entry.of_text("samples/csharp/Answer.csproj", project)
+    for name in ("answer.cpp", "Makefile"):
+        yield Entry(f"samples/cpp/{name}", (folder / "cpp" / name).read_bytes())
+    yield Entry.of_text("samples/cpp/bundle.h", cpp_values(prompt, generation))
+
+
+def cpp_values(prompt: dict[str, Any], generation: dict[str, Any]) -> str:
+    """The values of prompt.json and generation.json as a C++ header."""
+
+    def literal(text: str) -> str:
+        """In octal numbers of three digits, which no letter after them can join."""
+        plain = set(range(32, 127)) - set(b'"\\?')
+        letters = (chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode())
+        return f'"{"".join(letters)}"'
+
+    search = generation["search"].items()
+    return _page(
+        "cpp/bundle.h.j2",
+        template=prompt["kind"] == "template",
+        prompt=literal(prompt.get("prompt", "")),
+        columns=[literal(name) for name in prompt.get("columns", ())],
+        required=[literal(name) for name in prompt.get("required", ())],
+        stop_ids=prompt["stop_ids"],
+        adapter=literal(prompt["adapter"] or ""),
+        max_new_tokens=generation["max_new_tokens"],
+        context=generation["context"],
+        numbers=[(literal(name), n) for name, n in search if not isinstance(n, bool)],
+        switches=[(literal(name), on) for name, on in search if isinstance(on, bool)],
+    )
 
 
 def _readme(

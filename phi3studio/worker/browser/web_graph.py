@@ -1,9 +1,10 @@
 """The exported graph as ONNX Runtime Web runs it best.
 
 Its WebAssembly build has no kernel for products with packed weights: each one unpacks all of them
-again, 0.9 s a token for 135M parameters. The same values written with plain operators are unpacked
-once, when the page loads the model, and a token takes 0.04 s. Nothing is rounded: the weights are
-those that were measured, and they take the same place in the file.
+again, 0.9 s a token for 135M parameters. The same values under DequantizeLinear are unpacked once,
+when the page loads the model, and a token takes 0.04 s. Nothing is rounded: the weights are those
+that were measured, and they take the same place in the file. ONNX Runtime would make the packed
+products of it again, so the session is opened with ``session.disable_quant_qdq``.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def write_web_graph(model: Path, head_size: int, out: Path, on_step: OnStep) -> 
     """
     proto = onnx.load(model / "model.onnx", load_external_data=False)
     graph = proto.graph
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
     packed = [node for node in graph.node if node.op_type == _PACKED]
+    _answer_for_the_last_token(graph)
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
     check_size(_float_bytes(tensors, packed))
     for value in (*graph.input, *graph.output):
         last = value.type.tensor_type.shape.dim[-1]
@@ -70,6 +72,33 @@ def write_web_graph(model: Path, head_size: int, out: Path, on_step: OnStep) -> 
     graph.initializer.extend(data.tensors)
     graph.node.extend(nodes)
     target.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _answer_for_the_last_token(graph: Any) -> None:
+    """Logits of the last token alone: a page needs no others, and those of a long prompt take
+    most of the time where the vocabulary is large, and hundreds of megabytes.
+    """
+    producers = {output: node for node in graph.node for output in node.output}
+    node = producers.get("logits")
+    changed = []
+    while node is not None and node.op_type not in (_PACKED, "MatMul"):
+        changed += node.output
+        node = producers.get(node.input[0])
+    if node is None:
+        return
+    changed += node.output
+    ends = {"last": [-1], "end": [np.iinfo(np.int64).max], "axis": [1]}
+    names = [f"/last_token/{name}" for name in ends]
+    graph.initializer.extend(
+        numpy_helper.from_array(np.array(at, np.int64), name)
+        for name, at in zip(names, ends.values(), strict=True)
+    )
+    last = helper.make_node("Slice", [node.input[0], *names], ["/last_token"])
+    graph.node.insert(list(graph.node).index(node), last)
+    node.input[0] = last.output[0]
+    for value in (*graph.value_info, *graph.output):
+        if value.name in changed:
+            value.type.tensor_type.shape.dim[1].dim_value = 1
 
 
 def _facts(node: Any) -> dict[str, Any]:
@@ -120,12 +149,12 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Weight:
-    """A packed weight of *rows* × columns: ``values`` (blocks, block, columns) and ``zeros``
-    (blocks, 1, columns) have ``bits`` bits, ``scales`` (blocks, 1, columns) is float32. The last
-    block may be filled up."""
+    """A packed weight whose numbers have ``bits`` bits: ``values`` (rows, columns), and for each
+    ``block`` of rows, of which the last may be shorter, ``zeros`` and the float32 ``scales``
+    (blocks, columns)."""
 
-    rows: int
     bits: int
+    block: int
     values: npt.NDArray[np.uint8]
     zeros: npt.NDArray[np.uint8]
     scales: npt.NDArray[np.float32]
@@ -146,34 +175,25 @@ def _read(node: Any, tensors: Mapping[str, Any], folder: Path) -> _Weight:
             packed = np.stack([packed & 15, packed >> 4], -1).reshape(columns, -1)
         return packed[:, :width]
 
-    values = numbers(node.input[1], blocks * block).reshape(columns, blocks, block)
     if len(node.input) > 3 and node.input[3]:
         zeros = numbers(node.input[3], blocks)
     else:
         zeros = np.full((columns, blocks), 1 << (bits - 1), np.uint8)
     scales = numpy_helper.to_array(tensors[node.input[2]], str(folder)).astype(np.float32)
-    by_block = scales.reshape(columns, blocks).T[:, None]
-    return _Weight(rows, bits, values.transpose(1, 2, 0), zeros.T[:, None], by_block)
+    values = numbers(node.input[1], rows)
+    return _Weight(bits, block, values.T, zeros.T, scales.reshape(columns, blocks).T)
 
 
 def _plain(node: Any, weight: _Weight, data: _Data) -> list[Any]:
     """(values - zeros) · scales, which is folded when the model is loaded, and the product."""
     name = node.name
-    blocks, block, columns = weight.values.shape
-    values = data.unsigned(f"{name}/values", weight.bits, weight.values)
-    zeros = data.unsigned(f"{name}/zeros", weight.bits, weight.zeros)
-    scales = data.array(f"{name}/scales", weight.scales)
-    shape = data.array(f"{name}/shape", np.array([blocks * block, columns], np.int64))
-    made = [
-        helper.make_node("Cast", [values], [f"{name}/a"], to=TensorProto.FLOAT),
-        helper.make_node("Cast", [zeros], [f"{name}/b"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", [f"{name}/a", f"{name}/b"], [f"{name}/c"]),
-        helper.make_node("Mul", [f"{name}/c", scales], [f"{name}/d"]),
-        helper.make_node("Reshape", [f"{name}/d", shape], [f"{name}/weight"]),
+    parts = [
+        data.unsigned(f"{name}/values", weight.bits, weight.values),
+        data.array(f"{name}/scales", weight.scales),
+        data.unsigned(f"{name}/zeros", weight.bits, weight.zeros),
     ]
     whole = f"{name}/weight"
-    if blocks * block != weight.rows:
-        ends = [data.array(f"{name}/{at}", np.array([at], np.int64)) for at in (0, weight.rows)]
-        whole = f"{name}/rows"
-        made.append(helper.make_node("Slice", [f"{name}/weight", *ends], [whole]))
-    return [*made, helper.make_node("MatMul", [node.input[0], whole], node.output, name=name)]
+    return [
+        helper.make_node("DequantizeLinear", parts, [whole], axis=0, block_size=weight.block),
+        helper.make_node("MatMul", [node.input[0], whole], node.output, name=name),
+    ]

@@ -25,6 +25,7 @@ const WORDS = {
 const language = navigator.language.startsWith('it') ? 'it' : 'en';
 const words = WORDS[language];
 const CONTROL_MS = 3000;
+const KEEP_MS = 2000; // a question asked at once goes first
 
 const part = (name) => document.getElementById(name);
 const [talk, ask, fields, send, stop, state, loaded] =
@@ -32,7 +33,7 @@ const [talk, ask, fields, send, stop, state, loaded] =
 let worker = null;
 let prompt = null;
 let answer = null;
-let kept = false;
+let controlled = false;
 const messages = [];
 
 function say(kind, text) {
@@ -77,9 +78,14 @@ const HEARD = {
   loading({ share }) { loaded.value = share; },
   ready() {
     loaded.hidden = true;
-    state.textContent = kept ? words.offline : words.ready;
+    state.textContent = words.ready;
     document.body.dataset.ready = 'true';
     busy(false);
+    if (controlled) setTimeout(keep, KEEP_MS);
+  },
+  kept() {
+    document.body.dataset.kept = 'true';
+    if (state.textContent === words.ready) state.textContent = words.offline;
   },
   text({ text }) { answer.textContent += text; },
   done: finish,
@@ -111,8 +117,8 @@ ask.addEventListener('submit', (event) => {
 });
 stop.addEventListener('click', () => worker.postMessage({ type: 'stop' }));
 
-/** Whether the service worker keeps the page for later, from now on or already. */
-async function keep() {
+/** Whether the service worker stands between the page and the network, now or already. */
+async function control() {
   if (!('serviceWorker' in navigator)) return false;
   try {
     await navigator.serviceWorker.register('sw.js');
@@ -127,6 +133,13 @@ async function keep() {
   });
 }
 
+/** Have the page's files kept, and then the weights: later visits need no network. */
+function keep() {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = ({ data }) => data && worker.postMessage({ type: 'keep' });
+  navigator.serviceWorker.controller.postMessage('keep', [port2]);
+}
+
 async function start() {
   document.documentElement.lang = language;
   send.textContent = words.send;
@@ -138,7 +151,7 @@ async function start() {
   const required = prompt.required?.length ? prompt.required : columns;
   for (const name of columns) addField(name, columns.length > 1 ? name : words.message, required.includes(name));
   if (!columns.length) addField('message', words.message, true);
-  kept = await keep();
+  controlled = await control();
   worker = new Worker('worker.js', { type: 'module' });
   worker.onmessage = ({ data }) => HEARD[data.type](data);
   worker.onerror = (event) => HEARD.failed({ reason: event.message ?? 'worker.js' });

@@ -37,18 +37,59 @@ function fill(template, values) {
   return [...out, template.slice(end)].join('');
 }
 
+// The weights are by far the most: they come at once, past the service worker, and are kept once
+// the model answers.
+const WEIGHTS = here('model/onnx/model.onnx_data');
+const CACHE = `page ${here('./')}`;
+let toKeep = null;
+
+async function weights() {
+  const cached = await self.caches?.match(WEIGHTS, { cacheName: CACHE });
+  const response = cached ?? await fetch(WEIGHTS, { cache: 'no-store' });
+  if (!response.ok) throw new Error(`${WEIGHTS}: ${response.status}`);
+  const total = Number(response.headers.get('Content-Length'));
+  const encoded = response.headers.has('Content-Encoding');
+  const bytes = encoded || !total
+    ? new Uint8Array(await response.arrayBuffer()) : await filled(response.body, new Uint8Array(total));
+  if (!cached) toKeep = bytes;
+  return bytes;
+}
+
+async function filled(stream, bytes) {
+  let at = 0;
+  for await (const piece of stream) {
+    bytes.set(piece, at);
+    at += piece.length;
+    postMessage({ type: 'loading', share: at / bytes.length });
+  }
+  if (at !== bytes.length) throw new Error(`${WEIGHTS}: ${at} / ${bytes.length}`);
+  return bytes;
+}
+
+async function keep() {
+  if (toKeep) {
+    const headers = { 'Content-Length': String(toKeep.length) };
+    const response = new Response(toKeep, { headers });
+    toKeep = null;
+    await (await caches.open(CACHE)).put(WEIGHTS, response);
+  }
+  postMessage({ type: 'kept' });
+}
+
 const criteria = new InterruptableStoppingCriteria();
 let loaded = null;
 
 async function load() {
-  const [prompt, generation] = await Promise.all([json('prompt.json'), json('generation.json')]);
-  const tokenizer = await AutoTokenizer.from_pretrained('model');
+  const [prompt, generation, tokenizer, data] = await Promise.all([
+    json('prompt.json'), json('generation.json'), AutoTokenizer.from_pretrained('model'), weights(),
+  ]);
   const model = await AutoModelForCausalLM.from_pretrained('model', {
     device: 'wasm',
-    progress_callback: (event) => {
-      if (event.status === 'progress' && event.file.endsWith('_data') && event.total) {
-        postMessage({ type: 'loading', share: event.loaded / event.total });
-      }
+    use_external_data_format: false,
+    session_options: {
+      externalData: [{ path: 'model.onnx_data', data }],
+      // The weights are unpacked now and not again for each token.
+      extra: { session: { disable_quant_qdq: '1' } },
     },
   });
   // Between two tokens messages are read: without a turn of the loop “stop” would wait for the end.
@@ -92,6 +133,7 @@ const failed = (error) =>
 
 self.onmessage = ({ data }) => {
   if (data.type === 'stop') criteria.interrupt();
+  else if (data.type === 'keep') keep().catch(() => {}); // a full disk: not kept
   else answer(data).catch(failed);
 };
 loaded = load();
