@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import sys
 from typing import TextIO
@@ -42,6 +43,8 @@ class LiveView:
     def show(self, event: Event) -> None:
         """Show one event."""
         match event.payload:
+            case Waiting(start_at=float() as at):
+                self._status(f"  waiting until {dt.datetime.fromtimestamp(at):%Y-%m-%d %H:%M}")
             case Waiting(ahead=ahead):
                 self._status(f"  waiting: {ahead} {'run' if ahead == 1 else 'runs'} ahead")
             case Started() as p:

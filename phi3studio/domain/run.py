@@ -61,6 +61,8 @@ class RunView:
     versions: dict[str, str] = field(default_factory=dict)
     waiting: bool = False
     ahead: int = 0
+    start_at: float | None = None
+    """The time before which a waiting run does not begin."""
     stage: StageName | None = None
     stage_at: float | None = None
     """When the present stage began."""
@@ -120,11 +122,12 @@ def fold(events: Iterable[Event], view: RunView | None = None) -> RunView:
 def _apply(view: RunView, event: Event) -> RunView:
     view = replace(view, last_event_at=event.t, last_seq=event.seq)
     match event.payload:
-        case Waiting(ahead=ahead):
+        case Waiting(ahead=ahead, start_at=start_at):
             return replace(
                 view,
                 waiting=True,
                 ahead=ahead,
+                start_at=start_at,
                 finished=None,
                 paused=False,
                 left=False,

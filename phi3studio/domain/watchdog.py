@@ -35,7 +35,7 @@ def stall(view: RunView, state: RunState, process: ProcessFacts, now: float) -> 
     if state == "interrupted" and not view.left:
         return "dead"
     if state == "queued" and view.waiting:
-        return "queued"
+        return "queued" if view.start_at is None else None
     if state not in {"running", "queued"}:
         return None
     if view.last_event_at is None:

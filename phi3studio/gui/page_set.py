@@ -148,7 +148,7 @@ class PageSet:
             self._services.azure,
         )
 
-        def start(recipe: Recipe) -> None:
+        def start(recipe: Recipe, at: float | None) -> None:
             def begun(run: RunFolder) -> None:
                 # Built now and shown with the next event: both at once hold the window up.
                 window.page("run")
@@ -158,7 +158,7 @@ class PageSet:
                 page.run_started()
                 window.show_run(run)
 
-            self._context.tasks.run(self._begin(recipe), begun, page.show_error)
+            self._context.tasks.run(self._begin(recipe, at), begun, page.show_error)
 
         page.started.connect(start)
         return page
@@ -328,13 +328,13 @@ class PageSet:
                 with contextlib.suppress(OSError):
                     launch.request_leave(entry.run)
 
-    async def _begin(self, recipe: Recipe) -> RunFolder:
+    async def _begin(self, recipe: Recipe, at: float | None = None) -> RunFolder:
         def begin() -> RunFolder:
             from phi3studio.runs.preflight import check_before_start
 
             check_before_start(recipe, self._context.home)
             run = self._context.store.create(recipe)
-            launch.start(run)
+            launch.start(run, at)
             return run
 
         return await asyncio.to_thread(begin)

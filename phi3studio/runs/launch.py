@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phi3studio.app import allocator
+from phi3studio.app.files import write_atomically
 from phi3studio.app.machine_speed import has_avx512, is_intel
 from phi3studio.app.paths import user_home
 from phi3studio.app.process_tree import end_processes, process_tree
@@ -85,23 +86,27 @@ def computing(environment: Mapping[str, str]) -> dict[str, str]:
     return {**COMPUTING, **heap, **environment}
 
 
-def start(run: RunFolder) -> int:
-    """Start the worker of *run* and return its process id, once it lives or has ended.
+def start(run: RunFolder, at: float | None = None) -> int:
+    """Start the worker of *run* and return its process id, once it lives or has ended. It waits
+    until the time *at* (seconds since the epoch), if one is given.
 
     Raises :class:`InputError` if one is alive already. Blocks for about half a second.
     """
     try:
         # Two starts at once: the second one finds a living worker.
         with FileLock(run.start_lock, timeout=_START_S):
-            return _start(run)
+            return _start(run, at)
     except Timeout as exc:
         raise InputError("run.busy", run=run.name) from exc
 
 
-def _start(run: RunFolder) -> int:
+def _start(run: RunFolder, at: float | None) -> int:
     if run.alive():
         raise InputError("run.busy", run=run.name)
     run.work.mkdir(exist_ok=True)
+    start_now(run)
+    if at is not None:
+        write_atomically(run.start_at_file, repr(at))
     for marker in (run.cancel_marker, run.pause_marker, run.leave_marker, run.set_aside_marker):
         marker.unlink(missing_ok=True)
     runtime = runtime_for(run.recipe(), user_home())
@@ -192,6 +197,11 @@ def _cancel_worker(run: RunFolder, grace_s: float) -> None:
     while tree and run.alive() and time.monotonic() < limit:
         time.sleep(0.02)
     reap()
+
+
+def start_now(run: RunFolder) -> None:
+    """Let a run that waits for its time begin as soon as the machine is free."""
+    run.start_at_file.unlink(missing_ok=True)
 
 
 def resume(run: RunFolder) -> int:

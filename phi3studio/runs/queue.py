@@ -1,8 +1,8 @@
 """One run at a time: who may use the machine, and who is next.
 
 Each waiting worker holds a ticket, a file whose name gives its place in the line. The first
-living ticket takes the machine lock, which the system frees when its holder dies. Tickets of
-dead workers are swept away by whoever looks.
+living ticket whose time has come takes the machine lock, which the system frees when its holder
+dies. Tickets of dead workers are swept away by whoever looks.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ class MachineQueue:
             if ticket.exists():
                 ticket.rename(self._tickets / f"{base + index:020d}--{name}")
 
-    def acquire(self, run: RunFolder, on_wait: Callable[[int], None]) -> FileLock:
-        """Wait for the machine; *on_wait* hears at each look how many are ahead.
+    def acquire(self, run: RunFolder, on_wait: Callable[[int, float | None], None]) -> FileLock:
+        """Wait for the machine; *on_wait* hears at each look how many are ahead, and the run's
+        time where that has not come yet.
 
         Called by the worker of *run*. The returned lock is held until released or the process
         ends. *on_wait* may raise to give up; the ticket is then withdrawn.
@@ -65,15 +66,17 @@ class MachineQueue:
         (self._tickets / f"{self._next_number():020d}--{run.name}").touch()
         try:
             while True:
-                line = [other.name for other in self.waiting()]
+                late = _time_to_come(run)
+                # Who waits for a time of day lets the others pass until then.
+                line = [r.name for r in self.waiting() if r == run or _time_to_come(r) is None]
                 ahead = line.index(run.name) if run.name in line else 0
-                if ahead == 0:
+                if ahead == 0 and late is None:
                     try:
                         lock.acquire(timeout=0)
                         return lock
                     except Timeout:
                         pass
-                on_wait(ahead + 1)
+                on_wait(ahead + (late is None), late)
                 time.sleep(_POLL_S)
         finally:
             self._withdraw(run)
@@ -92,3 +95,9 @@ class MachineQueue:
         if not self._tickets.is_dir():
             return []
         return sorted(item for item in self._tickets.iterdir() if _TICKET.fullmatch(item.name))
+
+
+def _time_to_come(run: RunFolder) -> float | None:
+    """The time at which the run may begin, if that lies ahead."""
+    at = run.start_at()
+    return at if at is not None and at > time.time() else None

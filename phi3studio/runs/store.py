@@ -43,6 +43,7 @@ class RunFolder:
     ``cancel``          a marker: the worker is asked to stop for good
     ``pause``           a marker: the worker is asked to keep its work and end
     ``leave``           a marker: the session ends, the worker is asked to keep what it can
+    ``start-at``        the time before which the run does not begin, seconds since the epoch
     ``set-aside``       a marker: interrupted, and not to be offered at the next start
     ``data/``           the examples that are trained and held out, with their manifest
     ``checkpoints/``    the training's state, for resuming
@@ -114,6 +115,17 @@ class RunFolder:
     @property
     def leave_marker(self) -> Path:
         return self.path / "leave"
+
+    @property
+    def start_at_file(self) -> Path:
+        return self.path / "start-at"
+
+    def start_at(self) -> float | None:
+        """The time before which the run does not begin, in seconds since the epoch, if any."""
+        try:
+            return float(self.start_at_file.read_text("ascii"))
+        except (OSError, ValueError):
+            return None
 
     @property
     def set_aside_marker(self) -> Path:

@@ -103,8 +103,9 @@ def _attempt(
             emit(Finished(outcome="completed", peak_memory=memory.peak))
             return 0
         with (
-            _machine(run, emit, control),
+            # Also while it waits: a computer asleep comes to no time of the night.
             awake(read_settings(user_home()).keep_awake),
+            _machine(run, emit, control),
         ):
             attempt = view.attempt + 1
             governor = _start_libraries(recipe, emit)
@@ -176,15 +177,16 @@ def _cancelled(run: RunFolder, emit: Emitter, memory: MemoryMeter) -> int:
 @contextlib.contextmanager
 def _machine(run: RunFolder, emit: Emitter, control: Control):  # type: ignore[no-untyped-def]
     """Hold the machine; other runs wait."""
-    reported: list[int] = []
+    reported: list[Waiting] = []
 
-    def on_wait(ahead: int) -> None:
+    def on_wait(ahead: int, start_at: float | None) -> None:
         control.check()
         if control.pause_requested:
             raise PauseRequested
-        if reported != [ahead]:
-            reported[:] = [ahead]
-            emit(Waiting(ahead=ahead))
+        waiting = Waiting(ahead=ahead, start_at=start_at)
+        if reported != [waiting]:
+            reported[:] = [waiting]
+            emit(waiting)
 
     lock = MachineQueue(run.path.parent).acquire(run, on_wait)
     try:

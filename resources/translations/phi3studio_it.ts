@@ -694,10 +694,6 @@
 <context>
     <name>CardDelegate</name>
     <message>
-        <source>Starts when the machine is free</source>
-        <translation>Parte quando il computer è libero</translation>
-    </message>
-    <message>
         <source>Open it to see what cannot be read</source>
         <translation>Aprila per vedere che cosa non si legge</translation>
     </message>
@@ -2855,6 +2851,10 @@
         <translation>Avanzamento di {name}</translation>
     </message>
     <message>
+        <source>Start now</source>
+        <translation>Avvia ora</translation>
+    </message>
+    <message>
         <source>next</source>
         <translation>la prossima</translation>
     </message>
@@ -3299,6 +3299,14 @@
     <message>
         <source>{step} of {total}</source>
         <translation>{step} di {total}</translation>
+    </message>
+    <message>
+        <source>Starts at {time}</source>
+        <translation>Parte: {time}</translation>
+    </message>
+    <message>
+        <source>Starts when the machine is free</source>
+        <translation>Parte quando il computer è libero</translation>
     </message>
     <message>
         <source>{time} left</source>
@@ -4165,6 +4173,29 @@
     <message>
         <source>Rows that ask the same stay on one side, so the shares are not exact.</source>
         <translation>Le righe che chiedono la stessa cosa restano dalla stessa parte, perciò le quote non sono esatte.</translation>
+    </message>
+</context>
+<context>
+    <name>StartCard</name>
+    <message>
+        <source>Start</source>
+        <translation>Partenza</translation>
+    </message>
+    <message>
+        <source>When the run starts</source>
+        <translation>Quando parte l’esecuzione</translation>
+    </message>
+    <message>
+        <source>Until then the run waits in the queue. The computer must stay on; it does not go to sleep meanwhile, unless the settings allow it.</source>
+        <translation>Fino ad allora l’esecuzione aspetta in coda. Il computer deve restare acceso; intanto non va in sospensione, a meno che le impostazioni non lo consentano.</translation>
+    </message>
+    <message>
+        <source>As soon as the computer is free</source>
+        <translation>Appena il computer è libero</translation>
+    </message>
+    <message>
+        <source>At {time}</source>
+        <translation>Ore {time}</translation>
     </message>
 </context>
 <context>

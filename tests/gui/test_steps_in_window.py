@@ -125,7 +125,7 @@ def test_without_data_a_model_is_exported(wizard: WizardPage, qtbot: QtBot) -> N
     assert [step.title for step in wizard._stepper.steps] == ["Data", "Model", "Target", "Review"]
     recipes: list[Recipe] = []
     wizard.started.disconnect()
-    wizard.started.connect(recipes.append)
+    wizard.started.connect(lambda recipe, _: recipes.append(recipe))
     for page in ("target", "review"):
         qtbot.waitUntil(wizard._continue.isEnabled, timeout=5000)
         qtbot.mouseClick(wizard._continue, Qt.MouseButton.LeftButton)

@@ -20,10 +20,12 @@ from phi3studio.domain.messages import Said, plain_values, say
 
 
 class Waiting(Payload):
-    """Another run is using the machine; this one starts when its turn comes."""
+    """Another run is using the machine, or the time has not come; this one starts when its turn
+    comes, and not before ``start_at`` (seconds since the epoch)."""
 
     type: Literal["waiting"] = "waiting"
     ahead: int = 0
+    start_at: float | None = None
 
 
 class Started(Payload):

@@ -13,10 +13,17 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.run_actions import RunActions
 from phi3studio.gui.pages.home.run_entries import RunEntry, read_entry
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.run_words import left_words, recipe_line, state_words, step_words
+from phi3studio.gui.texts.run_words import (
+    left_words,
+    recipe_line,
+    state_words,
+    step_words,
+    waiting_words,
+)
 from phi3studio.gui.widgets.basic import Button, Card, Elided, Icon, clear, label
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
+from phi3studio.runs.launch import start_now
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 
@@ -33,10 +40,10 @@ class Line:
     paused: tuple[RunEntry, ...] = ()
 
     @property
-    def order(self) -> tuple[tuple[tuple[str, str], ...], ...]:
+    def order(self) -> tuple[tuple[tuple[str, str, float | None], ...], ...]:
         """What the cards hang on; progress is drawn into the cards that are there."""
         parts = (self.working, self.waiting, self.paused)
-        return tuple(tuple((entry.run.name, entry.state) for entry in part) for part in parts)
+        return tuple(tuple((e.run.name, e.state, e.view.start_at) for e in part) for part in parts)
 
 
 class QueuePage(Page):
@@ -139,12 +146,18 @@ class QueuePage(Page):
     def _add(self, card: QueueCard) -> None:
         card.opened.connect(self.run_chosen)
         card.moved.connect(self._move)
+        card.hurried.connect(self._hurry)
         self._cards[card.entry.run.name] = card
         self._list.addWidget(card)
 
     def _move(self, run: RunFolder, place: int) -> None:
         self._context.tasks.run(
             asyncio.to_thread(self._queue.move, run, place), lambda _: self._look(), self._fail
+        )
+
+    def _hurry(self, run: RunFolder) -> None:
+        self._context.tasks.run(
+            asyncio.to_thread(start_now, run), lambda _: self._look(), self._fail
         )
 
     def _fail(self, error: UserFacingError) -> None:
@@ -157,6 +170,7 @@ class QueueCard(Card):
 
     opened = Signal(object)
     moved = Signal(object, int)
+    hurried = Signal(object)
 
     def __init__(self, context: Context, actions: RunActions, entry: RunEntry) -> None:
         super().__init__()
@@ -213,8 +227,14 @@ class QueueCard(Card):
         self.show_entry(entry)
 
     def add_place(self, place: int, count: int) -> None:
-        """Show the place in the line and how to change it."""
+        """Show the place in the line and how to change it; or the time that the run waits for."""
         at = 3
+        if self.entry.view.start_at is not None:
+            self._line.insertWidget(at, label(waiting_words(self.entry.view), "muted"))
+            now = Button(self._theme, self.tr("Start now"), icon="play")
+            now.clicked.connect(lambda: self.hurried.emit(self.entry.run))
+            self._line.insertWidget(at + 1, now)
+            return
         said = self.tr("next") if place == 0 else self.tr("position {n}").format(n=place + 1)
         widgets = [label(said, "muted")]
         for icon, title, to, usable in (

@@ -113,6 +113,13 @@ def step_words(view: RunView) -> str:
     return f"{stage} · {said}"
 
 
+def waiting_words(view: RunView) -> str:
+    """What a run waits for."""
+    if view.start_at is not None:
+        return translate("Run", "Starts at {time}").format(time=words.moment(view.start_at))
+    return translate("Run", "Starts when the machine is free")
+
+
 def left_words(overall: Overall) -> str:
     """How long the rest of a run takes; empty while that is not known."""
     if overall.left_s is None:

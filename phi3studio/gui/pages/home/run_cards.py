@@ -44,6 +44,7 @@ from phi3studio.gui.texts.run_words import (
     stage_title,
     state_words,
     step_words,
+    waiting_words,
 )
 from phi3studio.gui.theme import Theme
 from phi3studio.runs.store import RunFolder
@@ -148,7 +149,7 @@ class CardDelegate(QStyledItemDelegate):
         share = entry.overall.share
         right = words.percent(share) if entry.state == "running" else ""
         if entry.state == "queued":
-            said = self.tr("Starts when the machine is free")
+            said = waiting_words(entry.view)
         self._text(painter, area.adjusted(0, 0, -48, 0), said, "text")
         painter.setPen(self._theme.color("muted"))
         if right:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QProgressBar
 from phi3studio.gui.pages.run.cloud_card import DOWNLOADING, activity_words
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.texts import words
-from phi3studio.gui.texts.run_words import left_words, step_words
+from phi3studio.gui.texts.run_words import left_words, step_words, waiting_words
 from phi3studio.gui.widgets.basic import Card, label
 
 
@@ -32,7 +32,8 @@ class ProgressCard(Card):
         self.detail.setText("")
         self._bar.setRange(0, 1000)
         if snapshot.state == "queued":
-            self.title.setText(self.tr("Waiting for its turn"))
+            timed = view.start_at is not None
+            self.title.setText(waiting_words(view) if timed else self.tr("Waiting for its turn"))
             self._bar.setValue(0)
             return
         if progress is not None and progress.activity == DOWNLOADING and progress.total:

@@ -21,6 +21,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.gui.pages.wizard.start_card import StartCard
 from phi3studio.gui.pages.wizard.summary import summary_lines
 from phi3studio.gui.tasks import Latest
 from phi3studio.gui.texts import words
@@ -66,6 +67,8 @@ class ReviewPage(QWidget):
         self._summary = Card(self.tr("Summary"))
         columns.left.addWidget(self._summary)
         columns.left.addWidget(EstimateCard(theme, session))
+        self.start = StartCard(session)
+        columns.left.addWidget(self.start)
         columns.left.addStretch(1)
         self._text = QPlainTextEdit()
         self._olive_config = olive_config
@@ -142,6 +145,9 @@ class ReviewPage(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        if self.start.start_at() is None:
+            # Yesterday's offers have passed.
+            self.start.reset()
         self._draw_text()
 
     def _draw_text(self) -> None:

@@ -52,9 +52,10 @@ _AHEAD_MS = 400
 
 
 class WizardPage(Page):
-    """Shows the draft's page and passes on what the user wants. ``started`` carries a recipe."""
+    """Shows the draft's page and passes on what the user wants. ``started`` carries a recipe, and
+    the time before which it is not to begin, if any."""
 
-    started = Signal(object)
+    started = Signal(object, object)
 
     def __init__(
         self,
@@ -277,11 +278,16 @@ class WizardPage(Page):
             self.show_error(error)
             return
         self._continue.setEnabled(False)
-        self.started.emit(recipe)
+        review = self.view("review")
+        assert isinstance(review, ReviewPage)
+        self.started.emit(recipe, review.start.start_at())
 
     def run_started(self) -> None:
         """The run is on its way: the next fine-tune begins with a new draft."""
         self.session.start_over()
+        review = self.view("review")
+        assert isinstance(review, ReviewPage)
+        review.start.reset()
 
     def _ask_start_over(self) -> None:
         question = Question(
