@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.pages.wizard.olive_dialogs import ConfigDialog, ConfigsDialog
+from phi3studio.gui.pages.wizard.opening.olive_dialogs import ConfigDialog, ConfigsDialog
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Button
 from phi3studio.gui.widgets.states import ErrorState

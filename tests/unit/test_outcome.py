@@ -13,7 +13,7 @@ from phi3studio.domain.events.run_events import Finished, notice
 from phi3studio.domain.run import RunView
 from phi3studio.runs.continuing import faster, rebuild_run, rebuilt
 from phi3studio.runs.demo import demo_recipe
-from phi3studio.runs.outcome import longer_seconds, outcome, rebuild_seconds, suggested_rate
+from phi3studio.runs.shown.outcome import longer_seconds, outcome, rebuild_seconds, suggested_rate
 from phi3studio.runs.store import RunStore
 
 OWN = demo_recipe().model_copy(update={"name": "tickets"})

@@ -12,7 +12,7 @@ from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunState, RunView
 from phi3studio.gui.texts import words
-from phi3studio.runs.outcome import Outcome, OutcomeKind
+from phi3studio.runs.shown.outcome import Outcome, OutcomeKind
 from phi3studio.runs.shown.overall import Overall
 
 translate = QCoreApplication.translate

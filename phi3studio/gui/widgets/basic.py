@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -132,6 +132,13 @@ class Button(QPushButton):
         self.setProperty("withMenu", menu is not None)
         super().setMenu(menu)  # type: ignore[arg-type]
         restyle(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # As everywhere but in Qt, which leaves Enter to a dialog's default button.
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.isAutoRepeat():
+            self.showMenu() if self.menu() is not None else self.click()
+            return
+        super().keyPressEvent(event)
 
     def rename(self, text: str) -> None:
         """Change the caption and the accessible name together."""

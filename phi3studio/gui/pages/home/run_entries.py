@@ -13,7 +13,7 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState, RunView
-from phi3studio.runs.outcome import Outcome, outcome
+from phi3studio.runs.shown.outcome import Outcome, outcome
 from phi3studio.runs.shown.overall import Overall, overall
 from phi3studio.runs.shown.run_notes import RunNotes, read_notes
 from phi3studio.runs.store import RunFolder, made_at

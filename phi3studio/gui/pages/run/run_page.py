@@ -42,8 +42,8 @@ from phi3studio.runs.continuing import (
     rebuilt,
     retry_run,
 )
-from phi3studio.runs.outcome import longer_epochs, suggested_rate
 from phi3studio.runs.preflight import check_before_start
+from phi3studio.runs.shown.outcome import longer_epochs, suggested_rate
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 

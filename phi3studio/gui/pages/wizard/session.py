@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
+from shiboken6 import isValid
 
 from phi3studio.app.files import write_atomically
 from phi3studio.doctor import Report, examine
@@ -221,9 +222,12 @@ class WizardSession(QObject):
             self.shelf.put(before)
 
         self.replace(draft)
-        self._context.tasks.run(
-            asyncio.to_thread(put), lambda _: self.shelved.emit(), lambda _: None
-        )
+
+        def tell(_: None) -> None:
+            if isValid(self):  # the window may have gone meanwhile
+                self.shelved.emit()
+
+        self._context.tasks.run(asyncio.to_thread(put), tell, lambda _: None)
 
     def learn(self, **facts: object) -> None:
         """Something was found out."""

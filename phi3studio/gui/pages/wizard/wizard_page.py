@@ -17,9 +17,9 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.draft_menu import DraftMenu
-from phi3studio.gui.pages.wizard.file_opening import FileOpening
 from phi3studio.gui.pages.wizard.model_page import ModelPage
-from phi3studio.gui.pages.wizard.open_fields import field_of
+from phi3studio.gui.pages.wizard.opening.file_opening import FileOpening
+from phi3studio.gui.pages.wizard.opening.open_fields import field_of
 from phi3studio.gui.pages.wizard.review_page import OliveConfig, ReviewPage
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.target_page import TargetPage

@@ -96,7 +96,8 @@ class ConfigDialog(Question):
         else:
             partly = imported.obstacle is not None
             text = self.tr("Open without them") if partly else self.tr("Open the draft")
-            self.add(text, lambda: take(""), "primary")
+            # The present draft is put aside, so that nothing is lost by Enter.
+            self.add(text, lambda: take(""), "primary").setFocus()
 
     def _go(self, key: str) -> None:
         self.accept()
@@ -142,6 +143,7 @@ class ConfigsDialog(Question):
         self.opening = self.add_kept(self.tr("Open"), self._open, "primary")
         self.table.itemSelectionChanged.connect(self._draw)
         self.table.selectRow(0)
+        self.table.setFocus()
 
     def _says(self, result: ConfigResult) -> tuple[str, str]:
         if result.obstacle is not None:

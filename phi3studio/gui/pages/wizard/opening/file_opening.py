@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from PySide6.QtWidgets import QWidget
 
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.wizard.olive_dialogs import ConfigDialog, ConfigsDialog
+from phi3studio.gui.pages.wizard.opening.olive_dialogs import ConfigDialog, ConfigsDialog
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.runs.olive_files import (
     SUFFIXES,
     ConfigRecipe,
@@ -61,6 +61,7 @@ class FileOpening(QWidget):
         super().__init__(parent)
         self.hide()
         self._context = context
+        self._question = Latest(context.tasks, self)
         self._page = parent
 
     def open(self, names: list[str]) -> None:
@@ -81,7 +82,7 @@ class FileOpening(QWidget):
             else:
                 self.data_given.emit(names)
 
-        self._context.tasks.run(asyncio.to_thread(_look, paths), found, self.failed.emit)
+        self._question.ask(lambda: in_thread(_look, paths), found, self.failed.emit)
 
     def _ask(self, file: Path, config: ConfigRecipe) -> None:
         def take(key: str) -> None:
