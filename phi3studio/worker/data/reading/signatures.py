@@ -27,6 +27,7 @@ _FOREIGN = (
     (b"\x89PNG", "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x7fELF", "ELF"),
+    (b"MZ\x90\x00", "EXE"),
     (b"SQLite format 3\0", "SQLite"),
     (b"\x89HDF", "HDF5"),
     (b"\x93NUMPY", "NumPy"),
