@@ -23,7 +23,7 @@ from phi3studio.gui.pages.wizard.azure.azure_entries import (
     source_entries,
 )
 from phi3studio.gui.texts.messages import explain_error, setting_title
-from phi3studio.gui.texts.olive_words import olive_words
+from phi3studio.gui.texts.olive_words import olive_error, olive_words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, label, row
@@ -68,7 +68,7 @@ class ConfigDialog(Question):
         self.setMinimumWidth(_WIDE)
         self._take = take
         if imported.obstacle is not None:
-            self.extra.addWidget(ErrorState(theme, imported.obstacle))
+            self.extra.addWidget(ErrorState(theme, olive_error(imported.obstacle)))
         for gap in imported.gaps[:_GAPS]:
             go = Button(theme, self.tr("Write it"), kind="link")
             title = _title(gap.key)
@@ -96,8 +96,10 @@ class ConfigDialog(Question):
         else:
             partly = imported.obstacle is not None
             text = self.tr("Open without them") if partly else self.tr("Open the draft")
-            # The present draft is put aside, so that nothing is lost by Enter.
-            self.add(text, lambda: take(""), "primary").setFocus()
+            opening = self.add(text, lambda: take(""), "primary")
+            if not partly:
+                # The present draft is put aside, so that nothing is lost by Enter.
+                opening.setFocus()
 
     def _go(self, key: str) -> None:
         self.accept()
@@ -147,7 +149,7 @@ class ConfigsDialog(Question):
 
     def _says(self, result: ConfigResult) -> tuple[str, str]:
         if result.obstacle is not None:
-            said = explain_error(result.obstacle)
+            said = explain_error(olive_error(result.obstacle))
             return self.tr("refused"), f"{said.message} {said.hint}".strip()
         if result.gaps:
             open_ = ", ".join(map(_title, result.gaps))
