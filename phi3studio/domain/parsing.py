@@ -7,27 +7,43 @@ import math
 from typing import Any
 
 _MOST_NODES = 1_000_000
+_TWICE = "the key {key} stands twice"
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, unique: bool = False) -> Any:
     """The value; raises :class:`ValueError` for all that is no JSON, and for what Python's reader
-    would fail on otherwise: nesting without end, numbers of thousands of digits, infinities.
+    would fail on otherwise: nesting without end, numbers of thousands of digits, infinities. With
+    *unique* also for a key that stands twice in a mapping, of which readers keep the last.
 
     Where its place is known it is a :class:`json.JSONDecodeError`.
     """
+    pairs = _unique if unique else None
     try:
-        return json.loads(text, parse_float=finite_number, parse_constant=finite_number)
+        return json.loads(
+            text, parse_float=finite_number, parse_constant=finite_number, object_pairs_hook=pairs
+        )
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
 
 
-def parse_yaml(text: str) -> Any:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in values:
+            raise ValueError(_TWICE.format(key=key[:60]))
+        values[key] = value
+    return values
+
+
+def parse_yaml(text: str, *, unique: bool = False) -> Any:
     """The value; raises :class:`yaml.YAMLError` also for what YAML's reader fails on otherwise:
     dates that no calendar has, nesting without end, aliases that repeat one another a billion
-    times."""
+    times; *unique* as for JSON."""
     import yaml
 
     try:
+        if unique:
+            _check_unique(yaml.compose(text, yaml.SafeLoader))
         value = yaml.safe_load(text)
         if _nodes(value, {}) > _MOST_NODES:
             raise ValueError("its aliases repeat too much")
@@ -36,6 +52,30 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError("it is nested too deeply") from exc
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as exc:
         raise yaml.YAMLError(str(exc)) from exc
+
+
+def _check_unique(root: Any) -> None:
+    """Raise for a key that stands twice in a mapping below the node *root*."""
+    import yaml
+
+    seen: set[int] = set()
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        keys = set()
+        for key, value in node.value:
+            named = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
+            if named in keys:
+                reason = _TWICE.format(key=str(key.value)[:60])
+                raise yaml.MarkedYAMLError(problem=reason, problem_mark=key.start_mark)
+            keys.add(named)
+            nodes.append(value)
 
 
 def _nodes(value: Any, known: dict[int, int]) -> int:

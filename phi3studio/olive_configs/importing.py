@@ -50,7 +50,7 @@ class Imported:
 def parse_config(text: str, name: str) -> Any:
     """Parse JSON; raises :class:`InputError` with the line where it is broken."""
     try:
-        return parse_json(text)
+        return parse_json(text, unique=True)
     except ValueError as exc:
         if isinstance(exc, json.JSONDecodeError):
             raise InputError(

@@ -23,6 +23,8 @@ _MOST_BYTES = 1_000_000
 _MOST_FILES = 20_000
 # Without one of these words a file is not worth being parsed: a folder may have thousands.
 _WORDS = re.compile(rb"passes|model")
+# What is a key of a config and of nothing else, in a file that is broken.
+_KEYS = re.compile(rb"""^\s*\{?\s*["']?(input_model|passes)["']?\s*:""", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ def is_recipe(file: Path) -> bool:
 
 
 def configs_of(paths: Iterable[Path]) -> list[Path]:
-    """The Olive configs among *paths* and, of folders, below them; sorted within each folder."""
+    """The Olive configs among *paths* and, of folders, below them, with those that are broken;
+    sorted within each folder."""
     found: list[Path] = []
     for path in paths:
-        inside = islice(path.rglob("*"), _MOST_FILES) if path.is_dir() else [path]
-        found += sorted(file for file in inside if is_olive_config(file))
+        if path.is_dir():
+            inside = islice(path.rglob("*"), _MOST_FILES)
+            found += sorted(file for file in inside if is_olive_config(file) or _is_broken(file))
+        elif is_olive_config(path):
+            found.append(path)
     return found
 
 
@@ -115,7 +121,7 @@ def read_config(config: Path) -> Any:
     import yaml
 
     try:
-        return parse_yaml(text)
+        return parse_yaml(text, unique=True)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         raise InputError(
@@ -127,13 +133,32 @@ def read_config(config: Path) -> Any:
         ) from exc
 
 
+def _is_broken(file: Path) -> bool:
+    """Whether a file has keys of a config but cannot be read as one."""
+    if not _KEYS.search(_content(file)):
+        return False
+    try:
+        read_config(file)
+    except InputError:
+        return True
+    return False
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a small file that may be JSON or YAML; none of anything else."""
+    try:
+        if file.suffix.lower() in SUFFIXES and file.stat().st_size <= _MOST_BYTES:
+            return file.read_bytes()
+    except OSError:
+        pass
+    return b""
+
+
 def _mapping(file: Path) -> Mapping[str, Any]:
     """The keys and values of a small file of JSON or YAML; empty for anything else."""
     try:
-        if file.suffix.lower() not in SUFFIXES or file.stat().st_size > _MOST_BYTES:
-            return {}
-        values = read_config(file) if _WORDS.search(file.read_bytes()) else None
-    except (InputError, OSError):
+        values = read_config(file) if _WORDS.search(_content(file)) else None
+    except InputError:
         return {}
     return values if isinstance(values, dict) else {}
 

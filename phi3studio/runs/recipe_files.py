@@ -87,13 +87,13 @@ def _parse(path: Path, text: str) -> Any:
         import yaml
 
         try:
-            return parse_yaml(text)
+            return parse_yaml(text, unique=True)
         except yaml.YAMLError as exc:
             mark = getattr(exc, "problem_mark", None)
             line = mark.line + 1 if mark is not None else None
             raise _broken(path, line, getattr(exc, "problem", None) or str(exc)) from exc
     try:
-        return parse_json(text)
+        return parse_json(text, unique=True)
     except ValueError as exc:
         raise _broken(path, getattr(exc, "lineno", 1), getattr(exc, "msg", str(exc))) from exc
 

@@ -249,6 +249,8 @@ def test_a_folder_of_configs_gives_a_table(olive: Olive, tmp_path: Path) -> None
     (folder / "bad.json").write_text('{"passes": {"q": {"type": "SliceGPT"}}}', "utf-8")
     (folder / "package.json").write_text('{"name": "x"}', "utf-8")
     (folder / "broken.json").write_text("{", "utf-8")
+    (folder / "template.json").write_text('{\n  "passes": {"q": {"lora_r": <lora_r>}}\n}', "utf-8")
+    (folder / "twice.json").write_text('{"passes": {"q": {}}, "passes": {}}', "utf-8")
     said = olive("import", folder)
     assert said.code == 0, said.err
     lines = dict(line.split(None, 1) for line in said.out.splitlines() if ".json " in line)
@@ -256,15 +258,18 @@ def test_a_folder_of_configs_gives_a_table(olive: Olive, tmp_path: Path) -> None
     assert lines["azure.json"].startswith("recipe")
     assert lines["more/open.json"] == "gaps      model.source"
     assert lines["bad.json"].startswith("refused   passes.q.type: The pass SliceGPT is not run.")
-    assert "4 configs: 2 become recipes, 1 more with values to write, 1 are refused." in said.out
+    assert lines["template.json"].startswith("refused")
+    assert "line 2: this is not JSON" in lines["template.json"]
+    assert "the key passes stands twice" in lines["twice.json"]
+    assert "6 configs: 2 become recipes, 1 more with values to write, 3 are refused." in said.out
     assert "2 other files" in said.out
     rows = json.loads(olive("import", folder, "--json").out)
     assert [row["file"] for row in rows] == [
-        "azure.json", "bad.json", "more/open.json", "today.json",
+        "azure.json", "bad.json", "more/open.json", "template.json", "today.json", "twice.json",
     ]  # fmt: skip
     assert list(tmp_path.glob("*.yaml")) == []  # nothing is written
     said = olive("import", folder / "more" / "..", "--json")
-    assert len(json.loads(said.out)) == 4
+    assert len(json.loads(said.out)) == 6
     (tmp_path / "empty").mkdir()
     assert "[olive.no_configs]" in olive("import", "empty").err
 

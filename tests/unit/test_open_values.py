@@ -97,4 +97,7 @@ def test_what_a_file_is(
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert is_olive_config(file) is olive
     assert is_recipe(file) is recipe
-    assert configs_of([tmp_path]) == ([file] if olive else [])
+    # Of a folder a broken one is listed, too.
+    broken = name in ("broken.json", "latin.json")
+    assert configs_of([tmp_path]) == ([file] if olive or broken else [])
+    assert configs_of([file]) == ([file] if olive else [])

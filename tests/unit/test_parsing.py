@@ -42,6 +42,24 @@ def test_whatever_is_no_yaml_is_one_kind_of_error(text) -> None:
         parse_yaml(text)
 
 
+def test_a_key_that_stands_twice_is_refused_where_it_is_asked_for() -> None:
+    twice = '{"a": {"b": 1, "c": 2, "b": 3}}'
+    assert parse_json(twice) == {"a": {"b": 3, "c": 2}}
+    with pytest.raises(ValueError, match="the key b stands twice"):
+        parse_json(twice, unique=True)
+    assert parse_json('{"a": {"b": 1}, "b": [{"a": 1}, {"a": 2}]}', unique=True)["b"][1] == {"a": 2}
+    with pytest.raises(yaml.MarkedYAMLError, match="the key b stands twice") as caught:
+        parse_yaml("a:\n- b: 1\n  c: 2\n  b: 3\n", unique=True)
+    assert caught.value.problem_mark is not None
+    assert caught.value.problem_mark.line == 3
+    # What an alias or a merge repeats stands there once.
+    merged = "a: &a {x: 1}\nb: {<<: *a, x: 2}\nc: *a\n? [1, 2]\n: 3\n? [1, 2]\n: 4\n"
+    with pytest.raises(yaml.YAMLError, match="unhashable"):
+        parse_yaml(merged, unique=True)
+    merged = merged.partition("?")[0]
+    assert parse_yaml(merged, unique=True) == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 1}}
+
+
 def test_aliases_that_repeat_one_another_are_refused() -> None:
     assert parse_yaml("a: &a [1, 2]\nb: [*a, *a]") == {"a": [1, 2], "b": [[1, 2], [1, 2]]}
     bomb = "&a0 [x, x, x, x, x, x, x, x, x]"
