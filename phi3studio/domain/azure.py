@@ -18,9 +18,10 @@ from phi3studio.domain.recipes.section import Section
 Login = Literal["cli", "browser", "managed_identity"]
 JobIdentity = Literal["none", "managed", "user"]
 
-GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04:latest"
+GPU_IMAGE = "mcr.microsoft.com/azureml/openmpi5.0-cuda12.4-ubuntu22.04:latest"
 CPU_IMAGE = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04:latest"
-"""Base images; Python, PyTorch and CUDA's libraries come with the packages of the job."""
+"""Base images; Python, PyTorch and CUDA's libraries come with the packages of the job, so that the
+image's own CUDA is not used. The driver is the machine's: PyTorch's CUDA 13 wants 580 or newer."""
 
 # What a name may be; the message azure.name/… of each says it in words.
 _PATTERNS = {
@@ -162,7 +163,11 @@ class Azure(Section):
     @field_validator("data")
     @classmethod
     def _is_data(cls, value: str | None) -> str | None:
-        if value is not None and not any(re.fullmatch(pattern, value) for pattern in _DATA):
+        if value is None:
+            return None
+        if re.search(r"[@/]onelake\.|\.fabric\.microsoft\.", value, re.IGNORECASE):
+            raise InputError("azure.data", variant="onelake", value=value)
+        if not any(re.fullmatch(pattern, value) for pattern in _DATA):
             raise InputError("azure.data", value=value)
         return value
 

@@ -106,6 +106,22 @@ def test_an_address_that_is_nearly_right_is_refused(address) -> None:
     assert "abfss://" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "abfss://Sales@onelake.dfs.fabric.microsoft.com/Tickets.Lakehouse/Files/train.jsonl",
+        "abfss://1b2c3d4e-0000-4000-8000-000000000000@onelake.dfs.fabric.microsoft.com/a/Files/b",
+        "https://onelake.dfs.fabric.microsoft.com/Sales/Tickets.Lakehouse/Files/train.jsonl",
+    ],
+)
+def test_onelake_is_refused_with_what_a_job_takes(address) -> None:
+    with pytest.raises(InputError) as caught:
+        recipe({"data": address})
+    assert "OneLake" in caught.value.message
+    assert "one_lake" in caught.value.hint
+    assert recipe({"data": "azureml://datastores/onelake/paths/Files/a"}).azure.data
+
+
 def test_a_token_has_no_place_in_a_recipe() -> None:
     with pytest.raises(InputError) as caught:
         recipe({"hub_token": "hf_secret"})

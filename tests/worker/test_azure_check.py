@@ -34,6 +34,13 @@ def standin(tmp_path: Path, home: Home, monkeypatch) -> Iterator[AzureStandIn]:
             monkeypatch.setenv(name, value)
         made.computes["stopped"] = az.compute_instance("stopped", "Stopped")
         made.computes["arc"] = az.kubernetes("arc", "gpu-small", "gpu-large")
+        small = az.kubernetes("arc-small", "default", "gpu-large")
+        inner = small["properties"]["properties"]
+        del inner["instanceTypes"]["default"]["resources"]["limits"]["nvidia.com/gpu"]
+        made.computes["arc-small"] = small
+        unknown = az.kubernetes("arc-unknown", "default")
+        unknown["properties"]["properties"] = {"namespace": "default"}
+        made.computes["arc-unknown"] = unknown
         made.assets[f"{az.ROOT}/data/phrases/versions/3"] = {
             "id": f"{az.ROOT}/data/phrases/versions/3",
             "name": "3",
@@ -69,6 +76,7 @@ def test_nothing_is_missing(standin) -> None:
         "login", "workspace", "datastores", "compute", "quota", "data", "model", "image",
     ]  # fmt: skip
     assert found["workspace"].text == "studio in westeurope"
+    assert "driver has to be 580 or newer" in found["compute"].text
     assert "72 cores free, 24 needed" in found["quota"].text
 
 
@@ -90,6 +98,7 @@ def test_nothing_is_missing(standin) -> None:
             "compute",
             "azure.no_gpu",
         ),
+        ({"compute": "arc-small", "gpus": 1}, "compute", "azure.no_gpu"),
         ({"compute": "gpu-cluster", "gpus": 1, "nodes": 4}, "quota", "azure.quota"),
         ({"data": "azureml:phrases:4"}, "data", "azure.no_data"),
         ({"data": "azureml:phrases:3", "data_type": "folder"}, "data", "azure.data_type"),
@@ -122,6 +131,10 @@ def test_kubernetes_has_what_its_instance_type_has(standin) -> None:
     found = findings(compute="arc", instance_type="gpu-large", gpus=1)
     assert code(found["compute"]) is None
     assert "gpu-large" in found["compute"].text
+    # Without one it is the cluster's default; where that is not known, it is said.
+    assert "gpu-small" in findings(compute="arc", gpus=1)["compute"].text
+    text = findings(compute="arc-unknown", gpus=1)["compute"].text
+    assert "Azure's own has no GPU" in text
 
 
 @pytest.mark.parametrize("expired", [True, False])

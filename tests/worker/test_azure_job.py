@@ -112,7 +112,7 @@ def test_the_job_of_a_recipe_as_a_whole(home, tiny_phi3, phrases) -> None:
         "experiment_name": "phi3studio",
         "compute": "azureml:arc",
         "environment": {
-            "image": "mcr.microsoft.com/azureml/openmpi4.1.0-cuda11.8-cudnn8-ubuntu22.04:latest",
+            "image": "mcr.microsoft.com/azureml/openmpi5.0-cuda12.4-ubuntu22.04:latest",
             "conda_file": "conda.yml",
         },
         "code": "code",

@@ -136,7 +136,7 @@ def _get_compute(azure: Azure, workspace: Workspace) -> Any:
 
 
 def _kubernetes(azure: Azure, compute: Any) -> Phrase:
-    types = _instance_types(compute.properties)
+    types, default = _instance_types(compute.properties)
     if azure.instance_type is not None and types and azure.instance_type not in types:
         raise InputError(
             "azure.instance_type",
@@ -144,7 +144,8 @@ def _kubernetes(azure: Azure, compute: Any) -> Phrase:
             instance_type=azure.instance_type,
             types=list(types),
         )
-    wanted = azure.instance_type or (next(iter(types)) if len(types) == 1 else None)
+    only = next(iter(types)) if len(types) == 1 else None
+    wanted = azure.instance_type or default or only
     gpus = types.get(wanted) if wanted is not None else None
     if gpus is not None and gpus < azure.gpus:
         raise InputError(
@@ -157,14 +158,14 @@ def _kubernetes(azure: Azure, compute: Any) -> Phrase:
         )
     return Phrase(
         "azure_found.compute",
-        variant="kubernetes" if wanted else "kubernetes_default",
+        variant=("kubernetes_gpu" if gpus else "kubernetes") if wanted else "kubernetes_default",
         compute=azure.compute,
         type=wanted,
     )
 
 
-def _instance_types(properties: Any) -> dict[str, int]:
-    """Instance type → its GPUs, of a Kubernetes cluster's properties."""
+def _instance_types(properties: Any) -> tuple[dict[str, int], str | None]:
+    """Instance type → its GPUs, of a Kubernetes cluster's properties, and the default type."""
     inner = properties.get("properties", properties) if isinstance(properties, dict) else {}
     found: dict[str, int] = {}
     kinds = inner.get("instanceTypes") or inner.get("instance_types") or {}
@@ -172,7 +173,7 @@ def _instance_types(properties: Any) -> dict[str, int]:
         resources = (kind or {}).get("resources") or {}
         limits = resources.get("limits") or {}
         found[name] = sum(int(n or 0) for key, n in limits.items() if "gpu" in key.lower())
-    return found
+    return found, inner.get("defaultInstanceType") or inner.get("default_instance_type")
 
 
 def _size(azure: Azure, workspace: Workspace, compute: Any) -> Any:
