@@ -11,6 +11,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
+from phi3studio.runs.results import check_result
 from phi3studio.runs.store import RunFolder, RunStore
 
 START = "start"
@@ -89,6 +90,7 @@ def rebuilt(recipe: Recipe) -> Recipe:
 
 
 def _from_adapter(store: RunStore, run: RunFolder, recipe: Recipe) -> RunFolder:
+    check_result(run, "adapter")
     if not (run.adapter / "adapter_model.safetensors").is_file():
         raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
     created = store.create(recipe)

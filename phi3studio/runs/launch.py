@@ -26,7 +26,8 @@ from phi3studio.app.program import program as program
 from phi3studio.app.settings import read_settings
 from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.domain.run import RunState, state_phrase
+from phi3studio.domain.run import LIVE_STATES, RunState, state_phrase
+from phi3studio.runs.results import drop_damaged
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.runtime_pack.use import runtime_for
 
@@ -205,11 +206,16 @@ def start_now(run: RunFolder) -> None:
 
 
 def resume(run: RunFolder) -> int:
-    """Start a run again where its work was kept; returns the process id."""
+    """Start a run again where its work was kept, a completed one where a result is damaged;
+    returns the process id."""
     state = run.state()
-    if state not in RESUMABLE:
+    if state not in RESUMABLE and not (state == "completed" and drop_damaged(run)):
         raise InputError(
-            "run.not_resumable", run=run.name, state=state_phrase(state), recipe=run.recipe_file
+            "run.not_resumable",
+            variant="live" if state in LIVE_STATES else "",
+            run=run.name,
+            state=state_phrase(state),
+            recipe=run.recipe_file,
         )
     free = shutil.disk_usage(run.path).free
     if free < LEAST_FREE:

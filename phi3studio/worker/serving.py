@@ -133,7 +133,7 @@ def _warm(warm_up: Callable[[], None]) -> None:
     try:
         warm_up()
     except Exception:
-        traceback.print_exc()  # the request that needs it will fail and say so
+        _log_error()  # the request that needs it will fail and say so
 
 
 def listen_locally() -> socket.socket:
@@ -280,8 +280,8 @@ class Conversation:
         except UserFacingError as exc:
             yield _report(exc)
         except BaseException as exc:
-            traceback.print_exc()
-            yield _report(_bug(exc))
+            _log_error()
+            yield _report(_explained(exc))
 
     def _handler(self, method: str) -> Handler:
         if method == "ping":
@@ -309,7 +309,18 @@ def _report(exc: UserFacingError) -> dict[str, Any]:
     return {"error": exc.to_json() | {"input": isinstance(exc, InputError)}}
 
 
-def _bug(exc: BaseException) -> UserFacingError:
+def _log_error() -> None:
+    """Print the traceback to the log, where its disk has room."""
+    with contextlib.suppress(OSError):
+        traceback.print_exc()
+
+
+def _explained(exc: BaseException) -> UserFacingError:
+    from phi3studio.worker.failures import translate
+
+    error = translate(exc)
+    if error.code != "bug":
+        return error
     return UserFacingError("bug", variant="service", reason=first_line(exc, typed=True))
 
 

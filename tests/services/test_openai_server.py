@@ -761,6 +761,17 @@ def test_a_megabyte_of_headers_ends_its_connection_alone(server) -> None:
     assert server.ask(max_tokens=1).choices
 
 
+def test_a_client_that_leaves_within_its_request_is_no_error(server, caplog) -> None:
+    address = httpx.URL(server.url)
+    with socket.create_connection((address.host, address.port), timeout=10) as client:
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {KEY}"
+        )
+        client.sendall(head.encode() + b"\r\nContent-Length: 100\r\n\r\n{")
+    assert server.ask(max_tokens=1).choices
+    assert "Traceback" not in caplog.text
+
+
 def test_a_client_that_hangs_up_stops_its_answer(server) -> None:
     body = {
         "model": "talk",
@@ -828,6 +839,10 @@ def test_a_killed_engine_is_started_again(server) -> None:
         ({"strange": 1}, "strange"),
         ({"stop": {}}, "stop"),
         ({"model": 3}, "model"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages.0.content",
+        ),
     ],
 )
 def test_what_is_not_understood_is_named(server, change, param) -> None:

@@ -25,6 +25,22 @@ def test_k_quant_in_small_parts_gives_the_same_values() -> None:
     assert len(told) == 6
 
 
+def test_k_quant_on_a_gpu_takes_larger_parts_of_the_same_weights(monkeypatch) -> None:
+    """The tensors stay where they are: a card is not needed to see what is given to it."""
+    weight = (torch.randn(4096, 8192, generator=torch.Generator().manual_seed(0)) * 0.02).bfloat16()
+    options = {"group_size": 32, "maxq": 15, "minq": 0, "symmetric": False}
+    sent: list[tuple[int, ...]] = []
+    with in_small_parts():
+        scales, zero_points = kquant.kquant_find_qparams(weight, **options)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda self: sent.append(tuple(self.shape)) or self)
+    with in_small_parts():
+        found = kquant.kquant_find_qparams(weight, **options)
+    assert sent == [(2048, 8192), (2048, 8192)]
+    assert torch.equal(found[0], scales)
+    assert torch.equal(found[1], zero_points)
+
+
 def test_the_presets_differ_in_what_is_kept_in_more_bits() -> None:
     quality, fast, small = (
         early_passes(Target(int4=preset)) for preset in ("quality", "fast", "small")

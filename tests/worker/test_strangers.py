@@ -21,7 +21,7 @@ import pytest
 from phi3studio.runs import launch
 from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunStore
-from phi3studio.services.openai.slow_clients import request_in_time
+from phi3studio.services.openai.slow_clients import MOST_WAITING, request_in_time
 from phi3studio.worker.chat.spoken import Spoken
 from tests.worker.running import tiny_recipe, wait_for_end
 from tests.worker.test_faults import train_only
@@ -86,6 +86,25 @@ def test_a_service_survives_what_strangers_say(port, hello) -> None:
     assert is_served(port)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full is needed")
+def test_a_service_whose_log_has_no_room_answers_all_the_same() -> None:
+    code = "from phi3studio.worker.serving import serve; serve({'divide': lambda p, c: 1 / 0})"
+    environment = dict(os.environ, PHI3STUDIO_TOKEN="right")
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=full, env=environment
+        ) as process,
+    ):
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["port"]
+        with connected(port) as friend:
+            friend.sendall(b'{"token": "right"}\n{"id": 1, "method": "divide"}\n')
+            error = json.loads(friend.makefile().readline())["error"]
+        process.kill()
+    assert error["code"] == "bug"
+
+
 def test_silent_strangers_and_half_lines_hold_nobody_up(port) -> None:
     with contextlib.ExitStack() as strangers:
         for number in range(60):
@@ -111,7 +130,13 @@ def patient_server() -> Iterator[int]:
     import uvicorn
 
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(hello, http=request_in_time(0.5), lifespan="off", log_level="error")
+    config = uvicorn.Config(
+        hello,
+        http=request_in_time(0.5),
+        limit_concurrency=2 * MOST_WAITING,
+        lifespan="off",
+        log_level="error",
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
     thread.start()
@@ -140,6 +165,15 @@ def test_a_request_that_does_not_come_is_not_waited_for(patient_server, half) ->
             answer = b""
             while not answer.endswith(b"hello\r\n0\r\n\r\n"):
                 answer += quick.recv(1000)
+
+
+def test_who_opens_many_connections_and_says_nothing_takes_nobodys_place(patient_server) -> None:
+    with contextlib.ExitStack() as strangers:
+        for _ in range(3 * MOST_WAITING):
+            strangers.enter_context(connected(patient_server))
+        with connected(patient_server) as friend:
+            friend.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert friend.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_control_tokens_that_somebody_spells_are_text(tiny_phi3) -> None:

@@ -22,12 +22,14 @@ from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
 from phi3studio.domain.template import parse_template
+from phi3studio.models.guest_files import read_object
 from phi3studio.models.model_store import ModelStore
 from phi3studio.resources import resources
 from phi3studio.runs.bundle import browser_library
 from phi3studio.runs.bundle.redaction import Scrubber, without_rows
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
+from phi3studio.runs.results import check_result
 from phi3studio.runs.store import RunFolder
 
 What = Literal["model", "adapter", "merged", "gguf"]
@@ -195,6 +197,7 @@ def result_folder(run: RunFolder, what: What) -> Path:
         if "train" not in run.recipe().steps:
             return run.path
     folder = {"model": run.model, "adapter": run.adapter, "merged": run.merged}[what]
+    check_result(run, what)
     if folder.is_dir():
         return folder
     state = run.state()
@@ -268,8 +271,8 @@ def licence_text(base: BaseModel, folder: Path) -> str:
 
 def _prompt(model: Path) -> dict[str, Any]:
     """How a request becomes the text that the model was trained on."""
-    facts = json.loads((model / "studio.json").read_text("utf-8"))
-    config = json.loads((model / "genai_config.json").read_text("utf-8"))
+    facts = read_object(model / "studio.json")
+    config = read_object(model / "genai_config.json")
     stops = config["model"]["eos_token_id"]
     value: dict[str, Any] = {"version": 1, "kind": "conversation"}
     template = facts.get("template")
@@ -295,7 +298,7 @@ def _template_facts(prompt: str, completion: str) -> dict[str, Any]:
 
 def _generation(model: Path) -> dict[str, Any]:
     """The most likely answer, as it was measured."""
-    config = json.loads((model / "genai_config.json").read_text("utf-8"))
+    config = read_object(model / "genai_config.json")
     return {
         "version": 1,
         "max_new_tokens": _NEW_TOKENS,
@@ -323,8 +326,8 @@ def _add_foundry_local(entries: list[Entry], name: str, prompt: dict[str, Any]) 
 def check_page(run: RunFolder) -> None:
     """Raise :class:`InputError` for a run whose exported model no page can load."""
     model = result_folder(run, "model")
-    facts = json.loads((model / "studio.json").read_text("utf-8"))
-    config = json.loads((model / CONFIG).read_text("utf-8"))
+    facts = read_object(model / "studio.json")
+    config = read_object(model / CONFIG)
     check_model(config, run.recipe().target.provider, facts.get("adapter"))
 
 

