@@ -105,6 +105,8 @@ class Program:
     def __init__(self, screen: Screen, home: Path, **environment: str) -> None:
         self.screen = screen
         self._mouse = (-1, -1)
+        self.clicks = self.keys = 0
+        """How often the person clicked or dropped, and how many keys were pressed."""
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.display.program_with_eyes"],
             cwd=ROOT,
@@ -178,6 +180,7 @@ class Program:
             time.sleep(0.1)
         self.point(*widget.middle)
         self.screen.xdotool("click", 1)
+        self.clicks += 1
 
     def reach(self, said: str, of: str = "") -> Widget:
         """Turn the wheel over the page until the whole widget can be seen."""
@@ -211,11 +214,13 @@ class Program:
     def type(self, text: str) -> None:
         """Type on the keyboard."""
         self.wait_for_front()
+        self.keys += len(text)
         self.screen.xdotool("type", "--delay", 15, text)
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""
         self.wait_for_front()
+        self.keys += len(keys)
         self.screen.xdotool("key", "--delay", 30, *keys)
 
     def fill(self, said: str, text: str, of: str = "") -> None:
@@ -242,6 +247,7 @@ class Program:
             self.point(20 + (x - 20) * step // 10, 15 + (y - 15) * step // 10)
         self.point(x + 3, y + 2)
         self.screen.xdotool("mouseup", 1)
+        self.clicks += 1
         try:
             source.wait(15)
         finally:

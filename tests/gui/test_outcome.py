@@ -132,7 +132,7 @@ def test_a_training_that_was_too_slow_is_started_again_with_a_higher_rate(
     make_window: Make, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[RunFolder] = []
-    monkeypatch.setattr(launch, "start", started.append)
+    monkeypatch.setattr(launch, "start", lambda run, at=None: started.append(run))
     monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
     _, page = opened(make_window, qtbot, home, "tickets", too_slow())
     assert next(iter(page.outcome.buttons)) == "rate"
@@ -208,7 +208,7 @@ def test_a_double_click_begins_one_run(
     make_window: Make, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[RunFolder] = []
-    monkeypatch.setattr(launch, "start", started.append)
+    monkeypatch.setattr(launch, "start", lambda run, at=None: started.append(run))
     monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
     window = make_window()
     welcome = window.findChild(Welcome)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+import pytest
 from filelock import FileLock
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QMenu, QProgressBar
 from pytestqt.qtbot import QtBot
 
@@ -34,8 +36,18 @@ def report(run: RunFolder, payloads: Iterable[AnyPayload]) -> None:
 
 
 def test_one_progress_over_all_stages_everywhere(
-    make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder]
+    make_window: Make,
+    qtbot: QtBot,
+    home: Home,
+    showcase: dict[str, RunFolder],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    heard: list[str] = []
+
+    def hear(event: QAccessibleAnnouncementEvent) -> None:
+        heard.append(event.message())
+
+    monkeypatch.setattr(QAccessible, "updateAccessibility", hear)
     recipe = showcase["done"].recipe().model_copy(update={"name": "tones"})
     run = write_run(home.runs, recipe, course(until=92), age_s=90)
     with FileLock(run.life_lock):
@@ -70,6 +82,10 @@ def test_one_progress_over_all_stages_everywhere(
             bars.append(card._bar.value())
         assert bars == sorted(bars)
         assert bars[-1] > 950
+        # A screen reader hears the stages and the tenths, and nothing twice.
+        assert any("Quantise" in said for said in heard)
+        assert "9" in heard[-1].split()[0]
+        assert len(heard) == len(set(heard)) < 15
         window.go("queue")
         queue = window.page("queue")
         assert isinstance(queue, QueuePage)

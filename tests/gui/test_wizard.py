@@ -153,7 +153,7 @@ def test_the_whole_way_to_a_started_run(
     filled: WizardPage, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[RunFolder] = []
-    monkeypatch.setattr(launch, "start", lambda run: started.append(run) or 1)
+    monkeypatch.setattr(launch, "start", lambda run, at: started.append(run) or 1)
     for page in PAGES[1:]:
         go_on(filled, qtbot)
         assert filled.session.draft.page == page
@@ -431,7 +431,7 @@ def test_a_late_answer_about_another_file_is_dropped(
 def test_a_run_that_cannot_be_started_leaves_the_draft(
     filled: WizardPage, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(run: RunFolder) -> int:
+    def refuse(run: RunFolder, at: float | None) -> int:
         raise InputError.from_json(
             {"code": "run.busy", "message": "It is running already.", "hint": "Wait."}
         )

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QMimeData, QStringListModel, Qt, Signal
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -25,6 +23,7 @@ from PySide6.QtWidgets import QCompleter, QFrame, QPlainTextEdit, QSizePolicy, Q
 
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.announce import announce
 from phi3studio.gui.widgets.basic import restyle
 
 MOST_CHARACTERS = 100_000
@@ -74,7 +73,7 @@ class GrowingEdit(QPlainTextEdit):
             )
             said = said.format(count=words.count(len(text)), most=words.count(MOST_CHARACTERS))
             QToolTip.showText(self.mapToGlobal(self.cursorRect().bottomLeft()), said, self)
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, said))
+            announce(self, said)
             return
         self._wrap(text, self.wordWrapMode())
         super().insertFromMimeData(source)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from phi3studio.domain.messages import Coded
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.announce import announce
 from phi3studio.gui.widgets.basic import Button, Callout, Icon, Level, label, row
 
 
@@ -59,6 +60,7 @@ class ErrorState(QWidget):
             more.clicked.connect(self._toggle)
             self.callout.buttons.addWidget(more)
         layout.addWidget(self._details)
+        announce(self, f"{words.message} {words.hint}".strip())
 
     def _toggle(self) -> None:
         self._details.setVisible(self._details.isHidden())

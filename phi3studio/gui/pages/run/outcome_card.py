@@ -11,6 +11,7 @@ from phi3studio.domain.run import RunView
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import measured_words, outcome_words
 from phi3studio.gui.theme import Theme
+from phi3studio.gui.widgets.announce import announce
 from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
 from phi3studio.runs.shown.outcome import (
     NextStep,
@@ -55,6 +56,7 @@ class OutcomeCard(Card):
         self._mark.show_icon(look.icon, look.role)
         self.said.setText(self.sentence(found))
         self.setAccessibleName(self.said.text())
+        announce(self, self.said.text())
         clear(self._line)
         self.buttons = {}
         for step in found.next_steps:

@@ -8,6 +8,7 @@ from phi3studio.gui.pages.run.cloud_card import DOWNLOADING, activity_words
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import left_words, step_words, waiting_words
+from phi3studio.gui.widgets.announce import announce
 from phi3studio.gui.widgets.basic import Card, label
 
 
@@ -23,6 +24,7 @@ class ProgressCard(Card):
         self._bar.setRange(0, 1000)
         self._bar.setAccessibleName(self.tr("Progress"))
         self.body.addWidget(self._bar)
+        self._told: tuple[object, ...] | None = None
 
     def show_run(self, snapshot: Snapshot) -> None:
         """Draw how far the whole run is, and its present step."""
@@ -54,6 +56,10 @@ class ProgressCard(Card):
         self.detail.setText(step_words(view))
         left = left_words(snapshot.overall)
         self._left.setText(left)
-        self._bar.setAccessibleDescription(
-            ", ".join(part for part in (self.title.text(), step_words(view), left) if part)
-        )
+        said = ", ".join(part for part in (self.title.text(), step_words(view), left) if part)
+        self._bar.setAccessibleDescription(said)
+        # A screen reader hears each stage and each tenth, not every step.
+        mark = (view.started_at, view.stage, int(10 * snapshot.overall.share))
+        if self._told is not None and mark != self._told:
+            announce(self._bar, said)
+        self._told = mark
