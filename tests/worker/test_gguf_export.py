@@ -83,11 +83,30 @@ def test_a_run_is_exported_for_ollama_and_proven_twice_alike(run, tmp_path) -> N
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
 
-def test_the_adapter_alone_is_loaded_over_its_base_and_proven(run, tmp_path) -> None:
-    code, said = export(
-        run, tmp_path / "out", "--for", "ollama", "--what", "adapter", "--kind", "f16", "--json"
-    )
+@pytest.fixture
+def without_llama_cpp(tmp_path) -> dict[str, str]:
+    """The environment of a computer that lacks it."""
+    empty = tmp_path / "packages" / "xllamacpp"
+    empty.mkdir(parents=True)
+    (empty / "__init__.py").touch()
+    path = os.pathsep.join([str(empty.parent), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": path}
+
+
+def written(folder: Path) -> list[str]:
+    """The checksums of what was made for llama.cpp: the rest holds what was measured."""
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    return [line for line in lines if line.endswith((".gguf", "Modelfile", "prompt.json"))]
+
+
+def test_the_adapter_alone_is_loaded_over_its_base_and_proven(
+    run, without_llama_cpp, tmp_path
+) -> None:
+    wish = ("--for", "ollama", "--what", "adapter", "--kind", "f16", "--json")
+    code, said = export(run, tmp_path / "out", *wish)
     assert code == 0, said
+    assert export(run, tmp_path / "again", *wish, environment=without_llama_cpp)[0] == 0
+    assert written(tmp_path / "out") == written(tmp_path / "again") != []
     document = json.loads(said)
     assert (document["file"], document["lora"]) == ("second-base-f16.gguf", "second-lora.gguf")
     verdict = document["proof"]["verdict"]
@@ -98,16 +117,14 @@ def test_the_adapter_alone_is_loaded_over_its_base_and_proven(run, tmp_path) -> 
     assert lines[:2] == ["FROM ./second-base-f16.gguf", "ADAPTER ./second-lora.gguf"]
 
 
-def test_without_llama_cpp_the_file_is_made_and_said_not_to_be_proven(run, tmp_path) -> None:
-    empty = tmp_path / "packages" / "xllamacpp"
-    empty.mkdir(parents=True)
-    (empty / "__init__.py").touch()
-    path = os.pathsep.join([str(empty.parent), os.environ.get("PYTHONPATH", "")])
-    code, said = export(
-        run, tmp_path / "out", "--for", "lmstudio", "--kind", "iq4_nl",
-        environment={"PYTHONPATH": path},
-    )  # fmt: skip
+def test_without_llama_cpp_the_file_is_made_twice_alike_and_said_not_to_be_proven(
+    run, without_llama_cpp, tmp_path
+) -> None:
+    wish = ("--for", "lmstudio", "--kind", "iq4_nl")
+    code, said = export(run, tmp_path / "out", *wish, environment=without_llama_cpp)
     assert code == 0, said
+    assert export(run, tmp_path / "again", *wish, environment=without_llama_cpp)[0] == 0
+    assert written(tmp_path / "out") == written(tmp_path / "again") != []
     assert "GGUF iq4_nl is not proven: llama.cpp is not installed" in said
     assert "pip install xllamacpp" in said
     assert "There: lms import second-iq4_nl.gguf" in said
