@@ -120,6 +120,8 @@ def first_proposal(report: SourceReport) -> ShapeProposal:
 def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
     """The keys of a recipe's data section that a proposal stands for."""
     keys: dict[str, Any] = {"repairs": [repair.model_dump() for repair in shape.repairs]}
+    if shape.split_column is not None:
+        keys["split"] = {"column": shape.split_column, "values": list(shape.split_values)}
     if shape.messages is not None:
         return {"messages": shape.messages, **keys}
     return {"template": {"prompt": shape.prompt, "completion": shape.completion}, **keys}
@@ -127,9 +129,11 @@ def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
 
 def unread_lines(unread: Sequence[Unread], indent: str) -> list[str]:
     """Lines that say what the model will not see: what may be missed, then the details."""
-    missed = [item for item in unread if not item.detail]
+    missed = [item for item in unread if item.is_missed]
     lines = [f"{indent}not seen by the model: {item.phrase}" for item in missed]
-    details = [item.name for item in unread if item.detail]
+    untrained = [item for item in unread if item.kind == "untrained"]
+    lines += [f"{indent}seen, but not trained: {item.phrase}" for item in untrained]
+    details = [item.name for item in unread if item.detail and item not in untrained]
     if details:
         more = " …" if len(details) > 20 else ""
         lines.append(f"{indent}not used: {', '.join(details[:20])}{more}")

@@ -250,12 +250,17 @@ def with_source(draft: Draft, source: str, *also: str, hub: bool = False) -> Dra
 
 
 def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
-    """Read the rows as *proposal* says, without the rows that it calls bad."""
+    """Read the rows as *proposal* says, without the rows that it calls bad; those that it calls a
+    test's are held out."""
     kinds = {"drop_marked", *(repair.kind for repair in proposal.repairs)}
     kept = [repair for repair in draft.repairs if repair.kind not in kinds]
+    split = draft.split
+    if proposal.split_column is not None and split == Split():
+        split = Split(column=proposal.split_column, values=list(proposal.split_values))
     return edit(
         draft,
         "data",
+        split=split,
         repairs=(*kept, *proposal.repairs),
         shape="messages" if proposal.messages else "columns",
         messages=proposal.messages or "messages",

@@ -117,6 +117,14 @@ def test_a_conversation_needs_its_column(draft: Draft) -> None:
     assert to_recipe(chat).data.messages == "turns"
 
 
+def test_a_column_of_parts_splits_unless_the_user_chose_a_split(draft: Draft) -> None:
+    parted = PROPOSAL.model_copy(update={"split_column": "part", "split_values": ("dev",)})
+    split = to_recipe(with_shape(draft, parted)).data.split
+    assert (split.column, split.values) == ("part", ["dev"])
+    chosen = edit(draft, "data", split={"file": "/data/other.csv"})
+    assert to_recipe(with_shape(chosen, parted)).data.split.file == "/data/other.csv"
+
+
 def test_a_nested_column_counts_as_present(draft: Draft) -> None:
     facts = replace(FACTS, data=replace(DATA, columns=("user", "tone")))
     assert codes(edit(draft, "data", prompt="{user.name}"), facts, "data") == []

@@ -31,6 +31,18 @@ ASKED: dict[str, tuple[Make, list[str]]] = {
         lambda n: {"alpha": ask(n), "beta": say(n), "gamma": f"A note {n} about both of them"},
         ["{beta}", "{alpha}", "{gamma}"],
     ),
+    "one of several marks of yes or no": (
+        lambda n: {"comment": ask(n), "toxic": n % 2, "obscene": int(n % 3 > 1), "spam": 0},
+        ["{toxic}", "{obscene}"],
+    ),
+    "a label that is the same in the first rows": (
+        lambda n: {"text": ask(n), "label": "billing"},
+        ["{text}", "{label}"],
+    ),
+    "an event and its date": (
+        lambda n: {"event": ask(n), "date": f"{n + 1:02}.03.2024"},
+        ["{event}", "{date}"],
+    ),
     "three replies": (
         lambda n: {"prompt": ask(n), "reply_x": say(n), "reply_y": f"Eh {n}", "reply_z": f"Oh {n}"},
         ["{reply_x}", "{reply_y}", "{reply_z}"],

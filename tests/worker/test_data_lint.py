@@ -80,8 +80,13 @@ DEFECTS: dict[str, tuple[list[dict[str, Any]], str, int]] = {
     "card": ([{"q": text(900) + f" {CARD}", "a": "Joy"}], "secrets", 1),
     "key": ([{"q": text(900) + f" {KEY}", "a": "Joy"}], "secrets", 1),
     "white space": ([{"q": f" {text(900)}", "a": "Joy"}], "white_space", 1),
-    "truncated": ([{"q": ". ".join(text(n) for n in range(900, 920)) + ".", "a": "Joy"}],
-                "cut_off", 1),
+    "truncated": ([{"q": ". ".join(text(n, 6) for n in range(900, 904)) + ".",
+                    "a": text(905, 90)}], "cut_off", 1),
+    "a prompt that fills the length": (
+        [{"q": ". ".join(text(n) for n in range(900, 920)) + ".", "a": "Joy"}],
+        "nothing_fits",
+        1,
+    ),
 }  # fmt: skip
 
 

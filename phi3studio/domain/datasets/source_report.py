@@ -22,7 +22,7 @@ Shape = Literal[
     "text",
 ]
 TokenKind = Literal["masked", "trained", "stop", "cut_off"]
-UnreadKind = Literal["column", "key", "role", "turn", "tools", "picture"]
+UnreadKind = Literal["column", "key", "role", "turn", "tools", "picture", "parts", "untrained"]
 
 
 class Column(ReportPart):
@@ -39,7 +39,8 @@ class Column(ReportPart):
 class Unread(ReportPart):
     """Something in the rows that the model does not see. ``name`` is what ``data.ignore`` takes;
     ``rows`` counts the rows that have it, ``first`` is the first of them; a ``detail``
-    (identifier, date, constant, number) is seldom missed."""
+    (identifier, date, constant, number) is seldom missed. Answers that are ``untrained`` are seen:
+    as what was said before another one."""
 
     kind: UnreadKind
     name: str
@@ -47,6 +48,11 @@ class Unread(ReportPart):
     first: int = 0
     example: str = ""
     detail: bool = False
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the model may lack it."""
+        return not self.detail and self.kind != "untrained"
 
     @property
     def phrase(self) -> Phrase:
@@ -65,7 +71,7 @@ class ShapeProposal(SpokenPart):
 
     Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set. A proposal
     that is not ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in
-    the first rows.
+    the first rows. ``split_column`` says by ``split_values`` which rows are of a test part.
     """
 
     ENGLISH = ("reason",)
@@ -77,6 +83,8 @@ class ShapeProposal(SpokenPart):
     sure: bool = True
     repairs: tuple[Repair, ...] = ()
     unread: tuple[Unread, ...] = ()
+    split_column: str | None = None
+    split_values: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:

@@ -85,9 +85,13 @@ def _prepare_data(attempt: Attempt, tokenizer: Any) -> Prepared:
             rows=prepared.left_out_rows + skipped,
             parts=prepared.left_out[:8],
         )
-    missed = [item for item in map(Unread.model_validate, prepared.unread) if not item.detail]
+    unread = [Unread.model_validate(item) for item in prepared.unread]
+    missed = [item.phrase for item in unread if item.is_missed]
     if missed:
-        attempt.notice("data.unread", level="warning", parts=[item.phrase for item in missed[:8]])
+        attempt.notice("data.unread", level="warning", parts=missed[:8])
+    untrained = [i.phrase for i in unread if i.kind == "untrained" and not i.detail]
+    if untrained:
+        attempt.notice("data.untrained", level="warning", parts=untrained)
     if prepared.marked_bad:
         attempt.notice("data.marked_bad", level="warning", columns=prepared.marked_bad)
     attempt.artifact("data", attempt.run.data)

@@ -125,7 +125,8 @@ class RowLint:
         longest = self._process.max_tokens
         for at, measure in enumerate(measured):
             if measure.tokens > longest and measure.dropped is None:
-                tally = self.tally("cut_off")
+                # Where the prompt alone is too long, the row is lost, not shortened.
+                tally = self.tally("cut_off" if measure.trained else "nothing_fits")
                 shown = len(tally.examples) < SHOWN
                 text = excerpt(self._process.all_text(rows[at]), 140) if shown else ""
                 tally.add(first + at, Phrase("row.long", tokens=measure.tokens, text=text))
@@ -195,6 +196,8 @@ class RowLint:
         )
         long = Phrase("finding.cut_off", tokens=self._process.max_tokens)
         add(long, "warning", Shorten(), DropCutOff())
+        lost = Phrase("finding.nothing_fits", tokens=self._process.max_tokens)
+        add(lost, "error", Shorten(), DropCutOff())
         if kinds:
             secrets = Redact(what=kinds), DropSecrets(what=kinds)
             add(Phrase("finding.secrets"), "warning", *secrets)

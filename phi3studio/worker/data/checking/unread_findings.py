@@ -18,9 +18,10 @@ def unread_findings(tally: UnreadTally) -> list[Finding]:
     marked = tally.marked_bad()
     found = [_marked(mark) for mark in marked]
     unread = [item for item in tally.found() if item.name not in {m.column for m in marked}]
-    missed = [item for item in unread if not item.detail]
-    found += [_missed(item) for item in missed[:_SINGLY]]
-    details = [*missed[_SINGLY:], *(item for item in unread if item.detail)]
+    untrained = [item for item in unread if item.kind == "untrained"]
+    missed = [item for item in unread if item.is_missed]
+    found += map(_missed, [*missed[:_SINGLY], *untrained])
+    details = [*missed[_SINGLY:], *(i for i in unread if i.detail and i not in untrained)]
     return [*map(_odd, tally.odd_columns()), *found, *_details(details)]
 
 
@@ -43,7 +44,7 @@ def _marked(mark: Marked) -> Finding:
 def _missed(item: Unread) -> Finding:
     return finding(
         Phrase("finding.unread", variant=item.kind, what=item.what, name=item.name),
-        "warning",
+        "info" if item.detail else "warning",
         item.rows,
         about=item.name,
         examples=[FindingRow(row=item.first, text=item.example)] if item.example else (),

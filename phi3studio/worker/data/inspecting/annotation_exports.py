@@ -102,9 +102,16 @@ def _annotated(texts: list[str], answer: str) -> ShapeProposal:
     )
 
 
+def _is_of_prodigy(row: Mapping[str, Any]) -> bool:
+    """By the hashes that it adds, or by choices with a decision about them."""
+    chosen = isinstance(row.get("options"), list) and isinstance(row.get("accept"), list)
+    decided = row.get("answer") in ("accept", "reject", "ignore")
+    return "_input_hash" in row or "_task_hash" in row or (chosen and decided)
+
+
 def prodigy(rows: Rows) -> Found:
     """An export of Prodigy."""
-    if not all("_input_hash" in row or "_task_hash" in row for row in rows):
+    if not all(map(_is_of_prodigy, rows)):
         return []
     label = "accept.0" if any(row.get("accept") for row in rows) else "label"
     if any(row.get("spans") for row in rows) or not any(at(row, label) for row in rows):

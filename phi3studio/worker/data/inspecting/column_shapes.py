@@ -15,6 +15,7 @@ from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_spoken
 from phi3studio.worker.data.preparing.row_pipeline import Row
 
 _MANY = 6
+_CLEAR = 2
 _THREE = 3
 _CHOICE_STEMS = ("", "op", "opt", "alt")
 _ORDERED = "abcdefgh 0123456789"
@@ -98,7 +99,10 @@ class ColumnShapes:
             asked = self._asked([p for p in self._texts if p is not answer], answer)
             if asked is not None and (not answer.repeats or answer in constant):
                 more.append(self._answered(asked, answer))
-        for label in (p for p in self._read if p.repeats):
+        labels = [p for p in self._read if p.repeats]
+        if len(self._texts) == 1:
+            labels += [p for p in self._other_answers(self._texts[0]) if p not in labels]
+        for label in labels:
             text = self._labelled_text(label)
             if text is not None and not text.repeats:
                 more.append(self._classified(text, label))
@@ -113,9 +117,9 @@ class ColumnShapes:
 
     def _letters(self) -> list[ShapeProposal]:
         """“Q” and “A”, where there is no “B” to choose from."""
-        by_name = {p.path.casefold(): p for p in self._texts}
+        by_name = {p.path.casefold(): p for p in self._read if p.kind in ("text", "number")}
         asked, answer = by_name.get("q"), by_name.get("a")
-        if asked is None or answer is None or "b" in by_name:
+        if asked is None or answer is None or "b" in by_name or asked.kind != "text":
             return []
         reason = Phrase("shape.question_answer", columns=[asked.path], answer=answer.path)
         prompt = f"### Question: {{{asked.path}}}\n### Answer:\n"
@@ -293,6 +297,8 @@ class ColumnShapes:
         fact = label.answers_yes_or_no or bool(_SPEAKER_NAMES & set(words_of(label.path)))
         sure = label.says("label") >= 2 or (label.kind == "text" and not (rivals or fact))
         sure = sure or words_of(label.path)[:1] in (("is",), ("has",))
+        # One of several marks of yes or no is as good as the others.
+        sure = sure and not (label.is_mark and any(p.is_mark for p in rivals))
         others = [p for p in self._texts if p not in (*parts, label) and not p.repeats]
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
         if label.several:
@@ -329,6 +335,7 @@ class ColumnShapes:
         marked = sum(map(is_marked_up, written))
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
+        sure = sure and not self._other_answers(text)
         sure = sure and marked * 2 < len(written) and len(titles) < 2
         # Messages of several people are a conversation that was taken apart.
         sure = sure and not any(
@@ -349,6 +356,15 @@ class ColumnShapes:
                 sure=sure,
             )
         ]
+
+    def _other_answers(self, text: Profile) -> list[Profile]:
+        """Columns that may be what is said of a text, though they are no texts: a label that is
+        the same in all the first rows, a date or a number that is all that stands next to it."""
+        others = [p for p in self._all if p is not text and p.kind != "empty"]
+        named = [p for p in others if max(p.says("label"), p.says("answer")) >= 2]
+        # A text that is called one is written like; an “event” with its date may be asked for it.
+        alone = others if len(others) == 1 and text.says("text") < _CLEAR else []
+        return named or [p for p in alone if p.nature in ("content", "constant", "time")]
 
     def _guesses(self) -> list[ShapeProposal]:
         """Two columns, one way and the other: the user has to say which is learned."""

@@ -8,7 +8,7 @@ from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.recipe import Data, Template
+from phi3studio.domain.recipe import Data, Split, Template
 from phi3studio.worker.data.checking.check_data import file_names
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.inspecting.columns import describe_columns
@@ -73,6 +73,7 @@ def _with_unread(shape: ShapeProposal, source: Source, rows: list[Row]) -> Shape
         template=template,
         messages=shape.messages,
         repairs=list(shape.repairs),
+        split=Split(column=shape.split_column),
     )
     return shape.model_copy(update={"unread": unread_without_model(data, rows)})
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
+from phi3studio.domain.recipe import Split
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.domain.template import is_blank, parse_template
 from phi3studio.worker.data.inspecting.column_shapes import ColumnShapes
@@ -14,11 +15,13 @@ from phi3studio.worker.data.inspecting.columns import MOST_COLUMNS
 from phi3studio.worker.data.inspecting.row_places import usual
 from phi3studio.worker.data.inspecting.structures import structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values
+from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.meaning.written_texts import have_speakers, is_prose
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.dialect import table_delimiter
 
 _NEARLY_ALL = 0.75
+_PARTS = tuple(Split().values)
 
 
 def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal, ...]:
@@ -32,7 +35,11 @@ def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal
     found = _structured(most) or ColumnShapes(most).proposals()
     if from_text and not _is_prose([str(row.get("text")) for row in most]):
         found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
-    return tuple(_without_bad_rows(_without_unanswered(shape, rows), rows) for shape in found)
+    parted = _parting_column(rows)
+    return tuple(
+        _split_by(parted, _without_bad_rows(_without_unanswered(shape, rows), rows))
+        for shape in found
+    )
 
 
 def _structured(rows: Sequence[Row]) -> list[ShapeProposal]:
@@ -71,6 +78,37 @@ def _without_unanswered(shape: ShapeProposal, rows: Sequence[Row]) -> ShapePropo
         update={
             "repairs": (*shape.repairs, DropEmpty()),
             "reasons": (*shape.reasons, Phrase("shape.unanswered")),
+        }
+    )
+
+
+def _parting_column(rows: Sequence[Row]) -> tuple[str, tuple[str, ...]] | None:
+    """The column that says which rows are for training and which for a test, and the values of
+    the latter."""
+    for column in columns_of(rows)[:MOST_COLUMNS]:
+        cells = [value for row in rows if (value := row.get(column)) is not None]
+        if all(isinstance(value, str) for value in cells):
+            values = dict.fromkeys(cells)
+            parts = {value: part_of(value) for value in values}
+            if {"train"} < set(parts.values()) <= {"train", "validation", "test"}:
+                return column, tuple(value for value in values if parts[value] != "train")
+    return None
+
+
+def _split_by(parted: tuple[str, tuple[str, ...]] | None, shape: ShapeProposal) -> ShapeProposal:
+    """The proposal with the rows held out that a column names, unless it reads that column."""
+    if parted is None or f"{{{parted[0]}}}" in f"{shape.prompt}{shape.completion}":
+        return shape
+    column, values = parted
+    return shape.model_copy(
+        update={
+            "split_column": column,
+            # Further down there may be parts that the first rows do not have.
+            "split_values": (*_PARTS, *(v for v in values if v.casefold() not in _PARTS)),
+            "reasons": (
+                *shape.reasons,
+                Phrase("shape.split", column=column, values=values),
+            ),
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _NAMED: tuple[NameRole, ...] = ("answer", "label", "question", "instruction", "prompt", "text")
+_MARKS = ({"0", "1"}, {"0.0", "1.0"}, {"true", "false"}, {"yes", "no"}, {"y", "n"})
 _YES_OR_NO = frozenset({"true", "false", "yes", "no"})
 _HOLDERS = frozenset(
     {
@@ -44,7 +45,7 @@ _MOST_PATHS = 200
 @dataclass(frozen=True)
 class Profile:
     """A column or nested place, as far as the first rows show it. ``path`` is as templates name
-    it; ``several``: a list of which the first item is meant."""
+    it; ``several``: a list of which the first item is meant; ``is_mark``: yes or no, in any way."""
 
     path: str
     kind: ValueKind
@@ -56,6 +57,7 @@ class Profile:
     longest: int
     several: bool = False
     answers_yes_or_no: bool = False
+    is_mark: bool = False
 
     @property
     def can_be_read(self) -> bool:
@@ -166,7 +168,14 @@ def _of_values(path: str, values: Sequence[Any], several: bool = False) -> Profi
         longest=max(map(len, texts), default=0),
         several=several,
         answers_yes_or_no=bool(texts) and {text.casefold() for text in texts} <= _YES_OR_NO,
+        is_mark=are_marks(texts),
     )
+
+
+def are_marks(texts: Collection[str]) -> bool:
+    """Whether texts say yes or no, in any of the usual ways, and both."""
+    marks = {text.strip().casefold() for text in texts}
+    return len(marks) > 1 and any(marks <= both for both in _MARKS)
 
 
 def is_number_or_mark(path: str, values: Sequence[Any]) -> bool:

@@ -132,6 +132,17 @@ def turns_of(value: Any) -> list[Turn] | None:
     return None
 
 
+def not_learned(turn: Turn) -> bool:
+    """Whether a data set marks this turn as one that is not to be learned."""
+    for key in ("weight", "loss_weight"):
+        value = turn.get(key)
+        if isinstance(value, (int, float)) and value == 0:
+            return True
+    return any(
+        turn.get(key) in (False, "false", 0) for key in ("loss", "train", "trainable", "training")
+    )
+
+
 def role_named(name: str) -> str | None:
     """Who speaks at a place that is called ``user``, ``assistant_1`` or ``Bot2``."""
     return ROLES.get(name.rpartition(".")[2].rstrip("0123456789").rstrip("_- ").casefold())

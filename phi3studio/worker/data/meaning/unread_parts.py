@@ -21,12 +21,19 @@ from phi3studio.worker.data.meaning.bad_marks import bad_values
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.column_profile import (
     Nature,
+    are_marks,
     is_number_or_mark,
     nature,
     one_to_one,
     repeats_or_constant,
 )
-from phi3studio.worker.data.meaning.message_turns import is_known_role, places, text_of, turns_at
+from phi3studio.worker.data.meaning.message_turns import (
+    is_known_role,
+    not_learned,
+    places,
+    text_of,
+    turns_at,
+)
 from phi3studio.worker.data.meaning.part_names import part_of
 
 Row = Mapping[str, Any]
@@ -35,6 +42,7 @@ _SAMPLE = 200
 _MANY = 20
 _EXAMPLE = 80
 _SENTENCE = 20
+_WORD = 4
 _PICTURE_TAG = re.compile(r"<\|?(image|video|audio|img)[^<>\n]{0,12}>")
 _PICTURE_TYPES = re.compile(r"image|video|audio|file|media")
 _PICTURE_NAMES = re.compile(r"^(image|img|picture|photo|video|audio|pixel_values)s?(_|$|\d)")
@@ -146,6 +154,7 @@ class UnreadTally:
         turns = turns_at(row, self._messages) or []
         last = max((n for n, turn in enumerate(turns) if turn["role"] == "assistant"), default=-1)
         column = places(self._messages, row)[0]
+        asked = False
         for number, turn in enumerate(turns):
             content, role = turn.get("content"), str(turn["role"])
             texts = list(_contents(content))
@@ -162,12 +171,16 @@ class UnreadTally:
                 yield "turns after the last answer", "turn", texts[0], True
             elif any(shown.lacks(text) for text in texts):
                 yield f"role:{role}", "role", texts[0], False
-            elif role == "assistant" and texts and _is_masked(texts, learned):
-                yield "answers that are not trained", "turn", texts[0], False
+            elif role == "assistant" and texts and _is_masked(texts, learned, turn):
+                said = "answers" if asked else "greetings"
+                yield f"{said} that are not trained", "untrained", texts[0], not asked
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
             called = [str(leaf) for k, v in others.items() if _tool_call(k) for leaf in _called(v)]
-            if shown.known and called and not texts and _is_masked(called, learned):
-                yield "answers that are not trained", "turn", called[0], False
+            trained = _Shown("\n".join(learned) if learned else None)
+            if called and not texts and any(map(trained.lacks, called)):
+                kind: UnreadKind = "turn" if any(map(shown.lacks, called)) else "untrained"
+                yield "answers that are not trained", kind, called[0], False
+            asked = asked or role in ("user", "tool")
             silent = not texts and not any(map(_is_picture, _parts(content)))
             if silent and not any(map(_tool_call, others)):
                 yield f"empty {role} turns", "turn", f"content: {content!r}", False
@@ -198,7 +211,7 @@ class UnreadTally:
         """All that was unread and is not ignored; what may be missed first."""
         result = [
             Unread(
-                kind=seen.kind,
+                kind="parts" if self._are_parts(seen) else seen.kind,
                 name=name,
                 rows=seen.rows,
                 first=seen.first,
@@ -243,8 +256,7 @@ class UnreadTally:
         if seen.detail is not None:
             return seen.detail
         values = [leaf for value in seen.values for _, leaf in _texts(value, "")]
-        # Rows of a test part are trained like all others, until the split names the column.
-        if len(seen.counts) > 1 and all(part_of(value) for value in seen.counts):
+        if self._are_parts(seen) or self._is_another_label(values):
             return False
         if is_number_or_mark(name, values):
             return True
@@ -255,6 +267,19 @@ class UnreadTally:
         return repeats_or_constant(name, seen.values) or any(
             one_to_one(self._rows, name, used) for used in self._used
         )
+
+    def _are_parts(self, seen: _Seen) -> bool:
+        """Whether the rows are of a training and a test part, by a column. They are trained alike,
+        until the split names the column."""
+        column = seen.kind == "column" and len(seen.counts) > 1
+        return column and all(part_of(value) for value in seen.counts)
+
+    def _is_another_label(self, values: Sequence[Any]) -> bool:
+        """Whether values are marks of yes or no, next to a learned column of such marks."""
+        if self._template is None or not are_marks([str(value) for value in values]):
+            return False
+        label = parse_template(self._template.completion).only_column
+        return label is not None and are_marks([str(v) for r in self._rows for v in _at(r, label)])
 
 
 class _Shown:
@@ -279,12 +304,24 @@ class _Shown:
         if not self.known:
             return False
         part = str(text).strip()
-        if part in self._text:
+        if isinstance(text, bool):  # templates write it as JSON or as Python does
+            return part not in self._text and part.casefold() not in self._text
+        if _stands_in(part, self._text):
             return False
+        # Quotes, escapes and white space may be written in another way.
+        letters = _NO_LETTER.sub("", part.replace("\\n", ""))
+        if len(letters) < _WORD:
+            return bool(letters)
         if self._letters is None:
             self._letters = _NO_LETTER.sub("", self._text)
-        # Quotes, escapes and white space may be written in another way.
-        return _NO_LETTER.sub("", part.replace("\\n", "")) not in self._letters
+        return letters not in self._letters
+
+
+def _stands_in(part: str, text: str) -> bool:
+    """Whether a part stands in a text: a short one, which is in most words, by itself."""
+    if len(part) >= _WORD:
+        return part in text
+    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None
 
 
 def _blank(value: Any) -> bool:
@@ -308,11 +345,13 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _is_masked(texts: Sequence[str], learned: Sequence[str]) -> bool:
-    """Whether an answer was rendered and not learned: the template writes it in another form than
-    the model sees when it answers, nobody asked yet, or its own mark says so."""
+def _is_masked(texts: Sequence[str], learned: Sequence[str], turn: Row) -> bool:
+    """Whether an answer was rendered and not learned, though no mark of its own says so: the
+    template writes it in another form than the model sees when it answers, or nobody asked yet."""
+    if not learned or not_learned(turn):
+        return False
     parts = [text.strip() for text in texts]
-    return bool(learned) and not any(part in said for part in parts for said in learned)
+    return not any(part in said for part in parts for said in learned)
 
 
 def _parts(content: Any) -> Sequence[Any]:

@@ -225,18 +225,6 @@ def marks_answers(template: Any) -> bool:
     return isinstance(template, str) and _MARKS.search(template) is not None
 
 
-def not_learned(message: Message) -> bool:
-    """Whether a data set marks this turn as one that is not to be learned."""
-    for key in ("weight", "loss_weight"):
-        value = message.get(key)
-        if isinstance(value, (int, float)) and value == 0:
-            return True
-    return any(
-        message.get(key) in (False, "false", 0)
-        for key in ("loss", "train", "trainable", "training")
-    )
-
-
 def _is_asked(messages: Sequence[Message]) -> bool:
     return any(turn["role"] not in ("assistant", "system", "developer") for turn in messages)
 

@@ -9,13 +9,12 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.template import column_of, missing_column, parse_template
-from phi3studio.worker.data.meaning.message_turns import places, text_of, turns_at
+from phi3studio.worker.data.meaning.message_turns import not_learned, places, text_of, turns_at
 from phi3studio.worker.data.preparing.conversation import (
     ChatTemplate,
     Message,
     marked_spans,
     marks_answers,
-    not_learned,
 )
 from phi3studio.worker.data.preparing.tokenise import (
     Rendered,

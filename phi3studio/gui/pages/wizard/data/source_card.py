@@ -285,7 +285,7 @@ class SourceCard(QWidget):
         self._shape.setCurrentIndex(index)
         proposal = report.shapes[index]
         said = " ".join(explain_error(reason).message for reason in proposal.reasons)
-        missed = ", ".join(item.name for item in proposal.unread if not item.detail)
+        missed = ", ".join(item.name for item in proposal.unread if item.is_missed)
         text = f"{self._shape_title(proposal)}: {said}"
         if missed:
             text += " " + self.tr("Not seen by the model: {names}.").format(names=missed)

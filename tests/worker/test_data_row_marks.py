@@ -1,0 +1,150 @@
+"""What columns and turns say about the rows themselves: part, decision, weight, what was unseen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from phi3studio.cli.recipe_draft import shape_keys
+from phi3studio.domain.datasets.check_report import Report
+from phi3studio.domain.datasets.source import Source
+from phi3studio.domain.datasets.source_report import ShapeProposal
+from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
+from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.tokenise import Encoder
+from tests.worker.data_fixtures import (  # noqa: F401
+    byte_level,
+    encoder,
+    recipe_for,
+    whole_check,
+    write_jsonl,
+)
+
+Row = dict[str, Any]
+
+
+def ask(n: int) -> str:
+    return f"Where does the ferry number {n} leave, and is it on time?"
+
+
+def say(n: int) -> str:
+    return f"It leaves from pier {n % 7}, some {n} minutes late."
+
+
+def turn(role: str, text: str | None, **more: Any) -> Row:
+    return {"role": role, "content": text, **more}
+
+
+def best(folder: Path, rows: list[Row]) -> ShapeProposal:
+    return describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows)))).shapes[0]
+
+
+def checked(folder: Path, with_encoder: Encoder, rows: list[Row], **data: Any) -> Report:
+    path = write_jsonl(folder / "rows.jsonl", rows)
+    data = data or shape_keys(best(folder, rows))
+    data |= data.pop("template", {})
+    recipe = recipe_for(path, length=400, **data)
+    return whole_check(recipe.data, with_encoder, 400, 4)
+
+
+def found(report: Report) -> dict[str, tuple[str, int]]:
+    return {item.code: (item.level, item.rows) for item in report.findings}
+
+
+def test_a_column_of_parts_holds_its_rows_out(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    parts = ("train", "train", "Test", "train")
+    rows = [{"text": ask(n), "label": "ab"[n % 2], "fold": parts[n % 4]} for n in range(40)]
+    proposal = best(tmp_path, rows)
+    assert (proposal.sure, proposal.split_column) == (True, "fold")
+    assert proposal.unread == ()
+    rows.append({"text": ask(99), "label": "a", "fold": "dev"})  # beyond what was looked at
+    keys = shape_keys(proposal)
+    report = checked(tmp_path, encoder, rows, **keys)
+    assert report.statistics.held_out_rows == 11
+
+
+def test_parts_that_are_not_split_by_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [{"text": ask(n), "label": "ab"[n % 2], "fold": ("train", "test")[n > 30]}
+            for n in range(40)]  # fmt: skip
+    report = checked(tmp_path, encoder, rows, prompt="{text}\n", completion="{label}")
+    told = next(item for item in report.findings if item.code == "unread:fold")
+    assert (told.level, told.rows) == ("warning", 40)
+    assert "data.split.column: fold" in told.advice
+
+
+def test_a_column_of_other_words_is_no_split(tmp_path: Path) -> None:
+    rows = [{"text": ask(n), "label": "ab"[n % 2], "place": ("train", "bus")[n % 2]}
+            for n in range(40)]  # fmt: skip
+    assert best(tmp_path, rows).split_column is None
+    rows = [{"text": ask(n), "kind": ("train", "test")[n % 2]} for n in range(40)]
+    assert best(tmp_path, rows).split_column is None
+
+
+def test_chosen_options_with_a_decision_are_annotations(tmp_path: Path) -> None:
+    options = [{"id": name, "text": name.title()} for name in ("late", "lost")]
+    rows = [
+        {
+            "text": ask(n),
+            "options": options,
+            "accept": [("late", "lost")[n % 2]] if n % 5 else [],
+            "answer": ("ignore", "accept", "accept", "reject")[n % 4],
+        }
+        for n in range(40)
+    ]
+    proposal = best(tmp_path, rows)
+    assert (proposal.sure, proposal.completion) == (True, "{accept.0}")
+    assert DropMarked(column="answer", values=("ignore", "reject")) in proposal.repairs
+    assert DropEmpty() in proposal.repairs
+
+
+def test_turns_that_are_only_context_are_not_called_unseen(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {
+            "messages": [
+                turn("assistant", "Good morning!"),
+                turn("user", ask(n)),
+                turn("assistant", f"Let me look at number {n}.", weight=0),
+                turn("user", "Do."),
+                turn("assistant", say(n), weight=1),
+            ]
+        }
+        for n in range(20)
+    ]
+    report = checked(tmp_path, encoder, rows)
+    told = found(report)
+    assert told.pop("unread:greetings that are not trained") == ("info", 20)
+    assert not [code for code in told if code.startswith("unread")]
+    assert report.statistics.kept == 20
+
+
+def test_unseen_calls_are_counted_in_every_row(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    call = {"type": "function", "function": {"name": "due", "arguments": {"id": 0}}}
+    rows = [
+        {
+            "messages": [
+                turn("user", f"{ask(n)} It is number {n}, with residues."),
+                turn("assistant", None, tool_calls=[call]),
+                turn("tool", "0"),
+                turn("assistant", f"{say(n)} Number 0."),
+            ]
+        }
+        for n in range(20)
+    ]
+    report = checked(tmp_path, encoder, rows)
+    told = found(report)
+    assert told["unread:messages.tool_calls"] == ("warning", 20)
+    assert told["unread:answers that are not trained"] == ("warning", 20)
+
+
+def test_a_mark_next_to_a_learned_one_is_missed(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [{"text": ask(n), "toxic": n % 2, "rude": int(n % 3 > 1), "n": n} for n in range(40)]
+    report = checked(tmp_path, encoder, rows, prompt="{text}\n", completion="{toxic}")
+    told = found(report)
+    assert told["unread:rude"] == ("warning", 40)
+    assert "unread:n" not in told
