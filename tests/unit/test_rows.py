@@ -185,3 +185,13 @@ def test_proposals_and_presets_of_templates_are_said_in_english_too() -> None:
     )
     assert ready.name == "chat"
     assert ready.title == say(ready.says).message
+
+
+@pytest.mark.parametrize(
+    ("kind", "detail", "missed"),
+    [("column", False, True), ("column", True, False), ("untrained", False, False)],
+)
+def test_what_is_unread_is_missed_unless_it_is_a_detail_or_seen_as_context(
+    kind, detail, missed
+) -> None:
+    assert Unread(kind=kind, name="x", rows=1, detail=detail).is_missed is missed
