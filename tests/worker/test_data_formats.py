@@ -30,6 +30,7 @@ ROWS = [
     for n in range(12)
 ]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+LISTED = json.dumps([{"n": n} for n in range(1001)])
 
 
 def source_of(path: Path, **options: Any) -> RowSource:
@@ -67,6 +68,47 @@ def test_json_objects_without_line_breaks_between_them(tmp_path: Path) -> None:
         assert read(put(tmp_path / name, LINES.replace("\n", ""))) == ROWS
     odd = LINES.replace("\n", "", 1)  # one odd line is one odd line
     assert read(put(tmp_path / "rows.jsonl", odd)) == ROWS[2:]
+
+
+@pytest.mark.parametrize("between", ["", "\n", ",\n"])
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("size", [3, 30])
+def test_lists_that_a_program_appended_one_to_another(
+    tmp_path: Path, between: str, indent: int | None, size: int
+) -> None:
+    rows = [{**row, "n": n} for n in range(size) for row in ROWS]
+    pages = [rows[at : at + size] for at in range(0, len(rows), size)]
+    text = between.join(json.dumps(page, indent=indent) for page in pages)
+    assert read(put(tmp_path / "rows.json", text)) == rows
+
+
+def test_conversations_that_a_program_appended_one_to_another(tmp_path: Path) -> None:
+    turns = [[{"role": "user", "content": f"{n}?"}] * (n + 1) for n in range(30)]
+    text = "".join(json.dumps(talk, indent=1) for talk in turns)
+    assert [row["messages"] for row in read(put(tmp_path / "rows.json", text))] == turns
+
+
+@pytest.mark.parametrize(
+    "start", ["[", '{"data": [', f'{{"meta": {{"items": {LISTED}}}, "data": [']
+)
+@pytest.mark.parametrize("rest", ["and more", '"x": {"y": 1}, z'])
+@pytest.mark.parametrize("times", [1, 100])
+def test_what_follows_a_document_is_said(tmp_path: Path, start: str, rest: str, times: int) -> None:
+    rows = ",\n".join(json.dumps(row) for row in ROWS * times)
+    path = put(tmp_path / "rows.json", f"{start}\n{rows}]{'}' * (start != '[')}\n{rest}")
+    assert read(path) == ROWS * times
+    assert strict_refusal(path).code == "data.broken_json"
+    source = source_of(path)
+    list(source.rows())
+    assert [(line.line, line.says.code) for line in source.broken] == [
+        (12 * times + 2, "line.after")
+    ]
+
+
+def test_objects_after_a_list_are_said(tmp_path: Path) -> None:
+    path = put(tmp_path / "rows.json", json.dumps(ROWS, indent=1) + json.dumps(ROWS[0], indent=1))
+    assert read(path) == ROWS
+    assert "something follows the end of the document" in notes(path)
 
 
 @pytest.mark.parametrize("name", ["../../rows.csv", "/rows.csv", "C:\\rows.csv", "a\nb.csv"])
@@ -611,9 +653,20 @@ def csv_file(path: Path, head: str, line: str, count: int = 40, **odd: str) -> P
         ("text", "Well, then {n}, so be it", ["text"]),
         ("question, answer", '"Is it {n}, then?", "Yes, {n}"', ["question", "answer"]),
         ("Export of May\nquestion,answer", "What is {n}?,It is {n}.", ["question", "answer"]),
+        ("Export of May\n\nquestion,answer", 'Is it {n}?,"Well, then, {n}, yes."',
+         ["question", "answer"]),
+        ("# of the desk, May\n# b, c, d\nquestion,answer", 'Is it {n}?,"Well, then, {n}, yes."',
+         ["question", "answer"]),
+        ("Report: May, all desks, 40 rows\nRows: 40\nquestion,answer", "Is it {n}?,It is {n}.",
+         ["question", "answer"]),
+        ("# id,question,answer", "{n},Is it {n}?,It is {n}.", ["# id", "question", "answer"]),
+        ("question,answer", 'Is &quot;it&quot; {n}?,"Well, then,&nbsp;{n} &amp; more"',
+         ["question", "answer"]),
+        ("question;answer", 'Is it {n}?;"Well;&nbsp;{n} &amp; more"', ["question", "answer"]),
     ],
     ids=["spam", "trailing", "trailing-data", "pandas", "numbers", "r", "form", "sep", "years",
-         "one column", "spaces", "title"],
+         "one column", "spaces", "title", "title over sentences", "comments with commas",
+         "titles with commas", "a name with #", "entities", "entities in semicolons"],
 )  # fmt: skip
 def test_odd_headers(tmp_path: Path, head: str, line: str, names: list[str]) -> None:
     rows = read(csv_file(tmp_path / "rows.csv", head, line))

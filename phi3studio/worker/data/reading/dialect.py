@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html.entities
 import json
 import re
 from collections import Counter
@@ -24,6 +25,7 @@ _ANKI = re.compile(r"#(separator|html|columns|notetype|deck|tags|(?:\w+ )?\w+ co
 _ANKI_DELIMITERS = {
     "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "colon": ":",
 }  # fmt: skip
+_ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,10}[0-9]{0,2})$")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
@@ -178,16 +180,31 @@ def _written(
         )
         score = 1 - bad + min(width, 20) / 1000 if width > 1 else 0.0
         # What is followed by a space is rather part of a sentence.
-        if text.count(candidate + " ") * 2 > text.count(candidate):
+        if _in_sentences(text, lines, dialect, width):
             score -= 0.05
         if score > best_score + 1e-9:
             best, best_score = dialect, score
-    if not delimiter and text.count(best.delimiter + " ") * 2 > text.count(best.delimiter):
+    if not delimiter and _in_sentences(text, lines, best, _defects(lines, best)[1]):
         first = next((c for _, c in _read(lines, best) if c and not isinstance(c, Phrase)), [])
         unused = [sign for sign in _DELIMITERS if sign not in text]
         if len(first) == 1 and unused:
             return replace(best, delimiter=unused[-1])  # one column of sentences
     return best
+
+
+def _in_sentences(
+    text: str, lines: Sequence[tuple[int, str]], dialect: Dialect, width: int
+) -> bool:
+    """Whether most delimiters are followed by a space; in a table, those outside of quotes."""
+    if dialect.spaced or width < 2:
+        return text.count(dialect.delimiter + " ") * 2 > text.count(dialect.delimiter)
+    cells = [
+        cell
+        for _, record in _read(lines, dialect)
+        if not isinstance(record, Phrase)
+        for cell in record[1:]
+    ]
+    return sum(cell.startswith(" ") for cell in cells) * 2 > len(cells)
 
 
 def _quotings(
@@ -245,6 +262,8 @@ def _defects(lines: Sequence[tuple[int, str]], dialect: Dialect) -> tuple[float,
             len(c) > 1 and c[0] == '"' and c.rstrip("\r").endswith('"') for c in cells
         ):
             bad += 1  # a quoted value, were quotes read
+        elif dialect.delimiter == ";" and any(map(_ends_in_entity, cells[:-1])):
+            bad += 1  # the end of “&amp;”, not of a value
         else:
             widths[len(cells)] += 1
         total += 1
@@ -252,6 +271,12 @@ def _defects(lines: Sequence[tuple[int, str]], dialect: Dialect) -> tuple[float,
         return 1.0, 0
     width, fitting = max(widths.items(), key=lambda item: (item[1], item[0]))
     return (bad + widths.total() - fitting) / total, width
+
+
+def _ends_in_entity(cell: str) -> bool:
+    """Whether a semicolon after this text would close an HTML entity."""
+    found = _ENTITY.search(cell[-14:])
+    return found is not None and (found[1][0] == "#" or found[1] + ";" in html.entities.html5)
 
 
 # --- header ----------------------------------------------------------------------------------
@@ -262,10 +287,30 @@ def _preamble(rows: Sequence[Record]) -> int:
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
     if width < 2 or count < 3:
         return 0
-    for at, row in enumerate(rows[: _MOST_PREAMBLE + 1]):
-        if sum(bool(cell.strip()) for cell in row) > 1:
-            return at
-    return 0
+    head = rows[: _MOST_PREAMBLE + 1]
+    several = [at for at, row in enumerate(head) if sum(bool(cell.strip()) for cell in row) > 1]
+    if not several:
+        return 0
+    first = several[0]
+    return next((at for at in several[1:] if _is_below_comments(rows, first, at)), first)
+
+
+def _is_below_comments(rows: Sequence[Record], first: int, at: int) -> bool:
+    """Whether a record names the columns, and those from *first* on are comments or titles with
+    delimiters in them."""
+    above = rows[first:at]
+    return (
+        _has_known(rows[at])
+        and all(row[0].startswith("#") or len(row) != len(rows[at]) for row in above)
+        and not any(map(_has_known, above))
+        and has_header(rows[at:])
+    )
+
+
+def _has_known(row: Record) -> bool:
+    """Whether all cells could be names of columns, and some is a usual one."""
+    names = [cell.strip() for cell in row]
+    return all(map(_IDENTIFIER.fullmatch, names)) and any(n.casefold() in _KNOWN for n in names)
 
 
 def has_header(rows: Sequence[Record]) -> bool:

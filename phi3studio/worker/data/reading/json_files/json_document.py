@@ -32,14 +32,51 @@ def document_rows(
         _go_to(reader, plan.path)
         if plan.way in ("list", "values"):
             yield from _elements(reader, plan, report)
-            return
-        start = reader.at
-        value = whole_characters(reader.value(TABLE_BYTES))
-        size = reader.at - start
-        if plan.way == "one" and is_too_deep(reader.text[start : reader.at]):
-            raise RecursionError
+            while _follows(reader, plan):
+                yield from _elements(reader, plan, report)
+        else:
+            yield from _tabled(reader, plan)
+            while plan.way == "conversation" and _follows(reader, plan):
+                yield from _tabled(reader, plan)
     except (json.JSONDecodeError, RecursionError) as exc:
         raise reader.wrong(exc) from exc
+    if not file.inside:
+        _finish(reader, plan, report)
+
+
+def _follows(reader: JsonStream, plan: Plan) -> bool:
+    """Whether another list stands after the document's: a program appended to the file."""
+    if plan.path:
+        return False
+    reader.comma()
+    return reader.peek() == "["
+
+
+def _finish(reader: JsonStream, plan: Plan, report: Report) -> None:
+    """Read to the document's end, and report what follows it: nobody reads that."""
+    try:
+        for _ in plan.path:
+            while reader.comma():
+                reader.key()
+                reader.take(":")
+                pass_over(reader)
+            if reader.peek() == "}":
+                reader.take("}")
+        if reader.peek():
+            report(BrokenLine(reader.line(reader.at), Phrase("line.after")))
+    except (json.JSONDecodeError, RecursionError) as exc:
+        at = exc.pos if isinstance(exc, json.JSONDecodeError) else reader.at
+        report(BrokenLine(reader.line(at), json_reason(exc)))
+
+
+def _tabled(reader: JsonStream, plan: Plan) -> Iterator[Sized]:
+    """The rows of a value that is read as a whole."""
+    reader.peek()
+    start = reader.at
+    value = whole_characters(reader.value(TABLE_BYTES))
+    size = reader.at - start
+    if plan.way == "one" and is_too_deep(reader.text[start : reader.at]):
+        raise RecursionError
     rows = _of_table(value, plan.way)
     for row in rows:
         yield row, size // len(rows)
@@ -100,7 +137,7 @@ def _elements(reader: JsonStream, plan: Plan, report: Report) -> Iterator[Sized]
             yield row, len(text)
         if not reader.comma() and inside:
             break
-    if inside and not broken:
+    if inside and (not broken or reader.peek() == "]"):
         reader.take("]")
 
 

@@ -77,7 +77,10 @@ def plan_of(
     several = False
     try:
         _outline(reader, root, 0, "")
-        several = bool(reader.peek()) and root.kind == "object"
+        # What is no value after a document is not one of its rows.
+        again = reader.comma() or reader.peek() == "{"
+        holder = any(map(_holds_rows, root.children.values()))
+        several = root.kind == "object" and bool(reader.peek()) and (again or not holder)
     except _Enough:
         if root.kind == "object":
             root.children |= _after_rows(file, tail())
@@ -269,4 +272,4 @@ def _all_turns(values: Sequence[Any]) -> bool:
 
 def pass_over(reader: JsonStream) -> None:
     """Read past a value of any size."""
-    _outline(reader, _Node("empty"), _DEEPEST if reader.peek() != "{" else 0, "")
+    _outline(reader, _Node("empty"), _DEEPEST if reader.peek() != "{" else 2, "")

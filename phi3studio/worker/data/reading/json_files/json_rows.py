@@ -56,12 +56,26 @@ def json_lines(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
             objects = True
             yield value, len(line)
             continue
+        if not objects and _is_page(value):
+            for item in value:
+                yield item, len(line) // len(value)
+            continue
         maker = maker or RowMaker(({}, value) if objects else (value,))
         row = maker.row(value)
         if row is None:
             report(BrokenLine(number, Phrase("line.no_object")))
         elif row:
             yield row, len(line)
+
+
+def _is_page(value: Any) -> bool:
+    """Whether a line is a list of rows, as a program writes that appends its results."""
+    return (
+        type(value) is list
+        and bool(value)
+        and all(type(item) is dict for item in value)
+        and not all(map(is_turn, value))
+    )
 
 
 class RowMaker:
