@@ -198,6 +198,36 @@ def test_what_is_no_data_is_refused_by_its_kind(
     assert word in refusal(put(tmp_path / "rows.csv", content)).message
 
 
+MESSAGES = {
+    "android": "12/31/23, 9:0{n} PM - Ann: Is it {n}?\n",
+    "iphone": "[31.12.23, 21:00:0{n}] Ann: Is it {n}?\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        (
+            "dump.sql",
+            "-- May\nCREATE TABLE t (q TEXT);\nINSERT INTO t VALUES ('a; b','c');\n",
+            "SQL",
+        ),
+        ("dump", "SET NAMES utf8;\n/* x */\nINSERT INTO `t` (q, a) VALUES ('a','b');\n", "SQL"),
+        ("rows.xls", "<html><body><table><tr><td>q</td></tr></table></body></html>", "spreadsheet"),
+        ("rows.csv", "<!doctype html><html><body>Sign in</body></html>", "login"),
+        ("chat.txt", "".join(MESSAGES["android"].format(n=n) for n in range(9)), "User:"),
+        ("chat.txt", "".join(MESSAGES["iphone"].format(n=n) for n in range(9)), "User:"),
+    ],
+)
+def test_exports_of_other_programs_are_refused_with_a_way_out(
+    tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    path = put(tmp_path / name, text)
+    assert words in str(refusal(path)) + refusal(path).hint
+    if name == "chat.txt":
+        assert len(read(path, format="text")) == 9
+
+
 def test_yaml_lists_of_rows(tmp_path: Path) -> None:
     text = "- question: Is it ready?\n  answer: no\n  day: 2024-05-01\n  n: 3\n" * 2
     expected = {"question": "Is it ready?", "answer": "no", "day": "2024-05-01", "n": 3}
@@ -405,6 +435,52 @@ def test_cells_that_hold_errors_or_formulas_without_results_are_empty(tmp_path: 
     assert read(path) == [{"q": "one", "a": None}, {"q": "two", "a": None}, {"q": "three", "a": 3}]
     (note,) = describe(Source(source=str(path))).notes
     assert "line 4: a formula's result is not in the file" in note
+
+
+@pytest.mark.parametrize("value", ["<v/>", "<v></v>", ""])
+def test_columns_of_formulas_without_results_are_asked_for(tmp_path: Path, value: str) -> None:
+    rows = [["q", "a"], *([f"one {n}", "f:"] for n in range(5))]
+    path = workbook(tmp_path / "r.xlsx", {"Data": rows})
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = "xl/worksheets/s0.xml"
+    files[sheet] = files[sheet].replace("</f></c>", f"</f>{value}</c>")
+    error = refusal(zipped(path, files))
+    assert error.code == "data.uncomputed"
+    assert "“a”" in error.message
+
+
+def test_a_column_without_values_is_said(tmp_path: Path) -> None:
+    rows = [["q", "a", "note"], *([f"one {n}", f"two {n}", "e:#N/A"] for n in range(5))]
+    assert "the columns note have names and no values" in notes(
+        workbook(tmp_path / "r.xlsx", {"Data": rows})
+    )
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "csv"])
+def test_names_of_groups_of_columns_stand_above_the_table(tmp_path: Path, kind: str) -> None:
+    rows = [["Kind", "", "Words", ""], ["place", "number", "question", "answer"]]
+    rows += [[f"p{n}", f"{n}", f"Is it {n}?", f"Yes {n}."] for n in range(5)]
+    path = tmp_path / f"r.{kind}"
+    if kind == "csv":
+        put(path, "".join(",".join(row) + "\n" for row in rows))
+    else:
+        workbook(path, {"Data": rows}, merged=["A1:B1", "C1:D1"])
+    assert list(read(path)[0]) == rows[1]
+    assert len(read(path)) == 5
+    assert "line 1: the line stands above the table and is left out" in notes(path)
+
+
+def test_a_second_table_and_a_sum_on_a_sheet_are_said(tmp_path: Path) -> None:
+    first = [["question", "answer"], *([f"Is it {n}?", f"Yes, {n}."] for n in range(9))]
+    second = [["Town", "Mayor"], *([f"Town {n}", f"Ann {n}"] for n in range(5))]
+    path = workbook(tmp_path / "a.xlsx", {"Data": [*first, ["", ""], *second]})
+    assert "line 12: after an empty row another table seems to begin (Town, Mayor)" in notes(path)
+    holes = [*first[:4], ["", ""], *first[4:], ["", ""], ["Total:", "n:9"]]
+    path = workbook(tmp_path / "b.xlsx", {"Data": holes})
+    assert len(read(path)) == 9
+    (note,) = describe(Source(source=str(path))).notes
+    assert "line 13: the row is the sum of those above and is left out" in note
 
 
 @pytest.mark.parametrize("damage", ["rels", "part"])
@@ -882,6 +958,27 @@ def test_more_names_do_not_outweigh_more_data(tmp_path: Path) -> None:
         put(path / f"{name}.json", '{"made": "today"}')
     assert len(read(path)) == 30
     assert len(read(path / "*.json*")) == 30
+
+
+@pytest.mark.parametrize("other", ["b.csv", "b.json", "b.jsonl.csv"])
+def test_rows_in_files_of_several_formats_are_asked_for(tmp_path: Path, other: str) -> None:
+    path = folder(tmp_path / "set", a_dot_jsonl=30)
+    text = "q,a\n" + "is it?,yes\n" * 40
+    put(
+        path / other, json.dumps([{"q": "is it?", "a": "yes"}] * 40) if "csv" not in other else text
+    )
+    error = refusal(path)
+    assert error.code == "data.mixed_formats"
+    assert other in error.message
+    assert "a.jsonl" in error.message
+    assert len(read(path / "*.jsonl", also=[str(path / other)])) == 70
+
+
+def test_a_copy_in_another_format_is_left_out(tmp_path: Path) -> None:
+    path = folder(tmp_path / "set", rows_dot_jsonl=30)
+    put(path / "rows.csv", "q,a\n" + "is it?,yes\n" * 30)
+    assert len(read(path)) == 30
+    assert "Left out" in notes(path)
 
 
 def test_a_folder_without_training_data_says_so(tmp_path: Path) -> None:

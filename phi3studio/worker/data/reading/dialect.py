@@ -150,10 +150,10 @@ def recognise(source: Source, kind: str, text: str) -> Dialect:
             columns=len(sample[0][1]),
             most=_MOST_COLUMNS,
         )
-    preamble = 0 if named else _preamble([cells for _, cells in sample])
-    if preamble:
-        skip = sample[preamble][0] - 1
-    rows = [cells for _, cells in sample[preamble:]]
+    above = 0 if named else preamble([cells for _, cells in sample])
+    if above:
+        skip = sample[above][0] - 1
+    rows = [cells for _, cells in sample[above:]]
     header = source.header if source.header is not None else not is_anki(text) and has_header(rows)
     names = column_names(rows, header)
     if named and not header:
@@ -282,8 +282,9 @@ def _ends_in_entity(cell: str) -> bool:
 # --- header ----------------------------------------------------------------------------------
 
 
-def _preamble(rows: Sequence[Record]) -> int:
-    """How many records stand above the table: titles and comments in one cell."""
+def preamble(rows: Sequence[Record]) -> int:
+    """How many records stand above the table: titles and comments, and names of groups of
+    columns."""
     width, count = Counter(map(len, rows)).most_common(1)[0] if rows else (0, 0)
     if width < 2 or count < 3:
         return 0
@@ -297,14 +298,22 @@ def _preamble(rows: Sequence[Record]) -> int:
 
 def _is_below_comments(rows: Sequence[Record], first: int, at: int) -> bool:
     """Whether a record names the columns, and those from *first* on are comments or titles with
-    delimiters in them."""
+    delimiters in them, or name groups of columns."""
     above = rows[first:at]
+    fewer = at == first + 1 and "" in (cell.strip() for cell in rows[first])
     return (
         _has_known(rows[at])
-        and all(row[0].startswith("#") or len(row) != len(rows[at]) for row in above)
+        and (fewer or all(r[0].startswith("#") or len(r) != len(rows[at]) for r in above))
         and not any(map(_has_known, above))
         and has_header(rows[at:])
     )
+
+
+def names_columns(rows: Sequence[Record]) -> bool:
+    """Whether the first of these rows, and nothing in it but that, names columns of the others."""
+    names = [cell.strip() for cell in rows[0] if cell.strip()]
+    plain = all(_IDENTIFIER.fullmatch(name) and len(name) <= 40 for name in names)
+    return plain and len(names) > 1 and has_header(rows)
 
 
 def _has_known(row: Record) -> bool:

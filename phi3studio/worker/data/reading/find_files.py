@@ -26,6 +26,7 @@ _SIDECARS = re.compile(
     r"|readme|changelog|requirements|citation)",
     re.IGNORECASE,
 )
+_OTHER_SHARE = 5
 _SIDECAR_FORMATS = ("json", "yaml", "text")
 
 
@@ -145,4 +146,21 @@ def _one_format(files: Sequence[DataFile]) -> list[DataFile]:
     if not tables:
         return []
     best = max(tables, key=lambda kind: tables[kind])
+    _check_formats([file for file in files if (file.suffix_format or "") in tables], best)
     return [file for file in files if (file.suffix_format or "") == best]
+
+
+def _check_formats(files: Sequence[DataFile], best: str) -> None:
+    """Raise an :class:`InputError` where files of another format hold rows of their own too: which
+    ones are meant is asked. A file of the same name is a copy."""
+    chosen = [file for file in files if (file.suffix_format or "") == best]
+    names = {file.path.name.split(".")[0] for file in chosen}
+    others = [
+        file for file in files if file not in chosen and file.path.name.split(".")[0] not in names
+    ]
+    if _OTHER_SHARE * sum(file.size for file in others) > sum(file.size for file in chosen):
+        raise InputError(
+            "data.mixed_formats",
+            path=files[0].path.parent,
+            names=[file.path.name for file in (*chosen[:4], *others[:4])],
+        )

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import datetime
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
-from phi3studio.worker.data.reading.dialect import column_names, has_header
+from phi3studio.worker.data.reading.dialect import (
+    column_names,
+    has_header,
+    names_columns,
+    preamble,
+)
 from phi3studio.worker.data.reading.json_files.json_rows import Sized
 from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
@@ -20,6 +27,15 @@ _BOMB_BYTES = 128 * CHUNK
 _BOMB_RATIO = 200
 _MOST_BYTES = 2048 * CHUNK
 _SAMPLE = 300
+_LEAST_COLUMNS = 2
+_LEAST_ROWS = 3
+_TOTAL = re.compile(
+    r"(grand |sub)?totals?|sum|(gesamt|zwischen)?summe|gesamt|totale( generale)?|somma"
+    r"|total général|итого|合計|合计",
+    re.IGNORECASE,
+)
+Numbered = tuple[int, list[Any]]
+"""A row's number in the sheet, from 1, and its cells."""
 
 
 def sheet_names(file: DataFile, wanted: str | None = None) -> list[str]:
@@ -69,10 +85,13 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     numbered = [
         (at, row) for at, row in enumerate(cells, start=top) if any(cell != "" for cell in row)
     ]
-    width = max((len(row) for _, row in numbered), default=0)
-    while len(numbered) > 2 and width > 1 and sum(cell != "" for cell in numbered[0][1]) == 1:
-        number, _ = numbered.pop(0)
+    above = preamble(_texts(numbered))
+    for number, _ in numbered[:above]:
         report(BrokenLine(number, Phrase("line.above"), used=True))
+    numbered = numbered[above:]
+    while (last := _total(numbered)) is not None:
+        numbered.pop()
+        report(BrokenLine(last, Phrase("line.total"), used=True))
     marks = sheet_marks(file.path, name)
     for number, _ in numbered:
         if number in marks.hidden:
@@ -80,15 +99,54 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
         if number in marks.uncomputed:
             report(BrokenLine(number, Phrase("line.uncomputed"), used=True))
     table = [row for _, row in numbered]
-    texts = [[str(_plain(cell) or "") for cell in row] for row in table[:_SAMPLE]]
+    texts = _texts(numbered)
     with_header = has_header(texts) if header is None else header
     names = column_names(texts, with_header)
     unseen = [title for at, title in enumerate(names, left) if at in marks.hidden_columns and title]
     if unseen:
         report(BrokenLine(numbered[0][0], Phrase("line.hidden_columns", columns=unseen), used=True))
+    empty = [
+        name
+        for at, name in enumerate(names)
+        if name and not any(at < len(row) and row[at] != "" for row in table[with_header:])
+    ]
+    if empty and len(table) > with_header:
+        formulas = len(marks.uncomputed) >= len(table) - with_header
+        if formulas and len([name for name in names if name]) - len(empty) < _LEAST_COLUMNS:
+            raise InputError("data.uncomputed", path=file.path, columns=empty)
+        report(BrokenLine(numbered[0][0], Phrase("line.empty_columns", columns=empty), used=True))
+    for at in _second_heads(numbered) if with_header else ():
+        says = Phrase(
+            "line.second_table", names=[cell for cell in _texts(numbered[at:])[0] if cell]
+        )
+        report(BrokenLine(numbered[at][0], says, used=True))
     for row in table[with_header:]:
         values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
         yield values, sum(len(str(value)) for value in values.values())
+
+
+def _texts(numbered: Sequence[Numbered]) -> list[list[str]]:
+    """The first rows' cells as texts."""
+    return [[str(_plain(cell) or "") for cell in row] for _, row in numbered[:_SAMPLE]]
+
+
+def _total(numbered: Sequence[Numbered]) -> int | None:
+    """The number of the last row, if that is the sum of those above."""
+    if len(numbered) < _LEAST_ROWS:
+        return None
+    number, row = numbered[-1]
+    filled = [cell for cell in row if cell != ""]
+    words = [cell for cell in filled if isinstance(cell, str)]
+    sums = len(filled) > len(words) == 1 and _TOTAL.fullmatch(words[0].strip(" :")) is not None
+    return number if sums else None
+
+
+def _second_heads(numbered: Sequence[Numbered]) -> list[int]:
+    """Where, after an empty row, other names than those of the table begin another one."""
+    gaps = [at for at, (above, row) in enumerate(pairwise(numbered), 1) if row[0] > above[0] + 1]
+    ends = [*gaps[1:], len(numbered)]
+    blocks = ((at, _texts(numbered[at:end])) for at, end in zip(gaps, ends, strict=False))
+    return [at for at, texts in blocks if len(texts) > _LEAST_ROWS and names_columns(texts)]
 
 
 def _plain(cell: Any) -> Any:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from phi3studio.worker.data.reading.source_files import CHUNK
 
-# A row begins, columns are described, or a cell ends with its formula: a value would stand after
-# that.
+# A row begins, columns are described, or a cell ends with its formula: its value, if any, is empty.
 _EXCEL = re.compile(
     rb"<(?:\w+:)?row\b([^>]*)>|<(?:\w+:)?col\b([^>]*)>"
-    rb"|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*</(?:\w+:)?c>"
+    rb"|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 _OPEN = re.compile(
     rb"<table:table-row\b([^>]*)>|<table:table(\s[^>]*)>|<table:table-column\b([^>]*)>"

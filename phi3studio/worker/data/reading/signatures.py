@@ -38,6 +38,17 @@ _FOREIGN = (
 )
 _LFS = b"version https://git-lfs.github.com/spec/"
 _HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+_SQL = re.compile(
+    r"\s*(?:(?:--[^\n]*\n|/\*.*?\*/;?|(?:set|use|begin|start|pragma|drop|lock)\b[^;]*;)\s*)*"
+    r"(?:create\s+(?:table|database|schema)|insert\s+into)\s+[^;]*?[;(]",
+    re.I | re.S,
+)
+# “12/31/23, 9:00 PM - Ann: …”, “[31.12.23, 21:00:05] Ann: …”
+_CHAT_LINE = re.compile(
+    r"\u200e?\[?\d{1,2}[./-]\d{1,2}[./-]\d{2,4},? \d{1,2}:\d{2}(:\d{2})?"
+    r"(\s?[AaPp]\.?[Mm]\.?)?(\]| -) [^:\n]{1,40}: ."
+)
+_FEW_LINES = 3
 _XML = re.compile(r"\s*<\?xml\b")
 _YAML_ROW = re.compile(r"\s*(---[^\n]*\n|#[^\n]*\n|\s*\n)*-[ ]+[\w\"'][^\n:]*:(\s|$)")
 
@@ -121,7 +132,8 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
     (that of *zipped*, the file in an archive)."""
     named = (zipped or file).suffix_format
     if _HTML.match(text):
-        raise InputError("data.unknown_format", variant="html", path=file.path)
+        variant = "html_table" if re.search(r"<table\b", text, re.I) else "html"
+        raise InputError("data.unknown_format", variant=variant, path=file.path)
     if _XML.match(text):
         raise InputError("data.unknown_format", variant="document", path=file.path, kind="XML")
     if is_python(text):
@@ -133,6 +145,10 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
         return "yaml"
     if named in ("csv", "tsv", "json", "jsonl"):
         return named
+    if _SQL.match(text) and re.search(r"(?i)\bvalues\b", text):
+        raise InputError("data.unknown_format", variant="document", path=file.path, kind="SQL")
+    if _is_chat_export(text):
+        raise InputError("data.unknown_format", variant="chat", path=file.path)
     if "\0" in text:
         raise InputError("data.unknown_format", path=file.path)
     if is_anki(text):
@@ -149,6 +165,13 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
     head = next((line for line in text.splitlines() if line.strip()), "").strip("\r")
     names = head.split(delimiter) if delimiter and text.count("\n") > 2 else [""]
     return "csv" if all(re.fullmatch(r'"?[^\W\d]\w{0,30}"?', name) for name in names) else "text"
+
+
+def _is_chat_export(text: str) -> bool:
+    """Whether most lines are messages as a messenger exports them."""
+    lines = [line for line in text.split("\n", 60)[:60] if line.strip()]
+    said = sum(_CHAT_LINE.match(line) is not None for line in lines)
+    return said > _FEW_LINES and 2 * said > len(lines)
 
 
 def json_format(text: str, named: str | None, complete: bool) -> str | None:
