@@ -452,9 +452,34 @@ def test_columns_of_formulas_without_results_are_asked_for(tmp_path: Path, value
 
 def test_a_column_without_values_is_said(tmp_path: Path) -> None:
     rows = [["q", "a", "note"], *([f"one {n}", f"two {n}", "e:#N/A"] for n in range(5))]
-    assert "the columns note have names and no values" in notes(
-        workbook(tmp_path / "r.xlsx", {"Data": rows})
+    said = "columns with a name and without values: note"
+    assert said in notes(workbook(tmp_path / "r.xlsx", {"Data": rows}))
+    assert said in notes(csv_file(tmp_path / "r.csv", "q,a,note", "one {n},two {n}, "))
+    assert "note" not in notes(
+        csv_file(tmp_path / "s.csv", "q,a,note", "one {n},two {n},", L9="a,b,c")
     )
+
+
+def test_codes_that_a_sheet_shows_with_zeros_before_them_keep_them(tmp_path: Path) -> None:
+    rows = [["q", "code", "count"], *([f"one {n}", f"n:{n * 7}", "n:3"] for n in range(5))]
+    path = workbook(tmp_path / "r.xlsx", {"Data": [["Title", "", ""], *rows]})
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    files["xl/styles.xml"] = (
+        files["xl/styles.xml"]
+        .replace(
+            "<cellXfs>", '<numFmts><numFmt numFmtId="170" formatCode="0000"/></numFmts><cellXfs>'
+        )
+        .replace("</cellXfs>", '<xf numFmtId="170" applyNumberFormat="1"/></cellXfs>')
+    )
+    for n in range(5):
+        before = f'<row r="{n + 3}" hidden="0"><c t="inlineStr"><is><t>one {n}</t></is></c><c>'
+        assert before in files["xl/worksheets/s0.xml"]
+        files["xl/worksheets/s0.xml"] = files["xl/worksheets/s0.xml"].replace(
+            before, before.removesuffix("<c>") + f'<c r="B{n + 3}" s="2">'
+        )
+    codes = [(row["code"], row["count"]) for row in read(zipped(path, files))]
+    assert codes == [(f"{n * 7:04d}", 3) for n in range(5)]
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "csv"])

@@ -18,6 +18,7 @@ from phi3studio.worker.data.reading.source_files import CHUNK
 csv.field_size_limit(LINE_BYTES)
 Line = tuple[int, str]
 _BOM = codecs.BOM_UTF8.decode()
+_MOST_NAMED = 12
 _LITERAL_CHARACTERS = 500_000
 _ARRAY_BREAK = re.compile(r"\}\s*\n\s*\{")
 
@@ -137,6 +138,7 @@ def csv_rows(
     head = list(dialect.head) if dialect.head else None
     left_out = [at for at, name in enumerate(names) if name is None]
     before, first = 0, True
+    unseen = {at for at, name in enumerate(names) if name is not None}
     for number, cells in records(text(), dialect):
         size, before = consumed - before, consumed
         if isinstance(cells, Phrase):
@@ -160,6 +162,8 @@ def csv_rows(
             reason = Phrase("line.wide", values=len(cells), columns=len(names))
             report(BrokenLine(number, reason))
             continue
+        if unseen:
+            unseen -= {at for at in unseen if at < len(cells) and cells[at].strip()}
         row: dict[Any, Any] = dict(zip(names, cells, strict=False))
         if left_out:
             row.pop(None, None)
@@ -169,6 +173,11 @@ def csv_rows(
             if at < len(cells):
                 row[names[at]] = python_conversation(cells[at]) or cells[at]
         yield row, size
+    if dialect.head and len(unseen) < len(names):
+        empty = [names[at] for at in sorted(unseen)]
+        if empty:
+            says = Phrase("line.empty_columns", columns=empty[:_MOST_NAMED])
+            report(BrokenLine(dialect.skip + 1, says, used=True))
 
 
 def continues(cells: list[str], width: int) -> bool:

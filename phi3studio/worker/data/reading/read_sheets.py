@@ -93,6 +93,8 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
         numbered.pop()
         report(BrokenLine(last, Phrase("line.total"), used=True))
     marks = sheet_marks(file.path, name)
+    for column, digits in marks.padded.items():
+        _pad(numbered, column - left, digits)
     for number, _ in numbered:
         if number in marks.hidden:
             report(BrokenLine(number, Phrase("line.hidden"), used=True))
@@ -123,6 +125,13 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     for row in table[with_header:]:
         values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
         yield values, sum(len(str(value)) for value in values.values())
+
+
+def _pad(numbered: Sequence[Numbered], at: int, digits: int) -> None:
+    """Numbers of a column as the sheet shows them: 42 as 00042 is a code, not an amount."""
+    for _, row in numbered:
+        if 0 <= at < len(row) and type(value := _plain(row[at])) is int:
+            row[at] = f"{value:0{digits}d}"
 
 
 def _texts(numbered: Sequence[Numbered]) -> list[list[str]]:

@@ -6,13 +6,15 @@ Excel's .xlsx and OpenDocument's .ods; other workbooks have no marks that could 
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phi3studio.worker.data.reading.source_files import CHUNK
@@ -30,6 +32,11 @@ _NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
 _HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)|table:visibility=[\"'](?:collapse|filter)")
 _REPEATED = re.compile(rb"table:number-(?:rows|columns)-repeated=[\"'](\d{1,7})[\"']")
 _SPAN = re.compile(rb"\b(min|max)=[\"'](\d{1,5})[\"']")
+_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*)>")
+_CELL_STYLE = re.compile(rb"\bs=[\"'](\d{1,6})[\"']")
+_CELL_COLUMN = re.compile(rb"\br=[\"']([A-Z]{1,3})\d")
+_CELL_FORMATS = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
+_PADDED = re.compile("0{2,20}")
 _MOST_ROWS = 2**20
 _MOST_COLUMNS = 2**14
 _LONGEST_ROW = 64 * CHUNK
@@ -38,11 +45,13 @@ _LONGEST_ROW = 64 * CHUNK
 @dataclass(frozen=True)
 class SheetMarks:
     """Rows, counted from 1: those that nobody sees, hidden by hand or by a filter, and those with
-    a formula whose result the file does not hold. Columns, counted from 1, that nobody sees."""
+    a formula whose result the file does not hold. Columns, counted from 1, that nobody sees, and
+    those whose numbers are shown with zeros before them, with how many digits."""
 
     hidden: frozenset[int] = frozenset()
     uncomputed: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
+    padded: Mapping[int, int] = field(default_factory=dict)
 
 
 def sheet_marks(path: Path, sheet: str) -> SheetMarks:
@@ -51,7 +60,9 @@ def sheet_marks(path: Path, sheet: str) -> SheetMarks:
     with contextlib.suppress(*damaged), zipfile.ZipFile(path) as archive:
         if "content.xml" in archive.namelist():
             return _open_document(_rows(archive, "content.xml"), sheet)
-        return _excel(_rows(archive, _part(archive, sheet)))
+        part, styles = _part(archive, sheet), _padded_styles(archive)
+        marks = _excel(_rows(archive, part))
+        return replace(marks, padded=_padded(_rows(archive, part), styles)) if styles else marks
     return SheetMarks()
 
 
@@ -67,6 +78,41 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str:
     key = next(item["id"] for item in book if item["name"] == sheet)
     target = next(link["Target"] for link in links if link["Id"] == key)
     return posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
+
+
+def _padded_styles(archive: zipfile.ZipFile) -> dict[bytes, int]:
+    """The numbers of the cells' styles that show zeros before a number, and how many digits."""
+    if "xl/styles.xml" not in archive.namelist():
+        return {}
+    styles = archive.read("xl/styles.xml")
+    tags = (_attributes(tag[1]) for tag in re.finditer(rb"<(?:\w+:)?numFmt\b([^>]*)>", styles))
+    digits = {
+        tag["numFmtId"]: len(tag["formatCode"])
+        for tag in tags
+        if _PADDED.fullmatch(tag.get("formatCode", ""))
+    }
+    cells = _CELL_FORMATS.search(styles)
+    if not digits or cells is None:
+        return {}
+    kinds = [_attributes(tag[1]) for tag in re.finditer(rb"<(?:\w+:)?xf\b([^>]*)>", cells[0])]
+    return {
+        str(at).encode(): digits[kind["numFmtId"]]
+        for at, kind in enumerate(kinds)
+        if kind.get("numFmtId") in digits
+    }
+
+
+def _padded(pieces: Iterator[bytes], styles: Mapping[bytes, int]) -> dict[int, int]:
+    """The columns most of whose cells have one of these styles."""
+    found: dict[int, Counter[int]] = {}
+    for tag in (tag[1] for piece in pieces for tag in _CELL.finditer(piece)):
+        place, style = _CELL_COLUMN.search(tag), _CELL_STYLE.search(tag)
+        if place is not None:
+            column = functools.reduce(lambda n, letter: 26 * n + letter - 64, place[1], 0)
+            digits = styles.get(style[1], 0) if style else 0
+            found.setdefault(column, Counter())[digits] += 1
+    usual = {column: counts.most_common(1)[0][0] for column, counts in found.items()}
+    return {column: digits for column, digits in usual.items() if digits}
 
 
 def _attributes(tag: bytes) -> dict[str, str]:

@@ -132,8 +132,9 @@ def text_format(file: DataFile, text: str, complete: bool, zipped: DataFile | No
     (that of *zipped*, the file in an archive)."""
     named = (zipped or file).suffix_format
     if _HTML.match(text):
-        variant = "html_table" if re.search(r"<table\b", text, re.I) else "html"
-        raise InputError("data.unknown_format", variant=variant, path=file.path)
+        if re.search(r"<table\b", text, re.I):
+            raise InputError("data.unknown_format", variant="html_table", path=file.path)
+        raise InputError("data.unknown_format", variant="html", path=file.path)
     if _XML.match(text):
         raise InputError("data.unknown_format", variant="document", path=file.path, kind="XML")
     if is_python(text):
