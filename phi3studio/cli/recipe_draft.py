@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CHARACTERS_A_TOKEN = 4.0
 _CONVERSATION = 64.0
+_SHOWN = 12
 
 
 def draft_recipe(
@@ -113,8 +114,13 @@ def first_proposal(report: SourceReport) -> ShapeProposal:
     raise InputError(
         "data.no_shape",
         file=Path(report.files[0]).name,
-        columns=[column.name for column in report.columns[:12]],
+        columns=_column_names(report),
     )
+
+
+def _column_names(report: SourceReport) -> list[str]:
+    names = [column.name for column in report.columns]
+    return [*names[:_SHOWN], *["…"] * (len(names) > _SHOWN)]
 
 
 def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
@@ -148,7 +154,7 @@ def _ambiguous(report: SourceReport, best: ShapeProposal) -> InputError:
     templates = [f"{s.prompt}{{=>}}{s.completion}".replace("\n", "\\n") for s in report.shapes]
     return InputError(
         "data.ambiguous",
-        columns=[column.name for column in report.columns[:12]],
+        columns=_column_names(report),
         templates=[f"--template '{text}'" for text in templates[:3]],
     )
 

@@ -232,7 +232,8 @@ def is_blank(row: Mapping[str, Any], path: str) -> bool:
 
 
 def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) -> str:
-    """The text of one cell, as the template shows it. Lists and objects appear as JSON."""
+    """The text of one cell, as the template shows it. A text in parts (links, bold words) is one;
+    other lists and objects appear as JSON."""
     try:
         value = lookup(row, path)
     except KeyError:
@@ -245,9 +246,19 @@ def cell_text(row: Mapping[str, Any], path: str, known: Collection[str] = ()) ->
         raise InputError("data.empty_value", column=path)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list) and _is_of_parts(value):
+        return "".join(part if isinstance(part, str) else part["text"] for part in value)
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _is_of_parts(value: Sequence[Any]) -> bool:
+    """Whether a list is one text in parts: some plain, some with a kind of their own."""
+    marked = [part for part in value if not isinstance(part, str)]
+    apart = all(isinstance(part, Mapping) and isinstance(part.get("text"), str) for part in marked)
+    plain = all(set(part) == {"type", "text"} for part in marked) if apart else False
+    return bool(marked) and apart and (plain or len(marked) < len(value))
 
 
 def missing_column(name: str, columns: Sequence[str]) -> InputError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,3 +140,18 @@ def test_half_a_character_in_a_template_is_named_with_its_place() -> None:
         parse_template("ab\ud83d", "prompt")
     assert caught.value.code == "template.half_character"
     assert (caught.value.values["character"], caught.value.values["point"]) == (3, "U+D83D")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (["See ", {"type": "link", "text": "here"}, "."], "See here."),
+        ([{"type": "text", "text": "One. "}, {"type": "text", "text": "Two."}], "One. Two."),
+        (["a", "b"], '["a", "b"]'),
+        ([{"text": "a", "label": 1}], '[{"text": "a", "label": 1}]'),
+        (["a", {"id": 1}], '["a", {"id": 1}]'),
+        ([], "[]"),
+    ],
+)
+def test_a_text_in_parts_is_one_text(value: list[Any], text: str) -> None:
+    assert parse_template("{said}").render({"said": value}) == text

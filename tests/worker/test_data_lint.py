@@ -71,6 +71,9 @@ DEFECTS: dict[str, tuple[list[dict[str, Any]], str, int]] = {
     "contradiction": ([{"q": text(3), "a": "Joy"}], "contradictions", 2),
     "label spelling": ([{"q": text(900), "a": "joy"}, {"q": text(901), "a": "Joy "}],
                        "label_variants", 2),
+    "numbers as decimal ones": (
+        [{"q": text(900 + n), "a": ["4", "4", "4.0"][n % 3]} for n in range(6)],
+        "label_variants", 2),
     "label once": ([{"q": text(900), "a": "Fear"}], "rare_labels", 1),
     "mojibake": ([{"q": text(900) + " cafÃ© â€œyesâ€\u009d", "a": "Joy"}], "mojibake", 1),
     "control": ([{"q": text(900) + " a\u200bb\x07", "a": "Joy"}], "control_characters", 1),

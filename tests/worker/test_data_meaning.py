@@ -71,6 +71,41 @@ def keys(best: ShapeProposal) -> dict[str, Any]:
 
 # name → (row, what the first row's prompt has to hold, what is learned)
 SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
+    "a text with template tags": (
+        lambda n: {
+            "text": f"<|im_start|>user\n{asked(n)}<|im_end|>\n<|im_start|>assistant\n{answered(n)}"
+        },
+        (f"<|im_start|>user\n{asked(0)}<|im_end|>",),
+        answered(0),
+    ),
+    "a text of Llama 2": (
+        lambda n: {
+            "text": f"<s>[INST] <<SYS>>Be kind.<</SYS>>{asked(n)} [/INST] {answered(n)} </s>"
+        },
+        ("<|im_start|>system\nBe kind.<|im_end|>", asked(0)),
+        answered(0),
+    ),
+    "a text of Alpaca": (
+        lambda n: {
+            "text": f"Do it.\n\n### Instruction:\nAnswer.\n\n### Input:\n{asked(n)}\n\n"
+            f"### Response:\n{answered(n)}"
+        },
+        ("Do it.", f"Answer.\n\n{asked(0)}<|im_end|>"),
+        answered(0),
+    ),
+    "a help desk's conversations": (
+        lambda n: {
+            "source": {"author": {"type": "user", "id": n}, "body": asked(n)},
+            "parts": {
+                "parts": [
+                    {"body": answered(n), "author": {"type": "admin", "id": 1}},
+                    {"body": None, "author": {"type": "admin", "id": 1}},
+                ]
+            },
+        },
+        (asked(0),),
+        answered(0),
+    ),
     "OpenOrca": (
         lambda n: {
             "id": f"cot.{n * 977}",
@@ -758,13 +793,6 @@ GUESSED: dict[str, Make] = {
         "tweet_id": n,
         "inbound": ("True", "False")[n % 2],
         "text": long(n),
-    },
-    "a text with template tags": lambda n: {
-        "text": f"<|im_start|>user\n{asked(n)}<|im_end|>\n<|im_start|>assistant\n{answered(n)}"
-    },
-    "a text of Llama 2": lambda n: {"text": f"<s>[INST] {asked(n)} [/INST] {answered(n)} </s>"},
-    "a text of Alpaca": lambda n: {
-        "text": f"Do it.\n\n### Instruction:\n{asked(n)}\n\n### Response:\n{answered(n)}"
     },
     "labels of fastText": lambda n: {"text": f"__label__{n % 2} {long(n)}"},
     "subtitles": lambda n: {"text": f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{asked(n)}"},

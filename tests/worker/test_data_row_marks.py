@@ -9,6 +9,7 @@ from phi3studio.cli.recipe_draft import shape_keys
 from phi3studio.domain.datasets.check_report import Report
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import ShapeProposal
+from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -148,3 +149,90 @@ def test_a_mark_next_to_a_learned_one_is_missed(tmp_path: Path, encoder: Encoder
     told = found(report)
     assert told["unread:rude"] == ("warning", 40)
     assert "unread:n" not in told
+
+
+def test_the_way_out_of_preferences_leads_to_rows_that_train(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {
+            "input": {"messages": [turn("user", ask(n))]},
+            "preferred_output": [turn("assistant", say(n))],
+            "non_preferred_output": [turn("assistant", "no")],
+        }
+        for n in range(20)
+    ]
+    way = obstacle(tmp_path, rows)
+    assert way.endswith("--messages 'input.messages + preferred_output'.")
+    report = checked(tmp_path, encoder, rows, messages="input.messages + preferred_output")
+    assert report.statistics.kept == 20
+    report = checked(tmp_path, encoder, rows, messages="preferred_output")
+    unusable = next(item for item in report.findings if item.code.startswith("unusable"))
+    assert (unusable.code, unusable.rows) == ("unusable:data.no_user_turn", 20)
+    replies = {"chosen": {"from": "gpt", "value": "Yes."}, "rejected": {"from": "gpt", "value": ""}}
+    talk = [{"conversations": [{"from": "human", "value": ask(n)}], **replies} for n in range(9)]
+    assert obstacle(tmp_path, talk).endswith("--messages 'conversations + chosen'.")
+    texts = [{"question": ask(n), "chosen": say(n), "rejected": "no"} for n in range(9)]
+    assert obstacle(tmp_path, texts).endswith(r"--template '{question}\n{=>}{chosen}'.")
+    question = turn("user", "Where?")
+    both = {"chosen": [question, turn("assistant", "Here.")], "rejected": [question]}
+    whole = [both] * 9
+    assert obstacle(tmp_path, whole).endswith("--messages 'chosen'.")
+
+
+def obstacle(folder: Path, rows: list[Row]) -> str:
+    found = describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows)))).obstacle
+    assert found is not None
+    return InputError.from_json(found).hint
+
+
+def test_tagged_conversations_are_not_cleaned_of_their_turns(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [{"text": f"[INST] {ask(n)} [/INST] {say(n)}</s>"} for n in range(20)]
+    report = checked(tmp_path, encoder, rows, prompt="", completion="{text}")
+    told = next(item for item in report.findings if item.code == "tagged_turns")
+    assert (told.rows, told.repairs) == (20, ())
+    assert "data.messages: text" in told.advice
+
+
+def test_a_mark_inside_of_a_list_leaves_its_rows_out(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [
+        {
+            "request": {"messages": [turn("user", ask(n))]},
+            "choices": [
+                {
+                    "message": turn("assistant", say(n)),
+                    "finish_reason": ("length", "stop")[n % 4 > 0],
+                }
+            ],
+        }
+        for n in range(20)
+    ]
+    keys = shape_keys(best(tmp_path, rows))
+    told = next(f for f in checked(tmp_path, encoder, rows, **keys).findings if f.repairs)
+    assert (told.code, told.rows) == ("marked_bad", 5)
+    repair = told.repairs[0].repair
+    assert repair == DropMarked(column="choices.0.finish_reason", values=("length",))
+    report = checked(tmp_path, encoder, rows, **{**keys, "repairs": [repair.model_dump()]})
+    assert report.statistics.kept == 15
+    assert "marked_bad" not in found(report)
+
+
+def test_long_answers_that_occur_twice_are_no_labels(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [{"q": ask(n), "a": say(n // 2) + " Please wait there until we call you."}
+            for n in range(60)]  # fmt: skip
+    assert (
+        checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}").statistics.labels == ()
+    )
+
+
+def test_answers_that_are_their_prompts_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [{"q": ask(n), "a": ask(n)} for n in range(20)]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert found(report)["copied_answers"] == ("warning", 20)
+    rows[:4] = [{"q": ask(n), "a": say(n)} for n in range(4)]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert "copied_answers" not in found(report)

@@ -371,7 +371,7 @@ def _fact_lines(report: SourceReport) -> list[str]:
         facts.append("columns have names" if report.header else "columns have no names")
     return [
         f"{report.files[0]}" + (f" and {len(report.files) - 1} more" if report.files[1:] else ""),
-        f"  {', '.join(facts)}; {about} {report.rows} rows",
+        f"  {', '.join(facts)}; {about} {_rows(report.rows)}",
         *(f"  note: {note}" for note in report.notes),
     ]
 
@@ -418,10 +418,14 @@ def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
     return lines
 
 
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
 def report_lines(report: Report) -> list[str]:
     figures = report.statistics
     lines = [
-        f"{figures.rows} rows, {figures.kept} kept: {figures.train_rows} to train, "
+        f"{_rows(figures.rows)}, {figures.kept} kept: {figures.train_rows} to train, "
         f"{figures.held_out_rows} held out",
         f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row has "
         f"{figures.shortest} to {figures.longest} (median {figures.median})",
@@ -432,7 +436,7 @@ def report_lines(report: Report) -> list[str]:
         shown = ", ".join(f"{item.label} {item.rows}" for item in figures.labels[:10])
         lines.append(f"labels: {shown}")
     for finding in report.findings:
-        lines.append(f"[{finding.level}] {finding.title}: {finding.rows} rows")
+        lines.append(f"[{finding.level}] {finding.title}: {_rows(finding.rows)}")
         lines.append(f"    {finding.advice}")
         for example in finding.examples[:3]:
             other = f" (like row {example.other + 1})" if example.other is not None else ""

@@ -166,9 +166,9 @@ def _spellings(counts: Mapping[str, int]) -> dict[str, str]:
     """Spelling → the most frequent spelling of the same label, where they differ."""
     groups: dict[str, list[str]] = {}
     for name in counts:
-        groups.setdefault(re.sub(r"[\s._-]+", " ", name.casefold()).strip(" .!\"'"), []).append(
-            name
-        )
+        # A spreadsheet or a library has made some numbers decimal ones.
+        plain = re.sub(r"^(\s*-?\d+)\.0+(?=\s*$)", r"\1", name.casefold())
+        groups.setdefault(re.sub(r"[\s._-]+", " ", plain).strip(" .!\"'"), []).append(name)
     merged: dict[str, str] = {}
     for key, names in groups.items():
         if len(names) > 1 and key:

@@ -27,12 +27,14 @@ from phi3studio.domain.rows.repairs import (
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, marked, row_text
 from phi3studio.worker.data.checking.unread_findings import unread_findings
+from phi3studio.worker.data.meaning.tagged_texts import tagged_turns
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
 
 SHOWN = 20
 PLACES = 1000
+_NEARLY_ALL = 0.9
 
 
 @dataclass
@@ -64,12 +66,14 @@ class RowLint:
             ("control_characters", text_defects.CONTROL_CANDIDATES, lambda text: True),
             ("mojibake", text_defects.MOJIBAKE_CANDIDATES, text_defects.is_mojibake),
             ("lost_characters", text_defects.LOST, lambda text: True),
-            ("template_tags", tags, lambda text: True),
+            ("template_tags", tags, lambda text: tagged_turns(text) is None),
+            ("tagged_turns", tags, lambda text: tagged_turns(text) is not None),
         ]
         self._tallies: dict[str, Tally] = {}
         self._secret_kinds: set[SecretKind] = set()
         self._unusable: dict[str, tuple[InputError, Tally]] = {}
         self._unread = UnreadTally(process.data)
+        self._rendered = 0
 
     def tally(self, code: str) -> Tally:
         """What was found of one kind so far."""
@@ -95,6 +99,9 @@ class RowLint:
                 is_blank(passed.row, column) for column in required
             ):
                 self.tally("empty_values").add(first + at, row_text(passed.row))
+            self._rendered += 1
+            if process.repeats_its_prompt(passed):
+                self.tally("copied_answers").add(first + at, row_text(passed.row))
             places.append(first + at)
             text = process.all_text(passed)
             texts.append(text)
@@ -201,7 +208,12 @@ class RowLint:
         if kinds:
             secrets = Redact(what=kinds), DropSecrets(what=kinds)
             add(Phrase("finding.secrets"), "warning", *secrets)
+        # A text that is right stays as it is where texts are corrected; all of them hardly.
+        if self.tally("copied_answers").rows >= _NEARLY_ALL * self._rendered:
+            add(Phrase("finding.copied_answers"), "warning")
         add(Phrase("finding.template_tags"), "warning", RemoveTags())
+        columns = self._process.text_columns
+        add(Phrase("finding.tagged_turns", column=columns[0] if columns else ""), "warning")
         add(Phrase("finding.mojibake"), "warning", FixMojibake())
         add(Phrase("finding.lost_characters"), "warning")
         add(Phrase("finding.control_characters"), "warning", StripControl())

@@ -17,7 +17,7 @@ def unread_findings(tally: UnreadTally) -> list[Finding]:
     """One finding for each thing that may be missed, one for all details together."""
     marked = tally.marked_bad()
     found = [_marked(mark) for mark in marked]
-    unread = [item for item in tally.found() if item.name not in {m.column for m in marked}]
+    unread = [item for item in tally.found() if item.name not in {m.name for m in marked}]
     untrained = [item for item in unread if item.kind == "untrained"]
     missed = [item for item in unread if item.is_missed]
     found += map(_missed, [*missed[:_SINGLY], *untrained])
@@ -37,7 +37,7 @@ def _marked(mark: Marked) -> Finding:
         "warning",
         mark.rows,
         DropMarked(column=mark.column, values=mark.values),
-        unread=(mark.column,),
+        unread=(mark.name,),
     )
 
 

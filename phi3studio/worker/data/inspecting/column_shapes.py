@@ -177,6 +177,13 @@ class ColumnShapes:
             p.says("answer") == answer.says("answer") > 1 and not p.repeats and "." not in p.path
             for p in others
         )
+        # Of several texts about the same (a ticket, its comments) another one may be meant.
+        sure = sure and not any(
+            p.says("text") == asked.says("text") == _THREE
+            and p not in more
+            and not (p.repeats or p.says("answer"))
+            for p in others
+        )
         read = [p.path for p in (asked, *([system] if system else []), *more)]
         if asked.says("instruction") == 3:
             middle = "".join(
@@ -272,6 +279,7 @@ class ColumnShapes:
         if by_value:
             return max(by_value, key=lambda p: (p.kind == "text", p.says("label")))
         repeating = [p for p in self._read if p.repeats and not p.says("text") and not _asks(p)]
+        repeating = [p for p in repeating if not _SPEAKER_NAMES & set(words_of(p.path))]
         texts = [p for p in repeating if p.kind == "text"]
         return next(iter(reversed(texts or repeating)), None)
 
@@ -301,6 +309,8 @@ class ColumnShapes:
         sure = sure and not (label.is_mark and any(p.is_mark for p in rivals))
         others = [p for p in self._texts if p not in (*parts, label) and not p.repeats]
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
+        # Next to replies in a list of their own a label is one of two tasks.
+        sure = sure and not any("." in p.path and p.mean_length >= _WORDY for p in others)
         if label.several:
             label = replace(label, path=label.path.removesuffix(".0"))
         why = Phrase(

@@ -26,6 +26,7 @@ from phi3studio.worker.data.meaning.message_turns import (
     role_named,
     turns_of,
 )
+from phi3studio.worker.data.meaning.tagged_texts import tagged_turns
 from phi3studio.worker.data.meaning.transcripts import turns_in
 
 _NEARLY_ALL = 0.8
@@ -83,6 +84,12 @@ def conversations(rows: Rows) -> Found:
             sure=sure and len(asked) == len(answers) == 1,
         )
     ]
+
+
+def asked_places(rows: Rows) -> list[str]:
+    """Places of turns that nobody answers, the likeliest first; else columns of questions."""
+    turns = [path for path in _turn_places(rows) if _turns_kind(rows, path) == "asked"]
+    return turns or [name for name in _ASKED if is_text(rows, name)]
 
 
 def _check_questions(rows: Rows, paths: Sequence[str]) -> None:
@@ -260,6 +267,8 @@ def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
         variant = "messages"
     elif isinstance(first, str):
         variant = "texts"
+    elif isinstance(value, str) and tagged_turns(value):
+        variant = "tagged"
     elif isinstance(value, str) and turns_in(value):
         variant = "transcripts"
     elif isinstance(value, str):

@@ -14,9 +14,26 @@ from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.annotation_exports import argilla, label_studio, prodigy
-from phi3studio.worker.data.inspecting.conversation_places import conversations, one_turn_a_row
-from phi3studio.worker.data.inspecting.row_places import Found, Rows, at, columns, example
-from phi3studio.worker.data.meaning.column_names import is_language, strength, words_of
+from phi3studio.worker.data.inspecting.conversation_places import (
+    asked_places,
+    conversations,
+    one_turn_a_row,
+)
+from phi3studio.worker.data.inspecting.row_places import (
+    Found,
+    Rows,
+    at,
+    columns,
+    example,
+    is_text,
+)
+from phi3studio.worker.data.meaning.column_names import (
+    NameRole,
+    is_language,
+    strength,
+    words_of,
+)
+from phi3studio.worker.data.meaning.message_turns import turns_of
 
 _CHOSEN = re.compile(
     r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|^(y_w|response_j)$"
@@ -34,6 +51,7 @@ _GOOD_ANSWERS = frozenset(
     {"response", "output", "answer", "completion", "messages", "conversations"}
 )
 _STACK_EXCHANGE = {"id", "posttypeid", "parentid"}
+_QUESTIONS: tuple[NameRole, ...] = ("prompt", "question", "instruction", "text", "context")
 _LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
 
@@ -110,11 +128,12 @@ def _preferences(rows: Rows) -> Found:
     if any(n in texts for n in chosen) and any(n in texts for n in rejected):
         good = next(n for n in chosen if n in texts)
         bad = next(n for n in rejected if n in texts)
-        raise InputError("data.preference", chosen=good, rejected=bad)
+        raise InputError("data.preference", chosen=good, rejected=bad, way=_way_to(rows, good))
     trained = [n for n in names if folded[n] in _GOOD_ANSWERS]
     lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
     if trained and lost:
-        raise InputError("data.preference", chosen=trained[0], rejected=lost[0])
+        way = _way_to(rows, trained[0])
+        raise InputError("data.preference", chosen=trained[0], rejected=lost[0], way=way)
     numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(example(rows, n))]
     verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
     if len(numbered) > 1 and verdict is not None:
@@ -140,6 +159,21 @@ def _preferences(rows: Rows) -> Found:
         if picked or ranked or elsewhere:
             raise InputError("data.preference", variant="list", answers=name)
     return []
+
+
+def _way_to(rows: Rows, answer: str) -> str:
+    """The option that trains on the good answers with their questions, wherever these stand."""
+    turns = turns_of(example(rows, answer))
+    asked = asked_places(rows)
+    if turns is not None:
+        alone = all(turn["role"] == "assistant" for turn in turns) and asked
+        return f"--messages '{asked[0]} + {answer}'" if alone else f"--messages '{answer}'"
+    if asked and not is_text(rows, asked[0]):
+        return f"--messages '{asked[0]} + {answer}'"
+    texts = [name for name in columns(rows) if is_text(rows, name)]
+    named = [name for role in _QUESTIONS for name in texts if strength(name, role) > 1]
+    question = next((name for name in (*asked, *named) if name != answer), "QUESTION")
+    return f"--template '{{{question}}}\\n{{=>}}{{{answer}}}'"
 
 
 def _picks(rows: Rows, name: str) -> bool:

@@ -1,4 +1,5 @@
-"""Columns that say which rows are bad: rejected answers, ignored examples, thumbs down."""
+"""Columns that say which rows are bad: rejected answers, ignored examples, thumbs down,
+answers that were cut off."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ _RATINGS = "feedback rating vote votes thumbs thumb verdict quality reaction"
 _RATED = frozenset(_RATINGS.split())
 _DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
 _THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
+_UNFINISHED = frozenset({"length", "max_tokens", "content_filter", "error"})
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 
@@ -48,6 +50,8 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
     rejected = texts & _REJECTED
     if rejected and texts <= _DECISIONS:
         return tuple(sorted(rejected))
+    if words >= {"finish", "reason"} and (unfinished := texts & _UNFINISHED):
+        return tuple(sorted(unfinished))
     if words & _RATED and (down := texts & _THUMBS_DOWN):
         return tuple(sorted(down))
     if texts and texts <= _TRUE | _FALSE:

@@ -60,7 +60,7 @@ _WORDS: dict[NameRole, str] = {
     "推理 思考",
     "identifier": "id ids uuid guid uid key index idx hash rowid number nr no num docid qid pid "
     "sku kennung identificativo identifiant identificador 编号 序号 번호 ид",
-    "time": "timestamp date datetime time created updated modified published created_at "
+    "time": "timestamp ts date datetime time created updated modified published created_at "
     "updated_at year month day data_ora datum zeit zeitstempel uhrzeit horodateur "
     "horodatage heure fecha hora marca cronologiche orario дата время 时间 日期 "
     "日付 時間 타임스탬프 날짜 시간",

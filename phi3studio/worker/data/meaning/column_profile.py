@@ -99,7 +99,10 @@ def profiles(rows: Sequence[Mapping[str, Any]]) -> tuple[Profile, ...]:
             _collect(str(name).strip(), row.get(name), paths, 0)
         if len(paths) > _MOST_PATHS:
             break
-    return tuple(_profile(path, rows) for path in list(paths)[:_MOST_PATHS])
+    # A text that is in parts in some rows is one text.
+    whole = [path for path in paths if path.endswith(".0") and path.split(".")[0] in paths]
+    kept = [path for path in paths if path not in whole][:_MOST_PATHS]
+    return tuple(_profile(path, rows) for path in kept)
 
 
 def _collect(path: str, value: Any, paths: dict[str, None], depth: int) -> None:

@@ -40,6 +40,8 @@ Turn = Mapping[str, Any]
 
 ROLES = {
     **dict.fromkeys(("human", "user", "prompter", "customer", "client"), "user"),
+    **dict.fromkeys(("lead", "contact", "visitor", "end-user", "end_user"), "user"),
+    **dict.fromkeys(("admin", "teammate"), "assistant"),
     **dict.fromkeys(
         ("gpt", "chatgpt", "bing", "bard", "bot", "chatbot", "model", "assistant", "ai", "llm"),
         "assistant",
@@ -204,7 +206,15 @@ def _of_lists(value: Mapping[str, Any]) -> list[Turn] | None:
     return [dict(zip(lists, items, strict=True)) for items in zip(*lists.values(), strict=True)]
 
 
+def _is_event(turn: Turn) -> bool:
+    """Whether nothing was said: a help desk's note that a conversation was closed."""
+    return "body" in turn and not turn["body"] and not any(turn.get(key) for key in TEXT_KEYS)
+
+
 def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
+    value = [turn for turn in value if not _is_event(turn)]
+    if not value:
+        return None
     if all(isinstance(turn.get("role"), str) and "content" in turn for turn in value):
         named = list(value)
     else:
@@ -239,7 +249,9 @@ def _with_known_keys(turn: Turn) -> Turn | None:
     if role is None:
         return None
     key, name = role
-    text = next((k for k in TEXT_KEYS if k != key and turn.get(k) is not None), None)
+    # What help desks call a text is the body of many other things too.
+    keys = (*TEXT_KEYS, "body") if is_known_role(str(name)) else TEXT_KEYS
+    text = next((k for k in keys if k != key and turn.get(k) is not None), None)
     if key == "role" and name is turn["role"] and text in (None, "content"):
         return turn
     rest = {k: item for k, item in turn.items() if k not in (key, text)}

@@ -1,10 +1,12 @@
 """Conversations written as a text, each turn after its speaker's name: ``Human: …``,
-``### Assistant: …``. Pure."""
+``### Assistant: …``, or in a chat template's tags. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+from phi3studio.worker.data.meaning.tagged_texts import tagged_turns
 
 _SPEAKERS = {
     **dict.fromkeys(("human", "user", "customer", "client", "utente", "cliente"), "user"),
@@ -38,6 +40,9 @@ def spoken(text: str) -> tuple[str, str] | None:
 
 def turns_in(text: str) -> list[dict[str, str]] | None:
     """The turns of a whole conversation, which ends with an answer; ``None`` for other text."""
+    tagged = tagged_turns(text)
+    if tagged is not None:
+        return tagged
     marks = list(_MARK.finditer(text))
     if len(marks) < _SHORTEST or text[: marks[0].start()].strip() or _CHOICES.search(text):
         return None

@@ -72,8 +72,10 @@ class _Seen:
 
 @dataclass(frozen=True)
 class Marked:
-    """A column that marks rows as bad, the values that do, and how many rows have them."""
+    """A column that marks rows as bad, the values that do, and how many rows have them. Inside of
+    a list ``name`` leaves the number out, and ``column`` is the place in the first row."""
 
+    name: str
     column: str
     values: tuple[str, ...]
     rows: int
@@ -143,9 +145,11 @@ class UnreadTally:
 
     def _covers(self, path: str) -> bool:
         """Whether a place is read: by the template, or as part of the conversation."""
-        if self._messages is None:
-            return path in self._used
-        return any(path == p or path.startswith(f"{p}.") for p in places(self._messages))
+        if path in self._used:
+            return True
+        return self._messages is not None and any(
+            path == p or path.startswith(f"{p}.") for p in places(self._messages)
+        )
 
     def _turns(
         self, row: Row, shown: _Shown, learned: Sequence[str]
@@ -226,7 +230,7 @@ class UnreadTally:
     def marked_bad(self) -> tuple[Marked, ...]:
         """Unread columns that mark rows as bad."""
         return tuple(
-            Marked(name, values, sum(seen.counts[value] for value in values))
+            Marked(name, self._place(name), values, sum(seen.counts[value] for value in values))
             for name, seen in self._seen.items()
             if seen.kind == "column"
             and len(seen.counts) < _MANY
@@ -234,6 +238,12 @@ class UnreadTally:
             and (self._asks or name != "label")
             and (values := bad_values(name, list(seen.counts)))
         )
+
+    def _place(self, name: str) -> str:
+        if any(name in row for row in self._rows):
+            return name
+        paths = (path[1:] for row in self._rows for path, _ in _texts(row, ""))
+        return next((path for path in paths if _without_numbers(path) == name), name)
 
     def odd_columns(self) -> tuple[tuple[str, Nature], ...]:
         """The columns of the template that can hardly be meant: a completion, or all of a

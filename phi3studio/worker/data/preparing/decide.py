@@ -24,6 +24,9 @@ Flags = npt.NDArray[np.bool_]
 NEARLY_SAME = 0.8
 SAME_SIDE = 0.7
 _LARGE_GROUP = 10
+_MOST_LABELS = 1000
+_FEW = 10
+_LONG_LABEL = 60  # characters, on average
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,15 @@ def stratum_labels(data: Data, rows: Surveyed, kept: Flags) -> npt.NDArray[np.in
 
 
 def are_labels(rows: Surveyed, kept: Flags) -> bool:
-    """Whether the completions repeat as labels do: on average at least twice, few in number."""
+    """Whether the completions repeat as labels do: on average at least twice, few in number. Long
+    answers that occur twice are none."""
     labels = rows.labels[kept]
     labels = labels[labels >= 0]
-    count = len(np.unique(labels))
-    return len(labels) > 0 and count * 2 <= len(labels) and count <= 1000
+    used = np.unique(labels).tolist()
+    count = len(used)
+    if not 0 < count * 2 <= len(labels) or count > _MOST_LABELS:
+        return False
+    return count < _FEW or sum(len(rows.label_names[at]) for at in used) <= _LONG_LABEL * count
 
 
 def later_duplicates(rows: Surveyed, kept: Flags, *, near: bool = False) -> Flags:

@@ -81,6 +81,8 @@ class Renderer:
             whole, spans = marked_spans(lambda: self._with_marks(given, tools), self._stop.text)
         else:
             whole, spans = self._chat.learned(given, tools, self._stop.text, skipped)
+        if not spans and not any(turn["role"] in ("user", "tool") for turn in given):
+            raise InputError("data.no_user_turn")
         if not spans:
             raise InputError("data.nothing_learned" if skipped else "model.chat_template")
         segments: list[Segment] = []

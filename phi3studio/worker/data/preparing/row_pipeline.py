@@ -230,6 +230,14 @@ class Process:
         """The text of any column; empty where there is no value."""
         return str(_value(passed.row, column))
 
+    def repeats_its_prompt(self, passed: Passed) -> bool:
+        """Whether the answer is a value that the prompt holds already."""
+        if passed.rendered is None or not self.has_prompt or self.data.messages is not None:
+            return False
+        answer = passed.rendered.completion.strip()
+        asked = (self.text_of(passed, column).strip() for column in self.input_columns)
+        return bool(answer) and answer in asked
+
     def label(self, passed: Passed) -> str | None:
         """The row's label, where the completion is one column."""
         if self.label_column is None or passed.rendered is None:
