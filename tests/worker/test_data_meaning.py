@@ -794,6 +794,19 @@ GUESSED: dict[str, Make] = {
         "inbound": ("True", "False")[n % 2],
         "text": long(n),
     },
+    "several examples in one text": lambda n: {
+        "intent": ("greet", "leave")[n % 2],
+        "examples": f"- {asked(n)}\n- {answered(n)}\n",
+    },
+    "who speaks, next to a text": lambda n: {
+        "content": asked(n),
+        "author": {"name": ("Ann", "Bob")[n % 2], "isBot": n % 2 > 0},
+    },
+    "a ticket and its comments": lambda n: {
+        "description": long(n),
+        "comments": [{"author_id": n, "body": answered(n)}],
+        "satisfaction_rating": {"score": ("good", "bad")[n % 3 > 1]},
+    },
     "labels of fastText": lambda n: {"text": f"__label__{n % 2} {long(n)}"},
     "subtitles": lambda n: {"text": f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\n{asked(n)}"},
     "a chat on a telephone": lambda n: {"text": f"[12.03.24, 09:{n:02}:01] Anna: {asked(n)}"},

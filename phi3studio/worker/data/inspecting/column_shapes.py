@@ -11,7 +11,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.row_places import heading
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
-from phi3studio.worker.data.meaning.written_texts import is_marked_up, is_spoken
+from phi3studio.worker.data.meaning.written_texts import is_listing, is_marked_up, is_spoken
 from phi3studio.worker.data.preparing.row_pipeline import Row
 
 _MANY = 6
@@ -134,6 +134,8 @@ class ColumnShapes:
         if role == "answer":
             # A word that is one of a label, a note or a question too says less.
             named = [p for p in named if p.says(role) >= max(p.says("label"), p.says("question"))]
+            # “isBot” says who speaks, not what.
+            named = [p for p in named if p.says(role) == _THREE or p.kind != "boolean"]
         return max(
             named,
             key=lambda p: (
@@ -311,6 +313,9 @@ class ColumnShapes:
         sure = sure and (max(map(text.says, _ASKING)) >= 2 or not others)
         # Next to replies in a list of their own a label is one of two tasks.
         sure = sure and not any("." in p.path and p.mean_length >= _WORDY for p in others)
+        # Several examples in one text are as many rows.
+        written = [str(row.get(text.path)) for row in self._rows]
+        sure = sure and sum(map(is_listing, written)) * 2 < len(written)
         if label.several:
             label = replace(label, path=label.path.removesuffix(".0"))
         why = Phrase(

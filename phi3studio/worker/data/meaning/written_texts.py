@@ -18,6 +18,7 @@ _MARKED_UP = re.compile(
     r"__label__|\[?\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},? |\d+\s+\d\d:\d\d|\d\d:\d\d:\d\d[,.]\d+ -->"
     r"|[{|<\\]|\[\{|array\(|INSERT INTO|[(\[]['\"]"
 )
+_ITEM = re.compile(r"[-*•] ")
 _PARTED = re.compile(r"\s(=>|->|→|\|\|\||:::?)\s")
 
 
@@ -29,6 +30,12 @@ def is_spoken(text: str) -> bool:
 def is_marked_up(text: str) -> bool:
     """Whether a text was written for or by a program, or has two parts."""
     return bool(_MARKED_UP.match(text) or _PARTED.search(text))
+
+
+def is_listing(text: str) -> bool:
+    """Whether a text is several in a list: every line begins with a dash, a star or a dot."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return len(lines) > 1 and all(_ITEM.match(line) for line in lines)
 
 
 # How files in a notation of their own begin.
