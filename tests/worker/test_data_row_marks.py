@@ -229,6 +229,21 @@ def test_long_answers_that_occur_twice_are_no_labels(tmp_path: Path, encoder: En
     )
 
 
+def test_line_breaks_that_were_written_out_are_told_and_repaired(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [{"q": ask(n), "a": say(n) + r"\nMind the gap."} for n in range(20)]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    told = next(item for item in report.findings if item.code == "escaped_breaks")
+    assert (told.rows, len(told.repairs)) == (20, 1)
+    repair = told.repairs[0].repair.model_dump()
+    data = {"prompt": "{q}\n", "completion": "{a}"}
+    assert "escaped_breaks" not in found(checked(tmp_path, encoder, rows, repairs=[repair], **data))
+    rows[:17] = [{"q": ask(n), "a": say(n)} for n in range(17)]
+    assert "escaped_breaks" not in found(checked(tmp_path, encoder, rows, **data))
+
+
 def test_answers_that_are_their_prompts_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
     rows = [{"q": ask(n), "a": ask(n)} for n in range(20)]
     report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")

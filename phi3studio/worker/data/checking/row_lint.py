@@ -24,6 +24,7 @@ from phi3studio.domain.rows.repairs import (
     StripControl,
     Trim,
 )
+from phi3studio.domain.rows.row_edits import ReplaceText
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, marked, row_text
 from phi3studio.worker.data.checking.unread_findings import unread_findings
@@ -35,6 +36,7 @@ from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Proc
 SHOWN = 20
 PLACES = 1000
 _NEARLY_ALL = 0.9
+_MANY = 0.2
 
 
 @dataclass
@@ -74,6 +76,7 @@ class RowLint:
         self._unusable: dict[str, tuple[InputError, Tally]] = {}
         self._unread = UnreadTally(process.data)
         self._rendered = 0
+        self._escaped: dict[str, None] = {}
 
     def tally(self, code: str) -> Tally:
         """What was found of one kind so far."""
@@ -102,6 +105,9 @@ class RowLint:
             self._rendered += 1
             if process.repeats_its_prompt(passed):
                 self.tally("copied_answers").add(first + at, row_text(passed.row))
+            if escaped := process.escaped_breaks(passed):
+                self._escaped.update(dict.fromkeys(escaped))
+                self.tally("escaped_breaks").add(first + at, row_text(passed.row))
             places.append(first + at)
             text = process.all_text(passed)
             texts.append(text)
@@ -211,6 +217,10 @@ class RowLint:
         # A text that is right stays as it is where texts are corrected; all of them hardly.
         if self.tally("copied_answers").rows >= _NEARLY_ALL * self._rendered:
             add(Phrase("finding.copied_answers"), "warning")
+        # One “\n” may be meant: about programs is written too. In many rows an export has made it.
+        if self.tally("escaped_breaks").rows >= _MANY * self._rendered:
+            breaks = [ReplaceText(column=column, find="\\n", by="\n") for column in self._escaped]
+            add(Phrase("finding.escaped_breaks", columns=list(self._escaped)), "warning", *breaks)
         add(Phrase("finding.template_tags"), "warning", RemoveTags())
         columns = self._process.text_columns
         add(Phrase("finding.tagged_turns", column=columns[0] if columns else ""), "warning")

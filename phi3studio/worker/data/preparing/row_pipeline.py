@@ -238,6 +238,11 @@ class Process:
         asked = (self.text_of(passed, column).strip() for column in self.input_columns)
         return bool(answer) and answer in asked
 
+    def escaped_breaks(self, passed: Passed) -> list[str]:
+        """The template's columns with “\\n” written out in a text that has no line break."""
+        values = ((column, self.text_of(passed, column)) for column in self.text_columns)
+        return [column for column, text in values if "\\n" in text and "\n" not in text]
+
     def label(self, passed: Passed) -> str | None:
         """The row's label, where the completion is one column."""
         if self.label_column is None or passed.rendered is None:
