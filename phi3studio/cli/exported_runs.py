@@ -15,7 +15,7 @@ def exported_run(name: str) -> RunFolder:
     """The run *name* (a beginning, or ``latest``); raises :class:`InputError` for one without an
     exported model."""
     from phi3studio.app.paths import user_home
-    from phi3studio.runs.results import check_result
+    from phi3studio.runs.result_check import check_result
     from phi3studio.runs.store import RunStore
 
     found = RunStore(user_home()).find(name)

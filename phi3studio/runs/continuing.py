@@ -11,7 +11,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import state_phrase
-from phi3studio.runs.results import check_result
+from phi3studio.runs.result_check import check_result
 from phi3studio.runs.store import RunFolder, RunStore
 
 START = "start"

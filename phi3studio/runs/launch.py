@@ -27,7 +27,7 @@ from phi3studio.app.settings import read_settings
 from phi3studio.app.telemetry import PROCESS_VARIABLES
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.run import LIVE_STATES, RunState, state_phrase
-from phi3studio.runs.results import drop_damaged
+from phi3studio.runs.result_check import drop_damaged
 from phi3studio.runs.store import RunFolder, RunStore
 from phi3studio.runtime_pack.use import runtime_for
 

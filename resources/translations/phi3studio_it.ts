@@ -1128,7 +1128,7 @@
     <message numerus="yes">
         <source>and %Ln more in the list</source>
         <translation>
-            <numerusform>e un altro nell’elenco</numerusform>
+            <numerusform>e %Ln altro nell’elenco</numerusform>
             <numerusform>e altri %Ln nell’elenco</numerusform>
         </translation>
     </message>

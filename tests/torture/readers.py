@@ -43,9 +43,9 @@ from phi3studio.runs.azure_job import known_job
 from phi3studio.runs.draft_shelf import DraftShelf
 from phi3studio.runs.olive_files import read_config as read_olive
 from phi3studio.runs.recipe_files import read_recipe, write_recipe
-from phi3studio.runs.run_labels import run_labels
 from phi3studio.runs.shown.chats import ChatShelf
 from phi3studio.runs.shown.outcome import outcome
+from phi3studio.runs.shown.run_labels import run_labels
 from phi3studio.runs.shown.transcript import to_markdown
 from phi3studio.runs.store import RunStore
 from phi3studio.runtime_pack.pack_files import parse_facts, parse_record

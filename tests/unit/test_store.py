@@ -754,7 +754,7 @@ def test_a_run_stands_in_line_once_and_behind_all_others_whatever_the_clock_says
     class EnoughError(Exception):
         pass
 
-    def on_wait(ahead: int) -> None:
+    def on_wait(ahead: int, start_at: float | None) -> None:
         seen.append([run.name for run in queue.waiting()])
         raise EnoughError
 

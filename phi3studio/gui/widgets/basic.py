@@ -1,4 +1,4 @@
-"""Labels, buttons, cards and callouts."""
+"""Labels, buttons, cards and callouts; what a screen reader says of them unasked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -295,3 +302,8 @@ def links(*items: QWidget, spacing: int = 10) -> QHBoxLayout:
         layout.addWidget(item)
     layout.addStretch(1)
     return layout
+
+
+def announce(widget: QWidget, text: str) -> None:
+    """Let a screen reader say *text* when it has ended its sentence; silent without one."""
+    QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(widget, text))

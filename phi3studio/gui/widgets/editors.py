@@ -23,8 +23,7 @@ from PySide6.QtWidgets import QCompleter, QFrame, QPlainTextEdit, QSizePolicy, Q
 
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.announce import announce
-from phi3studio.gui.widgets.basic import restyle
+from phi3studio.gui.widgets.basic import announce, restyle
 
 MOST_CHARACTERS = 100_000
 """As many may be pasted at once: more would hold up the window."""

@@ -9,8 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from phi3studio.domain.messages import Coded
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.announce import announce
-from phi3studio.gui.widgets.basic import Button, Callout, Icon, Level, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, Icon, Level, announce, label, row
 
 
 class EmptyState(QWidget):

@@ -29,7 +29,7 @@ from phi3studio.runs.bundle import browser_library
 from phi3studio.runs.bundle.redaction import Scrubber, without_rows
 from phi3studio.runs.card import write_card
 from phi3studio.runs.card.facts import BaseModel, base_model
-from phi3studio.runs.results import check_result
+from phi3studio.runs.result_check import check_result
 from phi3studio.runs.store import RunFolder
 
 What = Literal["model", "adapter", "merged", "gguf"]

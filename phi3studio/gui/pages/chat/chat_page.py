@@ -27,9 +27,9 @@ from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.widgets.basic import Button, clear
 from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import EmptyState, ErrorState
-from phi3studio.runs.run_labels import run_labels
 from phi3studio.runs.shown.chats import ChatShelf, KeptChat, new_name
 from phi3studio.runs.shown.example_questions import example_questions
+from phi3studio.runs.shown.run_labels import run_labels
 from phi3studio.runs.shown.transcript import Ask, Transcript
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.chat_client import Chat

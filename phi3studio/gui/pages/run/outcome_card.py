@@ -11,8 +11,7 @@ from phi3studio.domain.run import RunView
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import measured_words, outcome_words
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.announce import announce
-from phi3studio.gui.widgets.basic import Button, Card, Icon, clear, label
+from phi3studio.gui.widgets.basic import Button, Card, Icon, announce, clear, label
 from phi3studio.runs.shown.outcome import (
     NextStep,
     Outcome,

@@ -8,8 +8,7 @@ from phi3studio.gui.pages.run.cloud_card import DOWNLOADING, activity_words
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import left_words, step_words, waiting_words
-from phi3studio.gui.widgets.announce import announce
-from phi3studio.gui.widgets.basic import Card, label
+from phi3studio.gui.widgets.basic import Card, announce, label
 
 
 class ProgressCard(Card):

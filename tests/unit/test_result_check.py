@@ -14,7 +14,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.runs import launch
 from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.continuing import continue_run
-from phi3studio.runs.results import check_result
+from phi3studio.runs.result_check import check_result
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.worker.running import completed
 
