@@ -27,7 +27,6 @@ from phi3studio.domain.places.gguf import (
     start_line,
 )
 from phi3studio.domain.places.programs import PROGRAMS, Program, program_start
-from phi3studio.domain.template import parse_template
 from phi3studio.runs.bundle import Bundle, OnProgress, check_export, export_bundle
 from phi3studio.runs.bundle.browser_library import (
     DOWNLOAD_BYTES,
@@ -40,6 +39,7 @@ from phi3studio.runs.bundle.contents import (
     BrowserBundle,
     GgufBundle,
     What,
+    asked_columns,
     check_page,
     sample_arguments,
 )
@@ -171,17 +171,8 @@ async def export_run(
         )  # fmt: skip
     start = foundry_start(foundry) if foundry is not None else None
     if program is not None:
-        start = program_start(program, sample_arguments(_columns(run)))
+        start = program_start(program, sample_arguments(asked_columns(run)))
     return Export(bundle, (*bundle.notes, *notes), start)
-
-
-def _columns(run: RunFolder) -> tuple[str, ...]:
-    """Those that a request has to fill; none for a conversation."""
-    data = run.recipe().data
-    if data is None or data.template is None:
-        return ()
-    template = parse_template(data.template.prompt, "prompt")
-    return template.required or template.columns
 
 
 async def _export_page(

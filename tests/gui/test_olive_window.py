@@ -122,7 +122,7 @@ def test_an_open_value_leads_to_its_field_and_the_template_waits_for_its_rows(
     template = page.session.draft.prompt, page.session.draft.completion
     assert "{phrase}" in template[0]
     qtbot.waitUntil(lambda: getattr(window.focusWidget(), "text", str)() == "Choose file…")
-    page.open_files([str(SAMPLE)], anew=False)
+    page.open_files([str(SAMPLE)], as_new=False)
     assert (page.session.draft.prompt, page.session.draft.completion) == template
     assert page.session.draft.source is not None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from phi3studio import __version__
 from phi3studio.app.paths import Home
-from phi3studio.domain.errors import InputError
+from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.places.browser import POLICY, START, check_model, web_config, web_generation
 from phi3studio.domain.places.foundry_local import INFERENCE_MODEL, inference_model, start_line
@@ -443,6 +444,16 @@ def _place_readme(
         notes=notes,
         **more,
     )
+
+
+def asked_columns(run: RunFolder) -> Sequence[str]:
+    """The columns that a question to the model of *run* has to fill; none for a conversation."""
+    with contextlib.suppress(UserFacingError):
+        template = run.recipe().rows.template
+        if template is not None:
+            parsed = parse_template(template.prompt, "prompt")
+            return parsed.required or parsed.columns
+    return ()
 
 
 def sample_arguments(columns: Sequence[str]) -> str:

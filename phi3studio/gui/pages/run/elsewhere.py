@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import subprocess
 import sys
@@ -16,17 +15,15 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from phi3studio.app.program import find_program, program
-from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
 from phi3studio.domain.places.browser import BROWSER, START
 from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL
 from phi3studio.domain.places.foundry_local import start_line as foundry_start
 from phi3studio.domain.places.gguf import GGUF_KINDS, GgufPlace, start_line
-from phi3studio.domain.template import parse_template
 from phi3studio.gui.pages.run.export_question import makes_page, proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
-from phi3studio.runs.bundle.contents import sample_arguments
+from phi3studio.runs.bundle.contents import asked_columns, sample_arguments
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.run_export import ExportPlace
 
@@ -67,7 +64,7 @@ class Place:
 def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
     """The table of places, for one run with an exported model; *proofs* of it in other formats."""
     translate = QCoreApplication.translate
-    arguments = sample_arguments(_columns(run))
+    arguments = sample_arguments(asked_columns(run))
     return (
         Place(
             translate("Elsewhere", "Any program that speaks OpenAI's protocol"),
@@ -165,16 +162,6 @@ def _gguf_places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ..
         lines = f"{first}\ncd {folder}\n{start}\n"
         found.append(Place(title, f"{about} {measured}".rstrip(), lines, place))
     return tuple(found)
-
-
-def _columns(run: RunFolder) -> Sequence[str]:
-    """The columns that a question has to fill; none for a conversation."""
-    with contextlib.suppress(UserFacingError):
-        template = run.recipe().rows.template
-        if template is not None:
-            parsed = parse_template(template.prompt, "prompt")
-            return parsed.required or parsed.columns
-    return ()
 
 
 def typed(*words: str) -> str:

@@ -85,7 +85,7 @@ class WizardPage(Page):
         self._opening.draft_made.connect(self._take_made)
         self._opening.data_given.connect(self._take_data)
         self._opening.failed.connect(self.show_error)
-        self._anew = False
+        self._as_new = False
         self._deck = Deck()
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
@@ -132,11 +132,11 @@ class WizardPage(Page):
         """A new fine-tune, from its first page."""
         self.take_draft(Draft())
 
-    def open_files(self, paths: list[str], *, anew: bool = True) -> None:
-        """A recipe or an Olive config becomes a draft; data begin one (*anew*) or are the rows of
+    def open_files(self, paths: list[str], *, as_new: bool = True) -> None:
+        """A recipe or an Olive config becomes a draft; data begin one (*as_new*) or are the rows of
         the present one."""
         clear(self._trouble)
-        self._anew = anew
+        self._as_new = as_new
         self._opening.open(paths)
 
     def take_dropped(self, paths: list[str]) -> bool:
@@ -145,16 +145,16 @@ class WizardPage(Page):
         if isinstance(view, ModelPage) and Path(paths[0]).is_dir():
             view.use_folder(paths[0])
         else:
-            self.open_files(paths, anew=page != "data")
+            self.open_files(paths, as_new=page != "data")
         return True
 
     def _data_page(self, downloader: Downloader) -> DataPage:
         page = DataPage(self._context, self.session, self.inspection, downloader)
-        page.source.files_given.connect(lambda paths: self.open_files(paths, anew=False))
+        page.source.files_given.connect(lambda paths: self.open_files(paths, as_new=False))
         return page
 
     def _take_data(self, paths: list[str]) -> None:
-        if self._anew:
+        if self._as_new:
             self.take_draft(with_source(Draft(), *paths))
         else:
             self.session.choose_source(*paths)
