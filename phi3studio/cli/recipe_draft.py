@@ -86,11 +86,17 @@ def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[
     method, training = preset_settings(
         preset, rows or 500, size.parameters, learned=learned, roomy=roomy
     )
-    # A tiny data set would not fill a few batches of eight.
-    few = report.rows_exact and report.rows < 10 * training.batch_size
-    own = {"batch_size": max(1, report.rows // 10)} if few else {}
-    own["sequence_length"] = recipe.training.sequence_length
+    own = {
+        "batch_size": fitting_batch(report, training.batch_size),
+        "sequence_length": recipe.training.sequence_length,
+    }
     return {"method": method, "training": training.model_copy(update=own)}
+
+
+def fitting_batch(report: SourceReport, batch_size: int) -> int:
+    """*batch_size*, or less for a tiny data set, which would not fill a few batches of it."""
+    few = report.rows_exact and report.rows < 10 * batch_size
+    return max(1, report.rows // 10) if few else batch_size
 
 
 def _learned(data: Data, rows: Sequence[Mapping[str, Any]]) -> float:

@@ -57,8 +57,8 @@ class Int4Preset:
     ``embedding``: whether the embedding is int4 too. ``calibrates``: whether a model under a
     billion parameters is fitted to the user's rows. All measured: ``weight_bytes``, a weight on
     the disk with its scales; ``build_bytes``, memory per weight while a small model is built;
-    ``weights_per_s``, ``cuda_weights_per_s`` and ``large_weights_per_s``, how fast small models are
-    quantised on a processor and on a GPU, and large ones.
+    ``weights_per_s`` and ``cuda_weights_per_s``, how fast small models are quantised on a processor
+    and on a GPU; ``large_weights_per_s`` and ``large_cuda_weights_per_s``, the same of large ones.
     ``lighter``: the preset to go on with when the memory does not suffice.
     """
 
@@ -72,6 +72,7 @@ class Int4Preset:
     weights_per_s: float = 10e6
     cuda_weights_per_s: float = 30e6
     large_weights_per_s: float = 100e6
+    large_cuda_weights_per_s: float = 160e6
     lighter: str | None = "fast"
     providers: tuple[Provider, ...] = PROVIDERS
 

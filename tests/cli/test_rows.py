@@ -86,6 +86,19 @@ def test_fix_all_is_recorded_and_shows_what_is_left(studio: Studio, recipe: Path
     assert "white_space" not in [found["code"] for found in checked.document["findings"]]
 
 
+def test_a_tiny_file_is_checked_with_the_batch_that_a_new_recipe_would_have(
+    studio: Studio, tmp_path: Path
+) -> None:
+    rows = ["question,answer", "Is it open?,Until six.", "Is it far?,One mile.", "Is it dear?,No."]
+    file = tmp_path / "tiny.csv"
+    file.write_text("\n".join(rows) + "\n", "utf-8")
+    checked = studio("data", "check", file, "--json")
+    assert "too_few_rows" not in [found["code"] for found in checked.document["findings"]]
+    said = studio("recipe", "new", "--data", file, "--out", tmp_path / "tiny.yaml")
+    assert said.code == 0, said.err
+    assert "batch_size: 1" in (tmp_path / "tiny.yaml").read_text("utf-8")
+
+
 def test_the_rows_of_a_finding_are_shown(studio: Studio, recipe: Path) -> None:
     said = studio("rows", "show", recipe, "--finding", "white_space", "--json")
     assert [row["row"] for row in said.document["rows"]] == [21]

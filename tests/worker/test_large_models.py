@@ -32,8 +32,14 @@ def test_k_quant_on_a_gpu_takes_larger_parts_of_the_same_weights(monkeypatch) ->
     sent: list[tuple[int, ...]] = []
     with in_small_parts():
         scales, zero_points = kquant.kquant_find_qparams(weight, **options)
+    free = [1_000_000_000]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free[0], 80_000_000_000))
     monkeypatch.setattr(torch.Tensor, "cuda", lambda self: sent.append(tuple(self.shape)) or self)
+    with in_small_parts():
+        kquant.kquant_find_qparams(weight[:64], **options)
+    assert sent == [], "another program fills the card"
+    free[0] = 40_000_000_000
     with in_small_parts():
         found = kquant.kquant_find_qparams(weight, **options)
     assert sent == [(2048, 8192), (2048, 8192)]

@@ -13,7 +13,12 @@ import typer
 
 from phi3studio.app.files import expanded
 from phi3studio.cli.output import print_json, rewrite
-from phi3studio.cli.recipe_draft import first_proposal, shape_keys, unread_lines
+from phi3studio.cli.recipe_draft import (
+    first_proposal,
+    fitting_batch,
+    shape_keys,
+    unread_lines,
+)
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import percent
@@ -301,7 +306,10 @@ async def _recipe(
         model={"source": chosen},
         training={"sequence_length": length},
     )
-    return recipe, reason, report
+    # As a new recipe of this file would have it, so that the check warns of nothing else.
+    batch = fitting_batch(report, recipe.training.batch_size)
+    training = recipe.training.model_copy(update={"batch_size": batch})
+    return recipe.model_copy(update={"training": training}), reason, report
 
 
 async def fixed_all(inspector: Inspector, recipe: Recipe) -> tuple[Recipe, Report]:

@@ -74,7 +74,7 @@ _QLORA_RATE = 0.6
 _RECOMPUTED = 4 / 3
 # Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
 _START_S = {"prepare": 3.0, "train": 6.0, "merge": 0.5, "quantise": 6.0, "verify": 2.0}
-# What the driver and its libraries take on top, and a forward and backward pass at least: a small
+# What the driver and its libraries take on top (on three machines 2 to 9 s), and a forward and backward pass at least: a small
 # model's layers do not fill a GPU.
 _CUDA_START_S = 3.0
 _CUDA_PASS_S = 0.012
@@ -355,7 +355,7 @@ def _seconds(
 ) -> float:
     training = recipe.training
     on_gpu = machine.device == "cuda"
-    start = _START_S[stage] + (_CUDA_START_S if on_gpu and stage != "prepare" else 0.0)
+    start = _START_S[stage] + (_CUDA_START_S if on_gpu else 0.0)
     if stage == "prepare":
         return start + data.train_rows / _ROWS_A_SECOND
     if stage == "train":
@@ -408,7 +408,7 @@ def _quantise_seconds(recipe: Recipe, model: ModelSize, on_gpu: bool) -> float:
 
 def _quantised_a_second(row: Int4Preset, model: ModelSize, on_gpu: bool) -> float:
     if is_large(model):
-        return row.large_weights_per_s
+        return row.large_cuda_weights_per_s if on_gpu else row.large_weights_per_s
     return row.cuda_weights_per_s if on_gpu else row.weights_per_s
 
 
