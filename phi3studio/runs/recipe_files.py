@@ -24,6 +24,8 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe in JSON or YAML; relative paths in it start at its own folder."""
+    if path.is_dir():
+        raise InputError("recipe.no_file", variant="folder", path=path)
     if not path.is_file():
         raise InputError("recipe.no_file", path=path)
     try:

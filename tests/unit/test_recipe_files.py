@@ -87,6 +87,8 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path) -> None:
             read_recipe(path)
         assert caught.value.code == "recipe.no_file"
         assert str(path) in caught.value.message
+    assert "is a folder" in caught.value.message
+    assert "does not exist" not in str(caught.value)
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path) -> None:

@@ -500,12 +500,76 @@ def test_a_second_table_and_a_sum_on_a_sheet_are_said(tmp_path: Path) -> None:
     first = [["question", "answer"], *([f"Is it {n}?", f"Yes, {n}."] for n in range(9))]
     second = [["Town", "Mayor"], *([f"Town {n}", f"Ann {n}"] for n in range(5))]
     path = workbook(tmp_path / "a.xlsx", {"Data": [*first, ["", ""], *second]})
-    assert "line 12: after an empty row another table seems to begin (Town, Mayor)" in notes(path)
+    assert "line 12: another table begins here (Town, Mayor), and its 5 rows are not read" in notes(
+        path
+    )
+    assert len(read(path)) == 9
     holes = [*first[:4], ["", ""], *first[4:], ["", ""], ["Total:", "n:9"]]
     path = workbook(tmp_path / "b.xlsx", {"Data": holes})
     assert len(read(path)) == 9
     (note,) = describe(Source(source=str(path))).notes
     assert "line 13: the row is the sum of those above and is left out" in note
+
+
+def test_of_several_tables_on_a_sheet_only_the_largest_is_read(tmp_path: Path) -> None:
+    rows = [[f"Is it {n}?", f"Yes, {n}."] for n in range(9)]
+    main = [["question", "answer"], *rows]
+    side = [["Town", "Mayor"], *([f"Town {n}", f"Ann {n}"] for n in range(4))]
+    sheet = [[*row, "", *(side[n] if n < 5 else ["", ""])] for n, row in enumerate(main)]
+    beside = workbook(tmp_path / "a.xlsx", {"Data": sheet})
+    assert [list(row.values()) for row in read(beside)] == rows
+    told = "line 1: another table begins here (Town, Mayor), and its 4 rows are not read"
+    assert told in notes(beside)
+    # A small table of another kind stands first; the names of the large one stand twice.
+    sheet = [*side, ["", ""], *main[:6], ["", ""], main[0], *main[6:]]
+    below = workbook(tmp_path / "b.xlsx", {"Data": sheet})
+    assert [list(row.values()) for row in read(below)] == rows
+    assert told in notes(below)
+    assert "line 14: the names of the columns stand here again" in notes(below)
+
+
+def test_a_gap_in_one_table_loses_nothing(tmp_path: Path) -> None:
+    main = [["question", "", "answer"], *([f"Is it {n}?", "", f"Yes, {n}."] for n in range(9))]
+    assert len(read(workbook(tmp_path / "a.xlsx", {"Data": main}))) == 9
+    phrases = [["Good morning", "Buongiorno"], ["Bye", "Ciao"], ["How are you", "Come stai"]]
+    groups = [["english", "italian"], *phrases, ["", ""], *phrases[::-1], ["", ""], *phrases]
+    assert len(read(workbook(tmp_path / "b.xlsx", {"Data": groups}))) == 9
+    rows = [["question", "answer"], *phrases, *phrases]
+    notes_of_few = [[*row, "", {0: "note", 3: "late", 6: "late"}.get(n, "")]
+                    for n, row in enumerate(rows)]  # fmt: skip
+    path = workbook(tmp_path / "c.xlsx", {"Data": notes_of_few})
+    assert [row["note"] for row in read(path)] == [None, None, "late", None, None, "late"]
+
+
+@pytest.mark.parametrize(
+    ("last", "rows"),
+    [
+        (["Total", "45", ""], 9),
+        (["", "", ""], 10),
+        (["Durchschnitt:", "4,5", ""], 9),
+        (["Total: 45", "", ""], 9),
+        (["Total loss", "45", "Call us."], 10),
+        (["Sum", "what is it", "45"], 10),
+    ],
+)
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_sum_at_the_end_of_a_delimited_file_is_left_out(
+    tmp_path: Path, last: list[str], rows: int, sign: str
+) -> None:
+    table = [["topic", "points", "answer"]]
+    table += [[f"Topic {n}", str(n), f"It is {n}, you see."] for n in range(9)]
+    text = "".join(sign.join(f'"{cell}"' for cell in row) + "\n" for row in [*table, last])
+    path = put(tmp_path / "a.csv", text)
+    assert len(read(path)) == rows
+    said = "line 11: the row is the sum of those above and is left out" in notes(path)
+    assert said == (rows == 9)
+
+
+def test_a_column_that_only_counts_the_rows_is_left_out_and_said(tmp_path: Path) -> None:
+    text = ",question,answer\n" + "".join(f"{n},Is it {n}?,Yes {n}.\n" for n in range(9))
+    path = put(tmp_path / "a.csv", text)
+    assert list(read(path)[0]) == ["question", "answer"]
+    assert "line 1: the first column has no name, only counts the rows" in notes(path)
 
 
 @pytest.mark.parametrize("damage", ["rels", "part"])

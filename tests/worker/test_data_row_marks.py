@@ -211,11 +211,13 @@ def test_a_mark_inside_of_a_list_leaves_its_rows_out(tmp_path: Path, encoder: En
         }
         for n in range(20)
     ]
-    keys = shape_keys(best(tmp_path, rows))
+    proposal = best(tmp_path, rows)
+    keys = {"messages": proposal.messages}
     told = next(f for f in checked(tmp_path, encoder, rows, **keys).findings if f.repairs)
     assert (told.code, told.rows) == ("marked_bad", 5)
     repair = told.repairs[0].repair
     assert repair == DropMarked(column="choices.0.finish_reason", values=("length",))
+    assert proposal.repairs == (repair,)
     report = checked(tmp_path, encoder, rows, **{**keys, "repairs": [repair.model_dump()]})
     assert report.statistics.kept == 15
     assert "marked_bad" not in found(report)
@@ -251,3 +253,91 @@ def test_answers_that_are_their_prompts_are_told(tmp_path: Path, encoder: Encode
     rows[:4] = [{"q": ask(n), "a": say(n)} for n in range(4)]
     report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
     assert "copied_answers" not in found(report)
+
+
+def test_cut_answers_are_found_inside_of_other_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [
+        {
+            "q": ask(n),
+            "a": say(n),
+            "meta": {"usage": {"stop_reason": ("max_tokens", "end")[n % 4 > 0]}},
+        }
+        for n in range(20)
+    ]
+    marks = (DropMarked(column="meta.usage.stop_reason", values=("max_tokens",)),)
+    assert best(tmp_path, rows).repairs == marks
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert found(report)["marked_bad"] == ("warning", 5)
+    # In a turn only the turn is cut: it is said, no row is left out for it.
+    rows = [
+        {
+            "messages": [
+                turn("user", ask(n)),
+                turn("assistant", say(n)) | {"finish_reason": "length"},
+            ]
+        }
+        for n in range(20)
+    ]
+    assert best(tmp_path, rows).repairs == ()
+    told = found(checked(tmp_path, encoder, rows, messages="messages"))
+    assert told["unread:messages.finish_reason"] == ("warning", 20)
+
+
+def test_copies_and_written_out_breaks_are_found_in_conversations(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    def told(*answers: str) -> dict[str, tuple[str, int]]:
+        rows = [
+            {
+                "messages": [
+                    t
+                    for a in answers
+                    for t in (turn("user", ask(n)), turn("assistant", a or ask(n)))
+                ]
+            }
+            for n in range(20)
+        ]
+        return found(checked(tmp_path, encoder, rows, messages="messages"))
+
+    assert told("", "")["copied_answers"] == ("warning", 20)
+    assert "copied_answers" not in told("", "Yes, it does.")
+    escaped = told("First this.\\nThen that.", "Yes.")
+    assert escaped["escaped_breaks"] == ("warning", 20)
+    assert "escaped_breaks" not in told("First this.\nThen that.", "Yes.")
+
+
+def test_names_in_messages_that_no_template_shows_are_told(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {"messages": [turn("user", ask(n)) | {"name": "Ingrid"}, turn("assistant", say(n))]}
+        for n in range(20)
+    ]
+    report = checked(tmp_path, encoder, rows, messages="messages")
+    told = next(item for item in report.findings if item.code == "unread_details")
+    assert (told.unread, told.rows) == (("messages.name",), 20)
+
+
+def test_parts_below_the_first_rows_are_seen(tmp_path: Path) -> None:
+    rows = [
+        {"q": ask(n), "a": f"{say(n)} {n}", "split": "train" if n < 700 else "test"}
+        for n in range(900)
+    ]
+    proposal = best(tmp_path, rows)
+    assert proposal.split_column == "split"
+    assert best(tmp_path, rows[:700]).split_column is None
+
+
+def test_tagged_texts_next_to_other_facts_are_conversations(tmp_path: Path) -> None:
+    rows = [
+        {
+            "id": f"conv-{n:04d}",
+            "url": f"https://example.org/{n}",
+            "text": f"<|im_start|>user\n{ask(n)}<|im_end|>\n"
+            f"<|im_start|>assistant\n{say(n)}<|im_end|>",
+        }
+        for n in range(20)
+    ]
+    assert (best(tmp_path, rows).messages, best(tmp_path, rows).sure) == ("text", True)

@@ -20,6 +20,7 @@ from phi3studio.worker.data.inspecting.row_places import (
     is_text,
 )
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
+from phi3studio.worker.data.meaning.column_profile import profiles
 from phi3studio.worker.data.meaning.message_turns import (
     ROLE_KEYS,
     is_known_role,
@@ -199,6 +200,9 @@ def _turn_places(rows: Rows) -> list[str]:
     paths: dict[str, None] = {}
     texts = {name for row in rows[:20] for name, value in row.items() if isinstance(value, str)}
     texts = {name for name in texts if strength(name, "system") < 3}
+    # An identifier, a date or a source next to a text does not change what that is.
+    details = {p.path for p in profiles(rows) if p.nature not in ("content", "constant")}
+    texts = texts - details or texts
     transcripts = [bool(turns_in(str(row.get(name)))) for row in rows[:20] for name in texts]
     # Next to other texts a transcript may be the question, or what has a label.
     are_rows = len(texts) == 1 and sum(transcripts) >= _NEARLY_ALL * len(transcripts)

@@ -12,7 +12,7 @@ from phi3studio.domain.recipe import Data, Split, Template
 from phi3studio.worker.data.checking.check_data import file_names
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.inspecting.columns import describe_columns
-from phi3studio.worker.data.inspecting.shapes import propose
+from phi3studio.worker.data.inspecting.shapes import parts_named, propose
 from phi3studio.worker.data.meaning.unread_parts import unread_without_model
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.source_rows import RowSource
@@ -21,20 +21,21 @@ _LOOKED_AT = 200
 _ENOUGH_BYTES = 8 * 1024 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
 _MANY_COLUMNS = 200
+_PARTS = 20
 
 
 def describe(source: Source, first_rows: int = 50) -> SourceReport:
     """Look at the first rows; broken lines among them are reported, not raised."""
     reader = RowSource(source, lenient=True)
     layout = reader.layout
-    rows, total, exact = _beginning(reader)
+    rows, others, total, exact = _beginning(reader)
     if not rows:
         raise _nothing(source, reader)
     columns = describe_columns(rows)
     obstacle: InputError | None = None
     shapes: tuple[ShapeProposal, ...] = ()
     try:
-        shapes = propose(rows, from_text=layout.format == "text")
+        shapes = propose(rows, from_text=layout.format == "text", further=others)
     except InputError as exc:
         obstacle = exc
     return SourceReport(
@@ -78,26 +79,36 @@ def _with_unread(shape: ShapeProposal, source: Source, rows: list[Row]) -> Shape
     return shape.model_copy(update={"unread": unread_without_model(data, rows)})
 
 
-def _beginning(reader: RowSource) -> tuple[list[Row], int, bool]:
-    """The first rows, how many there are in all, and whether that is exact.
+def _beginning(reader: RowSource) -> tuple[list[Row], list[Row], int, bool]:
+    """The first rows, some of other parts further down, how many there are in all, and whether
+    that is exact. Where the first rows are all of one part of the data set, the other parts are
+    looked for up to the end.
 
     Files are read in chunks of a megabyte, so the estimate is taken where a new chunk begins:
     there the rows so far are about those of the chunks before.
     """
     rows: list[Row] = []
+    others: list[Row] = []
+    parts: dict[str, str] | None = None
     count, done, held, per_byte = 0, 0, 0, 0.0
     known = reader.known_rows()
     for batch in reader.batches(batch_rows=50):
         if done and batch.done > done:
             per_byte = count / done
         count, done = count + len(batch.rows), batch.done
+        if len(rows) == _LOOKED_AT and parts is None:
+            parts = parts_named(rows)
         rows += batch.rows[: _LOOKED_AT - len(rows)]
+        for name, value in (parts or {}).items():
+            if len(others) < _PARTS:
+                others += [row for row in batch.rows if row.get(name) != value][:1]
         held += batch.size
         enough = done >= _ENOUGH_BYTES or batch.total == 0 or known is not None
-        if (len(rows) >= _LOOKED_AT and enough) or held >= _MOST_BYTES:
+        seeking = bool(parts) and not others and batch.total > 0
+        if not seeking and ((len(rows) >= _LOOKED_AT and enough) or held >= _MOST_BYTES):
             total = known if known is not None else round(max(count, per_byte * batch.total))
-            return rows, total, known is not None
-    return rows, count, True
+            return rows, others, total, known is not None
+    return rows, others, count, True
 
 
 def _nothing(source: Source, reader: RowSource) -> InputError:

@@ -12,9 +12,9 @@ from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.domain.template import is_blank, parse_template
 from phi3studio.worker.data.inspecting.column_shapes import ColumnShapes
 from phi3studio.worker.data.inspecting.columns import MOST_COLUMNS
-from phi3studio.worker.data.inspecting.row_places import usual
+from phi3studio.worker.data.inspecting.row_places import at, usual
 from phi3studio.worker.data.inspecting.structures import structured
-from phi3studio.worker.data.meaning.bad_marks import bad_values
+from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
 from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.meaning.written_texts import have_speakers, is_prose
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
@@ -24,8 +24,12 @@ _NEARLY_ALL = 0.75
 _PARTS = tuple(Split().values)
 
 
-def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal, ...]:
+def propose(
+    rows: Sequence[Row], from_text: bool = False, further: Sequence[Row] = ()
+) -> tuple[ShapeProposal, ...]:
     """The shapes that fit, the most likely first; empty if there is nothing to learn from.
+
+    *further* rows from all over the source show the parts that a column says it has.
 
     Of rows *from_text*, a file without columns, plain text is sure only where it is prose.
 
@@ -35,7 +39,7 @@ def propose(rows: Sequence[Row], from_text: bool = False) -> tuple[ShapeProposal
     found = _structured(most) or ColumnShapes(most).proposals()
     if from_text and not _is_prose([str(row.get("text")) for row in most]):
         found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
-    parted = _parting_column(rows)
+    parted = _parting_column([*rows, *further])
     return tuple(
         _split_by(parted, _without_bad_rows(_without_unanswered(shape, rows), rows))
         for shape in found
@@ -95,6 +99,16 @@ def _parting_column(rows: Sequence[Row]) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
+def parts_named(rows: Sequence[Row]) -> dict[str, str]:
+    """The columns that say the same part of a data set for all rows, and which."""
+    first = rows[0] if rows else {}
+    return {
+        name: value
+        for name, value in first.items()
+        if isinstance(value, str) and part_of(value) and all(r.get(name) == value for r in rows)
+    }
+
+
 def _split_by(parted: tuple[str, tuple[str, ...]] | None, shape: ShapeProposal) -> ShapeProposal:
     """The proposal with the rows held out that a column names, unless it reads that column."""
     if parted is None or f"{{{parted[0]}}}" in f"{shape.prompt}{shape.completion}":
@@ -120,8 +134,13 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
     repairs = list(shape.repairs)
     heeded = {repair.column for repair in repairs if isinstance(repair, DropMarked)}
     reasons = list(shape.reasons)
-    for column in columns_of(rows)[:MOST_COLUMNS]:
-        values = bad_values(column, [row.get(column) for row in rows])
+    columns = columns_of(rows)[:MOST_COLUMNS]
+    inside = (p for row in rows for n in columns for p in why_it_ended(row.get(n), n))
+    turns = str(shape.messages).split(" + ")
+    for column in dict.fromkeys([*columns, *inside]):
+        if any(column.startswith(f"{place}.") for place in turns):
+            continue  # of one turn, not of the row
+        values = bad_values(column, [at(row, column) for row in rows])
         if (
             values
             and column not in heeded

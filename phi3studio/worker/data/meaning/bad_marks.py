@@ -3,7 +3,7 @@ answers that were cut off."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from phi3studio.worker.data.meaning.column_names import words_of
@@ -33,8 +33,24 @@ _RATED = frozenset(_RATINGS.split())
 _DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
 _THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
 _UNFINISHED = frozenset({"length", "max_tokens", "content_filter", "error"})
+_REASONS = ({"finish", "reason"}, {"stop", "reason"}, {"done", "reason"})
+_LISTED = 20
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
+
+
+def why_it_ended(value: Any, path: str) -> Iterator[str]:
+    """The places inside of a list or object that say why an answer ended."""
+    if isinstance(value, (list, Mapping)):
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value[:_LISTED])
+        for name, item in inner:
+            yield from why_it_ended(item, f"{path}.{name}")
+    elif _is_reason(path.rpartition(".")[2]):
+        yield path
+
+
+def _is_reason(name: str) -> bool:
+    return any(why <= set(words_of(name)) for why in _REASONS)
 
 
 def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
@@ -50,7 +66,7 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
     rejected = texts & _REJECTED
     if rejected and texts <= _DECISIONS:
         return tuple(sorted(rejected))
-    if words >= {"finish", "reason"} and (unfinished := texts & _UNFINISHED):
+    if _is_reason(name) and (unfinished := texts & _UNFINISHED):
         return tuple(sorted(unfinished))
     if words & _RATED and (down := texts & _THUMBS_DOWN):
         return tuple(sorted(down))

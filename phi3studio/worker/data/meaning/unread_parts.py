@@ -17,7 +17,7 @@ from phi3studio.domain.datasets.source_report import Unread, UnreadKind
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.repairs import DropMarked, MergeLabels
 from phi3studio.domain.template import lookup, parse_template
-from phi3studio.worker.data.meaning.bad_marks import bad_values
+from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.column_profile import (
     Nature,
@@ -131,6 +131,11 @@ class UnreadTally:
                     if not self._covers(path) and shown.lacks(leaf):
                         plain = _without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
+            elif places_inside := list(why_it_ended(value, name)) * isinstance(value, (list, dict)):
+                found[name] = ("column", value, None)
+                for path in places_inside:
+                    for leaf in _at(row, path):
+                        found.setdefault(_without_numbers(path), ("column", leaf, None))
             elif not shown.holds(value):
                 matters = name in _UNHEEDED or name in _TOOL_COLUMNS
                 found[name] = ("column", value, False if matters else None)
@@ -195,9 +200,12 @@ class UnreadTally:
                         text.strip() and text.strip() in part for text in texts for part in learned
                     ):
                         yield name, "key", f"{value}: {texts[0]}", False
-                elif _blank(value) or key in _PLUMBING or key == "name":
+                elif _blank(value) or key in _PLUMBING:
                     continue
-                elif key in _UNHEEDED:
+                elif key == "name":
+                    if not shown.known or shown.lacks(value):
+                        yield name, "key", value, True
+                elif bad_values(key, [value]) or key in _UNHEEDED:
                     yield name, "key", value, False
                 elif _tool_call(key):
                     if shown.known and any(map(shown.lacks, _called(value))):

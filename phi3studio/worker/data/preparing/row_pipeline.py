@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from phi3studio.domain.errors import InputError
@@ -232,14 +233,26 @@ class Process:
 
     def repeats_its_prompt(self, passed: Passed) -> bool:
         """Whether the answer is a value that the prompt holds already."""
-        if passed.rendered is None or not self.has_prompt or self.data.messages is not None:
+        if passed.rendered is None or not self.has_prompt:
             return False
+        if self.data.messages is not None:
+            turns = conversation(passed.row, self.data.messages)
+            pairs = [(a["content"], b) for a, b in pairwise(turns) if b["role"] == "assistant"]
+            return bool(pairs) and all(
+                bool(text := str(answer["content"] or "").strip()) and text == str(asked).strip()
+                for asked, answer in pairs
+            )
         answer = passed.rendered.completion.strip()
         asked = (self.text_of(passed, column).strip() for column in self.input_columns)
         return bool(answer) and answer in asked
 
     def escaped_breaks(self, passed: Passed) -> list[str]:
-        """The template's columns with “\\n” written out in a text that has no line break."""
+        """The template's columns, or the conversation's place, with “\\n” written out in a
+        text that has no line break."""
+        if self.data.messages is not None:
+            texts = (str(turn["content"]) for turn in conversation(passed.row, self.data.messages))
+            escaped = any("\\n" in text and "\n" not in text for text in texts)
+            return [self.data.messages] if escaped else []
         values = ((column, self.text_of(passed, column)) for column in self.text_columns)
         return [column for column, text in values if "\\n" in text and "\n" not in text]
 

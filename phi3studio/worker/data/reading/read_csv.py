@@ -6,6 +6,7 @@ import ast
 import codecs
 import csv
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,15 @@ from typing import Any
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, not_utf8, too_long
 from phi3studio.worker.data.reading.encoding import LINE_BYTES, lines
+from phi3studio.worker.data.reading.headers import continues
+from phi3studio.worker.data.reading.several_tables import LEAST_ROWS, totals
 from phi3studio.worker.data.reading.source_files import CHUNK
 
 csv.field_size_limit(LINE_BYTES)
 Line = tuple[int, str]
 _BOM = codecs.BOM_UTF8.decode()
 _MOST_NAMED = 12
+_HELD = LEAST_ROWS + 4  # more than the sums below a table
 _LITERAL_CHARACTERS = 500_000
 _ARRAY_BREAK = re.compile(r"\}\s*\n\s*\{")
 
@@ -139,7 +143,10 @@ def csv_rows(
     left_out = [at for at, name in enumerate(names) if name is None]
     before, first = 0, True
     unseen = {at for at, name in enumerate(names) if name is not None}
-    for number, cells in records(text(), dialect):
+    if dialect.head and names[:1] == (None,):
+        says = Phrase("line.row_numbers")
+        report(BrokenLine(dialect.skip + 1, says, used=True))
+    for number, cells in _without_totals(records(text(), dialect), report):
         size, before = consumed - before, consumed
         if isinstance(cells, Phrase):
             report(BrokenLine(number, cells))
@@ -180,14 +187,20 @@ def csv_rows(
             report(BrokenLine(dialect.skip + 1, says, used=True))
 
 
-def continues(cells: list[str], width: int) -> bool:
-    """Whether a record with more than *width* cells has a sentence without quotes at its end:
-    there, and nowhere before, a space follows each delimiter."""
-    return (
-        len(cells) > width > 1
-        and all(cell[:1] == " " and cell.strip() for cell in cells[width:])
-        and not any(cell[:1] == " " for cell in cells[1:width])
-    )
+def _without_totals(
+    found: Iterator[tuple[int, list[str] | Phrase]], report: Report
+) -> Iterator[tuple[int, list[str] | Phrase]]:
+    """The records without the sums at the end of the table."""
+    held: deque[tuple[int, list[str] | Phrase]] = deque()
+    for item in found:
+        held.append(item)
+        if len(held) > _HELD:
+            yield held.popleft()
+    last = list(held)
+    rows = [[] if isinstance(cells, Phrase) else cells for _, cells in last]
+    for at in list(totals(rows)):
+        report(BrokenLine(last.pop(at)[0], Phrase("line.total"), used=True))
+    yield from last
 
 
 def python_conversation(text: str) -> list[Any] | None:

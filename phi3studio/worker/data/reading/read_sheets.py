@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import datetime
-import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
-from phi3studio.worker.data.reading.dialect import (
-    column_names,
-    has_header,
-    names_columns,
-    preamble,
-)
+from phi3studio.worker.data.reading.headers import column_names, has_header, preamble
 from phi3studio.worker.data.reading.json_files.json_rows import Sized
+from phi3studio.worker.data.reading.several_tables import below, beside, totals
 from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
@@ -28,12 +22,6 @@ _BOMB_RATIO = 200
 _MOST_BYTES = 2048 * CHUNK
 _SAMPLE = 300
 _LEAST_COLUMNS = 2
-_LEAST_ROWS = 3
-_TOTAL = re.compile(
-    r"(grand |sub)?totals?|sum|(gesamt|zwischen)?summe|gesamt|totale( generale)?|somma"
-    r"|total général|итого|合計|合计",
-    re.IGNORECASE,
-)
 Numbered = tuple[int, list[Any]]
 """A row's number in the sheet, from 1, and its cells."""
 
@@ -89,9 +77,9 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     for number, _ in numbered[:above]:
         report(BrokenLine(number, Phrase("line.above"), used=True))
     numbered = numbered[above:]
-    while (last := _total(numbered)) is not None:
-        numbered.pop()
-        report(BrokenLine(last, Phrase("line.total"), used=True))
+    numbered = _one_table(numbered, report)
+    for at in list(totals(_texts(numbered, whole=True))):
+        report(BrokenLine(numbered.pop(at)[0], Phrase("line.total"), used=True))
     marks = sheet_marks(file.path, name)
     for column, digits in marks.padded.items():
         _pad(numbered, column - left, digits)
@@ -117,11 +105,6 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
         if formulas and len([name for name in names if name]) - len(empty) < _LEAST_COLUMNS:
             raise InputError("data.uncomputed", path=file.path, columns=empty)
         report(BrokenLine(numbered[0][0], Phrase("line.empty_columns", columns=empty), used=True))
-    for at in _second_heads(numbered) if with_header else ():
-        says = Phrase(
-            "line.second_table", names=[cell for cell in _texts(numbered[at:])[0] if cell]
-        )
-        report(BrokenLine(numbered[at][0], says, used=True))
     for row in table[with_header:]:
         values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
         yield values, sum(len(str(value)) for value in values.values())
@@ -134,28 +117,34 @@ def _pad(numbered: Sequence[Numbered], at: int, digits: int) -> None:
             row[at] = f"{value:0{digits}d}"
 
 
-def _texts(numbered: Sequence[Numbered]) -> list[list[str]]:
-    """The first rows' cells as texts."""
-    return [[str(_plain(cell) or "") for cell in row] for _, row in numbered[:_SAMPLE]]
+def _one_table(numbered: Sequence[Numbered], report: Report) -> list[Numbered]:
+    """The rows of the table with the most of them; what the others are is said."""
+    others = beside(_with_numbers(numbered))
+    aside = {at for other in others for at in other.columns}
+    rows = [
+        (number, ["" if at in aside else cell for at, cell in enumerate(row)])
+        for number, row in numbered
+    ]
+    rows = [(number, row) for number, row in rows if any(cell != "" for cell in row)]
+    kept, under, again = below(_with_numbers(rows))
+    for other in (*others, *under):
+        report(other.said())
+    for at in again:
+        report(BrokenLine(rows[at][0], Phrase("line.repeated_header"), used=True))
+    return [rows[at] for at in kept]
 
 
-def _total(numbered: Sequence[Numbered]) -> int | None:
-    """The number of the last row, if that is the sum of those above."""
-    if len(numbered) < _LEAST_ROWS:
-        return None
-    number, row = numbered[-1]
-    filled = [cell for cell in row if cell != ""]
-    words = [cell for cell in filled if isinstance(cell, str)]
-    sums = len(filled) > len(words) == 1 and _TOTAL.fullmatch(words[0].strip(" :")) is not None
-    return number if sums else None
+def _with_numbers(numbered: Sequence[Numbered]) -> list[tuple[int, list[str]]]:
+    numbers = (number for number, _ in numbered)
+    return list(zip(numbers, _texts(numbered, whole=True), strict=True))
 
 
-def _second_heads(numbered: Sequence[Numbered]) -> list[int]:
-    """Where, after an empty row, other names than those of the table begin another one."""
-    gaps = [at for at, (above, row) in enumerate(pairwise(numbered), 1) if row[0] > above[0] + 1]
-    ends = [*gaps[1:], len(numbered)]
-    blocks = ((at, _texts(numbered[at:end])) for at, end in zip(gaps, ends, strict=False))
-    return [at for at, texts in blocks if len(texts) > _LEAST_ROWS and names_columns(texts)]
+def _texts(numbered: Sequence[Numbered], *, whole: bool = False) -> list[list[str]]:
+    """The first rows' cells as texts; those of the *whole* table."""
+    rows = numbered if whole else numbered[:_SAMPLE]
+    return [
+        ["" if (value := _plain(cell)) is None else str(value) for cell in row] for _, row in rows
+    ]
 
 
 def _plain(cell: Any) -> Any:

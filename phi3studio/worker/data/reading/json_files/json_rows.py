@@ -12,8 +12,8 @@ import orjson
 
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, not_utf8, too_long
-from phi3studio.worker.data.reading.dialect import has_header
 from phi3studio.worker.data.reading.encoding import lines
+from phi3studio.worker.data.reading.headers import has_header
 
 Sized = tuple[dict[str, Any], int]
 """A row, and about how many bytes it has."""
