@@ -203,7 +203,8 @@ class UnreadTally:
                 elif _blank(value) or key in _PLUMBING:
                     continue
                 elif key == "name":
-                    if not shown.known or shown.lacks(value):
+                    # Of a tool's result the call says it.
+                    if role != "tool" and (not shown.known or shown.lacks(value)):
                         yield name, "key", value, True
                 elif bad_values(key, [value]) or key in _UNHEEDED:
                     yield name, "key", value, False
