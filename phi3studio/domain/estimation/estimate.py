@@ -74,8 +74,8 @@ _QLORA_RATE = 0.6
 _RECOMPUTED = 4 / 3
 # Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
 _START_S = {"prepare": 3.0, "train": 6.0, "merge": 0.5, "quantise": 6.0, "verify": 2.0}
-# What the driver and its libraries take on top (on three machines 2 to 9 s), and a forward and backward pass at least: a small
-# model's layers do not fill a GPU.
+# What the driver and its libraries take on top (2 to 9 s on three machines), and a forward and
+# backward pass at least: a small model's layers do not fill a GPU.
 _CUDA_START_S = 3.0
 _CUDA_PASS_S = 0.012
 _ROWS_A_SECOND = 5000
