@@ -209,6 +209,11 @@ def resume(run: RunFolder) -> int:
     """Start a run again where its work was kept, a completed one where a result is damaged;
     returns the process id."""
     state = run.state()
+    free = shutil.disk_usage(run.path).free
+    if state in RESUMABLE | {"completed"} and free < LEAST_FREE:
+        raise InputError(
+            "disk.too_little", variant="run", needed=LEAST_FREE, folder=run.path, free=free
+        )
     if state not in RESUMABLE and not (state == "completed" and drop_damaged(run)):
         raise InputError(
             "run.not_resumable",
@@ -216,11 +221,6 @@ def resume(run: RunFolder) -> int:
             run=run.name,
             state=state_phrase(state),
             recipe=run.recipe_file,
-        )
-    free = shutil.disk_usage(run.path).free
-    if free < LEAST_FREE:
-        raise InputError(
-            "disk.too_little", variant="run", needed=LEAST_FREE, folder=run.path, free=free
         )
     return start(run)
 

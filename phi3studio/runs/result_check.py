@@ -48,13 +48,19 @@ def check_result(run: RunFolder, result: Result) -> None:
 
 
 def drop_damaged(run: RunFolder) -> bool:
-    """Remove what is left of damaged results, so that the stages that made them are done again;
-    whether there were any."""
+    """Take away what is left of damaged results, so that the stages that made them are done
+    again; whether there were any. An adapter, which took the training, stays as
+    ``adapter.damaged``: its weights may be whole."""
     found = False
     for result in RESULTS:
         try:
             check_result(run, result)
         except InputError:
-            shutil.rmtree(getattr(run, result), ignore_errors=True)
+            folder: Path = getattr(run, result)
+            if result == "adapter" and folder.is_dir():
+                aside = folder.with_name(f"{folder.name}.damaged")
+                shutil.rmtree(aside, ignore_errors=True)
+                folder.rename(aside)
+            shutil.rmtree(folder, ignore_errors=True)
             found = True
     return found

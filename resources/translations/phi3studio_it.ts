@@ -5250,6 +5250,13 @@
     </message>
 </context>
 <context>
+    <name>_RailButton</name>
+    <message>
+        <source>The present page</source>
+        <translation>La pagina attuale</translation>
+    </message>
+</context>
+<context>
     <name>_StepButton</name>
     <message>
         <source>not yet</source>

@@ -77,6 +77,31 @@ def test_a_completed_run_makes_a_damaged_model_again(run: RunFolder) -> None:
     assert {file.name: file.stat().st_mtime_ns for file in run.adapter.iterdir()} == trained
 
 
+def test_an_adapter_with_damaged_settings_is_kept_beside_the_new_one(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = (run.adapter / "adapter_model.safetensors").read_bytes()
+    (run.adapter / "adapter_config.json").write_text("{bad", encoding="utf-8")
+    started: list[RunFolder] = []
+    monkeypatch.setattr(launch, "start", lambda run: started.append(run) or 1)
+    launch.resume(run)
+    assert started == [run]
+    assert not run.adapter.exists()
+    kept = run.adapter.with_name("adapter.damaged")
+    assert (kept / "adapter_model.safetensors").read_bytes() == weights
+
+
+def test_nothing_damaged_is_taken_away_where_there_is_no_room_to_make_it_again(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut(run)
+    monkeypatch.setattr(launch, "LEAST_FREE", 2**62)
+    with pytest.raises(InputError) as caught:
+        launch.resume(run)
+    assert caught.value.code == "disk.too_little"
+    assert run.model.is_dir()
+
+
 def test_a_whole_run_is_not_resumed(run: RunFolder) -> None:
     with pytest.raises(InputError) as caught:
         launch.resume(run)

@@ -36,16 +36,27 @@ class _RailButton(QToolButton):
         self._theme = theme
         self._entry = entry
         self._dot: Level | None = None
+        self._shown = False
         # The style draws the text close to the icon; an en space keeps them apart.
         self.setText(f"\u2002{entry.title}")
         self.setAccessibleName(entry.title)
-        self.setCheckable(True)
         self.setIconSize(QSize(18, 18))
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.toggled.connect(self._retint)
         theme.changed.connect(self._retint)
+        self._retint()
+
+    def set_shown(self, shown: bool) -> None:
+        """Whether the entry's page is the present one.
+
+        The button is not checkable: a screen reader would call it a check box.
+        """
+        self._shown = shown
+        self.setProperty("shown", shown)
+        self.setAccessibleDescription(self.tr("The present page") if shown else "")
+        self.style().unpolish(self)
+        self.style().polish(self)
         self._retint()
 
     def set_dot(self, level: Level | None, words: str) -> None:
@@ -64,7 +75,7 @@ class _RailButton(QToolButton):
             self.setToolTip(self._entry.title if compact else "")
 
     def _retint(self) -> None:
-        role = "accent_text" if self.isChecked() else "muted"
+        role = "accent_text" if self._shown else "muted"
         self.setIcon(self._theme.icon(self._entry.icon, role, 18))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -111,7 +122,6 @@ class Rail(QFrame):
         self._brand = label(brand, "brand")
         head.addWidget(self._brand, 1)
         layout.addLayout(head)
-        # No exclusive group: of such a one Tab reaches only the button that is checked.
         self._buttons: dict[str, _RailButton] = {}
         for entry in (r for r in entries if not r.below):
             layout.addWidget(self._add(theme, entry))
@@ -129,7 +139,7 @@ class Rail(QFrame):
         """Mark an entry as the present one, without reporting it."""
         if key in self._buttons:
             for name, button in self._buttons.items():
-                button.setChecked(name == key)
+                button.set_shown(name == key)
 
     def set_dot(self, key: str, level: Level | None, words: str) -> None:
         """Show a status next to an entry; *words* say the same for those who do not see it."""
