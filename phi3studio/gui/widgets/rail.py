@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Icon, Level, label
+from phi3studio.gui.widgets.basic import Icon, Level, label, restyle
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ class _RailButton(QToolButton):
         self._shown = shown
         self.setProperty("shown", shown)
         self.setAccessibleDescription(self.tr("The present page") if shown else "")
-        self.style().unpolish(self)
-        self.style().polish(self)
+        restyle(self)
         self._retint()
 
     def set_dot(self, level: Level | None, words: str) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, clear, label
+from phi3studio.gui.widgets.basic import Button, clear, label, set_role
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.shown.transcript import Figures, Turn
 
@@ -86,9 +86,7 @@ class TurnView(QWidget):
         self.turn = turn
         waiting = busy and not turn.answer
         self._answer.setText(self.tr("thinking…") if waiting else turn.answer.strip() or "∅")
-        self._answer.setProperty("role", "muted" if waiting else "")
-        self._answer.style().unpolish(self._answer)
-        self._answer.style().polish(self._answer)
+        set_role(self._answer, "muted" if waiting else "")
         self._tools.setVisible(not busy)
         if turn.figures is not None:
             self._figures.setText(self._said(turn.figures))

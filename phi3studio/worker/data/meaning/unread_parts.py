@@ -131,7 +131,9 @@ class UnreadTally:
                     if not self._covers(path) and shown.lacks(leaf):
                         plain = _without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
-            elif places_inside := list(why_it_ended(value, name)) * isinstance(value, (list, dict)):
+            elif isinstance(value, (list, dict)) and (
+                places_inside := list(why_it_ended(value, name))
+            ):
                 found[name] = ("column", value, None)
                 for path in places_inside:
                     for leaf in _at(row, path):

@@ -99,8 +99,7 @@ def names_columns(rows: Sequence[Record]) -> bool:
 
 def _has_known(row: Record) -> bool:
     """Whether all cells could be names of columns, and some is a usual one."""
-    names = [cell.strip() for cell in row]
-    return all(map(_IDENTIFIER.fullmatch, names)) and any(n.casefold() in _KNOWN for n in names)
+    return all(cell.strip() for cell in row) and is_named(row, usual=True)
 
 
 def is_named(row: Record, *, usual: bool = False) -> bool:
