@@ -173,9 +173,10 @@ class MainWindow(QMainWindow):
         self._rail.set_current("home" if key == "run" else key)
 
     def show_run(self, run: RunFolder) -> None:
-        """Open the page of a run."""
+        """Open the page of a run; nothing before the pages are there and after the end."""
+        if self._page_set is None:
+            return
         self.go("run")
-        assert self._page_set is not None, "no pages yet"
         self._page_set.show_run(self.page("run"), run)
 
     def open_file(self, name: str) -> None:
@@ -268,6 +269,8 @@ class MainWindow(QMainWindow):
         if self._page_set is not None:
             self.runs.stop()
             self._notifier.stop()
+            # What was still on its way, as a run being made, opens no page behind the user's back.
+            self._page_set = None
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         self._preferences.change(geometry=geometry, folder=last_folder())
         event.accept()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -137,9 +138,28 @@ def test_a_training_that_was_too_slow_is_started_again_with_a_higher_rate(
     _, page = opened(make_window, qtbot, home, "tickets", too_slow())
     assert next(iter(page.outcome.buttons)) == "rate"
     qtbot.mouseClick(page.outcome.buttons["rate"], Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(started), timeout=10_000)
+    # The new run is in front before the window is closed.
+    qtbot.waitUntil(lambda: bool(started) and page.run == started[0], timeout=10_000)
     assert started[0].recipe().training.learning_rate == 1e-3
     assert started[0].recipe().model.adapter is None
+
+
+def test_a_run_that_is_made_while_the_window_closes_opens_no_page(
+    make_window: Make, qtbot: QtBot, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Event()
+    monkeypatch.setattr(launch, "start", lambda run, at=None: closed.wait(10))
+    monkeypatch.setattr(run_page, "check_before_start", lambda recipe, home: None)
+    window, page = opened(make_window, qtbot, home, "tickets", too_slow())
+    made: list[RunFolder] = []
+    page.created.connect(made.append)
+    qtbot.mouseClick(page.outcome.buttons["rate"], Qt.MouseButton.LeftButton)
+    window.close_for_good()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
+    before = page.run
+    closed.set()
+    qtbot.waitUntil(lambda: bool(made), timeout=10_000)
+    assert page.run is before
 
 
 def test_after_the_demo_comes_ones_own_data(make_window: Make, qtbot: QtBot, home: Home) -> None:
