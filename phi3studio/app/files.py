@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_json
 
@@ -143,6 +141,9 @@ def is_held(file: Path) -> bool:
             os.close(descriptor)
     if not file.is_file():
         return False
+    # Here and below, as it brings asyncio, which the window does without until it is painted.
+    from filelock import FileLock, Timeout
+
     lock = FileLock(file, is_singleton=False)
     try:
         lock.acquire(timeout=_LOOK_S, poll_interval=_LOOK_S / 4)
@@ -158,6 +159,8 @@ def is_held(file: Path) -> bool:
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """A folder in *parent* for half-made things (rows and models, often), removed at the end; those
     that killed processes left go first."""
+    from filelock import FileLock
+
     for left in parent.glob(f"{_SCRATCH}*"):
         if (left / _HELD).is_file() and not is_held(left / _HELD):
             shutil.rmtree(left, ignore_errors=True)

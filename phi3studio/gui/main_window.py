@@ -19,18 +19,17 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QWidget
 
-from phi3studio.gui.desktop.notifier import Notifier
 from phi3studio.gui.preferences import PreferencesFile
 from phi3studio.gui.shortcuts import PAGES, ShortcutsDialog, install
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
 from phi3studio.gui.widgets.dialogs.file_dialogs import last_folder, remember_folder
-from phi3studio.gui.widgets.editors import dropped_files
-from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page
+from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page, dropped_files
 from phi3studio.gui.widgets.rail import Rail, RailEntry
 from phi3studio.gui.widgets.search import SearchField
 
 if TYPE_CHECKING:
+    from phi3studio.gui.desktop.notifier import Notifier
     from phi3studio.gui.page_set import PageSet
     from phi3studio.gui.pages.home.runs_model import RunsModel
     from phi3studio.runs.store import RunFolder
@@ -126,6 +125,8 @@ class MainWindow(QMainWindow):
 
     def add_pages(self, page_set: PageSet) -> None:
         """Take the pages and go home."""
+        from phi3studio.gui.desktop.notifier import Notifier
+
         self._page_set = page_set
         self.runs = page_set.make_runs(self)
         self.runs.looked.connect(self._retitle)
@@ -135,7 +136,8 @@ class MainWindow(QMainWindow):
         install(self, "Ctrl+,", partial(self.go, "settings"))
         install(self, "Ctrl+F", self._search)
         install(self, "F1", lambda: ShortcutsDialog(self, self._theme).open())
-        notifier = self._notifier = Notifier(self.runs, self._preferences, page_set.tasks, self)
+        notifier = Notifier(self.runs, self._preferences, page_set.tasks, self)
+        self._notifier: Notifier = notifier
         notifier.window_wanted.connect(self.bring_forward)
         notifier.wanted.connect(self._show_told)
         self.go("home")

@@ -83,6 +83,8 @@ def main(argv: Sequence[str]) -> int:
         # There processes end with the session; elsewhere they get a signal where they have to.
         app.commitDataRequest.connect(window.session_ends)
     window.show()
+    # Painted before what follows is imported.
+    app.processEvents()
     if file:
         window.open_file(file)
     from phi3studio.gui.lifecycle import live

@@ -345,21 +345,26 @@ def test_closing_asks_while_a_run_goes_on(
         assert run.pause_marker.exists()
 
 
-def test_the_bars_of_the_gui_process_hold_no_ml_module(home: Home) -> None:
+def test_little_is_imported_before_the_first_paint_and_no_ml_module_ever(home: Home) -> None:
     code = (
         "import os, sys; os.environ['QT_QPA_PLATFORM'] = 'offscreen'\n"
         "from PySide6.QtCore import QTimer\n"
-        "from PySide6.QtWidgets import QApplication\n"
         "from phi3studio.gui import start\n"
-        "def end():\n"
-        "    [w.close_for_good() for w in QApplication.topLevelWidgets()"
-        " if hasattr(w, 'close_for_good')]\n"
-        "timer = QTimer(); timer.setInterval(1500); timer.timeout.connect(end)\n"
-        "made = start.MainWindow.show\n"
-        "def show(self):\n"
-        "    made(self); timer.start()\n"
-        "start.MainWindow.show = show\n"
+        "at_first = set()\n"
+        "class Window(start.MainWindow):\n"
+        "    def paintEvent(self, event):\n"
+        "        super().paintEvent(event)\n"
+        "        if not at_first:\n"
+        "            at_first.update(sys.modules)\n"
+        "            QTimer.singleShot(1500, self, self.close_for_good)\n"
+        "start.MainWindow = Window\n"
         "assert start.main([]) == 0\n"
+        "late = {'pydantic', 'pydantic_core', 'filelock', 'asyncio', 'qasync'}\n"
+        "assert at_first and not late & at_first, late & at_first\n"
+        "ours = {name for name in at_first if name.startswith('phi3studio.')}\n"
+        "rooms = {name.split('.')[1] for name in ours}\n"
+        "assert rooms == {'app', 'domain', 'gui', 'resources'}, sorted(ours)\n"
+        "assert not any('.pages' in name for name in ours), sorted(ours)\n"
         "heavy = {'torch', 'transformers', 'datasets', 'olive', 'onnxruntime', 'pyarrow',"
         " 'onnxruntime_genai', 'pandas'}\n"
         "found = heavy & {name.partition('.')[0] for name in sys.modules}\n"

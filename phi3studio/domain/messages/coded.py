@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol, runtime_checkable
-
-from pydantic_core import core_schema
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from phi3studio.domain.messages.formatting import Language
 from phi3studio.domain.messages.message import Said, Values
 from phi3studio.domain.messages.rendering import render
+
+if TYPE_CHECKING:
+    from pydantic_core.core_schema import CoreSchema
 
 
 @runtime_checkable
@@ -71,7 +72,10 @@ class Phrase:
         return phrase
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
+        # Only a model with such a field needs it: the window is painted before the first one.
+        from pydantic_core import core_schema
+
         return core_schema.no_info_plain_validator_function(
             cls.from_json, serialization=core_schema.plain_serializer_function_ser_schema(_plain)
         )

@@ -20,6 +20,11 @@ def choose_language(wanted: str) -> str:
     return "en"
 
 
+def language() -> str:
+    """The language of the window, as the message catalogue names it."""
+    return QLocale().name().split("_")[0]
+
+
 def install_language(app: QCoreApplication, folder: Path, language: str) -> list[QTranslator]:
     """Install the program's and Qt's own translations in place of those before; *app* owns them.
 

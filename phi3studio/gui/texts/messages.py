@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 
 from pydantic import BaseModel
-from PySide6.QtCore import QCoreApplication, QLocale
+from PySide6.QtCore import QCoreApplication
 
 from phi3studio.domain.messages import Coded, Message, messages_in, say
 from phi3studio.domain.recipe import Fidelity, Method, Target, Training
+from phi3studio.gui.texts.i18n import language
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,6 @@ class Explanation:
     message: str
     hint: str
     detail: str = ""
-
-
-def language() -> str:
-    """The language of the window, as the message catalogue names it."""
-    return QLocale().name().split("_")[0]
 
 
 def text_of(code: str, english: Message) -> Message:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from phi3studio.domain.messages import Coded, Phrase
-from phi3studio.gui.texts.messages import language
+from phi3studio.gui.texts.i18n import language
 from phi3studio.resources import resources
 
 _PLACE = re.compile(r"\\\{(\d)\\\}")

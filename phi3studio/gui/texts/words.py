@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QDateTime, QLocale
 
 from phi3studio.domain.messages import formatting
-from phi3studio.gui.texts.messages import language
+from phi3studio.gui.texts.i18n import language
 
 translate = QCoreApplication.translate
 

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QCompleter, QFrame, QPlainTextEdit, QSizePolicy, Q
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import announce, restyle
+from phi3studio.gui.widgets.page_frame import dropped_files
 
 MOST_CHARACTERS = 100_000
 """As many may be pasted at once: more would hold up the window."""
@@ -183,11 +184,6 @@ class _Placeholders(QSyntaxHighlighter):
         for match in self._PLACE.finditer(text):
             if match.group() not in ("{{", "}}"):
                 self.setFormat(match.start(), match.end() - match.start(), look)
-
-
-def dropped_files(event: QDropEvent) -> list[str]:
-    """The files and folders of this computer that are dragged or dropped."""
-    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 class DropZone(QFrame):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtGui import QDropEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QBoxLayout,
@@ -43,6 +43,11 @@ def hand_on_focus() -> bool:
     if place is not None:
         place.setFocus(Qt.FocusReason.OtherFocusReason)
     return True
+
+
+def dropped_files(event: QDropEvent) -> list[str]:
+    """The files and folders of this computer that are dragged or dropped."""
+    return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 class _Area(QScrollArea):
