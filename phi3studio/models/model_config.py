@@ -24,7 +24,9 @@ _SIZES = (
 _LENGTHS = ("max_position_embeddings", "original_max_position_embeddings", "sliding_window")
 _COUNTS = ("num_hidden_layers", "num_local_experts", "num_experts")
 _NULLABLE = ("num_key_value_heads", "head_dim", "sliding_window", "num_experts")
-_POSITIVE = ("rms_norm_eps", "layer_norm_eps", "norm_eps", "rope_theta", "partial_rotary_factor")
+_POSITIVE = ("rms_norm_eps", "layer_norm_eps", "norm_eps", "rope_theta")
+_SHARES = ("partial_rotary_factor", "rotary_pct")
+"""Of a head, turned by its position: a table of angles is made for so much of it."""
 _PACKED = 16
 """So many values of a quantised matrix may lie in one of its file."""
 _MOST_LENGTH = 2**31
@@ -32,7 +34,6 @@ _MOST_LABELS = 2**16
 _NUMBERS_OF_ROPE = (
     "rope_theta",
     "factor",
-    "partial_rotary_factor",
     "original_max_position_embeddings",
     "attention_factor",
     "low_freq_factor",
@@ -65,6 +66,9 @@ def _faults(raw: dict[str, Any], largest: int, tensors: int) -> Iterator[tuple[s
     for name in _POSITIVE:
         if name in raw and not _is_positive(raw[name]):
             yield name, raw[name]
+    for name in _SHARES:
+        if raw.get(name) is not None and not _is_share(raw[name]):
+            yield name, raw[name]
     architectures = raw.get("architectures")
     if architectures is not None and not (
         isinstance(architectures, list) and all(isinstance(name, str) for name in architectures)
@@ -90,12 +94,18 @@ def _rope_faults(name: str, rope: Any) -> Iterator[tuple[str, Any]]:
         elif key in ("short_factor", "long_factor"):
             if not (isinstance(value, list) and value and all(map(_is_positive, value))):
                 yield where, value
+        elif key in _SHARES and value is not None and not _is_share(value):
+            yield where, value
         elif key in _NUMBERS_OF_ROPE and value is not None and not _is_positive(value):
             yield where, value
 
 
 def _is_positive(value: Any) -> bool:
     return type(value) in (int, float) and 0 < value < 1e300
+
+
+def _is_share(value: Any) -> bool:
+    return _is_positive(value) and value <= 1
 
 
 def _not_numbers(value: Any, where: str = "") -> Iterator[tuple[str, Any]]:

@@ -81,6 +81,11 @@ def test_published_templates_are_taken(copy, name) -> None:
         ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000"),
         ({"head_dim": 2**31}, "head_dim is 2147483648"),
         ({"num_labels": 10**9}, "num_labels"),
+        (
+            {"rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 2**31}},
+            "rope_parameters.partial_rotary_factor is 2147483648",
+        ),
+        ({"partial_rotary_factor": 1.5}, "partial_rotary_factor is 1.5"),
         ({"hidden_size": None}, "hidden_size is None"),
         ({"rms_norm_eps": -1.0}, "rms_norm_eps is -1.0"),
         ({"model_type": 3}, "model_type is 3"),
