@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -139,6 +140,9 @@ def serving(home: Home, *arguments: str, key: str | None = KEY) -> Iterator[tupl
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(15)
+        assert process.stderr is not None
+        with process.stdout, process.stderr as said:
+            process.stderr = io.StringIO(said.read())  # for whoever looks at it afterwards
 
 
 def client(started: Any, key: str) -> openai.OpenAI:

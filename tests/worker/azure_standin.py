@@ -714,6 +714,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile = self.connection.makefile("wb", 0)
         self.close_connection = False
 
+    def finish(self) -> None:
+        super().finish()
+        # The server closes the bare one only.
+        self.connection.close()
+
     def _serve(self) -> None:
         standin = self.server.standin
         body = self._body()
