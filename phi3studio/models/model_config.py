@@ -94,10 +94,14 @@ def _rope_faults(name: str, rope: Any) -> Iterator[tuple[str, Any]]:
         elif key in ("short_factor", "long_factor"):
             if not (isinstance(value, list) and value and all(map(_is_positive, value))):
                 yield where, value
-        elif key in _SHARES and value is not None and not _is_share(value):
+        elif value is not None and not _can_be(key, value):
             yield where, value
-        elif key in _NUMBERS_OF_ROPE and value is not None and not _is_positive(value):
-            yield where, value
+
+
+def _can_be(key: str, value: Any) -> bool:
+    if key in _SHARES:
+        return _is_share(value)
+    return key not in _NUMBERS_OF_ROPE or _is_positive(value)
 
 
 def _is_positive(value: Any) -> bool:

@@ -182,11 +182,24 @@ def test_without_the_key_nothing_is_answered(server, key) -> None:
         assert call.json()["error"]["code"] == "invalid_api_key"
 
 
-def test_a_page_in_a_browser_cannot_reach_it_by_a_name_of_its_own(server) -> None:
+@pytest.mark.parametrize("name", ["evil.example", "host.docker.internal:11434", "[::1", "", "@"])
+def test_a_page_in_a_browser_cannot_reach_it_by_a_name_of_its_own(server, name) -> None:
     answer = httpx.get(
-        f"{server.url}/models", headers={"Host": "evil.example", "Authorization": f"Bearer {KEY}"}
+        f"{server.url}/models", headers={"Host": name, "Authorization": f"Bearer {KEY}"}
     )
     assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["code"] == "unknown_host"
+    assert "localhost" in error["message"]
+    assert "--host 0.0.0.0" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["localhost:1", "LOCALHOST", "127.0.0.1", "[::1]:8080"])
+def test_it_answers_by_each_name_of_this_computer(server, name) -> None:
+    answer = httpx.get(
+        f"{server.url}/models", headers={"Host": name, "Authorization": f"Bearer {KEY}"}
+    )
+    assert answer.status_code == 200
 
 
 def test_pages_of_a_browser_read_answers_only_where_they_are_allowed_to(server) -> None:

@@ -14,7 +14,7 @@ from phi3studio.services.chat_client import Chat
 from phi3studio.services.connection import Service
 from phi3studio.services.openai.served_models import ServedModel, served
 
-_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 _END_GRACE_S = 2
 _HEADER_BYTES = 64 * 1024
 _MOST_CONNECTIONS = 128
@@ -72,7 +72,7 @@ async def serve(
                         f"Memory is short: {', '.join(loaded.unloaded)} was unloaded to load "
                         f"{export.id}, and will be loaded again when it is asked for."
                     )
-            hosts = _LOCAL_NAMES if _is_loopback(host) else ("*",)
+            hosts = _LOCAL_NAMES if _is_loopback(host) else ()
             # Neither requests nor headers are logged: they hold texts and the key.
             config = uvicorn.Config(
                 make_app(chat, models, key, hosts, origins),

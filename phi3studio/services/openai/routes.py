@@ -12,20 +12,22 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.services.chat_client import Chat
 from phi3studio.services.openai.answer_formats import AnswerFormat, ChatFormat, TextFormat
-from phi3studio.services.openai.api_errors import ApiError, from_ours
+from phi3studio.services.openai.api_errors import ApiError, bad_request, from_ours
 from phi3studio.services.openai.chat_request import ChatRequest
 from phi3studio.services.openai.responses import ResponsesFormat, ResponsesRequest
 from phi3studio.services.openai.running_answers import RunningAnswers, Tokens
@@ -42,14 +44,14 @@ def make_app(
     chat: Chat,
     models: Iterable[ServedModel],
     key: str,
-    hosts: Iterable[str] = ("*",),
+    hosts: Iterable[str] = (),
     origins: Iterable[str] = (),
 ) -> Starlette:
     """The application. *key* is what every request has to bring, *hosts* by which names the
-    server may be called (a page in a browser could point a name of its own at it), *origins* the
-    web pages that may read its answers, which need the key as well."""
+    server may be called (a page in a browser could point a name of its own at it; empty: by any),
+    *origins* the web pages that may read its answers, which need the key as well."""
     server = _Server(chat, {model.id: model for model in models}, key)
-    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
+    middleware = [Middleware(_KnownNames, names=frozenset(hosts))] if hosts else []
     if allowed := list(origins):
         middleware.append(
             Middleware(
@@ -103,6 +105,34 @@ async def _on_hang_up(request: Request, error: Exception) -> Response:
 async def _on_bug(request: Request, error: Exception) -> Response:
     answer = ApiError(500, "An unexpected error occurred; the server's log holds it.", "server_error", "bug")  # fmt: skip  # noqa: E501
     return JSONResponse(answer.to_json(), 500)
+
+
+class _KnownNames:
+    """Refuses requests to another name of this computer; Starlette's own middleware says too little
+    for the many who call from a container."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._is_known(scope):
+            await self._app(scope, receive, send)
+            return
+        text = (
+            f"This server answers only as {', '.join(sorted(self._names))}. Call it by one of "
+            "these names, or have it started with --host 0.0.0.0 to let other computers and "
+            "containers in."
+        )
+        answer = JSONResponse(bad_request(text, None, "unknown_host").to_json(), 400)
+        await answer(scope, receive, send)
+
+    def _is_known(self, scope: Scope) -> bool:
+        try:
+            named = urlsplit("//" + Headers(scope=scope).get("host", ""))
+            return named.hostname in self._names
+        except ValueError:  # brackets that do not close
+            return False
 
 
 class _Server:
