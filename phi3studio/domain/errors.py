@@ -121,6 +121,12 @@ def first_line(exc: BaseException, *, typed: bool = False) -> str:
     return f"{name}: {said}" if typed and lines else said
 
 
+def is_fault(exc: BaseException) -> bool:
+    """Whether an exception is a fault, and not somebody's wish to stop: also what a library written
+    in Rust raises when it gives up, which is no :class:`Exception`."""
+    return isinstance(exc, Exception) or type(exc).__name__ == "PanicException"
+
+
 class Cancelled(BaseException):
     """The user asked to stop.
 

@@ -8,6 +8,7 @@ suffice and another attempt follows with safer settings.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.metadata
 import logging
 import os
@@ -146,6 +147,7 @@ def _attempt(
         error = translate(exc)
         cause = memory_cause(exc)
         if cause is not None:
+            _free(exc)
             try:
                 recover(run, emit, cause)
                 return AGAIN
@@ -155,6 +157,16 @@ def _attempt(
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
     return 0
+
+
+def _free(error: BaseException) -> None:
+    """Let go of what the frames of a failed training hold: the model, most of all. Without that
+    there may be no megabyte left to read the run's events with."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    gc.collect()
 
 
 def _paused(emit: Emitter, control: Control) -> int:

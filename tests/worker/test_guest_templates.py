@@ -104,6 +104,17 @@ def test_a_configuration_that_lies_is_refused_with_what_is_wrong(copy, change, n
     assert str(copy) in caught.value.message
 
 
+def test_a_tokenizer_over_which_its_library_panics_is_refused(copy) -> None:
+    file = copy / "tokenizer.json"
+    values = json.loads(file.read_text())
+    values["model"]["continuing_subword_prefix"] = "nan"
+    file.write_text(json.dumps(values))
+    with pytest.raises(InputError) as caught:
+        open_tokenizer(copy)
+    assert caught.value.code == "model.tokenizer"
+    assert str(copy) in caught.value.message
+
+
 def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(copy) -> None:
     tokenizer = open_tokenizer(copy)
     tokenizer.add_tokens([f"<extra-{n}>" for n in range(600)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.errors import InputError, first_line, is_fault
 from phi3studio.worker.failures import memory_cause
 from phi3studio.worker.import_lock import auto_tokenizer
 from phi3studio.worker.process.template_trial import try_template
@@ -20,9 +20,9 @@ def open_tokenizer(folder: Path, trust_remote_code: bool = False) -> Any:
         )
         len(tokenizer("a")["input_ids"])
         template = tokenizer.chat_template
-    except Exception as exc:
+    except BaseException as exc:
         # Damaged files make the libraries raise whatever they come across first.
-        if memory_cause(exc) is not None:
+        if not is_fault(exc) or memory_cause(exc) is not None:
             raise
         raise InputError("model.tokenizer", folder=folder, reason=first_line(exc)) from exc
     templates = template.values() if isinstance(template, dict) else [template]

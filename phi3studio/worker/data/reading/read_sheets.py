@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.errors import InputError, first_line, is_fault
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
 from phi3studio.worker.data.reading.headers import column_names, has_header, preamble
@@ -201,8 +201,8 @@ def _whole(file: DataFile, book: Any, name: str) -> tuple[int, int, Sequence[lis
 
 
 def _broken(file: DataFile, exc: BaseException) -> BaseException:
-    """What a damaged workbook raises; Rust's panics are no ``Exception``."""
-    if not isinstance(exc, Exception) and type(exc).__name__ != "PanicException":
+    """What a damaged workbook raises."""
+    if not is_fault(exc):
         return exc
     return InputError("data.broken_spreadsheet", path=file.path, reason=first_line(exc))
 
