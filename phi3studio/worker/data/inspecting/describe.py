@@ -15,6 +15,7 @@ from phi3studio.worker.data.inspecting.columns import describe_columns
 from phi3studio.worker.data.inspecting.shapes import parts_named, propose
 from phi3studio.worker.data.meaning.unread_parts import unread_without_model
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
+from phi3studio.worker.data.reading.read_csv import Dialect
 from phi3studio.worker.data.reading.source_rows import RowSource
 
 _LOOKED_AT = 200
@@ -46,7 +47,7 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
         if layout.format in ("parquet", "arrow", "hub", "spreadsheet")
         else layout.encoding.name,
         encoding_sure=layout.encoding.sure,
-        delimiter=layout.dialect.delimiter if layout.dialect else None,
+        delimiter=_delimiter(layout.dialect),
         quote=layout.dialect.quote if layout.dialect else None,
         header=layout.dialect.header if layout.dialect else None,
         text_rows=layout.text_rows,
@@ -138,3 +139,9 @@ def _remarks(reader: RowSource, rows: list[Row], shaped: bool) -> Iterator[Phras
         yield Phrase("source.odd", file=odd.file, line=odd.line, reason=odd.says, lines=lines)
     if not shaped:
         yield Phrase("source.no_shape")
+
+
+def _delimiter(dialect: Dialect | None) -> str | None:
+    """What parts the columns, if there are several."""
+    several = dialect is not None and len(dialect.names) > 1
+    return dialect.delimiter if dialect is not None and several else None

@@ -13,9 +13,14 @@ from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.headers import Record, column_names, has_header, preamble
-from phi3studio.worker.data.reading.read_csv import Dialect, python_conversation, records
+from phi3studio.worker.data.reading.read_csv import (
+    Dialect,
+    python_conversation,
+    records,
+    split_returns,
+)
 
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|", "^", "~")
 _SAMPLE_RECORDS = 300
 _MOST_COLUMNS = 50_000
 _WRITTEN_SO = 3
@@ -67,7 +72,8 @@ def _anki(lines: Sequence[tuple[int, str]]) -> tuple[int, str, dict[int, str]]:
 def _numbered(text: str) -> list[tuple[int, str]]:
     text = text.replace("\ufeff", "")  # joined files have marks in the middle
     lines = [(at, line + "\n") for at, line in enumerate(text.split("\n"), start=1)]
-    return lines[:-1] if lines[-1][1] == "\n" else lines
+    lines = lines[:-1] if lines[-1][1] == "\n" else lines
+    return [(at, part) for at, line in lines for part in split_returns(line)]
 
 
 def recognise(source: Source, kind: str, text: str) -> Dialect:
@@ -101,12 +107,15 @@ def recognise(source: Source, kind: str, text: str) -> Dialect:
         skip = sample[above][0] - 1
     rows = [cells for _, cells in sample[above:]]
     header = source.header if source.header is not None else not is_anki(text) and has_header(rows)
-    names = column_names(rows, header)
+    ended = header and _ends_with_delimiter(rows)
+    kept = [rows[0], *(row[:-1] for row in rows[1:])] if ended else rows
+    names = column_names(kept, header)
     if named and not header:
         names = tuple(named.get(at) or name for at, name in enumerate(names))
     literals = tuple(at for at in range(len(names)) if _is_literal(rows[header:], at))
     head = tuple(rows[0]) if header and rows else ()
-    return replace(found, header=header, names=names, head=head, skip=skip, literals=literals)
+    found = replace(found, header=header, names=names, head=head, skip=skip)
+    return replace(found, ended=ended, literals=literals)
 
 
 # --- delimiter and quote ---------------------------------------------------------------------
@@ -217,6 +226,12 @@ def _defects(lines: Sequence[tuple[int, str]], dialect: Dialect) -> tuple[float,
         return 1.0, 0
     width, fitting = max(widths.items(), key=lambda item: (item[1], item[0]))
     return (bad + widths.total() - fitting) / total, width
+
+
+def _ends_with_delimiter(rows: Sequence[Record]) -> bool:
+    """Whether all records but the names end with a delimiter more."""
+    data = rows[1:]
+    return bool(data) and all(len(row) > len(rows[0]) and not row[-1].strip() for row in data)
 
 
 def _ends_in_entity(cell: str) -> bool:

@@ -10,6 +10,7 @@ from itertools import pairwise
 _MOST_PREAMBLE = 10
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
+_NAME = re.compile(rf"{_IDENTIFIER.pattern}[.:*]?")
 _KNOWN = frozenset(
     [
         "answer",
@@ -105,7 +106,7 @@ def _has_known(row: Record) -> bool:
 def is_named(row: Record, *, usual: bool = False) -> bool:
     """Whether all that a record holds could be names of columns; *usual*: and one often is."""
     names = [text for cell in row if (text := cell.strip())]
-    plain = bool(names) and all(_IDENTIFIER.fullmatch(name) for name in names)
+    plain = bool(names) and all(_NAME.fullmatch(name) for name in names)
     return plain and (not usual or any(name.casefold() in _KNOWN for name in names))
 
 

@@ -24,6 +24,7 @@ _BOM = codecs.BOM_UTF8.decode()
 _MOST_NAMED = 12
 _HELD = LEAST_ROWS + 4  # more than the sums below a table
 _LITERAL_CHARACTERS = 500_000
+_RETURN = re.compile(r"(?<=\r)(?!\n)")
 _ARRAY_BREAK = re.compile(r"\}\s*\n\s*\{")
 
 
@@ -32,7 +33,7 @@ class Dialect:
     """How a CSV file is written. ``quote`` is empty where quotes have no meaning, ``escape``
     where quotes inside of values are doubled. ``checked``: the quote was recognised, not named,
     so a value over several lines may be the work of two stray quotes. ``spaced``: delimiters are
-    followed by a space.
+    followed by a space. ``ended``: each record ends with a delimiter more.
 
     ``names`` are the columns' names, ``None`` for one without name and values; ``head`` is the
     first record if it holds the names. Data begins after ``skip`` lines. ``literals`` are columns
@@ -44,6 +45,7 @@ class Dialect:
     escape: str = ""
     checked: bool = True
     spaced: bool = False
+    ended: bool = False
     names: tuple[str | None, ...] = ()
     head: tuple[str, ...] = ()
     skip: int = 0
@@ -61,7 +63,8 @@ class Dialect:
 def records(source: Iterable[Line], dialect: Dialect) -> Iterator[tuple[int, list[str] | Phrase]]:
     """The number of each record's first line (from 1), and its cells or what is wrong with it.
 
-    After a broken record reading goes on at the line after its first.
+    After a broken record reading goes on at the line after its first. One with quotes inside of a
+    quoted value that are not doubled is read nevertheless.
     """
     fresh = iter(source)
     again: list[Line] = []
@@ -91,9 +94,28 @@ def records(source: Iterable[Line], dialect: Dialect) -> Iterator[tuple[int, lis
             if not taken:
                 return
             broken = _csv_reason(str(exc), dialect)
-        yield taken[0][0], broken
+        yield taken[0][0], _mended(taken[0][1], dialect) or broken
         again += reversed(taken[1:])
         reader = csv.reader(feed(), **options)
+
+
+class Mended(list[str]):
+    """The cells of a record with single quotes inside of quoted values."""
+
+
+def _mended(line: str, dialect: Dialect) -> Mended | None:
+    """The cells of a line, each quote in it doubled that neither opens nor closes a value: what
+    people write by hand, or with a program that only puts quotes around values."""
+    quote, delimiter = re.escape(dialect.quote), re.escape(dialect.delimiter)
+    if not quote or dialect.spaced or dialect.escape:
+        return None
+    inner = f"(?<=[^{delimiter}{quote}]){quote}(?=[^{delimiter}{quote}\r\n])"
+    doubled = re.sub(inner, dialect.quote * 2, line)
+    try:
+        (cells,) = csv.reader([doubled], **dialect.reader_options())
+    except (csv.Error, ValueError):
+        return None
+    return Mended(cells) if doubled != line and len(cells) > 1 else None
 
 
 def _merged(taken: list[Line], cells: list[str], dialect: Dialect) -> bool:
@@ -112,6 +134,11 @@ def _csv_reason(text: str, dialect: Dialect) -> Phrase:
     if "expected after" in text:
         return Phrase("line.quote", delimiter=dialect.delimiter)
     return Phrase("line.csv", reason=text)
+
+
+def split_returns(line: str) -> list[str]:
+    """The lines of a text that ends with a line feed: some of them may end as on the first Macs."""
+    return _RETURN.split(line) if line.find("\r", 0, -2) >= 0 else [line]
 
 
 def csv_rows(
@@ -134,9 +161,11 @@ def csv_rows(
             if line.startswith(codecs.BOM_UTF8):  # files joined with `cat`
                 line = line.removeprefix(codecs.BOM_UTF8)
             try:
-                yield number, line.decode("utf-8") + "\n"
+                decoded = line.decode("utf-8") + "\n"
             except UnicodeDecodeError as exc:
                 report(not_utf8(number, exc))
+                continue
+            yield from ((number, part) for part in split_returns(decoded))
 
     names = dialect.names
     head = list(dialect.head) if dialect.head else None
@@ -153,6 +182,10 @@ def csv_rows(
             continue
         if not cells:
             continue
+        if isinstance(cells, Mended):
+            report(BrokenLine(number, Phrase("line.inner_quotes"), used=True))
+        if dialect.ended and len(cells) > len(names) and not cells[-1].strip():
+            cells = cells[:-1]
         if cells == head:
             if not first:
                 report(BrokenLine(number, Phrase("line.repeated_header"), used=True))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line, is_fault
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
-from phi3studio.worker.data.reading.headers import column_names, has_header, preamble
+from phi3studio.worker.data.reading.headers import column_names, has_header, is_named, preamble
 from phi3studio.worker.data.reading.json_files.json_rows import Sized
-from phi3studio.worker.data.reading.several_tables import below, beside, totals
+from phi3studio.worker.data.reading.several_tables import below, beside, stacked, totals
 from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
@@ -69,14 +69,19 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     """The rows of the sheet that ``file.inside`` names. Whole numbers are integers, dates ISO
     texts, empty cells ``None``; empty rows, and columns without name and values, are left out."""
     name = file.inside[0]
-    top, left, cells = _whole(file, _open(file), name)
+    top, left, cells, grouped = _whole(file, _open(file), name)
     numbered = [
         (at, row) for at, row in enumerate(cells, start=top) if any(cell != "" for cell in row)
     ]
-    above = preamble(_texts(numbered))
+    above = _above(numbered, grouped)
     for number, _ in numbered[:above]:
         report(BrokenLine(number, Phrase("line.above"), used=True))
     numbered = numbered[above:]
+    records = _records(numbered)
+    if records:
+        fields = [str(cell) for cell in records[0][1]]
+        report(BrokenLine(records[0][0], Phrase("line.stacked", columns=fields), used=True))
+        numbered, header = records, True
     numbered = _one_table(numbered, report)
     for at in list(totals(_texts(numbered, whole=True))):
         report(BrokenLine(numbered.pop(at)[0], Phrase("line.total"), used=True))
@@ -88,9 +93,13 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
             report(BrokenLine(number, Phrase("line.hidden"), used=True))
         if number in marks.uncomputed:
             report(BrokenLine(number, Phrase("line.uncomputed"), used=True))
-    table = [row for _, row in numbered]
+        if number in marks.failed:
+            report(BrokenLine(number, Phrase("line.failed_formula"), used=True))
     texts = _texts(numbered)
     with_header = has_header(texts) if header is None else header
+    if with_header:
+        numbered = _with_names_once(numbered, report)
+    table = [row for _, row in numbered]
     names = column_names(texts, with_header)
     unseen = [title for at, title in enumerate(names, left) if at in marks.hidden_columns and title]
     if unseen:
@@ -108,6 +117,48 @@ def sheet_rows(file: DataFile, header: bool | None, report: Report) -> Iterator[
     for row in table[with_header:]:
         values = {name: _plain(cell) for name, cell in zip(names, row, strict=False) if name}
         yield values, sum(len(str(value)) for value in values.values())
+
+
+def _above(numbered: Sequence[Numbered], grouped: Container[int]) -> int:
+    """How many rows stand above the table; one with cells over several columns names groups of
+    them, if the next has names."""
+    texts = _texts(numbered)
+    above = preamble(texts)
+    while (
+        above + 1 < len(texts)
+        and numbered[above][0] in grouped
+        and sum(map(bool, texts[above + 1])) > sum(map(bool, texts[above]))
+        and is_named(texts[above + 1])
+    ):
+        above += 1
+    return above
+
+
+def _records(numbered: Sequence[Numbered]) -> list[Numbered]:
+    """A table of records that stand below one another, if these rows are; their fields' names
+    first."""
+    found = stacked(_with_numbers(numbered))
+    if found is None:
+        return []
+    names, records = found
+    last = max(at for _, row in numbered for at, cell in enumerate(row) if cell != "")
+    rows: list[Numbered] = [(numbered[0][0], list(names))]
+    for record in records:
+        cells = [numbered[record[name]][1][last] if name in record else "" for name in names]
+        rows.append((numbered[min(record.values())][0], cells))
+    return rows
+
+
+def _with_names_once(numbered: Sequence[Numbered], report: Report) -> list[Numbered]:
+    """The rows without those that repeat the first, the columns' names: a sheet that was laid out
+    to be printed has them on each page."""
+    kept = [numbered[0]] if numbered else []
+    for number, row in numbered[1:]:
+        if row == kept[0][1]:
+            report(BrokenLine(number, Phrase("line.repeated_header"), used=True))
+        else:
+            kept.append((number, row))
+    return kept
 
 
 def _pad(numbered: Sequence[Numbered], at: int, digits: int) -> None:
@@ -181,14 +232,21 @@ def _cells(file: DataFile, book: Any, name: str, most: int | None = None) -> Seq
         raise _broken(file, exc) from exc
 
 
-def _whole(file: DataFile, book: Any, name: str) -> tuple[int, int, Sequence[list[Any]]]:
-    """The numbers of the first row and column that have cells, and the rows from there on; a cell
-    that was merged over several rows has its value in each of them."""
+def _whole(
+    file: DataFile, book: Any, name: str
+) -> tuple[int, int, Sequence[list[Any]], frozenset[int]]:
+    """The numbers of the first row and column that have cells, the rows from there on, and the
+    numbers of those with cells over several columns; a cell that was merged over several rows has
+    its value in each of them."""
     cells = _cells(file, book, name)
     sheet = book.get_sheet_by_name(name)
     top, left = sheet.start or (0, 0)
     done: Counter[int] = Counter()
-    for (first, column), (last, _) in sorted(sheet.merged_cell_ranges or ()):
+    merged = sheet.merged_cell_ranges or ()
+    grouped = frozenset(
+        row + 1 for (row, begin), (last, end) in merged if row == last and begin < end
+    )
+    for (first, column), (last, _) in sorted(merged):
         at, begin = column - left, first - top
         if not 0 <= begin < len(cells) or not 0 <= at < len(cells[begin]):
             continue
@@ -197,7 +255,7 @@ def _whole(file: DataFile, book: Any, name: str) -> tuple[int, int, Sequence[lis
             if row[at] == "":
                 row[at] = cells[begin][at]
         done[at] = max(done[at], end)
-    return top + 1, left + 1, cells
+    return top + 1, left + 1, cells, grouped
 
 
 def _broken(file: DataFile, exc: BaseException) -> BaseException:

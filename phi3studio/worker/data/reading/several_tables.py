@@ -1,4 +1,5 @@
-"""Tables next to one another or below one another on one sheet, and the sums below a table. Pure.
+"""Tables next to one another or below one another on one sheet, the sums below a table, and records
+below one another. Pure.
 
 Only one of several tables is read: the columns of two have nothing to do with one another.
 """
@@ -17,6 +18,7 @@ from phi3studio.worker.data.reading.headers import Record, is_named, names_colum
 Numbered = tuple[int, Record]
 """A row's number and its cells as texts; after an empty row a number is missing."""
 LEAST_ROWS = 3
+_MOST_FIELDS = 40
 _LEAST_COLUMNS = 2
 _SAMPLE = 100
 _TOTAL = re.compile(
@@ -152,6 +154,32 @@ def _plain(row: Record) -> list[str]:
 
 def _columns(rows: Sequence[Record]) -> set[int]:
     return {at for row in rows for at, cell in enumerate(row) if cell.strip()}
+
+
+def stacked(rows: Sequence[Numbered]) -> tuple[list[str], list[dict[str, int]]] | None:
+    """The fields of records below one another, a field a row with its name before it, and for each
+    record the rows of its fields; ``None`` where the rows are no such records.
+
+    A form filled in many times: “Question | …”, “Answer | …”, an empty row, and again.
+    """
+    filled = sorted(_columns([row for _, row in rows]))
+    if len(filled) != _LEAST_COLUMNS:
+        return None
+    names: dict[str, None] = {}
+    found: list[dict[str, int]] = []
+    before = -1
+    for at, (number, row) in enumerate(rows):
+        name = row[filled[0]].strip()
+        if number != before + 1:
+            found.append({})
+        if not is_named([name]) or name in found[-1]:
+            return None
+        names[name] = None
+        found[-1][name] = at
+        before = number
+    enough = len(found) >= LEAST_ROWS and _LEAST_COLUMNS <= len(names) <= _MOST_FIELDS
+    alike = 2 * sum(len(record) == len(names) for record in found) > len(found)
+    return (list(names), found) if enough and alike else None
 
 
 def totals(rows: Sequence[Record]) -> Iterator[int]:

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from phi3studio.worker.data.reading.source_files import CHUNK
 
-# A row begins, columns are described, or a cell ends with its formula: its value, if any, is empty.
+# A row begins, columns are described, a cell is an error, or it ends with its formula: its value,
+# if any, is empty.
 _EXCEL = re.compile(
-    rb"<(?:\w+:)?row\b([^>]*)>|<(?:\w+:)?col\b([^>]*)>"
+    rb"<(?:\w+:)?row\b([^>]*)>|<(?:\w+:)?col\b([^>]*)>|<(?:\w+:)?c\b[^>]*\bt=[\"'](e)[\"']"
     rb"|(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*"
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
@@ -44,12 +45,14 @@ _LONGEST_ROW = 64 * CHUNK
 
 @dataclass(frozen=True)
 class SheetMarks:
-    """Rows, counted from 1: those that nobody sees, hidden by hand or by a filter, and those with
-    a formula whose result the file does not hold. Columns, counted from 1, that nobody sees, and
-    those whose numbers are shown with zeros before them, with how many digits."""
+    """Rows, counted from 1: those that nobody sees, hidden by hand or by a filter, those with a
+    formula whose result the file does not hold, and those with an error (#N/A). Columns,
+    counted from 1, that nobody sees, and those whose numbers are shown with zeros before them,
+    with how many digits."""
 
     hidden: frozenset[int] = frozenset()
     uncomputed: frozenset[int] = frozenset()
+    failed: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
     padded: Mapping[int, int] = field(default_factory=dict)
 
@@ -134,12 +137,14 @@ def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
 
 
 def _excel(pieces: Iterator[bytes]) -> SheetMarks:
-    hidden, uncomputed, columns, row = set[int](), set[int](), set[int](), 0
+    hidden, uncomputed, failed, columns, row = set[int](), set[int](), set[int](), set[int](), 0
     for found in (found for piece in pieces for found in _EXCEL.finditer(piece)):
         if found[2] is not None:
             span = {name: int(number) for name, number in _SPAN.findall(found[2])}
             if _HIDDEN.search(found[2]) and len(span) == 2:
                 columns.update(range(span[b"min"], min(span[b"max"], _MOST_COLUMNS) + 1))
+        elif found[3] is not None:
+            failed.add(row)
         elif found[1] is None:
             uncomputed.add(row)
         else:
@@ -147,7 +152,9 @@ def _excel(pieces: Iterator[bytes]) -> SheetMarks:
             row = int(number[1]) if number else row + 1
             if _HIDDEN.search(found[1]):
                 hidden.add(row)
-    return SheetMarks(frozenset(hidden), frozenset(uncomputed), frozenset(columns))
+    return SheetMarks(
+        frozenset(hidden), frozenset(uncomputed), frozenset(failed), frozenset(columns)
+    )
 
 
 def _open_document(pieces: Iterator[bytes], sheet: str) -> SheetMarks:
