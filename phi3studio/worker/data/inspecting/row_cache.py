@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
-from phi3studio.worker.data.reading.find_files import find_files
+from phi3studio.worker.data.reading.folders.find_files import find_files
 from phi3studio.worker.data.reading.source_rows import Batch, RowSource
 
 _PAGE_ROWS = 50

@@ -43,4 +43,7 @@ def put_names(row: dict[str, Any], classes: Classes) -> None:
 
 
 def _name(value: Any, names: list[str]) -> Any:
+    if isinstance(value, str) and value.isdecimal() and value not in names:
+        number = int(value[:9])  # of a CSV file
+        return names[number] if number < len(names) else value
     return names[value] if type(value) is int and 0 <= value < len(names) else value

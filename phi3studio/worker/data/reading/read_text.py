@@ -52,6 +52,20 @@ def plain_rows(pieces: Iterator[bytes], paragraphs: bool, report: Report) -> Ite
         yield {"text": "\n".join(held)}, size
 
 
+def whole_text(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
+    """One row: the file's text, of bounded length."""
+    held: list[str] = []
+    size = 0
+    for text, length in _decoded(pieces, report):
+        size += length
+        if size > LINE_BYTES:
+            report(too_long(len(held) + 1))
+            return
+        held.append(text)
+    if size:
+        yield {"text": "\n".join(held).strip()}, size
+
+
 def conversation_rows(pieces: Iterator[bytes], parting: int, report: Report) -> Iterator[Sized]:
     """A row a conversation: it ends where, after an answer, a question follows *parting* (see
     ``meaning.transcripts``)."""

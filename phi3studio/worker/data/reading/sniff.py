@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
@@ -13,7 +13,7 @@ from phi3studio.worker.data.meaning.transcripts import parting
 from phi3studio.worker.data.reading.class_labels import Classes
 from phi3studio.worker.data.reading.dialect import recognise
 from phi3studio.worker.data.reading.encoding import Encoding, as_utf8, check_name, detect
-from phi3studio.worker.data.reading.find_files import find_files
+from phi3studio.worker.data.reading.folders.find_files import find_files
 from phi3studio.worker.data.reading.json_files.json_layout import Plan, plan_of
 from phi3studio.worker.data.reading.read_csv import Dialect
 from phi3studio.worker.data.reading.read_sheets import sheet_names
@@ -55,6 +55,7 @@ class Layout:
     parting: int = 0
     plan: Plan | None = None
     sheet: str | None = None
+    classes: Classes = field(default_factory=dict)
     notes: tuple[Phrase, ...] = ()
 
     @property
@@ -75,10 +76,10 @@ def examine(source: Source) -> Layout:
     found = find_files(source)
     files = tuple(file for file in found.files if file.size)
     layout = examine_file(source, files[0])
-    if len(files) == 1:
-        layout = _parts(layout)
-        return replace(layout, notes=(*found.notes, *layout.notes))
-    return replace(layout, files=files, notes=(*found.notes, *layout.notes))
+    layout = _parts(layout) if len(files) == 1 else replace(layout, files=files)
+    named = [note for note in class_notes(found.classes) if note not in layout.notes]
+    notes = (*found.notes, *named, *layout.notes)
+    return replace(layout, classes=found.classes, notes=notes)
 
 
 def examine_file(source: Source, file: DataFile) -> Layout:
@@ -108,6 +109,8 @@ def examine_file(source: Source, file: DataFile) -> Layout:
         return replace(layout, dialect=recognise(source, kind, text))
     if kind == "text":
         rows = source.text_rows
+        if rows == "auto" and file.label:
+            return replace(layout, text_rows="file")
         between = parting(text.replace("\r\n", "\n").split("\n"))
         if rows == "auto" and between is not None:
             rows = "conversation"

@@ -59,12 +59,14 @@ class DataFile:
     """One file, and its size in bytes when it was first looked at.
 
     ``part`` is validation for rows that are held out. ``inside`` leads to the rows in a document
-    (keys) or workbook (a sheet), where several parts lie in one file."""
+    (keys) or workbook (a sheet), where several parts lie in one file. ``label`` is that of the
+    whole file, which then is one row: the name of its folder."""
 
     path: Path
     size: int
     part: str = ""
     inside: tuple[str, ...] = ()
+    label: str = ""
 
     @property
     def suffixes(self) -> list[str]:

@@ -14,6 +14,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.domain.rows.row_edits import RowEdits
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
+from phi3studio.worker.data.reading.class_labels import put_names
 from phi3studio.worker.data.reading.json_files.json_document import document_rows
 from phi3studio.worker.data.reading.json_files.json_rows import json_lines
 from phi3studio.worker.data.reading.read_csv import csv_rows
@@ -24,7 +25,7 @@ from phi3studio.worker.data.reading.read_tables import (
     table_batches,
     table_rows,
 )
-from phi3studio.worker.data.reading.read_text import conversation_rows, plain_rows
+from phi3studio.worker.data.reading.read_text import conversation_rows, plain_rows, whole_text
 from phi3studio.worker.data.reading.sniff import TABLES, Layout, examine, examine_file, text_pieces
 from phi3studio.worker.data.reading.source_files import Bounded, DataFile
 
@@ -128,6 +129,9 @@ class RowSource:
             with Bounded(file, hashed=hashed) as raw:
                 inside = 0
                 for rows, size in self._of_file(layout, file, raw, batch_rows):
+                    for row in rows if file.label or self.layout.classes else ():
+                        row |= {"label": file.label} if file.label else {}
+                        put_names(row, self.layout.classes)
                     inside += len(rows)
                     read = raw.read_bytes
                     if layout.format in TABLES:
@@ -176,6 +180,8 @@ class RowSource:
         if layout.format == "text":
             if layout.text_rows == "conversation":
                 return conversation_rows(pieces, layout.parting, report)
+            if layout.text_rows == "file":
+                return whole_text(pieces, report)
             return plain_rows(pieces, layout.text_rows == "paragraph", report)
         if layout.dialect is not None:
             return csv_rows(pieces, layout.dialect, report)

@@ -1,14 +1,16 @@
 """The files that a source names: paths, patterns, folders, and their parts.
 
 In a folder the names train, validation and test say which rows are trained, held out and neither;
-files about the data (manifests, statistics, read-me files) are left out. What was left out is said.
+files about the data (manifests, statistics, read-me files) are left out; a data set's card says it
+itself. What was left out is said.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from phi3studio.app.files import matching_files
@@ -16,6 +18,8 @@ from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.meaning.part_names import part_of
+from phi3studio.worker.data.reading.class_labels import Classes
+from phi3studio.worker.data.reading.folders.dataset_card import choose, read_card
 from phi3studio.worker.data.reading.source_files import DataFile, file_at
 
 _MOST_FILES = 10_000
@@ -26,36 +30,44 @@ _SIDECARS = re.compile(
     r"|readme|changelog|requirements|citation)",
     re.IGNORECASE,
 )
+# What Slack and its like write next to the messages of each day.
+_ABOUT_A_CHAT = frozenset({"users.json", "channels.json", "dms.json", "groups.json", "mpims.json"})
+_BACKUP = re.compile(r"(.+\.\w+)\.(bak|backup|old|orig|save|tmp)", re.IGNORECASE)
+_SHARD = re.compile(r"(.*)-(\d{5})-of-(\d{5})(\..*)")
+_LEAST_FILES, _MOST_FOLDERS, _SHORT_FILE = 3, 100, 8 * 1024
 _OTHER_SHARE = 5
 _SIDECAR_FORMATS = ("json", "yaml", "text")
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files in reading order, and what was left out."""
+    """Files in reading order, what was left out, and names of labels that are numbers in them."""
 
     files: tuple[DataFile, ...]
     notes: tuple[Phrase, ...] = ()
+    classes: Classes = field(default_factory=dict)
 
 
 def find_files(source: Source) -> Files:
     """The files that a source names; raises :class:`InputError` for none."""
     found: list[DataFile] = []
     notes: list[Phrase] = []
+    classes: dict[str, list[str]] = {}
     for name in (source.source, *source.also):
-        expanded = _expand(name)
+        expanded = _expand(name, source.hub_config)
         found += expanded.files
         notes += expanded.notes
+        classes |= expanded.classes
     if not any(file.size for file in found):
         raise InputError("data.empty", source=found[0].path)
-    return Files(tuple(found), tuple(notes))
+    return Files(tuple(found), (*notes, *_missing_shards(found)), classes)
 
 
-def _expand(name: str) -> Files:
+def _expand(name: str, config: str | None) -> Files:
     path = Path(name)
     try:
         if path.is_dir():
-            return _sorted_out(path, [p for p in _below(path) if _is_data(path, p)])
+            return _of_folder(path, [p for p in _below(path) if _is_data(path, p)], config)
         if path.exists():
             if not path.is_file():
                 raise InputError("data.no_file", variant="special", path=path)
@@ -82,15 +94,39 @@ def _is_data(folder: Path, path: Path) -> bool:
     return not hidden and DataFile(path, 0).suffix_format is not None and path.is_file()
 
 
-def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
-    """The files of each part, all in the format in which it has the most bytes."""
+def _of_folder(folder: Path, paths: Sequence[Path], config: str | None) -> Files:
+    """The files of a folder: those of one set of rows, where its card describes several."""
+    card = read_card(folder)
+    if not card:
+        return _sorted_out(folder, paths)
+    name = choose(card, config, folder)
+    parts = card[name].files(folder)
+    own = [path for path in paths if path in parts]
+    found = _sorted_out(folder, own or paths, parts)
+    others = [other for other in card if other != name]
+    notes = [Phrase("files.config", name=name, others=others)] if others else []
+    return Files(found.files, (*notes, *found.notes), card[name].classes)
+
+
+def _sorted_out(
+    folder: Path | None, paths: Sequence[Path], parts: Mapping[Path, str] | None = None
+) -> Files:
+    """The files of each part, all in the format in which it has the most bytes. *parts* are those
+    that are said and not guessed from the names."""
     files = [file_at(path) for path in paths]
-    data = [file for file in files if not _is_sidecar(file)] or files
+    present = {path.name for path in paths}
+    aside = _ABOUT_A_CHAT if len(present & _ABOUT_A_CHAT) > 1 else frozenset[str]()
+    data = [
+        file
+        for file in files
+        if not (_is_sidecar(file) or _is_backup(file.path, present) or file.path.name in aside)
+    ] or files
     if not data:
         raise InputError("data.is_folder", path=folder)
     by_part: dict[str, list[DataFile]] = {}
     for file in data:
-        by_part.setdefault(_part_of_path(folder, file.path), []).append(file)
+        part = (parts or {}).get(file.path) or _part_of_path(folder, file.path)
+        by_part.setdefault(part, []).append(file)
     train = by_part.get("train") or by_part.get("")
     if train is None:
         if len(by_part) > 1:
@@ -108,6 +144,11 @@ def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
     folders = sorted({file.path.parent.name for file in chosen})
     if chosen[0].suffix_format != "text":
         folders = []
+    labelled = _are_labels(chosen)
+    if labelled:
+        chosen, held_out = (
+            [replace(f, label=f.path.parent.name) for f in some] for some in (chosen, held_out)
+        )
     notes = [
         Phrase(code, names=[file.path.name for file in some[:8]])
         for code, some in (
@@ -118,7 +159,8 @@ def _sorted_out(folder: Path | None, paths: Sequence[Path]) -> Files:
         if some
     ]
     if len(folders) > 1:
-        notes.append(Phrase("files.folders", names=folders[:8]))
+        code = "files.folder_labels" if labelled else "files.folders"
+        notes.append(Phrase(code, names=folders[:8]))
     return Files((*chosen, *held_out), tuple(notes))
 
 
@@ -129,6 +171,35 @@ def _part_of_path(folder: Path | None, path: Path) -> str:
         return own
     parents = path.relative_to(folder).parts[:-1]
     return next((part for name in reversed(parents) if (part := part_of(name))), "")
+
+
+def _are_labels(files: Sequence[DataFile]) -> bool:
+    """Whether texts lie in folders by their labels: several short files in each."""
+    counts = Counter(file.path.parent.name for file in files)
+    short = sorted(file.size for file in files)[len(files) // 2] <= _SHORT_FILE
+    texts = all(file.suffix_format == "text" for file in files)
+    several = 1 < len(counts) <= _MOST_FOLDERS and min(counts.values()) >= _LEAST_FILES
+    return texts and several and short
+
+
+def _is_backup(path: Path, names: Container[str]) -> bool:
+    """Whether a file is an older state of another."""
+    found = _BACKUP.fullmatch(path.name)
+    return found is not None and found[1] in names
+
+
+def _missing_shards(files: Sequence[DataFile]) -> Iterator[Phrase]:
+    """What is said of sets of files that name their number, where some are not there."""
+    found: dict[tuple[Path, str, str, int], set[int]] = {}
+    for file in files:
+        shard = _SHARD.fullmatch(file.path.name)
+        if shard is not None:
+            key = (file.path.parent, shard[1], shard[4], int(shard[3]))
+            found.setdefault(key, set()).add(int(shard[2]))
+    for (_, name, _, count), there in found.items():
+        missing = [f"{at:05d}" for at in range(min(count, _MOST_FILES)) if at not in there]
+        if missing:
+            yield Phrase("files.missing", name=name, count=count, missing=missing[:8])
 
 
 def _is_sidecar(file: DataFile) -> bool:
