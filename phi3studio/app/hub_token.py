@@ -23,6 +23,12 @@ def hub_token() -> str | None:
         return None
 
 
+def check_hub_token(token: str) -> None:
+    """Raise :class:`InputError` for what cannot be a token."""
+    if not token.isascii() or not token.startswith("hf_") or any(sign.isspace() for sign in token):
+        raise InputError("token.malformed")
+
+
 def save_hub_token(token: str) -> None:
     """Store a token. Raises :class:`InputError` for what cannot be one, :class:`RunError` when
     the system has no keyring.
@@ -31,8 +37,7 @@ def save_hub_token(token: str) -> None:
     from keyring.errors import KeyringError
 
     token = token.strip()
-    if not token.isascii() or not token.startswith("hf_") or any(sign.isspace() for sign in token):
-        raise InputError("token.malformed")
+    check_hub_token(token)
     try:
         keyring.set_password(_SERVICE, _USER, token)
     except KeyringError as exc:

@@ -341,7 +341,7 @@ class PageSet:
 
 
 _PAGES = (
-    "wizard.wizard_page", "run.run_page", "run.elsewhere", "chat.chat_page", "compare_page",
+    "wizard.wizard_page", "run.run_page", "run.sharing.elsewhere", "chat.chat_page", "compare_page",
     "queue_page", "models_page", "doctor_page", "settings.settings_page",
 )  # fmt: skip
 

@@ -321,6 +321,16 @@
     </message>
 </context>
 <context>
+    <name>UploadQuestion</name>
+    <message numerus="yes">
+        <source>%Ln file(s)</source>
+        <translation>
+            <numerusform>%Ln file</numerusform>
+            <numerusform>%Ln files</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>VerdictCard</name>
     <message numerus="yes">
         <source>measured on %Ln row(s) of general text</source>

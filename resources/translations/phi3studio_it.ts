@@ -1594,6 +1594,14 @@
         <translation>Serve l&apos;SDK di .NET. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
     </message>
     <message>
+        <source>The Hugging Face hub</source>
+        <translation>L’hub di Hugging Face</translation>
+    </message>
+    <message>
+        <source>A repository there, private unless you choose otherwise. Every file is shown before anything is sent.</source>
+        <translation>Un repository lì, privato se non scegli altrimenti. Ogni file è mostrato prima che si invii qualcosa.</translation>
+    </message>
+    <message>
         <source>The first command writes a folder; move it into the one that the second names, as it is. The third chats with it.</source>
         <translation>Il primo comando scrive una cartella; spostala, così com’è, in quella indicata dal secondo. Il terzo avvia la chat.</translation>
     </message>
@@ -1635,6 +1643,14 @@
     <message>
         <source>Copy: {place}</source>
         <translation>Copia: {place}</translation>
+    </message>
+    <message>
+        <source>Upload…</source>
+        <translation>Carica…</translation>
+    </message>
+    <message>
+        <source>Upload: {place}</source>
+        <translation>Carica: {place}</translation>
     </message>
     <message>
         <source>Export…</source>
@@ -1753,10 +1769,6 @@
         <translation>Avanzamento dell’esportazione</translation>
     </message>
     <message>
-        <source>Cancel</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
         <source>{done} of {total}</source>
         <translation>{done} di {total}</translation>
     </message>
@@ -1791,14 +1803,6 @@
     <message>
         <source>Exporting {run}</source>
         <translation>Esportazione di {run}</translation>
-    </message>
-    <message>
-        <source>Preparing…</source>
-        <translation>Preparazione…</translation>
-    </message>
-    <message>
-        <source>Cancelling…</source>
-        <translation>Annullamento…</translation>
     </message>
     <message>
         <source>The export was cancelled; nothing is left of it.</source>
@@ -2564,6 +2568,14 @@
     <message>
         <source>This system opens no such files by itself. It is here:</source>
         <translation>Questo sistema non apre da sé questi file. Si trova qui:</translation>
+    </message>
+    <message>
+        <source>This system has no browser that opens by itself. The address:</source>
+        <translation>Questo sistema non ha un browser che si apra da solo. L’indirizzo:</translation>
+    </message>
+    <message>
+        <source>Copy the address</source>
+        <translation>Copia l’indirizzo</translation>
     </message>
     <message>
         <source>Close</source>
@@ -4781,6 +4793,123 @@
     </message>
 </context>
 <context>
+    <name>UploadArea</name>
+    <message>
+        <source>Upload…</source>
+        <translation>Carica…</translation>
+    </message>
+    <message>
+        <source>Uploading to {name}</source>
+        <translation>Caricamento in {name}</translation>
+    </message>
+    <message>
+        <source>Progress of the upload</source>
+        <translation>Avanzamento del caricamento</translation>
+    </message>
+    <message>
+        <source>The upload was cancelled: the repository has no new files. It may have been made.</source>
+        <translation>Il caricamento è stato annullato: il repository non ha file nuovi. Può darsi che sia stato creato.</translation>
+    </message>
+    <message>
+        <source>{file}, {number} of {count} · {done} of {total}</source>
+        <translation>{file}, {number} di {count} · {done} di {total}</translation>
+    </message>
+    <message>
+        <source>Uploaded to {name}: private, for you and the people you invite.</source>
+        <translation>Caricato in {name}: privato, per te e per chi inviti.</translation>
+    </message>
+    <message>
+        <source>Uploaded to {name}: public, everybody may read it.</source>
+        <translation>Caricato in {name}: pubblico, chiunque può leggerlo.</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Copia</translation>
+    </message>
+    <message>
+        <source>Open in the browser</source>
+        <translation>Apri nel browser</translation>
+    </message>
+    <message>
+        <source>Try again…</source>
+        <translation>Riprova…</translation>
+    </message>
+</context>
+<context>
+    <name>UploadQuestion</name>
+    <message>
+        <source>Upload to the hub</source>
+        <translation>Caricare sull’hub</translation>
+    </message>
+    <message>
+        <source>These files go to {host}, and nothing else: no row of your data and no path of this computer.</source>
+        <translation>Questi file vanno a {host}, e nient’altro: nessuna riga dei tuoi dati e nessun percorso di questo computer.</translation>
+    </message>
+    <message>
+        <source>Public: everybody may read and download it</source>
+        <translation>Pubblico: chiunque può leggerlo e scaricarlo</translation>
+    </message>
+    <message>
+        <source>Repository: owner/name, or a name of yours</source>
+        <translation>Repository: proprietario/nome, oppure un tuo nome</translation>
+    </message>
+    <message>
+        <source>Token of the kind “Write”; empty: the one that is stored</source>
+        <translation>Token del tipo «Write»; vuoto: quello salvato</translation>
+    </message>
+    <message>
+        <source>A token that is typed here is used once and kept nowhere.</source>
+        <translation>Un token scritto qui serve una volta sola e non viene conservato da nessuna parte.</translation>
+    </message>
+    <message>
+        <source>What is uploaded</source>
+        <translation>Che cosa si carica</translation>
+    </message>
+    <message>
+        <source>Exported model (ONNX)</source>
+        <translation>Modello esportato (ONNX)</translation>
+    </message>
+    <message>
+        <source>Merged model (Hugging Face)</source>
+        <translation>Modello fuso (Hugging Face)</translation>
+    </message>
+    <message>
+        <source>Only the adapter (PEFT)</source>
+        <translation>Solo l’adattatore (PEFT)</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>File</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>Files that are uploaded</source>
+        <translation>File che vengono caricati</translation>
+    </message>
+    <message>
+        <source>Listing the files…</source>
+        <translation>Elenco dei file…</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln file(s)</source>
+        <translation>
+            <numerusform>%Ln file</numerusform>
+            <numerusform>%Ln file</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>Upload, public for everybody</source>
+        <translation>Carica, pubblico per tutti</translation>
+    </message>
+    <message>
+        <source>Upload, private</source>
+        <translation>Carica, privato</translation>
+    </message>
+</context>
+<context>
     <name>VerdictCard</name>
     <message>
         <source>Is the exported model the trained one?</source>
@@ -5119,6 +5248,21 @@
             <numerusform>%Ln giorno fa</numerusform>
             <numerusform>%Ln giorni fa</numerusform>
         </translation>
+    </message>
+</context>
+<context>
+    <name>WorkArea</name>
+    <message>
+        <source>Preparing…</source>
+        <translation>Preparazione…</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Annullamento…</translation>
     </message>
 </context>
 <context>

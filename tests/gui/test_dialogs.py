@@ -22,8 +22,9 @@ from phi3studio.gui.moving import MoveDialog, StartDialog
 from phi3studio.gui.pages.home.notes_dialog import NotesDialog
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
-from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog, places
-from phi3studio.gui.pages.run.export_question import ExportQuestion
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
+from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion
+from phi3studio.gui.pages.run.sharing.upload_question import UploadQuestion
 from phi3studio.gui.pages.settings.about_dialog import AboutDialog
 from phi3studio.gui.pages.wizard.data.row_dialogs import ReplaceDialog, RowDialog
 from phi3studio.gui.pages.wizard.opening.olive_dialogs import ConfigDialog, ConfigsDialog
@@ -47,6 +48,12 @@ def destructive(parent: QWidget, context: Context, run: RunFolder, act: Act) -> 
 
 def exporting(parent: QWidget, context: Context, run: RunFolder, act: Act) -> QDialog:
     question = ExportQuestion(parent, context, run, {})
+    question.wished.connect(act)
+    return question
+
+
+def uploading(parent: QWidget, context: Context, run: RunFolder, act: Act) -> QDialog:
+    question = UploadQuestion(parent, context, run, "tones")
     question.wished.connect(act)
     return question
 
@@ -75,7 +82,8 @@ DIALOGS: dict[type[QDialog], Make] = {
     NotesDialog: lambda p, c, r, act: NotesDialog(p, c.theme, read_entry(r), act),
     TrashDialog: lambda p, c, r, act: TrashDialog(p, c.theme, [read_entry(r)], act, act),
     ExportQuestion: exporting,
-    ElsewhereDialog: lambda p, c, r, act: ElsewhereDialog(p, c.theme, places(r, {}), act),
+    UploadQuestion: uploading,
+    ElsewhereDialog: lambda p, c, r, act: ElsewhereDialog(p, c.theme, places(r, {}), act, act),
     CrashDialog: lambda p, c, r, act: CrashDialog(c.theme, "a report", p),
     ShortcutsDialog: lambda p, c, r, act: ShortcutsDialog(p, c.theme),
     StartDialog: starting,

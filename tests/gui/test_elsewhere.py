@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from phi3studio.domain.events.measured_events import Proof, Verified
-from phi3studio.gui.pages.run.elsewhere import places
+from phi3studio.gui.pages.run.sharing.elsewhere import places
 from tests.conftest import Pair
 
 

@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
 from phi3studio.gui.main_window import MainWindow
-from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
-from phi3studio.gui.pages.run.export_dialog import ExportArea
-from phi3studio.gui.pages.run.export_question import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog
+from phi3studio.gui.pages.run.sharing.export_area import ExportArea
+from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.bundle import browser_library
@@ -132,13 +132,13 @@ def test_a_copy_for_ollama_is_made_measured_and_said_how_to_start(
     question.reject()
     # Heard rather than looked at: a small file is written between two looks.
     steps: list[str] = []
-    shown = area._show_progress
+    shown = area.show_progress
 
     def show(said: str, done: int, total: int) -> None:
         steps.append(said)
         shown(said, done, total)
 
-    monkeypatch.setattr(area, "_show_progress", show)
+    monkeypatch.setattr(area, "show_progress", show)
     area.export(folder / "tones", question.wish)
     qtbot.waitUntil(area.button.isEnabled, timeout=120_000)
     assert "Writing the GGUF file" in steps

@@ -20,9 +20,9 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.home.welcome import Welcome
 from phi3studio.gui.pages.run import run_page
-from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog
-from phi3studio.gui.pages.run.export_question import ExportQuestion
 from phi3studio.gui.pages.run.run_page import RunPage
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog
+from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button

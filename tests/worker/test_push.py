@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.runs.bundle import export_bundle
 from phi3studio.runs.bundle.hub_files import check_name, hub_files
 from tests.worker.hub_standin import OWNER, TOKEN, Fault, HubStandIn, Repo
 from tests.worker.test_gguf_export import run
@@ -67,15 +66,19 @@ def test_the_model_goes_private_with_card_and_licence(run, hub) -> None:
     assert str(run.path).encode() not in b"".join(repo.files.values())
 
 
-def test_an_adapter_lies_where_peft_looks_for_it(run, hub, tmp_path) -> None:
+def test_an_adapter_lies_where_peft_looks_for_it(run, hub) -> None:
     code, _, wrong = push(run, hub, "tones", "--what", "adapter", "--public", "--yes")
     assert code == 0, wrong
     repo = hub.repos[f"{OWNER}/tones"]
     assert not repo.private
     assert {"README.md", "adapter_config.json", "adapter_model.safetensors"} <= set(repo.files)
-    export_bundle(run, tmp_path / "bundle", "adapter")
-    here = {file.path: file.file.read_bytes() for file in hub_files(tmp_path / "bundle", "adapter")}
-    assert repo.files == here
+    assert {path: len(content) for path, content in repo.files.items()} == {
+        file.path: file.bytes for file in hub_files(run, "adapter")
+    }
+    assert (
+        repo.files["adapter_model.safetensors"]
+        == (run.adapter / "adapter_model.safetensors").read_bytes()
+    )
 
 
 def test_everything_is_shown_and_nothing_goes_unasked(run, hub) -> None:

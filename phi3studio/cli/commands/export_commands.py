@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from phi3studio.app.files import scratch_folder
 from phi3studio.cli.live_activity import Activity
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.verdict_lines import format_lines
@@ -155,43 +154,35 @@ def push(
     from phi3studio.app.paths import user_home
     from phi3studio.runs.bundle.hub_files import check_name, hub_files
     from phi3studio.runs.store import RunStore
-    from phi3studio.services.run_export import export_run, parse_wish
+    from phi3studio.services.run_export import parse_wish
+    from phi3studio.services.run_push import push_files
 
     check_name(name)
     wish = parse_wish(what, None, "q8_0", None, olive=False)
     home = user_home()
     found = RunStore(home).find(run)
-    with scratch_folder(home.made(home.cache)) as scratch:
-        wait_for(export_run(found, scratch / "bundle", wish))
-        files = hub_files(scratch / "bundle", wish.what)
-        total = sum(file.bytes for file in files)
-        seen = "public, for everybody to read" if public else "private"
-        if not as_json:
-            for file in files:
-                typer.echo(f"{size(file.bytes):>10}  {file.path}")
-            typer.echo(f"{size(total):>10}  in {len(files)} files")
-        if not yes:
-            if as_json or not sys.stdin.isatty():
-                raise InputError("push.asks")
-            typer.confirm(f"Upload them to {name}, {seen}?", abort=True)
-        asked = {
-            "name": name,
-            "files": {file.path: str(file.file) for file in files},
-            "private": not public,
-        }
-        made = wait_for(_uploaded(asked, as_json))
+    files = hub_files(found, wish.what)
+    seen = "public, for everybody to read" if public else "private"
+    if not as_json:
+        for file in files:
+            typer.echo(f"{size(file.bytes):>10}  {file.path}")
+        typer.echo(f"{size(sum(file.bytes for file in files)):>10}  in {len(files)} files")
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise InputError("push.asks")
+        typer.confirm(f"Upload them to {name}, {seen}?", abort=True)
+    activity = Activity(as_json)
+    try:
+        made = wait_for(push_files(home, name, files, private=not public, on_item=activity.show))
+    finally:
+        activity.clear()
     if as_json:
         facts = [{"path": file.path, "bytes": file.bytes} for file in files]
-        print_json({"run": found.name, "private": not public, "files": facts, **made})
+        print_json(
+            {"run": found.name, "private": not public, "files": facts, **dataclasses.asdict(made)}
+        )
     else:
-        typer.echo(f"{made['name']} is at {made['url']} ({seen}).")
-
-
-async def _uploaded(asked: dict[str, Any], quiet: bool) -> Any:
-    from phi3studio.services.connection import Service
-
-    async with Service.start("models") as service:
-        return await Activity(quiet).follow(service.stream("push", **asked))
+        typer.echo(f"{made.name} is at {made.url} ({seen}).")
 
 
 def _gguf_facts(made: Export) -> dict[str, Any]:

@@ -72,15 +72,15 @@ class Hub:
     token: str | None
 
     @classmethod
-    def of_user(cls) -> Hub:
-        """The hub of the environment, with the user's token: ``HF_TOKEN``, then the keyring's,
-        then that of ``hf auth login``. Raises :class:`RunError` in offline mode.
+    def of_user(cls, token: str | None = None) -> Hub:
+        """The hub of the environment, with *token* or the user's: ``HF_TOKEN``, then the
+        keyring's, then that of ``hf auth login``. Raises :class:`RunError` in offline mode.
         """
         from huggingface_hub import constants, get_token
 
         if constants.is_offline_mode():
             raise RunError("model.offline")
-        token = os.environ.get("HF_TOKEN") or hub_token.hub_token() or get_token()
+        token = token or os.environ.get("HF_TOKEN") or hub_token.hub_token() or get_token()
         return cls(constants.ENDPOINT, token or None)
 
     def headers(self) -> dict[str, str]:

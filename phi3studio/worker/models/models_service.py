@@ -57,9 +57,11 @@ def add(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
 
 
 def push(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
-    """Upload ``files`` (path there → file here) to the repository ``name``, ``private`` or not.
+    """Upload ``files`` (path there → file here) to the repository ``name``, ``private`` or not,
+    with ``token`` or the user's.
 
-    Yields ``{"activity", "step", "total"}``; returns ``{"url", "commit", "name"}``.
+    Yields ``{"activity", "path", "step", "total", "done_bytes", "total_bytes"}``;
+    returns ``{"url", "commit", "name"}``.
     """
     from phi3studio.worker.models.push import push as upload
 
@@ -70,6 +72,7 @@ def push(params: dict[str, Any], cancel: Cancel) -> Generator[Item, None, Item]:
                 str(params["name"]),
                 files,
                 private=bool(params["private"]),
+                token=params.get("token"),
                 tell=tell,
                 check=cancel.check,
             )

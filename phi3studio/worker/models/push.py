@@ -18,11 +18,13 @@ def push(
     files: Mapping[str, Path],
     *,
     private: bool,
+    token: str | None,
     tell: Callable[[dict[str, Any]], object],
     check: Callable[[], None],
 ) -> dict[str, Any]:
     """Upload *files*, by their path there, as one commit to the repository *name*, which is made
     where there is none: private, if it is to be. A public one takes files only if they may be.
+    *token* stands in for the user's.
 
     *check* may raise between two files: what was uploaded is in no commit then. Returns
     ``{"url", "commit"}``. Raises :class:`UserFacingError` for everything that the hub refuses.
@@ -31,7 +33,7 @@ def push(
     from huggingface_hub.errors import RepositoryNotFoundError
 
     check_name(name)
-    hub = Hub.of_user()
+    hub = Hub.of_user(token)
     if hub.token is None:
         raise InputError("push.no_token", endpoint=hub.endpoint)
     api = HfApi(endpoint=hub.endpoint, token=hub.token, headers=hub.headers())
@@ -46,9 +48,14 @@ def push(
         if private and not is_private:
             raise InputError("push.public", name=name)
         operations = []
+        sizes = {path: file.stat().st_size for path, file in files.items()}
+        progress = {"total": len(files), "total_bytes": sum(sizes.values())}
+        sent = 0
         for done, (path, file) in enumerate(files.items()):
             check()
-            tell({"activity": f"uploading {path}", "step": done, "total": len(files)})
+            at = {"path": path, "step": done, "done_bytes": sent}
+            tell({"activity": f"uploading {path}", **at, **progress})
+            sent += sizes[path]
             operation = CommitOperationAdd(path_in_repo=path, path_or_fileobj=file)
             api.preupload_lfs_files(name, additions=[operation], free_memory=False)
             operations.append(operation)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QGuiApplication
 
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import LIVE_STATES, RunState
 from phi3studio.gui.pages.run.watch import Snapshot
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label
+from phi3studio.gui.widgets.dialogs.open_place import open_address
 from phi3studio.runs.azure_job import KnownJob, known_job
 from phi3studio.runs.store import RunFolder
 
@@ -31,6 +32,7 @@ class CloudCard(Card):
         super().__init__(" ")
         self.title.setText(self.tr("Job in Azure ML"))
         self.setAccessibleName(self.tr("Job in Azure ML"))
+        self._theme = theme
         self.job: KnownJob | None = None
         self._read_of: tuple[RunFolder, int] | None = None
         self.studio = Button(theme, self.tr("Open in the studio"), icon="right")
@@ -112,7 +114,7 @@ class CloudCard(Card):
 
     def _open(self) -> None:
         if self.job is not None and self.job.studio is not None:
-            QDesktopServices.openUrl(QUrl(self.job.studio))
+            open_address(self, self._theme, self.job.studio)
 
     def _copy_name(self) -> None:
         if self.job is not None:

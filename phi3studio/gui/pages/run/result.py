@@ -20,8 +20,9 @@ from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.run import RunView
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix
-from phi3studio.gui.pages.run.export_dialog import ExportArea
 from phi3studio.gui.pages.run.resources_used import TakenCard
+from phi3studio.gui.pages.run.sharing.export_area import ExportArea
+from phi3studio.gui.pages.run.sharing.upload_area import UploadArea
 from phi3studio.gui.pages.run.verdict_card import VerdictCard
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import role_title
@@ -67,11 +68,14 @@ class ResultView(QWidget):
         opened = Button(theme, self.tr("Open folder"), icon="folder")
         opened.clicked.connect(self._open_folder)
         self._files.header.addWidget(opened)
+        self.upload = UploadArea(context)
+        self._files.header.addWidget(self.upload.button)
         self._files.header.addWidget(self.export.button)
 
     def show_run(self, run: RunFolder, view: RunView) -> None:
         """Draw the result; cheap when nothing changed."""
         self.export.show_run(run, view.proofs)
+        self.upload.show_run(run)
         key = (run, len(view.metrics), len(view.artifacts), view.finished, view.verdict)
         if key == self._shown:
             return

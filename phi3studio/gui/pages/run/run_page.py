@@ -20,12 +20,12 @@ from phi3studio.gui.pages.home.run_actions import ask_cancel
 from phi3studio.gui.pages.home.run_entries import RunEntry
 from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
-from phi3studio.gui.pages.run.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.figures import RunFigures
 from phi3studio.gui.pages.run.log_view import LogCard
 from phi3studio.gui.pages.run.outcome_card import OutcomeCard
 from phi3studio.gui.pages.run.progress_card import ProgressCard
 from phi3studio.gui.pages.run.result import ResultView
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
@@ -107,6 +107,7 @@ class RunPage(Page):
             self.outcome,
             # Below what asks for it: there it is seen.
             self._result.export,
+            self._result.upload,
             self.cloud,
             self._progress,
             self._result,
@@ -389,7 +390,9 @@ class RunPage(Page):
         if self.run is not None:
             proofs = snapshot.view.proofs if snapshot is not None else {}
             shown = places(self.run, proofs)
-            ElsewhereDialog(self, self._context.theme, shown, self._result.export.ask).open()
+            result = self._result
+            theme = self._context.theme
+            ElsewhereDialog(self, theme, shown, result.export.ask, result.upload.ask).open()
 
     def _train_longer(self) -> None:
         if self._recipe is not None:

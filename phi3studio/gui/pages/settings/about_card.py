@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from PySide6.QtCore import QUrl, Signal, qVersion
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Signal, qVersion
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout
 
 from phi3studio import __version__
@@ -18,6 +17,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.settings.about_dialog import AboutDialog
 from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label, row
+from phi3studio.gui.widgets.dialogs.open_place import open_address
 from phi3studio.gui.widgets.states import ErrorState
 
 
@@ -117,7 +117,7 @@ class AboutCard(Card):
                 self.tr("Version {version} is available.").format(version=release.version),
             )
             opened = Button(theme, self.tr("Show it"), kind="link")
-            opened.clicked.connect(partial(QDesktopServices.openUrl, QUrl(release.page)))
+            opened.clicked.connect(partial(open_address, self, self._context.theme, release.page))
             note.buttons.addWidget(opened)
         else:
             note = Callout(

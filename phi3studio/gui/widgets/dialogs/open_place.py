@@ -1,4 +1,4 @@
-"""Showing a file or folder with the system's own program."""
+"""Showing a file, a folder or an address with the system's own program."""
 
 from __future__ import annotations
 
@@ -14,20 +14,38 @@ from phi3studio.gui.widgets.ask import Question
 
 def open_path(parent: QWidget, theme: Theme, path: Path) -> None:
     """Show *path*; where the system has no program for it, say where it is."""
-    if QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-        return
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        translate = QCoreApplication.translate
+        _tell(
+            parent,
+            theme,
+            translate("OpenPlace", "This system opens no such files by itself. It is here:"),
+            str(path),
+            translate("OpenPlace", "Copy the path"),
+        )
+
+
+def open_address(parent: QWidget, theme: Theme, address: str) -> None:
+    """Show a page of the web; where the system has no browser, say its address."""
+    if not QDesktopServices.openUrl(QUrl(address)):
+        translate = QCoreApplication.translate
+        _tell(
+            parent,
+            theme,
+            translate("OpenPlace", "This system has no browser that opens by itself. The address:"),
+            address,
+            translate("OpenPlace", "Copy the address"),
+        )
+
+
+def _tell(parent: QWidget, theme: Theme, text: str, place: str, copy: str) -> None:
     translate = QCoreApplication.translate
     said = Question(
         parent,
         theme,
         translate("OpenPlace", "No program could be started for it"),
-        translate("OpenPlace", "This system opens no such files by itself. It is here:")
-        + f"\n{path}",
+        f"{text}\n{place}",
     )
     said.cancel.rename(translate("OpenPlace", "Close"))
-    said.add(
-        translate("OpenPlace", "Copy the path"),
-        lambda: QGuiApplication.clipboard().setText(str(path)),
-        kind="primary",
-    )
+    said.add(copy, lambda: QGuiApplication.clipboard().setText(place), kind="primary")
     said.open()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.app.advice import WITH_AZURE
@@ -25,6 +25,7 @@ from phi3studio.gui.pages.wizard.azure.azure_fields import AzureField
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Callout, Card, label
+from phi3studio.gui.widgets.dialogs.open_place import open_address
 from phi3studio.gui.widgets.page_frame import Columns
 from phi3studio.wizard.azure_form import AzureForm
 
@@ -135,7 +136,7 @@ def _how_to_get_the_packages(theme: Theme) -> Callout:
             "source instead, which shows the same runs: {command}",
         ).format(command=WITH_AZURE)
         link = Button(theme, translate("AzureCard", "Open the page of the source"), kind="link")
-        link.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(REPOSITORY)))
+        link.clicked.connect(lambda: open_address(link, theme, REPOSITORY))
     else:
         hint = translate(
             "AzureCard", "Install them and start Phi-3 Studio again: {command}"

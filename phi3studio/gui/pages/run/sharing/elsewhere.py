@@ -20,7 +20,7 @@ from phi3studio.domain.places.browser import BROWSER, START
 from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL
 from phi3studio.domain.places.foundry_local import start_line as foundry_start
 from phi3studio.domain.places.gguf import GGUF_KINDS, GgufPlace, start_line
-from phi3studio.gui.pages.run.export_question import makes_page, proven
+from phi3studio.gui.pages.run.sharing.export_question import makes_page, proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
 from phi3studio.runs.bundle.contents import asked_columns, sample_arguments
@@ -53,12 +53,13 @@ Export = Callable[[ExportPlace | None], object]
 @dataclass(frozen=True)
 class Place:
     """A place to use a model in. ``made``: what is exported for it first, from here or by the first
-    of the lines; ``bundle``: all lines are typed in the exported bundle."""
+    of the lines; ``bundle``: all lines are typed in the exported bundle; ``hub``: it is uploaded,
+    from here or by the line."""
 
     title: str
     about: str
     lines: str
-    made: ExportPlace | Literal["bundle"] | None = None
+    made: ExportPlace | Literal["bundle", "hub"] | None = None
 
 
 def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
@@ -106,6 +107,16 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
         *_gguf_places(run, proofs),
         _foundry_place(run),
         *([_page_place(run)] if makes_page(run) else []),
+        Place(
+            translate("Elsewhere", "The Hugging Face hub"),
+            translate(
+                "Elsewhere",
+                "A repository there, private unless you choose otherwise. Every file is shown "
+                "before anything is sent.",
+            ),
+            typed("push", run.name, run.recipe().slug),
+            made="hub",
+        ),
     )
 
 
@@ -172,10 +183,15 @@ def typed(*words: str) -> str:
 
 class ElsewhereDialog(QDialog):
     """The places, each with its lines to copy; *export* asks for a copy, for a place or a bundle
-    (``None``)."""
+    (``None``), *upload* for an upload to the hub."""
 
     def __init__(
-        self, parent: QWidget, theme: Theme, shown: Sequence[Place], export: Export
+        self,
+        parent: QWidget,
+        theme: Theme,
+        shown: Sequence[Place],
+        export: Export,
+        upload: Callable[[], object],
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Use it elsewhere"))
@@ -191,7 +207,7 @@ class ElsewhereDialog(QDialog):
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(12)
         for place in shown:
-            column.addWidget(self._card(theme, place, export))
+            column.addWidget(self._card(theme, place, export, upload))
         column.addStretch(1)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -207,17 +223,25 @@ class ElsewhereDialog(QDialog):
         self.resize(min(720, room.width() - 40), min(760, room.height() - 40))
         close.setFocus()
 
-    def _card(self, theme: Theme, place: Place, export: Export) -> Card:
+    def _card(
+        self, theme: Theme, place: Place, export: Export, upload: Callable[[], object]
+    ) -> Card:
         card = Card(place.title)
         copy = Button(theme, self.tr("Copy"), icon="copy")
         copy.setAccessibleName(self.tr("Copy: {place}").format(place=place.title))
         copy.clicked.connect(partial(QGuiApplication.clipboard().setText, place.lines))
         if place.made is not None:
-            bundle = Button(theme, self.tr("Export…"), icon="save")
-            bundle.setAccessibleName(self.tr("Export: {place}").format(place=place.title))
+            if place.made == "hub":
+                said, make = self.tr("Upload…"), upload
+                name = self.tr("Upload: {place}")
+            else:
+                wanted = None if place.made == "bundle" else place.made
+                said, make = self.tr("Export…"), partial(export, wanted)
+                name = self.tr("Export: {place}")
+            bundle = Button(theme, said, icon="up" if place.made == "hub" else "save")
+            bundle.setAccessibleName(name.format(place=place.title))
             bundle.clicked.connect(self.accept)
-            wanted = None if place.made == "bundle" else place.made
-            bundle.clicked.connect(lambda: export(wanted))
+            bundle.clicked.connect(lambda: make())
             card.header.addWidget(bundle)
         card.header.addWidget(copy)
         card.body.addWidget(label(place.about, "muted", wrap=True))

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
-from shiboken6 import isValid
+from PySide6.QtWidgets import QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.measured_events import Proof
 from phi3studio.domain.places.browser import START as PAGE_START
 from phi3studio.gui.context import Context
-from phi3studio.gui.pages.run.export_question import ExportQuestion, proven
+from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion, proven
+from phi3studio.gui.pages.run.sharing.work_area import WorkArea
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.ask import Question
-from phi3studio.gui.widgets.basic import Button, Callout, clear, label, row
+from phi3studio.gui.widgets.basic import Button, Callout, label
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_target
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.states import ErrorState
@@ -31,23 +31,16 @@ from phi3studio.services.run_export import Export, ExportPlace, Wish, export_run
 _TELL_EVERY_S = 0.1
 
 
-class ExportArea(QWidget):
+class ExportArea(WorkArea):
     """Asks, has the copy made in the background, says how far it is and what came of it. Another
     run may be shown meanwhile."""
 
     def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._context = context
+        super().__init__(context)
         self._run: RunFolder | None = None
         self._proofs: Mapping[str, Proof] = {}
-        self._task: asyncio.Task[Export] | None = None
-        self._notes = QVBoxLayout(self)
-        self._notes.setContentsMargins(0, 0, 0, 0)
-        self.hide()
-        self.button = Button(context.theme, self.tr("Export…"), icon="save")
+        self.button.rename(self.tr("Export…"))
         self.button.clicked.connect(lambda: self.ask())
-        self._bar = QProgressBar()
-        self._said = label("", "small")
 
     def show_run(self, run: RunFolder, proofs: Mapping[str, Proof]) -> None:
         """Take a run's results, with what was measured of its GGUF files; what was said of another
@@ -55,15 +48,14 @@ class ExportArea(QWidget):
         self._proofs = proofs
         if run != self._run:
             self._run = run
-            if self._task is None:
-                self._show()
+            self.forget_notes()
         there = (run.model, run.merged, run.adapter)
         self.button.setVisible(any(folder.is_dir() for folder in there))
 
     def ask(self, place: ExportPlace | None = None) -> None:
         """Ask what to export, for *place* unless another is chosen, then where to."""
         run = self._run
-        if run is None or self._task is not None:
+        if run is None or self.busy:
             return
         question = ExportQuestion(self, self._context, run, self._proofs, place)
         question.wished.connect(self._choose_place)
@@ -83,16 +75,17 @@ class ExportArea(QWidget):
     def export(self, place: Path, wish: Wish) -> None:
         """Write the bundle to *place*: a new folder, or a zip file."""
         run = self._run
-        if run is None or self._task is not None:
-            return
-        self.button.setEnabled(False)
-        self._draw_progress(run)
-        self._task = self._context.tasks.run(
-            self._write(run, place, wish),
-            self._written,
-            lambda error: self._refuse(error, place, wish),
-        )
-        self._task.add_done_callback(self._ended)
+        if run is not None and not self.busy:
+            self.begin(
+                self.tr("Exporting {run}").format(run=run.name),
+                self.tr("Progress of the export"),
+                self._write(run, place, wish),
+                self._written,
+                lambda error: self._refuse(error, place, wish),
+            )
+
+    def cancelled_words(self) -> str:
+        return self.tr("The export was cancelled; nothing is left of it.")
 
     async def _write(self, run: RunFolder, place: Path, wish: Wish) -> Export:
         loop = asyncio.get_running_loop()
@@ -106,10 +99,10 @@ class ExportArea(QWidget):
                 said = self.tr("{done} of {total}").format(
                     done=words.size(done), total=words.size(total)
                 )
-                loop.call_soon_threadsafe(self._show_progress, said, done, total)
+                loop.call_soon_threadsafe(self.show_progress, said, done, total)
 
         def item(item: dict[str, Any]) -> None:
-            self._show_progress(
+            self.show_progress(
                 self._activity(str(item["activity"])), int(item["step"]), int(item["total"])
             )
 
@@ -126,48 +119,6 @@ class ExportArea(QWidget):
             "measuring the GGUF model": self.tr("Measuring the GGUF file in llama.cpp"),
         }
         return known.get(activity, self.tr("Measuring the trained model"))
-
-    def _show(self, *notes: QWidget) -> None:
-        """Show *notes* instead of those before; without any it takes no room."""
-        clear(self._notes)
-        for note in notes:
-            self._notes.addWidget(note)
-        self.setVisible(bool(notes))
-
-    def _draw_progress(self, run: RunFolder) -> None:
-        title = label(self.tr("Exporting {run}").format(run=run.name), "strong")
-        self._said = label(self.tr("Preparing…"), "small")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setRange(0, 0)
-        self._bar.setAccessibleName(self.tr("Progress of the export"))
-        cancel = Button(self._context.theme, self.tr("Cancel"), kind="link")
-        cancel.heir = self.button.setFocus
-        cancel.clicked.connect(self._cancel)
-        line = QWidget()
-        line.setLayout(row(title, self._said, 1, cancel))
-        line.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
-        self._show(line, self._bar)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._said.setText(self.tr("Cancelling…"))
-            self._task.cancel()
-
-    def _show_progress(self, said: str, done: int, total: int) -> None:
-        if self._task is not None and not self._task.cancelling():
-            self._bar.setRange(0, 1000 if total else 0)
-            self._bar.setValue(round(1000 * done / max(1, total)))
-            self._said.setText(said)
-
-    def _ended(self, task: asyncio.Task[Export]) -> None:
-        self._task = None
-        if not isValid(self):
-            return
-        self.button.setEnabled(True)
-        if task.cancelled():
-            said = self.tr("The export was cancelled; nothing is left of it.")
-            self._show(Callout(self._context.theme, "info", said))
 
     def _written(self, made: Export) -> None:
         theme, bundle = self._context.theme, made.bundle
@@ -192,7 +143,7 @@ class ExportArea(QWidget):
         if made.unproven is not None:
             notes.append(ErrorState(theme, made.unproven, "info"))
         notes += [Callout(theme, "info", explain_error(said).message) for said in made.notes]
-        self._show(*notes)
+        self.show_notes(*notes)
 
     def _show_start(self, note: Callout, made: Export) -> None:
         """The one line that starts the model there, to be copied."""
@@ -216,9 +167,9 @@ class ExportArea(QWidget):
 
     def _refuse(self, error: UserFacingError, place: Path, wish: Wish) -> None:
         if error.code != "browser.download":
-            self._show(ErrorState(self._context.theme, error))
+            self.show_notes(ErrorState(self._context.theme, error))
             return
-        self._show()
+        self.show_notes()
         question = Question(
             self, self._context.theme, self.tr("Download?"), explain_error(error).message
         )

@@ -1,0 +1,1 @@
+"""A finished model taken along: exported, uploaded, used elsewhere."""
