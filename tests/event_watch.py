@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
-from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 
 LIMIT_S = 0.1
 """Processor time of the window's thread, so that a busy machine makes nothing slow."""
@@ -44,6 +44,8 @@ class EventWatch(QApplication):
     def __init__(self, arguments: Sequence[str]) -> None:
         super().__init__(list(arguments))
         self.slow: list[str] = []
+        self.shown_alone: list[QWidget] = []
+        """What was shown while nothing held it: a window, and the focus, for a moment."""
         self._inside = False
         self._nested = 0
         self._cost_s = self._measure_cost()
@@ -59,6 +61,8 @@ class EventWatch(QApplication):
         return (time.thread_time() - begin) / _TRIES
 
     def notify(self, receiver: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and _is_alone(receiver):
+            self.shown_alone.append(receiver)
         if self._inside:
             self._nested += 1
             return bool(super().notify(receiver, event))
@@ -73,6 +77,14 @@ class EventWatch(QApplication):
             took = time.thread_time() - begin - self._nested * self._cost_s
             if took > LIMIT_S and took > limit_s() and kind not in _WHOLE_WINDOW:
                 self.slow.append(f"{1000 * took:.0f} ms: {_named(receiver)}, {kind.name}")
+
+
+def _is_alone(receiver: QObject) -> TypeGuard[QWidget]:
+    return (
+        isinstance(receiver, QWidget)
+        and receiver.parent() is None
+        and receiver.windowType() is Qt.WindowType.Window
+    )
 
 
 def _named(receiver: Any) -> str:

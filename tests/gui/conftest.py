@@ -58,10 +58,15 @@ def pages_imported() -> None:
 
 @pytest.fixture(autouse=True)
 def no_slow_event(qapp: EventWatch, pages_imported: None) -> Iterator[None]:
-    """Fail the test in which a single event held the window up."""
+    """Fail the test in which a single event held the window up, or a part of a page was a window of
+    its own for a moment."""
     qapp.slow.clear()
+    qapp.shown_alone.clear()
     yield
     slow = list(qapp.slow)
+    misplaced = [w for w in qapp.shown_alone if shiboken6.isValid(w) and w.parent() is not None]
+    qapp.shown_alone.clear()
+    assert not misplaced, f"shown before they had their place: {misplaced}"
     assert not slow, f"events over {1000 * LIMIT_S:.0f} ms: {slow}"
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Kind, label
+
+_FRAME = 40
+"""Height of a title bar, with some of the screen around it."""
 
 
 class Question(QDialog):
@@ -41,6 +45,20 @@ class Question(QDialog):
         self.cancel.clicked.connect(self.reject)
         self._buttons.addWidget(self.cancel)
         layout.addLayout(self._buttons)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not event.spontaneous():
+            self.fit()
+
+    def fit(self) -> None:
+        """Be as tall as what is asked: left alone, Qt makes no dialog taller than two thirds of the
+        screen, and texts lie on one another."""
+        layout = self.layout()
+        assert layout is not None
+        width = max(self.width(), layout.totalSizeHint().width())
+        room = self.screen().availableSize().height() - _FRAME
+        self.resize(width, min(room, max(self.height(), layout.totalHeightForWidth(width))))
 
     def add(self, text: str, answer: Callable[[], object], kind: Kind = "plain") -> Button:
         """Add an answer."""

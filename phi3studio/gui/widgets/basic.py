@@ -262,7 +262,8 @@ class Callout(QFrame):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         words.addWidget(self.text)
         self.hint = label(hint, "muted" if level == "info" else "", wrap=True)
-        self.hint.setVisible(bool(hint))
+        if not hint:
+            self.hint.hide()  # shown, it would be a window of its own until it has its place
         words.addWidget(self.hint)
         self.words = words
         row.addLayout(words, 1)

@@ -11,9 +11,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QFrame,
     QHeaderView,
     QLabel,
     QLineEdit,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -79,34 +81,45 @@ class UploadQuestion(Question):
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
         self.token.setPlaceholderText("hf_…")
         self._wrong_token = label("", "danger", wrap=True)
+        # In a low window the fields are scrolled, and the buttons stay in sight.
+        content, area = QWidget(), QScrollArea()
+        content.setObjectName("scrollContent")
+        self._fields = QVBoxLayout(content)
+        self._fields.setContentsMargins(0, 0, 8, 0)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(content)
+        self.extra.addWidget(area)
         self._place(self.tr("What is uploaded"), self.what)
         self._prepare_table()
-        self.extra.addWidget(self.table)
-        self.extra.addWidget(self._total)
-        self.extra.addLayout(self._notes)
+        self._fields.addWidget(self.table)
+        self._fields.addWidget(self._total)
+        self._fields.addLayout(self._notes)
         self._place(self.tr("Repository: owner/name, or a name of yours"), self.name)
-        self.extra.addWidget(self._wrong_name)
+        self._fields.addWidget(self._wrong_name)
         self._place(self.tr("Token of the kind “Write”; empty: the one that is stored"), self.token)
-        self.extra.addWidget(self._wrong_token)
-        self.extra.addWidget(
-            label(self.tr("A token that is typed here is used once and kept nowhere."), "small")
-        )
-        self.extra.addWidget(self.public)
+        self._fields.addWidget(self._wrong_token)
+        said = self.tr("A token that is typed here is used once and kept nowhere.")
+        self._fields.addWidget(label(said, "small", wrap=True))
+        self._fields.addWidget(self.public)
+        self._fields.addStretch(1)
         self.upload = self.add("", self._answer, kind="primary")
         self.what.currentIndexChanged.connect(self._list)
         self.name.textChanged.connect(self._draw)
         self.token.textChanged.connect(self._draw)
         self.public.toggled.connect(self._draw)
         self._list()
-        # Nothing is uploaded by an Enter that was meant for something else.
-        self.cancel.setFocus()
+        room = parent.window().size()
+        self.resize(min(560, room.width() - 40), min(680, room.height() - 40))
 
     def _place(self, title: str, field: QWidget) -> None:
         caption = label(title, "muted")
         caption.setBuddy(field)
         field.setAccessibleName(title)
-        self.extra.addWidget(caption)
-        self.extra.addWidget(field)
+        self._fields.addWidget(caption)
+        self._fields.addWidget(field)
 
     def _results(self) -> list[tuple[str, What]]:
         run = self._run
