@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from phi3studio.domain.datasets.check_report import Finding, Report
+from phi3studio.domain.rows.repairs import MergeLabels
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -231,6 +232,36 @@ def test_leaks_between_training_and_a_second_file(tmp_path: Path, encoder: Encod
         tmp_path, encoder, rows, split={"file": str(other)}, repairs=[{"kind": "drop_leaked"}]
     )
     assert "leaked" not in codes(agreed)
+
+
+@pytest.mark.parametrize(
+    ("labels", "merged"),
+    [
+        (("-1", "0", "1"), {}),
+        (("A", "A-", "A+", "B"), {}),
+        (("1.5", "15", "1,5"), {}),
+        (("C", "C#", "C++"), {}),
+        (("1", "1.0", "-1.0"), {"1.0": "1"}),
+        (("so so", "so_so", "So-So."), {"so_so": "so so", "So-So.": "so so"}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_sign_makes_another_label(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+    labels: tuple[str, ...],
+    merged: dict[str, str],
+) -> None:
+    count = len(labels)
+    rows = [{"q": text(n), "a": labels[n % count]} for n in range(10 * count)]
+    report = report_on(tmp_path, encoder, [{"q": text(999), "a": labels[0]}, *rows])
+    offers = [
+        offer.repair.labels
+        for item in report.findings
+        for offer in item.repairs
+        if isinstance(offer.repair, MergeLabels)
+    ]
+    assert offers == ([merged] if merged else [])
 
 
 def test_labels_too_few_rows_and_broken_lines(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811

@@ -57,6 +57,12 @@ def turns(n: int) -> list[dict[str, Any]]:
     return [turn("user", asked(n)), turn("assistant", answered(n))]
 
 
+def node(name: str, parent: str, children: list[str], role: str, text: str) -> dict[str, Any]:
+    content = {"content_type": "text", "parts": [text]}
+    message = {"id": name, "author": {"role": role}, "content": content}
+    return {"id": name, "message": message, "parent": parent, "children": children}
+
+
 def look(tmp_path: Path, make: Make, count: int = 24) -> SourceReport:
     path = write_jsonl(tmp_path / "rows.jsonl", [make(n) for n in range(count)])
     return describe(DataSource(source=str(path)))
@@ -456,6 +462,42 @@ SURE: dict[str, tuple[Make, tuple[str, ...], str]] = {
         (asked(0), "bridges of Bergen 0", "markets of Bergen 0"),
         "A",
     ),
+    "an export of ChatGPT, one answer made again": (
+        lambda n: {
+            "title": town(n),
+            "mapping": {
+                "a": {"id": "a", "message": None, "parent": None, "children": ["b"]},
+                "b": node("b", "a", ["c", "d"], "user", asked(n)),
+                "c": node("c", "b", [], "assistant", "No idea."),
+                "d": node("d", "b", ["e"], "assistant", ""),
+                "e": node("e", "d", [], "assistant", answered(n)),
+            },
+            "current_node": "e",
+        },
+        (f"<|im_start|>user\n{asked(0)}<|im_end|>\n<|im_start|>assistant\n",),
+        answered(0),
+    ),
+    "fields of a record, some without an answer": (
+        lambda n: {
+            "id": f"rec{n}",
+            "fields": {"Question": asked(n)} | ({"Answer": answered(n)} if n % 4 != 3 else {}),
+        },
+        (asked(0),),
+        answered(0),
+    ),
+    "an extraction, written as text": (
+        lambda n: {
+            "text": long(n),
+            "output": json.dumps({"town": town(n), "hour": n}),
+        },
+        (long(0),),
+        json.dumps({"town": "Bergen 0", "hour": 0}),
+    ),
+    "a message and when it was sent": (
+        lambda n: {"message": long(n), "date": f"2025-03-{n % 28 + 1:02}"},
+        (),
+        long(0),
+    ),
     "InstructLab, several questions of one context": (
         lambda n: {
             "context": long(n),
@@ -600,7 +642,13 @@ def test_public_rows_are_read_by_meaning(tmp_path: Path, byte_level: Any, name: 
     assert all(part in first.prompt for part in prompt), first.prompt
 
 
+def page(n: int) -> dict[str, Any]:
+    records = [{"q": asked(9 * n + at), "a": answered(9 * n + at)} for at in range(9)]
+    return {"page": n, "total": 24 * 9, "items": records}
+
+
 REFUSED: dict[str, tuple[Make, str, str]] = {
+    "pages of a service's answer": (page, "data.nested", "page of a service's answer"),
     "preference": (
         lambda n: {"prompt": asked(n), "chosen": answered(n), "rejected": "no"},
         "data.preference",
@@ -812,6 +860,32 @@ GUESSED: dict[str, Make] = {
     "a chat on a telephone": lambda n: {"text": f"[12.03.24, 09:{n:02}:01] Anna: {asked(n)}"},
     "objects as text": lambda n: {"text": json.dumps({"question": asked(n)})},
     "a question alone": lambda n: {"id": n, "question": asked(n)},
+    "pairs of a list that is called no conversation": lambda n: {
+        "shop": town(n),
+        "faq": [
+            {"question": asked(n), "answer": answered(n)},
+            {"question": asked(n + 50), "answer": answered(n + 50)},
+        ],
+    },
+    "a letter and a date that is in it": lambda n: {
+        "letter": f"{long(n)} Be there by then.",
+        "due": f"2025-03-{n % 28 + 1:02}",
+    },
+    "topics with a cross": lambda n: {
+        "message": long(n),
+        "trains": "x" if n % 2 else None,
+        "hotels": "X" if n % 3 else None,
+        "food": None if n % 5 else "x",
+    },
+    "one topic with a cross": lambda n: {"message": long(n), "urgent": "" if n % 3 else "x"},
+    "objects with one text each, written as text": lambda n: {
+        "inputs": json.dumps({"question": asked(n)}),
+        "outputs": json.dumps({"answer": answered(n)}),
+    },
+    "labels that are choices, written as text": lambda n: {
+        "text": long(n),
+        "tone": json.dumps({"choices": ["dry", "warm"]}) if n % 3 == 0 else ("dry", "warm")[n % 2],
+    },
     "text beside nested text": lambda n: {
         "name": town(n) + " is here",
         "parts": {"one": asked(n), "two": long(n)},
@@ -854,6 +928,35 @@ def test_one_odd_row_does_not_change_what_the_others_are(name: str) -> None:
         assert proposal([*rows, odd]) == meant
     for column in rows[0]:
         assert proposal([rows[0] | {column: None}, *rows[1:]]) == meant, column
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "meant"),
+    [
+        ("{}", "{}", "{prompt}\n"),
+        ("{}\n\n", "{}", "{prompt}"),
+        ("{} ->", "{}", "{prompt}"),
+        ("{}", " {}", "{prompt}"),
+    ],
+)
+def test_a_prompt_and_its_completion_are_parted_once(
+    prompt: str, completion: str, meant: str
+) -> None:
+    rows = [
+        {"prompt": prompt.format(asked(n)), "completion": completion.format(answered(n))}
+        for n in range(24)
+    ]
+    assert proposal(rows) == (meant, "{completion}", None, True)
+
+
+def test_a_list_next_to_another_is_not_all_that_is_learned(tmp_path: Path) -> None:
+    path = tmp_path / "forum.json"
+    questions = [{"id": n, "text": asked(n)} for n in range(24)]
+    answers = [{"question": n, "text": answered(n)} for n in range(24)]
+    path.write_text(json.dumps({"questions": questions, "answers": answers}), "utf-8")
+    assert not describe(DataSource(source=str(path))).shapes[0].sure
+    path.write_text(json.dumps({"questions": questions}), "utf-8")
+    assert describe(DataSource(source=str(path))).shapes[0].sure
 
 
 def test_no_identifier_date_address_or_constant_is_prompt_or_answer(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from phi3studio.cli.recipe_draft import shape_keys
 from phi3studio.domain.datasets.check_report import Report
 from phi3studio.domain.datasets.source import Source
@@ -12,6 +14,7 @@ from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.preparing.row_pipeline import Process
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from tests.worker.data_fixtures import (  # noqa: F401
     byte_level,
@@ -341,3 +344,140 @@ def test_tagged_texts_next_to_other_facts_are_conversations(tmp_path: Path) -> N
         for n in range(20)
     ]
     assert (best(tmp_path, rows).messages, best(tmp_path, rows).sure) == ("text", True)
+
+
+def test_several_marks_of_one_text_are_labels_and_drop_no_row(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {"text": ask(n), "toxic": str(n % 2), "unsafe": str(int(n % 3 == 0)), "rude": str(n % 2)}
+        for n in range(40)
+    ]
+    proposal = best(tmp_path, rows)
+    assert (proposal.sure, proposal.repairs) == (False, ())
+    report = checked(tmp_path, encoder, rows, prompt="{text}\n", completion="{toxic}")
+    codes = found(report)
+    assert "marked_bad" not in codes
+    assert codes["unread:unsafe"] == ("warning", 40)
+    # Next to an answer the same column is a mark.
+    rows = [{"question": ask(n), "answer": say(n), "unsafe": str(n % 2)} for n in range(40)]
+    assert best(tmp_path, rows).repairs == (DropMarked(column="unsafe", values=("1",)),)
+
+
+def test_crossed_columns_are_labels_of_which_a_row_has_several(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {
+            "message": ask(n),
+            "ferry": "x" if n % 2 else "",
+            "pier": "X" if n % 3 else None,
+            "time": None if n % 7 else "x",
+        }
+        for n in range(42)
+    ]
+    proposal = best(tmp_path, rows)
+    assert not proposal.sure
+    assert (proposal.prompt, proposal.completion) == (
+        "### Message: {message}\n### Labels:\n",
+        "{?ferry}Ferry\n{/ferry}{?pier}Pier\n{/pier}{?time}Time\n{/time}",
+    )
+    keys = shape_keys(proposal)
+    assert proposal.repairs == (DropEmpty(),)  # three columns are empty in rows 6, 12, 18 …
+    report = checked(tmp_path, encoder, rows, **keys)
+    empty = sum(not n % 2 and not n % 3 and n % 7 > 0 for n in range(42))
+    assert report.statistics.kept == 42 - empty
+
+
+def test_an_empty_answer_is_left_out_whatever_file_it_is_in(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [{"question": ask(n), "answer": "  " if n % 4 == 0 else say(n)} for n in range(40)]
+    proposal = best(tmp_path, rows)
+    assert proposal.repairs == (DropEmpty(),)
+    assert "Rows without an answer are left out." in proposal.reason
+    report = checked(tmp_path, encoder, rows, **shape_keys(proposal))
+    assert report.statistics.kept == 30
+    report = checked(tmp_path, encoder, rows, prompt="{question}\n", completion="{answer}")
+    assert found(report)["empty_values"] == ("error", 10)
+    assert report.statistics.kept == 30
+
+
+@pytest.mark.parametrize(
+    "note",
+    [{"public": False}, {"private": True}, {"part_type": "note"}, {"message_type": "internal"}],
+    ids=str,
+)
+def test_a_note_among_colleagues_is_not_learned_and_said(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+    note: Row,
+) -> None:
+    def thread(n: int) -> list[Row]:
+        public: Row = {key: "public" if key[-1] == "e" else not note[key] for key in note}
+        return [
+            {"author": "customer", "body": ask(n), **public},
+            {"author": "agent", "body": f"She called {n} times.", **note},
+            {"author": "agent", "body": say(n), **public},
+        ]
+
+    rows = [{"thread": thread(n)} for n in range(30)]
+    proposal = best(tmp_path, rows)
+    assert (proposal.messages, proposal.sure) == ("thread", True)
+    recipe = recipe_for(tmp_path / "rows.jsonl", length=400, messages="thread")
+    rendered = Process(recipe.rows, encoder, 400, ["thread"]).render(rows[4:5], [4])[0].rendered
+    assert rendered is not None
+    assert [part.text for part in rendered.segments if part.trained] == [say(4)]
+    assert found(checked(tmp_path, encoder, rows))["unread:role:note"] == ("warning", 30)
+
+
+def test_tools_that_the_model_does_not_see_are_said_though_a_call_names_one(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {
+            "conversations": [
+                {"from": "human", "value": ask(n)},
+                {
+                    "from": "function_call",
+                    "value": f'{{"name": "look", "arguments": {{"n": {n}}}}}',
+                },
+                {"from": "observation", "value": "ok"},
+                {"from": "gpt", "value": say(n)},
+            ],
+            "tools": '[{"name": "look"}]',
+        }
+        for n in range(20)
+    ]
+    assert found(checked(tmp_path, encoder, rows)) == {}  # this template writes them
+    plain = encoder.tokenizer.chat_template
+    try:
+        encoder.tokenizer.chat_template = str(plain).replace("{% if tools %}", "{% if false %}")
+        report = checked(tmp_path, encoder, rows, messages="conversations")
+    finally:
+        encoder.tokenizer.chat_template = plain
+    assert found(report)["unread:tools"] == ("warning", 20)
+
+
+def test_a_list_of_no_pictures_is_no_picture(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    rows = [{"text": ask(n), "stars": "12345"[n % 5], "images": "[]"} for n in range(40)]
+    assert "unread:pictures" not in found(checked(tmp_path, encoder, rows))
+    rows[3]["images"] = '["pier.png"]'
+    assert found(checked(tmp_path, encoder, rows))["unread:pictures"] == ("warning", 1)
+
+
+def test_a_misspelt_role_is_named_where_its_rows_are_missed(
+    tmp_path: Path,
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    rows = [
+        {"messages": [turn("user", ask(n)), turn("asistant" if n > 25 else "assistant", say(n))]}
+        for n in range(30)
+    ]
+    report = found(checked(tmp_path, encoder, rows, messages="messages"))
+    assert report["empty_values"] == ("error", 4)
+    assert report["unread:role:asistant"] == ("warning", 4)

@@ -35,6 +35,7 @@ from phi3studio.worker.data.preparing.survey import Surveyed
 
 _UNBALANCED = 10
 _MANY_LABELS = 200
+_NUMBER = re.compile(r"[-+−]?[\d.,]*\d%?")
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,11 @@ def _spellings(counts: Mapping[str, int]) -> dict[str, str]:
     groups: dict[str, list[str]] = {}
     for name in counts:
         # A spreadsheet or a library has made some numbers decimal ones.
-        plain = re.sub(r"^(\s*-?\d+)\.0+(?=\s*$)", r"\1", name.casefold())
-        groups.setdefault(re.sub(r"[\s._-]+", " ", plain).strip(" .!\"'"), []).append(name)
+        plain = re.sub(r"^([-+]?\d+)\.0+$", r"\1", name.strip(" \t\n\r\"'").casefold())
+        # Signs and points make other numbers, a sign at the end another grade: “-1”, “1.5”, “A-”.
+        if not _NUMBER.fullmatch(plain):
+            plain = re.sub(r"(?<=\w)[\s._-]+(?=\w)", " ", plain).strip(" .!_")
+        groups.setdefault(plain, []).append(name)
     merged: dict[str, str] = {}
     for key, names in groups.items():
         if len(names) > 1 and key:

@@ -150,6 +150,8 @@ class RowLint:
         if code in ("data.empty_value", "data.no_assistant_turn"):
             self.tally("empty_values").add(row, row_text(passed.row))
             self.tally("missing_values").rows += 1
+            if code == "data.no_assistant_turn":  # a role that is misspelt is the reason
+                self._unread.add(passed.row, number=row)
             return
         _, tally = self._unusable.setdefault(code, (passed.error, Tally()))
         tally.add(row, Phrase("row.unusable", reason=passed.error, text=row_text(passed.row)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.messages import Phrase
-from phi3studio.worker.data.inspecting.row_places import heading
+from phi3studio.worker.data.inspecting.crosses import crossed_columns, labels_by_crosses
+from phi3studio.worker.data.inspecting.row_places import at, heading
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.column_profile import Profile, one_to_one, profiles
 from phi3studio.worker.data.meaning.written_texts import is_listing, is_marked_up, is_spoken
@@ -26,6 +28,7 @@ _SPEAKER_NAMES = frozenset(
     ["from", "sender", "speaker", "author", "user", "username", "role", "agent", "inbound", "name"]
 )
 _WORDY = 12
+_GLUED = re.compile(r"[\w.,;!?…)\]\"'”’»。！？]\0[^\s]")
 
 
 class ColumnShapes:
@@ -51,7 +54,8 @@ class ColumnShapes:
             and p.says("instruction")
             and p.mean_length >= _WORDY
         ]
-        self._texts = [p for p in self._read if p.kind == "text"]
+        self._crossed = crossed_columns(rows)
+        self._texts = [p for p in self._read if p.kind == "text" and p.path not in self._crossed]
 
     def _aliases(self) -> set[str]:
         """Numbers that stand for a column of text, one to one."""
@@ -92,6 +96,7 @@ class ColumnShapes:
         """What may be meant where nothing is sure: the likeliest, then each other answer and
         label, then texts one way and the other."""
         more: list[ShapeProposal] = []
+        kept = found[:1]
         constant = [p for p in self._all if p.nature == "constant" and p.says("answer") == _THREE]
         named = [p for p in self._texts if p.says("answer")]
         answers = sorted([*named, *constant], key=_clearly, reverse=True)
@@ -99,6 +104,9 @@ class ColumnShapes:
             asked = self._asked([p for p in self._texts if p is not answer], answer)
             if asked is not None and (not answer.repeats or answer in constant):
                 more.append(self._answered(asked, answer))
+        if len(self._texts) == 1 and len(self._crossed) > 1:
+            kept = [labels_by_crosses(self._texts[0].path, self._crossed)]
+            more += found
         labels = [p for p in self._read if p.repeats]
         if len(self._texts) == 1:
             labels += [p for p in self._other_answers(self._texts[0]) if p not in labels]
@@ -106,8 +114,7 @@ class ColumnShapes:
             text = self._labelled_text(label)
             if text is not None and not text.repeats:
                 more.append(self._classified(text, label))
-        seen = {(found[0].prompt, found[0].completion)} if found else set()
-        kept = found[:1]
+        seen = {(shape.prompt, shape.completion) for shape in kept}
         for shape in (*more, *found[1:]):
             made = (shape.prompt, shape.completion)
             if made not in seen and len(kept) < _MANY:
@@ -207,10 +214,11 @@ class ColumnShapes:
                 sure,
             )
         if asked.says("prompt") and not (sections or asked.says("text")):
+            between = "\n" if self._are_glued(asked, answer) else ""
             return self._proposal(
                 "prompt_completion",
                 Phrase("shape.prompt_completion", columns=read, answer=answer.path),
-                f"{head}{{{asked.path}}}",
+                f"{head}{{{asked.path}}}{between}",
                 answer,
                 sure,
             )
@@ -222,6 +230,12 @@ class ColumnShapes:
             answer,
             sure,
         )
+
+    def _are_glued(self, asked: Profile, answer: Profile) -> bool:
+        """Whether nothing parts most prompts from their answers: no space, line break or mark at
+        the end of the one or the beginning of the other."""
+        texts = [(str(at(row, asked.path)), str(at(row, answer.path))) for row in self._rows]
+        return 2 * sum(bool(_GLUED.search(f"{a[-1:]}\0{b[:1]}")) for a, b in texts) > len(texts)
 
     def _belongs(self, other: Profile, asked: Profile) -> bool:
         """Whether a column is part of what is asked: a context, an input, a second sentence."""
@@ -350,7 +364,7 @@ class ColumnShapes:
         marked = sum(map(is_marked_up, written))
         sure = (other < 2 or text.says("text") == 3) and not nested and "." not in text.path
         sure = sure and len(self._read) <= 1 + len(titles) and len(written) > 1
-        sure = sure and not self._other_answers(text)
+        sure = sure and not (self._other_answers(text) or self._crossed)
         sure = sure and marked * 2 < len(written) and len(titles) < 2
         # Messages of several people are a conversation that was taken apart.
         sure = sure and not any(
@@ -379,6 +393,8 @@ class ColumnShapes:
         named = [p for p in others if max(p.says("label"), p.says("answer")) >= 2]
         # A text that is called one is written like; an “event” with its date may be asked for it.
         alone = others if len(others) == 1 and text.says("text") < _CLEAR else []
+        # A date that is not called one (“due”) is what is asked for, not when the text was written.
+        alone = alone or [p for p in others if len(others) == 1 and not p.says("time")]
         return named or [p for p in alone if p.nature in ("content", "constant", "time")]
 
     def _guesses(self) -> list[ShapeProposal]:

@@ -22,6 +22,7 @@ from phi3studio.worker.data.inspecting.row_places import (
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.column_profile import profiles
 from phi3studio.worker.data.meaning.message_turns import (
+    NOTE,
     ROLE_KEYS,
     is_known_role,
     role_named,
@@ -37,6 +38,12 @@ _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "prev
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")
 _ASKED_INSIDE = frozenset({"question", "prompt", "input", "instruction", "q"})
+_PAGING = frozenset(
+    ["page", "per_page", "page_size", "total", "total_pages", "offset", "limit", "next", "previous",
+     "cursor", "next_cursor", "next_page", "has_more", "has_next", "count"]
+)  # fmt: skip
+_ROLE_KEYS = frozenset(ROLE_KEYS)
+_SPEAKERS = frozenset(["user", "human", "assistant", "gpt", "bot", "model"])
 _JOINED_ANSWERS = ("completion", "response", "answer", "output", "ideal", "target")
 _LIST_NAMES = re.compile(
     r"(data|conv|dialog|chat|turns|messages|utteranc|history|thread|gespr|nachricht|messaggi)"
@@ -52,9 +59,11 @@ def conversations(rows: Rows) -> Found:
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
     _check_questions(rows, whole)
+    _check_pages(rows, whole)
     if len(whole) == 1:
         sure = not (_has_answers_apart(whole[0], rows) or _speaks_otherwise(whole[0], rows))
-        return [_with_beginning(_conversation_shape(whole[0], rows, sure), rows)]
+        shape = _with_beginning(_conversation_shape(whole[0], rows, sure), rows)
+        return [_if_unrelated(shape, whole[0], rows)]
     if whole:
         return [_conversation_shape(path, rows, False) for path in whole]
     if not asked and answers:
@@ -98,10 +107,44 @@ def _check_questions(rows: Rows, paths: Sequence[str]) -> None:
     for path in paths:
         turns = [turn for row in rows for turn in turns_of(at(row, path)) or ()]
         roles = {str(turn["role"]) for turn in turns}
-        strange = {role for role in roles if not is_known_role(role)}
+        strange = {role for role in roles if not is_known_role(role)} - {NOTE}
         if strange and not roles & {"user", "tool"}:
             variant, named = "roles", sorted(strange)[:8]
             raise InputError("data.no_questions", variant=variant, column=path, roles=named)
+
+
+def _check_pages(rows: Rows, paths: Sequence[str]) -> None:
+    """Raise :class:`InputError` where each row is a page of a service's answer, with records."""
+    for path in paths:
+        if _PAGING & {name.casefold() for name in columns(rows)} and _are_pairs(path, rows):
+            raise InputError("data.nested", variant="pages", place=path)
+
+
+def _if_unrelated(shape: ShapeProposal, path: str, rows: Rows) -> ShapeProposal:
+    """Pairs of a question and its answer may be a conversation, or as many rows. A place that is
+    called one, and a text that all of them are about, say that they belong together."""
+    name = next((part for part in reversed(path.split(".")) if not part.isdigit()), path)
+    together = _LIST_NAMES.search(name.casefold()) and name.casefold() != "data"
+    if together or shape.messages != path or not _are_pairs(path, rows):
+        return shape
+    reasons = (*shape.reasons, Phrase("shape.pairs_together"))
+    return shape.model_copy(update={"sure": False, "reasons": reasons})
+
+
+def _are_pairs(path: str, rows: Rows) -> bool:
+    """Whether a place holds several objects, each with a question and its answer."""
+    values = [value for row in rows if (value := at(row, path))]
+    return any(isinstance(value, list) and len(value) > 1 for value in values) and all(
+        isinstance(value, list)
+        and all(
+            isinstance(pair, Mapping)
+            and _ROLE_KEYS.isdisjoint(keys := {str(key).casefold() for key in pair})
+            and _SPEAKERS.isdisjoint(keys)
+            and len(turns_of([pair]) or ()) > 1
+            for pair in value
+        )
+        for value in values
+    )
 
 
 def _has_answers_apart(path: str, rows: Rows) -> bool:
@@ -239,7 +282,7 @@ def _says_more(turn: Any) -> bool:
 def _is_said(value: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> bool:
     """Whether an object holds the turns of speakers, or is one whose speaker is known."""
     if len(turns) > 1:
-        return _ASKED_INSIDE.isdisjoint(value)
+        return _ASKED_INSIDE.isdisjoint({str(key).casefold() for key in value})
     holds = turns[0].get("content") is not None or "tool_calls" in turns[0]
     return holds and is_known_role(str(turns[0]["role"]))
 
@@ -247,7 +290,7 @@ def _is_said(value: Mapping[str, Any], turns: Sequence[Mapping[str, Any]]) -> bo
 def _turns_kind(rows: Rows, path: str) -> str | None:
     """Whether a place holds questions, answers, or whole conversations."""
     roles = [
-        {str(turn["role"]) for turn in turns}
+        {str(turn["role"]) for turn in turns} - {NOTE}
         for row in rows
         if (turns := turns_of(at(row, path))) is not None
     ]
@@ -261,7 +304,7 @@ def _turns_kind(rows: Rows, path: str) -> str | None:
 
 
 def _conversation_shape(path: str, rows: Rows, sure: bool) -> ShapeProposal:
-    value = next((found for row in rows if (found := at(row, path))), None)
+    value = next((found for row in rows if turns_of(found := at(row, path))), None)
     first = value[0] if isinstance(value, list) and value else None
     shape: Shape = "messages"
     variant = ""

@@ -36,7 +36,8 @@ def describe(source: Source, first_rows: int = 50) -> SourceReport:
     obstacle: InputError | None = None
     shapes: tuple[ShapeProposal, ...] = ()
     try:
-        shapes = propose(rows, from_text=layout.format == "text", further=others)
+        apart = layout.plan is not None and bool(layout.plan.left_out)
+        shapes = propose(rows, from_text=layout.format == "text", further=others, apart=apart)
     except InputError as exc:
         obstacle = exc
     return SourceReport(

@@ -15,8 +15,10 @@ from phi3studio.worker.data.inspecting.columns import MOST_COLUMNS
 from phi3studio.worker.data.inspecting.row_places import at, usual
 from phi3studio.worker.data.inspecting.structures import structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
+from phi3studio.worker.data.meaning.column_profile import are_marks
 from phi3studio.worker.data.meaning.part_names import part_of
 from phi3studio.worker.data.meaning.written_texts import have_speakers, is_prose
+from phi3studio.worker.data.meaning.wrapped_texts import are_wrapped
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.dialect import table_delimiter
 
@@ -25,20 +27,25 @@ _PARTS = tuple(Split().values)
 
 
 def propose(
-    rows: Sequence[Row], from_text: bool = False, further: Sequence[Row] = ()
+    rows: Sequence[Row],
+    from_text: bool = False,
+    further: Sequence[Row] = (),
+    apart: bool = False,
 ) -> tuple[ShapeProposal, ...]:
     """The shapes that fit, the most likely first; empty if there is nothing to learn from.
 
     *further* rows from all over the source show the parts that a column says it has.
 
-    Of rows *from_text*, a file without columns, plain text is sure only where it is prose.
+    Of rows *from_text*, a file without columns, plain text is sure only where it is prose; next to
+    other lists of rows (*apart*), which may hold the answers, it is never sure.
 
     Raises :class:`InputError` for rows that are recognised and cannot be trained as they stand.
     """
     most = usual(rows)
     found = _structured(most) or ColumnShapes(most).proposals()
-    if from_text and not _is_prose([str(row.get("text")) for row in most]):
+    if apart or (from_text and not _is_prose([str(row.get("text")) for row in most])):
         found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
+    found = [_asked_if_wrapped(shape, most) for shape in found]
     parted = _parting_column([*rows, *further])
     return tuple(
         _split_by(parted, _without_bad_rows(_without_unanswered(shape, rows), rows))
@@ -71,12 +78,28 @@ def _asked_first(shape: ShapeProposal) -> ShapeProposal:
     return shape.model_copy(update={"sure": False, "reasons": reasons})
 
 
-def _without_unanswered(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
-    """The proposal without the rows that lack the place of its answer."""
-    answer = parse_template(shape.completion or "").only_column
-    if not answer or "." not in answer or any(isinstance(r, DropEmpty) for r in shape.repairs):
+def _asked_if_wrapped(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
+    """Asked where a column holds a question or an answer inside of an object that is written as
+    text: the model would learn to write its braces and quotes too."""
+    text = f"{shape.prompt or ''}{shape.completion or ''}"
+    wrapped = [
+        column
+        for column in (parse_template(text).columns if shape.messages is None else ())
+        if are_wrapped([value for row in rows if isinstance(value := at(row, column), str)])
+    ]
+    if not wrapped:
         return shape
-    if not any(is_blank(row, answer) for row in rows):
+    reasons = (*shape.reasons, Phrase("shape.wrapped", columns=wrapped))
+    return shape.model_copy(update={"sure": False, "reasons": reasons})
+
+
+def _without_unanswered(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:
+    """The proposal without the rows that lack its answer, if others have one."""
+    if shape.messages is not None or any(isinstance(r, DropEmpty) for r in shape.repairs):
+        return shape
+    answer = parse_template(shape.completion or "")
+    blank = [all(is_blank(row, column) for column in answer.columns) for row in rows]
+    if shape.shape == "text" or not any(blank) or all(blank):
         return shape
     return shape.model_copy(
         update={
@@ -137,12 +160,17 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
     columns = columns_of(rows)[:MOST_COLUMNS]
     inside = (p for row in rows for n in columns for p in why_it_ended(row.get(n), n))
     turns = str(shape.messages).split(" + ")
+    # Next to a learned mark of yes or no another one is a second label: “toxic”, “insult”.
+    label = parse_template(shape.completion or "").only_column
+    marks = label is not None and are_marks([str(at(row, label)) for row in rows])
     for column in dict.fromkeys([*columns, *inside]):
         if any(column.startswith(f"{place}.") for place in turns):
             continue  # of one turn, not of the row
-        values = bad_values(column, [at(row, column) for row in rows])
+        cells = [at(row, column) for row in rows]
+        values = bad_values(column, cells)
         if (
             values
+            and not (marks and are_marks([str(value) for value in cells]))
             and column not in heeded
             and f"{{{column}}}" not in f"{shape.prompt}{shape.completion}"
         ):

@@ -27,6 +27,7 @@ from phi3studio.worker.data.inspecting.row_places import (
     example,
     is_text,
 )
+from phi3studio.worker.data.meaning.chat_trees import last_path
 from phi3studio.worker.data.meaning.column_names import (
     NameRole,
     is_language,
@@ -198,9 +199,10 @@ def _trees(rows: Rows) -> Found:
 
 
 def _is_tree(value: Mapping[str, Any]) -> bool:
-    return "replies" in value or any(
-        isinstance(node, Mapping) and {"parent", "children"} <= set(node) for node in value.values()
-    )
+    if "replies" in value:
+        return True
+    nodes = [node for node in value.values() if isinstance(node, Mapping)]
+    return last_path(value) is None and any({"parent", "children"} <= set(node) for node in nodes)
 
 
 # --- pairs of languages --------------------------------------------------------------------------

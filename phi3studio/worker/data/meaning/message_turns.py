@@ -12,6 +12,7 @@ form                                           found in
 ``[{"user": …}, {"assistant": …}]``            objects named by their speaker
 ``[{"type": "human", "data": …}]``             LangChain; ``{"author": {"role": …}}``: ChatGPT
 ``{"turn1": {…}, "turn2": {…}}``               numbered turns
+``{"a1": {"message": …, "children": [b2]}}``   ChatGPT's exports: the path to the last answer
 ``{"role": […], "content": […]}``              Parquet of the library datasets
 ``{"user": […], "assistant": […]}``            a list for each speaker
 a text of one of these                         CSV: JSON or Python's notation
@@ -33,6 +34,7 @@ from typing import Any
 
 from phi3studio.domain.template import lookup
 from phi3studio.worker.data.meaning.called_tools import has_calls, with_calls
+from phi3studio.worker.data.meaning.chat_trees import last_path
 from phi3studio.worker.data.meaning.column_names import words_of
 from phi3studio.worker.data.meaning.transcripts import spoken, turns_in
 
@@ -53,6 +55,10 @@ ROLES = {
 }
 """What a role is called in data sets → what chat templates call it."""
 
+NOTE = "note"
+"""The role of a message that was not said to the other side."""
+_INTERNAL = ("internal", "private", "is_internal", "is_private", "is_note")
+_NOTES = ("note", "internal_note", "private_note", "internal", "internal_comment")
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 TEXT_KEYS = ("content", "value", "text", "message", "utterance", "parts", "data")
 _NAMES_INSIDE = ("role", "type", "name", "id")
@@ -113,7 +119,7 @@ def turns_of(value: Any) -> list[Turn] | None:
     if isinstance(value, str):
         value = _written_out(value) or turns_in(value)
     if isinstance(value, Mapping):
-        value = _of_lists(value) or _numbered(value) or [value]
+        value = last_path(value) or _of_lists(value) or _numbered(value) or [value]
     if not isinstance(value, Sequence) or isinstance(value, str) or not value:
         return None
     if all(isinstance(turn, Mapping) for turn in value):
@@ -211,6 +217,13 @@ def _is_event(turn: Turn) -> bool:
     return "body" in turn and not turn["body"] and not any(turn.get(key) for key in TEXT_KEYS)
 
 
+def _is_internal(turn: Turn) -> bool:
+    """Whether a message is a note among colleagues, which the customer never saw."""
+    if turn.get("public") is False or any(turn.get(key) is True for key in _INTERNAL):
+        return True
+    return any(turn.get(key) in _NOTES for key in ("part_type", "type", "kind", "message_type"))
+
+
 def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
     value = [turn for turn in value if not _is_event(turn)]
     if not value:
@@ -224,6 +237,11 @@ def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
         named = [turn for turn in found if turn is not None]
     if has_calls(named):
         named = with_calls(named)
+    if len(named) == len(value) and any(map(_is_internal, value)):
+        internal = map(_is_internal, value)
+        named = [
+            {**t, "role": NOTE} if note else t for t, note in zip(named, internal, strict=True)
+        ]
     if all(turn["role"] in _CANONICAL for turn in named):
         return named
     return [{**turn, "role": canonical_role(turn["role"])} for turn in named]

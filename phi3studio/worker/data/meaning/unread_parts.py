@@ -122,7 +122,8 @@ class UnreadTally:
                 if any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
                     found[name] = ("column", value, False)
             elif name in _TOOL_COLUMNS and self._messages is not None:
-                if shown.known and any(map(shown.lacks, _described(value))):
+                # What was said may hold a tool's name by chance.
+                if shown.known and any(map(self._apart(row, text).lacks, _described(value))):
                     found[name] = ("tools", value, False)
             elif _PICTURE_NAMES.search(name.casefold()):
                 found["pictures"] = ("picture", f"{name}: {value}", False)
@@ -149,6 +150,20 @@ class UnreadTally:
                 seen.values.append(value)
             if isinstance(value, (str, bool, int)) and len(seen.counts) < _MANY:
                 seen.counts[str(value)[:_EXAMPLE].strip().casefold()] += 1
+
+    def _apart(self, row: Row, text: str | None) -> _Shown:
+        """The rendered text without what was said in the conversation."""
+        assert self._messages is not None
+        said = [
+            part
+            for turn in turns_at(row, self._messages) or []
+            if turn["role"] not in ("system", "developer")
+            for part in _contents(turn.get("content"))
+        ]
+        for part in said:
+            if text and len(part.strip()) >= 2 * _WORD:  # “ok” stands in “look”
+                text = text.replace(part.strip(), " ")
+        return _Shown(text)
 
     def _covers(self, path: str) -> bool:
         """Whether a place is read: by the template, or as part of the conversation."""
@@ -247,6 +262,7 @@ class UnreadTally:
             and len(seen.counts) < _MANY
             and name.casefold() not in self._ignored
             and (self._asks or name != "label")
+            and not self._is_another_label(list(seen.counts))
             and (values := bad_values(name, list(seen.counts)))
         )
 
@@ -350,7 +366,7 @@ def _blank(value: Any) -> bool:
         value is None
         or value != value
         or value in ("", [], {})
-        or (isinstance(value, str) and not value.strip())
+        or (isinstance(value, str) and value.strip() in ("", "[]", "{}"))
     )
 
 

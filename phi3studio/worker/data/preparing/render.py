@@ -61,6 +61,8 @@ class Renderer:
         if self._messages is None:
             prompt = self._prompt.render(row, self._known)
             completion = self._completion.render(row, self._known)
+            if self._completion.columns and not completion.strip():
+                raise InputError("data.empty_value", column=self._completion.columns[0])
             body = completion.removesuffix(self._stop.text)
             segments = (Segment(prompt, False), Segment(body, True))
             return Rendered(prompt, body.rstrip("\n"), segments, bos=True)

@@ -15,7 +15,7 @@ from typing import Any
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.repairs import DropMarked, DropSecrets, MergeLabels, Redact
 from phi3studio.domain.rows.row_edits import ReplaceText, put, replaced
-from phi3studio.domain.template import is_blank, lookup
+from phi3studio.domain.template import is_blank, lookup, parse_template
 from phi3studio.worker.data.preparing import personal_data, text_defects
 
 Row = dict[str, Any]
@@ -29,6 +29,8 @@ class RowRepairs:
         kinds = {repair.kind for repair in data.repairs}
         self._columns = data.template.columns if data.template else ()
         self._required = data.template.required if data.template else ()
+        completion = data.template.completion if data.template else ""
+        self._answers = parse_template(completion, "completion").columns
         self._messages = data.messages
         self._replacements = [r for r in data.repairs if isinstance(r, ReplaceText)]
         self._functions: list[TextFn] = []
@@ -95,7 +97,10 @@ class RowRepairs:
 
     def _is_empty(self, row: Row) -> bool:
         if self._messages is None:
-            return any(is_blank(row, column) for column in self._required)
+            blank = (is_blank(row, column) for column in self._answers)
+            return any(is_blank(row, column) for column in self._required) or (
+                bool(self._answers) and all(blank)
+            )
         turns = _get(row, self._messages)
         if not isinstance(turns, list) or not turns:
             # A JSON text is looked into when it is rendered.
