@@ -28,6 +28,7 @@ from phi3studio.domain.rows.row_edits import ReplaceText
 from phi3studio.domain.template import is_blank
 from phi3studio.worker.data.checking.short_text import excerpt, marked, row_text
 from phi3studio.worker.data.checking.unread_findings import unread_findings
+from phi3studio.worker.data.meaning.message_turns import is_known_role, turns_at
 from phi3studio.worker.data.meaning.tagged_texts import tagged_turns
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import personal_data, text_defects
@@ -150,8 +151,9 @@ class RowLint:
         if code in ("data.empty_value", "data.no_assistant_turn"):
             self.tally("empty_values").add(row, row_text(passed.row))
             self.tally("missing_values").rows += 1
-            if code == "data.no_assistant_turn":  # a role that is misspelt is the reason
-                self._unread.add(passed.row, number=row)
+            turns = turns_at(passed.row, self._process.data.messages or "") or []
+            if not all(is_known_role(str(turn["role"])) for turn in turns):
+                self._unread.add(passed.row, number=row)  # a misspelt role is the reason
             return
         _, tally = self._unusable.setdefault(code, (passed.error, Tally()))
         tally.add(row, Phrase("row.unusable", reason=passed.error, text=row_text(passed.row)))

@@ -17,8 +17,8 @@ from phi3studio.worker.data.inspecting.structures import structured
 from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
 from phi3studio.worker.data.meaning.column_profile import are_marks
 from phi3studio.worker.data.meaning.part_names import part_of
-from phi3studio.worker.data.meaning.written_texts import have_speakers, is_prose
 from phi3studio.worker.data.meaning.wrapped_texts import are_wrapped
+from phi3studio.worker.data.meaning.written_texts import have_speakers, is_prose
 from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.dialect import table_delimiter
 
