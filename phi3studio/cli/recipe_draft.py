@@ -14,7 +14,13 @@ from phi3studio.app.paths import user_home
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data, Recipe, parse_recipe
-from phi3studio.domain.template import escape, missing_column, parse_template, split_template
+from phi3studio.domain.template import (
+    as_column,
+    escape,
+    missing_column,
+    parse_template,
+    split_template,
+)
 from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.preflight import model_size
 from phi3studio.wizard.flow import PresetName
@@ -167,6 +173,7 @@ def _ambiguous(report: SourceReport, best: ShapeProposal) -> InputError:
 
 def _of_columns(report: SourceReport, prompt: str, answer: str) -> tuple[str, str]:
     names = [column.name.strip() for column in report.columns]
+    prompt, answer = (name if name in names else as_column(name) for name in (prompt, answer))
     for name in (prompt, answer):
         if name not in names and name.split(".")[0] not in names:
             raise missing_column(name, names)

@@ -164,6 +164,11 @@ def escape(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def as_column(name: str) -> str:
+    """A column's name so that a template can hold it: in one line, parentheses for its braces."""
+    return re.sub(r"\s*[\r\n\t]\s*", " ", name).replace("{", "(").replace("}", ")").strip()
+
+
 def split_template(text: str) -> tuple[str, str]:
     """Divide a one-piece template into prompt and completion: at the mark ``{=>}``, or else
     before its last placeholder.

@@ -6,7 +6,14 @@ import pickle
 
 import pytest
 
-from phi3studio.domain.errors import Cancelled, InputError, RunError, UserFacingError, first_line
+from phi3studio.domain.errors import (
+    Cancelled,
+    InputError,
+    RunError,
+    UserFacingError,
+    first_line,
+    is_fault,
+)
 
 
 @pytest.mark.parametrize(("kind", "code"), [(UserFacingError, 1), (InputError, 2), (RunError, 1)])
@@ -53,3 +60,13 @@ def test_the_variant_of_an_error_crosses_processes() -> None:
     error = InputError("chat.schema", variant="empty")
     assert error.to_json()["variant"] == "empty"
     assert InputError.from_json(error.to_json()).said() == error.said()
+
+
+def test_what_a_rust_library_raises_when_it_gives_up_is_a_fault() -> None:
+    class PanicException(BaseException):  # noqa: N818 - pyo3's name
+        pass
+
+    assert is_fault(ValueError())
+    assert is_fault(PanicException())
+    assert not is_fault(Cancelled())
+    assert not is_fault(KeyboardInterrupt())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.template import escape, parse_template, split_template
+from phi3studio.domain.template import as_column, escape, parse_template, split_template
 
 
 def render(text: str, **row: object) -> str:
@@ -155,3 +155,17 @@ def test_half_a_character_in_a_template_is_named_with_its_place() -> None:
 )
 def test_a_text_in_parts_is_one_text(value: list[Any], text: str) -> None:
     assert parse_template("{said}").render({"said": value}) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Question {de}", "Question (de)"),
+        ("Answer\r\n (final)\t", "Answer (final)"),
+        ("a  b", "a  b"),
+    ],
+)
+def test_a_column_can_be_named_whatever_it_is_called(name: str, expected: str) -> None:
+    column = as_column(name)
+    assert column == expected
+    assert render(f"{{{column}}}", **{column: "x"}) == "x"

@@ -420,6 +420,82 @@ def test_joined_files_have_marks_in_the_middle(tmp_path: Path) -> None:
     assert source.odd_counts["line.repeated_header"] == 1
 
 
+PAGES = [{"page": at, "total": len(ROWS), "results": ROWS[4 * at : 4 * at + 4]} for at in range(3)]
+
+
+def test_the_pages_of_an_interface_are_the_rows_of_all(tmp_path: Path) -> None:
+    assert read(put(tmp_path / "a.json", json.dumps(PAGES))) == ROWS
+    inside = {"pages": [{**page, "next": None} for page in PAGES]}
+    assert read(put(tmp_path / "b.json", json.dumps(inside))) == ROWS
+    odd = [*PAGES, {"page": 3, "total": 12, "results": []}, {"page": 4, "error": "late"}]
+    found = read(put(tmp_path / "c.json", json.dumps(odd)))
+    assert len(found) == len(odd)  # one of them is no page: each is a row
+    # Lists of questions under a heading are no pages: nothing tells of paging.
+    titled = [{"title": f"Part {n}", "questions": ROWS[:2]} for n in range(4)]
+    assert len(read(put(tmp_path / "d.json", json.dumps(titled)))) == 4
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"columns": ["question", "answer"], "rows": [list(row.values()) for row in ROWS]},
+        {
+            "data": {
+                "cols": [{"name": "question", "type": "text"}, {"name": "answer"}],
+                "rows": [list(row.values()) for row in ROWS],
+            },
+            "status": "completed",
+        },
+    ],
+)
+def test_names_and_rows_apart_are_a_table(tmp_path: Path, document: dict[str, Any]) -> None:
+    assert read(put(tmp_path / "a.json", json.dumps(document))) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("".join(f"__label__{'ab'[n % 2]} Field {n} is dry.\n" for n in range(9)), "fastText"),
+        (
+            " id | text\n----+------\n"
+            + "".join(f"  {n} | Field {n}.\n" for n in range(9))
+            + "(9 rows)\n",
+            "psql/MySQL",
+        ),
+        (
+            "+----+------+\n| id | text |\n+----+------+\n"
+            + "".join(f"| {n} | Field {n}. |\n" for n in range(9))
+            + "+----+------+\n",
+            "psql/MySQL",
+        ),
+    ],
+)
+def test_a_notation_whose_parts_would_be_lost_is_named(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    error = refusal(put(tmp_path / "a.txt", text))
+    assert error.code == "data.notation"
+    assert named in error.message
+
+
+def test_numbered_questions_below_a_title_are_conversations(tmp_path: Path) -> None:
+    text = "Questions of our guests\n\n" + "".join(
+        f"Q{n}: Is field {n} dry?\nA{n}: Yes, {n}.\n\n" for n in range(1, 9)
+    )
+    path = put(tmp_path / "a.txt", text)
+    found = read(path)
+    assert len(found) == 8
+    assert found[1]["text"] == "Q2: Is field 2 dry?\nA2: Yes, 2."
+    assert "line 1: the line stands above the table" in notes(path)
+
+
+def test_names_with_braces_or_line_breaks_can_stand_in_a_template(tmp_path: Path) -> None:
+    text = '"Question {de}","Answer\n(final)"\n' + "".join(
+        f"Is field {n} dry?,Yes {n}.\n" for n in range(9)
+    )
+    assert list(read(put(tmp_path / "a.csv", text))[0]) == ["Question (de)", "Answer (final)"]
+
+
 # --- folders -----------------------------------------------------------------------------------
 
 

@@ -18,11 +18,14 @@ _SPEAKERS = {
 }
 _NAME = "|".join(_SPEAKERS)
 _LINE_MARK = re.compile(
-    rf"[ \t]*(?:#{{2,4}} ?|\*\*|\[)?({_NAME})(?:\*\*|\])? ?:(?:\*\*)?(?!\S*//)", re.I
+    rf"[ \t]*(?:#{{2,4}} ?|\*\*|\[)?({_NAME})(?: ?\d{{1,4}})?(?:\*\*|\])? ?:(?:\*\*)?(?!\S*//)",
+    re.I,
 )
 _MARK = re.compile(rf"(?:\A|\n){_LINE_MARK.pattern}|###[ ]?({_NAME})[ ]?:", re.I)
 _RULE = re.compile(r"\s*([-=*_~#])(?:\s*\1){2,}\s*")
 _SHORTEST = 2
+MOST_ABOVE = 2
+"""Lines that a text of conversations may have above the first one: its title."""
 _CHOICES = re.compile(r"(?m)^[ \t]*B[:.)]")  # “A:” is one of several choices then
 
 
@@ -63,13 +66,14 @@ def parting(lines: Iterable[str]) -> int | None:
     """How conversations are parted in a text of several: 2 by a rule or two blank lines, 1 by a
     blank line, 0 by the next question alone. ``None`` for a text that is no transcript."""
     inside, between = 0, set[int]()
-    role, gap, answers = None, 0, 0
+    role, gap, answers, above = None, 0, 0, 0
     for line in lines:
         if is_gap(line):
             gap = 2 if line.strip() else min(2, gap + 1)
             continue
         found = speaker(line)
-        if (found is None and role is None) or _CHOICES.match(line):
+        above += found is None and role is None
+        if above > MOST_ABOVE or _CHOICES.match(line):
             return None
         if found == "assistant":
             inside = max(inside, gap)

@@ -55,9 +55,11 @@ _LINES = {
     "TOML/INI": (r"\[\[?[^\[\]]+\]?\]|[\w.-]+\s*=.*|[#;].*", 0.95),
     "Moodle GIFT": (r".*\{\s*=[^{}]{0,400}~[^{}]{0,400}\}", 0.3),
     "Aiken": (r"ANSWER: [A-Z]", 0.1),
+    "fastText": (r"__label__\S+ .*", 0.9),
     "LIBSVM": (r"[-+]?\d+(\.\d+)?( \d+:[-+.\deE]+)+", 0.9),
 }
 _TABLE = r"\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)+\|?"
+_TERMINAL_TABLE = r"\+?-{2,}(\+-{2,})+\+?"
 _MARKDOWN = 0.6
 _NAMED = re.compile(r"(?m)^([^\W\d][\w .'-]{0,24}):(?=\s)")
 _LOOKED_AT = 20_000
@@ -78,8 +80,11 @@ def notation(text: str) -> str | None:
     def share(pattern: str) -> float:
         return sum(re.fullmatch(pattern, line) is not None for line in lines) / max(1, len(lines))
 
-    if share(r".*\S *\|.*") >= _MARKDOWN and share(_TABLE):
-        return "Markdown"
+    if share(r".*\S *\|.*") >= _MARKDOWN:
+        if share(_TERMINAL_TABLE):
+            return "psql/MySQL"
+        if share(_TABLE):
+            return "Markdown"
     return next((name for name, (line, least) in _LINES.items() if share(line) >= least), None)
 
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from phi3studio.domain.template import as_column
+
 _MOST_PREAMBLE = 10
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*([ _./-]?\w+){0,3}")
@@ -197,7 +199,7 @@ def column_names(rows: Sequence[Record], header: bool) -> tuple[str | None, ...]
         data = [row[: len(rows[0])] if continues(row, len(rows[0])) else row for row in data]
     widths = Counter(len(row) for row in data)
     width = max(widths.items(), key=lambda item: (item[1], item[0]))[0] if data else 0
-    first = [cell.strip() for cell in rows[0]] if header else [""] * len(rows[0])
+    first = list(map(as_column, rows[0])) if header else [""] * len(rows[0])
     if header and width == len(first) + 1:
         wide = [row for row in data if len(row) == width]
         if all(len(row) < width or not row[-1].strip() for row in data):

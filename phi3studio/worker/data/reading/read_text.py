@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
+from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.meaning.transcripts import is_gap, speaker
-from phi3studio.worker.data.reading.broken_lines import Report, not_utf8, too_long
+from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, not_utf8, too_long
 from phi3studio.worker.data.reading.encoding import LINE_BYTES, lines
 from phi3studio.worker.data.reading.json_files.json_rows import Sized
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
@@ -36,7 +37,7 @@ def plain_rows(pieces: Iterator[bytes], paragraphs: bool, report: Report) -> Ite
     """A row a line, or a paragraph between blank lines."""
     held: list[str] = []
     size = 0
-    for text, length in _decoded(pieces, report):
+    for _, text, length in _decoded(pieces, report):
         blank = not text.strip()
         if not paragraphs:
             if not blank:
@@ -56,10 +57,10 @@ def whole_text(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
     """One row: the file's text, of bounded length."""
     held: list[str] = []
     size = 0
-    for text, length in _decoded(pieces, report):
+    for number, text, length in _decoded(pieces, report):
         size += length
         if size > LINE_BYTES:
-            report(too_long(len(held) + 1))
+            report(too_long(number))
             return
         held.append(text)
     if size:
@@ -72,12 +73,16 @@ def conversation_rows(pieces: Iterator[bytes], parting: int, report: Report) -> 
     held: list[str] = []
     size, gap = 0, 0
     role: str | None = None
-    for text, length in _decoded(pieces, report):
+    for number, text, length in _decoded(pieces, report):
         if is_gap(text):
             gap = 2 if text.strip() else min(2, gap + 1)
             held.append("")
             continue
         found = speaker(text)
+        if found is None and role is None:
+            report(BrokenLine(number, Phrase("line.above"), used=True))
+            held = []
+            continue
         ended = role == "assistant" and found in ("user", "system") and gap >= parting
         if held and (ended or size > LINE_BYTES):
             yield {"text": "\n".join(held).strip()}, size
@@ -89,14 +94,15 @@ def conversation_rows(pieces: Iterator[bytes], parting: int, report: Report) -> 
         yield {"text": "\n".join(held).strip()}, size
 
 
-def _decoded(pieces: Iterator[bytes], report: Report) -> Iterator[tuple[str, int]]:
-    """The lines as text, and their length in bytes."""
+def _decoded(pieces: Iterator[bytes], report: Report) -> Iterator[tuple[int, str, int]]:
+    """The lines' numbers, their text, and their length in bytes."""
     for number, line in lines(pieces):
         if line is None:
             report(too_long(number))
             continue
         try:
-            yield line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r"), len(line)
+            text = line.removeprefix(codecs.BOM_UTF8).decode("utf-8").rstrip("\r")
+            yield number, text, len(line)
         except UnicodeDecodeError as exc:
             report(not_utf8(number, exc))
 

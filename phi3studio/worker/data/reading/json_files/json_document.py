@@ -10,7 +10,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report, too_long
 from phi3studio.worker.data.reading.class_labels import put_names
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
-from phi3studio.worker.data.reading.json_files.json_layout import Path, Plan, pass_over
+from phi3studio.worker.data.reading.json_files.json_layout import Path, Plan, pass_over, table_keys
 from phi3studio.worker.data.reading.json_files.json_rows import (
     RowMaker,
     Sized,
@@ -30,7 +30,7 @@ def document_rows(
     reader = JsonStream(file, pieces)
     try:
         _go_to(reader, plan.path)
-        if plan.way in ("list", "values"):
+        if plan.way in ("list", "pages", "values"):
             yield from _elements(reader, plan, report)
             while _follows(reader, plan):
                 yield from _elements(reader, plan, report)
@@ -95,7 +95,7 @@ def _go_to(reader: JsonStream, path: Path) -> None:
 
 
 def _elements(reader: JsonStream, plan: Plan, report: Report) -> Iterator[Sized]:
-    inside = plan.way == "list"
+    inside = plan.way != "values"
     maker = RowMaker(plan.sample)
     end = "]" if inside else ""
     broken = False
@@ -129,12 +129,15 @@ def _elements(reader: JsonStream, plan: Plan, report: Report) -> Iterator[Sized]
             value = whole_characters(value)
         if (key := repeated_key(value, text)) is not None:
             report(BrokenLine(reader.line(start), Phrase("line.repeated_key", key=key), used=True))
-        row = maker.row(value)
-        if row is None:
-            report(BrokenLine(reader.line(start), Phrase("line.no_object")))
-        elif row:
-            put_names(row, plan.classes)
-            yield row, len(text)
+        values = value.get(plan.inside) if plan.way == "pages" and type(value) is dict else [value]
+        items = values if type(values) is list else [value]
+        for item in items:
+            row = maker.row(item)
+            if row is None:
+                report(BrokenLine(reader.line(start), Phrase("line.no_object")))
+            elif row:
+                put_names(row, plan.classes)
+                yield row, len(text) // len(items)
         if not reader.comma() and inside:
             break
     if inside and (not broken or reader.peek() == "]"):
@@ -147,8 +150,10 @@ def _of_table(value: Any, way: str) -> list[dict[str, Any]]:
     if way == "one":
         return [value] if type(value) is dict and value else []
     if way == "split":
-        maker = RowMaker((), names=[str(name) for name in value["columns"]])
-        rows = (maker.row(cells) for cells in value["data"])
+        head, cells = table_keys(value)
+        heads = [name.get("name") if type(name) is dict else name for name in value[head]]
+        maker = RowMaker((), names=list(map(str, heads)))
+        rows = (maker.row(row) for row in value[cells])
         return [row for row in rows if row]
     if way == "pairs":
         return [{"key": name, "value": text} for name, text in value.items()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,16 @@ _HOLDERS = (
     *("data", "rows", "records", "examples", "items", "instances", "samples", "conversations"),
     *("dialogues", "dialogs", "questions", "documents", "results", "dataset", "entries"),
 )
+# What stands beside the rows in the pages of an interface's answers.
+_PAGING = frozenset(
+    [
+        *("page", "per_page", "page_size", "offset", "limit", "total", "total_count", "count"),
+        *("next", "next_page", "next_cursor", "cursor", "has_more", "paging", "pagination"),
+        *("links", "meta"),
+    ]
+)
+# The names and the rows of a table that an interface or a database answers with.
+_NAMES, _CELLS = ("columns", "cols", "headers", "header", "fields"), ("data", "rows", "values")
 _COLUMN_OF_TURNS = frozenset(("messages", "conversations", "conversation", "chosen", "rejected"))
 _MANY_PAIRS = 4
 """An object of fewer texts is a row, whatever its names are."""
@@ -36,14 +46,16 @@ _MANY_PAIRS = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the rows are: ``way`` is list (elements at ``path``), values (whole values after one
-    another), one (the value at ``path`` is a row), conversation (a list of turns), pairs (an object
-    whose names are texts too), or a table: columns, index, split, lists. ``parts`` are the plans of
-    train, validation and test, ``left_out`` other lists of rows, ``aside`` texts that stand next to
-    the rows; ``classes`` name labels that are numbers."""
+    """Where the rows are: ``way`` is list (elements at ``path``), pages (elements of the lists that
+    its elements have at ``inside``), values (whole values after one another), one (the value at
+    ``path`` is a row), conversation (a list of turns), pairs (an object whose names are texts too),
+    or a table: columns, index, split, lists. ``parts`` are the plans of train, validation and test,
+    ``left_out`` other lists of rows, ``aside`` texts that stand next to the rows; ``classes`` name
+    labels that are numbers."""
 
     way: str
     path: Path = ()
+    inside: str = ""
     sample: tuple[Any, ...] = ()
     parts: Mapping[str, Plan] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
@@ -189,7 +201,11 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         if not node.count:
             return None
         whole = all(type(value) is dict and is_turn(value) for value in node.sample)
-        return Plan("conversation" if whole else "list", path, tuple(node.sample))
+        page = _page(node.sample)
+        if page:
+            sample = [row for value in node.sample for row in value[page]]
+            return Plan("pages", path, page, tuple(sample[:_SAMPLE]))
+        return Plan("conversation" if whole else "list", path, sample=tuple(node.sample))
     kids = node.children
     if node.kind != "object" or not kids:
         return None
@@ -202,7 +218,7 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
                 name for name in kids if name not in parts.values() and kids[name].kind == "list"
             ]
             return Plan("parts", path, parts=rows, left_out=_joined(path, others))
-    if {"columns", "data"} <= set(kids) and _all_of(kids["data"].sample, list):
+    if table_keys(kids) and _all_of(kids[table_keys(kids)[1]].sample, list):
         return Plan("split", path)
     holders = {name: kid for name, kid in kids.items() if _holds_rows(kid)}
     if holders:
@@ -217,6 +233,24 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         return replace(plan, left_out=_joined(path, others), aside=aside, classes=classes)
     found = _table(node, path) or _deeper(node, path, lists=False)
     return found or (_deeper(node, path) or _lists(node, path) if lists else None)
+
+
+def _page(values: Sequence[Any]) -> str:
+    """The key of the rows in answers that an interface gave page by page; empty for others."""
+    if not values or not all(type(value) is dict for value in values):
+        return ""
+    keys = [key for key in values[0] if all(type(value.get(key)) is list for value in values)]
+    if len(keys) != 1 or keys[0] not in _HOLDERS or not _PAGING & set(values[0]):
+        return ""
+    rows = [row for value in values for row in value[keys[0]]]
+    objects = bool(rows) and all(type(row) is dict and not is_turn(row) for row in rows)
+    return keys[0] if objects else ""
+
+
+def table_keys(keys: Container[str]) -> tuple[str, ...]:
+    """The keys of a table's names and rows, if an object has both."""
+    found = [next((key for key in some if key in keys), "") for some in (_NAMES, _CELLS)]
+    return tuple(found) if all(found) else ()
 
 
 def _joined(path: Path, names: Sequence[str]) -> tuple[str, ...]:
