@@ -63,7 +63,7 @@ def test_the_variant_of_an_error_crosses_processes() -> None:
 
 
 def test_what_a_rust_library_raises_when_it_gives_up_is_a_fault() -> None:
-    class PanicException(BaseException):  # noqa: N818 - pyo3's name
+    class PanicException(BaseException):
         pass
 
     assert is_fault(ValueError())
