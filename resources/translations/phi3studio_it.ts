@@ -768,7 +768,7 @@
     </message>
     <message>
         <source>Add model</source>
-        <translation>Aggiungi modello</translation>
+        <translation>Aggiungi</translation>
     </message>
     <message>
         <source>Settings</source>
@@ -2720,8 +2720,8 @@
         <translation>Riservatezza</translation>
     </message>
     <message>
-        <source>Nothing leaves this computer: no telemetry, no account, no cloud.</source>
-        <translation>Nulla lascia questo computer: niente telemetria, niente account, niente cloud.</translation>
+        <source>Nothing leaves this computer by itself: no telemetry, no account. Only what you upload to the hub, and jobs that you start in Azure ML, are sent.</source>
+        <translation>Nulla lascia questo computer da solo: nessuna telemetria, nessun account. Si invia soltanto ciò che carichi sull’hub, e i lavori che avvii in Azure ML.</translation>
     </message>
     <message>
         <source>Data, models, chats and logs are files in your own folder.</source>

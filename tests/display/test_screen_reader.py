@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.gui.shortcuts import PAGES
 from tests.display.conftest import Open
 from tests.display.hands import Program, until
@@ -40,6 +45,18 @@ for at in range(desktop.get_child_count()):
     for window in range(program.get_child_count()):
         walk(program.get_child_at_index(window), [])
 print(json.dumps(found))
+"""
+# Prints what the program lets a screen reader say unasked, a line each, until it is ended.
+LISTENER = """
+import gi
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi
+def heard(event):
+    print(event.any_data, flush=True)
+listener = Atspi.EventListener.new(heard)
+listener.register("object:announcement")
+print("listening", flush=True)
+Atspi.event_main()
 """
 SYSTEM_PYTHON = "/usr/bin/python3"
 CONTROLS = {
@@ -107,6 +124,27 @@ def reader(program: Program, bus: str) -> Read:
     return read
 
 
+@contextmanager
+def listening(program: Program, bus: str) -> Iterator[list[str]]:
+    """What a screen reader hears meanwhile."""
+    heard: list[str] = []
+    with subprocess.Popen(
+        [SYSTEM_PYTHON, "-c", LISTENER],
+        env=program.screen.environment | {"DBUS_SESSION_BUS_ADDRESS": bus, "PYTHONPATH": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as listener:
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == "listening\n"
+        ears = threading.Thread(target=lambda: heard.extend(map(str.strip, listener.stdout)))
+        ears.start()
+        try:
+            yield heard
+        finally:
+            listener.terminate()
+            ears.join(10)
+
+
 def check(read: Read, page: str) -> list[Said]:
     """All that is said of a page: each control with a name and usable, one that takes the focus."""
     said = until(lambda: found if len(found := read()) > 10 else [], f"AT-SPI knows {page}", 60)
@@ -146,3 +184,51 @@ def test_no_control_of_any_page_is_without_a_name_for_a_screen_reader(
         assert any((item.role, item.name) == ("push button", leave) for item in said), step
         if not last:
             go_on(program)
+
+
+def test_runs_and_dialogs_are_read_and_what_came_of_a_run_is_said_unasked(
+    opened: Open, bus: str, tmp_path: Path
+) -> None:
+    runs = write_showcase(tmp_path / "home" / "runs", "emotions.jsonl", True)
+    for folder in (runs["done"].model, runs["done"].adapter):
+        folder.mkdir(exist_ok=True)
+    program = opened(DBUS_SESSION_BUS_ADDRESS=bus, QT_LINUX_ACCESSIBILITY_ALWAYS_ON="1")
+    read = reader(program, bus)
+    with listening(program, bus) as heard:
+        for name, title in (
+            ("live", "emotions-joy"),
+            ("failed", "support-bot"),
+            ("done", "emotions"),
+        ):
+            program.press("ctrl+1")
+            program.fill("Search runs", runs[name].name, of="SearchField")
+            cards = until(lambda: program.find("Runs", of="CardView"), "the cards")
+            program.point(cards["area"][0] + 60, cards["area"][1] + 40)
+            program.screen.xdotool("click", 1)
+            until(lambda title=title: program.find(title, of="Elided"), f"the page of {title}")
+            said = check(read, f"run {name}")
+            assert any(title in item.name for item in said), name
+            bars = [item for item in said if item.role == "progress bar"]
+            assert bool(bars) == (name == "live"), bars
+            if name == "live":
+                event = Event(seq=900, t=time.time(), payload=Progress(step=180, total=184))
+                with runs["live"].events_file.open("a", encoding="utf-8") as file:
+                    file.write(event.to_line() + "\n")
+                until(lambda: any("step 180 of 184" in text for text in heard), "a tenth is said")
+        until(lambda: any("It learned the task" in text for text in heard), "the outcome is said")
+        assert any("The memory was not enough" in text for text in heard), heard
+    for opening, title in (
+        ("Use it elsewhere", "Use it elsewhere"),
+        ("Export…", "Export"),
+        ("Upload…", "Upload to the hub"),
+    ):
+        program.click(opening, of="Button")
+        said = until(
+            lambda title=title: (
+                [i for i in read() if title in (i.name, *i.path[-1:])] and check(read, title)
+            ),
+            title,
+            60,
+        )
+        assert any(item.role == "dialog" and item.name == title for item in said), title
+        program.press("Escape")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QCheckBox, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 import phi3studio.gui
@@ -155,3 +155,22 @@ def test_enter_presses_the_button_that_has_the_focus(shown: Any, qtbot: QtBot) -
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
     assert len(done) == 1
+
+
+def test_a_question_taller_than_the_screen_is_scrolled_and_keeps_its_buttons_in_sight(
+    context: Context, qtbot: QtBot
+) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    question = Question(parent, context.theme, "Which?", "One of these.")
+    qtbot.addWidget(question)
+    for number in range(60):
+        question.extra.addWidget(QCheckBox(f"This one: {number}"))
+    question.open()
+    qtbot.waitUntil(lambda: question.height() > 300, timeout=5000)
+    assert question.height() <= question.screen().availableSize().height()
+    shown = question.cancel.mapTo(question, question.cancel.rect().bottomRight())
+    assert question.rect().contains(shown)
+    boxes = question.findChildren(QCheckBox)
+    assert all(box.height() >= box.sizeHint().height() for box in boxes), "none lies on another"
+    question.reject()

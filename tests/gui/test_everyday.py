@@ -34,7 +34,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button
 from phi3studio.gui.widgets.dialogs.file_dialogs import choose_folder, last_folder, remember_folder
-from phi3studio.gui.widgets.dialogs.open_place import open_path
+from phi3studio.gui.widgets.dialogs.open_place import open_address, open_path
 from phi3studio.runs.store import RunFolder
 from tests.gui.conftest import SAMPLE, spin
 
@@ -69,17 +69,30 @@ def test_a_dialog_opens_where_the_last_one_ended_also_after_a_restart(
     assert not window.findChildren(QFileDialog) or not second.isVisible()
 
 
-def test_where_nothing_opens_a_folder_its_place_is_said(
-    make_window: Make, context: Context, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+@pytest.mark.parametrize(
+    ("show", "place", "copy"),
+    [
+        (open_path, Path("/some/where"), "Copy the path"),
+        (open_address, "https://example.org/page", "Copy the address"),
+    ],
+)
+def test_where_nothing_opens_a_folder_or_a_page_its_place_is_said(
+    make_window: Make,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: QtBot,
+    show: Callable[..., None],
+    place: object,
+    copy: str,
 ) -> None:
     window = make_window()
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: False)
-    open_path(window, context.theme, Path("/some/where"))
+    show(window, context.theme, place)
     said = window.findChild(Question)
     assert said is not None
-    assert any("/some/where" in text.text() for text in said.findChildren(QLabel))
-    click(qtbot, said, "Copy the path")
-    assert QGuiApplication.clipboard().text() == "/some/where"
+    assert any(str(place) in text.text() for text in said.findChildren(QLabel))
+    click(qtbot, said, copy)
+    assert QGuiApplication.clipboard().text() == str(place)
 
 
 def test_the_samples_are_on_the_first_page_and_used_files_are_offered_again(

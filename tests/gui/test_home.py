@@ -11,12 +11,13 @@ from collections.abc import Callable
 import pytest
 from filelock import FileLock
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
-from PySide6.QtWidgets import QLineEdit, QTableWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.events.event_line import Event
 from phi3studio.domain.events.run_events import Finished, Paused, Progress, Started
+from phi3studio.domain.recipe import parse_recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.compare_page import ComparePage
 from phi3studio.gui.pages.home.home_page import HomePage
@@ -281,6 +282,24 @@ def test_models_are_listed_with_their_sizes_and_deleted(
     qtbot.waitUntil(lambda: len(page.found) < len(before), timeout=5000)
     after = [card for card, _ in page.found]
     assert set(after) < set(before), "only the card of what was deleted has gone"
+
+
+def test_an_exported_base_stands_with_the_base_models(
+    make_window: Make, qtbot: QtBot, home: Home
+) -> None:
+    values = demo_recipe().to_json() | {"name": "plain", "steps": ["quantise"]}
+    run = RunStore(home).create(parse_recipe({k: v for k, v in values.items() if k != "data"}))
+    run.model.mkdir()
+    (run.model / "model.onnx").write_bytes(b"0" * 1000)
+    window = make_window()
+    window.go("models")
+    page = window.page("models")
+    assert isinstance(page, ModelsPage)
+    qtbot.waitUntil(lambda: any("plain" in text for _, text in page.found), timeout=10_000)
+    qtbot.waitUntil(lambda: not page._turns.busy, timeout=5000)
+    own = [text for card, text in page.found if card in page._tuned_cards.cards]
+    assert not any("plain" in text for text in own)
+    assert any("untuned base" in label.text() for label in page.findChildren(QLabel))
 
 
 @pytest.mark.parametrize("page_name", ["queue", "doctor", "settings", "chat", "compare", "models"])

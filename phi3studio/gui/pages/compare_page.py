@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import PurePath
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
@@ -39,6 +40,8 @@ from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 
 MOST = 5
+_WIDE, _LIST, _NARROW_LIST = 860, 270, 200
+"""From this width of the page on, the list of runs is so wide; below it so narrow. Pixels."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,6 @@ class ComparePage(Page):
         row = QHBoxLayout()
         row.setSpacing(14)
         self._list_card = Card(self.tr("Runs"))
-        self._list_card.setFixedWidth(270)
         self._list_card.detail.setText(self.tr("two to five"))
         self._search = SearchField(context.theme, self.tr("Search runs"))
         self._search.textChanged.connect(self._list_runs)
@@ -95,6 +97,10 @@ class ComparePage(Page):
         self.content.addStretch(1)
         runs.dataChanged.connect(self._list_runs)
         runs.modelReset.connect(self._list_runs)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._list_card.setFixedWidth(_LIST if self.width() >= _WIDE else _NARROW_LIST)
 
     def entered(self) -> None:
         self._runs.refresh()

@@ -37,11 +37,15 @@ from phi3studio.models.model_store import ModelStore, check_model_folder
 from phi3studio.runs.store import RunFolder
 from phi3studio.wizard.machine_fit import FitLevel, fit
 
+_Exported = tuple[RunFolder, str, str, int]
+"""A run, its title, the kind of its model, and bytes."""
+
 
 @dataclass(frozen=True)
 class _Found:
     bases: list[tuple[BaseModel, int, FitLevel | None]]
-    tuned: list[tuple[RunFolder, str, str, int]]
+    tuned: list[_Exported]
+    exported_bases: list[_Exported]
 
 
 class ModelsPage(Page):
@@ -103,36 +107,43 @@ class ModelsPage(Page):
             )
             for model in all_models(self._context.home)
         ]
-        tuned = []
+        tuned: list[_Exported] = []
+        exported_bases: list[_Exported] = []
         for run in self._context.store.all():
             if run.model.is_dir():
                 entry = read_entry(run)
                 target = entry.recipe.target if entry.recipe else None
                 kind = f"{target.quantisation} · {target.provider.upper()}" if target else ""
                 recipe = entry.recipe
+                group = tuned
                 if recipe is not None and "train" not in recipe.steps and not recipe.model.adapter:
                     kind = self.tr("untuned base") + f" · {kind}"
-                tuned.append((run, entry.title, kind, folder_bytes(run.model)))
-        return _Found(bases, tuned)
+                    group = exported_bases
+                group.append((run, entry.title, kind, folder_bytes(run.model)))
+        return _Found(bases, tuned, exported_bases)
 
     def _draw(self, found: _Found) -> None:
         self._skeleton.hide()
         self._lists.show()
         self.set_subtitle(
             self.tr("{size} on this computer").format(
-                size=words.size(sum(b[1] for b in found.bases) + sum(t[3] for t in found.tuned))
+                size=words.size(
+                    sum(base[1] for base in found.bases)
+                    + sum(made[3] for made in (*found.tuned, *found.exported_bases))
+                )
             )
         )
         self._turns.begin(self._build(found))
 
     def _build(self, found: _Found) -> Iterator[object]:
-        tuned = [
-            CardPlan(entry[0].name, entry, partial(self._tuned, *entry)) for entry in found.tuned
-        ]
+        tuned, exported = (
+            [CardPlan(entry[0].name, entry, partial(self._tuned, *entry)) for entry in group]
+            for group in (found.tuned, found.exported_bases)
+        )
         yield from self._tuned_cards.follow(tuned or [CardPlan("", None, self._no_tuned)])
         bases = sorted(found.bases, key=lambda pair: not pair[0].installed)
         plans = [CardPlan(pair[0].source, pair, partial(self._base, *pair)) for pair in bases]
-        for card in self._base_cards.follow(plans):
+        for card in self._base_cards.follow([*exported, *plans]):
             self._filter()
             yield card
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Kind, label
 
 _FRAME = 40
 """Height of a title bar, with some of the screen around it."""
+_LEAST = 420
+"""Width of a short question."""
+_BAR = 10
+"""Width of a scroll bar."""
 
 
 class Question(QDialog):
@@ -27,16 +31,30 @@ class Question(QDialog):
         self.setWindowTitle(title)
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(_LEAST)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 20, 24, 18)
         layout.setSpacing(10)
         layout.addWidget(label(title, "cardTitle", wrap=True))
+        self._content = QWidget()
+        self._content.setObjectName("scrollContent")
+        self._content.installEventFilter(self)
+        inner = QVBoxLayout(self._content)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(10)
         words = label(text, "muted", wrap=True)
-        words.setMinimumWidth(372)
-        layout.addWidget(words)
+        words.setAlignment(Qt.AlignmentFlag.AlignTop)
+        words.setMinimumWidth(_LEAST - 48 - _BAR)
+        inner.addWidget(words)
         self.extra = QVBoxLayout()
-        layout.addLayout(self.extra)
+        inner.addLayout(self.extra, 1)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(self._content)
+        layout.addWidget(self._area, 1)
         layout.addSpacing(6)
         self._buttons = QHBoxLayout()
         self._buttons.setSpacing(10)
@@ -48,17 +66,27 @@ class Question(QDialog):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not event.spontaneous():
-            self.fit()
+        self._fit()
 
-    def fit(self) -> None:
-        """Be as tall as what is asked: left alone, Qt makes no dialog taller than two thirds of the
-        screen, and texts lie on one another."""
-        layout = self.layout()
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest and watched is self._content:
+            self._fit()
+        return False
+
+    def _fit(self) -> None:
+        """Be as large as what is asked, as far as the screen has room: the rest is scrolled to, and
+        the buttons stay in sight."""
+        layout, inner = self.layout(), self._content.layout()
         assert layout is not None
-        width = max(self.width(), layout.totalSizeHint().width())
-        room = self.screen().availableSize().height() - _FRAME
-        self.resize(width, min(room, max(self.height(), layout.totalHeightForWidth(width))))
+        assert inner is not None
+        self._area.setMinimumWidth(inner.totalMinimumSize().width() + _BAR)
+        width = max(self._area.width(), self._area.minimumWidth()) - _BAR
+        wanted = inner.totalSizeHint().height()
+        if inner.hasHeightForWidth():
+            wanted = inner.totalHeightForWidth(width)
+        others = layout.totalMinimumSize().height() - self._area.minimumHeight()
+        room = self.screen().availableSize().height() - _FRAME - others
+        self._area.setMinimumHeight(max(0, min(wanted, room)))
 
     def add(self, text: str, answer: Callable[[], object], kind: Kind = "plain") -> Button:
         """Add an answer."""

@@ -25,7 +25,10 @@ class PrivacyCard(Card):
         self._context = context
         self._log = DownloadLog(context.home.root)
         for text in (
-            self.tr("Nothing leaves this computer: no telemetry, no account, no cloud."),
+            self.tr(
+                "Nothing leaves this computer by itself: no telemetry, no account. Only what you "
+                "upload to the hub, and jobs that you start in Azure ML, are sent."
+            ),
             self.tr("Data, models, chats and logs are files in your own folder."),
             self.tr(
                 "Only what you ask for is downloaded: a base model that is not here yet, a data "

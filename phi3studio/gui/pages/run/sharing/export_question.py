@@ -138,8 +138,6 @@ class ExportQuestion(Question):
         self.apart.setVisible(wish.gguf in LORA_PLACES and self._trained)
         self.olive.setVisible(wish.place is None and self._trained)
         self.about.setText(self._about(wish))
-        if self.isVisible():
-            self.fit()
 
     def _about(self, wish: Wish) -> str:
         match wish.place:

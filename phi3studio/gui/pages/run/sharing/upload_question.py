@@ -11,11 +11,9 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
-    QFrame,
     QHeaderView,
     QLabel,
     QLineEdit,
-    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -81,45 +79,31 @@ class UploadQuestion(Question):
         self.token.setEchoMode(QLineEdit.EchoMode.Password)
         self.token.setPlaceholderText("hf_…")
         self._wrong_token = label("", "danger", wrap=True)
-        # In a low window the fields are scrolled, and the buttons stay in sight.
-        content, area = QWidget(), QScrollArea()
-        content.setObjectName("scrollContent")
-        self._fields = QVBoxLayout(content)
-        self._fields.setContentsMargins(0, 0, 8, 0)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(content)
-        self.extra.addWidget(area)
         self._place(self.tr("What is uploaded"), self.what)
         self._prepare_table()
-        self._fields.addWidget(self.table)
-        self._fields.addWidget(self._total)
-        self._fields.addLayout(self._notes)
+        self.extra.addWidget(self.table)
+        self.extra.addWidget(self._total)
+        self.extra.addLayout(self._notes)
         self._place(self.tr("Repository: owner/name, or a name of yours"), self.name)
-        self._fields.addWidget(self._wrong_name)
+        self.extra.addWidget(self._wrong_name)
         self._place(self.tr("Token of the kind “Write”; empty: the one that is stored"), self.token)
-        self._fields.addWidget(self._wrong_token)
+        self.extra.addWidget(self._wrong_token)
         said = self.tr("A token that is typed here is used once and kept nowhere.")
-        self._fields.addWidget(label(said, "small", wrap=True))
-        self._fields.addWidget(self.public)
-        self._fields.addStretch(1)
+        self.extra.addWidget(label(said, "small", wrap=True))
+        self.extra.addWidget(self.public)
         self.upload = self.add("", self._answer, kind="primary")
         self.what.currentIndexChanged.connect(self._list)
         self.name.textChanged.connect(self._draw)
         self.token.textChanged.connect(self._draw)
         self.public.toggled.connect(self._draw)
         self._list()
-        room = parent.window().size()
-        self.resize(min(560, room.width() - 40), min(680, room.height() - 40))
 
     def _place(self, title: str, field: QWidget) -> None:
         caption = label(title, "muted")
         caption.setBuddy(field)
         field.setAccessibleName(title)
-        self._fields.addWidget(caption)
-        self._fields.addWidget(field)
+        self.extra.addWidget(caption)
+        self.extra.addWidget(field)
 
     def _results(self) -> list[tuple[str, What]]:
         run = self._run
@@ -156,6 +140,7 @@ class UploadQuestion(Question):
     def _show_files(self, files: Sequence[HubFile]) -> None:
         clear(self._notes)
         self._files = tuple(files)
+        self.table.show()
         self.table.setRowCount(len(files))
         for at, file in enumerate(files):
             size = QTableWidgetItem(words.size(file.bytes))
@@ -168,6 +153,7 @@ class UploadQuestion(Question):
 
     def _refuse(self, error: UserFacingError) -> None:
         self._total.setText("")
+        self.table.hide()
         self._notes.addWidget(ErrorState(self._context.theme, error))
 
     def _draw(self) -> None:
