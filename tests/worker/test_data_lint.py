@@ -311,6 +311,9 @@ def test_statistics_agree_with_the_snapshot(
     "harmless",
     [
         "order 1234 5678 9012 3456",  # fails the Luhn check
+        "call +4111 1111 1111 1111 at once",  # a telephone number, whatever its digits add up to
+        "IBAN DE89 3704 0044 0532 0130 01",  # its check digits do not fit
+        "ID AB12CDEF3456GHIJ",
         "+44 20 7946 0958 call 2024-01-02 03:04:05",
         "mail user@example.com",
         "price 4111111111111111111111 and hash d41d8cd98f00b204e9800998ecf8427e",
@@ -328,6 +331,9 @@ def test_what_only_looks_like_a_secret_is_left_alone(harmless: str) -> None:
     [
         (f"a {CARD}.", "a [CARD]."),
         ("x 378282246310005 y", "x [CARD] y"),
+        ("to DE89 3704 0044 0532 0130 00.", "to [IBAN]."),
+        ("IT60X0542811101000000123456 UND MEHR", "[IBAN] UND MEHR"),
+        ("GB82 WEST 1234 5698 7654 32", "[IBAN]"),
         (f"{KEY} and Ann.B+c@mail.firm.de!", "[KEY] and [EMAIL]!"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "[KEY]"),
         ("api_key=9f8e7d6c5b4a39281706f5e4d3c2b1a0zz", "api_key=[KEY]"),

@@ -255,7 +255,38 @@ def test_answers_that_are_their_prompts_are_told(tmp_path: Path, encoder: Encode
     assert found(report)["copied_answers"] == ("warning", 20)
     rows[:4] = [{"q": ask(n), "a": say(n)} for n in range(4)]
     report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert found(report)["copied_answers"] == ("info", 16)  # corrections of texts are like this
+    rows[:19] = [{"q": ask(n), "a": say(n)} for n in range(19)]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
     assert "copied_answers" not in found(report)
+
+
+def test_answers_in_the_tags_of_web_pages_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    def told(question: str, answer: str, share: int = 2) -> dict[str, tuple[str, int]]:
+        rows = [
+            {"q": ask(n) + question * (n % share == 0), "a": say(n) + answer * (n % share == 0)}
+            for n in range(20)
+        ]
+        return found(checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}"))
+
+    for written in ("<p>Bye.</p>", '<div style="color: red">Bye</div>', " Tea &amp; milk", "<br/>"):
+        assert told("", written)["markup"] == ("warning", 10)
+        assert "markup" not in told(written, "")
+    for plain in (" 3 < 4 > 2", " a <- b", " AT&T; <name>"):
+        assert "markup" not in told("", plain)
+    assert "markup" not in told("", "<p>Bye.</p>", share=10)
+
+
+def test_answers_of_two_kinds_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    other: list[Any] = [[say(1)], {"text": say(2)}]
+    rows: list[Row] = [
+        {"q": ask(n), "a": other[n % 2] if n % 5 == 0 else say(n)} for n in range(20)
+    ]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert found(report)["mixed_answers"] == ("warning", 4)
+    rows = [{"q": ask(n), "a": [say(n)]} for n in range(20)]
+    report = checked(tmp_path, encoder, rows, prompt="{q}\n", completion="{a}")
+    assert "mixed_answers" not in found(report)
 
 
 def test_cut_answers_are_found_inside_of_other_columns(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811

@@ -9,8 +9,8 @@ from pydantic import Field
 from phi3studio.domain.rows.repair_base import RepairBase
 from phi3studio.domain.rows.row_edits import AddRow, DeleteRow, EditCell, ReplaceText
 
-SecretKind = Literal["key", "email", "card"]
-SECRET_KINDS: tuple[SecretKind, ...] = ("key", "email", "card")
+SecretKind = Literal["key", "email", "card", "iban"]
+SECRET_KINDS: tuple[SecretKind, ...] = ("key", "email", "card", "iban")
 
 
 class SkipBroken(RepairBase):
@@ -39,7 +39,8 @@ class RemoveTags(RepairBase):
 
 
 class Redact(RepairBase):
-    """Replace keys, e-mail addresses and card numbers by [KEY], [EMAIL] and [CARD]."""
+    """Replace keys, e-mail addresses, card and account numbers by [KEY], [EMAIL], [CARD] and
+    [IBAN]."""
 
     kind: Literal["redact"] = "redact"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)
@@ -60,7 +61,7 @@ class MergeLabels(RepairBase):
 
 
 class DropSecrets(RepairBase):
-    """Leave out rows with keys, e-mail addresses or card numbers."""
+    """Leave out rows with keys, e-mail addresses, card or account numbers."""
 
     kind: Literal["drop_secrets"] = "drop_secrets"
     what: tuple[SecretKind, ...] = Field(SECRET_KINDS, min_length=1)

@@ -38,6 +38,7 @@ SHOWN = 20
 PLACES = 1000
 _NEARLY_ALL = 0.9
 _MANY = 0.2
+_SOME = 0.1
 
 
 @dataclass
@@ -65,6 +66,7 @@ class RowLint:
         self._process = process
         tags = text_defects.tag_pattern(text_defects.tags_of(process.encoder.special_tokens))
         self._tag = re.compile(tags)
+        self._markup = re.compile(text_defects.MARKUP)
         self._searches: list[tuple[str, str, Callable[[str], bool]]] = [
             ("control_characters", text_defects.CONTROL_CANDIDATES, lambda text: True),
             ("mojibake", text_defects.MOJIBAKE_CANDIDATES, text_defects.is_mojibake),
@@ -106,6 +108,8 @@ class RowLint:
             self._rendered += 1
             if process.repeats_its_prompt(passed):
                 self.tally("copied_answers").add(first + at, row_text(passed.row))
+            if process.is_structured_answer(passed):
+                self.tally("mixed_answers").add(first + at, row_text(passed.row))
             if escaped := process.escaped_breaks(passed):
                 self._escaped.update(dict.fromkeys(escaped))
                 self.tally("escaped_breaks").add(first + at, row_text(passed.row))
@@ -117,6 +121,11 @@ class RowLint:
             for at in pc.indices_nonzero(pc.match_substring_regex(column, pattern)).to_pylist():
                 if confirmed(texts[at]):
                     self.tally(code).add(places[at], self._around(code, texts[at]))
+        hits = pc.indices_nonzero(pc.match_substring_regex(column, text_defects.MARKUP))
+        for at in hits.to_pylist():
+            rendered = rows[places[at] - first].rendered
+            if rendered is not None and self._markup.search(rendered.learned):
+                self.tally("markup").add(places[at], excerpt(rendered.learned))
         hits = pc.indices_nonzero(pc.match_substring_regex(column, personal_data.CANDIDATES))
         for at in hits.to_pylist():
             found = list(personal_data.find(texts[at]))
@@ -221,6 +230,13 @@ class RowLint:
         # A text that is right stays as it is where texts are corrected; all of them hardly.
         if self.tally("copied_answers").rows >= _NEARLY_ALL * self._rendered:
             add(Phrase("finding.copied_answers"), "warning")
+        elif self.tally("copied_answers").rows >= _SOME * self._rendered:
+            add(Phrase("finding.copied_answers", variant="some"), "info")
+        if self.tally("mixed_answers").rows < self._rendered:
+            column = self._process.label_column or ""
+            add(Phrase("finding.mixed_answers", column=column), "warning")
+        if self.tally("markup").rows >= _MANY * self._rendered:
+            add(Phrase("finding.markup"), "warning")
         # One “\n” may be meant: about programs is written too. In many rows an export has made it.
         if self.tally("escaped_breaks").rows >= _MANY * self._rendered:
             breaks = [ReplaceText(column=column, find="\\n", by="\n") for column in self._escaped]

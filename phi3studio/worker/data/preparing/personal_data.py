@@ -1,4 +1,4 @@
-"""Keys, e-mail addresses and card numbers in texts: found exactly, and replaced."""
+"""Keys, e-mail addresses, card and account numbers in texts: found exactly, and replaced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from phi3studio.domain.rows.repairs import SECRET_KINDS, SecretKind
 # RE2, over whole columns at once: every text that could hold something. False alarms are
 # weeded out below, one by one.
 CANDIDATES = (
-    r"@[A-Za-z0-9-]+\.|(?:\d[ -]?){12}\d|-----BEGIN |AKIA|ASIA|gh[pousr]_|github_pat_|xox[abprs]-|"
+    r"@[A-Za-z0-9-]+\.|(?:\d[ -]?){12}\d|\b[A-Z]{2}\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4}|"
+    r"-----BEGIN |AKIA|ASIA|gh[pousr]_|github_pat_|xox[abprs]-|"
     r"sk-|sk_live_|rk_live_|AIza|glpat-|hf_|npm_|pypi-|eyJ|SG\.|(?i:password|passwd|secret|api_?key|token)"
 )
 
@@ -40,7 +41,9 @@ _NAMED = re.compile(r"(?i)\b(?:password|passwd|secret|api[_-]?key|(?:access|auth
 _EMAIL = re.compile(
     r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![\w-])"
 )
-_CARD = re.compile(r"(?<![\d.,-])(?:\d[ -]?){12,18}\d(?![\d-])")
+# Behind “+” stands a telephone number.
+_CARD = re.compile(r"(?<![\w.,+-])(?:\d[ -]?){12,18}\d(?![\d-])")
+_IBAN = re.compile(r"\b[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 _HARMLESS_EMAILS = ("@example.com", "@example.org", "@example.net")
 
 
@@ -59,9 +62,16 @@ def find(
         for match in _EMAIL.finditer(text):
             if not match.group().lower().endswith(_HARMLESS_EMAILS):
                 yield "email", match.start(), match.end()
+    if "iban" in kinds:
+        for match in _IBAN.finditer(text):
+            if end := _iban_end(match.group()):
+                yield "iban", match.start(), match.start() + end
     if "card" in kinds:
+        # An account number with a slip is still no card.
+        accounts = [match.span() for match in _IBAN.finditer(text)]
         for match in _CARD.finditer(text):
-            if _is_card(match.group()):
+            inside = any(start < match.end() and match.start() < end for start, end in accounts)
+            if not inside and _is_card(match.group()):
                 yield "card", match.start(), match.end()
 
 
@@ -73,6 +83,19 @@ _PREFIXES = (
 
 def _prefixed(text: str) -> bool:
     return text.startswith(_PREFIXES)
+
+
+def _iban_end(text: str) -> int:
+    """Where an account number ends within the text that it begins; 0 where its check digits do
+    not fit. A word of capitals may follow it."""
+    parts = text.split(" ")
+    for count in range(len(parts), 0, -1):
+        whole = "".join(parts[:count])
+        if 15 <= len(whole) <= 34 and any(c.isdigit() for c in whole[4:]):
+            number = "".join(str(int(c, 36)) for c in whole[4:] + whole[:4])
+            if int(number) % 97 == 1:
+                return len(" ".join(parts[:count]))
+    return 0
 
 
 def _is_card(text: str) -> bool:
@@ -88,7 +111,7 @@ def _is_card(text: str) -> bool:
 
 
 def redact(text: str, kinds: Collection[SecretKind] = SECRET_KINDS) -> str:
-    """*text* with every secret replaced by [KEY], [EMAIL] or [CARD]."""
+    """*text* with every secret replaced by [KEY], [EMAIL], [IBAN] or [CARD]."""
     found = sorted(find(text, kinds), key=lambda item: (item[1], -item[2]))
     parts: list[str] = []
     end = 0

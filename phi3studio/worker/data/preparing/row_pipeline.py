@@ -246,6 +246,11 @@ class Process:
         asked = (self.text_of(passed, column).strip() for column in self.input_columns)
         return bool(answer) and answer in asked
 
+    def is_structured_answer(self, passed: Passed) -> bool:
+        """Whether the answer is a list or an object, and not a text."""
+        value = self.label_column and _value(passed.row, self.label_column)
+        return isinstance(value, (list, dict))
+
     def escaped_breaks(self, passed: Passed) -> list[str]:
         """The template's columns, or the conversation's place, with “\\n” written out in a
         text that has no line break."""

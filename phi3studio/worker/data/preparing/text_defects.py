@@ -17,6 +17,11 @@ CONTROL_CANDIDATES = (
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\u0084\u0086-\u009f\u00ad\u200b\u200e\u200f"
     "\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
+# What web pages and rich text editors write, in RE2.
+MARKUP = (
+    r"(?i)</?(?:p|br|div|span|[uo]l|li|b|i|strong|em|a|table|t[rdh]|h[1-6]|blockquote|font|img)"
+    r"(?:\s[^<>]{0,200})?/?>|&(?:nbsp|amp|quot|lt|gt|apos|#\d{2,5});"
+)
 _CONTROL = re.compile(CONTROL_CANDIDATES)
 # Tags of common chat formats; the model's own special tokens are added.
 COMMON_TAGS = (

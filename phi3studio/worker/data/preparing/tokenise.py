@@ -75,6 +75,11 @@ class Rendered:
     segments: tuple[Segment, ...]
     bos: bool
 
+    @property
+    def learned(self) -> str:
+        """The learned parts, a line each."""
+        return "\n".join(segment.text for segment in self.segments if segment.trained)
+
 
 @dataclass(frozen=True)
 class Example:
