@@ -12,6 +12,7 @@ from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import SourceReport
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.prepare_examples import prepare
+from phi3studio.worker.data.preparing.row_pipeline import Process
 from phi3studio.worker.data.reading.source_rows import RowSource
 from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
@@ -110,3 +111,26 @@ def test_a_transcript_next_to_other_texts_is_a_column_of_the_template(
     shapes = describe(Source(source=str(write_jsonl(tmp_path / "rows.jsonl", rows)))).shapes
     assert shapes
     assert shapes[0].messages is None
+
+
+def test_what_a_function_gave_back_is_not_learned(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
+    rows = [
+        {
+            "system": "You may look up ferries.",
+            "chat": f"USER: When does ferry {n} leave?\n\n\n"
+            f'ASSISTANT: <functioncall> {{"ferry": {n}}} <|endoftext|>\n\n\n'
+            f'FUNCTION RESPONSE: {{"hour": {n}}}\n\n\n'
+            f"ASSISTANT: At {n} o'clock. <|endoftext|>",
+        }
+        for n in range(12)
+    ]
+    path = write_jsonl(tmp_path / "rows.jsonl", rows)
+    best = describe(Source(source=str(path))).shapes[0]
+    assert (best.messages, best.sure) == ("chat", True)
+    recipe = recipe_for(path, messages="chat")
+    rendered = Process(recipe.rows, byte_level, 900, ["chat"]).render(rows[3:4], [3])[0].rendered
+    assert rendered is not None
+    learned = [part.text for part in rendered.segments if part.trained]
+    assert learned == ['<functioncall> {"ferry": 3}', "At 3 o'clock."]
+    assert '<|im_start|>tool\n{"hour": 3}<|im_end|>' in rendered.prompt
+    assert "<|endoftext|>" not in rendered.prompt

@@ -15,6 +15,8 @@ _SPEAKERS = {
     **dict.fromkeys(("q", "question", "frage", "domanda", "pregunta", "pergunta"), "user"),
     **dict.fromkeys(("a", "answer", "antwort", "risposta", "respuesta", "resposta"), "assistant"),
     "system": "system",
+    **dict.fromkeys(("function response", "function result", "tool response"), "tool"),
+    **dict.fromkeys(("tool result", "tool output"), "tool"),
 }
 _NAME = "|".join(_SPEAKERS)
 _LINE_MARK = re.compile(
@@ -24,6 +26,7 @@ _LINE_MARK = re.compile(
 _MARK = re.compile(rf"(?:\A|\n){_LINE_MARK.pattern}|###[ ]?({_NAME})[ ]?:", re.I)
 _RULE = re.compile(r"\s*([-=*_~#])(?:\s*\1){2,}\s*")
 _SHORTEST = 2
+_END_OF_TEXT = re.compile(r"(?:\s*(?:<\|endoftext\|>|</s>))+\s*\Z")
 MOST_ABOVE = 2
 """Lines that a text of conversations may have above the first one: its title."""
 _CHOICES = re.compile(r"(?m)^[ \t]*B[:.)]")  # “A:” is one of several choices then
@@ -53,7 +56,7 @@ def turns_in(text: str) -> list[dict[str, str]] | None:
     turns = [
         {
             "role": _SPEAKERS[(mark[1] or mark[2]).casefold()],
-            "content": text[mark.end() : end].strip(),
+            "content": _END_OF_TEXT.sub("", text[mark.end() : end]).strip(),
         }
         for mark, end in zip(marks, ends, strict=True)
     ]
@@ -75,9 +78,9 @@ def parting(lines: Iterable[str]) -> int | None:
         above += found is None and role is None
         if above > MOST_ABOVE or _CHOICES.match(line):
             return None
-        if found == "assistant":
+        if found in ("assistant", "tool"):
             inside = max(inside, gap)
-            answers += role == "user"
+            answers += found == "assistant" and role == "user"
         elif found is not None and role == "assistant":
             between.add(gap)
         role, gap = found or role, 0
