@@ -3444,62 +3444,10 @@
     </message>
 </context>
 <context>
-    <name>RunPage</name>
+    <name>RunNotices</name>
     <message>
         <source>Notices</source>
         <translation>Avvisi</translation>
-    </message>
-    <message>
-        <source>All runs</source>
-        <translation>Tutte</translation>
-    </message>
-    <message>
-        <source>Pause</source>
-        <translation>Pausa</translation>
-    </message>
-    <message>
-        <source>Resume</source>
-        <translation>Riprendi</translation>
-    </message>
-    <message>
-        <source>Cancel</source>
-        <translation>Annulla</translation>
-    </message>
-    <message>
-        <source>Run again with changes</source>
-        <translation>Ripeti con modifiche</translation>
-    </message>
-    <message>
-        <source>Chat</source>
-        <translation>Chat</translation>
-    </message>
-    <message>
-        <source>Export</source>
-        <translation>Esporta</translation>
-    </message>
-    <message>
-        <source>Use it elsewhere</source>
-        <translation>Usalo altrove</translation>
-    </message>
-    <message>
-        <source>Stop following</source>
-        <translation>Smetti di seguire</translation>
-    </message>
-    <message>
-        <source>Pausing…</source>
-        <translation>Messa in pausa…</translation>
-    </message>
-    <message>
-        <source>Cancelling…</source>
-        <translation>Annullamento…</translation>
-    </message>
-    <message>
-        <source>started {time}</source>
-        <translation>iniziata alle {time}</translation>
-    </message>
-    <message>
-        <source>last event {seconds} s ago</source>
-        <translation>ultimo evento {seconds} s fa</translation>
     </message>
     <message>
         <source>The session ended: the work is kept. Resume continues from there.</source>
@@ -3556,6 +3504,61 @@
     <message>
         <source>Computing; the next report may take a while.</source>
         <translation>Calcolo in corso; la prossima notizia può richiedere tempo.</translation>
+    </message>
+</context>
+<context>
+    <name>RunPage</name>
+    <message>
+        <source>All runs</source>
+        <translation>Tutte</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Pausa</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Riprendi</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Annulla</translation>
+    </message>
+    <message>
+        <source>Run again with changes</source>
+        <translation>Ripeti con modifiche</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chat</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>Esporta</translation>
+    </message>
+    <message>
+        <source>Use it elsewhere</source>
+        <translation>Usalo altrove</translation>
+    </message>
+    <message>
+        <source>Stop following</source>
+        <translation>Smetti di seguire</translation>
+    </message>
+    <message>
+        <source>Pausing…</source>
+        <translation>Messa in pausa…</translation>
+    </message>
+    <message>
+        <source>Cancelling…</source>
+        <translation>Annullamento…</translation>
+    </message>
+    <message>
+        <source>started {time}</source>
+        <translation>iniziata alle {time}</translation>
+    </message>
+    <message>
+        <source>last event {seconds} s ago</source>
+        <translation>ultimo evento {seconds} s fa</translation>
     </message>
 </context>
 <context>

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import TypeVar
 
 import psutil
 from PySide6.QtCore import Signal
@@ -13,8 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.run import LIVE_STATES, RunView
-from phi3studio.domain.watchdog import StallReason
+from phi3studio.domain.run import LIVE_STATES
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.run_actions import ask_cancel
 from phi3studio.gui.pages.home.run_entries import RunEntry
@@ -22,32 +19,23 @@ from phi3studio.gui.pages.run.cloud_card import CloudCard, is_cloud
 from phi3studio.gui.pages.run.curve_card import CurveCard
 from phi3studio.gui.pages.run.figures import RunFigures
 from phi3studio.gui.pages.run.log_view import LogCard
+from phi3studio.gui.pages.run.next_runs import NextRuns
 from phi3studio.gui.pages.run.outcome_card import OutcomeCard
 from phi3studio.gui.pages.run.progress_card import ProgressCard
 from phi3studio.gui.pages.run.result import ResultView
+from phi3studio.gui.pages.run.run_notices import RunNotices
 from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
-from phi3studio.gui.widgets.basic import Button, Callout, Card, Level, clear
+from phi3studio.gui.widgets.basic import Button
 from phi3studio.gui.widgets.page_frame import Page
-from phi3studio.gui.widgets.states import ErrorState, Skeleton
+from phi3studio.gui.widgets.states import Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.runs import launch
-from phi3studio.runs.continuing import (
-    continue_run,
-    continued,
-    faster,
-    rebuild_run,
-    rebuilt,
-    retry_run,
-)
-from phi3studio.runs.preflight import check_before_start
-from phi3studio.runs.shown.outcome import longer_epochs, suggested_rate
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 
-T = TypeVar("T")
 _ASKED_GRACE_S = 10.0
 _CURVES_S = 0.8
 
@@ -69,14 +57,16 @@ class RunPage(Page):
         self._watch: RunWatch | None = None
         self._recipe: Recipe | None = None
         self._asked: str | None = None
-        self._going_on = False
+        self._next = NextRuns(context, self)
+        self._next.created.connect(self.created)
+        self._next.resumed.connect(self._look)
+        self._next.failed.connect(self._fail)
         self._build_actions()
         theme = context.theme
         self._stepper = Stepper(theme)
         self.below_title.addWidget(self._stepper)
-        self._notes = QVBoxLayout()
-        self._notes.setSpacing(8)
-        self.content.addLayout(self._notes)
+        self._notices = RunNotices(theme)
+        self.content.addWidget(self._notices)
         self._skeleton = Skeleton(theme, 6)
         self.content.addWidget(self._skeleton)
         self._body = QWidget()
@@ -94,14 +84,13 @@ class RunPage(Page):
                 "chat": lambda: self.chat_wanted.emit(self.run),
                 "export": lambda: self._result.export.ask(),
                 "elsewhere": self._show_places,
-                "longer": self._train_longer,
+                "longer": lambda: self._of_run(self._next.train_longer),
                 "rate": self._try_a_higher_rate,
-                "quality": self._rebuild,
+                "quality": lambda: self._of_run(self._next.rebuild),
                 "data": lambda: self.data_wanted.emit(self.run),
                 "own_data": self.own_data_wanted.emit,
             },
         )
-        self._remarks = Card(self.tr("Notices"))
         self._log = LogCard(theme, context.tasks)
         for widget in (
             self.outcome,
@@ -111,7 +100,7 @@ class RunPage(Page):
             self.cloud,
             self._progress,
             self._result,
-            self._remarks,
+            self._notices.remarks,
             self._figures,
             self._curves,
             self._log,
@@ -121,7 +110,6 @@ class RunPage(Page):
         self._body.hide()
         self.content.addWidget(self._body)
         self.content.addStretch(1)
-        self._notes_shown: tuple[object, ...] = ()
         self._curves_drawn = 0.0
 
     @property
@@ -129,15 +117,18 @@ class RunPage(Page):
         """The run that is shown."""
         return self._watch.run if self._watch else None
 
+    @property
+    def _snapshot(self) -> Snapshot | None:
+        return self._watch.snapshot if self._watch is not None else None
+
     def show_run(self, run: RunFolder) -> None:
         """Show another run."""
         if self.run == run:
-            self._body_visible(self._watch is not None and self._watch.snapshot is not None)
+            self._body_visible(self._snapshot is not None)
             return
         self._let_go()
-        self._notes_shown = ()
         self._curves_drawn = 0.0
-        clear(self._notes)
+        self._notices.forget()
         try:
             self._recipe = run.recipe()
         except UserFacingError as error:
@@ -238,8 +229,8 @@ class RunPage(Page):
         if started:
             parts.append(self.tr("started {time}").format(time=words.moment(started)))
         self.set_subtitle(" · ".join(parts))
-        self._draw_steps(snapshot)
-        self._draw_notes(snapshot)
+        self._stepper.show_steps(_steps(snapshot, self._recipe))
+        self._notices.show_run(snapshot, asked=self._asked, in_cloud=cloud)
         self._progress.setVisible(live)
         self._progress.show_run(snapshot)
         self._result.setVisible(state == "completed" or bool(view.metrics and not live))
@@ -262,104 +253,6 @@ class RunPage(Page):
         self._log.say(said)
         self._body_visible(True)
 
-    def _draw_steps(self, snapshot: Snapshot) -> None:
-        view, state = snapshot.view, snapshot.state
-        stages = view.stages
-        if not view.attempt and self._recipe is not None:
-            stages = self._recipe.stages
-        at = stages.index(view.stage) if view.stage in stages else 0
-        steps = []
-        for index, name in enumerate(stages):
-            look: StepState = "todo"
-            if state == "completed" or (view.stage and index < at):
-                look = "done"
-            elif index == at and view.stage:
-                look = "failed" if state == "failed" else "active"
-                if name in view.timings and not snapshot.view.progress and state in LIVE_STATES:
-                    look = "done"
-            steps.append(Step(stage_title(name), look))
-        self._stepper.show_steps(steps)
-
-    def _draw_notes(self, snapshot: Snapshot) -> None:
-        view = snapshot.view
-        ending = view.finished
-        why = snapshot.stall
-        # Of a completed run the outcome speaks first; what was noticed on the way is below.
-        notices = [n for n in view.notices if n.level != "info"][-3:]
-        remarks = []
-        if snapshot.state == "completed":
-            remarks = [n for n in notices if n.level != "error" and n.code not in _judged(view)]
-            notices = [n for n in notices if n.level == "error"]
-        key = (snapshot.state, ending, why, tuple(notices), self._asked)
-        if key == self._notes_shown:
-            return
-        self._notes_shown = key
-        clear(self._notes)
-        theme = self._context.theme
-        error = ending.error if ending is not None else None
-        if error is not None:
-            self._notes.addWidget(ErrorState(theme, error))
-        if why is not None:
-            level: Level = "warning" if why in {"dead", "swapping", "stuck"} else "info"
-            text, hint = self._stall_words(why)
-            self._notes.addWidget(Callout(theme, level, text, hint))
-        clear(self._remarks.body)
-        self._remarks.setVisible(bool(remarks))
-        for remark in remarks:
-            self._remarks.body.addWidget(ErrorState(theme, remark, "warning"))
-        for notice in notices:
-            level = "error" if notice.level == "error" else "warning"
-            self._notes.addWidget(ErrorState(theme, notice, level))
-        if snapshot.state == "interrupted" and view.left:
-            self._notes.addWidget(
-                Callout(
-                    theme,
-                    "info",
-                    self.tr("The session ended: the work is kept. Resume continues from there."),
-                )
-            )
-        if snapshot.state == "paused" and not is_cloud(self._recipe):
-            self._notes.addWidget(
-                Callout(
-                    theme, "info", self.tr("Paused: the work is kept. Resume continues from there.")
-                )
-            )
-
-    def _stall_words(self, why: StallReason) -> tuple[str, str]:
-        match why:
-            case "dead":
-                return (
-                    self.tr("The worker stopped unexpectedly."),
-                    self.tr(
-                        "The log below may say why. Resume continues from the last checkpoint."
-                    ),
-                )
-            case "queued":
-                return (
-                    self.tr("Another run uses the machine."),
-                    self.tr(
-                        "This one starts automatically; its position can be changed under Queue."
-                    ),
-                )
-            case "downloading":
-                return self.tr("Waiting for a download."), ""
-            case "tokenising":
-                return self.tr("Turning the rows into tokens."), ""
-            case "compiling":
-                return self.tr("Preparing the model; this step reports no progress."), ""
-            case "swapping":
-                return (
-                    self.tr("The memory is full and the system swaps to disk: this is very slow."),
-                    self.tr("Close other programs, or cancel and choose a smaller batch."),
-                )
-            case "stuck":
-                return (
-                    self.tr("No progress: no report, no computation, no download."),
-                    self.tr("Pause and resume the run; its work is kept."),
-                )
-            case _:
-                return self.tr("Computing; the next report may take a while."), ""
-
     def _ask_pause(self) -> None:
         if self.run is not None:
             launch.request_pause(self.run)
@@ -368,70 +261,26 @@ class RunPage(Page):
 
     def _ask_resume(self) -> None:
         if self.run is not None:
-            self._once(partial(launch.resume, self.run), lambda _: self._look())
+            self._next.resume(self.run)
 
-    def _once(self, work: Callable[[], T], done: Callable[[T], object]) -> None:
-        """Do *work* in a thread; a second click before it has ended does nothing."""
+    def _of_run(self, begin: Callable[..., object], *more: object) -> None:
+        if self.run is not None and self._recipe is not None:
+            begin(self.run, self._recipe, *more)
 
-        def ended(result: T) -> None:
-            self._going_on = False
-            done(result)
-
-        def failed(error: UserFacingError) -> None:
-            self._going_on = False
-            self._fail(error)
-
-        if not self._going_on:
-            self._going_on = True
-            self._context.tasks.run(asyncio.to_thread(work), ended, failed)
+    def _try_a_higher_rate(self) -> None:
+        if self._snapshot is not None:
+            self._of_run(self._next.try_a_higher_rate, self._snapshot.view)
 
     def _show_places(self) -> None:
-        snapshot = self._watch.snapshot if self._watch is not None else None
         if self.run is not None:
-            proofs = snapshot.view.proofs if snapshot is not None else {}
+            proofs = self._snapshot.view.proofs if self._snapshot is not None else {}
             shown = places(self.run, proofs)
             result = self._result
             theme = self._context.theme
             ElsewhereDialog(self, theme, shown, result.export.ask, result.upload.ask).open()
 
-    def _train_longer(self) -> None:
-        if self._recipe is not None:
-            epochs = longer_epochs(self._recipe)
-            self._go_on_from(
-                continued(self._recipe, epochs, None),
-                lambda run: continue_run(self._context.store, run, epochs),
-            )
-
-    def _try_a_higher_rate(self) -> None:
-        snapshot = self._watch.snapshot if self._watch is not None else None
-        rate = suggested_rate(snapshot.view) if snapshot is not None else None
-        if self._recipe is not None and rate is not None:
-            self._go_on_from(
-                faster(self._recipe, rate),
-                lambda run: retry_run(self._context.store, run, rate),
-            )
-
-    def _rebuild(self) -> None:
-        if self._recipe is not None:
-            self._go_on_from(
-                rebuilt(self._recipe), lambda run: rebuild_run(self._context.store, run)
-            )
-
-    def _go_on_from(self, recipe: Recipe, make: Callable[[RunFolder], RunFolder]) -> None:
-        run = self.run
-        if run is None:
-            return
-
-        def begin() -> RunFolder:
-            check_before_start(recipe, self._context.home)
-            made = make(run)
-            launch.start(made)
-            return made
-
-        self._once(begin, self.created.emit)
-
     def _ask_cancel(self) -> None:
-        snapshot = self._watch.snapshot if self._watch is not None else None
+        snapshot = self._snapshot
         if self.run is not None and snapshot is not None:
             entry = RunEntry(self.run, self._recipe, snapshot.view, snapshot.state)
             ask_cancel(self, self._context, entry, self.cancel_run)
@@ -450,16 +299,30 @@ class RunPage(Page):
     def _look(self) -> None:
         if self._watch is not None:
             self._watch.look_again()
-            if self._watch.snapshot is not None:
-                self._draw(self._watch.snapshot)
+            if self._snapshot is not None:
+                self._draw(self._snapshot)
 
     def _fail(self, error: UserFacingError) -> None:
         self._asked = None
-        self._notes.addWidget(ErrorState(self._context.theme, error))
+        self._notices.show_error(error)
         self._skeleton.hide()
 
 
-def _judged(view: RunView) -> set[str | None]:
-    """The codes of what the verdict says itself."""
-    verdict = view.verdict
-    return {found.code for found in (*verdict.reasons, *verdict.remarks)} if verdict else set()
+def _steps(snapshot: Snapshot, recipe: Recipe | None) -> list[Step]:
+    """The stages of the run as far as they are."""
+    view, state = snapshot.view, snapshot.state
+    stages = view.stages
+    if not view.attempt and recipe is not None:
+        stages = recipe.stages
+    at = stages.index(view.stage) if view.stage in stages else 0
+    steps = []
+    for index, name in enumerate(stages):
+        look: StepState = "todo"
+        if state == "completed" or (view.stage and index < at):
+            look = "done"
+        elif index == at and view.stage:
+            look = "failed" if state == "failed" else "active"
+            if name in view.timings and not snapshot.view.progress and state in LIVE_STATES:
+                look = "done"
+        steps.append(Step(stage_title(name), look))
+    return steps
