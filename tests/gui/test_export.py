@@ -122,7 +122,8 @@ def test_a_copy_for_ollama_is_made_measured_and_said_how_to_start(
 ) -> None:
     page = area.window().findChild(RunPage)
     assert page is not None
-    qtbot.mouseClick(page._elsewhere, Qt.MouseButton.LeftButton)
+    way = page.outcome.buttons.get("elsewhere", page._elsewhere)
+    qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
     places = area.window().findChild(ElsewhereDialog)
     assert places is not None
     qtbot.mouseClick(button(places, "Export: Ollama"), Qt.MouseButton.LeftButton)

@@ -202,7 +202,8 @@ def test_a_cancelled_upload_leaves_no_commit(
 def test_it_is_one_of_the_places_where_a_model_is_used(area: UploadArea, qtbot: QtBot) -> None:
     page = area.window().findChild(RunPage)
     assert page is not None
-    qtbot.mouseClick(page._elsewhere, Qt.MouseButton.LeftButton)
+    way = page.outcome.buttons.get("elsewhere", page._elsewhere)
+    qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
     places = area.window().findChild(ElsewhereDialog)
     assert places is not None
     qtbot.mouseClick(button(places, "Upload: The Hugging Face hub"), Qt.MouseButton.LeftButton)

@@ -218,10 +218,13 @@ class RunPage(Page):
         if run is not None:
             self.outcome.show_run(run, view, self._recipe)
         usable = state == "completed" and run is not None and run.model.is_dir()
-        self._elsewhere.setVisible(usable)
-        # The ways to export and chat stand with the outcome, where there is one.
-        self._export.setVisible(usable and "export" not in self.outcome.buttons)
-        self._chat.setVisible(usable and "chat" not in self.outcome.buttons)
+        # The ways on stand with the outcome, where it has them.
+        for step, button in (
+            ("elsewhere", self._elsewhere),
+            ("export", self._export),
+            ("chat", self._chat),
+        ):
+            button.setVisible(usable and step not in self.outcome.buttons)
         started = view.started_at
         parts = [state_words(state).text]  # first: a narrow window cuts the end off
         if self._recipe:
