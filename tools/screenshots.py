@@ -143,6 +143,8 @@ async def _walk(shots: _Shots, helpers: Helpers, home: Any) -> None:
             "This data directory has no finished run: PHI3STUDIO_HOME=… phi3studio demo"
         )
 
+    await _until(lambda: len(window.runs.entries()) >= len(runs), "the list of runs")
+
     async def go(page: str) -> None:
         window.go(page)
         await asyncio.sleep(_SETTLE_S)

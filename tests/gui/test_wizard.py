@@ -25,6 +25,7 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import Services
 from phi3studio.gui.pages.wizard import session
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.review_page import ReviewPage
 from phi3studio.gui.pages.wizard.target_page import TargetPage
@@ -176,6 +177,26 @@ def test_the_whole_way_to_a_started_run(
     assert isinstance(window, MainWindow)
     qtbot.waitUntil(lambda: window.current is window.page("run"), timeout=5000)
     assert filled.session.draft.source is None
+
+
+def test_how_long_it_takes_stays_in_sight_while_settings_are_changed(
+    filled: WizardPage, qtbot: QtBot
+) -> None:
+    filled.session.visit("tuning")
+    card = filled.view("tuning").findChild(EstimateCard)
+    qtbot.waitUntil(lambda: "about" in filled._summary.text().split(" · ")[-1], timeout=5000)
+
+    def said() -> tuple[str, list[str]]:
+        return filled._summary.text().split(" · ")[-1], [
+            figure.text() for figure in card.findChildren(QLabel)
+        ]
+
+    before, figures = said()
+    assert before in figures
+    filled.session.edit("tuning", training={"max_steps": 5000})
+    after, figures = said()
+    assert after in figures
+    assert after != before
 
 
 def test_a_page_that_follows_a_later_change_is_not_marked(filled: WizardPage, qtbot: QtBot) -> None:

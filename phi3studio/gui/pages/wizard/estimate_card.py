@@ -7,6 +7,7 @@ from functools import partial
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout
 
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.estimation.estimate import Estimate
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.texts import words
@@ -15,6 +16,24 @@ from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Callout, Card, clear, label
 from phi3studio.wizard.flow import to_recipe
 from phi3studio.wizard.machine_fit import estimate_draft, fit_of
+
+
+def present_estimate(session: WizardSession) -> Estimate | None:
+    """What the draft will take: as it was measured, else calculated; ``None`` while too little is
+    known."""
+    measured = session.measured
+    if measured is not None and measured[0] == _recipe(session):
+        return measured[1]
+    return estimate_draft(session.draft, session.facts)
+
+
+def _recipe(session: WizardSession) -> Recipe | None:
+    """The draft as a recipe without its name, which takes nothing."""
+    try:
+        recipe = to_recipe(session.draft.model_copy(update={"name": "estimate"}))
+    except InputError:
+        return None
+    return recipe if session.draft.trains else None
 
 
 class EstimateCard(Card):
@@ -41,11 +60,8 @@ class EstimateCard(Card):
             )
             self.body.addWidget(label(text, "muted", wrap=True))
             return
-        found = estimate_draft(self._session.draft, self._session.facts)
-        recipe = self._recipe()
-        measured = self._session.measured
-        if measured is not None and measured[0] == recipe:
-            found = measured[1]
+        recipe = _recipe(self._session)
+        found = present_estimate(self._session)
         machine = self._session.facts.machine
         if found is None or machine is None:
             self.body.addWidget(
@@ -101,14 +117,6 @@ class EstimateCard(Card):
                     self.tr("Free some space, or choose another folder in the settings."),
                 )
             )
-
-    def _recipe(self) -> Recipe | None:
-        """The draft as a recipe without its name, which takes nothing."""
-        try:
-            recipe = to_recipe(self._session.draft.model_copy(update={"name": "estimate"}))
-        except InputError:
-            return None
-        return recipe if self._session.draft.trains else None
 
     def _draw_measuring(self, recipe: Recipe | None, measured: bool) -> None:
         row = QHBoxLayout()

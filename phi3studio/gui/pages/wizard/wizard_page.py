@@ -17,6 +17,7 @@ from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.draft_menu import DraftMenu
+from phi3studio.gui.pages.wizard.estimate_card import present_estimate
 from phi3studio.gui.pages.wizard.model_page import ModelPage
 from phi3studio.gui.pages.wizard.opening.file_opening import FileOpening
 from phi3studio.gui.pages.wizard.opening.open_fields import field_of
@@ -259,6 +260,9 @@ class WizardPage(Page):
         steps = total_steps(self.session.draft, self.session.facts)
         if steps and self.session.draft.trains:
             parts.append(self.tr("about {n} steps").format(n=words.count(steps)))
+            found = None if self.session.draft.in_cloud else present_estimate(self.session)
+            if found is not None:
+                parts.append(words.about(found.total_seconds))
         return " · ".join(parts)
 
     def _go_back(self) -> None:
