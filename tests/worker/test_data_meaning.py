@@ -648,6 +648,20 @@ def page(n: int) -> dict[str, Any]:
 
 
 REFUSED: dict[str, tuple[Make, str, str]] = {
+    "places in a text with their labels": (
+        lambda n: {"id": n, "text": asked(n), "label": [[8, 14, "CITY"], [0, 4, "ASKED"]]},
+        "data.spans",
+        "spans",
+    ),
+    "a number of a tag for each word": (
+        lambda n: {
+            "id": str(n),
+            "tokens": asked(n).split(),
+            "ner_tags": [int(word in TOWNS) for word in asked(n).split()],
+        },
+        "data.spans",
+        "spans",
+    ),
     "pages of a service's answer": (page, "data.nested", "page of a service's answer"),
     "preference": (
         lambda n: {"prompt": asked(n), "chosen": answered(n), "rejected": "no"},

@@ -67,6 +67,18 @@ def test_a_column_of_parts_holds_its_rows_out(tmp_path: Path, encoder: Encoder) 
     assert report.statistics.held_out_rows == 11
 
 
+def test_numbered_parts_hold_their_rows_out(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
+    parts = (0, 0, 0, 1, 0, 2)
+    rows = [{"text": ask(n), "label": "ab"[n % 2], "split": parts[n % 6]} for n in range(60)]
+    proposal = best(tmp_path, rows)
+    assert (proposal.sure, proposal.split_column) == (True, "split")
+    report = checked(tmp_path, encoder, rows, **shape_keys(proposal))
+    assert report.statistics.held_out_rows == 20
+    for row in rows:
+        row["split"] = 1 - min(row["split"], 1)  # mostly 1: that 0 is the training is not said
+    assert best(tmp_path, rows).split_column is None
+
+
 def test_parts_that_are_not_split_by_are_told(tmp_path: Path, encoder: Encoder) -> None:  # noqa: F811
     rows = [{"text": ask(n), "label": "ab"[n % 2], "fold": ("train", "test")[n > 30]}
             for n in range(40)]  # fmt: skip

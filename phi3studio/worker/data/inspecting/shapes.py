@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from phi3studio.domain.datasets.source_report import ShapeProposal
@@ -23,6 +24,7 @@ from phi3studio.worker.data.preparing.row_pipeline import Row, columns_of
 from phi3studio.worker.data.reading.dialect import table_delimiter
 
 _NEARLY_ALL = 0.75
+_NUMBERED = frozenset("012")
 _PARTS = tuple(Split().values)
 
 
@@ -119,6 +121,11 @@ def _parting_column(rows: Sequence[Row]) -> tuple[str, tuple[str, ...]] | None:
             parts = {value: part_of(value) for value in values}
             if {"train"} < set(parts.values()) <= {"train", "validation", "test"}:
                 return column, tuple(value for value in values if parts[value] != "train")
+        counts = Counter(str(value) for value in cells)
+        # Ludwig's numbers: 0 for training, 1 for validation, 2 for a test.
+        most = 2 * counts["0"] > len(cells)
+        if column.strip().casefold() == "split" and most and {"0"} < set(counts) <= _NUMBERED:
+            return column, tuple(sorted(set(counts) - {"0"}))
     return None
 
 

@@ -46,6 +46,8 @@ _REJECTED = re.compile(
 _NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
 _VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
 _PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
+_WORDS = (("tokens",), ("words",))
+_TAGS = (("tags",), ("labels",))
 _TAG = re.compile(r"O|[BIESLU]-\w+")
 _RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
 _GOOD_ANSWERS = frozenset(
@@ -113,7 +115,32 @@ def _tagged(rows: Rows) -> Found:
             value.startswith("B-") for value in values
         ):
             raise InputError("data.spans")
+    words = [name for name in columns(rows) if words_of(name)[-1:] in _WORDS]
+    for name in columns(rows):
+        lists = [value for row in rows if isinstance(value := row.get(name), list) and value]
+        if 2 * len(lists) > len(rows) and all(_is_span(span) for spans in lists for span in spans):
+            raise InputError("data.spans")
+        if words_of(name)[-1:] in _TAGS and any(_tag_words(rows, word, name) for word in words):
+            raise InputError("data.spans")
     return []
+
+
+def _is_span(value: Any) -> bool:
+    """A place in a text and its label: ``[0, 5, "CITY"]``."""
+    return (
+        isinstance(value, list)
+        and [type(part) for part in value] == [int, int, str]
+        and value[0] <= value[1]
+    )
+
+
+def _tag_words(rows: Rows, words: str, tags: str) -> bool:
+    """Whether there is a tag, or its number, for each word of a text."""
+    pairs = [(row[words], row[tags]) for row in rows if row.get(words) and row.get(tags)]
+    return bool(pairs) and all(
+        isinstance(of, list) and isinstance(each, list) and len(of) == len(each)
+        for of, each in pairs
+    )
 
 
 def _numbers(value: Any) -> bool:
