@@ -42,6 +42,7 @@ def draft_recipe(
     completion: str | None = None,
     template: str | None = None,
     messages: str | None = None,
+    rejected: str | None = None,
     prompt_column: str | None = None,
     answer_column: str | None = None,
     preset: PresetName = "balanced",
@@ -49,7 +50,8 @@ def draft_recipe(
     """A complete recipe for *data*, and lines that say why it is so and what it leaves unread.
 
     Without a template or columns given, the inspector's proposal is taken; a proposal that is a
-    guess raises :class:`InputError` with the candidates instead. *preset* is one of the window's.
+    guess raises :class:`InputError` with the candidates instead. *rejected* goes with a template or
+    conversations: the worse answer of pairs. *preset* is one of the window's.
     """
     if (prompt is None) != (completion is None):
         raise InputError("recipe.half_a_template")
@@ -58,11 +60,11 @@ def draft_recipe(
     report = wait_for(_look(expanded(data).absolute()))
     shape: dict[str, Any]
     if template is not None:
-        prompt, completion = split_template(_line_breaks(template))
+        prompt, completion = split_template(with_line_breaks(template))
     elif prompt_column is not None and answer_column is not None:
         prompt, completion = _of_columns(report, prompt_column, answer_column)
     if prompt is not None and completion is not None:
-        given = {"prompt": _line_breaks(prompt), "completion": _line_breaks(completion)}
+        given = {"prompt": with_line_breaks(prompt), "completion": with_line_breaks(completion)}
         shape, lines = {"template": given}, ["The template is the one given."]
     elif messages is not None:
         shape, lines = {"messages": messages}, ["The conversations are where you said."]
@@ -73,11 +75,14 @@ def draft_recipe(
         shape = shape_keys(best)
         lines = [f"Looks like {best.shape.replace('_', ' ')}: {best.reason}"]
         lines += unread_lines(best.unread, "")
+    if rejected is not None:
+        shape["rejected"] = with_line_breaks(rejected)
     lines += [str(remark) for remark in report.remarks]
     values = {
         "name": data.stem[:80] or "fine-tune",
         "data": {"source": str(data), **shape},
         "model": {"source": model},
+        "method": method_keys(shape),
     }
     recipe = parse_recipe(values)
     return recipe.model_copy(update=_settings(preset, recipe, report)), lines
@@ -89,8 +94,9 @@ def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[
     size = model_size(recipe.model, ModelStore(user_home()))
     learned = _learned(recipe.rows, report.first)
     roomy = psutil.virtual_memory().available > ROOMY
+    pairs = recipe.rows.rejected is not None
     method, training = preset_settings(
-        preset, rows or 500, size.parameters, learned=learned, roomy=roomy
+        preset, rows or 500, size.parameters, learned=learned, roomy=roomy, pairs=pairs
     )
     own = {
         "batch_size": fitting_batch(report, training.batch_size),
@@ -140,9 +146,16 @@ def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
     keys: dict[str, Any] = {"repairs": [repair.model_dump() for repair in shape.repairs]}
     if shape.split_column is not None:
         keys["split"] = {"column": shape.split_column, "values": list(shape.split_values)}
+    if shape.rejected is not None:
+        keys["rejected"] = shape.rejected
     if shape.messages is not None:
         return {"messages": shape.messages, **keys}
     return {"template": {"prompt": shape.prompt, "completion": shape.completion}, **keys}
+
+
+def method_keys(shape: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a recipe's method section that its data's shape asks for."""
+    return {"objective": "dpo"} if shape.get("rejected") is not None else {}
 
 
 def unread_lines(unread: Sequence[Unread], indent: str) -> list[str]:
@@ -190,6 +203,6 @@ async def _look(path: Path) -> Any:
         return await Inspector(service).look(Source(source=str(path)))
 
 
-def _line_breaks(text: str) -> str:
+def with_line_breaks(text: str) -> str:
     """Shells pass \\n as two characters; in a template it means a line break."""
     return text if "\n" in text else text.replace("\\n", "\n")

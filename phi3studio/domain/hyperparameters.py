@@ -25,6 +25,7 @@ METHOD_TITLES: dict[MethodKind, str] = {
 }
 WHOLE_CHANGE: frozenset[MethodKind] = frozenset({"loha", "lokr"})
 """Methods that make each layer's whole change of weights in every pass."""
+Objective = Literal["sft", "dpo"]
 TargetModules = Literal["auto", "attention", "all_linear", "family"]
 
 
@@ -58,6 +59,23 @@ class Method(Section):
         description="lora; qlora: the base weights in 4 bits while training; dora: direction and "
         "magnitude learned apart; loha, lokr: the change is a Hadamard or Kronecker product of "
         "small matrices.",
+    )
+    objective: Objective = Field(
+        "sft",
+        description="sft: the model learns to give the answers; dpo: it learns to prefer the "
+        "answer to data.rejected (direct preference optimisation).",
+    )
+    beta: float = Field(
+        0.1,
+        gt=0,
+        description="dpo: how much a step away from the model before the training counts; more "
+        "stays nearer to it.",
+    )
+    label_smoothing: float = Field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description="dpo: the share of pairs in which the better answer may be the other one.",
     )
     rank: int = setting(
         16,

@@ -22,6 +22,7 @@ from phi3studio.domain.events.payload import STAGES, StageName
 from phi3studio.domain.hyperparameters import Fidelity as Fidelity
 from phi3studio.domain.hyperparameters import Method as Method
 from phi3studio.domain.hyperparameters import MethodKind as MethodKind
+from phi3studio.domain.hyperparameters import Objective as Objective
 from phi3studio.domain.hyperparameters import Precision as Precision
 from phi3studio.domain.hyperparameters import TargetModules as TargetModules
 from phi3studio.domain.hyperparameters import Training as Training
@@ -153,6 +154,11 @@ class Data(Source):
     messages: str | None = Field(
         None, description="For conversations: the column that holds the messages."
     )
+    rejected: str | None = Field(
+        None,
+        description="For pairs of answers: the worse answer, as text of a template, or the place "
+        "of the conversation that ends with it.",
+    )
     repairs: list[Repair] = Field(
         [], description="Repairs applied when the rows are read; the file is never changed."
     )
@@ -171,7 +177,36 @@ class Data(Source):
             raise InputError(
                 "recipe.data_shape", variant="neither" if self.template is None else ""
             )
+        if self.rejected is not None and not self.rejected.strip():
+            raise InputError("recipe.no_rejected", variant="empty")
+        if self.rejected is not None and self.template is not None:
+            parse_template(self.rejected, "rejected")
         return self
+
+    @property
+    def worse(self) -> Data | None:
+        """The data section by which the worse answers of pairs are read; ``None`` without pairs."""
+        if self.rejected is None:
+            return None
+        if self.template is None:
+            return self.model_copy(update={"messages": self.rejected, "rejected": None})
+        template = self.template.model_copy(update={"completion": self.rejected})
+        return self.model_copy(update={"template": template, "rejected": None})
+
+    @property
+    def text_places(self) -> tuple[str, ...]:
+        """The columns, or the places of conversations, with the texts that reach the model."""
+        found: list[str] = []
+        for data in (self, self.worse):
+            if data is not None:
+                found += data.template.columns if data.template else [data.messages or "messages"]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def required_columns(self) -> tuple[str, ...]:
+        """The columns that every row must fill; none for conversations."""
+        templates = [data.template for data in (self, self.worse) if data is not None]
+        return tuple(dict.fromkeys(name for part in templates if part for name in part.required))
 
 
 class Model(Section):
@@ -255,6 +290,8 @@ class Recipe(Section):
             raise InputError("recipe.no_data")
         if "merge" in steps and "train" not in steps and adapter is None:
             raise InputError("recipe.no_adapter")
+        if "train" in steps:
+            self._check_objective()
         if self.target.train_on == "azureml":
             if self.azure is None:
                 raise InputError("azure.no_section", variant="recipe")
@@ -264,6 +301,14 @@ class Recipe(Section):
         if steps == ["verify"]:
             raise InputError("recipe.only_verify")
         return self
+
+    def _check_objective(self) -> None:
+        """Pairs of answers are for the objectives that compare them, and for those alone."""
+        rejected = self.rows.rejected
+        if self.method.objective == "sft" and rejected is not None:
+            raise InputError("recipe.rejected_unused", rejected=rejected)
+        if self.method.objective != "sft" and rejected is None:
+            raise InputError("recipe.no_rejected", objective=self.method.objective)
 
     @property
     def stages(self) -> tuple[StageName, ...]:

@@ -66,6 +66,7 @@ class Draft(BaseModel):
     prompt: str = ""
     completion: str = ""
     messages: str = "messages"
+    rejected: str = ""
     repairs: tuple[Repair, ...] = ()
     ignore: tuple[str, ...] = ()
     split: Split = Split()
@@ -242,7 +243,7 @@ def with_source(draft: Draft, source: str, *also: str, hub: bool = False) -> Dra
     forgotten. A template that waits for its rows (of an import) stays."""
     fresh: dict[str, Any] = {}
     if draft.source is not None:
-        fresh = {"shape": None, "prompt": "", "completion": "", "split": Split()}
+        fresh = {"shape": None, "prompt": "", "completion": "", "rejected": "", "split": Split()}
     fresh |= {"repairs": (), "ignore": ()}
     kind: DataFormat = "hub" if hub else "auto"
     chosen = Source(source=source, also=list(also), format=kind)
@@ -266,6 +267,7 @@ def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
         messages=proposal.messages or "messages",
         prompt=proposal.prompt or "",
         completion=proposal.completion or "",
+        rejected=proposal.rejected or "",
     )
 
 
@@ -355,12 +357,19 @@ def to_recipe(draft: Draft) -> Recipe:
             adapter=draft.adapter,
             trust_remote_code=draft.trust_remote_code,
         ),
-        method=draft.method,
+        method=_method(draft),
         training=draft.training,
         target=draft.target,
         fidelity=draft.fidelity,
         azure=to_azure(draft.azure or AzureForm()) if draft.in_cloud else None,
     )
+
+
+def _method(draft: Draft) -> Method:
+    """The method; pairs of answers are compared, other rows learned, whatever it was before."""
+    if bool(draft.rejected) == (draft.method.objective != "sft"):
+        return draft.method
+    return draft.method.model_copy(update={"objective": "dpo" if draft.rejected else "sft"})
 
 
 def _data(draft: Draft) -> Data | None:
@@ -374,6 +383,7 @@ def _data(draft: Draft) -> Data | None:
             **(draft.source.model_dump() if draft.source else {}),
             template=template,
             messages=draft.messages if draft.shape == "messages" else None,
+            rejected=draft.rejected or None,
             repairs=list(draft.repairs),
             ignore=list(draft.ignore),
             split=draft.split,
@@ -394,6 +404,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
             "prompt": template.prompt if template else "",
             "completion": template.completion if template else "",
             "messages": data.messages or "messages",
+            "rejected": data.rejected or "",
             "repairs": tuple(data.repairs),
             "ignore": tuple(data.ignore),
             "split": data.split,

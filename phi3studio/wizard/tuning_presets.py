@@ -23,6 +23,7 @@ ROOMY = 12 * 2**30
 
 _LONG_ANSWER = 32
 _MANY_ROWS = 10_000
+_RATE_OF_PAIRS = 0.1
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,15 @@ def preset_settings(
     learned: float | None = None,
     context: int | None = None,
     roomy: bool = True,
+    pairs: bool = False,
 ) -> tuple[Method, Training]:
     """The settings of a preset for *rows* training rows and a model of so many *parameters*.
 
     The learning rate follows the model's size, the epochs the number of rows and the length of
     the answers (*learned* tokens of a row in the mean). The sequence length follows the *longest*
     row in tokens (next multiple of 64, so that no row is cut off where the model's *context*
-    allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free).
+    allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free). With *pairs* of
+    answers preferences are trained, in smaller steps.
     """
     length = _LENGTHS[name]
     large = is_large(parameters)
@@ -90,9 +93,12 @@ def preset_settings(
         rate *= 2  # few steps: there is no time to learn slowly, and none to go astray
     elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
         rate /= 2
+    if pairs:
+        rate *= _RATE_OF_PAIRS
     # Higher ranks and more modules gained nothing on a small model.
     wide = name == "thorough" and large
     method = Method(
+        objective="dpo" if pairs else "sft",
         rank=32 if wide else 16,
         alpha=64 if wide else 32,
         target_modules="all_linear" if wide else "auto",
@@ -110,8 +116,11 @@ def preset_settings(
     return method, training
 
 
-def tuning_preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
-    """The settings that a preset stands for, given this data and this machine."""
+def tuning_preset(
+    name: PresetName, facts: Facts, *, pairs: bool = False
+) -> tuple[Method, Training]:
+    """The settings that a preset stands for, given this data, with or without *pairs* of answers,
+    and this machine."""
     data, model, machine = facts.data, facts.model, facts.machine
     return preset_settings(
         name,
@@ -121,12 +130,13 @@ def tuning_preset(name: PresetName, facts: Facts) -> tuple[Method, Training]:
         learned=data.learned if data else None,
         context=model.context if model else None,
         roomy=machine is not None and machine.free_memory > ROOMY,
+        pairs=pairs,
     )
 
 
 def with_preset(draft: Draft, name: PresetName, facts: Facts) -> Draft:
     """Take over a preset's settings."""
-    method, training = tuning_preset(name, facts)
+    method, training = tuning_preset(name, facts, pairs=bool(draft.rejected))
     return edit(draft, "tuning", preset=name, method=method, training=training)
 
 
@@ -134,5 +144,5 @@ def follow_preset(draft: Draft, facts: Facts) -> Draft:
     """Bring the chosen preset up to date with what is now known; own settings stay."""
     if draft.preset is None:
         return draft
-    method, training = tuning_preset(draft.preset, facts)
+    method, training = tuning_preset(draft.preset, facts, pairs=bool(draft.rejected))
     return draft.model_copy(update={"method": method, "training": training})

@@ -4131,6 +4131,10 @@
         <translation>Non visto dal modello: {names}.</translation>
     </message>
     <message>
+        <source>Pairs of a better and a worse answer</source>
+        <translation>Coppie di una risposta migliore e una peggiore</translation>
+    </message>
+    <message>
         <source>Columns with a template</source>
         <translation>Colonne con modello di prompt</translation>
     </message>

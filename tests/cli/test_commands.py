@@ -19,6 +19,7 @@ from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.cli.conftest import Studio, command
+from tests.worker.pairs import pair_rows, write_pairs
 from tests.worker.running import (
     is_notice,
     is_stage,
@@ -176,6 +177,35 @@ def test_a_new_recipe_with_a_template_of_ones_own(studio, tmp_path, tiny_phi3, p
     assert said.code == 0, said.err
     template = said.document["recipe"]["data"]["template"]
     assert template == {"prompt": "{phrase} =", "completion": "{tone}"}
+
+
+def test_a_new_recipe_of_pairs_prefers_and_its_preview_shows_both(
+    studio, tmp_path, tiny_phi3
+) -> None:
+    rows = pair_rows(20)
+    file, target = write_pairs(tmp_path / "pairs.jsonl", rows), tmp_path / "pairs.yaml"
+    new = ("recipe", "new", "--data", file, "--model", tiny_phi3, "--json")
+    said = studio(*new, "--out", target)
+    assert said.code == 0, said.err
+    recipe = said.document["recipe"]
+    assert recipe["method"]["objective"] == "dpo"
+    assert recipe["data"]["template"]["completion"] == "{chosen}"
+    assert recipe["data"]["rejected"] == "{rejected}"
+    assert studio("recipe", "check", target).code == 0
+    own = ("--template", "{prompt}\\n{=>}{chosen}", "--rejected", "{rejected}\\n")
+    said = studio(*new, "--out", tmp_path / "own.json", *own)
+    assert said.document["recipe"]["data"]["rejected"] == "{rejected}\n"
+    plain = studio(*new, "--out", tmp_path / "plain.json", *own[:2]).document["recipe"]
+    assert plain["method"]["objective"] == "sft"
+    shown = studio("data", "preview", file, "--model", tiny_phi3).out
+    assert "Rendered (rejected)" in shown
+    for name in ("chosen", "rejected"):
+        assert f"  {rows[0][name]}" in shown
+    checked = studio("data", "check", file, "--model", tiny_phi3, *own)
+    assert checked.code == 0, checked.err
+    assert "20 rows, 20 kept" in checked.out
+    shapes = studio("data", "shapes", file).out
+    assert "--rejected '{rejected}'" in shapes
 
 
 # --- a finished run -----------------------------------------------------------------------------

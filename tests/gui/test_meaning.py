@@ -9,9 +9,11 @@ from pytestqt.qtbot import QtBot
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Callout
+from phi3studio.wizard.flow import to_recipe
 from tests.gui.test_home import button
 from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
+from tests.worker.pairs import pair_rows, write_pairs
 
 
 def take(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F811
@@ -48,10 +50,28 @@ def test_rows_that_cannot_be_trained_say_so(
     qtbot: QtBot,
     tmp_path: Path,
 ) -> None:
-    rows = [{"prompt": f"p {n}", "chosen": f"yes {n}", "rejected": f"no {n}"} for n in range(40)]
-    page = take(wizard, qtbot, write_jsonl(tmp_path / "pairs.jsonl", rows))
+    ranked = [{"answer": "yes", "rank": 1}, {"answer": "no", "rank": 2}]
+    rows = [{"prompt": f"p {n}", "answers": ranked} for n in range(40)]
+    page = take(wizard, qtbot, write_jsonl(tmp_path / "ranked.jsonl", rows))
     assert "preference set" in said(page)
     assert not wizard.session.can_continue("data")
+
+
+def test_pairs_of_answers_are_read_and_the_better_ones_alone_can_be_chosen(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    page = take(wizard, qtbot, write_pairs(tmp_path / "pairs.jsonl", pair_rows()))
+    session = wizard.session
+    assert "Pairs of a better and a worse answer" in page.source._reason.text()
+    assert session.draft.rejected == "{rejected}"
+    qtbot.waitUntil(lambda: session.can_continue("data"), timeout=LONG)
+    assert to_recipe(session.draft).method.objective == "dpo"
+    page.source._take_shape(1)
+    assert session.draft.rejected == ""
+    assert "fine-tuning" in page.source._reason.text()
+    assert to_recipe(session.draft).method.objective == "sft"
 
 
 def test_what_is_unread_is_used_or_ignored_with_one_click(

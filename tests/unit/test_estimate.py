@@ -16,6 +16,7 @@ from phi3studio.domain.estimation.estimate import (
     estimate,
     exported_bytes,
     measured,
+    stage_kind,
 )
 from phi3studio.domain.recipe import Data, Recipe, Template
 
@@ -130,6 +131,13 @@ def test_each_methods_adapter_has_its_size_and_its_memory() -> None:
     for less, more in (("lora", "lokr"), ("lokr", "loha")):
         assert found[less].memory["train"] < found[more].memory["train"]
         assert found[less].seconds["train"] < found[more].seconds["train"]
+
+
+def test_pairs_take_a_pass_for_their_reference_and_have_a_ratio_of_their_own() -> None:
+    pairs = with_settings(objective="dpo")
+    assert of().seconds["train"] < of(pairs).seconds["train"] < 1.5 * of().seconds["train"]
+    kinds = {stage_kind("train", recipe, STARTER, "cpu") for recipe in (pairs, with_settings())}
+    assert kinds == {"train cpu small lora", "train cpu small lora dpo"}
 
 
 def test_a_faster_machine_takes_less_time() -> None:

@@ -117,6 +117,23 @@ def test_a_conversation_needs_its_column(draft: Draft) -> None:
     assert to_recipe(chat).data.messages == "turns"
 
 
+def test_pairs_of_answers_are_compared_as_long_as_the_shape_has_them(draft: Draft) -> None:
+    pairs = PROPOSAL.model_copy(update={"rejected": "{worse}"})
+    chosen = with_shape(draft, pairs)
+    recipe = to_recipe(chosen)
+    assert recipe.data.rejected == "{worse}"
+    assert recipe.method.objective == "dpo"
+    assert to_recipe(from_recipe(recipe)) == recipe
+    plain = to_recipe(with_shape(from_recipe(recipe), PROPOSAL))
+    assert (plain.data.rejected, plain.method.objective) == (None, "sft")
+    followed = follow_preset(chosen, FACTS)
+    assert followed.method.objective == "dpo"
+    learned = follow_preset(draft, FACTS).training.learning_rate
+    assert followed.training.learning_rate < learned / 5
+    assert with_preset(chosen, "quick", FACTS).method.objective == "dpo"
+    assert with_source(chosen, "/data/other.csv").rejected == ""
+
+
 def test_a_column_of_parts_splits_unless_the_user_chose_a_split(draft: Draft) -> None:
     parted = PROPOSAL.model_copy(update={"split_column": "part", "split_values": ("dev",)})
     split = to_recipe(with_shape(draft, parted)).data.split

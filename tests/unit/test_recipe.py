@@ -68,6 +68,9 @@ COMPLETE: dict[str, Any] = {
     "fidelity": {"points_lost": 2.0, "stops": 0.9},
     "method": {
         "kind": "lora",
+        "objective": "sft",
+        "beta": 0.2,
+        "label_smoothing": 0.1,
         "rank": 8,
         "alpha": 16.0,
         "dropout": 0.0,
@@ -181,6 +184,55 @@ def test_a_recipe_that_an_old_version_recorded_still_reads() -> None:
 def test_conversations_need_no_template() -> None:
     recipe = parse_recipe({"data": {"source": "c.jsonl", "messages": "messages"}})
     assert recipe.data.template is None
+
+
+PAIRS = {
+    "data": {
+        "source": "pairs.jsonl",
+        "template": {"prompt": "{?about}{about}{/about}{asked}", "completion": "{good}"},
+        "rejected": "{bad}",
+    },
+    "method": {"objective": "dpo"},
+}
+
+
+def test_pairs_of_answers_are_read_by_two_templates_or_at_two_places() -> None:
+    data = parse_recipe(PAIRS).rows
+    assert data.worse is not None
+    assert data.worse.template is not None
+    assert data.worse.template.prompt == data.template.prompt
+    assert data.worse.template.completion == "{bad}"
+    assert data.worse.worse is None
+    assert data.text_places == ("about", "asked", "good", "bad")
+    assert data.required_columns == ("asked", "good", "bad")
+    places = {"source": "pairs.jsonl", "messages": "asked + good", "rejected": "asked + bad"}
+    talks = parse_recipe(changed("data", places, PAIRS)).rows
+    assert talks.text_places == ("asked + good", "asked + bad")
+    assert talks.required_columns == ()
+    plain = parse_recipe(SMALLEST).rows
+    assert plain.worse is None
+    assert plain.text_places == plain.template.columns
+
+
+def test_a_recipe_that_does_not_train_may_keep_its_pairs() -> None:
+    values = changed("method", {}, PAIRS) | {"steps": ["quantise"]}
+    assert parse_recipe(values).rows.rejected == "{bad}"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        ("method.objective", "sft", "recipe.rejected_unused"),
+        ("data.rejected", None, "recipe.no_rejected"),
+        ("data.rejected", " ", "recipe.no_rejected"),
+        ("data.rejected", "{bad", "template.brace"),
+        ("method.objective", "ppo", "recipe.invalid_value"),
+        ("method.beta", 0, "recipe.invalid_value"),
+        ("method.label_smoothing", 0.5, "recipe.invalid_value"),
+    ],
+)
+def test_pairs_and_objective_belong_together(path: str, value: Any, code: str) -> None:
+    assert refusal(changed(path, value, PAIRS)).code == code
 
 
 def test_a_recipe_cannot_be_changed() -> None:

@@ -663,33 +663,6 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "spans",
     ),
     "pages of a service's answer": (page, "data.nested", "page of a service's answer"),
-    "preference": (
-        lambda n: {"prompt": asked(n), "chosen": answered(n), "rejected": "no"},
-        "data.preference",
-        "preference",
-    ),
-    "preference, turns, rejected first": (
-        lambda n: {"rejected": [*turns(n)[:1], turn("assistant", "no")], "chosen": turns(n)},
-        "data.preference",
-        "“chosen”",
-    ),
-    "HH-RLHF": (
-        lambda n: {
-            "chosen": f"\n\nHuman: {asked(n)}\n\nAssistant: {answered(n)}",
-            "rejected": f"\n\nHuman: {asked(n)}\n\nAssistant: no",
-        },
-        "data.preference",
-        "rejected",
-    ),
-    "OpenAI preference": (
-        lambda n: {
-            "input": {"messages": turns(n)[:1]},
-            "preferred_output": turns(n)[1:],
-            "non_preferred_output": [turn("assistant", "no")],
-        },
-        "data.preference",
-        "“preferred_output”",
-    ),
     "two answers and a verdict": (
         lambda n: {
             "prompt": asked(n),
@@ -790,16 +763,6 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "data.preference",
         "“summaries”",
     ),
-    "won and lost": (
-        lambda n: {"prompt": asked(n), "y_w": answered(n), "y_l": "no"},
-        "data.preference",
-        "“y_w”",
-    ),
-    "StackExchange": (
-        lambda n: {"question": asked(n), "response_j": answered(n), "response_k": "no"},
-        "data.preference",
-        "“response_j”",
-    ),
     "an export of ChatGPT": (
         lambda n: {
             "title": town(n),
@@ -817,6 +780,109 @@ REFUSED: dict[str, tuple[Make, str, str]] = {
         "answers without their questions",
     ),
 }
+
+
+# name → (row, the better answer, its place or template, the worse one's)
+PAIRS: dict[str, tuple[Make, str, str]] = {
+    "preference": (
+        lambda n: {"prompt": asked(n), "chosen": answered(n), "rejected": "no"},
+        "{chosen}",
+        "{rejected}",
+    ),
+    "with what it is about, and scores": (
+        lambda n: {
+            "instruction": asked(n),
+            "input": long(n),
+            "score_chosen": 9,
+            "score_rejected": 2,
+            "chosen": answered(n),
+            "rejected": "no",
+        },
+        "{chosen}",
+        "{rejected}",
+    ),
+    "turns, rejected first": (
+        lambda n: {"rejected": [*turns(n)[:1], turn("assistant", "no")], "chosen": turns(n)},
+        "chosen",
+        "rejected",
+    ),
+    "turns after a text": (
+        lambda n: {
+            "prompt": asked(n),
+            "chosen": [turn("assistant", answered(n))],
+            "rejected": [turn("assistant", "no")],
+        },
+        "prompt + chosen",
+        "prompt + rejected",
+    ),
+    "texts after turns": (
+        lambda n: {"prompt": turns(n)[:1], "chosen": answered(n), "rejected": "no"},
+        "prompt + chosen",
+        "prompt + rejected",
+    ),
+    "HH-RLHF": (
+        lambda n: {
+            "chosen": f"\n\nHuman: {asked(n)}\n\nAssistant: {answered(n)}",
+            "rejected": f"\n\nHuman: {asked(n)}\n\nAssistant: no",
+        },
+        "chosen",
+        "rejected",
+    ),
+    "OpenAI preference": (
+        lambda n: {
+            "input": {"messages": turns(n)[:1]},
+            "preferred_output": turns(n)[1:],
+            "non_preferred_output": [turn("assistant", "no")],
+        },
+        "input.messages + preferred_output",
+        "input.messages + non_preferred_output",
+    ),
+    "won and lost": (
+        lambda n: {"prompt": asked(n), "y_w": answered(n), "y_l": "no"},
+        "{y_w}",
+        "{y_l}",
+    ),
+    "StackExchange": (
+        lambda n: {"question": asked(n), "response_j": answered(n), "response_k": "no"},
+        "{response_j}",
+        "{response_k}",
+    ),
+    "an answer and a rejected one": (
+        lambda n: {"prompt": asked(n), "response": answered(n), "rejected_response": "no"},
+        "{response}",
+        "{rejected_response}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_of_answers_are_proposed_and_read(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+    name: str,
+) -> None:
+    make, better, worse = PAIRS[name]
+    report = look(tmp_path, make)
+    assert report.obstacle is None
+    best, alone = report.shapes[:2]
+    assert best.sure, best.reason
+    assert (best.messages or best.completion, best.rejected) == (better, worse)
+    assert not [item for item in best.unread if item.is_missed]
+    # Whoever wants to can train on the better answers alone.
+    assert (alone.messages, alone.completion, alone.rejected) == (
+        best.messages,
+        best.completion,
+        None,
+    )
+    rows = [make(n) for n in range(24)]
+    data = recipe_for("x", **keys(best)).rows.model_copy(update={"rejected": best.rejected})
+    passed = Process(data, byte_level, 900, columns_of(rows)).render(rows, range(len(rows)))
+    assert [item.error for item in passed] == [None] * len(rows)
+    first = passed[0]
+    assert first.rendered is not None
+    assert first.rejected is not None
+    assert (first.rendered.completion, first.rejected.completion) == (answered(0), "no")
+    assert asked(0) in first.rendered.prompt == first.rejected.prompt
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -918,6 +984,7 @@ def test_what_is_not_clear_is_a_guess(tmp_path: Path, name: str) -> None:
 EVERY: dict[str, Make] = {
     **{f"sure: {name}": found[0] for name, found in SURE.items()},
     **{f"refused: {name}": found[0] for name, found in REFUSED.items()},
+    **{f"pairs: {name}": found[0] for name, found in PAIRS.items()},
     **{f"guessed: {name}": make for name, make in GUESSED.items()},
 }
 

@@ -11,7 +11,6 @@ from phi3studio.cli.recipe_draft import shape_keys
 from phi3studio.domain.datasets.check_report import Report
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import ShapeProposal
-from phi3studio.domain.errors import InputError
 from phi3studio.domain.rows.repairs import DropEmpty, DropMarked
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.preparing.row_pipeline import Process
@@ -166,7 +165,7 @@ def test_a_mark_next_to_a_learned_one_is_missed(tmp_path: Path, encoder: Encoder
     assert "unread:n" not in told
 
 
-def test_the_way_out_of_preferences_leads_to_rows_that_train(
+def test_the_better_answers_alone_are_rows_that_train(
     tmp_path: Path,
     encoder: Encoder,  # noqa: F811
 ) -> None:
@@ -178,28 +177,32 @@ def test_the_way_out_of_preferences_leads_to_rows_that_train(
         }
         for n in range(20)
     ]
-    way = obstacle(tmp_path, rows)
-    assert way.endswith("--messages 'input.messages + preferred_output'.")
-    report = checked(tmp_path, encoder, rows, messages="input.messages + preferred_output")
+    way = better_alone(tmp_path, rows)
+    assert way.messages == "input.messages + preferred_output"
+    report = checked(tmp_path, encoder, rows, messages=way.messages)
     assert report.statistics.kept == 20
     report = checked(tmp_path, encoder, rows, messages="preferred_output")
     unusable = next(item for item in report.findings if item.code.startswith("unusable"))
     assert (unusable.code, unusable.rows) == ("unusable:data.no_user_turn", 20)
     replies = {"chosen": {"from": "gpt", "value": "Yes."}, "rejected": {"from": "gpt", "value": ""}}
     talk = [{"conversations": [{"from": "human", "value": ask(n)}], **replies} for n in range(9)]
-    assert obstacle(tmp_path, talk).endswith("--messages 'conversations + chosen'.")
+    assert better_alone(tmp_path, talk).messages == "conversations + chosen"
     texts = [{"question": ask(n), "chosen": say(n), "rejected": "no"} for n in range(9)]
-    assert obstacle(tmp_path, texts).endswith(r"--template '{question}\n{=>}{chosen}'.")
+    found = better_alone(tmp_path, texts)
+    assert found.completion == "{chosen}"
+    assert "{question}" in (found.prompt or "")
     question = turn("user", "Where?")
     both = {"chosen": [question, turn("assistant", "Here.")], "rejected": [question]}
-    whole = [both] * 9
-    assert obstacle(tmp_path, whole).endswith("--messages 'chosen'.")
+    assert better_alone(tmp_path, [both] * 9).messages == "chosen"
 
 
-def obstacle(folder: Path, rows: list[Row]) -> str:
-    found = describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows)))).obstacle
-    assert found is not None
-    return InputError.from_json(found).hint
+def better_alone(folder: Path, rows: list[Row]) -> ShapeProposal:
+    """The proposal next to that of the pairs."""
+    report = describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows))))
+    pairs, alone = report.shapes[:2]
+    assert pairs.rejected is not None
+    assert alone.rejected is None
+    return alone
 
 
 def test_tagged_conversations_are_not_cleaned_of_their_turns(

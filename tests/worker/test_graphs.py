@@ -14,7 +14,7 @@ from phi3studio.worker.data.preparing.tokenise import IGNORED
 from phi3studio.worker.training.fused.attach import collate_fused, fuse
 from phi3studio.worker.training.fused.frozen_weights import Frozen
 from phi3studio.worker.training.fused.graphs import StepGraphs, padded
-from phi3studio.worker.training.fused.loss import head_loss
+from phi3studio.worker.training.fused.loss import head_losses
 from phi3studio.worker.training.joined_adamw import JoinedAdamW
 from phi3studio.worker.training.trainer import packed_loss
 
@@ -66,7 +66,7 @@ def test_what_fills_a_batch_up_changes_neither_loss_nor_gradients(
             input_ids=inputs["input_ids"], position_ids=inputs["position_ids"], use_cache=False
         ).last_hidden_state[0]
         head = Frozen(model.lm_head.weight)
-        fused = head_loss(hidden[inputs["learned"]], head, inputs["targets"], fills=pads)
+        fused = head_losses(hidden[inputs["learned"]], head, inputs["targets"], fills=pads).sum()
         assert count == inputs["count"]
         assert float(fused.detach()) == pytest.approx(float(packed.detach()), rel=1e-5)
         found.append((float(packed.detach()), gradients))
@@ -83,8 +83,8 @@ def test_an_ignored_target_has_no_gradient() -> None:
     with_filling = hidden.clone().requires_grad_()
     without = hidden[targets != IGNORED].clone().requires_grad_()
     losses = [
-        head_loss(with_filling, weight, targets, fills=True),
-        head_loss(without, weight, targets[targets != IGNORED]),
+        head_losses(with_filling, weight, targets, fills=True).sum(),
+        head_losses(without, weight, targets[targets != IGNORED]).sum(),
     ]
     for loss in losses:
         loss.backward()  # type: ignore[no-untyped-call]

@@ -37,6 +37,7 @@ from phi3studio.worker.olive.workflow_files import (
 from tests.conftest import Pair
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.data_fixtures import make_byte_level, write_jsonl
+from tests.worker.pairs import pair_rows, pairs_recipe, write_pairs
 from tests.worker.running import (
     SAMPLES,
     completed,
@@ -580,6 +581,14 @@ def test_the_merged_model_of_a_chain_is_base_plus_adapter(
     found = load_file(run.merged / "model.safetensors")[name]
     assert float(np.abs(expected - base).max()) > 1e-3
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_preferences_are_nothing_that_olive_trains(tiny_phi3, tmp_path) -> None:
+    pairs = write_pairs(tmp_path / "pairs.jsonl", pair_rows())
+    with pytest.raises(InputError) as caught:
+        export_olive(pairs_recipe(tiny_phi3, pairs), tmp_path / "out")
+    assert caught.value.code == "olive.objective"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.recipe_draft import (
     first_proposal,
     fitting_batch,
+    method_keys,
     shape_keys,
     unread_lines,
+    with_line_breaks,
 )
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -26,7 +28,7 @@ from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
     from phi3studio.domain.datasets.check_report import Report
-    from phi3studio.domain.datasets.source_report import Preview, SourceReport
+    from phi3studio.domain.datasets.source_report import Preview, RejectedAnswer, SourceReport
     from phi3studio.domain.recipe import Recipe
     from phi3studio.services.inspector_client import Inspector
 
@@ -37,6 +39,7 @@ data_app = typer.Typer(
 
 T = TypeVar("T")
 _MOST_ROUNDS = 6
+_MARKS = {"masked": " ", "trained": "+", "stop": "■", "cut_off": "x"}
 
 File = Annotated[
     list[str],
@@ -70,6 +73,14 @@ TemplateText = Annotated[
 ]
 Messages = Annotated[
     str | None, typer.Option("--messages", help="The column that holds conversations.")
+]
+Rejected = Annotated[
+    str | None,
+    typer.Option(
+        "--rejected",
+        help="For pairs of answers: the worse one, as text of a template or as the place of a "
+        "conversation.",
+    ),
 ]
 ModelName = Annotated[
     str, typer.Option("--model", help="A name of the catalogue or a model folder.")
@@ -122,6 +133,7 @@ def preview(
     files: File,
     template: TemplateText = None,
     messages: Messages = None,
+    rejected: Rejected = None,
     model: ModelName = "starter",
     row: Annotated[int, typer.Option("--row", min=1, help="Which row, from 1.")] = 1,
     length: Length = 1024,
@@ -142,7 +154,7 @@ def preview(
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Preview]:
         recipe, reason, source = await _recipe(
-            inspector, values, template, messages, model, length, repair, ignore
+            inspector, values, template, messages, rejected, model, length, repair, ignore
         )
         return recipe, reason, source, await inspector.preview(recipe, row - 1)
 
@@ -161,6 +173,7 @@ def check(
     files: File,
     template: TemplateText = None,
     messages: Messages = None,
+    rejected: Rejected = None,
     model: ModelName = "starter",
     length: Length = 1024,
     repair: Repairs = None,
@@ -183,7 +196,7 @@ def check(
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Report]:
         recipe, reason, source = await _recipe(
-            inspector, values, template, messages, model, length, repair, ignore
+            inspector, values, template, messages, rejected, model, length, repair, ignore
         )
         if fix_all:
             recipe, report = await fixed_all(inspector, recipe)
@@ -271,6 +284,7 @@ async def _recipe(
     source: dict[str, Any],
     template: str | None,
     messages: str | None,
+    rejected: str | None,
     model: str,
     length: int,
     repairs: list[str] | None,
@@ -286,14 +300,15 @@ async def _recipe(
     if template is not None:
         from phi3studio.domain.template import split_template
 
-        text = template if "\n" in template else template.replace("\\n", "\n")
-        prompt, completion = split_template(text)
+        prompt, completion = split_template(with_line_breaks(template))
         shape = {"template": {"prompt": prompt, "completion": completion}}
     elif messages is not None:
         shape = {"messages": messages}
     else:
         best = first_proposal(report)
         reason, shape = best.reason, shape_keys(best)
+    if rejected is not None:
+        shape["rejected"] = with_line_breaks(rejected)
     folder = expanded(model)
     chosen = str(folder.absolute()) if folder.is_dir() else model
     recipe = _parsed(
@@ -304,6 +319,7 @@ async def _recipe(
             "ignore": ignore or [],
         },
         model={"source": chosen},
+        method=method_keys(shape),
         training={"sequence_length": length},
     )
     # As a new recipe of this file would have it, so that the check warns of nothing else.
@@ -403,6 +419,8 @@ def _source_lines(report: SourceReport) -> list[str]:
         else:
             text = f"{shape.prompt}{{=>}}{shape.completion}".replace("\n", "\\n")
             lines.append(f"    --template '{text}'")
+        if shape.rejected is not None:
+            lines.append(f"    --rejected '{shape.rejected}'".replace("\n", "\\n"))
         lines += [f"    repair: {repair.model_dump_json()}" for repair in shape.repairs]
         lines += unread_lines(shape.unread, "    ")
     return lines
@@ -416,13 +434,16 @@ def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
         lines.append(f"  left out by the repair {seen.dropped}")
     lines += [f"  {name}: {value}" for name, value in seen.raw.items()]
     lines += unread_lines(seen.unread, "  ")
-    lines += ["Rendered", *("  " + line for line in seen.rendered.splitlines())]
-    lines.append(
-        f"Tokens ({seen.prompt_tokens} of the prompt, {seen.trained_tokens} trained, "
-        f"{seen.cut_off} truncated)"
-    )
-    mark = {"masked": " ", "trained": "+", "stop": "■", "cut_off": "x"}
-    lines += [f"  {mark[token.kind]} {token.id:>7} {token.text!r}" for token in seen.tokens]
+    sides: list[tuple[str, Preview | RejectedAnswer]] = [("", seen)]
+    if seen.rejected is not None:
+        sides.append((" (rejected)", seen.rejected))
+    for title, side in sides:
+        lines += [f"Rendered{title}", *("  " + line for line in side.rendered.splitlines())]
+        lines.append(
+            f"Tokens{title} ({seen.prompt_tokens} of the prompt, {side.trained_tokens} trained, "
+            f"{side.cut_off} truncated)"
+        )
+        lines += [f"  {_MARKS[token.kind]} {token.id:>7} {token.text!r}" for token in side.tokens]
     return lines
 
 

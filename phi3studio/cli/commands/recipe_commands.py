@@ -37,6 +37,14 @@ def new(
     messages: Annotated[
         str | None, typer.Option("--messages", help="The column that holds conversations.")
     ] = None,
+    rejected: Annotated[
+        str | None,
+        typer.Option(
+            "--rejected",
+            help="For pairs of answers: the worse one, as text of a template or as the place of "
+            "a conversation.",
+        ),
+    ] = None,
     prompt_column: Annotated[
         str | None, typer.Option("--prompt-column", help="The column that is the prompt.")
     ] = None,
@@ -60,6 +68,7 @@ def new(
         completion=completion,
         template=template,
         messages=messages,
+        rejected=rejected,
         prompt_column=prompt_column,
         answer_column=answer_column,
         preset=preset,

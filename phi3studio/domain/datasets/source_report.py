@@ -69,9 +69,10 @@ class Unread(ReportPart):
 class ShapeProposal(SpokenPart):
     """A shape that fits the columns, why, and the recipe keys it leads to.
 
-    Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set. A proposal
-    that is not ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in
-    the first rows. ``split_column`` says by ``split_values`` which rows are of a test part.
+    Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set; for pairs
+    of answers also ``rejected``, a template or a place as these are. A proposal that is not
+    ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in the first
+    rows. ``split_column`` says by ``split_values`` which rows are of a test part.
     """
 
     ENGLISH = ("reason",)
@@ -80,6 +81,7 @@ class ShapeProposal(SpokenPart):
     prompt: str | None = None
     completion: str | None = None
     messages: str | None = None
+    rejected: str | None = None
     sure: bool = True
     repairs: tuple[Repair, ...] = ()
     unread: tuple[Unread, ...] = ()
@@ -187,11 +189,22 @@ class Token(ReportPart):
     kind: TokenKind
 
 
+class RejectedAnswer(ReportPart):
+    """The worse answer of a pair, after the same prompt; fields as those of :class:`Preview`."""
+
+    completion: str
+    rendered: str
+    tokens: tuple[Token, ...]
+    trained_tokens: int
+    cut_off: int = 0
+
+
 class Preview(ReportPart):
     """One row: raw, repaired, rendered, and exactly the tokens that will be trained.
 
     ``rendered`` is the text that inference sends (``prompt``) followed by what is learned.
-    ``dropped`` says why a repair leaves the row out, if one does. ``cut_off`` counts tokens.
+    ``dropped`` says why a repair leaves the row out, if one does. ``cut_off`` counts tokens. Of a
+    pair this is the better answer, and ``rejected`` the other one.
     """
 
     row: int
@@ -206,3 +219,4 @@ class Preview(ReportPart):
     cut_off: int = 0
     dropped: str | None = None
     unread: tuple[Unread, ...] = ()
+    rejected: RejectedAnswer | None = None

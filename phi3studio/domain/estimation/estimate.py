@@ -72,6 +72,7 @@ _FLOAT32_ANSWERING_RATE = 0.6
 # NF4 weights are unpacked in every pass.
 _QLORA_RATE = 0.6
 _RECOMPUTED = 4 / 3
+_FORWARD = 0.4
 # Seconds that a stage takes with a model of no size, and what its largest parts do in a second.
 _START_S = {"prepare": 3.0, "train": 6.0, "merge": 0.5, "quantise": 6.0, "verify": 2.0}
 # What the driver and its libraries take on top (2 to 9 s on three machines), and a forward and
@@ -329,6 +330,8 @@ def stage_kind(stage: StageName, recipe: Recipe, model: ModelSize, device: str) 
     parts = [stage, device, "large" if is_large(model) else "small"]
     if stage == "train":
         parts.append(recipe.method.kind)
+        if recipe.method.objective != "sft":
+            parts.append(recipe.method.objective)
     elif stage == "quantise":
         target = recipe.target
         parts.append(target.int4 if target.quantisation == "int4" else target.quantisation)
@@ -375,7 +378,11 @@ def _seconds(
         step = tokens * _FLOPS_A_PARAMETER * model.body / rate
         if on_gpu:
             step = max(step, training.accumulation * _CUDA_PASS_S)
-        return start + model.file_bytes / _LOADED_A_SECOND + steps * step
+        # The reference: a forward pass over every pair, before the first step.
+        once = 0.0
+        if recipe.method.objective == "dpo":
+            once = _FORWARD * data.train_rows * data.mean * _FLOPS_A_PARAMETER * model.body / rate
+        return start + model.file_bytes / _LOADED_A_SECOND + once + steps * step
     if stage == "merge":
         rate = _LARGE_MERGED_A_SECOND if is_large(model) else _LOADED_A_SECOND
         return start + merged_bytes(model) / rate

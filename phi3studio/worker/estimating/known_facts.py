@@ -93,10 +93,17 @@ def data_size(prepared: Prepared) -> DataSize:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    columns = ("input_ids", "prompt_tokens", "rejected_ids")
     lengths = []
     for file in (prepared.train, prepared.held_out):
-        column = pq.read_table(file, columns=["input_ids"])["input_ids"]
-        lengths.append(np.asarray(pc.list_value_length(column), dtype=np.int64))
+        known = [name for name in columns if name in pq.read_schema(file).names]
+        table = pq.read_table(file, columns=known)
+        length = np.asarray(pc.list_value_length(table["input_ids"]), dtype=np.int64)
+        if "rejected_ids" in known:
+            # A step computes the prompt of a pair once.
+            rejected = np.asarray(pc.list_value_length(table["rejected_ids"]), dtype=np.int64)
+            length = length + rejected - np.asarray(table["prompt_tokens"], dtype=np.int64)
+        lengths.append(length)
     train, held_out = lengths
     return DataSize(
         train_rows=len(train),

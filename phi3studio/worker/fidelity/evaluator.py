@@ -198,7 +198,7 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()
-    data = held_out_source(recipe.rows, str(file)).model_copy(update=plain)
+    data = held_out_source(recipe.rows, str(file)).model_copy(update=plain | {"rejected": None})
     longest = recipe.training.sequence_length
     process: Process | None = None
     rows: list[HeldOutRow] = []

@@ -7,10 +7,11 @@ model loading, adapter set-up and output, and brings its own data path, loss and
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +33,18 @@ from phi3studio.worker.models.adapter_check import check_same_method
 from phi3studio.worker.models.adapter_merge import merged
 from phi3studio.worker.olive.workflow_config import CALIBRATION, PRE_PROCESS
 from phi3studio.worker.process.processes import world_size
-from phi3studio.worker.training.examples import CalibrationDataset, ExampleDataset, collate_packed
+from phi3studio.worker.training.examples import (
+    CalibrationDataset,
+    ExampleDataset,
+    PairDataset,
+    collate_packed,
+)
 from phi3studio.worker.training.fused import fuse
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
+
+    from phi3studio.worker.training.preference_trainer import Preferences
 
 
 @dataclass
@@ -45,6 +53,7 @@ class PassHooks:
 
     ``trained``: the checkpoint is the end of the training, nothing is left to be done.
     ``choose`` names the adapter to be kept instead of the last one, if there is a better one.
+    ``preferences`` are there where pairs of answers are trained.
     """
 
     callbacks: Sequence[TrainerCallback] = ()
@@ -55,6 +64,7 @@ class PassHooks:
     max_tokens: int | None = None
     choose: Callable[[], Path | None] = lambda: None
     on_module: Callable[[], None] = lambda: None
+    preferences: Preferences | None = None
 
 
 # Olive builds passes itself from JSON, so objects reach them only around it.
@@ -72,9 +82,10 @@ def pass_hooks(hooks: PassHooks) -> Iterator[None]:
 
 
 @Registry.register_pre_process(PRE_PROCESS)  # type: ignore[untyped-decorator]
-def examples_pre_process(dataset: Any, **_: Any) -> ExampleDataset:
+def examples_pre_process(dataset: Any, **_: Any) -> ExampleDataset | PairDataset:
     """Olive's pre-process component: prepared rows in, ids and labels out, nothing padded."""
-    return ExampleDataset(dataset)
+    pairs = "rejected_ids" in dataset.column_names
+    return PairDataset(dataset) if pairs else ExampleDataset(dataset)
 
 
 @Registry.register_pre_process(CALIBRATION)  # type: ignore[untyped-decorator]
@@ -130,6 +141,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         self, model: Any, tokenizer: Any, config: Any, output_model: Any, output_model_path: str
     ) -> Any:
         """Train with our trainer and callbacks; save as Olive's pass does."""
+        from phi3studio.worker.training.preference_trainer import PreferenceTrainer, collate_pairs
         from phi3studio.worker.training.trainer import PackedTrainer
 
         hooks = _HOOKS.get() or PassHooks()
@@ -141,19 +153,27 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         if hooks.start_from is not None:
             load_adapter(model, hooks.start_from)
         fused = fuse(model) if world_size() == 1 else None
-        trainer = PackedTrainer(
+        kind: Callable[..., PackedTrainer] = PackedTrainer
+        if hooks.preferences is not None:
+            # A recorded step adds up the losses of single tokens.
+            fused = replace(fused, can_record=False) if fused else None
+            kind = functools.partial(PreferenceTrainer, hooks.preferences)
+        collate: Any = fused.collate if fused else collate_packed
+        trainer = kind(
             on_tokens=hooks.on_tokens,
             fused=fused,
             model=model,
             args=arguments.create_training_args(),
             train_dataset=train_data,
             eval_dataset=eval_data,
-            data_collator=fused.collate if fused else collate_packed,
+            data_collator=collate_pairs(collate) if hooks.preferences else collate,
             callbacks=list(hooks.callbacks),
         )
         if hooks.trained and hooks.checkpoint is not None:
             load_adapter(model, hooks.checkpoint)
         else:
+            if isinstance(trainer, PreferenceTrainer):
+                trainer.look_up_reference()
             checkpoint = str(hooks.checkpoint) if hooks.checkpoint else None
             trainer.train(resume_from_checkpoint=checkpoint)
         better = hooks.choose()

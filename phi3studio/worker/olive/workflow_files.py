@@ -119,6 +119,8 @@ def export_olive(recipe: Recipe, out: Path, say: Say = lambda activity: None) ->
 
 def _check_steps(recipe: Recipe) -> None:
     """Refuse what plain Olive cannot do."""
+    if "train" in recipe.steps and recipe.method.objective != "sft":
+        raise InputError("olive.objective", objective=recipe.method.objective)
     if "train" in recipe.steps and recipe.model.adapter is not None:
         raise InputError("olive.adapter_training")
     if "train" not in recipe.steps and recipe.model.adapter and "merge" not in recipe.steps:

@@ -13,6 +13,7 @@ from phi3studio.worker.stages.attempt import Attempt
 
 if TYPE_CHECKING:
     from phi3studio.worker.training.best import BestAdapter
+    from phi3studio.worker.training.preference_trainer import Preferences
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -72,6 +73,7 @@ def do(attempt: Attempt) -> None:
         start_from=Path(recipe.model.adapter) if recipe.model.adapter else None,
         max_tokens=recipe.training.sequence_length,
         choose=lambda: _best(attempt, best) if evaluations else None,
+        preferences=_preferences(attempt),
     )
     with project_passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
@@ -81,6 +83,23 @@ def do(attempt: Attempt) -> None:
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _preferences(attempt: Attempt) -> Preferences | None:
+    """How pairs of answers are trained, where the recipe wants it."""
+    from phi3studio.worker.training.preference_trainer import Preferences
+
+    method, prepared = attempt.recipe.method, attempt.prepared
+    if method.objective == "sft":
+        return None
+    longest = attempt.recipe.training.sequence_length
+    return Preferences(
+        beta=method.beta,
+        label_smoothing=method.label_smoothing,
+        reference=attempt.run.work / "reference.safetensors",
+        key=f"{prepared.train.name} {prepared.held_out.name} {longest}",
+        on_row=attempt.on_row("computing the reference"),
+    )
 
 
 def _best(attempt: Attempt, best: BestAdapter) -> Path | None:

@@ -32,6 +32,37 @@ class ExampleDataset(Dataset[dict[str, list[int]]]):
         return {"input_ids": row["input_ids"][start:], "labels": row["labels"][start:]}
 
 
+class PairDataset(Dataset[dict[str, Any]]):
+    """Pairs of answers to one prompt: ``chosen`` and ``rejected``, rows as those of
+    :class:`ExampleDataset`, and ``reference`` (2,) once that was set.
+
+    Where the memory does not suffice for more than ``max_tokens``, both lose the same beginning.
+    """
+
+    def __init__(self, source: Any) -> None:
+        columns = ["input_ids", "labels", "rejected_ids", "rejected_labels"]
+        self._source = source.select_columns(columns)
+        self.max_tokens: int | None = None
+        self.reference: torch.Tensor | None = None
+        """Log-likelihoods of both answers (pairs, 2) before the training."""
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self._source[int(index)]
+        longest = max(len(row["input_ids"]), len(row["rejected_ids"]))
+        start = max(0, longest - (self.max_tokens or longest))
+        pair: dict[str, Any] = {
+            "chosen": {"input_ids": row["input_ids"][start:], "labels": row["labels"][start:]},
+            "rejected": {
+                "input_ids": row["rejected_ids"][start:],
+                "labels": row["rejected_labels"][start:],
+            },
+        }
+        return pair if self.reference is None else pair | {"reference": self.reference[int(index)]}
+
+
 class CalibrationDataset(Dataset[tuple[dict[str, torch.Tensor], int]]):
     """Rows of ``input_ids`` for the calibration of a quantisation, as (inputs, no label).
 
@@ -79,3 +110,15 @@ def collate_packed(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, to
         "labels": torch.tensor([labels]),
         "position_ids": torch.tensor([positions]),
     }
+
+
+def supervised_by_row(batch: Sequence[Mapping[str, Sequence[int]]]) -> torch.Tensor:
+    """How many tokens of each row are supervised (rows,); a row's first never is."""
+    return torch.tensor([sum(label != IGNORED for label in row["labels"][1:]) for row in batch])
+
+
+def sums_by_row(values: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """The sums (rows,) of *values* (tokens,), of which each row has as many as *counts* (rows,)
+    says, one row's behind the other's. A row without any has 0."""
+    rows = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts)
+    return values.new_zeros(len(counts)).index_add(0, rows, values)

@@ -25,6 +25,7 @@ from phi3studio.worker.process.control import Control, MemoryMeter, PauseRequest
 from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
 from phi3studio.worker.process.threads import ThreadGovernor
+from phi3studio.worker.training.examples import sums_by_row
 from phi3studio.worker.training.fused.graphs import StepGraphs
 from phi3studio.worker.training.joined_adamw import JoinedAdamW
 
@@ -65,7 +66,7 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         self.model_accepts_loss_kwargs = True
         self._joined: JoinedAdamW | None = None
         self._graphs: StepGraphs | None = None
-        # Sum of the losses and number of the learned tokens of an evaluation.
+        # Sum of the losses of an evaluation, and how many they are.
         self._held_out = torch.zeros(2, dtype=torch.float64)
         self._trained = look_at_trained_alone(self.model)
 
@@ -81,12 +82,8 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """Mean cross entropy of the learned tokens (over the whole optimiser step)."""
-        outputs: Any = {}
-        if self._fused is not None:
-            total, count = self._fused.loss(inputs)
-        else:
-            total, count, outputs = packed_loss(model, inputs)
+        """The mean of what :meth:`summed_loss` adds up (over the whole optimiser step)."""
+        total, count, outputs = self.summed_loss(model, inputs)
         if not model.training:
             self._held_out += torch.tensor([float(total), float(count)], dtype=torch.float64)
         if model.training:
@@ -101,11 +98,17 @@ class PackedTrainer(Trainer):  # type: ignore[misc]
             loss = loss * world_size()
         return (loss, outputs) if return_outputs else loss
 
+    def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, int, Any]:
+        """The cross entropies of the learned tokens added up, their number, the model's outputs."""
+        if self._fused is not None:
+            return *self._fused.loss(inputs), {}
+        return packed_loss(model, inputs)
+
     def evaluation_loop(
         self, *args: Any, metric_key_prefix: str = "eval", **options: Any
     ) -> EvalLoopOutput:
-        """As the trainer does it, but its loss is the mean over all learned tokens, whatever
-        batches they came in: the trainer's own is the mean of the batches' means."""
+        """As the trainer does it, but its loss is the mean over all learned tokens or pairs,
+        whatever batches they came in: the trainer's own is the mean of the batches' means."""
         self._held_out = torch.zeros(2, dtype=torch.float64)
         done = super().evaluation_loop(*args, metric_key_prefix=metric_key_prefix, **options)
         sums = self.accelerator.reduce(self._held_out.to(self.args.device), "sum")
@@ -214,6 +217,24 @@ def packed_loss(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tens
     logits = outputs.logits[0].float()
     total = functional.cross_entropy(logits, following[at], reduction="sum")
     return total, int(at.numel()), outputs
+
+
+def packed_log_likelihoods(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """The log-likelihood of each row's supervised tokens (rows,), in nats and float32; *inputs* as
+    ``collate_packed`` makes them."""
+    following = inputs["labels"][0, 1:]
+    at = torch.nonzero(following != IGNORED).flatten()
+    outputs = model(
+        input_ids=inputs["input_ids"],
+        position_ids=inputs["position_ids"],
+        use_cache=False,
+        logits_to_keep=at,
+    )
+    logits = outputs.logits[0].float()
+    losses = functional.cross_entropy(logits, following[at], reduction="none")
+    starts = inputs["position_ids"][0] == 0
+    rows = starts.cumsum(0)[at + 1] - 1
+    return sums_by_row(-losses, torch.bincount(rows, minlength=int(starts.sum())))
 
 
 class RunCallback(TrainerCallback):  # type: ignore[misc]

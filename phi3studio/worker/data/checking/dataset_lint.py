@@ -60,7 +60,7 @@ def whole_findings(
     """All findings over the rows that the repairs so far leave."""
     kept = decision.kept
     found = [
-        *_contradictions(rows, kept),
+        *_contradictions(data, rows, kept),
         *_duplicates(rows, kept),
         *_leaks(data, rows, decision),
     ]
@@ -86,20 +86,21 @@ def _pending(
     ]
 
 
-def _first_with_equal_prompt(rows: Surveyed, kept: Flags) -> Any:
-    result = np.arange(len(rows))
+def _first_with_equal(keys: Any, kept: Flags) -> Any:
+    """For each row the first kept one with an equal key; itself for the others."""
+    result = np.arange(len(keys))
     places = np.flatnonzero(kept)
-    result[places] = places[first_of_equal(rows.prompts[places])] if len(places) else places
+    result[places] = places[first_of_equal(keys[places])] if len(places) else places
     return result
 
 
-def _contradictions(rows: Surveyed, kept: Flags) -> list[Pending]:
+def _contradictions(data: Data, rows: Surveyed, kept: Flags) -> list[Pending]:
     which = contradicting(rows, kept)
     return _pending(
-        Phrase("finding.contradictions"),
+        Phrase("finding.contradictions", variant="pairs" if data.rejected is not None else ""),
         "warning",
         which,
-        _first_with_equal_prompt(rows, kept) if which.any() else None,
+        _first_with_equal(rows.disputed, kept) if which.any() else None,
         DropContradictions(keep="majority"),
         DropContradictions(keep="none"),
     )
@@ -110,11 +111,10 @@ def _duplicates(rows: Surveyed, kept: Flags) -> list[Pending]:
     near_to = alike(rows, kept, NEARLY_SAME, same_label=True)
     near = kept & ~exact & (near_to != np.arange(len(rows)))
     # A row with an equal prompt and another answer is a contradiction, not a near duplicate.
-    prompts = _first_with_equal_prompt(rows, kept)
-    near &= prompts == np.arange(len(rows))
+    near &= _first_with_equal(rows.prompts, kept) == np.arange(len(rows))
     same, nearly = Phrase("finding.duplicates"), Phrase("finding.near_duplicates")
     return [
-        *_pending(same, "warning", exact, prompts, DropDuplicates()),
+        *_pending(same, "warning", exact, _first_with_equal(rows.disputed, kept), DropDuplicates()),
         *_pending(nearly, "info", near, near_to, DropDuplicates(near=True)),
     ]
 

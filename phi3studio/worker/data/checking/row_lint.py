@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -33,12 +34,15 @@ from phi3studio.worker.data.meaning.tagged_texts import tagged_turns
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import personal_data, text_defects
 from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process
+from phi3studio.worker.data.preparing.tokenise import Rendered
 
 SHOWN = 20
 PLACES = 1000
 _NEARLY_ALL = 0.9
 _MANY = 0.2
 _SOME = 0.1
+_FEWEST_PAIRS, _BIASED = 20, 0.8
+_EMPTY = ("data.empty_value", "data.no_assistant_turn", "data.no_chosen", "data.no_rejected")
 
 
 @dataclass
@@ -80,6 +84,9 @@ class RowLint:
         self._unread = UnreadTally(process.data)
         self._rendered = 0
         self._escaped: dict[str, None] = {}
+        self._pairs = 0
+        # Of pairs with answers of different lengths: is the chosen one longer?
+        self._longer: Counter[bool] = Counter()
 
     def tally(self, code: str) -> Tally:
         """What was found of one kind so far."""
@@ -93,7 +100,7 @@ class RowLint:
         process = self._process
         texts: list[str] = []
         places: list[int] = []
-        required = process.data.template.required if process.data.template else ()
+        required = process.data.required_columns
         for at, passed in enumerate(rows):
             if passed.error is not None and passed.dropped is None:
                 self._error(first + at, passed)
@@ -106,6 +113,8 @@ class RowLint:
             ):
                 self.tally("empty_values").add(first + at, row_text(passed.row))
             self._rendered += 1
+            if passed.rejected is not None:
+                self._pair(first + at, passed, passed.rendered, passed.rejected)
             if process.repeats_its_prompt(passed):
                 self.tally("copied_answers").add(first + at, row_text(passed.row))
             if process.is_structured_answer(passed):
@@ -157,7 +166,7 @@ class RowLint:
     def _error(self, row: int, passed: Passed) -> None:
         assert passed.error is not None
         code = passed.error.code
-        if code in ("data.empty_value", "data.no_assistant_turn"):
+        if code in _EMPTY:
             self.tally("empty_values").add(row, row_text(passed.row))
             self.tally("missing_values").rows += 1
             turns = turns_at(passed.row, self._process.data.messages or "") or []
@@ -166,6 +175,27 @@ class RowLint:
             return
         _, tally = self._unusable.setdefault(code, (passed.error, Tally()))
         tally.add(row, Phrase("row.unusable", reason=passed.error, text=row_text(passed.row)))
+
+    def _pair(self, row: int, passed: Passed, chosen: Rendered, rejected: Rendered) -> None:
+        """Look at both answers of a pair: does one merely break off, which is the longer one?"""
+        self._pairs += 1
+        better, worse = chosen.completion.strip(), rejected.completion.strip()
+        if better.startswith(worse) or worse.startswith(better):
+            self.tally("pairs_of_one_answer").add(row, row_text(passed.row))
+        if len(better) != len(worse):
+            self._longer[len(better) > len(worse)] += 1
+
+    def _length_bias(self) -> list[Finding]:
+        """Pairs of which nearly all prefer the longer answer, or the shorter one."""
+        longer, rows = self._longer.most_common(1)[0] if self._longer else (True, 0)
+        if self._pairs < _FEWEST_PAIRS or rows < _BIASED * self._pairs:
+            return []
+        says = Phrase(
+            "finding.length_bias",
+            variant="longer" if longer else "shorter",
+            share=rows / self._pairs,
+        )
+        return [finding(says, "warning", rows)]
 
     def _is_padded(self, passed: Passed) -> bool:
         columns = self._process.text_columns
@@ -241,6 +271,8 @@ class RowLint:
         if self.tally("escaped_breaks").rows >= _MANY * self._rendered:
             breaks = [ReplaceText(column=column, find="\\n", by="\n") for column in self._escaped]
             add(Phrase("finding.escaped_breaks", columns=list(self._escaped)), "warning", *breaks)
+        add(Phrase("finding.pairs_of_one_answer"), "warning")
+        found += self._length_bias()
         add(Phrase("finding.template_tags"), "warning", RemoveTags())
         columns = self._process.text_columns
         add(Phrase("finding.tagged_turns", column=columns[0] if columns else ""), "warning")

@@ -75,6 +75,7 @@ def _with_unread(shape: ShapeProposal, source: Source, rows: list[Row]) -> Shape
         **source.model_dump(include=set(Source.model_fields)),
         template=template,
         messages=shape.messages,
+        rejected=shape.rejected,
         repairs=list(shape.repairs),
         split=Split(column=shape.split_column),
     )

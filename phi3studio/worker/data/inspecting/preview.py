@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.datasets.source_report import Preview, Token
+from phi3studio.domain.datasets.source_report import Preview, RejectedAnswer, Token
 from phi3studio.worker.data.checking.short_text import shown_row
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
-from phi3studio.worker.data.preparing.row_pipeline import Process, Row
+from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, Row
 from phi3studio.worker.data.preparing.tokenise import Encoded, Encoder, Rendered
 
 _RAW_CHARACTERS = 20_000
@@ -37,21 +37,39 @@ def preview(process: Process, row: Row, number: int) -> Preview:
     encoded, text = passed.encoded, passed.rendered
     tally = UnreadTally(process.data)
     process.count_unread(passed, tally, number)
-    stop = process.encoder.stop.text
     return Preview(
         row=number,
         raw=shown_row(row, _RAW_CHARACTERS),
         repaired=shown_row(passed.row, _RAW_CHARACTERS),
         prompt=text.prompt,
         completion=text.completion,
-        rendered="".join(part.text + stop if part.ends else part.text for part in text.segments),
+        rendered=_whole(process, text),
         tokens=_tokens(process, text, encoded)[:_TOKENS_SHOWN],
         prompt_tokens=min(encoded.prompt_tokens, process.max_tokens),
         trained_tokens=encoded.trained[: process.max_tokens].count(True),
         cut_off=max(0, len(encoded.ids) - process.max_tokens),
         dropped=passed.dropped,
         unread=tally.found(),
+        rejected=_rejected(process, passed),
     )
+
+
+def _rejected(process: Process, passed: Passed) -> RejectedAnswer | None:
+    if passed.rejected is None or passed.rejected_encoded is None:
+        return None
+    encoded, text = passed.rejected_encoded, passed.rejected
+    return RejectedAnswer(
+        completion=text.completion,
+        rendered=_whole(process, text),
+        tokens=_tokens(process, text, encoded)[:_TOKENS_SHOWN],
+        trained_tokens=encoded.trained[: process.max_tokens].count(True),
+        cut_off=max(0, len(encoded.ids) - process.max_tokens),
+    )
+
+
+def _whole(process: Process, text: Rendered) -> str:
+    stop = process.encoder.stop.text
+    return "".join(part.text + stop if part.ends else part.text for part in text.segments)
 
 
 def _tokens(process: Process, rendered: Rendered, encoded: Encoded) -> tuple[Token, ...]:

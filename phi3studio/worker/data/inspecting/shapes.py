@@ -139,9 +139,13 @@ def parts_named(rows: Sequence[Row]) -> dict[str, str]:
     }
 
 
+def _templates(shape: ShapeProposal) -> str:
+    return f"{shape.prompt}{shape.completion}{shape.rejected}"
+
+
 def _split_by(parted: tuple[str, tuple[str, ...]] | None, shape: ShapeProposal) -> ShapeProposal:
     """The proposal with the rows held out that a column names, unless it reads that column."""
-    if parted is None or f"{{{parted[0]}}}" in f"{shape.prompt}{shape.completion}":
+    if parted is None or f"{{{parted[0]}}}" in _templates(shape):
         return shape
     column, values = parted
     return shape.model_copy(
@@ -166,7 +170,7 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
     reasons = list(shape.reasons)
     columns = columns_of(rows)[:MOST_COLUMNS]
     inside = (p for row in rows for n in columns for p in why_it_ended(row.get(n), n))
-    turns = str(shape.messages).split(" + ")
+    turns = f"{shape.messages} + {shape.rejected}".split(" + ")
     # Next to a learned mark of yes or no another one is a second label: “toxic”, “insult”.
     label = parse_template(shape.completion or "").only_column
     marks = label is not None and are_marks([str(at(row, label)) for row in rows])
@@ -179,7 +183,7 @@ def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposa
             values
             and not (marks and are_marks([str(value) for value in cells]))
             and column not in heeded
-            and f"{{{column}}}" not in f"{shape.prompt}{shape.completion}"
+            and f"{{{column}}}" not in _templates(shape)
         ):
             repairs.append(DropMarked(column=column, values=values))
             reasons.append(Phrase("shape.bad_rows", column=column, values=values))

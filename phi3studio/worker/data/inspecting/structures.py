@@ -14,48 +14,16 @@ from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.annotation_exports import argilla, label_studio, prodigy
-from phi3studio.worker.data.inspecting.conversation_places import (
-    asked_places,
-    conversations,
-    one_turn_a_row,
-)
-from phi3studio.worker.data.inspecting.row_places import (
-    Found,
-    Rows,
-    at,
-    columns,
-    example,
-    is_text,
-)
+from phi3studio.worker.data.inspecting.conversation_places import conversations, one_turn_a_row
+from phi3studio.worker.data.inspecting.preference_pairs import preferences
+from phi3studio.worker.data.inspecting.row_places import Found, Rows, at, columns, example
 from phi3studio.worker.data.meaning.chat_trees import last_path
-from phi3studio.worker.data.meaning.column_names import (
-    NameRole,
-    is_language,
-    strength,
-    words_of,
-)
-from phi3studio.worker.data.meaning.message_turns import turns_of
+from phi3studio.worker.data.meaning.column_names import is_language, words_of
 
-_CHOSEN = re.compile(
-    r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|^(y_w|response_j)$"
-)
-_REJECTED = re.compile(
-    r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
-    r"([^a-z]|$)|^(y_l|response_k)$"
-)
-_NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
-_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
-_PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
 _WORDS = (("tokens",), ("words",))
 _TAGS = (("tags",), ("labels",))
 _TAG = re.compile(r"O|[BIESLU]-\w+")
-_RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
-_GOOD_ANSWERS = frozenset(
-    {"response", "output", "answer", "completion", "messages", "conversations"}
-)
 _STACK_EXCHANGE = {"id", "posttypeid", "parentid"}
-_QUESTIONS: tuple[NameRole, ...] = ("prompt", "question", "instruction", "text", "context")
-_LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
 
 
 def structured(rows: Rows) -> Found:
@@ -147,73 +115,6 @@ def _numbers(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(type(item) is int for item in value)
 
 
-def _preferences(rows: Rows) -> Found:
-    names = columns(rows)
-    folded = {name: name.casefold() for name in names}
-    rejected = [name for name in names if _REJECTED.search(folded[name])]
-    chosen = [n for n in names if _CHOSEN.search(folded[n]) and n not in rejected]
-    texts = [n for n in (*chosen, *rejected) if any(_is_answer(row.get(n)) for row in rows)]
-    if any(n in texts for n in chosen) and any(n in texts for n in rejected):
-        good = next(n for n in chosen if n in texts)
-        bad = next(n for n in rejected if n in texts)
-        raise InputError("data.preference", chosen=good, rejected=bad, way=_way_to(rows, good))
-    trained = [n for n in names if folded[n] in _GOOD_ANSWERS]
-    lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
-    if trained and lost:
-        way = _way_to(rows, trained[0])
-        raise InputError("data.preference", chosen=trained[0], rejected=lost[0], way=way)
-    numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(example(rows, n))]
-    verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
-    if len(numbered) > 1 and verdict is not None:
-        raise InputError(
-            "data.preference", variant="numbered", answers=numbered[:4], verdict=verdict
-        )
-    for name in names:
-        value = example(rows, name)
-        if not isinstance(value, list) or len(value) < 2:
-            continue
-        picked = strength(name, "choices") < 2 and any(_picks(rows, n) for n in names)
-        if not picked and folded[name] not in _LISTED:
-            continue
-        ranked = isinstance(value[0], Mapping) and any(
-            _RANKED & {key, *words_of(str(key))} for key in value[0]
-        )
-        elsewhere = any(
-            isinstance(other := example(rows, n), list)
-            and len(other) == len(value)
-            and _RANKED & {folded[n].rstrip("s")}
-            for n in names
-        )
-        if picked or ranked or elsewhere:
-            raise InputError("data.preference", variant="list", answers=name)
-    return []
-
-
-def _way_to(rows: Rows, answer: str) -> str:
-    """The option that trains on the good answers with their questions, wherever these stand."""
-    turns = turns_of(example(rows, answer))
-    asked = asked_places(rows)
-    if turns is not None:
-        alone = all(turn["role"] == "assistant" for turn in turns) and asked
-        return f"--messages '{asked[0]} + {answer}'" if alone else f"--messages '{answer}'"
-    if asked and not is_text(rows, asked[0]):
-        return f"--messages '{asked[0]} + {answer}'"
-    texts = [name for name in columns(rows) if is_text(rows, name)]
-    named = [name for role in _QUESTIONS for name in texts if strength(name, role) > 1]
-    question = next((name for name in (*asked, *named) if name != answer), "QUESTION")
-    return f"--template '{{{question}}}\\n{{=>}}{{{answer}}}'"
-
-
-def _picks(rows: Rows, name: str) -> bool:
-    """Whether a column says by number which of several is the best."""
-    values = [value for row in rows if (value := row.get(name)) is not None]
-    return bool(values and _PICK.search(name.casefold())) and all(type(n) is int for n in values)
-
-
-def _is_answer(value: Any) -> bool:
-    return isinstance(value, (str, list, dict)) and bool(value)
-
-
 def _trees(rows: Rows) -> Found:
     names = {name.casefold() for name in columns(rows)}
     of_rows = ({"message_id", "parent_id"}, {"id", "parent_id", "role"}, _STACK_EXCHANGE)
@@ -271,7 +172,7 @@ _RECOGNISERS: tuple[Callable[[Rows], Found], ...] = (
     _segments,
     _nested_questions,
     _notebook,
-    _preferences,
+    preferences,
     _trees,
     label_studio,
     argilla,

@@ -90,7 +90,10 @@ class UnreadTally:
         split = [data.split.column] if data.split.column else []
         self._template = data.template
         self._asks = data.template is None or "{" in data.template.prompt
-        self._used = {*(data.template.columns if data.template else ()), *repairs, *split}
+        self._places = data.text_places
+        # Of pairs no answer before the last one is trained, whatever the rows say.
+        self._pairs = data.rejected is not None
+        self._used = {*(self._places if data.template else ()), *repairs, *split}
         self._ignored = {name.casefold() for name in data.ignore}
         self._seen: dict[str, _Seen] = {}
         self._rows: list[Row] = []
@@ -110,13 +113,13 @@ class UnreadTally:
         tops = set()
         if self._messages is not None:
             # Joined places stay in the row next to the conversation that they make.
-            read = {*places(self._messages, row), *places(self._messages)}
+            read = {name for path in self._places for name in (*places(path, row), *places(path))}
             tops = {name.split(".")[0] for name in read}
             for name, kind, value, detail in self._turns(row, shown, learned):
                 found.setdefault(name, (kind, value, detail))
         for column, value in row.items():
             name = str(column).strip()
-            if name in self._used or _blank(value) or (name == self._messages):
+            if name in self._used or name in self._places or _blank(value):
                 continue
             if name == "system" and self._messages is not None:
                 if any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
@@ -170,7 +173,7 @@ class UnreadTally:
         if path in self._used:
             return True
         return self._messages is not None and any(
-            path == p or path.startswith(f"{p}.") for p in places(self._messages)
+            path == p or path.startswith(f"{p}.") for place in self._places for p in places(place)
         )
 
     def _turns(
@@ -197,7 +200,12 @@ class UnreadTally:
                 yield "turns after the last answer", "turn", texts[0], True
             elif any(shown.lacks(text) for text in texts):
                 yield f"role:{role}", "role", texts[0], False
-            elif role == "assistant" and texts and _is_masked(texts, learned, turn):
+            elif (
+                role == "assistant"
+                and texts
+                and not self._pairs
+                and _is_masked(texts, learned, turn)
+            ):
                 said = "answers" if asked else "greetings"
                 yield f"{said} that are not trained", "untrained", texts[0], not asked
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
@@ -463,9 +471,7 @@ def unread_without_model(data: Data, rows: Sequence[Row]) -> tuple[Unread, ...]:
     for row in rows:
         text: str | None = None
         if data.template is not None:
-            text = "\n".join(
-                str(value) for name in data.template.columns for value in _at(row, name)
-            )
+            text = "\n".join(str(value) for name in data.text_places for value in _at(row, name))
         tally.add(row, text)
     return tally.found()
 

@@ -176,13 +176,14 @@ def later_duplicates(rows: Surveyed, kept: Flags, *, near: bool = False) -> Flag
 
 
 def contradicting(rows: Surveyed, kept: Flags, keep_majority: bool = False) -> Flags:
-    """Rows whose prompt has other answers too; with *keep_majority* without those that have the
-    most frequent answer (the earlier one, where two are equally frequent)."""
+    """Rows whose prompt has other answers too, pairs that occur swapped too; with *keep_majority*
+    without those that have the most frequent answer (the earlier one, where two are equally
+    frequent)."""
     result: Flags = np.zeros(len(rows), np.bool_)
     places = np.flatnonzero(kept)
     if not len(places):
         return result
-    _, prompt = np.unique(rows.prompts[places], return_inverse=True)
+    _, prompt = np.unique(rows.disputed[places], return_inverse=True)
     _, answer = np.unique(rows.answers[places], return_inverse=True)
     pairs = prompt.astype(np.int64) * (int(answer.max()) + 1) + answer
     _, first, pair, times = np.unique(

@@ -7,6 +7,7 @@ tokenised and written. So memory does not grow with the rows, but for those numb
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ from phi3studio.worker.data.preparing.render import check_columns
 from phi3studio.worker.data.preparing.row_pipeline import Passed, Process, columns_of
 from phi3studio.worker.data.preparing.snapshot import SnapshotWriter, file_sha256
 from phi3studio.worker.data.preparing.survey import USABLE, Survey, Surveyed
-from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer, example_of
+from phi3studio.worker.data.preparing.tokenise import Encoder, Tokenizer
 from phi3studio.worker.data.reading.source_rows import Batch, RowSource
 
 MANIFEST = "manifest.json"
@@ -108,7 +109,8 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
     rows = len(surveyed)
     folder.mkdir(parents=True, exist_ok=True)
     totals = _Totals(dropped=dict(decision.dropped))
-    with SnapshotWriter(folder, "train") as train, SnapshotWriter(folder, "held-out") as held_out:
+    writer = functools.partial(SnapshotWriter, folder, pairs=data.rejected is not None)
+    with writer("train") as train, writer("held-out") as held_out:
         limit = data.split.limit or rows + (len(evaluation) if evaluation is not None else 0)
         for batch, passed in main.again(decision):
             _write(batch, passed, decision, train, held_out, limit, longest, totals)
@@ -296,10 +298,11 @@ def _write(
         if item.dropped is not None:
             totals.drop(item.dropped)
             continue
-        assert item.rendered is not None and item.encoded is not None  # noqa: PT018
-        example = example_of(item.rendered, item.encoded, longest)
-        learned = example.learned
-        if not learned:
+        example = item.example(longest)
+        worse = example.rejected
+        learned = [side.learned for side in (example, worse) if side is not None]
+        # Of a pair whose sides are equal as far as they fit, nothing can be learned either.
+        if not all(learned) or (worse is not None and worse.input_ids == example.input_ids):
             totals.unlearned.append(place)
             continue
         held = bool(decision.held_out[place])
@@ -308,10 +311,10 @@ def _write(
             continue
         sides[held][0].append(place)
         sides[held][1].append(example)
-        totals.tokens += len(example.input_ids)
-        totals.learned += learned
-        totals.longest = max(totals.longest, len(example.input_ids) + example.cut_off)
-        totals.cut_off += example.cut_off > 0
+        totals.tokens += example.tokens
+        totals.learned += sum(learned)
+        totals.longest = max(totals.longest, item.longest)
+        totals.cut_off += item.longest > longest
     train.add(*sides[0])
     held_out.add(*sides[1])
 
@@ -375,6 +378,7 @@ def _manifest(
         "repairs": [repair.model_dump(mode="json") for repair in data.repairs],
         "template": data.template.model_dump() if data.template else None,
         "messages": data.messages,
+        "rejected": data.rejected,
         "sequence_length": recipe.training.sequence_length,
         **{
             item.name: (value.name if isinstance(value, Path) else value)

@@ -189,9 +189,10 @@ def tools_of(row: Row) -> Any:
 def check_columns(data: Data, columns: Collection[str]) -> None:
     """Every column that the recipe needs must exist in the data."""
     if data.template is not None:
-        named = data.template.required
+        named = data.required_columns
     else:
-        named = places(data.messages or "messages", dict.fromkeys(columns))
+        known = dict.fromkeys(columns)
+        named = tuple(name for path in data.text_places for name in places(path, known))
     split = (data.split.column,) if data.split.column else ()
     existing = dict.fromkeys(columns)
     for name in (*named, *split):

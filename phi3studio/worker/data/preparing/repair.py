@@ -27,11 +27,13 @@ class RowRepairs:
 
     def __init__(self, data: Data, special_tokens: Sequence[str]) -> None:
         kinds = {repair.kind for repair in data.repairs}
-        self._columns = data.template.columns if data.template else ()
-        self._required = data.template.required if data.template else ()
-        completion = data.template.completion if data.template else ""
-        self._answers = parse_template(completion, "completion").columns
-        self._messages = data.messages
+        self._places = data.text_places
+        self._required = data.required_columns
+        self._holds_turns = data.messages is not None
+        sides = [data.template, data.worse.template if data.worse else None]
+        self._answers = [
+            parse_template(side.completion, "completion").columns for side in sides if side
+        ]
         self._replacements = [r for r in data.repairs if isinstance(r, ReplaceText)]
         self._functions: list[TextFn] = []
         if "fix_mojibake" in kinds:
@@ -77,11 +79,10 @@ class RowRepairs:
             return row, "drop_marked"
         repaired = row
         for change in self._replacements:
-            repaired = map_texts(
-                repaired, (change.column,), None, functools.partial(replaced, repair=change)
-            )
+            change_text = functools.partial(replaced, repair=change)
+            repaired = map_texts(repaired, (change.column,), change_text)
         for function in self._functions:
-            repaired = map_texts(repaired, self._columns, self._messages, function)
+            repaired = map_texts(repaired, self._places, function)
         for merge in self._labels:
             value = _get(repaired, merge.column)
             if isinstance(value, str) and value in merge.labels:
@@ -90,29 +91,33 @@ class RowRepairs:
             return repaired, "drop_empty"
         if self._secrets and any(
             next(personal_data.find(text, self._secrets), None)
-            for text in texts_of(repaired, self._columns, self._messages)
+            for text in texts_of(repaired, self._places)
         ):
             return repaired, "drop_secrets"
         return repaired, None
 
     def _is_empty(self, row: Row) -> bool:
-        if self._messages is None:
-            blank = (is_blank(row, column) for column in self._answers)
-            return any(is_blank(row, column) for column in self._required) or (
-                bool(self._answers) and all(blank)
-            )
-        turns = _get(row, self._messages)
-        if not isinstance(turns, list) or not turns:
-            # A JSON text is looked into when it is rendered.
-            return is_blank(row, self._messages)
-        answers = [
-            str(turn.get("content", turn.get("value")) or "")
-            for turn in turns
-            if isinstance(turn, Mapping)
-            and str(turn.get("role", turn.get("from"))) in ("assistant", "gpt", "model", "bot")
-        ]
-        tool_calls = any(isinstance(turn, Mapping) and turn.get("tool_calls") for turn in turns)
-        return not tool_calls and (not answers or not all(answer.strip() for answer in answers))
+        if self._holds_turns:
+            return any(_answers_nothing(row, place) for place in self._places)
+        return any(is_blank(row, column) for column in self._required) or any(
+            bool(columns) and all(is_blank(row, column) for column in columns)
+            for columns in self._answers
+        )
+
+
+def _answers_nothing(row: Row, place: str) -> bool:
+    turns = _get(row, place)
+    if not isinstance(turns, list) or not turns:
+        # A JSON text is looked into when it is rendered.
+        return is_blank(row, place)
+    answers = [
+        str(turn.get("content", turn.get("value")) or "")
+        for turn in turns
+        if isinstance(turn, Mapping)
+        and str(turn.get("role", turn.get("from"))) in ("assistant", "gpt", "model", "bot")
+    ]
+    tool_calls = any(isinstance(turn, Mapping) and turn.get("tool_calls") for turn in turns)
+    return not tool_calls and (not answers or not all(answer.strip() for answer in answers))
 
 
 def _marks(value: Any, values: set[str]) -> bool:
@@ -129,13 +134,13 @@ def _get(row: Mapping[str, Any], path: str) -> Any:
         return None
 
 
-def map_texts(row: Row, columns: Sequence[str], messages: str | None, function: TextFn) -> Row:
-    """A copy of *row* with *function* applied to the texts that reach the model."""
-    for column in (messages,) if messages is not None else columns:
-        value = _get(row, column)
+def map_texts(row: Row, places: Sequence[str], function: TextFn) -> Row:
+    """A copy of *row* with *function* applied to the texts at *places*."""
+    for place in places:
+        value = _get(row, place)
         changed = _map(value, function)
         if changed is not value:
-            row = put(row, column, changed)
+            row = put(row, place, changed)
     return row
 
 
@@ -157,11 +162,11 @@ def _map(value: Any, function: TextFn) -> Any:
     return value
 
 
-def texts_of(row: Mapping[str, Any], columns: Sequence[str], messages: str | None) -> list[str]:
-    """The texts of a row that reach the model."""
+def texts_of(row: Mapping[str, Any], places: Sequence[str]) -> list[str]:
+    """The texts at *places* of a row."""
     found: list[str] = []
-    for column in (messages,) if messages is not None else columns:
-        _collect(_get(row, column), found)
+    for place in places:
+        _collect(_get(row, place), found)
     return found
 
 

@@ -20,16 +20,22 @@ from phi3studio.worker.data.preparing.repair import RowRepairs, map_texts, texts
 from phi3studio.worker.data.preparing.tokenise import (
     Encoded,
     Encoder,
+    Example,
     Measure,
     Rendered,
+    Segment,
     Tokenizer,
+    example_of,
 )
 
 Row = dict[str, Any]
 _SHORTEN_ROUNDS = 12
 # Faults of the template or the model, or ones that have a repair of their own.
 _NOT_SKIPPED = frozenset(
-    {"data.missing_column", "data.empty_value", "data.no_assistant_turn", "model.chat_template"}
+    {
+        *("data.missing_column", "data.empty_value", "data.no_assistant_turn"),
+        *("data.no_chosen", "data.no_rejected", "model.chat_template"),
+    }
 )
 
 
@@ -37,18 +43,44 @@ _NOT_SKIPPED = frozenset(
 class Passed:
     """A row after its way. ``dropped`` names the repair that leaves it out, ``error`` says why
     it cannot be used (both: a row that is skipped); otherwise ``rendered`` is set, and ``encoded``
-    once it was tokenised."""
+    once it was tokenised; ``rejected`` and ``rejected_encoded`` are a pair's worse side."""
 
     row: Row
     rendered: Rendered | None = None
     encoded: Encoded | None = None
     dropped: str | None = None
     error: InputError | None = None
+    rejected: Rendered | None = None
+    rejected_encoded: Encoded | None = None
+
+    @property
+    def sides(self) -> list[Rendered]:
+        """What is tokenised: nothing, the rendered row, or both sides of a pair."""
+        return [side for side in (self.rendered, self.rejected) if side is not None]
+
+    @property
+    def encodings(self) -> list[Encoded]:
+        """The sides' tokens."""
+        return [side for side in (self.encoded, self.rejected_encoded) if side is not None]
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longer side, before it is cut off."""
+        return max((len(side.ids) for side in self.encodings), default=0)
+
+    def example(self, max_tokens: int) -> Example:
+        """The training row or pair, cut off at *max_tokens*."""
+        assert self.rendered is not None and self.encoded is not None  # noqa: PT018
+        found = example_of(self.rendered, self.encoded, max_tokens)
+        if self.rejected is None or self.rejected_encoded is None:
+            return found
+        return replace(found, rejected=example_of(self.rejected, self.rejected_encoded, max_tokens))
 
 
 class Measured(NamedTuple):
     """Lengths of a row in tokens, 0 where it was not rendered; ``dropped`` as of
-    :class:`Passed`."""
+    :class:`Passed`. Of a pair ``tokens`` are the longer side's, and ``trained`` both sides', or 0
+    where one of them has none."""
 
     tokens: int
     trained: int
@@ -76,16 +108,20 @@ class Process:
         self._drop_cut_off = "drop_cut_off" in kinds
         self.edits = RowEdits(data.repairs)
         self._repairs = RowRepairs(data, self.encoder.special_tokens)
-        self._renderer = Renderer(data, self.encoder.tokenizer, self.encoder.stop, known)
+        sides = [side for side in (data, data.worse) if side is not None]
+        self._renderers = [
+            Renderer(side, self.encoder.tokenizer, self.encoder.stop, known) for side in sides
+        ]
         prompt: tuple[str, ...] = ()
         if data.template is not None:
             prompt = parse_template(data.template.prompt, "prompt").columns
-            self.text_columns = data.template.columns
+            self.text_columns = data.text_places
             self.input_columns = prompt or self.text_columns
         else:
             self.text_columns = self.input_columns = ()
         self.has_prompt = data.messages is not None or bool(prompt)
-        self.label_column = data.template.label_column if data.template else None
+        labelled = data.template is not None and data.rejected is None
+        self.label_column = data.template.label_column if data.template and labelled else None
 
     def render(self, rows: Sequence[Row], places: Iterable[int]) -> list[Passed]:
         """Edit, repair and render; nothing is tokenised yet. *places*: the rows' numbers in the
@@ -103,54 +139,64 @@ class Process:
             row = edited
         if self.data.messages is not None:
             # Repairs and what looks for texts then know one form of conversation.
-            turns = turns_at(row, self.data.messages)
-            if turns is not None and turns != row.get(self.data.messages):
-                row = {**row, self.data.messages: turns}
+            found = {place: turns_at(row, place) for place in self.data.text_places}
+            row = row | {
+                place: turns
+                for place, turns in found.items()
+                if turns is not None and turns != row.get(place)
+            }
         repaired, dropped = self._repairs.apply(row)
         passed = Passed(repaired, dropped=dropped)
         if dropped is None:
             try:
-                passed.rendered = self._renderer.render(repaired)
+                passed.rendered, passed.rejected = self._sides(repaired)
             except InputError as exc:
                 passed.error = exc
                 if self._skip_broken and exc.code not in _NOT_SKIPPED:
                     passed.dropped = "skip_broken"
         return passed
 
+    def _sides(self, row: Row) -> tuple[Rendered, Rendered | None]:
+        """A row rendered; of a pair both sides."""
+        first, *other = (renderer.render(row) for renderer in self._renderers)
+        return pair_of(first, other[0]) if other else (first, None)
+
     def encode(self, rows: Sequence[Passed], *, spans: bool = False) -> list[Passed]:
         """Tokenise what was rendered, and shorten or leave out what is too long, if asked.
 
         *rows* themselves are not changed: another thread may be reading them.
         """
-        rendered = [passed.rendered for passed in rows if passed.rendered is not None]
+        rendered = [side for passed in rows for side in passed.sides]
         encodings = iter(self.encoder.encode(rendered, spans=spans))
         result: list[Passed] = []
         for passed in rows:
             if passed.rendered is not None:
-                encoded = next(encodings)
-                passed = Passed(passed.row, passed.rendered, encoded)
-                if len(encoded.ids) > self.max_tokens:
+                passed = _tokenised(passed, [next(encodings) for _ in passed.sides])
+                if passed.longest > self.max_tokens:
                     passed = self._too_long(passed, spans)
             result.append(passed)
         return result
 
     def measure(self, rows: Sequence[Passed]) -> list[Measured]:
         """The lengths and fates that :meth:`encode` would give."""
-        rendered = [passed.rendered for passed in rows if passed.rendered is not None]
+        rendered = [side for passed in rows for side in passed.sides]
         measures = iter(self.encoder.measure(rendered, self.max_tokens))
         result: list[Measured] = []
         for passed in rows:
             if passed.rendered is None:
                 result.append(_NOT_MEASURED)
                 continue
-            measure = next(measures)
+            measure = _of_sides([next(measures) for _ in passed.sides])
             dropped = None
             if measure.tokens > self.max_tokens and (self._shorten or self._drop_cut_off):
                 again = self.encode([passed])[0]
                 dropped = again.dropped
-                assert again.encoded is not None
-                trained = again.encoded.trained[: self.max_tokens].count(True)
-                measure = Measure(len(again.encoded.ids), trained)
+                measure = _of_sides(
+                    [
+                        Measure(len(side.ids), side.trained[: self.max_tokens].count(True))
+                        for side in again.encodings
+                    ]
+                )
             result.append(Measured(measure.tokens, measure.trained, dropped))
         return result
 
@@ -167,26 +213,26 @@ class Process:
         length = len(target)
         tried = passed
         for _ in range(_SHORTEN_ROUNDS):
-            assert tried.encoded is not None
-            over = len(tried.encoded.ids) - self.max_tokens
+            over = tried.longest - self.max_tokens
             if over <= 0:
                 return tried
-            per_token = max(1.0, len(target) / max(1, len(tried.encoded.ids)))
+            per_token = max(1.0, len(target) / max(1, tried.longest))
             text = text_defects.shorten(target, max(0, length - math.ceil(over * per_token)))
             if not text.strip():
                 break
             length = len(text)
             row = self._replace(passed.row, target, text)
             try:
-                rendered = self._renderer.render(row)
+                rendered, rejected = self._sides(row)
             except InputError:
                 break
-            tried = Passed(row, rendered, self.encoder.encode([rendered], spans=spans)[0])
+            shorter = Passed(row, rendered, rejected=rejected)
+            tried = _tokenised(shorter, self.encoder.encode(shorter.sides, spans=spans))
         return replace(passed, dropped="shorten")
 
     def _longest(self, row: Row) -> str:
         if self.data.messages is None:
-            texts = texts_of(row, self.input_columns, None)
+            texts = texts_of(row, self.input_columns)
         else:
             texts = [
                 str(turn["content"])
@@ -196,10 +242,8 @@ class Process:
         return max(texts, key=len, default="")
 
     def _replace(self, row: Row, old: str, new: str) -> Row:
-        columns = self.input_columns
-        return map_texts(
-            row, columns, self.data.messages, lambda text: new if text == old else text
-        )
+        places = self.input_columns if self.data.messages is None else self.data.text_places
+        return map_texts(row, places, lambda text: new if text == old else text)
 
     def input_text(self, passed: Passed) -> str:
         """What the row asks, without the template's own words: two rows with nearly the same
@@ -215,7 +259,7 @@ class Process:
     def count_unread(self, passed: Passed, tally: UnreadTally, number: int) -> None:
         """Count what a rendered row holds and the model does not see."""
         if passed.rendered is not None:
-            segments = passed.rendered.segments
+            segments = [segment for side in passed.sides for segment in side.segments]
             tally.add(
                 passed.row,
                 "".join(segment.text for segment in segments),
@@ -225,7 +269,7 @@ class Process:
 
     def all_text(self, passed: Passed) -> str:
         """All texts of the row that reach the model, for searching."""
-        return "\n".join(texts_of(passed.row, self.text_columns, self.data.messages))
+        return "\n".join(texts_of(passed.row, self.data.text_places))
 
     def text_of(self, passed: Passed, column: str) -> str:
         """The text of any column; empty where there is no value."""
@@ -266,6 +310,43 @@ class Process:
         if self.label_column is None or passed.rendered is None:
             return None
         return passed.rendered.completion
+
+
+def pair_of(chosen: Rendered, rejected: Rendered) -> tuple[Rendered, Rendered]:
+    """Both sides of a pair, of each of which the last answer alone is learned.
+
+    Raises :class:`InputError` where they are no two answers to one prompt.
+    """
+    if chosen.prompt != rejected.prompt:
+        raise InputError("data.pair_prompts")
+    for side, code in ((chosen, "data.no_chosen"), (rejected, "data.no_rejected")):
+        if not side.completion.strip():
+            raise InputError(code)
+    if chosen.completion.strip() == rejected.completion.strip():
+        raise InputError("data.equal_answers")
+    return _last_answer(chosen), _last_answer(rejected)
+
+
+def _last_answer(side: Rendered) -> Rendered:
+    """*side* with what was said before its last answer as one masked text."""
+    return replace(side, segments=(Segment(side.prompt, False), side.segments[-1]))
+
+
+def _tokenised(passed: Passed, encodings: Sequence[Encoded]) -> Passed:
+    chosen, *rejected = encodings
+    return Passed(
+        passed.row,
+        passed.rendered,
+        chosen,
+        rejected=passed.rejected,
+        rejected_encoded=rejected[0] if rejected else None,
+    )
+
+
+def _of_sides(sides: Sequence[Measure]) -> Measure:
+    """The measure of a row, or of both sides of a pair."""
+    trained = sum(side.trained for side in sides) if all(side.trained for side in sides) else 0
+    return Measure(max(side.tokens for side in sides), trained)
 
 
 def _value(row: Row, column: str) -> Any:

@@ -19,23 +19,26 @@ class SnapshotWriter:
     time. Left by an exception, it leaves no file behind.
 
     Columns: ``row`` (place in the source, from 0), ``prompt``, ``completion``, ``input_ids``,
-    ``labels`` (as long as the ids), ``prompt_tokens``.
+    ``labels`` (as long as the ids), ``prompt_tokens``; of *pairs* also ``rejected``,
+    ``rejected_ids`` and ``rejected_labels``, of the same prompt with the worse answer.
     """
 
-    def __init__(self, folder: Path, kind: str) -> None:
+    def __init__(self, folder: Path, kind: str, *, pairs: bool = False) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._schema = pa.schema(
-            [
-                ("row", pa.int64()),
-                ("prompt", pa.string()),
-                ("completion", pa.string()),
-                ("input_ids", pa.list_(pa.int32())),
-                ("labels", pa.list_(pa.int32())),
-                ("prompt_tokens", pa.int32()),
-            ]
-        )
+        ids = pa.list_(pa.int32())
+        columns = [
+            ("row", pa.int64()),
+            ("prompt", pa.string()),
+            ("completion", pa.string()),
+            ("input_ids", ids),
+            ("labels", ids),
+            ("prompt_tokens", pa.int32()),
+        ]
+        if pairs:
+            columns += [("rejected", pa.string()), ("rejected_ids", ids), ("rejected_labels", ids)]
+        self._schema = pa.schema(columns)
         self._kind = kind
         self._partial = folder / f"{kind}.partial"
         self._writer = pq.ParquetWriter(self._partial, self._schema, compression="zstd")
@@ -59,6 +62,13 @@ class SnapshotWriter:
             "labels": [example.labels for example in examples],
             "prompt_tokens": [example.prompt_tokens for example in examples],
         }
+        worse = [example.rejected for example in examples if example.rejected is not None]
+        if worse:
+            columns |= {
+                "rejected": [_encodable(example.completion) for example in worse],
+                "rejected_ids": [example.input_ids for example in worse],
+                "rejected_labels": [example.labels for example in worse],
+            }
         self._tables.append(pa.table(columns, schema=self._schema))
         self._waiting += len(examples)
         self.rows += len(examples)

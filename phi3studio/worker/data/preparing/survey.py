@@ -1,4 +1,4 @@
-"""What is kept of every row while a source streams by: a few numbers, about 130 bytes.
+"""What is kept of every row while a source streams by: a few numbers, about 140 bytes.
 
 From them is decided which rows are duplicates, contradict one another, leak, or are held out;
 see ``decide``.
@@ -23,11 +23,13 @@ USABLE = 0
 class Survey:
     """Collects the numbers of all rows, batch by batch; :meth:`finish` turns them into arrays.
 
-    ``prompts``, ``answers``: 64-bit hashes. ``states``: :data:`USABLE` or why not. ``labels``:
-    places in ``label_names``, or -1. ``marked``: whether the split's column marks the row as held
-    out. With :meth:`add_tokens` also ``tokens`` (before cutting off), ``trained`` (within the
-    sequence length) and ``late``: the state of rows that were left out because of their length.
-    Decisions do not look at the latter three, so they can be made before anything is tokenised.
+    ``prompts``, ``answers``: 64-bit hashes; ``disputed``: of what rows with different answers
+    contradict one another about: the prompt, of pairs with both answers in any order. ``states``:
+    :data:`USABLE` or why not. ``labels``: places in ``label_names``, or -1. ``marked``: whether
+    the split's column marks the row as held out. With :meth:`add_tokens` also ``tokens`` (before
+    cutting off), ``trained`` (within the sequence length) and ``late``: the state of rows that
+    were left out because of their length. Decisions do not look at the latter three, so they can
+    be made before anything is tokenised.
     """
 
     def __init__(
@@ -42,8 +44,8 @@ class Survey:
         self._parts: dict[str, list[Any]] = {
             name: []
             for name in (
-                *("prompts", "answers", "states", "labels", "marked", "signatures", "worded"),
-                *("tokens", "trained", "late"),
+                *("prompts", "answers", "disputed", "states", "labels", "marked", "signatures"),
+                *("worded", "tokens", "trained", "late"),
             )
         }
         self._label_places: dict[str, int] = {}
@@ -60,6 +62,7 @@ class Survey:
         process, split = self._process, self._process.data.split
         prompts = np.zeros(len(rows), np.uint64)
         answers = np.zeros(len(rows), np.uint64)
+        disputed = np.zeros(len(rows), np.uint64)
         states = np.zeros(len(rows), np.uint8)
         labels = np.full(len(rows), -1, np.int32)
         marked = np.full(len(rows), held_out_part, np.bool_)
@@ -76,6 +79,11 @@ class Survey:
             answers[at] = _hash(rendered.completion)
             # Plain text has no prompt: equal texts are then equal answers.
             prompts[at] = _hash(rendered.prompt) if process.has_prompt else answers[at]
+            disputed[at] = prompts[at]
+            if passed.rejected is not None:
+                both = rendered.completion, passed.rejected.completion
+                answers[at] = _hash("\0".join(both))
+                disputed[at] = _hash("\0".join((rendered.prompt, *sorted(both))))
             label = process.label(passed)
             if label is not None:
                 labels[at] = self._label_places.setdefault(label, len(self._label_places))
@@ -85,6 +93,7 @@ class Survey:
         values = {
             "prompts": prompts,
             "answers": answers,
+            "disputed": disputed,
             "states": states,
             "labels": labels,
             "marked": marked,
@@ -135,6 +144,7 @@ class Survey:
 _EMPTY: dict[str, Any] = {
     "prompts": np.zeros(0, np.uint64),
     "answers": np.zeros(0, np.uint64),
+    "disputed": np.zeros(0, np.uint64),
     "states": np.zeros(0, np.uint8),
     "labels": np.zeros(0, np.int32),
     "tokens": np.zeros(0, np.int32),
@@ -152,6 +162,7 @@ class Surveyed:
     def __init__(self, survey: Survey, arrays: dict[str, Any]) -> None:
         self.prompts = arrays["prompts"]
         self.answers = arrays["answers"]
+        self.disputed = arrays["disputed"]
         self.states = arrays["states"]
         self.labels = arrays["labels"]
         self.tokens = arrays["tokens"]

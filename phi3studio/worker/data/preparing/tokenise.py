@@ -88,6 +88,7 @@ class Example:
     ``input_ids`` and ``labels`` have one entry per token; a label is the token's own id where it
     is learned and :data:`IGNORED` elsewhere. ``prompt_tokens`` counts the tokens before the last
     completion: what inference sends. ``cut_off`` counts tokens lost to the sequence length.
+    ``rejected`` is the same prompt with a worse answer, where pairs are trained.
     """
 
     prompt: str
@@ -96,11 +97,18 @@ class Example:
     labels: tuple[int, ...]
     prompt_tokens: int
     cut_off: int = 0
+    rejected: Example | None = None
 
     @property
     def learned(self) -> int:
         """The number of learned tokens."""
         return len(self.labels) - self.labels.count(IGNORED)
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens; those of a pair's prompt once."""
+        more = self.rejected
+        return len(self.input_ids) + (len(more.input_ids) - more.prompt_tokens if more else 0)
 
 
 class Measure(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from phi3studio.worker.data.preparing.tokenise import IGNORED
-from phi3studio.worker.training.examples import collate_packed
+from phi3studio.worker.training.examples import collate_packed, sums_by_row, supervised_by_row
 from phi3studio.worker.training.fused import attention, row_attention
 from phi3studio.worker.training.fused.decoder import Decoder, decoder_of
 from phi3studio.worker.training.fused.elementwise import (
@@ -27,7 +27,7 @@ from phi3studio.worker.training.fused.graphs import can_record, padded
 from phi3studio.worker.training.fused.joined import fuse_groups
 from phi3studio.worker.training.fused.last_layer import trim_last_layer
 from phi3studio.worker.training.fused.lora import AdaptedLinear, AdapterCopies, fuse_linear
-from phi3studio.worker.training.fused.loss import head_loss
+from phi3studio.worker.training.fused.loss import head_losses, total_of
 from phi3studio.worker.training.fused.on_cpu import FrozenMlp
 from phi3studio.worker.training.fused.packed_rows import collate_rows
 
@@ -63,19 +63,31 @@ class Fused:
 
         *inputs* come from :attr:`collate`; the tensors may still be on the CPU.
         """
-        device = self.model.device
-        moved = {
-            name: value.to(device, non_blocking=True)
-            for name, value in inputs.items()
-            if isinstance(value, torch.Tensor)
-        }
+        moved = _on(self.model.device, inputs)
         count = inputs.get("count", moved["learned"].numel())
         return self.total(moved, inputs.get("longest", 0), inputs.get("rows")), count
+
+    def log_likelihoods(self, inputs: Mapping[str, Any]) -> torch.Tensor:
+        """The log-likelihood of each row's supervised tokens (rows,), in nats and float32.
+
+        *inputs* come from :attr:`collate`; not of a model that is padded for CUDA graphs.
+        """
+        moved = _on(self.model.device, inputs)
+        losses = self.token_losses(moved, inputs.get("longest", 0), inputs.get("rows"))
+        return sums_by_row(-losses, moved["supervised"])
 
     def total(
         self, inputs: Mapping[str, torch.Tensor], longest: int = 0, rows: Any = None
     ) -> torch.Tensor:
-        """That sum, of tensors on the model's device; *longest* and *rows* as collated."""
+        """The sum that :meth:`loss` gives, of tensors on the model's device; *longest* and *rows*
+        as collated."""
+        return total_of(self.token_losses(inputs, longest, rows))
+
+    def token_losses(
+        self, inputs: Mapping[str, torch.Tensor], longest: int = 0, rows: Any = None
+    ) -> torch.Tensor:
+        """The negative log likelihoods of the supervised tokens (tokens,); arguments as those of
+        :meth:`total`."""
         self.copies.refresh()
         ids, positions, where = inputs["input_ids"], inputs["position_ids"], inputs["learned"]
         targets = inputs["targets"]
@@ -87,7 +99,7 @@ class Fused:
         base = self.model.get_base_model()
         if self.head and self.decoder and self.decoder.does(rows, where):
             hidden = self.decoder(ids, positions, rows, where)
-            return head_loss(hidden, self.head, targets)
+            return head_losses(hidden, self.head, targets)
         if self.head is not None:
             body = base.get_decoder()
             if self.trimmed:
@@ -96,14 +108,23 @@ class Fused:
             hidden = output.last_hidden_state[0]
             if not self.trimmed:
                 hidden = hidden.index_select(0, where)
-            return head_loss(hidden, self.head, targets, self.can_record)
+            return head_losses(hidden, self.head, targets, self.can_record)
         output = base(
             input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=where, **more
         )
         logits = output.logits[0].float()
         return torch.nn.functional.cross_entropy(
-            logits, targets, reduction="sum", ignore_index=IGNORED
+            logits, targets, reduction="none", ignore_index=IGNORED
         )
+
+
+def _on(device: torch.device, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of *inputs* on *device*."""
+    return {
+        name: value.to(device, non_blocking=True)
+        for name, value in inputs.items()
+        if isinstance(value, torch.Tensor)
+    }
 
 
 def collate_fused(
@@ -111,8 +132,8 @@ def collate_fused(
 ) -> dict[str, Any]:
     """As ``collate_packed``, with what the GPU would otherwise have to be waited for: ``learned``,
     the positions whose next token is learned, ``targets``, those tokens, ``count``, how many they
-    are, ``bounds`` (rows + 1,), where the rows begin and end, ``longest`` of their lengths, and
-    ``row_tokens``, their sum.
+    are, ``supervised`` (rows,), how many each row has, ``bounds`` (rows + 1,), where the rows
+    begin and end, ``longest`` of their lengths, and ``row_tokens``, their sum.
 
     With *pads* tokens, learned ones and the longest row are few sizes: what fills them up is one
     more row, and targets that are ignored.
@@ -133,7 +154,7 @@ def collate_fused(
         learned, targets = pad(learned, (0, more)), pad(targets, (0, more), value=IGNORED)
         lengths.append(filling)
     longest = max(lengths)
-    inputs |= {"learned": learned, "targets": targets}
+    inputs |= {"learned": learned, "targets": targets, "supervised": supervised_by_row(batch)}
     inputs["longest"] = max(128, 1 << (longest - 1).bit_length()) if pads else longest
     inputs["bounds"] = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
     return inputs

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from phi3studio.domain.datasets.check_report import CheckProgress, Report
 from phi3studio.domain.datasets.source_report import Preview, RowPage, SourceReport, TemplatePreset
 from phi3studio.domain.errors import InputError, UserFacingError
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.recipe import Method, Recipe
 from phi3studio.gui.base_model_list import BaseModel
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.tasks import Latest, Tasks
@@ -251,6 +251,7 @@ class Inspection(QObject):
         return Recipe(
             data=recipe.data,
             model=recipe.model,
+            method=Method(objective=recipe.method.objective),
             training=recipe.training.model_copy(
                 update={"epochs": 1.0, "max_steps": None, "learning_rate": 2e-4, "warmup": 0.05}
             ),

@@ -301,9 +301,12 @@ class SourceCard(QWidget):
         same = [p for p in self._inspection.source.shapes if p.shape == proposal.shape]  # type: ignore[union-attr]
         if len(same) < 2:
             return title
-        return f"{title}: {proposal.messages or proposal.completion}"
+        places = [proposal.messages or proposal.completion, proposal.rejected]
+        return f"{title}: {' / '.join(place for place in places if place)}"
 
     def _shape_title(self, proposal: ShapeProposal) -> str:
+        if proposal.rejected is not None:
+            return self.tr("Pairs of a better and a worse answer")
         return {
             "columns": self.tr("Columns with a template"),
             "prompt_completion": self.tr("Prompt and completion"),
@@ -318,6 +321,8 @@ class SourceCard(QWidget):
 def _chosen(shapes: tuple[ShapeProposal, ...], draft: Draft) -> int | None:
     """Which proposal the draft follows; an edited template follows the first of its kind."""
     for index, shape in enumerate(shapes):
+        if (shape.rejected or "") != draft.rejected:
+            continue
         if shape.messages and draft.shape == "messages" and shape.messages == draft.messages:
             return index
         if not shape.messages and (shape.prompt, shape.completion) == (

@@ -82,7 +82,7 @@ class TemplateCard(Card):
         self.completion.cursorPositionChanged.connect(lambda: self._used(self.completion))
         self.prompt.cursorPositionChanged.connect(lambda: self._used(self.prompt))
         self._column.activated.connect(
-            lambda i: session.edit("data", messages=self._column.itemText(i))
+            lambda i: session.edit("data", messages=self._column.itemText(i), rejected="")
         )
         session.changed.connect(self._draw)
         inspection.looked.connect(self._offer)
@@ -104,7 +104,11 @@ class TemplateCard(Card):
             said = explain_error(preset.says).message
             self._presets_menu.addAction(said).triggered.connect(
                 lambda _=False, p=preset: self._session.edit(
-                    "data", shape="columns", prompt=p.prompt, completion=p.completion
+                    "data",
+                    shape="columns",
+                    prompt=p.prompt,
+                    completion=p.completion,
+                    rejected="",
                 )
             )
         self._presets.setVisible(bool(self._inspection.presets))

@@ -1,0 +1,153 @@
+"""Preference sets: several answers to each prompt, and which of them is better."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from phi3studio.domain.datasets.source_report import ShapeProposal
+from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
+from phi3studio.worker.data.inspecting.column_shapes import ColumnShapes
+from phi3studio.worker.data.inspecting.conversation_places import asked_places
+from phi3studio.worker.data.inspecting.row_places import Found, Rows, columns, example, is_text
+from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
+from phi3studio.worker.data.meaning.message_turns import turns_of
+
+_CHOSEN = re.compile(
+    r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|^(y_w|response_j)$"
+)
+_REJECTED = re.compile(
+    r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
+    r"([^a-z]|$)|^(y_l|response_k)$"
+)
+_NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
+_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
+_PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
+_RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
+_GOOD_ANSWERS = frozenset(
+    {"response", "output", "answer", "completion", "messages", "conversations"}
+)
+_QUESTIONS: tuple[NameRole, ...] = ("prompt", "question", "instruction", "text", "context")
+_LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
+_ANSWER = "answer"
+
+
+def preferences(rows: Rows) -> Found:
+    """Pairs of answers, of which one is better; the better answers alone come second.
+
+    Raises :class:`InputError` for rankings and verdicts, which no template can read.
+    """
+    names = columns(rows)
+    folded = {name: name.casefold() for name in names}
+    rejected = [name for name in names if _REJECTED.search(folded[name])]
+    chosen = [n for n in names if _CHOSEN.search(folded[n]) and n not in rejected]
+    texts = [n for n in (*chosen, *rejected) if any(_is_answer(row.get(n)) for row in rows)]
+    if any(n in texts for n in chosen) and any(n in texts for n in rejected):
+        good = next(n for n in chosen if n in texts)
+        bad = next(n for n in rejected if n in texts)
+        return _pairs(rows, good, bad)
+    trained = [n for n in names if folded[n] in _GOOD_ANSWERS]
+    lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
+    if trained and lost:
+        return _pairs(rows, trained[0], lost[0])
+    numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(example(rows, n))]
+    verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
+    if len(numbered) > 1 and verdict is not None:
+        raise InputError(
+            "data.preference", variant="numbered", answers=numbered[:4], verdict=verdict
+        )
+    for name in names:
+        value = example(rows, name)
+        if not isinstance(value, list) or len(value) < 2:
+            continue
+        picked = strength(name, "choices") < 2 and any(_picks(rows, n) for n in names)
+        if not picked and folded[name] not in _LISTED:
+            continue
+        ranked = isinstance(value[0], Mapping) and any(
+            _RANKED & {key, *words_of(str(key))} for key in value[0]
+        )
+        elsewhere = any(
+            isinstance(other := example(rows, n), list)
+            and len(other) == len(value)
+            and _RANKED & {folded[n].rstrip("s")}
+            for n in names
+        )
+        if picked or ranked or elsewhere:
+            raise InputError("data.preference", variant="list", answers=name)
+    return []
+
+
+def _pairs(rows: Rows, good: str, bad: str) -> Found:
+    """The proposals for a better and a worse answer, wherever their questions stand."""
+    better, worse = (_kind(example(rows, name)) for name in (good, bad))
+    if better != worse:
+        raise InputError("data.preference", chosen=good, rejected=bad)
+    reason = Phrase("shape.pairs", chosen=good, rejected=bad)
+    alone = Phrase("shape.better_alone", chosen=good)
+    asked = asked_places(rows)
+    if better == "whole":
+        before = ""
+    elif asked and (better == "answer" or not is_text(rows, asked[0])):
+        before = f"{asked[0]} + "
+    else:
+        found = _template(rows, good, bad)
+        completion = found.completion or ""
+        rejected = completion.replace(f"{{{good}}}", f"{{{bad}}}")
+        return [
+            found.model_copy(update={"reasons": (reason,), "rejected": rejected}),
+            found.model_copy(update={"reasons": (alone,)}),
+        ]
+    pairs = ShapeProposal(
+        shape="messages",
+        reasons=(reason,),
+        messages=f"{before}{good}",
+        rejected=f"{before}{bad}",
+    )
+    return [pairs, pairs.model_copy(update={"reasons": (alone,), "rejected": None})]
+
+
+def _kind(answer: Any) -> str:
+    """Whether an answer is a text, a list of turns with nobody asking, or a whole conversation."""
+    turns = turns_of(answer)
+    if turns is None:
+        return "text"
+    return "answer" if all(turn["role"] == "assistant" for turn in turns) else "whole"
+
+
+def _template(rows: Rows, good: str, bad: str) -> ShapeProposal:
+    """The template that the rows would have without the worse answers."""
+    plain = [
+        {_ANSWER if name == good else name: value for name, value in row.items() if name != bad}
+        for row in rows
+    ]
+    for shape in ColumnShapes(plain).proposals():
+        if shape.completion == f"{{{_ANSWER}}}":
+            prompt = f"{shape.prompt}{_gap(rows, shape.prompt or '', good)}"
+            return shape.model_copy(update={"prompt": prompt, "completion": f"{{{good}}}"})
+    texts = [name for name in columns(rows) if name not in (good, bad) and is_text(rows, name)]
+    named = [name for role in _QUESTIONS for name in texts if strength(name, role) > 1]
+    prompt = f"{{{named[0]}}}\n" if named else ""
+    return ShapeProposal(
+        shape="columns", reasons=(), prompt=prompt, completion=f"{{{good}}}", sure=bool(named)
+    )
+
+
+def _gap(rows: Rows, prompt: str, answer: str) -> str:
+    """A line break, where a bare prompt and its answers would be one line."""
+    column = prompt.strip("{}")
+    asked = [str(row.get(column) or "") for row in rows]
+    said = [str(row.get(answer) or "") for row in rows]
+    glued = any(text[-1:].isspace() for text in asked) or any(text[:1].isspace() for text in said)
+    return "\n" if prompt == f"{{{column}}}" and not glued else ""
+
+
+def _picks(rows: Rows, name: str) -> bool:
+    """Whether a column says by number which of several is the best."""
+    values = [value for row in rows if (value := row.get(name)) is not None]
+    return bool(values and _PICK.search(name.casefold())) and all(type(n) is int for n in values)
+
+
+def _is_answer(value: Any) -> bool:
+    return isinstance(value, (str, list, dict)) and bool(value)

@@ -1,0 +1,45 @@
+"""Pairs of answers for the tests: a better and a worse one to each prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from phi3studio.domain.recipe import Recipe, Template, parse_recipe
+from tests.worker.running import tiny_recipe
+
+_GOODS = ("parcel", "lamp", "chair", "book", "phone", "kettle", "bicycle", "mirror")
+_FAULTS = ("is late", "came broken", "is the wrong colour", "has no manual", "was charged twice")
+TEMPLATE = Template(prompt="### Customer: {prompt}\n### Answer:\n", completion="{chosen}")
+
+
+def pair_rows(count: int = 40) -> list[dict[str, Any]]:
+    """*count* pairs, each prompt once, the longer answer preferred in every second of them."""
+    rows = []
+    for at in range(count):
+        good, fault = _GOODS[at % 8], _FAULTS[at // 8 % 5]
+        more = " We will write again tomorrow." * (at % 2)
+        rows.append(
+            {
+                "prompt": f"My {good} {fault}, what now?",
+                "chosen": f"Sorry! We send a new {good} today.{more}",
+                "rejected": f"Regarding the {good}, your matter {at} is noted as per our terms.",
+            }
+        )
+    return rows
+
+
+def write_pairs(file: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return file
+
+
+def pairs_recipe(model: Path, data: Path, **changes: Any) -> Recipe:
+    """A recipe of :func:`tiny_recipe` that prefers ``chosen`` to ``rejected``."""
+    settings = {"accumulation": 1, "learning_rate": 2e-3} | changes
+    values = tiny_recipe(model, data, "pairs", **settings).model_dump(mode="json")
+    values["method"]["objective"] = "dpo"
+    values["data"] |= {"template": TEMPLATE.model_dump(), "rejected": "{rejected}"}
+    return parse_recipe(values)
