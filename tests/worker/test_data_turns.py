@@ -12,6 +12,7 @@ import pytest
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import SourceReport
 from phi3studio.worker.data.inspecting.describe import describe
+from phi3studio.worker.data.meaning.message_turns import turns_of
 from phi3studio.worker.data.preparing.row_pipeline import Process
 from tests.worker.data_fixtures import byte_level, recipe_for, write_jsonl  # noqa: F401
 
@@ -181,3 +182,10 @@ def test_comments_of_people_do_not_hide_what_is_asked_and_answered(tmp_path: Pat
 
 def described(folder: Path, rows: list[dict[str, Any]]) -> SourceReport:
     return describe(Source(source=str(write_jsonl(folder / "rows.jsonl", rows))))
+
+
+@pytest.mark.parametrize("role", [[], None, 0.5, ["user"]])
+def test_a_role_that_names_nobody_does_not_hide_who_speaks(role: Any) -> None:
+    turns = turns_of([{"from": "human", "role": role, "value": "Where?", "content": None}])
+    assert turns is not None
+    assert (turns[0]["role"], turns[0]["content"]) == ("user", "Where?")

@@ -272,7 +272,8 @@ def _with_known_keys(turn: Turn) -> Turn | None:
     text = next((k for k in keys if k != key and turn.get(k) is not None), None)
     if key == "role" and name is turn["role"] and text in (None, "content"):
         return turn
-    rest = {k: item for k, item in turn.items() if k not in (key, text)}
+    # A “role” beside “from” that names nobody, and an empty “content”, are in nobody's way.
+    rest = {k: item for k, item in turn.items() if k not in (key, text, "role", "content")}
     content = turn[text] if text is not None else None
     inside = text_of(content) if isinstance(content, Mapping) else None
     return {"role": name, "content": content if inside is None else inside, **rest}
