@@ -84,6 +84,7 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
 
     Returns the adapter.
     """
+    from phi3studio.app.files import write_json
     from phi3studio.runs.store import RunFolder
     from phi3studio.worker.olive import project_passes
     from phi3studio.worker.olive import workflow_config as oc
@@ -98,6 +99,8 @@ def our_steps(setting: Setting, times: Times, turn: int) -> Path | None:
     folder = setting.scratch / f"ours-{turn}"
     folder.mkdir()
     run = RunFolder(folder)
+    # A worker whose folder has no recipe takes it for deleted, and pauses.
+    write_json(run.recipe_file, setting.recipe.to_json())
     plan = oc.TrainPlan(
         model=setting.model,
         train_file=setting.train_file,
