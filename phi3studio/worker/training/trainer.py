@@ -206,22 +206,23 @@ def packed_loss(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tens
 
     *inputs*: ``input_ids``, ``labels``, ``position_ids``, each of shape (1, tokens).
     """
-    following = inputs["labels"][0, 1:]
-    at = torch.nonzero(following != IGNORED).flatten()
-    outputs = model(
-        input_ids=inputs["input_ids"],
-        position_ids=inputs["position_ids"],
-        use_cache=False,
-        logits_to_keep=at,
-    )
-    logits = outputs.logits[0].float()
-    total = functional.cross_entropy(logits, following[at], reduction="sum")
+    total, at, outputs = _packed_losses(model, inputs, "sum")
     return total, int(at.numel()), outputs
 
 
 def packed_log_likelihoods(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The log-likelihood of each row's supervised tokens (rows,), in nats and float32; *inputs* as
     ``collate_packed`` makes them."""
+    losses, at, _ = _packed_losses(model, inputs, "none")
+    starts = inputs["position_ids"][0] == 0
+    rows = starts.cumsum(0)[at + 1] - 1
+    return sums_by_row(-losses, torch.bincount(rows, minlength=int(starts.sum())))
+
+
+def _packed_losses(
+    model: Any, inputs: Mapping[str, torch.Tensor], reduction: str
+) -> tuple[torch.Tensor, torch.Tensor, Any]:
+    """The cross entropies of the supervised tokens, the positions before them, the outputs."""
     following = inputs["labels"][0, 1:]
     at = torch.nonzero(following != IGNORED).flatten()
     outputs = model(
@@ -231,10 +232,7 @@ def packed_log_likelihoods(model: Any, inputs: Mapping[str, torch.Tensor]) -> to
         logits_to_keep=at,
     )
     logits = outputs.logits[0].float()
-    losses = functional.cross_entropy(logits, following[at], reduction="none")
-    starts = inputs["position_ids"][0] == 0
-    rows = starts.cumsum(0)[at + 1] - 1
-    return sums_by_row(-losses, torch.bincount(rows, minlength=int(starts.sum())))
+    return functional.cross_entropy(logits, following[at], reduction=reduction), at, outputs
 
 
 class RunCallback(TrainerCallback):  # type: ignore[misc]

@@ -237,8 +237,8 @@ def _of_objects(value: Sequence[Turn]) -> list[Turn] | None:
         named = [turn for turn in found if turn is not None]
     if has_calls(named):
         named = with_calls(named)
-    if len(named) == len(value) and any(map(_is_internal, value)):
-        internal = map(_is_internal, value)
+    internal = list(map(_is_internal, value))
+    if len(named) == len(value) and any(internal):
         named = [
             {**t, "role": NOTE} if note else t for t, note in zip(named, internal, strict=True)
         ]
