@@ -10,13 +10,7 @@ import pytest
 from phi3studio.domain.datasets.source import Source
 from phi3studio.worker.data.inspecting.describe import describe
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
-from tests.worker.written_files import (
-    csv_file,
-    notes,
-    put,
-    read,
-    source_of,
-)
+from tests.worker.written_files import csv_file, notes, put, read, source_of
 
 # --- CSV ---------------------------------------------------------------------------------------
 

@@ -430,9 +430,33 @@ def test_the_pages_of_an_interface_are_the_rows_of_all(tmp_path: Path) -> None:
     odd = [*PAGES, {"page": 3, "total": 12, "results": []}, {"page": 4, "error": "late"}]
     found = read(put(tmp_path / "c.json", json.dumps(odd)))
     assert len(found) == len(odd)  # one of them is no page: each is a row
-    # Lists of questions under a heading are no pages: nothing tells of paging.
-    titled = [{"title": f"Part {n}", "questions": ROWS[:2]} for n in range(4)]
-    assert len(read(put(tmp_path / "d.json", json.dumps(titled)))) == 4
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_the_pages_of_an_interface_one_after_another_are_the_rows_of_all(
+    tmp_path: Path, indent: int | None
+) -> None:
+    late: list[dict[str, Any]] = [{"page": 3, "results": []}, {"page": 4, "error": "late"}]
+    text = "\n".join(json.dumps(page, indent=indent) for page in [*PAGES, *late])
+    assert read(put(tmp_path / "a.jsonl", text)) == [*ROWS, late[1]]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"title": "Part", "questions": ROWS[:2]},  # nothing tells of paging
+        {"text": "The field is dry.", "count": 2, "questions": ROWS[:2]},
+        {"id": 3, "meta": {}, "conversations": [{"human": "Hay?", "assistant": "Two bales."}]},
+    ],
+)
+def test_rows_with_lists_are_no_pages(
+    tmp_path: Path, row: dict[str, Any], indent: int | None
+) -> None:
+    rows = [{**row, "page": n} if "meta" in row else row for n in range(4)]
+    assert read(put(tmp_path / "a.json", json.dumps(rows))) == rows
+    lines = "\n".join(json.dumps(each, indent=indent) for each in rows)
+    assert read(put(tmp_path / "a.jsonl", lines)) == rows
 
 
 @pytest.mark.parametrize(

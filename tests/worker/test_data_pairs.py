@@ -3,6 +3,7 @@ pairs."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from phi3studio.domain.datasets.check_report import Finding, Report
+from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
+from phi3studio.resources import resources
+from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.preview import preview
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
@@ -63,6 +67,22 @@ def test_sound_pairs_give_no_findings(tmp_path: Path, encoder: Encoder) -> None:
     assert found_in(report) == {}
     assert report.statistics.kept == len(SOUND)
     assert report.statistics.labels == ()
+
+
+def test_the_sample_of_pairs_is_sound_and_length_does_not_decide(
+    encoder: Encoder,  # noqa: F811
+) -> None:
+    file = resources() / "samples" / "customer_answers.jsonl"
+    report = describe(Source(source=str(file)))
+    assert report.shapes[0].rejected == "{rejected}"
+    template = {"prompt": "### Customer: {message}\n### Answer:\n", "completion": "{chosen}"}
+    recipe = recipe_for(file, template=template, rejected="{rejected}")
+    checked = whole_check(recipe.rows, encoder, 400, 8)
+    assert found_in(checked) == {}
+    assert checked.statistics.kept >= 200
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    longer = sum(len(row["chosen"]) > len(row["rejected"]) for row in rows)
+    assert abs(longer / len(rows) - 0.5) < 0.05
 
 
 # name → (rows that are added, the finding, how many rows, the repair that mends it)

@@ -11,16 +11,7 @@ import pytest
 from phi3studio.domain.datasets.source import Source
 from phi3studio.worker.data.inspecting.describe import describe
 from tests.worker.data_fixtures import byte_level, encoder, recipe_for, write_jsonl  # noqa: F401
-from tests.worker.written_files import (
-    ROWS,
-    csv_file,
-    notes,
-    put,
-    read,
-    refusal,
-    source_of,
-    zipped,
-)
+from tests.worker.written_files import ROWS, csv_file, notes, put, read, refusal, source_of, zipped
 
 
 def workbook(
@@ -106,6 +97,15 @@ def test_excel_sheets_with_typed_cells(tmp_path: Path, name: str) -> None:
     assert any("Notes" in note for note in report.notes)
     assert refusal(path, sheet="Absent").code == "data.no_sheet"
     assert len(read(path, sheet="Notes", header=False)) == 2
+
+
+def test_a_row_that_is_like_the_first_is_one_where_nothing_names_the_columns(
+    tmp_path: Path,
+) -> None:
+    rows = [["yes", "no"], ["maybe", "no"], ["never", "yes"]]
+    path = workbook(tmp_path / "rows.xlsx", {"Data": [*rows, ["", ""], *rows]})
+    found = read(path, header=False)
+    assert [list(row.values()) for row in found] == rows * 2
 
 
 def test_notes_before_the_table_are_left_out_and_said(tmp_path: Path) -> None:

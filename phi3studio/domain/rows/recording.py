@@ -10,13 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.rows.row_edits import (
-    AddRow,
-    DeleteRow,
-    EditCell,
-    ReplaceText,
-    put,
-)
+from phi3studio.domain.rows.row_edits import AddRow, DeleteRow, EditCell, ReplaceText, put
 
 T = TypeVar("T")
 

@@ -33,20 +33,10 @@ from phi3studio.domain.rows.row_edits import RowEdits, row_key
 from phi3studio.worker.data.checking.dataset_lint import whole_findings
 from phi3studio.worker.data.checking.row_lint import RowLint
 from phi3studio.worker.data.checking.short_text import excerpt, row_text
-from phi3studio.worker.data.preparing.decide import (
-    Decision,
-    are_labels,
-    decide,
-    held_out_part,
-)
+from phi3studio.worker.data.preparing.decide import Decision, are_labels, decide, held_out_part
 from phi3studio.worker.data.preparing.garbage import rare_collections
 from phi3studio.worker.data.preparing.render import check_columns
-from phi3studio.worker.data.preparing.row_pipeline import (
-    Measured,
-    Passed,
-    Process,
-    columns_of,
-)
+from phi3studio.worker.data.preparing.row_pipeline import Measured, Passed, Process, columns_of
 from phi3studio.worker.data.preparing.survey import USABLE, Survey, Surveyed
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.data.reading.source_rows import RowSource

@@ -38,10 +38,6 @@ _HISTORIES = frozenset({"history", "chat_history", "conversation_history", "prev
 _ASKED = ("instruction", "input", "question", "query", "prompt", "user")
 _ANSWERED = ("output", "response", "answer", "completion", "assistant")
 _ASKED_INSIDE = frozenset({"question", "prompt", "input", "instruction", "q"})
-_PAGING = frozenset(
-    ["page", "per_page", "page_size", "total", "total_pages", "offset", "limit", "next", "previous",
-     "cursor", "next_cursor", "next_page", "has_more", "has_next", "count"]
-)  # fmt: skip
 _ROLE_KEYS = frozenset(ROLE_KEYS)
 _SPEAKERS = frozenset(["user", "human", "assistant", "gpt", "bot", "model"])
 _JOINED_ANSWERS = ("completion", "response", "answer", "output", "ideal", "target")
@@ -59,7 +55,6 @@ def conversations(rows: Rows) -> Found:
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
     _check_questions(rows, whole)
-    _check_pages(rows, whole)
     if len(whole) == 1:
         sure = not (_has_answers_apart(whole[0], rows) or _speaks_otherwise(whole[0], rows))
         shape = _with_beginning(_conversation_shape(whole[0], rows, sure), rows)
@@ -111,13 +106,6 @@ def _check_questions(rows: Rows, paths: Sequence[str]) -> None:
         if strange and not roles & {"user", "tool"}:
             variant, named = "roles", sorted(strange)[:8]
             raise InputError("data.no_questions", variant=variant, column=path, roles=named)
-
-
-def _check_pages(rows: Rows, paths: Sequence[str]) -> None:
-    """Raise :class:`InputError` where each row is a page of a service's answer, with records."""
-    for path in paths:
-        if _PAGING & {name.casefold() for name in columns(rows)} and _are_pairs(path, rows):
-            raise InputError("data.nested", variant="pages", place=path)
 
 
 def _if_unrelated(shape: ShapeProposal, path: str, rows: Rows) -> ShapeProposal:

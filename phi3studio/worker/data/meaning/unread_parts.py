@@ -6,7 +6,6 @@ a chat template passes over in silence is found too.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from phi3studio.domain.datasets.source_report import Unread, UnreadKind
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.repairs import DropMarked, MergeLabels
-from phi3studio.domain.template import lookup, parse_template
+from phi3studio.domain.template import parse_template
 from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
 from phi3studio.worker.data.meaning.column_names import NameRole, strength
 from phi3studio.worker.data.meaning.column_profile import (
@@ -31,25 +30,34 @@ from phi3studio.worker.data.meaning.message_turns import (
     is_known_role,
     not_learned,
     places,
-    text_of,
     turns_at,
 )
 from phi3studio.worker.data.meaning.part_names import part_of
-
-Row = Mapping[str, Any]
+from phi3studio.worker.data.meaning.shown_texts import (
+    PICTURE_NAMES,
+    PLUMBING,
+    WORD,
+    Row,
+    ShownText,
+    called_texts,
+    content_parts,
+    content_texts,
+    described_texts,
+    is_blank,
+    is_other_part,
+    is_picture,
+    part_leaves,
+    texts_in,
+    values_at,
+    without_numbers,
+)
 
 _SAMPLE = 200
 _MANY = 20
 _EXAMPLE = 80
-_SENTENCE = 20
-_WORD = 4
 _PICTURE_TAG = re.compile(r"<\|?(image|video|audio|img)[^<>\n]{0,12}>")
-_PICTURE_TYPES = re.compile(r"image|video|audio|file|media")
-_PICTURE_NAMES = re.compile(r"^(image|img|picture|photo|video|audio|pixel_values)s?(_|$|\d)")
 _TOOL_COLUMNS = frozenset({"tools", "functions"})
 _TOOL_KEYS = frozenset({"tool_calls", "function_call"})
-_PLUMBING = frozenset({"id", "type", "index", "tool_call_id"})
-_NO_LETTER = re.compile(r"[\W_]+")
 _UNMARKED = (1, True, None)
 # Missed even where they are the same in every row.
 _MISSED: tuple[NameRole, ...] = ("system", "context", "reasoning", "answer", "question", "choices")
@@ -108,7 +116,7 @@ class UnreadTally:
         """
         if len(self._rows) < _SAMPLE:
             self._rows.append(row)
-        shown = _Shown(text)
+        shown = ShownText(text)
         found: dict[str, tuple[UnreadKind, Any, bool | None]] = {}
         tops = set()
         if self._messages is not None:
@@ -119,29 +127,29 @@ class UnreadTally:
                 found.setdefault(name, (kind, value, detail))
         for column, value in row.items():
             name = str(column).strip()
-            if name in self._used or name in self._places or _blank(value):
+            if name in self._used or name in self._places or is_blank(value):
                 continue
             if name == "system" and self._messages is not None:
-                if any(shown.lacks(leaf) for _, leaf in _texts(value, name)):
+                if any(shown.lacks(leaf) for _, leaf in texts_in(value, name)):
                     found[name] = ("column", value, False)
             elif name in _TOOL_COLUMNS and self._messages is not None:
                 # What was said may hold a tool's name by chance.
-                if shown.known and any(map(self._apart(row, text).lacks, _described(value))):
+                if shown.known and any(map(self._apart(row, text).lacks, described_texts(value))):
                     found[name] = ("tools", value, False)
-            elif _PICTURE_NAMES.search(name.casefold()):
+            elif PICTURE_NAMES.search(name.casefold()):
                 found["pictures"] = ("picture", f"{name}: {value}", False)
             elif name in tops or any(used.startswith(f"{name}.") for used in self._used):
-                for path, leaf in _texts(value, name):
+                for path, leaf in texts_in(value, name):
                     if not self._covers(path) and shown.lacks(leaf):
-                        plain = _without_numbers(path)
+                        plain = without_numbers(path)
                         found.setdefault(plain, ("column", leaf, None))
             elif isinstance(value, (list, dict)) and (
                 places_inside := list(why_it_ended(value, name))
             ):
                 found[name] = ("column", value, None)
                 for path in places_inside:
-                    for leaf in _at(row, path):
-                        found.setdefault(_without_numbers(path), ("column", leaf, None))
+                    for leaf in values_at(row, path):
+                        found.setdefault(without_numbers(path), ("column", leaf, None))
             elif not shown.holds(value):
                 matters = name in _UNHEEDED or name in _TOOL_COLUMNS
                 found[name] = ("column", value, False if matters else None)
@@ -154,19 +162,19 @@ class UnreadTally:
             if isinstance(value, (str, bool, int)) and len(seen.counts) < _MANY:
                 seen.counts[str(value)[:_EXAMPLE].strip().casefold()] += 1
 
-    def _apart(self, row: Row, text: str | None) -> _Shown:
+    def _apart(self, row: Row, text: str | None) -> ShownText:
         """The rendered text without what was said in the conversation."""
         assert self._messages is not None
         said = [
             part
             for turn in turns_at(row, self._messages) or []
             if turn["role"] not in ("system", "developer")
-            for part in _contents(turn.get("content"))
+            for part in content_texts(turn.get("content"))
         ]
         for part in said:
-            if text and len(part.strip()) >= 2 * _WORD:  # “ok” stands in “look”
+            if text and len(part.strip()) >= 2 * WORD:  # “ok” stands in “look”
                 text = text.replace(part.strip(), " ")
-        return _Shown(text)
+        return ShownText(text)
 
     def _covers(self, path: str) -> bool:
         """Whether a place is read: by the template, or as part of the conversation."""
@@ -177,7 +185,7 @@ class UnreadTally:
         )
 
     def _turns(
-        self, row: Row, shown: _Shown, learned: Sequence[str]
+        self, row: Row, shown: ShownText, learned: Sequence[str]
     ) -> Iterator[tuple[str, UnreadKind, Any, bool | None]]:
         assert self._messages is not None
         turns = turns_at(row, self._messages) or []
@@ -186,13 +194,13 @@ class UnreadTally:
         asked = False
         for number, turn in enumerate(turns):
             content, role = turn.get("content"), str(turn["role"])
-            texts = list(_contents(content))
-            if any(_is_picture(part) for part in _parts(content)) or any(
+            texts = list(content_texts(content))
+            if any(is_picture(part) for part in content_parts(content)) or any(
                 _PICTURE_TAG.search(text) for text in texts
             ):
                 yield "pictures", "picture", content, False
-            for part in _parts(content):
-                if _is_other(part) and any(map(shown.lacks, _leaves(part))):
+            for part in content_parts(content):
+                if is_other_part(part) and any(map(shown.lacks, part_leaves(part))):
                     yield f"{column}.content.{part.get('type', 'part')}", "key", part, False
             if not is_known_role(role):
                 yield f"role:{role.strip()}", "role", texts[0] if texts else role, False
@@ -209,13 +217,15 @@ class UnreadTally:
                 said = "answers" if asked else "greetings"
                 yield f"{said} that are not trained", "untrained", texts[0], not asked
             others = {k: v for k, v in turn.items() if k not in ("role", "content")}
-            called = [str(leaf) for k, v in others.items() if _tool_call(k) for leaf in _called(v)]
-            trained = _Shown("\n".join(learned) if learned else None)
+            called = [
+                str(leaf) for k, v in others.items() if _tool_call(k) for leaf in called_texts(v)
+            ]
+            trained = ShownText("\n".join(learned) if learned else None)
             if called and not texts and any(map(trained.lacks, called)):
                 kind: UnreadKind = "turn" if any(map(shown.lacks, called)) else "untrained"
                 yield "answers that are not trained", kind, called[0], False
             asked = asked or role in ("user", "tool")
-            silent = not texts and not any(map(_is_picture, _parts(content)))
+            silent = not texts and not any(map(is_picture, content_parts(content)))
             if silent and not any(map(_tool_call, others)):
                 yield f"empty {role} turns", "turn", f"content: {content!r}", False
             for key, value in others.items():
@@ -225,7 +235,7 @@ class UnreadTally:
                         text.strip() and text.strip() in part for text in texts for part in learned
                     ):
                         yield name, "key", f"{value}: {texts[0]}", False
-                elif _blank(value) or key in _PLUMBING:
+                elif is_blank(value) or key in PLUMBING:
                     continue
                 elif key == "name":
                     # Of a tool's result the call says it.
@@ -234,12 +244,12 @@ class UnreadTally:
                 elif bad_values(key, [value]) or key in _UNHEEDED:
                     yield name, "key", value, False
                 elif _tool_call(key):
-                    if shown.known and any(map(shown.lacks, _called(value))):
+                    if shown.known and any(map(shown.lacks, called_texts(value))):
                         yield name, "tools", value, False
                 elif isinstance(value, (str, list, Mapping)):
                     reasoning = "reasoning" in key or "think" in key
                     if (shown.known or not reasoning) and any(
-                        shown.lacks(leaf) for _, leaf in _texts(value, key)
+                        shown.lacks(leaf) for _, leaf in texts_in(value, key)
                     ):
                         yield name, "key", value, None
                 else:
@@ -277,8 +287,8 @@ class UnreadTally:
     def _place(self, name: str) -> str:
         if any(name in row for row in self._rows):
             return name
-        paths = (path[1:] for row in self._rows for path, _ in _texts(row, ""))
-        return next((path for path in paths if _without_numbers(path) == name), name)
+        paths = (path[1:] for row in self._rows for path, _ in texts_in(row, ""))
+        return next((path for path in paths if without_numbers(path) == name), name)
 
     def odd_columns(self) -> tuple[tuple[str, Nature], ...]:
         """The columns of the template that can hardly be meant: a completion, or all of a
@@ -294,18 +304,20 @@ class UnreadTally:
         return tuple(item for item in odd if item[0].casefold() not in self._ignored)
 
     def _nature(self, column: str) -> Nature:
-        values = [str(v).strip() for row in self._rows for v in _at(row, column) if not _blank(v)]
+        values = [
+            str(v).strip() for row in self._rows for v in values_at(row, column) if not is_blank(v)
+        ]
         return nature(column, values, "text")
 
     def _is_detail(self, name: str, seen: _Seen) -> bool:
         if seen.detail is not None:
             return seen.detail
-        values = [leaf for value in seen.values for _, leaf in _texts(value, "")]
+        values = [leaf for value in seen.values for _, leaf in texts_in(value, "")]
         if self._are_parts(seen) or self._is_another_label(values):
             return False
         if is_number_or_mark(name, values):
             return True
-        inner = {path.split(".")[-1] for value in seen.values for path, _ in _texts(value, "")}
+        inner = {path.split(".")[-1] for value in seen.values for path, _ in texts_in(value, "")}
         names = {name.split(".")[-1], *(key for key in inner if not key.isdigit())}
         if any(strength(key, role) >= _CLEAR for key in names for role in _MISSED):
             return False
@@ -324,70 +336,9 @@ class UnreadTally:
         if self._template is None or not are_marks([str(value) for value in values]):
             return False
         label = parse_template(self._template.completion).only_column
-        return label is not None and are_marks([str(v) for r in self._rows for v in _at(r, label)])
-
-
-class _Shown:
-    """The rendered text of a row, asked whether it lacks a text."""
-
-    def __init__(self, text: str | None) -> None:
-        self.known = text is not None
-        self._text = text or ""
-        self._letters: str | None = None
-
-    def holds(self, value: Any) -> bool:
-        """Whether whole sentences are in the rendered text: they stand in another column too."""
-        texts = [text for _, text in _texts(value, "")]
-        return bool(texts) and all(
-            isinstance(text, str) and len(text) >= _SENTENCE and text.strip() in self._text
-            for text in texts
+        return label is not None and are_marks(
+            [str(v) for r in self._rows for v in values_at(r, label)]
         )
-
-    def lacks(self, text: Any) -> bool:
-        """Whether a text, however it is written, is not in the rendered one. A text that was
-        not rendered is taken to hold everything."""
-        if not self.known:
-            return False
-        part = str(text).strip()
-        if isinstance(text, bool):  # templates write it as JSON or as Python does
-            return part not in self._text and part.casefold() not in self._text
-        if _stands_in(part, self._text):
-            return False
-        # Quotes, escapes and white space may be written in another way.
-        letters = _NO_LETTER.sub("", part.replace("\\n", ""))
-        if len(letters) < _WORD:
-            return bool(letters)
-        if self._letters is None:
-            self._letters = _NO_LETTER.sub("", self._text)
-        return letters not in self._letters
-
-
-def _stands_in(part: str, text: str) -> bool:
-    """Whether a part stands in a text: a short one, which is in most words, by itself."""
-    if len(part) >= _WORD:
-        return part in text
-    return re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None
-
-
-def _blank(value: Any) -> bool:
-    return (
-        value is None
-        or value != value
-        or value in ("", [], {})
-        or (isinstance(value, str) and value.strip() in ("", "[]", "{}"))
-    )
-
-
-def _texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """All texts and numbers inside of a value, with their places."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _texts(inner, f"{path}.{key}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from _texts(inner, f"{path}.{number}")
-    elif not _blank(value):
-        yield path, value
 
 
 def _is_masked(texts: Sequence[str], learned: Sequence[str], turn: Row) -> bool:
@@ -399,65 +350,8 @@ def _is_masked(texts: Sequence[str], learned: Sequence[str], turn: Row) -> bool:
     return not any(part in said for part in parts for said in learned)
 
 
-def _parts(content: Any) -> Sequence[Any]:
-    return content if isinstance(content, list) else [content]
-
-
-def _contents(content: Any) -> Iterator[str]:
-    for part in _parts(content):
-        text = part if isinstance(part, (int, float)) else text_of(part)
-        if isinstance(text, (int, float)) or (isinstance(text, str) and text.strip()):
-            yield str(text)
-
-
-def _is_picture(part: Any) -> bool:
-    return isinstance(part, Mapping) and (
-        _PICTURE_TYPES.search(str(part.get("type") or "")) is not None
-        or any(_PICTURE_NAMES.search(str(key)) and part[key] for key in part)
-    )
-
-
-def _is_other(part: Any) -> bool:
-    """Whether a part is neither text nor picture: a thought, a call."""
-    return isinstance(part, Mapping) and text_of(part) is None and not _is_picture(part)
-
-
-def _leaves(part: Mapping[str, Any]) -> Iterator[Any]:
-    return (leaf for path, leaf in _texts(part, "") if path != ".type")
-
-
 def _tool_call(key: str) -> bool:
     return key in _TOOL_KEYS
-
-
-def _called(calls: Any) -> Iterator[Any]:
-    """The names and arguments of calls; arguments that are JSON texts are looked into."""
-    for path, leaf in _texts(calls, ""):
-        key = path.split(".")[-1]
-        if key in ("arguments", "parameters") and isinstance(leaf, str):
-            try:
-                yield from (inner for _, inner in _texts(json.loads(leaf), ""))
-                continue
-            except (ValueError, RecursionError):
-                pass
-        if key not in _PLUMBING:
-            yield leaf
-
-
-def _described(tools: Any) -> list[Any]:
-    """The names and descriptions of tools: templates write their types in ways of their own."""
-    if isinstance(tools, str):
-        try:
-            tools = json.loads(tools)
-        except (ValueError, RecursionError):
-            return [tools]
-    leaves = list(_texts(tools, ""))
-    named = [leaf for path, leaf in leaves if path.split(".")[-1] in ("name", "description")]
-    return named or [leaf for _, leaf in leaves]
-
-
-def _without_numbers(path: str) -> str:
-    return ".".join(part for part in path.split(".") if not part.isdigit())
 
 
 def _excerpt(value: Any) -> str:
@@ -471,13 +365,8 @@ def unread_without_model(data: Data, rows: Sequence[Row]) -> tuple[Unread, ...]:
     for row in rows:
         text: str | None = None
         if data.template is not None:
-            text = "\n".join(str(value) for name in data.text_places for value in _at(row, name))
+            text = "\n".join(
+                str(value) for name in data.text_places for value in values_at(row, name)
+            )
         tally.add(row, text)
     return tally.found()
-
-
-def _at(row: Row, path: str) -> Iterator[Any]:
-    try:
-        yield lookup(row, path)
-    except KeyError:
-        return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,17 @@ def calibration_rows(train: Path | None, tokenizer: Any) -> list[list[int]]:
 
 
 def general_rows(tokenizer: Any) -> HeldOut:
-    """Bundled questions and answers as rows to be measured on, where a recipe has no data.
+    """Bundled questions and answers as rows to be measured on, where a recipe has no data."""
+    rows = asked_rows(tokenizer, _questions())
+    return HeldOut(rows, conversation=bool(tokenizer.chat_template), general=True)
 
-    The questions are written by the model's chat template, if it has one; the answers' tokens are
-    what is predicted.
-    """
+
+def asked_rows(tokenizer: Any, questions: Sequence[tuple[str, str]]) -> tuple[HeldOutRow, ...]:
+    """Questions, written by the model's chat template if it has one; the tokens of the answers
+    are what is predicted."""
     chat = bool(tokenizer.chat_template)
     rows: list[HeldOutRow] = []
-    for question, answer in _questions():
+    for question, answer in questions:
         prompt = f"{question}\n"
         if chat:
             message = [{"role": "user", "content": question}]
@@ -57,7 +61,7 @@ def general_rows(tokenizer: Any) -> HeldOut:
         ids = (asked + said)[:_LONGEST]
         labels = ([IGNORED] * len(asked) + said)[:_LONGEST]
         rows.append(HeldOutRow(prompt, answer, tuple(ids), tuple(labels), len(asked)))
-    return HeldOut(tuple(rows), conversation=chat, general=True)
+    return tuple(rows)
 
 
 def _general_texts() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from phi3studio.domain.fidelity import labels_of
-from phi3studio.worker.data.preparing.tokenise import IGNORED
+from phi3studio.worker.data.preparing.tokenise import IGNORED, Example
 
 _LEAST_EXTRA, _MOST_EXTRA = 8, 64
 _LONGEST_ANSWER = 256
@@ -15,13 +16,17 @@ _LONGEST_ANSWER = 256
 
 @dataclass(frozen=True)
 class HeldOutRow:
-    """One row that was not trained. ``prompt_tokens`` of ``input_ids`` are sent to the model."""
+    """One row that was not trained. ``prompt_tokens`` of ``input_ids`` are sent to the model.
+
+    ``rejected`` is the same prompt with the worse answer, where the rows are pairs.
+    """
 
     prompt: str
     expected: str
     input_ids: tuple[int, ...]
     labels: tuple[int, ...]
     prompt_tokens: int
+    rejected: HeldOutRow | None = None
 
     @property
     def prompt_ids(self) -> list[int]:
@@ -53,6 +58,11 @@ class HeldOut:
     conversation: bool = False
     general: bool = False
 
+    @property
+    def pairs(self) -> bool:
+        """Whether each row has a better and a worse answer."""
+        return bool(self.rows) and all(row.rejected is not None for row in self.rows)
+
     @cached_property
     def answer_tokens(self) -> int:
         """How long an answer may become: the longest expected one in tokens, and some more to
@@ -71,6 +81,19 @@ def _answer_length(row: HeldOutRow) -> int:
     return len(row.input_ids) - row.prompt_tokens
 
 
+def row_of(example: Example) -> HeldOutRow:
+    """A row to be measured on, of one that was prepared."""
+    worse = example.rejected
+    return HeldOutRow(
+        prompt=example.prompt,
+        expected=example.completion,
+        input_ids=example.input_ids,
+        labels=example.labels,
+        prompt_tokens=example.prompt_tokens,
+        rejected=row_of(worse) if worse is not None else None,
+    )
+
+
 def load_held_out(
     file: Path, labels: tuple[str, ...] = (), *, conversation: bool = False
 ) -> HeldOut:
@@ -84,7 +107,20 @@ def load_held_out(
             input_ids=tuple(row["input_ids"]),
             labels=tuple(row["labels"]),
             prompt_tokens=row["prompt_tokens"],
+            rejected=_worse(row),
         )
         for row in pq.read_table(file).to_pylist()
     )
     return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
+
+
+def _worse(row: dict[str, Any]) -> HeldOutRow | None:
+    if "rejected_ids" not in row:
+        return None
+    return HeldOutRow(
+        prompt=row["prompt"],
+        expected=row["rejected"],
+        input_ids=tuple(row["rejected_ids"]),
+        labels=tuple(row["rejected_labels"]),
+        prompt_tokens=row["prompt_tokens"],
+    )

@@ -16,12 +16,7 @@ from phi3studio.worker.data.preparing.conversation import (
     marked_spans,
     marks_answers,
 )
-from phi3studio.worker.data.preparing.tokenise import (
-    Rendered,
-    Segment,
-    Stop,
-    Tokenizer,
-)
+from phi3studio.worker.data.preparing.tokenise import Rendered, Segment, Stop, Tokenizer
 
 Row = Mapping[str, Any]
 _THOUGHTS = ("thinking", "reasoning")

@@ -93,13 +93,6 @@ def _is_below_comments(rows: Sequence[Record], first: int, at: int) -> bool:
     )
 
 
-def names_columns(rows: Sequence[Record]) -> bool:
-    """Whether the first of these rows, and nothing in it but that, names columns of the others."""
-    names = [cell.strip() for cell in rows[0] if cell.strip()]
-    plain = all(_IDENTIFIER.fullmatch(name) and len(name) <= 40 for name in names)
-    return plain and len(names) > 1 and has_header(rows)
-
-
 def _has_known(row: Record) -> bool:
     """Whether all cells could be names of columns, and some is a usual one."""
     return all(cell.strip() for cell in row) and is_named(row, usual=True)

@@ -13,7 +13,7 @@ from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine, Report
 from phi3studio.worker.data.reading.headers import column_names, has_header, is_named, preamble
 from phi3studio.worker.data.reading.json_files.json_rows import Sized
-from phi3studio.worker.data.reading.several_tables import below, beside, stacked, totals
+from phi3studio.worker.data.reading.several_tables import below, beside, stacked, stripped, totals
 from phi3studio.worker.data.reading.sheet_marks import sheet_marks
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
@@ -153,8 +153,9 @@ def _with_names_once(numbered: Sequence[Numbered], report: Report) -> list[Numbe
     """The rows without those that repeat the first, the columns' names: a sheet that was laid out
     to be printed has them on each page."""
     kept = [numbered[0]] if numbered else []
-    for number, row in numbered[1:]:
-        if row == kept[0][1]:
+    texts = _texts(numbered, whole=True)
+    for (number, row), cells in zip(numbered[1:], texts[1:], strict=True):
+        if stripped(cells) == stripped(texts[0]):
             report(BrokenLine(number, Phrase("line.repeated_header"), used=True))
         else:
             kept.append((number, row))
@@ -177,11 +178,11 @@ def _one_table(numbered: Sequence[Numbered], report: Report) -> list[Numbered]:
         for number, row in numbered
     ]
     rows = [(number, row) for number, row in rows if any(cell != "" for cell in row)]
-    kept, under, again = below(_with_numbers(rows))
+    kept, under, titles = below(_with_numbers(rows))
     for other in (*others, *under):
         report(other.said())
-    for at in again:
-        report(BrokenLine(rows[at][0], Phrase("line.repeated_header"), used=True))
+    for at in titles:
+        report(BrokenLine(rows[at][0], Phrase("line.above"), used=True))
     return [rows[at] for at in kept]
 
 

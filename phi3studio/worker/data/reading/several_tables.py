@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.broken_lines import BrokenLine
-from phi3studio.worker.data.reading.headers import Record, is_named, names_columns, preamble
+from phi3studio.worker.data.reading.headers import Record, has_header, is_named, preamble
 
 Numbered = tuple[int, Record]
 """A row's number and its cells as texts; after an empty row a number is missing."""
@@ -87,9 +87,9 @@ def _of_columns(rows: Sequence[Numbered], span: Sequence[int]) -> list[Numbered]
 
 def below(rows: Sequence[Numbered]) -> tuple[list[int], list[OtherTable], list[int]]:
     """The places of the rows of the table with the most rows, the other tables, and the places
-    where the names of the table's columns stand again."""
+    of the titles above the names of its columns where these stand again."""
     tables: list[list[int]] = [[]]
-    again: list[int] = []
+    titles: list[int] = []
     gaps = [at for at, (above, row) in enumerate(pairwise(rows), 1) if row[0] > above[0] + 1]
     ends = [*gaps[1:], len(rows)][: len(gaps)]
     tables[0] = list(range(gaps[0] if gaps else len(rows)))
@@ -102,18 +102,22 @@ def below(rows: Sequence[Numbered]) -> tuple[list[int], list[OtherTable], list[i
             current += range(begin, end)
         elif table < len(tables):
             current = tables[table]
-            again += range(begin, begin + title + 1)
-            current += range(begin + title + 1, end)
+            titles += range(begin, begin + title)
+            current += range(begin + title, end)
         else:
             current = list(range(begin + title, end))
             tables.append(current)
     main = max(tables, key=len)
     others = [
-        OtherTable(rows[t[0]][0], tuple(c for c in rows[t[0]][1] if c.strip()), len(t) - 1)
+        OtherTable(
+            rows[t[0]][0],
+            tuple(cell for cell in rows[t[0]][1] if cell.strip()),
+            sum(rows[at][1] != rows[t[0]][1] for at in t),
+        )
         for t in tables
         if t is not main
     ]
-    return main, others, again
+    return main, others, titles
 
 
 def begins(block: Sequence[Record], known: Sequence[Sequence[Record]]) -> tuple[int, int | None]:
@@ -123,14 +127,15 @@ def begins(block: Sequence[Record], known: Sequence[Sequence[Record]]) -> tuple[
     Of two tables whose names are just words, the names are the shortest.
     """
     title = preamble(block)
-    names = _plain(block[title])
+    names = stripped(block[title])
     for at, rows in enumerate(known):
-        if names == _plain(rows[0]):
+        if names == stripped(rows[0]):
             return title, at
     new = title, len(known)
-    if len(block) - title < LEAST_ROWS or not names_columns(block[title:]):
-        return 0, None
     columns = {at for at, cell in enumerate(names) if cell}
+    named = len(columns) > 1 and is_named(block[title]) and has_header(block[title:])
+    if len(block) - title < LEAST_ROWS or not named:
+        return 0, None
     if columns != _columns(known[0]) and columns == _columns(block[title:]):
         return new
     if is_named(block[title], usual=True):
@@ -145,7 +150,8 @@ def begins(block: Sequence[Record], known: Sequence[Sequence[Record]]) -> tuple[
     return new if shortest else (0, None)
 
 
-def _plain(row: Record) -> list[str]:
+def stripped(row: Record) -> list[str]:
+    """The cells without spaces around them, up to the last with text."""
     cells = [cell.strip() for cell in row]
     while cells and not cells[-1]:
         cells.pop()

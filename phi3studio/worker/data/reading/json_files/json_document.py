@@ -15,7 +15,9 @@ from phi3studio.worker.data.reading.json_files.json_rows import (
     RowMaker,
     Sized,
     is_too_deep,
+    items_of,
     json_reason,
+    page_key,
     repeated_key,
     whole_characters,
 )
@@ -96,6 +98,7 @@ def _go_to(reader: JsonStream, path: Path) -> None:
 
 def _elements(reader: JsonStream, plan: Plan, report: Report) -> Iterator[Sized]:
     inside = plan.way != "values"
+    page = plan.inside if inside else None
     maker = RowMaker(plan.sample)
     end = "]" if inside else ""
     broken = False
@@ -129,8 +132,9 @@ def _elements(reader: JsonStream, plan: Plan, report: Report) -> Iterator[Sized]
             value = whole_characters(value)
         if (key := repeated_key(value, text)) is not None:
             report(BrokenLine(reader.line(start), Phrase("line.repeated_key", key=key), used=True))
-        values = value.get(plan.inside) if plan.way == "pages" and type(value) is dict else [value]
-        items = values if type(values) is list else [value]
+        if page is None:
+            page = page_key([value])
+        items = items_of(value, page)
         for item in items:
             row = maker.row(item)
             if row is None:

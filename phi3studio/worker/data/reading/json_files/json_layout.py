@@ -15,7 +15,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.worker.data.meaning.part_names import parts_of
 from phi3studio.worker.data.reading.class_labels import Classes, class_names
-from phi3studio.worker.data.reading.json_files.json_rows import is_turn
+from phi3studio.worker.data.reading.json_files.json_rows import HOLDERS, is_turn, page_key
 from phi3studio.worker.data.reading.json_files.json_stream import TABLE_BYTES, JsonStream
 from phi3studio.worker.data.reading.source_files import DataFile
 
@@ -25,18 +25,6 @@ _KEYS = 200
 _DEEPEST = 4
 _ENOUGH = 1000
 _LIST_END = re.compile(r"\]\s*(?=,)")
-_HOLDERS = (
-    *("data", "rows", "records", "examples", "items", "instances", "samples", "conversations"),
-    *("dialogues", "dialogs", "questions", "documents", "results", "dataset", "entries"),
-)
-# What stands beside the rows in the pages of an interface's answers.
-_PAGING = frozenset(
-    [
-        *("page", "per_page", "page_size", "offset", "limit", "total", "total_count", "count"),
-        *("next", "next_page", "next_cursor", "cursor", "has_more", "paging", "pagination"),
-        *("links", "meta"),
-    ]
-)
 # The names and the rows of a table that an interface or a database answers with.
 _NAMES, _CELLS = ("columns", "cols", "headers", "header", "fields"), ("data", "rows", "values")
 _COLUMN_OF_TURNS = frozenset(("messages", "conversations", "conversation", "chosen", "rejected"))
@@ -47,11 +35,11 @@ _MANY_PAIRS = 4
 @dataclass(frozen=True)
 class Plan:
     """Where the rows are: ``way`` is list (elements at ``path``), pages (elements of the lists that
-    its elements have at ``inside``), values (whole values after one another), one (the value at
-    ``path`` is a row), conversation (a list of turns), pairs (an object whose names are texts too),
-    or a table: columns, index, split, lists. ``parts`` are the plans of train, validation and test,
-    ``left_out`` other lists of rows, ``aside`` texts that stand next to the rows; ``classes`` name
-    labels that are numbers."""
+    its elements have at ``inside``), values (one after another, pages among them), one (the value
+    at ``path`` is a row), conversation (a list of turns), pairs (an object whose names are texts
+    too), or a table: columns, index, split, lists. ``parts`` are the plans of train, validation and
+    test, ``left_out`` other lists of rows, ``aside`` texts that stand next to the rows; ``classes``
+    name labels that are numbers."""
 
     way: str
     path: Path = ()
@@ -179,7 +167,7 @@ def _named(root: _Node, path: Path, file: DataFile) -> Plan:
 
 
 def _is_holder(node: _Node, depth: int, name: str) -> bool:
-    return depth == 1 and name in _HOLDERS and _holds_rows(node)
+    return depth == 1 and name in HOLDERS and _holds_rows(node)
 
 
 def _holds_rows(node: _Node) -> bool:
@@ -201,7 +189,7 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         if not node.count:
             return None
         whole = all(type(value) is dict and is_turn(value) for value in node.sample)
-        page = _page(node.sample)
+        page = page_key(node.sample)
         if page:
             sample = [row for value in node.sample for row in value[page]]
             return Plan("pages", path, page, tuple(sample[:_SAMPLE]))
@@ -222,7 +210,7 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         return Plan("split", path)
     holders = {name: kid for name, kid in kids.items() if _holds_rows(kid)}
     if holders:
-        best = next((name for name in _HOLDERS if name in holders), None)
+        best = next((name for name in HOLDERS if name in holders), None)
         best = best or max(holders, key=lambda name: holders[name].count)
         plan = _decide(holders[best], (*path, best))
         others = [name for name in holders if name not in (best, "features")]
@@ -233,18 +221,6 @@ def _decide(node: _Node, path: Path, *, lists: bool = True) -> Plan | None:
         return replace(plan, left_out=_joined(path, others), aside=aside, classes=classes)
     found = _table(node, path) or _deeper(node, path, lists=False)
     return found or (_deeper(node, path) or _lists(node, path) if lists else None)
-
-
-def _page(values: Sequence[Any]) -> str:
-    """The key of the rows in answers that an interface gave page by page; empty for others."""
-    if not values or not all(type(value) is dict for value in values):
-        return ""
-    keys = [key for key in values[0] if all(type(value.get(key)) is list for value in values)]
-    if len(keys) != 1 or keys[0] not in _HOLDERS or not _PAGING & set(values[0]):
-        return ""
-    rows = [row for value in values for row in value[keys[0]]]
-    objects = bool(rows) and all(type(row) is dict and not is_turn(row) for row in rows)
-    return keys[0] if objects else ""
 
 
 def table_keys(keys: Container[str]) -> tuple[str, ...]:

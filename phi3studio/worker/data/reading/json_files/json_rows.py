@@ -18,15 +18,30 @@ from phi3studio.worker.data.reading.headers import has_header
 Sized = tuple[dict[str, Any], int]
 """A row, and about how many bytes it has."""
 _PYTHON = re.compile(r"\[?\s*\{\s*'[^'\n]*'\s*:")
+# The keys of a document's rows, the likeliest first; those of conversations, and what stands next
+# to the rows in the pages of an interface's answers.
+HOLDERS = (
+    *("data", "rows", "records", "examples", "items", "instances", "samples", "conversations"),
+    *("dialogues", "dialogs", "questions", "documents", "results", "dataset", "entries"),
+)
+_TALKS = ("conversations", "dialogues", "dialogs")
+_PAGING = frozenset(
+    [
+        *("page", "per_page", "page_size", "offset", "limit", "total", "total_count", "count"),
+        *("total_pages", "next", "previous", "next_page", "next_cursor", "cursor", "has_more"),
+        *("has_next", "paging", "pagination", "links", "meta"),
+    ]
+)
 _DEEPEST = 200
 _LARGE = float(2**63)
 
 
 def json_lines(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
-    """One object a line; blank lines are passed over."""
+    """One object a line, or one page of them; blank lines are passed over."""
     loads = orjson.loads
     maker: RowMaker | None = None
     objects = False
+    page = ""
     for number, line in lines(pieces):
         if line is None:
             report(too_long(number))
@@ -53,22 +68,49 @@ def json_lines(pieces: Iterator[bytes], report: Report) -> Iterator[Sized]:
                 if key is not None:
                     reason = Phrase("line.repeated_key", key=key)
                     report(BrokenLine(number, reason, used=True))
+            page = page if objects else page_key([value])
             objects = True
-            yield value, len(line)
-            continue
-        if not objects and _is_page(value):
-            for item in value:
-                yield item, len(line) // len(value)
-            continue
-        maker = maker or RowMaker(({}, value) if objects else (value,))
-        row = maker.row(value)
-        if row is None:
-            report(BrokenLine(number, Phrase("line.no_object")))
-        elif row:
-            yield row, len(line)
+            items = items_of(value, page)
+        elif not objects and _is_list_of_rows(value):
+            items = value
+        else:
+            items = [value]
+        for item in items:
+            if type(item) is dict:
+                yield item, len(line) // len(items)
+                continue
+            maker = maker or RowMaker(({}, item) if objects else (item,))
+            row = maker.row(item)
+            if row is None:
+                report(BrokenLine(number, Phrase("line.no_object")))
+            elif row:
+                yield row, len(line) // len(items)
 
 
-def _is_page(value: Any) -> bool:
+def page_key(values: Sequence[Any]) -> str:
+    """The key of the rows in answers that an interface gave page by page; empty for others: what
+    stands next to a page's rows tells of paging, and is no text that they are about."""
+    if not values or not all(type(value) is dict for value in values):
+        return ""
+    keys = [key for key in values[0] if all(type(value.get(key)) is list for value in values)]
+    if len(keys) != 1 or keys[0] not in HOLDERS or _PAGING.isdisjoint(values[0]):
+        return ""
+    rows = [row for value in values for row in value[keys[0]]]
+    if not rows or not all(type(row) is dict and not is_turn(row) for row in rows):
+        return ""
+    if keys[0] in _TALKS and not all(list in map(type, row.values()) for row in rows):
+        return ""  # its turns are objects of a kind of their own
+    beside = (text for value in values for text in value.values() if type(text) is str)
+    return "" if any(text.count(" ") > 1 for text in beside) else keys[0]
+
+
+def items_of(value: Any, page: str) -> list[Any]:
+    """The rows of a page that has them at the key *page*; any other value as the only one."""
+    items = value.get(page) if page and type(value) is dict else None
+    return items if type(items) is list else [value]
+
+
+def _is_list_of_rows(value: Any) -> bool:
     """Whether a line is a list of rows, as a program writes that appends its results."""
     return (
         type(value) is list

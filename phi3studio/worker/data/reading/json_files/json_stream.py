@@ -15,9 +15,7 @@ from typing import Any
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.reading.encoding import LINE_BYTES
-from phi3studio.worker.data.reading.json_files.json_rows import (
-    json_reason,
-)
+from phi3studio.worker.data.reading.json_files.json_rows import json_reason
 from phi3studio.worker.data.reading.source_files import CHUNK, DataFile
 
 TABLE_BYTES = 256 * CHUNK
