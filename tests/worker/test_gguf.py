@@ -21,7 +21,8 @@ from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.recipe import Template
 from phi3studio.worker.data.preparing.tokenise import find_stop
 from phi3studio.worker.fidelity.exported_model import ExportedModel
-from phi3studio.worker.gguf.architectures import usual_context
+from phi3studio.worker.gguf.architectures import renamed, usual_context
+from phi3studio.worker.gguf.calibrating import calibrate
 from phi3studio.worker.gguf.lora_file import write_adapter
 from phi3studio.worker.gguf.speech import (
     accepted,
@@ -31,7 +32,7 @@ from phi3studio.worker.gguf.speech import (
     speech_of,
     turns_of,
 )
-from phi3studio.worker.gguf.weights import importances_of, packed
+from phi3studio.worker.gguf.weights import packed, scales_of, type_of
 from phi3studio.worker.gguf.write import CARD, About, Speech, write_model
 from phi3studio.worker.llama_cpp.llama_native import LlamaModel, missing
 from tests.chat_templates import FAMILIES
@@ -252,12 +253,51 @@ def test_what_carries_more_is_rounded_less() -> None:
     kind = gguf.GGMLQuantizationType.IQ4_NL
 
     def error(chosen: torch.Tensor | None) -> torch.Tensor:
-        back = gguf.quants.dequantize(packed(value, kind, chosen), kind)
+        scale = scales_of(value, kind, chosen)
+        back = gguf.quants.dequantize(packed(value, kind, scale), kind)
         return (torch.from_numpy(back) - value).pow(2)[:, ::8].mean()
 
     assert error(importance) < 0.8 * error(None)
-    nothing = packed(torch.zeros(1, 32), kind, None)
+    nothing = packed(torch.zeros(1, 32), kind)
     assert not gguf.quants.dequantize(nothing, kind).any()
+
+
+# Two of the ways in which layers are called; the others take a minute together.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("phi-3-4k", "smollm2") else pytest.mark.slow)
+        for name in SHAPES
+    ],
+)
+def test_calibrated_weights_are_those_of_the_file_and_answer_more_alike(name, families) -> None:
+    """Of each family: also of one whose layers see differently far, or read fused weights."""
+    torch.manual_seed(0)
+    model, _, config = opened(families[name])
+    drawn = torch.randint(260, model.config.vocab_size - 70, (13, 40))
+    rows, unseen = drawn[:12].tolist(), drawn[12:]
+
+    def logits() -> torch.Tensor:
+        with torch.inference_mode():
+            found: torch.Tensor = model(unseen).logits
+        return found
+
+    exact, plain = logits(), {key: value.clone() for key, value in model.state_dict().items()}
+    scales = calibrate(model, config, rows)
+    fitted = logits()
+    written, blocks = (
+        dict(renamed(config, {key: values[key] for key in scales}))
+        for values in (model.state_dict(), scales)
+    )
+    for key, scale in blocks.items():
+        kind = type_of("iq4_nl", key, written[key])
+        back = gguf.quants.dequantize(packed(written[key], kind, scale), kind)
+        torch.testing.assert_close(torch.from_numpy(back), written[key], rtol=1e-5, atol=1e-9)
+    for key in scales:
+        kind = type_of("iq4_nl", key, plain[key])
+        plain[key] = torch.from_numpy(gguf.quants.dequantize(packed(plain[key], kind), kind))
+    model.load_state_dict(plain)
+    assert (fitted - exact).std() < 0.97 * (logits() - exact).std()
 
 
 def test_a_file_is_the_same_each_time_and_says_what_it_is(families, tmp_path) -> None:
@@ -267,7 +307,7 @@ def test_a_file_is_the_same_each_time_and_says_what_it_is(families, tmp_path) ->
     for name in ("a", "b"):
         model, tokenizer, config = opened(families["phi-3-4k"])
         speech = speech_of(tokenizer, find_stop(tokenizer), None)
-        importances = importances_of(model, [[300, 301, 302]])
+        scales = calibrate(model, config, [[300, 301, 302]])
         write_model(
             tmp_path / name,
             "iq4_nl",
@@ -276,7 +316,7 @@ def test_a_file_is_the_same_each_time_and_says_what_it_is(families, tmp_path) ->
             tokenizer,
             about,
             speech,
-            importances,
+            scales,
         )
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     fields = gguf.GGUFReader(tmp_path / "a")

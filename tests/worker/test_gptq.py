@@ -9,7 +9,9 @@ import torch
 from olive.common.quant.utils import WeightQuantizer
 from olive.passes.pytorch.gptq import Gptq
 
-from phi3studio.worker.olive.gptq import inverse_factor, quantise_columns
+from phi3studio.worker.olive.gptq import quantise_columns
+from phi3studio.worker.quantising import error_feedback
+from phi3studio.worker.quantising.error_feedback import Whole, inverse_factor
 from phi3studio.worker.training.examples import CalibrationDataset
 
 
@@ -76,3 +78,27 @@ def test_rows_are_packed_for_calibration_and_restart_their_positions() -> None:
     assert [item["position_ids"].tolist() for item in items] == [
         [0, 1, 2], [0, 1, 0], [0, 1, 2, 3, 4]
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.parametrize(
+    ("width", "outputs", "group"), [(128, 40, 16), (576, 960, 32), (64, 8, -1)]
+)
+def test_a_group_as_a_cuda_graph_gives_what_its_single_operations_give(
+    width: int, outputs: int, group: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def single(_columns: int, _outputs: int, rounding: Whole):
+        def steps(part: torch.Tensor, weights: torch.Tensor):
+            near, errors = torch.empty_like(part), torch.empty_like(part)
+            error_feedback._round_in_turn(part, weights, near, errors, rounding)
+            return near, errors
+
+        return steps
+
+    weight, hessian = (each.cuda() for each in problem(width, outputs))
+    grid = WeightQuantizer(bits=4, symmetric=False, group_size=group)
+    graphs = [ours(weight * times, hessian, grid) for times in (1, 2)]
+    monkeypatch.setattr(error_feedback, "_steps_graph", single)
+    for times, found in zip((1, 2), graphs, strict=True):
+        for each, plain in zip(found, ours(weight * times, hessian, grid), strict=True):
+            assert torch.equal(each, plain)

@@ -7,6 +7,7 @@ factors of long contexts are tensors.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -109,16 +110,31 @@ def tensors(
     config: Mapping[str, Any], weights: Mapping[str, torch.Tensor]
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Names and values of the file's tensors, made of a model's state (Hugging Face's names)."""
-    family = family_of(config)
-    names = gguf.get_tensor_name_map(family.architecture, config["num_hidden_layers"])
-    for name, value in weights.items():
-        if name == "lm_head.weight" and config.get("tie_word_embeddings"):
-            continue
-        written = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if written is None:
-            raise InputError("gguf.tensor", tensor=name, kind=config["model_type"])
-        yield written, converted(config, name, value)
+    tied = config.get("tie_word_embeddings")
+    yield from renamed(
+        config, {k: v for k, v in weights.items() if not (tied and k == "lm_head.weight")}
+    )
     yield from _factors(config)
+
+
+def renamed(
+    config: Mapping[str, Any], values: Mapping[str, torch.Tensor]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Weights, or what belongs to their rows, by the file's names and in its order of rows."""
+    for name, value in values.items():
+        yield written_name(config, name), converted(config, name, value)
+
+
+def written_name(config: Mapping[str, Any], name: str) -> str:
+    """The file's name of a tensor; :class:`InputError` where GGUF has none."""
+    names = _names(family_of(config).architecture, config["num_hidden_layers"])
+    written = names.get_name(name, try_suffixes=(".weight", ".bias"))
+    if written is None:
+        raise InputError("gguf.tensor", tensor=name, kind=config["model_type"])
+    return str(written)
+
+
+_names = functools.cache(gguf.get_tensor_name_map)
 
 
 def converted(config: Mapping[str, Any], name: str, value: torch.Tensor) -> torch.Tensor:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.places.gguf import GgufKind, modelfile
+from phi3studio.runs.measuring.verification_folder import scratch_folder
 from phi3studio.runs.store import RunFolder
-from phi3studio.runs.verification_folder import scratch_folder
 from phi3studio.worker.process import privacy
 from phi3studio.worker.serving import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from phi3studio.domain.events.measured_events import Proof
     from phi3studio.domain.recipe import Recipe
     from phi3studio.worker.data.preparing.tokenise import Stop
+    from phi3studio.worker.process.threads import ThreadGovernor
 
 OnStep = Callable[[int, int], None]
 _SHORT_CONTEXT = 64
@@ -40,11 +41,15 @@ def gguf(params: dict[str, Any], cancel: Cancel) -> Generator[dict[str, Any], No
 def _export(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any]:
     from phi3studio.worker.fidelity.evaluator import alone
     from phi3studio.worker.gguf.lora_file import write_adapter
+    from phi3studio.worker.process.threads import ThreadGovernor
+
+    governor = ThreadGovernor()
 
     def step(activity: str) -> OnStep:
         def report(done: int, total: int) -> None:
             if cancel.requested:
                 raise Cancelled
+            governor.look()
             tell({"activity": activity, "step": done, "total": total})
 
         return report
@@ -64,7 +69,7 @@ def _export(params: dict[str, Any], cancel: Cancel, tell: Tell) -> dict[str, Any
             _write_modelfile(opened, file, lora)
         made = {"file": file.name, "lora": lora.name if lora is not None else None}
         try:
-            proof = _proof(opened, file, lora, kind, step)
+            proof = _proof(opened, file, lora, kind, step, governor)
         except RunError as exc:
             if exc.code != "gguf.no_llama_cpp":
                 raise
@@ -119,14 +124,15 @@ def _write(
     from phi3studio.runs.card.facts import base_of
     from phi3studio.worker.fidelity.compare import free_memory
     from phi3studio.worker.gguf import write
+    from phi3studio.worker.gguf.calibrating import calibrate
     from phi3studio.worker.gguf.speech import speech_of
-    from phi3studio.worker.gguf.weights import importances_of
 
     model = _model(opened, None if apart else opened.adapter)
-    importances = None
+    config = opened.config | {"tie_word_embeddings": model.config.tie_word_embeddings}
+    scales = None
     if kind == "iq4_nl":
         rows = _calibration(opened)
-        importances = importances_of(model, rows, step("calibrating the 4-bit weights"))
+        scales = calibrate(model, config, rows, step("calibrating the 4-bit weights"))
     base = base_of(opened.run)
     about = write.About(
         name=opened.recipe.name,
@@ -139,12 +145,12 @@ def _write(
     write.write_model(
         file,
         kind,
-        opened.config | {"tie_word_embeddings": model.config.tie_word_embeddings},
+        config,
         model.state_dict(),
         opened.tokenizer,
         about,
         speech_of(opened.tokenizer, opened.stop, _template(opened.recipe)),
-        importances,
+        scales,
         step("writing the GGUF file"),
     )
     del model
@@ -187,7 +193,12 @@ def _write_modelfile(opened: _Opened, file: Path, lora: Path | None) -> None:
 
 
 def _proof(
-    opened: _Opened, file: Path, lora: Path | None, kind: GgufKind, step: Callable[[str], OnStep]
+    opened: _Opened,
+    file: Path,
+    lora: Path | None,
+    kind: GgufKind,
+    step: Callable[[str], OnStep],
+    governor: ThreadGovernor,
 ) -> Proof:
     """What was measured of these very files, or is now; kept with the run."""
     from phi3studio.domain.events.measured_events import Proof
@@ -198,7 +209,6 @@ def _proof(
     from phi3studio.worker.gguf.speech import check_template
     from phi3studio.worker.llama_cpp.llama_native import library_version, missing
     from phi3studio.worker.process.emit import Emitter
-    from phi3studio.worker.process.threads import ThreadGovernor
 
     run, recipe = opened.run, opened.recipe
     program = library_version()
@@ -213,7 +223,6 @@ def _proof(
     with ExportedModel(file, context=_SHORT_CONTEXT) as model:
         check_template(model, opened.tokenizer, _template(recipe))
     data = held_out_of(run, recipe, opened.tokenizer)
-    governor = ThreadGovernor()
     with scratch_folder(run) as scratch:
         compared = Comparison(
             recipe=recipe,

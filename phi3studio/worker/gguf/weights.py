@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import gguf
@@ -11,15 +10,15 @@ import numpy as np
 import torch
 
 from phi3studio.domain.places.gguf import GgufKind
-from phi3studio.worker.process.threads import one_thread_each
 
 _BLOCK = 32
 _STEPS = 6
 _STEP = 0.015
-_LEVELS = {
+LEVELS = {
     gguf.GGMLQuantizationType.IQ4_NL: torch.tensor(gguf.quants.IQ4_NL.kvalues, dtype=torch.float32),
     gguf.GGMLQuantizationType.Q5_0: torch.arange(-16, 16, dtype=torch.float32),
 }
+_BETWEEN = {kind: (levels[1:] + levels[:-1]) / 2 for kind, levels in LEVELS.items()}
 # Weights of one search: with their temporaries about the size of a core's cache.
 _AT_ONCE = 256 * 1024
 
@@ -62,11 +61,12 @@ def type_of(kind: GgufKind, name: str, value: torch.Tensor) -> Any:
     return _MORE_BITS.get(part, _TYPES[kind]) if kind == "iq4_nl" else _TYPES[kind]
 
 
-def packed(value: torch.Tensor, kind: Any, importance: torch.Tensor | None) -> Any:
-    """A tensor's bytes as a numpy array. *importance*: the mean square of each input."""
+def packed(value: torch.Tensor, kind: Any, scale: torch.Tensor | None = None) -> Any:
+    """A tensor's bytes as a numpy array. *scale*: that of each block (rows, blocks), float16, of a
+    value of few bits that was calibrated."""
     exact = value.float()
-    if kind in _LEVELS:
-        return _few_bits(exact, kind, importance)
+    if kind in LEVELS:
+        return _few_bits(exact, kind, scale)
     if kind == gguf.GGMLQuantizationType.F16:
         # What float16 cannot hold would become infinite.
         most = torch.finfo(torch.float16).max
@@ -76,31 +76,53 @@ def packed(value: torch.Tensor, kind: Any, importance: torch.Tensor | None) -> A
     return gguf.quants.quantize(exact.numpy(), kind)
 
 
-def _few_bits(value: torch.Tensor, kind: Any, importance: torch.Tensor | None) -> Any:
-    """IQ4_NL or Q5_0: of 32 weights a scale in float16 and for each the place of one level."""
-    rows = value.shape[0]
+@dataclass(frozen=True)
+class NearestLevel:
+    """Rounds values in steps of their block to the levels of a type."""
+
+    kind: Any
+
+    def places(self, values: torch.Tensor) -> torch.Tensor:
+        """The numbers of the levels."""
+        return torch.bucketize(values, _BETWEEN[self.kind])
+
+    def __call__(self, values: torch.Tensor, out: torch.Tensor) -> None:
+        torch.take(LEVELS[self.kind], self.places(values), out=out)
+
+
+def scales_of(
+    value: torch.Tensor, kind: Any, importance: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The scale of each block of a value of few bits: (rows, blocks), float16. *importance*: what
+    weighs the error of each input."""
     at_once = max(1, _AT_ONCE // value.shape[1])
-    parts = [value[start : start + at_once] for start in range(0, rows, at_once)]
-    levels = _LEVELS[kind]
+    parts = [value[start : start + at_once] for start in range(0, len(value), at_once)]
+    found = [_search(part, importance, LEVELS[kind], _BETWEEN[kind]) for part in parts]
+    return torch.cat(found).reshape(len(value), -1)
 
-    def blocks(part: torch.Tensor) -> Any:
-        scale, places = _search(part, importance, levels)
-        head = [scale.numpy().view(np.uint8)]
-        if len(levels) > 16:
-            head.append(np.packbits(places.numpy() >> 4, axis=-1, bitorder="little"))
-        low = places & 15
-        both = low[:, : _BLOCK // 2] | (low[:, _BLOCK // 2 :] << 4)
-        return np.concatenate([*head, both.numpy()], axis=-1)
 
-    with one_thread_each() as pool:
-        return np.concatenate(list(pool.map(blocks, parts))).reshape(rows, -1)
+def _few_bits(value: torch.Tensor, kind: Any, scale: torch.Tensor | None) -> Any:
+    """IQ4_NL or Q5_0: of 32 weights a scale in float16 and for each the place of one level."""
+    if scale is None:
+        scale = scales_of(value, kind)
+    exact = scale.float().reshape(-1, 1)
+    inverse = torch.where(exact == 0, exact, 1 / exact)
+    places = NearestLevel(kind).places(value.reshape(-1, _BLOCK) * inverse).to(torch.uint8)
+    head = [scale.reshape(-1, 1).numpy().view(np.uint8)]
+    if len(LEVELS[kind]) > 16:
+        head.append(np.packbits(places.numpy() >> 4, axis=-1, bitorder="little"))
+    low = places & 15
+    both = low[:, : _BLOCK // 2] | (low[:, _BLOCK // 2 :] << 4)
+    return np.concatenate([*head, both.numpy()], axis=-1).reshape(len(value), -1)
 
 
 def _search(
-    value: torch.Tensor, importance: torch.Tensor | None, levels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each block the scale with the least error, weighted by what each input carries, and the
-    places of the *levels*.
+    value: torch.Tensor,
+    importance: torch.Tensor | None,
+    levels: torch.Tensor,
+    between: torch.Tensor,
+) -> torch.Tensor:
+    """For each block the scale with the least error, weighted by what each input carries.
 
     Some scales are tried, on either side of the one that makes the largest weight the largest
     level; what they round to gives the scale by least squares (the search of llama.cpp's
@@ -111,7 +133,6 @@ def _search(
     if importance is not None:
         weight = weight * importance
     w = weight.reshape(-1, _BLOCK)
-    between = (levels[1:] + levels[:-1]) / 2
     largest = x.gather(-1, x.abs().argmax(-1, keepdim=True))
     largest = torch.where(largest == 0, torch.full_like(largest, 1e-12), largest)
     best = torch.full_like(largest, -1.0)
@@ -126,39 +147,4 @@ def _search(
         better = explained > best
         scale = torch.where(better, cross / square, scale)
         best = torch.where(better, explained, best)
-    half = scale.half()
-    exact = half.float()
-    inverse = torch.where(exact == 0, exact, 1 / exact)
-    return half, torch.bucketize(x * inverse, between).to(torch.uint8)
-
-
-@contextmanager
-def _inputs_watched(model: Any, seen: dict[str, torch.Tensor]) -> Iterator[None]:
-    """While inside, *seen* holds the sum of the squares of each linear layer's inputs."""
-    hooks = []
-    for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear):
-
-            def watch(_: Any, inputs: tuple[torch.Tensor, ...], name: str = name) -> None:
-                squares = inputs[0].detach().float().pow(2).flatten(0, -2).sum(0)
-                seen[name] = squares + seen.get(name, 0)
-
-            hooks.append(module.register_forward_pre_hook(watch))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def importances_of(
-    model: Any, rows: Sequence[Sequence[int]], on_row: Any = lambda done, total: None
-) -> dict[str, torch.Tensor]:
-    """The mean square of each input of each linear layer over *rows* of ids, by weight's name."""
-    seen: dict[str, torch.Tensor] = {}
-    with torch.inference_mode(), _inputs_watched(model, seen):
-        for number, row in enumerate(rows, start=1):
-            model(torch.tensor([row], device=model.device), logits_to_keep=1)
-            on_row(number, len(rows))
-    count = max(1, sum(map(len, rows)))
-    return {f"{name}.weight": (sums / count).cpu() for name, sums in seen.items()}
+    return scale.half()

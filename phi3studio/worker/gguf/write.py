@@ -49,13 +49,13 @@ def write_model(
     tokenizer: Any,
     about: About,
     speech: Speech,
-    importances: Mapping[str, torch.Tensor] | None = None,
+    scales: Mapping[str, torch.Tensor] | None = None,
     on_tensor: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
     """Write *file*, whose content depends on nothing but the arguments.
 
     *config* is the model's config.json, *weights* its state by Hugging Face's names;
-    *importances* (mean squares of the inputs, by weight) calibrate 4 bits. Raises
+    *scales*: those of calibrated weights, by weight (:func:`calibrating.calibrate`). Raises
     :class:`InputError` for what GGUF lacks, :class:`RunError` when the disk does not take it.
     """
     family = architectures.family_of(config)
@@ -69,8 +69,8 @@ def write_model(
         writer, tokenizer, config["vocab_size"], stop=speech.stop, beginning=speech.beginning
     )
     writer.add_chat_template(speech.template)
-    inputs = _by_written_name(config, importances or {})
     made = dict(architectures.tensors(config, weights))
+    blocks = dict(architectures.renamed(config, scales or {}))
     types = {name: type_of(kind, name, value) for name, value in made.items()}
     for name, value in made.items():
         _announce(writer, name, value, types[name])
@@ -79,7 +79,7 @@ def write_model(
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
         for number, (name, value) in enumerate(made.items(), start=1):
-            writer.write_tensor_data(packed(value, types[name], inputs.get(name)))
+            writer.write_tensor_data(packed(value, types[name], blocks.get(name)))
             on_tensor(number, len(made))
         writer.flush()
     except OSError as exc:
@@ -102,14 +102,6 @@ def _announce(writer: Any, name: str, value: torch.Tensor, kind: Any) -> None:
     writer.add_tensor_info(
         name, shape, np.dtype(dtype), value.numel() // block * size, raw_dtype=kind
     )
-
-
-def _by_written_name(
-    config: Mapping[str, Any], importances: Mapping[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    family = architectures.family_of(config)
-    names = gguf.get_tensor_name_map(family.architecture, config["num_hidden_layers"])
-    return {str(names.get_name(name, (".weight",))): value for name, value in importances.items()}
 
 
 def _write_about(writer: Any, about: About, strips: bool) -> None:

@@ -175,7 +175,7 @@ def build_config(
     target = recipe.target
     if large and target.quantisation == "int4":
         passes, data = early_passes(target), []
-    elif calibration is not None and target.quantisation == "int4" and _preset(target).calibrates:
+    elif calibration is not None and target.quantisation == "int4" and is_calibrated(target):
         passes = calibrated_passes(target)
         data = [_data_config(CALIBRATION_DATA, calibration, CALIBRATION)]
     else:
@@ -232,6 +232,11 @@ def calibrated_passes(target: Target) -> dict[str, Any]:
         "head": {"type": "Rtn", "bits": bits, **block, "lm_head": True, **_embeds(preset)},
         "builder": _builder_of_int4(target),
     }
+
+
+def is_calibrated(target: Target) -> bool:
+    """Whether a small model's int4 weights are fitted to the rows."""
+    return _preset(target).calibrates if target.calibrated is None else target.calibrated
 
 
 def _preset(target: Target) -> Int4Preset:

@@ -6,7 +6,6 @@ tokenises and masks them itself. So ``olive run`` trains the adapter that a run 
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shutil
 from collections.abc import Callable, Generator
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.about import installed_version
 from phi3studio.app.files import new_folder, scratch_folder, write_atomically, write_json
 from phi3studio.app.paths import user_home
 from phi3studio.domain.errors import InputError
@@ -271,7 +271,7 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
             "Olive does not measure presets against each other (target.int4: auto): the exported "
             f"chain builds the most exact one, {preset.name}."
         )
-    calibrated = target.quantisation == "int4" and preset.calibrates
+    calibrated = target.quantisation == "int4" and oc.is_calibrated(target)
     if "quantise" in recipe.steps and calibrated and not is_large:
         notes.append(
             "Phi-3 Studio also calibrates the int4 weights on your rows for a model of this "
@@ -283,7 +283,8 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
 def _readme(recipe: Recipe, notes: tuple[str, ...]) -> str:
     train, quantise = "train" in recipe.steps, "quantise" in recipe.steps
     wanted = [*_PINNED, *(["bitsandbytes"] if recipe.method.kind == "qlora" and train else [])]
-    pins = " ".join(f"{name}=={version}" for name in wanted if (version := _version(name)))
+    found = {name: installed_version(name) for name in wanted}
+    pins = " ".join(f"{name}=={got.partition('+')[0]}" for name, got in found.items() if got)
     made = ["the adapter is in adapter/"] if train else []
     if quantise:
         made.append("the ONNX model in model/")
@@ -311,13 +312,6 @@ def _readme(recipe: Recipe, notes: tuple[str, ...]) -> str:
             "",
         ]
     return "\n".join([*lines, *(f"{note}\n" for note in notes)])
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name).partition("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 # --- the service ----------------------------------------------------------------------------------

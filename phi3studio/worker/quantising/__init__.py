@@ -1,0 +1,1 @@
+"""GPTQ on any grid, for ONNX and GGUF."""
