@@ -20,6 +20,7 @@ from phi3studio.worker.models.adapter_check import check_adapter
 from phi3studio.worker.models.open_tokenizer import check_fits, open_tokenizer
 from phi3studio.worker.process.privacy import refuse_network
 from phi3studio.worker.stages.attempt import Attempt, Opened
+from phi3studio.worker.stages.search_exports import check_can_search
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -50,6 +51,7 @@ def do(attempt: Attempt) -> None:
             files=facts.code_files,
         )
     _check_disk(attempt, facts, model)
+    check_can_search(attempt, facts, model)
     tokenizer = open_tokenizer(model, trusted)
     check_fits(tokenizer, model, facts.vocabulary)
     prepared = None

@@ -26,12 +26,16 @@ def is_done(attempt: Attempt) -> bool:
 def do(attempt: Attempt) -> None:
     """Build the ONNX model of the recipe's target and see that it loads and answers.
 
-    For ``target.int4: auto`` the smallest faithful one of several.
+    For ``target.int4: auto`` the smallest faithful one of several; with limits the best within.
     """
     from phi3studio.worker.exporting.export_chain import failed_folder
 
     target = attempt.recipe.target
-    if target.quantisation == "int4" and target.int4 == AUTO:
+    if attempt.recipe.limits is not None:
+        from phi3studio.worker.stages.search_exports import search_exports
+
+        search_exports(attempt, lambda recipe, model: _build(attempt, recipe, model))
+    elif target.quantisation == "int4" and target.int4 == AUTO:
         _build_smallest(attempt)
     else:
         _build(attempt, attempt.recipe, attempt.run.model)
@@ -44,6 +48,10 @@ def _build(attempt: Attempt, recipe: Recipe, model: Path) -> None:
     """Build what *recipe* says into the folder *model*."""
     attempt.say("building the ONNX model")
     from phi3studio.worker.exporting.export_chain import place_exported
+    from phi3studio.worker.fidelity.exported_model import start_ahead
+
+    if attempt.device == "cuda":
+        start_ahead(2)  # for the check of what is built, and for the measuring
 
     scratch = attempt.scratch("quantise")
     build = _build_apart if attempt.keeps_adapter_apart else _build_whole

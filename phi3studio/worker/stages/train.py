@@ -94,8 +94,7 @@ def _preferences(attempt: Attempt) -> Preferences | None:
         return None
     longest = attempt.recipe.training.sequence_length
     return Preferences(
-        beta=method.beta,
-        label_smoothing=method.label_smoothing,
+        method=method,
         reference=attempt.run.work / "reference.safetensors",
         key=f"{prepared.train.name} {prepared.held_out.name} {longest}",
         on_row=attempt.on_row("computing the reference"),

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.events.run_events import Notice
+from phi3studio.domain.search.export_kinds import ExportKind
+from phi3studio.runs.measuring.search_file import as_built
 from phi3studio.worker.fidelity.compare import Comparison, contained_adapter
 from phi3studio.worker.stages.attempt import Attempt
 
@@ -27,7 +29,7 @@ def do(attempt: Attempt) -> None:
     from phi3studio.worker.exporting.auto import tried
 
     candidates = tried(attempt.run)
-    if not candidates:
+    if not candidates and attempt.recipe.limits is None:
         shutil.rmtree(attempt.run.work / SCRATCH, ignore_errors=True)
     compared = comparison(attempt)
     if compared.is_kept("base"):
@@ -38,8 +40,19 @@ def do(attempt: Attempt) -> None:
         metrics = compared.measure(role, attempt.on_row(activity))
         if metrics is not None:
             attempt.emit(metrics)
+    forgetting = compared.forgetting()
     verdict = compared.verdict(candidates)
     compared.forget()
+    if forgetting is not None:
+        attempt.emit(forgetting)
+        if forgetting.is_much:
+            attempt.notice(
+                "train.forgot",
+                level="warning",
+                lost=forgetting.lost,
+                before=forgetting.right_before,
+                after=forgetting.right_after,
+            )
     if verdict is not None:
         attempt.emit(verdict)
         for notice in notices(verdict):
@@ -47,15 +60,20 @@ def do(attempt: Attempt) -> None:
     _write_card(attempt)
 
 
-def comparison(attempt: Attempt, candidate: Path | None = None) -> Comparison:
+def comparison(
+    attempt: Attempt, candidate: Path | None = None, kind: ExportKind | None = None
+) -> Comparison:
     """The run's models and rows; general text where the recipe has no data.
 
-    *candidate* is judged instead of the run's exported model.
+    *candidate*, an export of a *kind* of its own, is judged instead of the run's exported model.
     """
     from phi3studio.worker.data.preparing.calibration_rows import general_rows
     from phi3studio.worker.data.preparing.held_out_rows import load_held_out
 
-    opened, recipe, run = attempt.opened, attempt.recipe, attempt.run
+    opened, run = attempt.opened, attempt.run
+    recipe = as_built(run, attempt.recipe)
+    if kind is not None:
+        recipe = recipe.model_copy(update={"target": kind.of(recipe.target)})
     prepared = opened.prepared
     exported = candidate or run.model
     return Comparison(

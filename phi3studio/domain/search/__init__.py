@@ -1,0 +1,1 @@
+"""The search for the best export within limits: what can be built, what is next, what wins."""
