@@ -24,8 +24,10 @@ from phi3studio.domain.recipe import (
     ALL_STEPS,
     Data,
     Fidelity,
+    Limits,
     Method,
     Model,
+    Objective,
     Recipe,
     Split,
     Step,
@@ -43,6 +45,8 @@ TextShape = Literal["columns", "messages"]
 """Columns that fill a template, or whole conversations."""
 PresetName = Literal["quick", "balanced", "thorough"]
 PRESETS: tuple[PresetName, ...] = ("quick", "balanced", "thorough")
+OF_PAIRS: tuple[Objective, ...] = ("dpo", "orpo", "simpo")
+"""What can be trained on pairs of answers, the usual one first."""
 
 # Which finished pages are worth another look after a change on a page.
 _TOUCHES: dict[PageName, frozenset[PageName]] = {
@@ -80,6 +84,7 @@ class Draft(BaseModel):
     training: Training = Training()
     target: Target = Target()
     fidelity: Fidelity = Fidelity()
+    limits: Limits | None = None
     azure: AzureForm | None = None
     page: PageName = "data"
     visited: frozenset[PageName] = frozenset({"data"})
@@ -91,6 +96,14 @@ class Draft(BaseModel):
         return "train" in self.steps
 
     @property
+    def objective(self) -> Objective:
+        """What is trained: pairs of answers are compared, other rows learned."""
+        chosen = self.method.objective
+        if not self.rejected:
+            return "sft"
+        return chosen if chosen in OF_PAIRS else OF_PAIRS[0]
+
+    @property
     def in_cloud(self) -> bool:
         """Whether the run is a job in Azure ML."""
         return self.target.train_on == "azureml"
@@ -99,6 +112,11 @@ class Draft(BaseModel):
     def brings_model(self) -> bool:
         """Whether the base model comes from this computer or the hub, not from Azure."""
         return not (self.in_cloud and self.azure is not None and self.azure.model_in_cloud)
+
+    @property
+    def rows_in_cloud(self) -> bool:
+        """Whether the job reads the rows in Azure; those on this computer are not asked for."""
+        return self.in_cloud and self.azure is not None and self.azure.data_in_cloud
 
     def to_json(self) -> str:
         """The draft as the text of a file."""
@@ -122,7 +140,8 @@ class DataFacts:
 
     ``tokens`` counts all tokens of the training rows, ``longest`` the longest row's, ``learned``
     the learned ones of a row in the mean; they are ``None`` until the rows were tokenised.
-    ``error`` is why the source cannot be read at all.
+    ``error`` is why the source cannot be read at all. ``pairs`` reads the rows as pairs of a better
+    and a worse answer, where they are.
     """
 
     columns: tuple[str, ...] = ()
@@ -134,6 +153,7 @@ class DataFacts:
     learned: float | None = None
     blocking: int = 0
     error: UserFacingError | None = None
+    pairs: ShapeProposal | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +291,13 @@ def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
     )
 
 
+def with_answers_alone(draft: Draft) -> Draft:
+    """Learn the better answers as they are, as plain fine-tuning does, and compare nothing; the
+    preset stays."""
+    changed = edit(draft, "data", rejected="", method={"objective": "sft"})
+    return changed.model_copy(update={"preset": draft.preset})
+
+
 def with_repair(draft: Draft, repair: Repair) -> Draft:
     """Choose a repair; another one of its kind (and column) is replaced."""
     kept = [r for r in draft.repairs if _repair_key(r) != _repair_key(repair)]
@@ -357,19 +384,13 @@ def to_recipe(draft: Draft) -> Recipe:
             adapter=draft.adapter,
             trust_remote_code=draft.trust_remote_code,
         ),
-        method=_method(draft),
+        method=draft.method.model_copy(update={"objective": draft.objective}),
         training=draft.training,
         target=draft.target,
         fidelity=draft.fidelity,
+        limits=draft.limits,
         azure=to_azure(draft.azure or AzureForm()) if draft.in_cloud else None,
     )
-
-
-def _method(draft: Draft) -> Method:
-    """The method; pairs of answers are compared, other rows learned, whatever it was before."""
-    if bool(draft.rejected) == (draft.method.objective != "sft"):
-        return draft.method
-    return draft.method.model_copy(update={"objective": "dpo" if draft.rejected else "sft"})
 
 
 def _data(draft: Draft) -> Data | None:
@@ -422,6 +443,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
         training=recipe.training,
         target=recipe.target,
         fidelity=recipe.fidelity,
+        limits=recipe.limits,
         azure=form_of(recipe.azure) if recipe.azure is not None else None,
         visited=frozenset(PAGES),
     )

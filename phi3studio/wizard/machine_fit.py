@@ -21,13 +21,7 @@ from phi3studio.domain.estimation.estimate import (
 )
 from phi3studio.domain.quantisation import PLAIN
 from phi3studio.domain.recipe import Data, Recipe, Template
-from phi3studio.wizard.flow import (
-    DataFacts,
-    Draft,
-    Facts,
-    MachineFacts,
-    to_recipe,
-)
+from phi3studio.wizard.flow import DataFacts, Draft, Facts, MachineFacts, to_recipe
 
 FitLevel = Literal["fits", "tight", "too_large"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,13 +76,15 @@ def reachable(draft: Draft, facts: Facts, page: PageName) -> bool:
 def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
     if draft.source is None:
         return [Problem("data", "source", Phrase("draft.no_source"))] if draft.trains else []
+    found: list[Problem] = []
     if data is not None and data.error is not None:
-        return [Problem("data", "source", data.error)]
+        if not draft.rows_in_cloud:
+            return [Problem("data", "source", data.error)]
+        found.append(Problem("data", "source", Phrase("draft.rows_in_cloud"), "warning"))
     if draft.shape is None:
         if data is None or draft.completion.strip():
             return []
         return [Problem("data", "completion", Phrase("draft.no_shape"))]
-    found: list[Problem] = []
     columns = data.columns if data else ()
     if draft.shape == "messages":
         named = draft.messages.split(" + ")
@@ -104,12 +107,43 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
                 found.append(Problem("data", part, says, "warning"))
         if not draft.completion.strip():
             found.append(Problem("data", "completion", Phrase("draft.no_completion")))
+    found += _pair_problems(draft, data)
     if data is not None and data.blocking:
         says = Phrase("draft.data_blocked", count=data.blocking)
         found.append(Problem("data", "source", says))
     elif data is not None and 0 < data.rows < FEW_ROWS:
         found.append(Problem("data", "source", Phrase("draft.few_rows", rows=data.rows), "warning"))
     return found
+
+
+def _pair_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
+    """Pairs of answers whose worse ones are not used, and objectives for pairs without pairs."""
+    if not draft.trains:
+        return []
+    columns = dict.fromkeys(data.columns) if data else {}
+    if draft.rejected and columns:
+        try:
+            lacking = _lacking(draft, columns)
+        except InputError as exc:
+            return [Problem("data", "rejected", exc)]
+        if lacking:
+            says = Phrase("draft.no_worse_answer", name=lacking[0], columns=tuple(columns)[:12])
+            return [Problem("data", "rejected", says)]
+    if not draft.rejected and draft.method.objective != "sft" and draft.preset is None:
+        says = Phrase("draft.not_pairs", objective=draft.method.objective)
+        return [Problem("data", "rejected", says, "warning")]
+    if not draft.rejected and data is not None and data.pairs is not None:
+        return [Problem("data", "rejected", Phrase("draft.pairs_unused"), "warning")]
+    return []
+
+
+def _lacking(draft: Draft, columns: dict[str, None]) -> list[str]:
+    """Where the worse answer should be and no column is."""
+    if draft.shape == "messages":
+        named: Iterable[str] = draft.rejected.split(" + ")
+    else:
+        named = parse_template(draft.rejected, "rejected").columns
+    return [name for name in named if column_of(columns, name) is None]
 
 
 def _missing(part: str, name: str, columns: tuple[str, ...]) -> Problem:

@@ -10,13 +10,8 @@ from dataclasses import dataclass
 
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.hyperparameters import usual_rate
-from phi3studio.domain.recipe import Method, Training
-from phi3studio.wizard.flow import (
-    Draft,
-    Facts,
-    PresetName,
-    edit,
-)
+from phi3studio.domain.recipe import Method, Objective, Training
+from phi3studio.wizard.flow import Draft, Facts, PresetName, edit
 
 ROOMY = 12 * 2**30
 """Free memory in bytes from which a large model's batches need not be of one row."""
@@ -69,15 +64,15 @@ def preset_settings(
     learned: float | None = None,
     context: int | None = None,
     roomy: bool = True,
-    pairs: bool = False,
+    objective: Objective = "sft",
 ) -> tuple[Method, Training]:
     """The settings of a preset for *rows* training rows and a model of so many *parameters*.
 
     The learning rate follows the model's size, the epochs the number of rows and the length of
     the answers (*learned* tokens of a row in the mean). The sequence length follows the *longest*
     row in tokens (next multiple of 64, so that no row is cut off where the model's *context*
-    allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free). With *pairs* of
-    answers preferences are trained, in smaller steps.
+    allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free). An *objective* that
+    compares answers takes smaller steps.
     """
     length = _LENGTHS[name]
     large = is_large(parameters)
@@ -93,12 +88,12 @@ def preset_settings(
         rate *= 2  # few steps: there is no time to learn slowly, and none to go astray
     elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
         rate /= 2
-    if pairs:
+    if objective != "sft":
         rate *= _RATE_OF_PAIRS
     # Higher ranks and more modules gained nothing on a small model.
     wide = name == "thorough" and large
     method = Method(
-        objective="dpo" if pairs else "sft",
+        objective=objective,
         rank=32 if wide else 16,
         alpha=64 if wide else 32,
         target_modules="all_linear" if wide else "auto",
@@ -117,10 +112,10 @@ def preset_settings(
 
 
 def tuning_preset(
-    name: PresetName, facts: Facts, *, pairs: bool = False
+    name: PresetName, facts: Facts, objective: Objective = "sft"
 ) -> tuple[Method, Training]:
-    """The settings that a preset stands for, given this data, with or without *pairs* of answers,
-    and this machine."""
+    """The settings that a preset stands for, given this data, what is trained on it, and this
+    machine."""
     data, model, machine = facts.data, facts.model, facts.machine
     return preset_settings(
         name,
@@ -130,19 +125,27 @@ def tuning_preset(
         learned=data.learned if data else None,
         context=model.context if model else None,
         roomy=machine is not None and machine.free_memory > ROOMY,
-        pairs=pairs,
+        objective=objective,
     )
 
 
 def with_preset(draft: Draft, name: PresetName, facts: Facts) -> Draft:
     """Take over a preset's settings."""
-    method, training = tuning_preset(name, facts, pairs=bool(draft.rejected))
+    method, training = tuning_preset(name, facts, draft.objective)
     return edit(draft, "tuning", preset=name, method=method, training=training)
+
+
+def with_objective(draft: Draft, objective: Objective) -> Draft:
+    """Train pairs of answers by another objective; what was set for the one before is forgotten,
+    the preset stays."""
+    changes: dict[str, object] = {"objective": objective, "beta": None, "label_smoothing": 0.0}
+    changed = edit(draft, "tuning", method=changes)
+    return changed.model_copy(update={"preset": draft.preset})
 
 
 def follow_preset(draft: Draft, facts: Facts) -> Draft:
     """Bring the chosen preset up to date with what is now known; own settings stay."""
     if draft.preset is None:
         return draft
-    method, training = tuning_preset(draft.preset, facts, pairs=bool(draft.rejected))
+    method, training = tuning_preset(draft.preset, facts, draft.objective)
     return draft.model_copy(update={"method": method, "training": training})

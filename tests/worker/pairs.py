@@ -36,10 +36,10 @@ def write_pairs(file: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return file
 
 
-def pairs_recipe(model: Path, data: Path, **changes: Any) -> Recipe:
+def pairs_recipe(model: Path, data: Path, *, objective: str = "dpo", **changes: Any) -> Recipe:
     """A recipe of :func:`tiny_recipe` that prefers ``chosen`` to ``rejected``."""
     settings = {"accumulation": 1, "learning_rate": 2e-3} | changes
     values = tiny_recipe(model, data, "pairs", **settings).model_dump(mode="json")
-    values["method"]["objective"] = "dpo"
+    values["method"]["objective"] = objective
     values["data"] |= {"template": TEMPLATE.model_dump(), "rejected": "{rejected}"}
     return parse_recipe(values)

@@ -31,6 +31,7 @@ _PAIRS = 4
 @pytest.fixture
 def trl(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(TRL)
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "trl"]:
         del sys.modules[name]
@@ -39,6 +40,11 @@ def trl(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def likelihoods() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(3)
     return tuple(-5 - 40 * torch.rand(4, _PAIRS))  # type: ignore[return-value]
+
+
+def collated(fused: Any, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
+    """Rows as the pairs' collator hands them on."""
+    return fused.collate(rows) | {"supervised": supervised_by_row(rows)}  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("rows", BATCHES)
@@ -52,7 +58,7 @@ def test_likelihoods_of_rows_and_their_gradients_are_the_plain_models(
     # Each row by itself, so that nothing of the packing is taken for granted.
     alone = torch.cat([packed_log_likelihoods(plain, collate_packed([row])) for row in given])
     packed = packed_log_likelihoods(plain, collate_packed(given))
-    found = fused.log_likelihoods(fused.collate(given))
+    found = fused.log_likelihoods(collated(fused, given))
     torch.testing.assert_close(packed, alone, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(found, alone, rtol=1e-5, atol=1e-5)
     # Every row with a weight of its own and both signs, as preferences have it.
@@ -72,7 +78,7 @@ def test_with_the_adapter_off_the_likelihoods_are_the_bases(kind: str, tmp_path:
     )
     rows = batch(plain.config.vocab_size, (20, 26, 16, 18), common=3, pairs=4)
     fused = fuse(other)
-    inputs = fused.collate(rows)
+    inputs = collated(fused, rows)
     with torch.no_grad():
         tuned = fused.log_likelihoods(inputs)
         with plain.disable_adapter(), other.disable_adapter():
@@ -86,7 +92,7 @@ def test_a_row_of_which_nothing_is_learned_has_likelihood_0(tiny_phi3: Path) -> 
     fused = fuse(peft_model(tiny_phi3))
     row = batch(500)[0]
     masked = {**row, "labels": [-100] * len(row["labels"])}
-    found = fused.log_likelihoods(fused.collate([masked, row]))
+    found = fused.log_likelihoods(collated(fused, [masked, row]))
     assert supervised_by_row([masked, row]).tolist()[0] == 0
     assert float(found[0]) == 0.0
     assert float(found[1]) < 0.0
@@ -111,6 +117,49 @@ def test_label_smoothing_is_the_loss_expected_of_pairs_that_may_be_swapped() -> 
     swapped = preference_loss.dpo(rejected, chosen, second, first, 0.1)
     found = preference_loss.dpo(chosen, rejected, first, second, 0.1, 0.2)
     torch.testing.assert_close(found, 0.8 * right + 0.2 * swapped)
+
+
+def test_simpo_is_content_once_an_answer_is_likelier_by_the_margin() -> None:
+    means = -torch.rand(_PAIRS)
+    loss = preference_loss.simpo(means + 0.25, means, 2.0, 0.5)
+    torch.testing.assert_close(loss, torch.full((_PAIRS,), 2.0).log())
+    smoothed = preference_loss.simpo(means + 0.25, means, 2.0, 0.5, 0.2)
+    torch.testing.assert_close(smoothed, loss)
+
+
+def test_orpo_learns_the_answer_and_prefers_it_however_sure_the_model_is() -> None:
+    means = -torch.rand(_PAIRS)
+    equal = preference_loss.orpo(means, means, 0.1)
+    torch.testing.assert_close(equal, -means + 0.1 * torch.full((_PAIRS,), 2.0).log())
+    chosen = torch.tensor([0.0, -1e-9, -1e-3, -50.0], requires_grad=True)
+    rejected = torch.tensor([-50.0, 0.0, 0.0, 0.0], requires_grad=True)
+    loss = preference_loss.orpo(chosen, rejected, 0.1)
+    loss.sum().backward()
+    for value in (loss, chosen.grad, rejected.grad):
+        assert value is not None
+        assert torch.isfinite(value).all()
+
+
+@needs_trl
+@pytest.mark.usefixtures("trl")
+def test_simpo_and_orpo_are_trls() -> None:
+    sums, *_ = (each / 20 for each in likelihoods())
+    chosen, rejected = sums, sums.flip(0) - 0.1
+    cpo = import_module("trl.experimental.cpo.cpo_trainer").CPOTrainer
+    for smoothing in (0.0, 0.2):
+        of = SimpleNamespace(
+            alpha=0.0, loss_type="simpo", simpo_gamma=0.5, beta=2.0, label_smoothing=smoothing,
+            accelerator=SimpleNamespace(device=torch.device("cpu")),
+        )  # fmt: skip
+        expected, *_ = cpo.cpo_loss(of, chosen, rejected)
+        found = preference_loss.simpo(chosen, rejected, 2.0, 0.5, smoothing)
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    orpo = import_module("trl.experimental.orpo.orpo_trainer").ORPOTrainer
+    of = SimpleNamespace(beta=0.1, accelerator=SimpleNamespace(device=torch.device("cpu")))
+    expected, *_ = orpo.odds_ratio_loss(of, chosen, rejected)
+    # TRL's likelihood is that of the prompt as well.
+    found = preference_loss.orpo(chosen, rejected, 0.1) + chosen
+    torch.testing.assert_close(found, -expected, rtol=0, atol=1e-5)
 
 
 def padded_batch(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
@@ -167,7 +216,7 @@ def test_dpo_of_a_batch_and_its_gradients_are_trls(tiny_phi3: Path) -> None:
     of = trl_trainer(plain, 0.1)
     given = padded_batch([*rows[::2], *rows[1::2]])  # TRL takes the chosen answers first
     expected = trainer._compute_loss(of, plain, given, False)
-    inputs = fused.collate(rows)
+    inputs = collated(fused, rows)
     with torch.no_grad(), fused.model.disable_adapter():
         reference = fused.log_likelihoods(inputs)
     found = fused.log_likelihoods(inputs)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -113,6 +118,152 @@ def test_it_goes_through_all_stages_to_an_exported_model(first: RunFolder) -> No
     assert not first.work.exists()
 
 
+def test_the_gate_judges_the_held_out_pairs(first: RunFolder, tiny_phi3: Path) -> None:
+    """Computed here a second time, from the adapter and the exported model's own logits."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from phi3studio.worker.genai.genai import GenaiModel
+
+    better, worse = sides(first, "held-out")
+
+    def prefers(model: torch.nn.Module) -> float:
+        means = [
+            log_likelihoods(model, rows)
+            / torch.tensor([sum(label != -100 for label in row["labels"][1:]) for row in rows])
+            for rows in (better, worse)
+        ]
+        return float((means[0] > means[1]).double().mean())
+
+    base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32).eval()
+    before = log_likelihoods(base, better) - log_likelihoods(base, worse)
+    untuned = prefers(base)
+    tuned = PeftModel.from_pretrained(base, first.adapter).eval()
+    after = log_likelihoods(tuned, better) - log_likelihoods(tuned, worse)
+    exported = GenaiModel(first.model)
+
+    def of_export(row: dict[str, list[int]]) -> float:
+        logits = torch.from_numpy(exported.logits(row["ids"])).double().log_softmax(-1)
+        learned = [at for at in range(1, len(row["ids"])) if row["labels"][at] != -100]
+        return float(sum(logits[at - 1, row["ids"][at]] for at in learned)) / len(learned)
+
+    view = first.view()
+    shares = {
+        "base": untuned,
+        "merged": prefers(tuned),
+        "exported": sum(
+            of_export(a) > of_export(b) for a, b in zip(better, worse, strict=True)
+        ) / len(better),
+    }  # fmt: skip
+    for role, share in shares.items():
+        found = view.metrics[role].preference  # type: ignore[index]
+        assert found is not None
+        assert found.pairs == len(better)
+        assert found.prefers == pytest.approx(float(share))
+        assert found.interval[0] < found.prefers <= found.interval[1]
+        assert view.metrics[role].answer_tokens > 0  # type: ignore[index,operator]
+    judged = view.metrics["merged"].preference
+    assert judged is not None
+    assert judged.reward == pytest.approx(float((after > before).double().mean()))
+    assert judged.margin == pytest.approx(float(0.1 * (after - before).mean()), abs=1e-4)
+    assert view.metrics["base"].preference.reward is None  # type: ignore[union-attr]
+    verdict = view.verdict
+    assert verdict is not None
+    lost = 100 * float(shares["merged"] - shares["exported"])
+    assert verdict.preference_lost == pytest.approx(lost, abs=1e-6)
+    assert verdict.preference_interval is not None
+    assert verdict.models["exported"].preference == view.metrics["exported"].preference
+
+
+def test_terminal_and_card_say_it_in_plain_words(first: RunFolder) -> None:
+    from phi3studio.cli.closing import closing_lines
+
+    lines = "\n".join(closing_lines(first, first.view()))
+    assert "better answer preferred, by the mean log-likelihood of a token" in lines
+    assert re.search(r"in \d+ of 100 pairs, before \d+", lines)
+    assert "points of preference lost" in lines
+    assert "general questions:" in lines
+    for name in ("README.md", "card.html"):
+        card = (first.card / name).read_text("utf-8")
+        assert re.search(r"in \d+ of 100 pairs, before \d+", card)
+        assert "What it forgot" in card
+
+
+@pytest.mark.slow
+def test_an_export_of_the_untuned_model_has_no_implicit_reward(
+    first: RunFolder, tiny_phi3: Path, start_run: Start, home: Home
+) -> None:
+    from tests.worker.running import only_export
+
+    other = completed(start_run(only_export(tiny_phi3, ["quantise"])))
+    run = RunFolder(home.runs / first.name)
+    shutil.copytree(first.path, run.path)
+    for file in other.model.glob("model.onnx*"):
+        shutil.copyfile(file, run.model / file.name)
+    done = subprocess.run(
+        [sys.executable, "-m", "phi3studio", "verify", run.name, "--json"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr[-2000:]
+    document = json.loads(done.stdout)
+    merged, exported = (document["metrics"][role]["preference"] for role in ("merged", "exported"))
+    assert merged["reward"] >= 0.8
+    assert merged["margin"] > 0.5
+    assert abs(exported["margin"]) < 0.01
+    assert document["forgetting"]["questions"] == 50
+    view = run.view()
+    assert view.forgetting is not None
+    assert view.forgetting.before == pytest.approx(first.view().forgetting.before)  # type: ignore[union-attr]
+
+
+def test_a_file_is_measured_as_pairs_where_it_has_them(
+    first: RunFolder, tiny_phi3: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer
+
+    from phi3studio.worker.fidelity.evaluator import held_out_of
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_phi3)
+    rows = pair_rows(3)
+    pairs = held_out_of(
+        first, first.recipe(), tokenizer, write_pairs(tmp_path / "pairs.jsonl", rows)
+    )
+    assert pairs.pairs
+    assert [row.rejected.expected for row in pairs.rows if row.rejected] == [
+        row["rejected"] for row in rows
+    ]
+    for row in rows:
+        del row["rejected"]
+    plain = held_out_of(
+        first, first.recipe(), tokenizer, write_pairs(tmp_path / "plain.jsonl", rows)
+    )
+    assert not plain.pairs
+    assert [row.input_ids for row in plain.rows] == [row.input_ids for row in pairs.rows]
+
+
+def test_a_run_that_goes_on_is_judged_against_the_adapter_it_begins_with(
+    first: RunFolder, start_run: Start, tiny_phi3: Path, pairs: Path
+) -> None:
+    recipe = pairs_recipe(
+        tiny_phi3, pairs, objective="simpo", max_steps=2, adapter=str(first.adapter),
+        learning_rate=1e-7,
+    )  # fmt: skip
+    steps = {"steps": ["train", "merge", "verify"]}
+    view = completed(start_run(recipe.model_copy(update=steps))).view()
+    assert set(view.metrics) == {"base", "start", "merged"}
+    found = {role: item.preference for role, item in view.metrics.items()}
+    # Nothing was learned: it judges as the adapter does that it begins with, not as the base.
+    assert found["start"].reward is found["base"].reward is None  # type: ignore[union-attr]
+    assert found["merged"].prefers == found["start"].prefers  # type: ignore[union-attr]
+    assert found["merged"].margin == pytest.approx(0.0, abs=1e-3)  # type: ignore[union-attr]
+    assert view.metrics["start"].perplexity == pytest.approx(
+        view.metrics["merged"].perplexity, rel=1e-3
+    )
+    assert view.metrics["base"].perplexity != pytest.approx(
+        view.metrics["start"].perplexity, rel=1e-2
+    )
+
+
 def test_both_answers_of_a_pair_are_prepared_with_one_prompt(first: RunFolder) -> None:
     for better, worse in zip(*sides(first), strict=True):
         masked = [side["labels"].count(-100) for side in (better, worse)]
@@ -177,6 +328,36 @@ def test_other_methods_prefer_as_well(
     found = losses(run)
     assert found[1] == pytest.approx(math.log(2), abs=2e-3)
     assert found[8] < found[1]
+
+
+@pytest.mark.parametrize("objective", ["orpo", "simpo"])
+def test_without_a_reference_it_prefers_as_well(
+    start_run: Start, tiny_phi3: Path, pairs: Path, objective: str
+) -> None:
+    recipe = pairs_recipe(tiny_phi3, pairs, objective=objective, max_steps=12)
+    run = start_run(train_only(recipe))
+    wait_for_event(run, is_step(1))
+    assert not (run.work / "reference.safetensors").exists()
+    found = losses(completed(run))
+    assert sum(found[step] for step in (10, 11, 12)) < sum(found[step] for step in (1, 2, 3))
+
+
+@pytest.mark.slow
+def test_without_a_reference_it_goes_on_after_a_kill_as_if_nothing_was(
+    start_run: Start, tiny_phi3: Path, pairs: Path
+) -> None:
+    recipe = pairs_recipe(
+        tiny_phi3, pairs, objective="orpo", max_steps=20, checkpoint_minutes=0.0001
+    )
+    whole = completed(start_run(train_only(recipe)))
+    run = start_run(train_only(recipe))
+    wait_for_event(run, is_notice("train.checkpoint"))
+    wait_for_event(run, is_step(8))
+    kill(run)
+    launch.resume(run)
+    completed(run)
+    assert losses(run) == losses(whole)
+    assert adapter_bytes(run) == adapter_bytes(whole)
 
 
 @pytest.mark.slow

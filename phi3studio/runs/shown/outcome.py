@@ -8,6 +8,8 @@ from typing import Literal
 
 from phi3studio.domain.events.measured_events import Metrics
 from phi3studio.domain.events.payload import ScoreName
+from phi3studio.domain.messages import Phrase
+from phi3studio.domain.preference_figures import preference_phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunView
 
@@ -18,6 +20,8 @@ NextStep = Literal["chat", "export", "elsewhere", "longer", "rate", "data", "qua
 
 # Of the score, a share from 0 to 1: what counts as a task learned, and as any gain at all.
 _LEARNED: dict[ScoreName, float] = {"accuracy": 0.5, "token_f1": 0.3}
+# The same of pairs whose better answer is preferred, of which half is chance.
+_EVEN, _PREFERS = 0.5, 0.7
 _CLEAR_GAIN, _ANY_GAIN = 0.15, 0.05
 _KNEW = 0.8
 # A quick look is continued by as many epochs as a balanced training has.
@@ -27,7 +31,10 @@ _EPOCHS_AFTER_QUICK = 3.0
 @dataclass(frozen=True)
 class Outcome:
     """``now``, ``before`` and ``exported`` are scores from 0 to 1 of the trained, the base and the
-    exported model; ``proven``: whether the exported model was compared with the trained one."""
+    exported model; ``proven``: whether the exported model was compared with the trained one.
+    With ``preference`` they are shares of the held-out pairs whose better answer is preferred, and
+    that sentence says them. ``ending``: the share of the tuned model's answers that end by
+    themselves, where the training is why too few do."""
 
     kind: OutcomeKind
     score_name: ScoreName = "accuracy"
@@ -36,6 +43,8 @@ class Outcome:
     exported: float | None = None
     proven: bool = False
     next_steps: tuple[NextStep, ...] = ()
+    preference: Phrase | None = None
+    ending: float | None = None
 
 
 def outcome(view: RunView, recipe: Recipe | None) -> Outcome | None:
@@ -48,20 +57,37 @@ def outcome(view: RunView, recipe: Recipe | None) -> Outcome | None:
     if tuned is None:
         return Outcome("unmeasured", next_steps=("chat", "export", "elsewhere", "data"))
     name: ScoreName = tuned.score_name or "accuracy"
-    base, exported = view.metrics.get("base"), view.metrics.get("exported")
-    now = _score(tuned, name)
-    before = _score(base, name) if base is not None else None
-    kind = _kind(now, before or 0.0, _chance(tuned), _LEARNED[name])
+    base = view.metrics.get("start") or view.metrics.get("base")
+    exported = view.metrics.get("exported")
+    preference = preference_phrase(view.metrics, view.verdict)
+    score = _score if preference is None else _prefers
+    now = score(tuned, name)
+    before = score(base, name) if base is not None else None
+    if preference is None:
+        kind = _kind(now, before or 0.0, _chance(tuned), _LEARNED[name])
+    else:
+        kind = _kind(now, before or 0.0, _EVEN, _PREFERS)
+    reasons = view.verdict.reasons if view.verdict is not None else ()
+    # Of the training, not of the export: a more exact one would not help.
+    endless = [note for note in reasons if note.code == "fidelity.stops" and note.variant]
     if kind in {"learned", "partly"} and view.verdict is not None:
-        kind = "lossy" if view.verdict.word == "not faithful" else kind
+        if endless:
+            kind = "partly" if len(endless) == len(reasons) else "lossy"
+        elif view.verdict.word == "not faithful":
+            kind = "lossy"
+    steps = _next(kind, is_sample(recipe), suggested_rate(view) is not None)
+    if preference is not None and endless:
+        steps = tuple(step for step in steps if step not in ("longer", "rate"))
     return Outcome(
         kind,
         name,
         now,
         before,
-        _score(exported, name) if exported is not None else None,
+        score(exported, name) if exported is not None else None,
         _proven(view),
-        _next(kind, is_sample(recipe), suggested_rate(view) is not None),
+        steps,
+        preference,
+        tuned.stops if endless else None,
     )
 
 
@@ -133,6 +159,10 @@ def _score(metrics: Metrics, name: ScoreName) -> float:
     if metrics.score is not None and metrics.score_name == name:
         return metrics.score
     return metrics.accuracy if name == "accuracy" else (metrics.token_f1 or 0.0)
+
+
+def _prefers(metrics: Metrics, name: ScoreName) -> float:
+    return metrics.preference.prefers if metrics.preference is not None else 0.0
 
 
 def _chance(metrics: Metrics) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.events.measured_events import (
     Candidate,
+    Forgetting,
     Metrics,
     ParityExample,
     VerdictNote,
@@ -20,6 +21,12 @@ from phi3studio.domain.events.measured_events import (
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.fidelity import Evidence, judge
 from phi3studio.domain.places.gguf import GgufKind
+from phi3studio.domain.preference_figures import (
+    forgetting_of,
+    preference_of,
+    preference_scores,
+    preferred_by,
+)
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut
@@ -28,10 +35,12 @@ from phi3studio.worker.fidelity import kept_results
 from phi3studio.worker.fidelity.evaluate import (
     OnRow,
     Stops,
+    answering,
     measure_exported,
     measure_torch,
 )
 from phi3studio.worker.fidelity.exported_model import ExportedModel
+from phi3studio.worker.fidelity.general_set import general_set, recall
 from phi3studio.worker.fidelity.kept_results import Measured
 from phi3studio.worker.fidelity.parity import template_parity
 from phi3studio.worker.fidelity.reference import Reference
@@ -87,8 +96,11 @@ class Comparison:
 
     @property
     def roles(self) -> tuple[ModelRole, ...]:
-        """The models that there are: base, merged where there is an adapter, exported."""
+        """The models that there are: base, start where pairs go on from an adapter, merged where
+        there is an adapter, exported."""
         found: list[ModelRole] = ["base"]
+        if self._start is not None:
+            found.append("start")
         if self.adapter is not None:
             found.append("merged")
         if self.exported is not None:
@@ -116,8 +128,8 @@ class Comparison:
         free_memory()
         if result is None:
             return None
-        self.results[role] = result
-        return result.metrics
+        self.results[role] = self._with_preference(result)
+        return self.results[role].metrics
 
     def verdict(self, candidates: tuple[Candidate, ...] = ()) -> Verified | None:
         """The verdict on the exported model; ``None`` if there is none or nothing to compare."""
@@ -136,6 +148,7 @@ class Comparison:
             scores=(before.scores, exported.scores)
             if before is not None and exported is not None
             else ((), ()),
+            preferred=(self._preferred(before), self._preferred(exported)),
             kl=exported.kl if exported is not None else None,
             agreement=exported.agreement if exported is not None else None,
             positions=self._reference.positions if exported is not None else 0,
@@ -148,6 +161,62 @@ class Comparison:
             gguf=self.gguf,
         )
         return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
+
+    def look(self, rows: int, on_row: OnRow) -> tuple[dict[str, Any], float]:
+        """A first look: what answering takes with the exported model (fields of ``Metrics``), and
+        its mean KL (nats) from the reference on so many rows, spread evenly. The reference has to
+        be measured before.
+
+        Raises :class:`RunError` for a model that does not load or that computes no numbers.
+        """
+        assert self.exported is not None
+        every = len(self.data.rows) / min(rows, len(self.data.rows))
+        chosen = [int(at * every) for at in range(min(rows, len(self.data.rows)))]
+        longest = max(len(row.input_ids) for row in self.data.rows) + self.data.answer_tokens
+        with ExportedModel(self.exported, self.threads, longest + 1) as model:
+            cost = answering(model, self.data)
+            kl, positions = 0.0, 0
+            for done, at in enumerate(chosen, start=1):
+                row = self.data.rows[at]
+                scored = model.score(row.input_ids, row.learned, self._reference.part(at))
+                if not scored.finite:
+                    raise RunError("run.bad_result", variant="score")
+                kl += scored.kl
+                positions += len(self._reference.held(at))
+                on_row(done, len(chosen))
+        return cost, kl / max(1, positions)
+
+    def forgetting(self) -> Forgetting | None:
+        """Base and tuned model on general questions; ``None`` before both were measured."""
+        base, tuned = self.results.get("base"), self.results.get("merged")
+        if base is None or tuned is None or not base.general or not tuned.general:
+            return None
+        return forgetting_of(base.general, tuned.general)
+
+    # --- pairs of answers ----------------------------------------------------------------------
+
+    @property
+    def _start(self) -> Path | None:
+        """The adapter that a preference tuning goes on from."""
+        named = self.recipe.model.adapter
+        trains = "train" in self.recipe.steps and self.adapter is not None
+        return Path(named) if named is not None and trains and self.data.pairs else None
+
+    def _with_preference(self, result: Measured) -> Measured:
+        if not result.pairs:
+            return result
+        begun = self.results.get("base" if self._start is None else "start")
+        trained = begun is not None and result.role in ("merged", "exported")
+        start = begun.pairs if begun is not None and trained else None
+        found = {"preference": preference_of(result.pairs, self.recipe.method, start)}
+        metrics = result.metrics.model_copy(update=found) if result.metrics is not None else None
+        figures = result.figures.model_copy(update=found)
+        return replace(result, figures=figures, metrics=metrics)
+
+    def _preferred(self, result: Measured | None) -> tuple[float, ...]:
+        if result is None:
+            return ()
+        return preference_scores(preferred_by(result.pairs))
 
     def forget(self) -> None:
         """Remove what was kept in *scratch*."""
@@ -174,7 +243,8 @@ class Comparison:
                 return None
 
     def _measure_in(self, exported: Path, on_row: OnRow) -> Measured:
-        longest = max(len(row.input_ids) for row in self.data.rows) + self.data.answer_tokens
+        sides = [side for row in self.data.rows for side in (row, row.rejected) if side is not None]
+        longest = max(len(side.input_ids) for side in sides) + self.data.answer_tokens
         with ExportedModel(exported, self.threads, longest + 1, self.lora) as model:
             self._stop_listed = self.stop.id in model.stop_ids
             self._parity, self._example = template_parity(model, self.tokenizer, self.data)
@@ -190,15 +260,17 @@ class Comparison:
         result = measure_torch(
             role, model, self.tokenizer, self.data, self._stops(model), on_row, kept
         )
+        if self.adapter is not None and role != "start":
+            result = replace(result, general=recall(model, general_set(self.tokenizer)))
         self._keep_result(result)
         return result
 
     def _load(self, role: ModelRole) -> Any:
         folder = self.merged if role == "merged" and self.merged is not None else self.base
         model = loaded_model(folder, self.recipe.model.trust_remote_code)
-        if role == "merged" and self.merged is None and self.adapter is not None:
-            model = merged(model, self.adapter)
-        return model
+        adapter = {"start": self._start, "merged": self.adapter if self.merged is None else None}
+        over = adapter.get(role)
+        return model if over is None else merged(model, over)
 
     def _stops(self, model: Any) -> Stops:
         own = getattr(getattr(model, "generation_config", None), "eos_token_id", None) or []

@@ -16,6 +16,8 @@ from phi3studio.app.files import folder_bytes
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events.measured_events import Answer, Metrics, ModelFigures
 from phi3studio.domain.events.payload import ModelRole
+from phi3studio.domain.intervals import kl_interval
+from phi3studio.domain.preference_figures import Pair
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.data.preparing.held_out_rows import load_held_out as load_held_out
 from phi3studio.worker.data.preparing.tokenise import IGNORED
@@ -59,6 +61,14 @@ class _Sums:
     judged: int = 0
     texts: list[str] = field(default_factory=list)
     samples: list[Answer] = field(default_factory=list)
+    answer_tokens: int = 0
+    pairs: list[Pair] = field(default_factory=list)
+
+    def add_pair(self, row: HeldOutRow, chosen: float, rejected: float) -> None:
+        """The log-likelihoods of both answers of a pair."""
+        assert row.rejected is not None
+        tokens = len(row.learned), len(row.rejected.learned)
+        self.pairs.append(Pair(chosen, rejected, *tokens))
 
     def add_answer(self, row: HeldOutRow, ids: Sequence[int]) -> None:
         ends = self.stops.all
@@ -70,6 +80,7 @@ class _Sums:
         # A long answer that was cut off here says nothing about whether it would have stopped.
         self.judged += at is not None or self.data.may_end(row)
         self.texts.append(text)
+        self.answer_tokens += len(ids[:at])
         if len(self.samples) < _SAMPLES:
             self.samples.append(
                 Answer(prompt=row.prompt, expected=row.expected, text=text, stopped=at is not None)
@@ -77,7 +88,7 @@ class _Sums:
 
     def measured(self, role: ModelRole, **more: Any) -> Measured:
         perplexity = math.exp(min(self.loss / max(1, self.learned), 50.0))
-        divergence = {key: more.pop(key, None) for key in ("kl", "agreement")}
+        divergence = {key: more.pop(key, None) for key in ("kl", "agreement", "kl_interval")}
         if self.data.general:
             figures = ModelFigures(perplexity=perplexity, **more)
             return Measured(role, figures, **divergence)
@@ -90,6 +101,7 @@ class _Sums:
             "score": task.mean,
             "stops": (self.trained_stops + self.other_stops) / max(1, self.judged),
             "other_stops": self.other_stops / max(1, self.judged),
+            "answer_tokens": self.answer_tokens / len(rows) if self.pairs else None,
             **more,
         }
         metrics = Metrics(
@@ -101,7 +113,8 @@ class _Sums:
             **task.figures,
             **shares,
         )
-        return Measured(role, ModelFigures(**shares), metrics, task.rows, **divergence)
+        pairs = tuple(self.pairs)
+        return Measured(role, ModelFigures(**shares), metrics, task.rows, pairs=pairs, **divergence)
 
 
 def measure_torch(
@@ -116,21 +129,24 @@ def measure_torch(
     """Measure a PyTorch model; its distributions are kept in *reference*, if given."""
     import torch
 
-    from phi3studio.worker.training.examples import collate_packed
-    from phi3studio.worker.training.trainer import packed_loss
+    from phi3studio.worker.training.trainer import log_likelihoods_and_outputs
 
     sums = _Sums(data, stops, tokenizer)
     tokens, seconds, done = 0, 0.0, 0
     model.eval()
     with torch.inference_mode():
-        for batch in _batches(data.rows):
-            inputs = collate_packed([{"input_ids": r.input_ids, "labels": r.labels} for r in batch])
-            inputs = {name: value.to(model.device) for name, value in inputs.items()}
-            loss, learned, outputs = packed_loss(model, inputs)
-            sums.loss += float(loss)
-            sums.learned += learned
+        for batch in batches(data.rows):
+            inputs = packed(model, batch)
+            likelihoods, outputs = log_likelihoods_and_outputs(model, inputs)
+            sums.loss -= float(likelihoods.sum())
+            sums.learned += sum(len(row.learned) for row in batch)
             if reference is not None:
                 _keep(reference, done, batch, outputs.logits[0])
+            if data.pairs:
+                worse = [row.rejected for row in batch if row.rejected is not None]
+                both = zip(likelihoods.tolist(), log_likelihoods(model, worse), strict=True)
+                for row, (chosen, rejected) in zip(batch, both, strict=True):
+                    sums.add_pair(row, chosen, rejected)
             if not data.general:
                 predicted = _predicted(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
                 right = _rows_answered_correctly(batch, predicted, stops)
@@ -145,6 +161,22 @@ def measure_torch(
             done += len(batch)
             on_row(done, len(data.rows))
     return sums.measured(role, tokens_per_s=tokens / seconds if tokens else None)
+
+
+def packed(model: Any, rows: Sequence[HeldOutRow]) -> dict[str, Any]:
+    """Rows as one packed batch on the model's device."""
+    from phi3studio.worker.training.examples import collate_packed
+
+    found = collate_packed([{"input_ids": r.input_ids, "labels": r.labels} for r in rows])
+    return {name: value.to(model.device) for name, value in found.items()}
+
+
+def log_likelihoods(model: Any, rows: Sequence[HeldOutRow]) -> list[float]:
+    """Of each row's supervised tokens, summed, in nats."""
+    from phi3studio.worker.training.trainer import packed_log_likelihoods
+
+    found: list[float] = packed_log_likelihoods(model, packed(model, rows)).tolist()
+    return found
 
 
 def _keep(reference: Reference, first_row: int, batch: Sequence[HeldOutRow], logits: Any) -> None:
@@ -230,11 +262,10 @@ def measure_exported(
     """Measure an exported model through onnxruntime-genai, row by row as it will be used, and
     compare it with *reference* at the positions that this holds."""
     stops = Stops(stop, tuple(model.stop_ids))
-    timed = [row.prompt_ids for row in data.rows[:_TIMED_ROWS] if row.prompt_tokens]
-    # First of all: the process's memory is still that of answering alone.
-    speed = model.speed(timed) if timed else None
+    cost = answering(model, data)
     sums = _Sums(data, stops, tokenizer)
-    kl, agree = 0.0, 0
+    agree = 0
+    parts: list[tuple[float, int]] = []
     for index, row in enumerate(data.rows):
         learned = row.learned
         part = reference.part(index) if reference is not None else None
@@ -243,8 +274,13 @@ def measure_exported(
             raise RunError("run.bad_result", variant="score")
         sums.loss += scored.loss
         sums.learned += len(learned)
-        kl += scored.kl
+        parts.append((scored.kl, len(reference.held(index)) if part and reference else 0))
         agree += scored.agree
+        if row.rejected is not None and data.pairs:
+            worse = model.score(row.rejected.input_ids, row.rejected.learned)
+            if not worse.finite:
+                raise RunError("run.bad_result", variant="score")
+            sums.add_pair(row, -scored.loss, -worse.loss)
         if not data.general:
             predicted = dict(zip([i - 1 for i in learned], scored.predicted, strict=True))
             (right,) = _rows_answered_correctly([row], predicted, stops)
@@ -254,17 +290,28 @@ def measure_exported(
     positions = reference.positions if reference is not None else 0
     return sums.measured(
         "exported",
-        tokens_per_s=speed.tokens_per_s if speed else None,
-        first_token_s=speed.first_token_s if speed else None,
-        peak_memory=speed.peak_memory if speed else None,
-        load_s=model.load_s,
-        bytes=folder_bytes(model.folder),
-        kl=kl / positions if positions else None,
+        **cost,
+        kl=sum(kl for kl, _ in parts) / positions if positions else None,
+        kl_interval=kl_interval(parts),
         agreement=agree / positions if positions else None,
     )
 
 
-def _batches(rows: Sequence[HeldOutRow]) -> Iterator[list[HeldOutRow]]:
+def answering(model: ExportedModel, data: HeldOut) -> dict[str, Any]:
+    """What answering takes, as fields of ``Metrics``. Asked first of all: the process's memory is
+    still that of answering alone."""
+    timed = [row.prompt_ids for row in data.rows[:_TIMED_ROWS] if row.prompt_tokens]
+    speed = model.speed(timed) if timed else None
+    return {
+        "tokens_per_s": speed.tokens_per_s if speed else None,
+        "first_token_s": speed.first_token_s if speed else None,
+        "peak_memory": speed.peak_memory if speed else None,
+        "load_s": model.load_s,
+        "bytes": folder_bytes(model.folder),
+    }
+
+
+def batches(rows: Sequence[HeldOutRow]) -> Iterator[list[HeldOutRow]]:
     """Rows in their order, about :data:`_TOKENS_A_BATCH` tokens together."""
     batch: list[HeldOutRow] = []
     tokens = 0

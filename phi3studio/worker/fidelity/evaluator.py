@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,10 @@ from filelock import FileLock, Timeout
 from phi3studio.app.files import PATIENCE_S
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import Cancelled, InputError
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.recipe import Data, Recipe
+from phi3studio.runs.measuring.search_file import as_built
+from phi3studio.runs.measuring.verification_folder import scratch_folder
 from phi3studio.runs.store import RunFolder
-from phi3studio.runs.verification_folder import scratch_folder
 from phi3studio.worker.process import privacy
 from phi3studio.worker.serving import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
@@ -41,10 +42,28 @@ def verify(
 ) -> Generator[dict[str, Any], None, dict[str, Any]]:
     """The same on ``data``, or without it on the run's own held-out rows, and judged.
 
-    Returns ``{"metrics", "verdict"}`` and appends both to the run's events; the model card is
-    written again. Nothing is written when it is cancelled.
+    Returns ``{"metrics", "verdict", "forgetting"}`` and appends them to the run's events; the model
+    card is written again. Nothing is written when it is cancelled.
     """
     return (yield from streamed(lambda tell: _work(params, cancel, tell, keep=True)))
+
+
+def take(params: dict[str, Any], cancel: Cancel) -> dict[str, Any]:
+    """Make the point ``number`` of the search of ``run`` its exported model; what was measured of
+    it becomes the run's verdict, and the model card is written again."""
+    from phi3studio.runs.card import write_card
+    from phi3studio.runs.measuring.taken_export import take_point
+    from phi3studio.worker.process.emit import Emitter
+
+    run = RunFolder(Path(params["run"]))
+    with alone(run):
+        point = take_point(run, int(params["number"]))
+        with Emitter(run) as emit:
+            for payload in point:
+                emit(payload)
+        if run.view().verdict is not None:
+            write_card(run)
+    return {"run": run.name, "taken": int(params["number"]), "model": str(run.model)}
 
 
 def _work(params: dict[str, Any], cancel: Cancel, tell: Tell, *, keep: bool) -> dict[str, Any]:
@@ -87,15 +106,18 @@ def _measure(
             if metrics is not None:
                 events.append(metrics)
         cancel.check()
+        forgetting = compared.forgetting()
         verdict = compared.verdict(_candidates(run))
         if keep:
-            _append(run, ([] if file is not None else events), verdict)
+            more = [forgetting] if forgetting is not None else []
+            _append(run, ([] if file is not None else [*events, *more]), verdict)
     return {
         "metrics": {
             item.model: item.model_dump(mode="json", exclude={"type", "model"}, exclude_none=True)
             for item in events
         },
         "verdict": verdict.model_dump(mode="json", exclude_none=True) if verdict else None,
+        "forgetting": forgetting.model_dump(mode="json") if forgetting else None,
     }
 
 
@@ -105,14 +127,14 @@ def _candidates(run: RunFolder) -> Any:
     return verdict.candidates if verdict is not None else ()
 
 
-def _append(run: RunFolder, metrics: list[Any], verdict: Any) -> None:
+def _append(run: RunFolder, measured: list[Any], verdict: Any) -> None:
     from phi3studio.runs.card import write_card
     from phi3studio.worker.data.preparing.prepare_examples import load_prepared
     from phi3studio.worker.fidelity.lengths import write_lengths
     from phi3studio.worker.process.emit import Emitter
 
     with Emitter(run) as emit:
-        for payload in metrics:
+        for payload in measured:
             emit(payload)
         if verdict is not None:
             emit(verdict)
@@ -131,7 +153,7 @@ def _comparison(run: RunFolder, file: Path | None) -> Iterator[Comparison]:
     from phi3studio.worker.models.open_tokenizer import open_tokenizer
     from phi3studio.worker.process.threads import usable_cores
 
-    recipe = run.recipe()
+    recipe = as_built(run)
     adapter = _adapter(run, recipe)
     if not run.model.is_dir() or (adapter is not None and not adapter.is_dir()):
         raise InputError("run.not_completed", variant="verify", run=run.name)
@@ -188,45 +210,49 @@ def held_out_of(
 
 
 def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
-    """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows."""
+    """Every usable row of *file*, repaired, rendered and tokenised as the recipe's own rows; as a
+    pair where the recipe has pairs and the file has them too."""
     from phi3studio.worker.data.preparing.decide import held_out_source
-    from phi3studio.worker.data.preparing.held_out_rows import HeldOutRow
-    from phi3studio.worker.data.preparing.render import check_columns
+    from phi3studio.worker.data.preparing.held_out_rows import row_of
     from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
-    from phi3studio.worker.data.preparing.tokenise import example_of
     from phi3studio.worker.data.reading.source_rows import RowSource
 
     # How the recipe's own file is written says nothing about this one.
     plain = Source(source=str(file)).model_dump()
-    data = held_out_source(recipe.rows, str(file)).model_copy(update=plain | {"rejected": None})
+    data = held_out_source(recipe.rows, str(file)).model_copy(update=plain)
     longest = recipe.training.sequence_length
     process: Process | None = None
     rows: list[HeldOutRow] = []
     for batch in RowSource(data).batches():
         if process is None:
             columns = columns_of(batch.rows)
-            check_columns(data, columns)
+            data = _fitting(data, columns)
             process = Process(data, tokenizer, longest, columns)
         for at, passed in enumerate(process.encode(process.render(batch.rows, batch.places))):
             if passed.error is not None:
                 raise passed.error.placed(source=file.name, row=batch.first + at + 1)
             if passed.rendered is None or passed.encoded is None or passed.dropped is not None:
                 continue
-            example = example_of(passed.rendered, passed.encoded, longest)
+            example = passed.example(longest)
             if example.learned:
-                rows.append(
-                    HeldOutRow(
-                        prompt=example.prompt,
-                        expected=example.completion,
-                        input_ids=example.input_ids,
-                        labels=example.labels,
-                        prompt_tokens=example.prompt_tokens,
-                    )
-                )
+                rows.append(row_of(example))
     return tuple(rows)
+
+
+def _fitting(data: Data, columns: Sequence[str]) -> Data:
+    """*data* without the worse answers where there are no columns with them."""
+    from phi3studio.worker.data.preparing.render import check_columns
+
+    if data.rejected is not None:
+        try:
+            check_columns(data, columns)
+        except InputError:
+            data = data.model_copy(update={"rejected": None})
+    check_columns(data, columns)
+    return data
 
 
 def handlers() -> dict[str, Handler]:
     """The service's methods."""
     privacy.disable_telemetry()
-    return {"evaluate": evaluate, "verify": verify}
+    return {"evaluate": evaluate, "verify": verify, "take": take}

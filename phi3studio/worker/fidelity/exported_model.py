@@ -23,7 +23,6 @@ from phi3studio.app.program import program
 from phi3studio.domain.errors import RunError
 
 _LOOK_S = 0.1
-_END_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,36 @@ class Scored:
     finite: bool
     kl: float = 0.0
     agree: int = 0
+
+
+_ahead: list[subprocess.Popen[str]] = []
+
+
+def start_ahead(processes: int) -> None:
+    """Start the processes of the next models now, on a machine whose processor waits for its GPU:
+    they load the libraries of an answer on the GPU, which takes seconds. At most *processes* wait.
+    """
+    while len(_ahead) < processes:
+        process = _process()
+        _ahead.append(process)
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):  # it is gone: the model that takes it will say so
+            process.stdin.write(json.dumps({"do": "prepare"}) + "\n")
+            process.stdin.flush()
+
+
+def _process() -> subprocess.Popen[str]:
+    creation = 0
+    if sys.platform == "win32":
+        creation = subprocess.CREATE_NO_WINDOW
+    return subprocess.Popen(
+        program("worker", "exported"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        creationflags=creation,
+    )
 
 
 class ExportedModel:
@@ -69,17 +98,10 @@ class ExportedModel:
         self.context = 0
 
     def __enter__(self) -> ExportedModel:
-        creation = 0
-        if sys.platform == "win32":
-            creation = subprocess.CREATE_NO_WINDOW
-        self._process = subprocess.Popen(
-            program("worker", "exported"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            creationflags=creation,
-        )
+        self._process = _ahead.pop() if _ahead else _process()
+        if self._process.poll() is not None:
+            self._process.communicate()  # one that died while it waited
+            self._process = _process()
         threading.Thread(target=self._read, daemon=True).start()
         try:
             facts = self._ask(
@@ -161,13 +183,11 @@ class ExportedModel:
         self._answers.put(None)
 
     def _end(self) -> None:
-        with contextlib.suppress(OSError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        # Its answers are all that it has: nothing is lost, and a GPU's libraries take half a second
+        # to end by themselves.
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # it was gone before all that was asked was written
+                if pipe is not None:
+                    pipe.close()

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.worker.genai.genai import GenaiModel, pieces
 from phi3studio.worker.genai.genai_native import GenaiError, Generator
+from phi3studio.worker.genai.providers import prepare_gpu
 from phi3studio.worker.llama_cpp.chat_prompts import chat_prompts
 from phi3studio.worker.llama_cpp.llama_native import LlamaModel, next_token
 
@@ -41,6 +42,9 @@ def main() -> int:
     model: _Model | None = None
     for line in sys.stdin:
         request = json.loads(line)
+        if request["do"] == "prepare":
+            prepare_gpu()
+            continue
         try:
             if request["do"] == "load":
                 file, threads = Path(request["folder"]), int(request["threads"])

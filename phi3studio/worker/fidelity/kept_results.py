@@ -19,7 +19,11 @@ from phi3studio.app.files import write_json
 from phi3studio.domain.events.measured_events import Metrics, ModelFigures
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.parsing import parse_json
-from phi3studio.worker.data.preparing.held_out_rows import HeldOut
+from phi3studio.domain.preference_figures import Pair, Recall
+from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
+
+# Also another one where the bundled general questions change.
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,22 @@ class Measured:
     scores: tuple[float, ...] = ()
     kl: float | None = None
     agreement: float | None = None
+    kl_interval: tuple[float, float] | None = None
+    pairs: tuple[Pair, ...] = ()
+    """How likely both answers of each pair are, where the rows are pairs."""
+    general: tuple[Recall, ...] = ()
+    """How a PyTorch model knows the bundled general questions, where that was asked."""
 
 
 def keep(result: Measured, file: Path, vocabulary: int = 0) -> None:
     """Write a PyTorch model's result; *vocabulary* is that of the distributions kept with it."""
     kept = {
+        "version": _VERSION,
         "figures": result.figures.model_dump(mode="json"),
         "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
         "scores": list(result.scores),
+        "pairs": result.pairs,
+        "general": result.general,
         "vocabulary": vocabulary,
     }
     write_json(file, kept)
@@ -49,15 +61,24 @@ def keep(result: Measured, file: Path, vocabulary: int = 0) -> None:
 def read(
     role: ModelRole, file: Path, reopen: Callable[[int], bool] | None = None
 ) -> Measured | None:
-    """What :func:`keep` wrote; ``None`` if it is not there, damaged, or *reopen* finds no
-    distributions of so large a vocabulary."""
+    """What :func:`keep` wrote; ``None`` if it is not there, damaged, of another version, or
+    *reopen* finds no distributions of so large a vocabulary: then it is measured again."""
     try:
         kept = parse_json(file.read_text("utf-8"))
+        if kept["version"] != _VERSION:
+            return None
         if reopen is not None and not reopen(int(kept["vocabulary"])):
             return None
         metrics = Metrics.model_validate(kept["metrics"]) if kept["metrics"] else None
         figures = ModelFigures.model_validate(kept["figures"])
-        return Measured(role, figures, metrics, tuple(map(float, kept["scores"])))
+        return Measured(
+            role,
+            figures,
+            metrics,
+            tuple(map(float, kept["scores"])),
+            pairs=tuple(Pair(*pair) for pair in kept["pairs"]),
+            general=tuple(Recall(*item) for item in kept["general"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -71,13 +92,18 @@ def base_file(folder: Path, model: Path, data: HeldOut, stops: list[int]) -> Pat
 
     files = sorted(item for item in model.iterdir() if item.is_file())
     stats = [(item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in files]
-    rows = [(row.prompt, row.expected, row.input_ids, row.labels) for row in data.rows]
+    rows = [_digested(row) for row in data.rows]
     what: Any = [
         (__version__, torch.__version__, torch.cuda.is_available()),
         (stats, stops, data.task_labels, data.conversation, data.general, rows),
     ]
     digest = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()
     return folder / f"{digest[:32]}.json"
+
+
+def _digested(row: HeldOutRow) -> Any:
+    worse = (row.rejected.input_ids, row.rejected.labels) if row.rejected is not None else ()
+    return (row.prompt, row.expected, row.input_ids, row.labels, *worse)
 
 
 def found_file(file: Path) -> Path | None:

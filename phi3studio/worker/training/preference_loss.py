@@ -1,7 +1,7 @@
-"""Losses of preference tuning, from the log-likelihoods of whole answers. Pure: no model.
+"""Losses of preference tuning, from the log-likelihoods of answers. Pure: no model.
 
-An answer's log-likelihood is the sum over its supervised tokens, in nats; tensors have one entry a
-pair.
+The log-likelihood of a whole answer is the sum over its supervised tokens, in nats; where a loss
+takes means, it is that sum divided by their number. Tensors have one entry a pair.
 """
 
 from __future__ import annotations
@@ -21,7 +21,36 @@ def dpo(
     """Direct preference optimisation, each pair's loss (pairs,); *label_smoothing* is the share of
     pairs that are taken to be swapped (conservative DPO)."""
     margin = (chosen - reference_chosen) - (rejected - reference_rejected)
-    loss = -logsigmoid(beta * margin) * (1.0 - label_smoothing)
+    return _preferred(beta * margin, label_smoothing)
+
+
+def simpo(
+    chosen: torch.Tensor,
+    rejected: torch.Tensor,
+    beta: float,
+    margin: float,
+    label_smoothing: float = 0.0,
+) -> torch.Tensor:
+    """Simple preference optimisation (arXiv 2405.14734), each pair's loss (pairs,), from the mean
+    log-likelihood of a token: *chosen* should be likelier by *margin*, in units of 1 / *beta*."""
+    return _preferred(beta * (chosen - rejected) - margin, label_smoothing)
+
+
+def orpo(chosen: torch.Tensor, rejected: torch.Tensor, beta: float) -> torch.Tensor:
+    """Odds ratio preference optimisation (arXiv 2403.07691), each pair's loss (pairs,), from the
+    mean log-likelihood of a token: the better answer is learned, and *beta* weighs how much
+    likelier than the other one it should be. The prompt is not learned, as everywhere here."""
+    odds = (chosen - rejected) - (_log_of_rest(chosen) - _log_of_rest(rejected))
+    return -chosen - beta * logsigmoid(odds)
+
+
+def _preferred(gain: torch.Tensor, label_smoothing: float) -> torch.Tensor:
+    loss = -logsigmoid(gain) * (1.0 - label_smoothing)
     if label_smoothing:
-        loss = loss - logsigmoid(-beta * margin) * label_smoothing
+        loss = loss - logsigmoid(-gain) * label_smoothing
     return loss
+
+
+def _log_of_rest(log_likelihood: torch.Tensor) -> torch.Tensor:
+    """log(1 - p), finite also where p is 1 but for rounding."""
+    return torch.log(-torch.expm1(log_likelihood.clamp(max=-1e-6)))

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from phi3studio.app.files import keep_for_good
+from phi3studio.domain.hyperparameters import REFERENCED, Method
 from phi3studio.worker.process.heap import keeping_freed_memory
 from phi3studio.worker.process.processes import world_size
-from phi3studio.worker.training.examples import PairDataset
-from phi3studio.worker.training.preference_loss import dpo
+from phi3studio.worker.training.examples import PairDataset, supervised_by_row
+from phi3studio.worker.training.preference_loss import dpo, orpo, simpo
 from phi3studio.worker.training.trainer import PackedTrainer, packed_log_likelihoods
 
 Collate = Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
@@ -21,26 +22,27 @@ Collate = Callable[[Sequence[Mapping[str, Any]]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Preferences:
-    """How pairs are trained.
+    """How pairs are trained: ``method`` with an objective that compares answers.
 
     ``reference``: the file of the answers' log-likelihoods before the training, which belongs to
     the rows and the length that ``key`` names. ``on_row`` hears (pairs done, pairs in all) while
     they are computed, and may raise to stop.
     """
 
-    beta: float
-    label_smoothing: float
+    method: Method
     reference: Path
     key: str
     on_row: Callable[[int, int], None]
 
 
 def collate_pairs(collate: Collate) -> Collate:
-    """A collator of pairs from one of rows: chosen and rejected answers by turns, and
-    ``reference`` (pairs, 2), their log-likelihoods before the training, where they are known."""
+    """A collator of pairs from one of rows: chosen and rejected answers by turns, ``supervised``
+    (rows,), how many tokens of each are, and ``reference`` (pairs, 2), their log-likelihoods
+    before the training, where they are known."""
 
     def of_pairs(batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        inputs = collate([row for pair in batch for row in (pair["chosen"], pair["rejected"])])
+        rows = [row for pair in batch for row in (pair["chosen"], pair["rejected"])]
+        inputs = collate(rows) | {"supervised": supervised_by_row(rows)}
         if "reference" in batch[0]:
             inputs["reference"] = torch.stack([pair["reference"] for pair in batch])
         return inputs
@@ -49,7 +51,7 @@ def collate_pairs(collate: Collate) -> Collate:
 
 
 class PreferenceTrainer(PackedTrainer):
-    """Direct preference optimisation on packed pairs; its loss is a mean over pairs."""
+    """Preference tuning on packed pairs; its loss is a mean over pairs."""
 
     def __init__(self, preferences: Preferences, **options: Any) -> None:
         super().__init__(**options)
@@ -57,16 +59,18 @@ class PreferenceTrainer(PackedTrainer):
 
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, int, Any]:
         """The losses of the pairs added up, their number, and no outputs."""
+        method = self._preferences.method
+        beta, smoothing = method.strength, method.label_smoothing
         found = self._log_likelihoods(model, inputs)
-        before = inputs["reference"].to(found.device)
-        losses = dpo(
-            found[::2],
-            found[1::2],
-            before[:, 0],
-            before[:, 1],
-            self._preferences.beta,
-            self._preferences.label_smoothing,
-        )
+        if method.objective == "dpo":
+            before = inputs["reference"].to(found.device)
+            losses = dpo(found[::2], found[1::2], before[:, 0], before[:, 1], beta, smoothing)
+        else:
+            means = found / inputs["supervised"].to(found.device).clamp(min=1)
+            if method.objective == "orpo":
+                losses = orpo(means[::2], means[1::2], beta)
+            else:
+                losses = simpo(means[::2], means[1::2], beta, method.margin, smoothing)
         return losses.sum(), len(losses), {}
 
     def _log_likelihoods(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -78,14 +82,16 @@ class PreferenceTrainer(PackedTrainer):
         self, batch_samples: list[dict[str, Any]], device: torch.device
     ) -> torch.Tensor:
         """Pairs of an optimiser step, of all processes."""
-        count = torch.tensor(sum(len(inputs["reference"]) for inputs in batch_samples))
+        count = torch.tensor(sum(len(inputs["supervised"]) // 2 for inputs in batch_samples))
         if world_size() > 1:
             count = self.accelerator.gather(count.to(device)).sum()
         return count.to(device)
 
     def look_up_reference(self) -> None:
-        """Give all pairs their log-likelihoods under the model as it is now; what an earlier
-        attempt computed is read from its file."""
+        """Give all pairs their log-likelihoods under the model as it is now, where the objective
+        needs them; what an earlier attempt computed is read from its file."""
+        if self._preferences.method.objective not in REFERENCED:
+            return
         wanted = {"train": self.train_dataset, "held_out": self.eval_dataset}
         data = {name: pairs for name, pairs in wanted.items() if pairs is not None}
         kept = _read(self._preferences)

@@ -213,10 +213,17 @@ def packed_loss(model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tens
 def packed_log_likelihoods(model: Any, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """The log-likelihood of each row's supervised tokens (rows,), in nats and float32; *inputs* as
     ``collate_packed`` makes them."""
-    losses, at, _ = _packed_losses(model, inputs, "none")
+    return log_likelihoods_and_outputs(model, inputs)[0]
+
+
+def log_likelihoods_and_outputs(
+    model: Any, inputs: Mapping[str, torch.Tensor]
+) -> tuple[torch.Tensor, Any]:
+    """:func:`packed_log_likelihoods`, and the model's outputs."""
+    losses, at, outputs = _packed_losses(model, inputs, "none")
     starts = inputs["position_ids"][0] == 0
     rows = starts.cumsum(0)[at + 1] - 1
-    return sums_by_row(-losses, torch.bincount(rows, minlength=int(starts.sum())))
+    return sums_by_row(-losses, torch.bincount(rows, minlength=int(starts.sum()))), outputs
 
 
 def _packed_losses(

@@ -19,6 +19,7 @@ from phi3studio.gui.pages.chat.example_bar import ExampleBar
 from phi3studio.gui.pages.chat.model_column import ModelColumn
 from phi3studio.gui.pages.chat.model_menu import ModelMenu
 from phi3studio.gui.pages.chat.prompt import PromptBar
+from phi3studio.gui.pages.chat.rating.rating_tools import RatingTools
 from phi3studio.gui.pages.chat.sampling_panel import SamplingPanel
 from phi3studio.gui.pages.chat.save_button import SaveButton
 from phi3studio.gui.pages.chat.untuned_base import Base, BaseColumn, Begin
@@ -36,6 +37,8 @@ from phi3studio.services.chat_client import Chat
 
 _MOST = 3
 _LEAST_COLUMN = 300
+_ROOMY = 1000
+"""Width of the page from which all buttons have words, in any language."""
 
 
 class ChatPage(Page):
@@ -71,11 +74,19 @@ class ChatPage(Page):
         self._settings_button.setCheckable(True)
         self.save = SaveButton(theme, lambda: [column.transcript for column in self._columns])
         self.save.ended.connect(self._show_note)
+        self.rating = RatingTools(context, engine, self, self._title_of)
+        self.rating.noted.connect(self._show_note)
+        self.rating.failed.connect(self._show_trouble)
+        self.rating.compare.clicked.connect(self._compare_blind)
+        self.rating.view.ended.connect(self._tell_who_was_who)
+        self.rating.view.state_changed.connect(self._draw)
         for button in (
             self._list_button,
             self._new,
             self._add,
             self._settings_button,
+            self.rating.compare,
+            self.rating.list,
             self.save,
         ):
             self.buttons.addWidget(button)
@@ -92,6 +103,7 @@ class ChatPage(Page):
         self._sides = QHBoxLayout()
         self._sides.setSpacing(14)
         self._middle.addLayout(self._sides, 1)
+        self._sides.addWidget(self.rating.view, 1)
         self._panel = SamplingPanel(theme)
         self._panel.answer.changed.connect(self._draw)
         self._panel.changed.connect(self._draw)
@@ -124,6 +136,7 @@ class ChatPage(Page):
         self._examples.asked.connect(self.ask)
         self.content.addWidget(self._examples)
         self.content.addWidget(self._prompt)
+        self.rating.view.chosen.connect(self._prompt.focus)
         self._draw()
 
     @property
@@ -138,6 +151,7 @@ class ChatPage(Page):
 
     def begin_anew(self) -> None:
         """A new chat with the same models; what was said so far is kept."""
+        self.rating.view.end()
         self._stop()
         self._cancel_edit()
         self._chat = new_name()
@@ -152,6 +166,7 @@ class ChatPage(Page):
         if chat.name == self._chat and self._columns:
             self._prompt.focus()
             return
+        self.rating.view.end()
         self._stop()
         self._cancel_edit()
         sides = {side.model: side for side in self.list.of_name(chat.name)[:_MOST]}
@@ -193,6 +208,10 @@ class ChatPage(Page):
         super().resizeEvent(event)
         if not self._both_fit():
             self._list_button.setChecked(False)
+        for button in (self._settings_button, self.rating.compare):
+            said = button.accessibleName() if self.width() >= _ROOMY else ""
+            button.setText(said)
+            button.setToolTip("" if said else button.accessibleName())
 
     def add_run(self, run: RunFolder) -> ModelColumn | None:
         """Talk to the model of a run; ``None`` where it takes part already."""
@@ -289,6 +308,7 @@ class ChatPage(Page):
         column.not_held.connect(self._panel.answer.refuse)
         column.adapters.add_wanted.connect(lambda: self._offer_adapters(column))
         column.not_attached.connect(self._show_trouble)
+        self.rating.follow(column)
         self._columns.append(column)
         self._sides.addWidget(column, 1)
         self._draw()
@@ -297,6 +317,7 @@ class ChatPage(Page):
     def entered(self) -> None:
         self._runs.refresh()
         self.list.look()
+        self.rating.desk.look()
         self._prompt.focus()
         if self._waiting is not None:
             self._waiting.wake()
@@ -334,7 +355,28 @@ class ChatPage(Page):
         clear(self._notes)
         self._notes.addWidget(note)
 
+    def _title_of(self, model: str) -> str:
+        """What a model of the ratings is called."""
+        entry = self._runs.entry(RunFolder(self._context.home.runs / model))
+        return entry.title if entry is not None else Path(model).name
+
+    def _tell_who_was_who(self, result: QWidget | None) -> None:
+        if result is not None:
+            self._show_note(result)
+        self._draw()
+
+    def _compare_blind(self, wanted: bool) -> None:
+        self._stop()
+        self._cancel_edit()
+        clear(self._notes)
+        if wanted:
+            self.rating.view.begin([c for c in self._columns if c.model is not None])
+        else:
+            self.rating.view.end()
+        self._prompt.focus()
+
     def _remove(self, column: ModelColumn) -> None:
+        self.rating.view.end()
         column.let_go()
         self._columns.remove(column)
         self._run_of.pop(column, None)
@@ -352,6 +394,9 @@ class ChatPage(Page):
         clear(self._notes)
         depth = self._depth
         self._cancel_edit()
+        if self.rating.view.active:
+            self.rating.view.ask(ask, self._panel.settings)
+            return
         for column in self._columns:
             if column.model is not None:
                 column.ask(ask, self._panel.settings, depth)
@@ -368,6 +413,7 @@ class ChatPage(Page):
             self._prompt.edit(False)
 
     def _stop(self) -> None:
+        self.rating.view.stop()
         for column in self._columns:
             column.stop()
 
@@ -407,6 +453,11 @@ class ChatPage(Page):
             # Asked as the tuned model is, or the comparison would say nothing.
             column.borrowed = template if column.untuned and template else None
         self._show_examples(template)
+        blind = self.rating.view
+        for column in self._columns:
+            column.setVisible(not blind.active)
+        self.rating.compare.setVisible(bool(ready))
+        self.rating.compare.setChecked(blind.active)
         held = self._panel.answer.held if self._panel.valid else None
         self._prompt.say_held(
             self._panel.answer.said
@@ -414,9 +465,9 @@ class ChatPage(Page):
             else self.tr("Something under Settings is not right yet.")
         )
         self._prompt.set_state(
-            ready=bool(ready) and held is not None,
-            busy=any(column.busy for column in self._columns),
-            models=len(ready),
+            ready=bool(ready) and held is not None and (blind.ready or not blind.active),
+            busy=blind.busy or any(column.busy for column in self._columns),
+            models=min(2, len(ready)) if blind.active else len(ready),
         )
 
     def _show_examples(self, template: str) -> None:

@@ -10,10 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.domain.ratings.rating import Question, messages_of
 from phi3studio.domain.template import parse_template
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.adapter_choice import AdapterChoice
@@ -43,6 +45,10 @@ class ModelColumn(Card):
     not_attached = Signal(object)
     not_held = Signal(object)
     """The engine could not keep to the labels or the schema, and why."""
+    shown = Signal()
+    """Other answers are shown than before."""
+    rated = Signal(int, object)
+    """Carries the turn's place and the verdict on its answer."""
 
     def __init__(
         self, context: Context, engine: Chat, folder: Path, title: str, detail: str
@@ -56,7 +62,7 @@ class ModelColumn(Card):
         self._stream: Answer | None = None
         self._task: asyncio.Task[None] | None = None
         self._conversation = uuid.uuid4().hex
-        self._views: list[TurnView] = []
+        self.views: list[TurnView] = []
         self._settings = ChatSettings()
         self._named = detail
         self.untuned = False
@@ -73,6 +79,7 @@ class ModelColumn(Card):
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.viewport().setAutoFillBackground(False)
+        self._area.installEventFilter(self)
         holder = QWidget()
         self._turns = QVBoxLayout(holder)
         self._turns.setContentsMargins(0, 0, 6, 0)
@@ -137,35 +144,38 @@ class ModelColumn(Card):
         """Draw the turns of the transcript; what is drawn already stays."""
         turns = self.transcript.turns
         same = 0
-        for view, turn in zip(self._views, turns, strict=False):
+        for view, turn in zip(self.views, turns, strict=False):
             if view.turn != turn:
                 break
             same += 1
-        for view in self._views[same:]:
+        for view in self.views[same:]:
             view.hide()
             view.deleteLater()
-        del self._views[same:]
+        del self.views[same:]
         for turn in turns[same:]:
             self._add_view(turn)
         self._show_branches()
 
     def _show_branches(self) -> None:
         path = self.transcript.path
-        for depth, view in enumerate(self._views):
-            view.set_last(depth == len(self._views) - 1)
+        for depth, view in enumerate(self.views):
+            view.set_last(depth == len(self.views) - 1)
             if depth < len(path):
                 others = self.transcript.branches(depth)
                 view.show_branches(others.index(path[depth]), len(others))
+        self.shown.emit()
 
     def _add_view(self, turn: Turn) -> TurnView:
-        depth = len(self._views)
+        depth = len(self.views)
         view = TurnView(self._context.theme, turn)
         view.regenerate_wanted.connect(self.regenerate)
         view.edit_wanted.connect(lambda: self.edit_wanted.emit(depth, view.turn.ask))
         view.branch_wanted.connect(partial(self._switch, depth))
-        self._views.append(view)
+        view.rated.connect(partial(self.rated.emit, depth))
+        self.views.append(view)
         self._turns.insertWidget(self._turns.count() - 1, view)
         self._show_branches()
+        view.fit(self._room)
         return view
 
     def _switch(self, depth: int, step: int) -> None:
@@ -179,16 +189,16 @@ class ModelColumn(Card):
         """End the answer where it is."""
         if self._stream is not None:
             self._stream.stop()
-            view = self._views[-1]
+            view = self.views[-1]
             view.turn = replace(view.turn, stopped_by_user=True)
         if self._task is not None:
             self._task.cancel()
 
     def regenerate(self) -> None:
         """Ask the last question again."""
-        if not self.busy and self._views:
-            depth = len(self._views) - 1
-            self.ask(self._views[depth].turn.ask, self._settings, depth)
+        if not self.busy and self.views:
+            depth = len(self.views) - 1
+            self.ask(self.views[depth].turn.ask, self._settings, depth)
 
     def let_go(self) -> None:
         """End what is going on and free the model."""
@@ -232,7 +242,13 @@ class ModelColumn(Card):
             self.busy_changed.emit()
 
     def _begin(self, ask: Ask, settings: ChatSettings) -> Answer:
-        """The answer to *ask*: by the training's template, as a conversation, or as bare text."""
+        return self.answer_to(self.transcript, ask, settings, self._conversation)
+
+    def answer_to(
+        self, before: Transcript, ask: Ask, settings: ChatSettings, conversation: str = ""
+    ) -> Answer:
+        """Begin the answer to *ask* after what was said *before*: by the training's template, as a
+        conversation, or as bare text."""
         held = settings.held
         options: dict[str, Any] = {
             "sampling": settings.sampling,
@@ -250,12 +266,28 @@ class ModelColumn(Card):
             return self._engine.answer(self.folder, prompt=prompt, **options)
         if values:
             return self._engine.answer(self.folder, values=values, **options)
-        return self._engine.answer(
-            self.folder,
-            messages=self.transcript.messages(ask),
-            conversation=self._conversation,
-            **options,
-        )
+        if conversation:
+            options["conversation"] = conversation
+        return self._engine.answer(self.folder, messages=before.messages(ask), **options)
+
+    @property
+    def holds_conversations(self) -> bool:
+        """Whether it is asked by messages, not by a template."""
+        return self.borrowed is None and (self.model is None or self.model.is_conversation)
+
+    def question(self, before: Transcript, ask: Ask) -> Question:
+        """What :meth:`answer_to` asks; the prompt of a conversation is not rendered yet."""
+        template = self.borrowed if self.borrowed and ask.values else None
+        values = dict(ask.values)
+        if template is None and (own := self._values(ask)) and self.model is not None:
+            values, template = dict(own), (self.model.template or {}).get("prompt")
+        if template is not None:
+            return Question(parse_template(template, "prompt").render(values))
+        return Question("", messages_of(before.messages(ask)))
+
+    def question_at(self, depth: int) -> Question:
+        """What the turn *depth* of those that are shown answers."""
+        return self.question(self.transcript.cut(depth), self.views[depth].turn.ask)
 
     def _refuse(self, view: TurnView, error: UserFacingError) -> None:
         view.show_error(error)
@@ -274,10 +306,12 @@ class ModelColumn(Card):
         return {self.model.columns[0]: ask.text} if len(self.model.columns) == 1 else {}
 
     def _draw_last(self) -> None:
-        if self._views and self.isVisible():
-            self._views[-1].show_turn(self._views[-1].turn, busy=self.busy)
+        if self.views and self.isVisible():
+            self.views[-1].show_turn(self.views[-1].turn, busy=self.busy)
 
     def _on_loaded(self, model: LoadedModel) -> None:
+        if not isValid(self):
+            return  # it was removed meanwhile
         self.model = model
         self.adapters.show_names(model.adapters, model.adapter)
         clear(self._head)
@@ -286,6 +320,8 @@ class ModelColumn(Card):
         self.loaded.emit()
 
     def _on_not_loaded(self, error: UserFacingError) -> None:
+        if not isValid(self):
+            return
         clear(self._head)
         self.detail.setText(self._named)
         state = ErrorState(self._context.theme, error)
@@ -293,6 +329,19 @@ class ModelColumn(Card):
         again.clicked.connect(self.load)
         state.callout.buttons.addWidget(again)
         self._head.addWidget(state)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and watched is self._area:
+            for view in self.views:
+                view.fit(self._room)
+        return False
+
+    @property
+    def _room(self) -> int:
+        """Width of a turn, in pixels."""
+        bar = self._area.verticalScrollBar().sizeHint().width()
+        inside = self._turns.contentsMargins()
+        return self._area.width() - inside.left() - inside.right() - bar
 
     def _scrolled(self, value: int) -> None:
         self._follow_end = value >= self._area.verticalScrollBar().maximum() - 8

@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
+from phi3studio.gui.pages.chat.thumbs import Thumbs
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, clear, label, set_role
@@ -22,6 +23,8 @@ class TurnView(QWidget):
     edit_wanted = Signal()
     branch_wanted = Signal(int)
     """Carries how many branches further."""
+    rated = Signal(object)
+    """Carries the verdict on the answer, ``None`` where it is taken back."""
 
     def __init__(self, theme: Theme, turn: Turn) -> None:
         super().__init__()
@@ -48,7 +51,12 @@ class TurnView(QWidget):
         )
         layout.addWidget(self._answer)
         self._figures = label("", "small", wrap=True)
-        layout.addWidget(self._figures)
+        self.thumbs = Thumbs(theme)
+        self.thumbs.rated.connect(self.rated)
+        measured = QHBoxLayout()
+        measured.addWidget(self._figures, 1)
+        measured.addWidget(self.thumbs, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(measured)
         self._trouble = QVBoxLayout()
         layout.addLayout(self._trouble)
         self._tools = QWidget()
@@ -62,6 +70,9 @@ class TurnView(QWidget):
         edit = Button(theme, self.tr("Edit"), kind="link", icon="edit")
         edit.clicked.connect(self.edit_wanted)
         self._again = again
+        self._named = (copy, again, edit)
+        self._full: dict[Button, int] = {}
+        self._room = 0
         back = Button(theme, self.tr("Earlier version"), kind="icon", icon="left")
         back.clicked.connect(lambda: self.branch_wanted.emit(-1))
         on = Button(theme, self.tr("Later version"), kind="icon", icon="right")
@@ -88,6 +99,8 @@ class TurnView(QWidget):
         self._answer.setText(self.tr("thinking…") if waiting else turn.answer.strip() or "∅")
         set_role(self._answer, "muted" if waiting else "")
         self._tools.setVisible(not busy)
+        # Of an answer that was broken off nobody knows how it would have gone on.
+        self.thumbs.setVisible(turn.figures is not None and not turn.stopped_by_user)
         if turn.figures is not None:
             self._figures.setText(self._said(turn.figures))
         elif turn.stopped_by_user:
@@ -105,12 +118,31 @@ class TurnView(QWidget):
 
     def set_last(self, last: bool) -> None:
         """Only the last answer can be made again."""
-        self._again.setVisible(last)
+        if self._again.isHidden() == last:
+            self._again.setVisible(last)
+            self.fit(self._room)
+
+    def fit(self, width: int) -> None:
+        """Name the tools by words where these have room in *width* pixels, else by signs alone."""
+        self._room = width
+        if not width:
+            return
+        self._full = self._full or {tool: tool.sizeHint().width() for tool in self._named}
+        needed = sum(wide for tool, wide in self._full.items() if not tool.isHidden())
+        if not self._branches.isHidden():
+            needed += self._branches.sizeHint().width()
+        for tool in self._named:
+            said = tool.accessibleName() if needed <= width else ""
+            if tool.text() != said:
+                tool.setText(said)
+                tool.setToolTip("" if said else tool.accessibleName())
 
     def show_branches(self, place: int, count: int) -> None:
         """Show which of how many versions of this turn it is; nothing where there is one."""
-        self._branches.setVisible(count > 1)
         self._place.setText(self.tr("{place} of {count}").format(place=place + 1, count=count))
+        if self._branches.isHidden() == (count > 1):
+            self._branches.setVisible(count > 1)
+            self.fit(self._room)
 
     def _said(self, figures: Figures) -> str:
         ending = {

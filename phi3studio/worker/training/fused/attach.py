@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from phi3studio.worker.data.preparing.tokenise import IGNORED
-from phi3studio.worker.training.examples import collate_packed, sums_by_row, supervised_by_row
+from phi3studio.worker.training.examples import collate_packed, sums_by_row
 from phi3studio.worker.training.fused import attention, row_attention
 from phi3studio.worker.training.fused.decoder import Decoder, decoder_of
 from phi3studio.worker.training.fused.elementwise import (
@@ -70,7 +70,8 @@ class Fused:
     def log_likelihoods(self, inputs: Mapping[str, Any]) -> torch.Tensor:
         """The log-likelihood of each row's supervised tokens (rows,), in nats and float32.
 
-        *inputs* come from :attr:`collate`; not of a model that is padded for CUDA graphs.
+        *inputs* come from :attr:`collate`, with ``supervised`` (rows,), how many tokens each row
+        has; not of a model that is padded for CUDA graphs.
         """
         moved = _on(self.model.device, inputs)
         losses = self.token_losses(moved, inputs.get("longest", 0), inputs.get("rows"))
@@ -132,8 +133,8 @@ def collate_fused(
 ) -> dict[str, Any]:
     """As ``collate_packed``, with what the GPU would otherwise have to be waited for: ``learned``,
     the positions whose next token is learned, ``targets``, those tokens, ``count``, how many they
-    are, ``supervised`` (rows,), how many each row has, ``bounds`` (rows + 1,), where the rows
-    begin and end, ``longest`` of their lengths, and ``row_tokens``, their sum.
+    are, ``bounds`` (rows + 1,), where the rows begin and end, ``longest`` of their lengths, and
+    ``row_tokens``, their sum.
 
     With *pads* tokens, learned ones and the longest row are few sizes: what fills them up is one
     more row, and targets that are ignored.
@@ -154,7 +155,7 @@ def collate_fused(
         learned, targets = pad(learned, (0, more)), pad(targets, (0, more), value=IGNORED)
         lengths.append(filling)
     longest = max(lengths)
-    inputs |= {"learned": learned, "targets": targets, "supervised": supervised_by_row(batch)}
+    inputs |= {"learned": learned, "targets": targets}
     inputs["longest"] = max(128, 1 << (longest - 1).bit_length()) if pads else longest
     inputs["bounds"] = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
     return inputs

@@ -6,6 +6,7 @@ the rows begin, flash attention does only the work inside the rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,12 +20,17 @@ def register() -> bool:
         from torch.nn.attention.varlen import varlen_attn  # noqa: F401
     except ImportError:
         return False
+    add_attention(NAME, packed_attention)
+    return True
+
+
+def add_attention(name: str, attention: Callable[..., Any]) -> None:
+    """Make an attention that needs no mask known to transformers."""
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    ALL_ATTENTION_FUNCTIONS.register(NAME, packed_attention)
-    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _no_mask)
-    return True
+    ALL_ATTENTION_FUNCTIONS.register(name, attention)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(name, _no_mask)
 
 
 def row_arguments(bounds: torch.Tensor, longest: int) -> dict[str, Any]:
@@ -74,4 +80,4 @@ def packed_attention(
 
 
 def _no_mask(*args: Any, **kwargs: Any) -> None:
-    """transformers asks for a mask; the rows' bounds are one already."""
+    """transformers asks for a mask; where the rows are says it all."""

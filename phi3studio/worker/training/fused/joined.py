@@ -12,12 +12,7 @@ from typing import Any
 import torch
 
 from phi3studio.worker.training.fused.frozen_weights import packing_of
-from phi3studio.worker.training.fused.lora import (
-    AdaptedLinear,
-    Adapter,
-    AdapterCopies,
-    adapter_of,
-)
+from phi3studio.worker.training.fused.lora import AdaptedLinear, Adapter, AdapterCopies, adapter_of
 
 _GROUPS = (("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 

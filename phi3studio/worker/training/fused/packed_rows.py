@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from phi3studio.worker.data.preparing.tokenise import IGNORED
-from phi3studio.worker.training.examples import supervised_by_row
 
 _ROUNDED = 4
 """Tokens of a packed batch are a multiple of this. Products of every new size are compiled again by
@@ -166,8 +165,7 @@ def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]
 
     ``input_ids``, ``labels`` and ``position_ids`` have the shape (1, tokens), and a label is the
     token that follows; ``learned`` are the positions of those that are learned, ``targets`` their
-    labels; ``rows`` says which tokens see which, ``row_tokens`` how many the rows had,
-    ``supervised`` (rows,) how many of each are learned.
+    labels; ``rows`` says which tokens see which, ``row_tokens`` how many the rows had.
     """
     ids: list[int] = []
     labels: list[int] = []
@@ -204,7 +202,6 @@ def collate_rows(batch: Sequence[Mapping[str, Sequence[int]]]) -> dict[str, Any]
     inputs["targets"] = inputs["labels"][0].index_select(0, inputs["learned"])
     inputs["rows"] = rows_of(runs)
     inputs["row_tokens"] = sum(len(row["input_ids"]) for row in batch)
-    inputs["supervised"] = supervised_by_row(batch)
     return inputs
 
 

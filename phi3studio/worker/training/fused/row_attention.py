@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as functional
 
+from phi3studio.worker.training.fused.attention import add_attention
 from phi3studio.worker.training.fused.packed_rows import HeadPlaces, Rows, rows_of
 
 NAME = "phi3studio_rows"
@@ -20,11 +21,7 @@ NAME = "phi3studio_rows"
 
 def register() -> None:
     """Make :data:`NAME` known to transformers."""
-    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-
-    ALL_ATTENTION_FUNCTIONS.register(NAME, row_attention)
-    ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, _no_mask)
+    add_attention(NAME, row_attention)
 
 
 def row_attention(
@@ -50,10 +47,6 @@ def row_attention(
     else:
         out = _row_by_row(q, k, v, rows, scale, window)
     return out[None], None
-
-
-def _no_mask(*args: Any, **kwargs: Any) -> None:
-    """transformers asks for a mask; the rows say it all."""
 
 
 class _EvenRows(torch.autograd.Function):

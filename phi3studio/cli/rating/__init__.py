@@ -1,0 +1,1 @@
+"""Commands that ask which answers are better, and keep what was said."""

@@ -1,0 +1,1 @@
+"""What somebody thinks of the answers."""
