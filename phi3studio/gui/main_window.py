@@ -5,6 +5,7 @@ The empty window is painted before the pages' modules are imported: nothing here
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,7 @@ class MainWindow(QMainWindow):
                 RailEntry("settings", self.tr("Settings"), "settings", below=True),
             ),
         )
-        rail.page_chosen.connect(self.go)
+        rail.page_chosen.connect(self.visit)
         return rail
 
     def relabel(self) -> None:
@@ -114,7 +115,7 @@ class MainWindow(QMainWindow):
         before.hide()
         before.deleteLater()
         self._rail.set_compact(self.width() < COMPACT_BELOW)
-        self._drop_here.setText(self.tr("Let it go to use this file"))
+        self._drop_here.setText(self.tr("Drop to use this file"))
         self.go(key)
 
     def _fit(self) -> None:
@@ -131,9 +132,9 @@ class MainWindow(QMainWindow):
         self.runs = page_set.make_runs(self)
         self.runs.looked.connect(self._retitle)
         for number, key in enumerate(PAGES, start=1):
-            install(self, f"Ctrl+{number}", partial(self.go, key))
-        install(self, "Ctrl+N", partial(self.go, "new"))
-        install(self, "Ctrl+,", partial(self.go, "settings"))
+            install(self, f"Ctrl+{number}", partial(self.visit, key))
+        install(self, "Ctrl+N", partial(self.visit, "new"))
+        install(self, "Ctrl+,", partial(self.visit, "settings"))
         install(self, "Ctrl+F", self._search)
         install(self, "F1", lambda: ShortcutsDialog(self, self._theme).open())
         notifier = Notifier(self.runs, self._preferences, page_set.tasks, self)
@@ -174,12 +175,28 @@ class MainWindow(QMainWindow):
             page.entered()
         self._rail.set_current("home" if key == "run" else key)
 
-    def show_run(self, run: RunFolder) -> None:
-        """Open the page of a run; nothing before the pages are there and after the end."""
+    def visit(self, key: str, fill: Callable[[Page], None] | None = None) -> None:
+        """Build a page if need be, fill it and bring it to the front, each with an event of its
+        own: all at once hold the window up. Nothing before the pages are there or after the
+        end."""
         if self._page_set is None:
             return
-        self.go("run")
-        self._page_set.show_run(self.page("run"), run)
+        if fill is None and key in self._pages:
+            self.go(key)
+            return
+        page = self.page(key)
+
+        def filled() -> None:
+            if fill is not None and self._page_set is not None:
+                fill(page)
+            QTimer.singleShot(0, self, partial(self.go, key))
+
+        QTimer.singleShot(0, self, filled)
+
+    def show_run(self, run: RunFolder) -> None:
+        """Open the page of a run."""
+        if self._page_set is not None:
+            self.visit("run", partial(self._page_set.show_run, run=run))
 
     def open_file(self, name: str) -> None:
         """Come to the front, with the file *name* if one is named; waits for the pages."""

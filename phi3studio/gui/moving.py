@@ -125,6 +125,7 @@ class MoveDialog(StartDialog):
         self._cancel.hide()
         go_on = self.add(self.tr("Keep the present folder"), primary=True)
         go_on.clicked.connect(see)
+        go_on.setFocus()
         self.rejected.connect(see)
         await seen
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PySide6.QtCore import QCoreApplication, QObject, QTimer
+from PySide6.QtCore import QCoreApplication, QObject
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
@@ -29,6 +29,8 @@ from phi3studio.runs.store import TRASH_S, RunFolder
 
 if TYPE_CHECKING:
     from phi3studio.gui.pages.wizard.review_page import OliveConfig
+    from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+    from phi3studio.runs.shown.rating_shelf import Exported
     from phi3studio.services.chat_client import Chat
     from phi3studio.services.inspector_client import Inspector
     from phi3studio.wizard.flow import PageName
@@ -48,8 +50,7 @@ class Navigator(Protocol):
     @property
     def runs(self) -> RunsModel: ...
 
-    def go(self, key: str) -> None: ...
-    def page(self, key: str) -> Page: ...
+    def visit(self, key: str, fill: Callable[[Page], None] | None = None) -> None: ...
     def show_run(self, run: RunFolder) -> None: ...
     def set_health(self, level: Level, words: str) -> None: ...
     def relabel(self) -> None: ...
@@ -114,7 +115,7 @@ class PageSet:
         """The runs."""
         page = HomePage(self._context, window.runs)
         page.run_chosen.connect(window.show_run)
-        page.new_wanted.connect(lambda: window.go("new"))
+        page.new_wanted.connect(lambda: window.visit("new"))
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.demo_wanted.connect(lambda: self.start_demo(window, page))
@@ -150,11 +151,6 @@ class PageSet:
 
         def start(recipe: Recipe, at: float | None) -> None:
             def begun(run: RunFolder) -> None:
-                # Built now and shown with the next event: both at once hold the window up.
-                window.page("run")
-                QTimer.singleShot(0, page, lambda: show(run))
-
-            def show(run: RunFolder) -> None:
                 page.run_started()
                 window.show_run(run)
 
@@ -168,7 +164,7 @@ class PageSet:
         from phi3studio.gui.pages.run.run_page import RunPage
 
         page = RunPage(self._context)
-        page.closed.connect(lambda: window.go("home"))
+        page.closed.connect(lambda: window.visit("home"))
         page.repeat_wanted.connect(lambda run: self.repeat(window, run))
         page.chat_wanted.connect(lambda run: self.open_chat(window, run))
         page.created.connect(window.show_run)
@@ -180,16 +176,40 @@ class PageSet:
         """The chat."""
         from phi3studio.gui.pages.chat.chat_page import ChatPage
 
-        return ChatPage(self._context, self._services.chat, window.runs, self._begin)
+        page = ChatPage(self._context, self._services.chat, window.runs, self._begin)
+        page.rating.train_wanted.connect(
+            lambda done, model: self.train_on_ratings(window, done, model)
+        )
+        return page
+
+    def train_on_ratings(self, window: Navigator, done: Exported, model: str) -> None:
+        """Take ratings that were written to train on into the wizard, with the run whose *model*
+        was rated as the one to start from."""
+        from phi3studio.wizard.preference_draft import preference_draft
+
+        run = RunFolder(self._context.home.runs / model)
+
+        def look() -> tuple[Recipe | None, str | None]:
+            try:
+                return run.recipe(), str(run.adapter) if run.adapter.is_dir() else None
+            except UserFacingError:
+                return None, None
+
+        def show(base: tuple[Recipe | None, str | None]) -> None:
+            draft = preference_draft(str(done.file), done.rows, *base)
+            self._visit_wizard(window, lambda page: page.take_draft(draft))
+
+        self._context.tasks.run(asyncio.to_thread(look), show)
 
     def open_chat(self, window: Navigator, run: RunFolder) -> None:
         """Talk to the model of *run*."""
         from phi3studio.gui.pages.chat.chat_page import ChatPage
 
-        page = window.page("chat")
-        assert isinstance(page, ChatPage)
-        page.add_run(run)
-        window.go("chat")
+        def fill(page: Page) -> None:
+            assert isinstance(page, ChatPage)
+            page.add_run(run)
+
+        window.visit("chat", fill)
 
     def compare(self, window: Navigator) -> Page:
         """Several runs side by side."""
@@ -201,10 +221,11 @@ class PageSet:
         """Compare these runs, and no others."""
         from phi3studio.gui.pages.compare_page import ComparePage
 
-        page = window.page("compare")
-        assert isinstance(page, ComparePage)
-        page.choose(runs)
-        window.go("compare")
+        def fill(page: Page) -> None:
+            assert isinstance(page, ComparePage)
+            page.choose(runs)
+
+        window.visit("compare", fill)
 
     def queue(self, window: Navigator) -> Page:
         """The waiting line."""
@@ -236,7 +257,7 @@ class PageSet:
         from phi3studio.gui.pages.settings.settings_page import SettingsPage
 
         page = SettingsPage(self._context)
-        page.doctor_wanted.connect(lambda: window.go("doctor"))
+        page.doctor_wanted.connect(lambda: window.visit("doctor"))
 
         def relabel() -> None:
             app = QCoreApplication.instance()
@@ -250,13 +271,12 @@ class PageSet:
 
     def tune(self, window: Navigator, source: str) -> None:
         """Take a base model into the wizard."""
-        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
         from phi3studio.wizard.flow import visit, with_model
 
-        page = window.page("new")
-        assert isinstance(page, WizardPage)
-        page.session.take(visit(with_model(page.session.draft, source), "model"))
-        window.go("new")
+        def fill(page: WizardPage) -> None:
+            page.session.take(visit(with_model(page.session.draft, source), "model"))
+
+        self._visit_wizard(window, fill)
 
     def show_run(self, page: Page, run: RunFolder) -> None:
         """Show *run* on its page."""
@@ -267,36 +287,34 @@ class PageSet:
 
     def begin_anew(self, window: Navigator) -> None:
         """A new fine-tune, from its first page."""
-        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
-
-        page = window.page("new")
-        assert isinstance(page, WizardPage)
-        page.begin_anew()
-        window.go("new")
+        self._visit_wizard(window, lambda page: page.begin_anew())
 
     def repeat(self, window: Navigator, run: RunFolder, at: PageName | None = None) -> None:
         """Take the run's recipe into the wizard, where it opens on its page *at*."""
-        from phi3studio.gui.pages.wizard.wizard_page import WizardPage
         from phi3studio.wizard.flow import from_recipe, visit
 
-        page = window.page("new")
-        assert isinstance(page, WizardPage)
-        window.go("new")
-        try:
-            draft = from_recipe(run.recipe())
-            page.take_draft(visit(draft, at) if at is not None else draft)
-        except UserFacingError as error:
-            page.show_error(error)
+        def fill(page: WizardPage) -> None:
+            try:
+                draft = from_recipe(run.recipe())
+                page.take_draft(visit(draft, at) if at is not None else draft)
+            except UserFacingError as error:
+                page.show_error(error)
+
+        self._visit_wizard(window, fill)
 
     def open_files(self, window: Navigator, paths: list[str]) -> None:
         """Take a recipe or an Olive config into the wizard, to be looked at before anything starts;
         or data for a new fine-tune."""
+        self._visit_wizard(window, lambda page: page.open_files(paths))
+
+    def _visit_wizard(self, window: Navigator, fill: Callable[[WizardPage], None]) -> None:
         from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 
-        page = window.page("new")
-        assert isinstance(page, WizardPage)
-        window.go("new")
-        page.open_files(paths)
+        def fill_wizard(page: Page) -> None:
+            assert isinstance(page, WizardPage)
+            fill(page)
+
+        window.visit("new", fill_wizard)
 
     def start_demo(self, window: Navigator, home: HomePage) -> None:
         """Try it now: the whole way on the sample. A second click before it shows begins no other

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from phi3studio.gui.theme import Theme
-from phi3studio.gui.widgets.basic import Button, label, row
+from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import label
 
 PAGES = ("home", "new", "chat", "compare", "queue", "models")
 
@@ -76,18 +77,11 @@ def install(window: QWidget, sequence: str, action: Callable[[], object]) -> Non
     shortcut.activated.connect(action)
 
 
-class ShortcutsDialog(QDialog):
+class ShortcutsDialog(Question):
     """The list of keys."""
 
     def __init__(self, parent: QWidget, theme: Theme) -> None:
-        super().__init__(parent)
-        title = QCoreApplication.translate("Shortcuts", "Keys")
-        self.setWindowTitle(title)
-        self.setModal(True)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 20, 24, 18)
-        layout.setSpacing(12)
+        super().__init__(parent, theme, QCoreApplication.translate("Shortcuts", "Keys"), "")
         everywhere = QCoreApplication.translate("Shortcuts", "Everywhere")
         grid = QGridLayout()
         grid.setHorizontalSpacing(28)
@@ -95,7 +89,7 @@ class ShortcutsDialog(QDialog):
         grid.setColumnMinimumWidth(1, 260)
         line = 0
         for heading, keys in ((everywhere, window_keys()), *page_keys()):
-            grid.addWidget(label(heading, "cardTitle"), line, 0, 1, 2)
+            grid.addWidget(label(heading, "strong"), line, 0, 1, 2)
             line += 1
             for key in keys:
                 grid.addWidget(label(_native(key.sequence), "muted"), line, 0)
@@ -103,11 +97,8 @@ class ShortcutsDialog(QDialog):
                 line += 1
             grid.setRowMinimumHeight(line, 8)
             line += 1
-        layout.addLayout(grid)
-        close = Button(theme, QCoreApplication.translate("Shortcuts", "Close"), kind="primary")
-        close.clicked.connect(self.accept)
-        layout.addLayout(row(1, close))
-        close.setFocus()
+        self.extra.addLayout(grid)
+        self.cancel.rename(QCoreApplication.translate("Shortcuts", "Close"))
 
 
 def _native(sequence: str) -> str:

@@ -189,6 +189,40 @@
     </message>
 </context>
 <context>
+    <name>RatingTools</name>
+    <message numerus="yes">
+        <source>%Ln pair(s) in {file}.</source>
+        <translation>
+            <numerusform>%Ln pair in {file}.</numerusform>
+            <numerusform>%Ln pairs in {file}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln answer(s) with a label in {file}.</source>
+        <translation>
+            <numerusform>%Ln answer with a label in {file}.</numerusform>
+            <numerusform>%Ln answers with a label in {file}.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>RatingsDialog</name>
+    <message numerus="yes">
+        <source>%Ln rating(s)</source>
+        <translation>
+            <numerusform>%Ln rating</numerusform>
+            <numerusform>%Ln ratings</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln damaged line(s) passed over</source>
+        <translation>
+            <numerusform>%Ln damaged line passed over</numerusform>
+            <numerusform>%Ln damaged lines passed over</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>ResultView</name>
     <message numerus="yes">
         <source>on %Ln row(s) it has not seen</source>
@@ -280,16 +314,6 @@
         <translation>
             <numerusform>%Ln core</numerusform>
             <numerusform>%Ln cores</numerusform>
-        </translation>
-    </message>
-</context>
-<context>
-    <name>TrashDialog</name>
-    <message numerus="yes">
-        <source>and %Ln more</source>
-        <translation>
-            <numerusform>and %Ln more</numerusform>
-            <numerusform>and %Ln more</numerusform>
         </translation>
     </message>
 </context>

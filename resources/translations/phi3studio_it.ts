@@ -692,6 +692,73 @@
     </message>
 </context>
 <context>
+    <name>BlindView</name>
+    <message>
+        <source>Answer {n}</source>
+        <translation>Risposta {n}</translation>
+    </message>
+    <message>
+        <source>1 is better</source>
+        <translation>1 è migliore</translation>
+    </message>
+    <message>
+        <source>2 is better</source>
+        <translation>2 è migliore</translation>
+    </message>
+    <message>
+        <source>Tie</source>
+        <translation>Parità</translation>
+    </message>
+    <message>
+        <source>Both bad</source>
+        <translation>Cattive entrambe</translation>
+    </message>
+    <message>
+        <source>Key {key}</source>
+        <translation>Tasto {key}</translation>
+    </message>
+    <message>
+        <source>Finish</source>
+        <translation>Termina</translation>
+    </message>
+    <message>
+        <source>{first}: {won}. {second}: {lost}. Ties: {ties}. Both bad: {bad}.</source>
+        <translation>{first}: {won}. {second}: {lost}. Parità: {ties}. Cattive entrambe: {bad}.</translation>
+    </message>
+    <message>
+        <source>{name} was better in {share} (95 % interval: {low} to {high}).</source>
+        <translation>{name} è stato migliore nel {share} dei casi (intervallo al 95 %: da {low} a {high}).</translation>
+    </message>
+    <message>
+        <source>That does not say yet which is better.</source>
+        <translation>Questo non dice ancora quale sia migliore.</translation>
+    </message>
+    <message>
+        <source>Both gave the same answer: a tie.</source>
+        <translation>Entrambi hanno dato la stessa risposta: parità.</translation>
+    </message>
+    <message>
+        <source>Both answers are there.</source>
+        <translation>Ci sono entrambe le risposte.</translation>
+    </message>
+    <message>
+        <source>answering…</source>
+        <translation>risponde…</translation>
+    </message>
+    <message>
+        <source>Ask something below.</source>
+        <translation>Chiedi qualcosa qui sotto.</translation>
+    </message>
+    <message>
+        <source>{n} compared: {won} to {lost}, ties {ties}, both bad {bad}</source>
+        <translation>{n} confrontate: {won} a {lost}, parità {ties}, cattive entrambe {bad}</translation>
+    </message>
+    <message>
+        <source>Which answer is better? Keys: 1, 2, 0 for a tie, B for both bad.</source>
+        <translation>Quale risposta è migliore? Tasti: 1, 2, 0 per la parità, B per cattive entrambe.</translation>
+    </message>
+</context>
+<context>
     <name>CardDelegate</name>
     <message>
         <source>Open it to see what cannot be read</source>
@@ -1349,6 +1416,14 @@
 <context>
     <name>DataPage</name>
     <message>
+        <source>Learn the answers</source>
+        <translation>Impara le risposte</translation>
+    </message>
+    <message>
+        <source>Train on the preferences</source>
+        <translation>Addestra sulle preferenze</translation>
+    </message>
+    <message>
         <source>{name} is not on this computer yet.</source>
         <translation>{name} non è ancora su questo computer.</translation>
     </message>
@@ -1582,16 +1657,40 @@
         <translation>Un programma Python su un altro computer</translation>
     </message>
     <message>
-        <source>Needs nothing but onnxruntime-genai. Export a bundle, then type in its folder:</source>
-        <translation>Serve solo onnxruntime-genai. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
+        <source>Needs nothing but onnxruntime-genai.</source>
+        <translation>Serve solo onnxruntime-genai.</translation>
+    </message>
+    <message>
+        <source>Needs the .NET SDK.</source>
+        <translation>Serve l&apos;SDK di .NET.</translation>
+    </message>
+    <message>
+        <source>A JavaScript program</source>
+        <translation>Un programma JavaScript</translation>
+    </message>
+    <message>
+        <source>Needs Node.js and Python, whose package brings the library.</source>
+        <translation>Servono Node.js e Python, il cui pacchetto porta la libreria.</translation>
+    </message>
+    <message>
+        <source>A C++ program</source>
+        <translation>Un programma C++</translation>
+    </message>
+    <message>
+        <source>Needs g++ and Python, whose package brings the library.</source>
+        <translation>Servono g++ e Python, il cui pacchetto porta la libreria.</translation>
+    </message>
+    <message>
+        <source>Export a bundle, then type in its folder:</source>
+        <translation>Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
+    </message>
+    <message>
+        <source>The first command writes a folder, in which the next asks the model through Foundry Local&apos;s SDK. For its own command, move the folder into the one that foundry cache location names, as it is; the last command chats with it there.</source>
+        <translation>Il primo comando scrive una cartella, nella quale quello seguente interroga il modello tramite l&apos;SDK di Foundry Local. Per il suo comando, sposta la cartella, così com’è, in quella indicata da foundry cache location; l&apos;ultimo comando chatta con il modello da lì.</translation>
     </message>
     <message>
         <source>A C# program</source>
         <translation>Un programma C#</translation>
-    </message>
-    <message>
-        <source>Needs the .NET SDK. Export a bundle, then type in its folder:</source>
-        <translation>Serve l&apos;SDK di .NET. Esporta un pacchetto, poi scrivi nella sua cartella:</translation>
     </message>
     <message>
         <source>The Hugging Face hub</source>
@@ -1600,10 +1699,6 @@
     <message>
         <source>A repository there, private unless you choose otherwise. Every file is shown before anything is sent.</source>
         <translation>Un repository lì, privato se non scegli altrimenti. Ogni file è mostrato prima che si invii qualcosa.</translation>
-    </message>
-    <message>
-        <source>The first command writes a folder; move it into the one that the second names, as it is. The third chats with it.</source>
-        <translation>Il primo comando scrive una cartella; spostala, così com’è, in quella indicata dal secondo. Il terzo avvia la chat.</translation>
     </message>
     <message>
         <source>A web page</source>
@@ -2159,8 +2254,8 @@
         </translation>
     </message>
     <message>
-        <source>Their work is kept. Under Settings they can be resumed automatically.</source>
-        <translation>Il loro lavoro è conservato. Nelle impostazioni si può farle riprendere automaticamente.</translation>
+        <source>All work is kept. Settings can have interrupted runs resumed on their own.</source>
+        <translation>Tutto il lavoro è conservato. Nelle impostazioni si può far riprendere da sole le esecuzioni interrotte.</translation>
     </message>
     <message>
         <source>Resume</source>
@@ -2304,10 +2399,6 @@
     </message>
     <message>
         <source>Drop to use this file</source>
-        <translation>Rilascia per usare questo file</translation>
-    </message>
-    <message>
-        <source>Let it go to use this file</source>
         <translation>Rilascia per usare questo file</translation>
     </message>
     <message>
@@ -2560,6 +2651,45 @@
     </message>
 </context>
 <context>
+    <name>ObjectiveCard</name>
+    <message>
+        <source>Answers people preferred</source>
+        <translation>Risposte preferite dalle persone</translation>
+    </message>
+    <message>
+        <source>Each row has a better and a worse answer. The model learns to give the better one more readily than the other.</source>
+        <translation>Ogni riga ha una risposta migliore e una peggiore. Il modello impara a dare più volentieri la migliore.</translation>
+    </message>
+    <message>
+        <source>Advanced</source>
+        <translation>Avanzate</translation>
+    </message>
+    <message>
+        <source>Correct a model that answers already (DPO)</source>
+        <translation>Correggere un modello che risponde già (DPO)</translation>
+    </message>
+    <message>
+        <source>It stays near to what it was before. Best after a fine-tune on examples, from that run&apos;s adapter.</source>
+        <translation>Resta vicino a com’era prima. Meglio dopo un fine-tuning su esempi, a partire dall’adattatore di quell’esecuzione.</translation>
+    </message>
+    <message>
+        <source>Learn the answers and the preference at once (ORPO)</source>
+        <translation>Imparare insieme le risposte e la preferenza (ORPO)</translation>
+    </message>
+    <message>
+        <source>For a base model that has learned nothing of the task yet.</source>
+        <translation>Per un modello di base che del compito non ha ancora imparato nulla.</translation>
+    </message>
+    <message>
+        <source>Prefer by token, not by length (SimPO)</source>
+        <translation>Preferire per token, non per lunghezza (SimPO)</translation>
+    </message>
+    <message>
+        <source>Where the better answers are mostly the longer or the shorter ones.</source>
+        <translation>Dove le risposte migliori sono per lo più le più lunghe o le più corte.</translation>
+    </message>
+</context>
+<context>
     <name>OpenPlace</name>
     <message>
         <source>No program could be started for it</source>
@@ -2588,6 +2718,10 @@
 </context>
 <context>
     <name>OutcomeCard</name>
+    <message>
+        <source>Only {share} of its answers end by themselves.</source>
+        <translation>Solo il {share} delle sue risposte finisce da sé.</translation>
+    </message>
     <message>
         <source>It is trained. How good it is was not measured: no rows were held out.</source>
         <translation>È addestrato. Quanto sia buono non è stato misurato: nessuna riga è stata messa da parte.</translation>
@@ -2674,6 +2808,10 @@
     <message>
         <source>Row</source>
         <translation>Riga</translation>
+    </message>
+    <message>
+        <source>The worse answer, after the same prompt</source>
+        <translation>La risposta peggiore, dopo lo stesso prompt</translation>
     </message>
     <message>
         <source>of {rows}</source>
@@ -2903,6 +3041,124 @@
     </message>
 </context>
 <context>
+    <name>RatingTools</name>
+    <message>
+        <source>Compare blind</source>
+        <translation>Confronta alla cieca</translation>
+    </message>
+    <message>
+        <source>Ratings</source>
+        <translation>Valutazioni</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln pair(s) in {file}.</source>
+        <translation>
+            <numerusform>%Ln coppia in {file}.</numerusform>
+            <numerusform>%Ln coppie in {file}.</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln answer(s) with a label in {file}.</source>
+        <translation>
+            <numerusform>%Ln risposta con un’etichetta in {file}.</numerusform>
+            <numerusform>%Ln risposte con un’etichetta in {file}.</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
+    <name>RatingsDialog</name>
+    <message>
+        <source>Ratings</source>
+        <translation>Valutazioni</translation>
+    </message>
+    <message>
+        <source>Comparisons are pairs of a better and a worse answer. Thumbs make a pair where the same question has a good and a bad answer; the others are saved with a label.</source>
+        <translation>I confronti sono coppie di una risposta migliore e una peggiore. I pollici formano una coppia dove la stessa domanda ha una risposta buona e una cattiva; le altre si salvano con un’etichetta.</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modello</translation>
+    </message>
+    <message>
+        <source>Turn round</source>
+        <translation>Inverti</translation>
+    </message>
+    <message>
+        <source>Good becomes bad, the worse answer the better one</source>
+        <translation>Il buono diventa cattivo, la risposta peggiore diventa la migliore</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Elimina</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Chiudi</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>Esporta…</translation>
+    </message>
+    <message>
+        <source>Train on these</source>
+        <translation>Addestra su queste</translation>
+    </message>
+    <message>
+        <source>All models</source>
+        <translation>Tutti i modelli</translation>
+    </message>
+    <message>
+        <source>Rated</source>
+        <translation>Giudizio</translation>
+    </message>
+    <message>
+        <source>Question</source>
+        <translation>Domanda</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>Risposta</translation>
+    </message>
+    <message>
+        <source>Worse answer</source>
+        <translation>Risposta peggiore</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln rating(s)</source>
+        <translation>
+            <numerusform>%Ln valutazione</numerusform>
+            <numerusform>%Ln valutazioni</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>the newest {n} are shown</source>
+        <translation>si vedono le {n} più recenti</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln damaged line(s) passed over</source>
+        <translation>
+            <numerusform>%Ln riga danneggiata saltata</numerusform>
+            <numerusform>%Ln righe danneggiate saltate</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>good</source>
+        <translation>buona</translation>
+    </message>
+    <message>
+        <source>bad</source>
+        <translation>cattiva</translation>
+    </message>
+    <message>
+        <source>better</source>
+        <translation>migliore</translation>
+    </message>
+    <message>
+        <source>Export the ratings</source>
+        <translation>Esporta le valutazioni</translation>
+    </message>
+</context>
+<context>
     <name>ReplaceDialog</name>
     <message>
         <source>Find and replace</source>
@@ -2970,6 +3226,10 @@
             <numerusform>su %Ln righe mai viste</numerusform>
         </translation>
     </message>
+    <message>
+        <source>General questions (what it knew before): {after} of the tokens right, before {before}; {lost} nats a token less likely, {limit} are tolerated.</source>
+        <translation>Domande generali (ciò che sapeva prima): {after} dei token giusti, prima {before}; {lost} nat per token meno probabili, ne sono tollerati {limit}.</translation>
+    </message>
     <message numerus="yes">
         <source>%Ln rarer label(s) left out</source>
         <translation>
@@ -2986,12 +3246,20 @@
         <translation>Risposte giuste (accuratezza)</translation>
     </message>
     <message>
+        <source>Prefers the better answer</source>
+        <translation>Preferisce la risposta migliore</translation>
+    </message>
+    <message>
         <source>Macro F1 (mean over the labels)</source>
         <translation>Macro F1 (media sulle etichette)</translation>
     </message>
     <message>
         <source>Word overlap (F1)</source>
         <translation>Parole in comune (F1)</translation>
+    </message>
+    <message>
+        <source>Tokens of an answer</source>
+        <translation>Token di una risposta</translation>
     </message>
     <message>
         <source>Stops on its own (stop token)</source>
@@ -3265,6 +3533,10 @@
         <translation>Non ancora imparato</translation>
     </message>
     <message>
+        <source>of the pairs: better answer preferred</source>
+        <translation>delle coppie: risposta migliore preferita</translation>
+    </message>
+    <message>
         <source>right</source>
         <translation>giuste</translation>
     </message>
@@ -3327,6 +3599,10 @@
     <message>
         <source>Base</source>
         <translation>Base</translation>
+    </message>
+    <message>
+        <source>Before</source>
+        <translation>Prima</translation>
     </message>
     <message>
         <source>Tuned</source>
@@ -3706,6 +3982,10 @@
     <message>
         <source>Support conversations</source>
         <translation>Conversazioni di assistenza</translation>
+    </message>
+    <message>
+        <source>Preferred answers</source>
+        <translation>Risposte preferite</translation>
     </message>
     <message>
         <source>Reviews in Italian</source>
@@ -4411,6 +4691,22 @@
         <translation>la GPU, altrimenti il processore</translation>
     </message>
     <message>
+        <source>prefer the better answers to the worse ones, near to the model before</source>
+        <translation>preferire le risposte migliori alle peggiori, restando vicino al modello di prima</translation>
+    </message>
+    <message>
+        <source>learn the better answers and prefer them to the worse ones</source>
+        <translation>imparare le risposte migliori e preferirle alle peggiori</translation>
+    </message>
+    <message>
+        <source>prefer the better answers to the worse ones, whatever their length</source>
+        <translation>preferire le risposte migliori alle peggiori, qualunque sia la lunghezza</translation>
+    </message>
+    <message>
+        <source>Objective</source>
+        <translation>Obiettivo</translation>
+    </message>
+    <message>
         <source>Method</source>
         <translation>Metodo</translation>
     </message>
@@ -4606,6 +4902,21 @@
         <source>Column with the messages</source>
         <translation>Colonna con i messaggi</translation>
     </message>
+    <message>
+        <source>Compared with the worse answer: {place}</source>
+        <translation>Confrontata con la risposta peggiore: {place}</translation>
+    </message>
+</context>
+<context>
+    <name>Thumbs</name>
+    <message>
+        <source>Good answer</source>
+        <translation>Risposta buona</translation>
+    </message>
+    <message>
+        <source>Bad answer</source>
+        <translation>Risposta cattiva</translation>
+    </message>
 </context>
 <context>
     <name>TokenCard</name>
@@ -4659,13 +4970,6 @@
     <message>
         <source>Put back {name}</source>
         <translation>Ripristina {name}</translation>
-    </message>
-    <message numerus="yes">
-        <source>and %Ln more</source>
-        <translation>
-            <numerusform>e %Ln altra</numerusform>
-            <numerusform>e altre %Ln</numerusform>
-        </translation>
     </message>
     <message>
         <source>Empty the trash</source>
@@ -4971,6 +5275,14 @@
     <message>
         <source>Points lost</source>
         <translation>Punti persi</translation>
+    </message>
+    <message>
+        <source>{limit} are allowed, 95 % interval: {low} to {high}</source>
+        <translation>ne sono ammessi {limit}, intervallo al 95 %: da {low} a {high}</translation>
+    </message>
+    <message>
+        <source>Points of preference lost</source>
+        <translation>Punti di preferenza persi</translation>
     </message>
     <message>
         <source>Divergence (KL)</source>

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,9 +101,11 @@ class Widget(dict[str, Any]):
 
 
 class Program:
-    """The running program as its user has it."""
+    """The running program as its user has it, once a widget of the class *first* shows."""
 
-    def __init__(self, screen: Screen, home: Path, **environment: str) -> None:
+    def __init__(
+        self, screen: Screen, home: Path, first: str = "HomePage", **environment: str
+    ) -> None:
         self.screen = screen
         self._mouse = (-1, -1)
         self.clicks = self.keys = 0
@@ -122,7 +125,7 @@ class Program:
             stdout=subprocess.PIPE,
             text=True,
         )
-        until(lambda: self.find("", of="HomePage"), "the window has its pages")
+        until(lambda: any(widget["class"] == first for widget in self.widgets()), first)
         self.wait_for_front()
 
     def _ask(self, question: str) -> list[Widget]:
@@ -143,9 +146,13 @@ class Program:
         """The accessible name or text of what has the focus."""
         return next((widget["name"] or widget["text"] for widget in self._ask("focus")), "")
 
+    def front(self) -> str:
+        """The class of the window or dialog that takes mouse and keyboard; empty: none yet."""
+        return next((str(widget["class"]) for widget in self._ask("front")), "")
+
     def wait_for_front(self) -> None:
         """Wait, as eyes do, until the window or dialog in front takes mouse and keyboard."""
-        until(lambda: self._ask("front"), "the window in front takes the keyboard")
+        until(self.front, "the window in front takes the keyboard")
 
     def alive(self) -> bool:
         """Whether it still runs: a test may have closed it."""
@@ -245,7 +252,20 @@ class Program:
         self.screen.xdotool("mousedown", 1)
         for step in range(11):
             self.point(20 + (x - 20) * step // 10, 15 + (y - 15) * step // 10)
-        self.point(x + 3, y + 2)
+
+        aside = cycle((3, 0))
+
+        def taken() -> bool:
+            # What is let go before the window has answered for this place is dropped nowhere: a
+            # hand goes on moving until it sees that.
+            by = next(aside)
+            self.point(x + by, y + by)
+            return any(
+                abs(place["area"][0] - x - by) + abs(place["area"][1] - y - by) < 3
+                for place in self._ask("drag")
+            )
+
+        until(taken, "the window shows that it takes the file", 60)
         self.screen.xdotool("mouseup", 1)
         self.clicks += 1
         try:

@@ -2,8 +2,8 @@
 
 A line on standard input is one question, answered by one JSON line: ``widgets`` lists the visible
 widgets, in pixels of the screen; ``focus`` the one that has the focus; ``front`` the window that
-mouse and keyboard reach, once it is the one that takes input; ``slow`` the events that held the
-window up.
+mouse and keyboard reach, once it is the one that takes input; ``drag`` the place at which the
+window last said that it takes what is dragged; ``slow`` the events that held the window up.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 import threading
 from typing import Any
 
-from PySide6.QtCore import QObject, QPoint, QRect, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Signal
+from PySide6.QtGui import QDragMoveEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -82,8 +83,12 @@ class _Eyes(QObject):
             assert isinstance(app, EventWatch)
             # What the eyes take is no time of the program's.
             slow = [{"text": said} for said in app.slow if _Eyes.__name__ not in said]
-            sys.stdout.write("@" + json.dumps(slow) + "\n")
-            sys.stdout.flush()
+            _say(slow)
+            return
+        if question == "drag":
+            app = QApplication.instance()
+            assert isinstance(app, _Seen)
+            _say(app.taken)
             return
         widgets = [w for w in QApplication.allWidgets() if w.isVisible()]
         if question == "focus":
@@ -94,15 +99,27 @@ class _Eyes(QObject):
             # A dialog is visible to Qt before the window manager has given it the keyboard.
             active, modal = QApplication.activeWindow(), QApplication.activeModalWidget()
             widgets = [active] if active is not None and modal in (None, active) else []
-        found = [described(w) for w in widgets]
-        sys.stdout.write("@" + json.dumps(found) + "\n")
-        sys.stdout.flush()
+        _say([described(w) for w in widgets])
+
+
+def _say(found: list[dict[str, Any]]) -> None:
+    sys.stdout.write("@" + json.dumps(found) + "\n")
+    sys.stdout.flush()
 
 
 class _Seen(Application, EventWatch):
     def __init__(self, arguments: Any) -> None:
         super().__init__(arguments)
+        self.taken: list[dict[str, Any]] = []
         self._eyes = _Eyes(self)
+
+    def notify(self, receiver: QObject, event: QEvent) -> bool:
+        done = super().notify(receiver, event)
+        if isinstance(event, QDragMoveEvent) and isinstance(receiver, QWidget):
+            at = receiver.mapToGlobal(event.position().toPoint()) * receiver.devicePixelRatio()
+            place = {"area": [at.x(), at.y(), 0, 0]}
+            self.taken = [place] if event.isAccepted() else []
+        return done
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.context import Context
+from phi3studio.gui.lifecycle import Helpers
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.page_set import PageSet, Services, import_pages
 from phi3studio.gui.preferences import PreferencesFile
@@ -172,6 +173,14 @@ async def olive_config(recipe: Recipe) -> str:
 def services() -> Services:
     """Recorded answers; tests of the real services make their own."""
     return Services(RecordedInspector(), RecordedChat(), no_probe, no_fetch, olive_config)
+
+
+@pytest.fixture
+def helpers(context: Context) -> Iterator[Helpers]:
+    """The real helper processes, ended afterwards."""
+    found = Helpers.make()
+    yield found
+    spin(found.close())
 
 
 @pytest.fixture

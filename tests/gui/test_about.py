@@ -13,11 +13,13 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from pytestqt.qtbot import QtBot
+from shiboken6 import isValid
 
 from phi3studio import __version__
 from phi3studio.app import about
 from phi3studio.app.paths import Home
 from phi3studio.app.settings import read_settings
+from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.settings.about_dialog import AboutDialog
 from phi3studio.gui.pages.settings.settings_page import SettingsPage
@@ -160,6 +162,18 @@ def test_the_dialog_shows_the_licences_of_what_is_inside(
     qtbot.mouseClick(button(dialog, "Copy version"), Qt.MouseButton.LeftButton)
     assert f"Phi-3 Studio {__version__}" in QGuiApplication.clipboard().text()
     qtbot.mouseClick(button(dialog, "Close"), Qt.MouseButton.LeftButton)
+
+
+def test_about_may_be_closed_before_the_licences_are_read(
+    page: SettingsPage, context: Context, qtbot: QtBot
+) -> None:
+    qtbot.mouseClick(button(page.about, "Version and licences"), Qt.MouseButton.LeftButton)
+    dialog = page.window().findChild(AboutDialog)
+    assert isinstance(dialog, AboutDialog)
+    dialog.close()
+    qtbot.waitUntil(lambda: not isValid(dialog), timeout=5000)
+    # A fault would be one of the context's.
+    qtbot.waitUntil(lambda: context.tasks.count == 0, timeout=10_000)
 
 
 def test_every_part_states_its_licence_or_has_its_text() -> None:

@@ -100,8 +100,10 @@ def target_of(wizard: WizardPage) -> TargetPage:
     return page
 
 
-def card_of(wizard: WizardPage) -> AzureCard:
-    return target_of(wizard).azure
+def card_of(wizard: WizardPage, qtbot: QtBot) -> AzureCard:
+    card = target_of(wizard).azure
+    qtbot.waitUntil(card.isVisible)
+    return card
 
 
 def type_into(card: AzureCard, qtbot: QtBot, name: str, text: str) -> None:
@@ -122,7 +124,7 @@ def choose(card: AzureCard, name: str, at: int) -> None:
 
 
 def filled(wizard: WizardPage, qtbot: QtBot, **changes: str) -> AzureCard:
-    card = card_of(wizard)
+    card = card_of(wizard, qtbot)
     for name, text in {**WHOLE, "gpus": "0", **changes}.items():
         type_into(card, qtbot, name, text)
     return card
@@ -150,7 +152,7 @@ def checked(card: AzureCard, qtbot: QtBot) -> list[tuple[str, str, str]]:
 def test_what_is_missing_or_wrong_is_said_next_to_its_field(
     wizard: WizardPage, qtbot: QtBot
 ) -> None:
-    card = card_of(wizard)
+    card = card_of(wizard, qtbot)
     assert card.isVisible()
     assert wizard.session.draft.target.train_on == "azureml"
     assert not wizard._continue.isEnabled()
@@ -215,7 +217,7 @@ def test_the_section_survives_the_window_and_the_next_wizard_begins_with_it(
     other = again.page("new")
     assert isinstance(other, WizardPage)
     other.session.visit("target")
-    fields = card_of(other).fields
+    fields = card_of(other, qtbot).fields
     assert fields["workspace"].editor.text() == az.WORKSPACE
     assert fields["data"].editor.text() == "half an addr"
     # Another fine-tune: the same workspace, not the same data.
@@ -281,7 +283,7 @@ def test_a_model_that_is_not_here_can_be_trained_there(wizard: WizardPage, qtbot
 def test_every_field_is_reached_by_keyboard_and_has_a_name(
     wizard: WizardPage, qtbot: QtBot
 ) -> None:
-    card = card_of(wizard)
+    card = card_of(wizard, qtbot)
     card.show_all(True)
     for name in ("data_in_cloud", "model_in_cloud"):
         choose(card, name, 1)

@@ -127,7 +127,7 @@ def test_what_is_made_again_or_edited_is_a_branch_with_a_way_back(
     qtbot.waitUntil(lambda: column.transcript.turns[-1].answer == "Other", timeout=5000)
     assert [t.ask.text for t in column.transcript.turns] == ["Hi", "And now?"]
     # The first question, not the last: nothing goes before the new one is sent.
-    first = column._views[0]
+    first = column.views[0]
     qtbot.mouseClick(button(first, "Edit"), Qt.MouseButton.LeftButton)
     field = next(iter(chat._prompt._fields.values()))
     assert field.toPlainText() == "Hi"
@@ -139,14 +139,14 @@ def test_what_is_made_again_or_edited_is_a_branch_with_a_way_back(
     say(chat, qtbot, "Hello")
     answered(chat, qtbot, 1)
     assert talker.questions[-1] == [{"role": "user", "content": "Hello"}]
-    view = column._views[0]
+    view = column.views[0]
     assert view._place.text() == "2 of 2"
     qtbot.mouseClick(button(view, "Earlier version"), Qt.MouseButton.LeftButton)
     assert [t.answer for t in column.transcript.turns] == ["Hello there", "Other"]
-    assert column._views[1]._place.text() == "2 of 2"
-    qtbot.mouseClick(button(column._views[1], "Earlier version"), Qt.MouseButton.LeftButton)
+    assert column.views[1]._place.text() == "2 of 2"
+    qtbot.mouseClick(button(column.views[1], "Earlier version"), Qt.MouseButton.LeftButton)
     assert [t.answer for t in column.transcript.turns] == ["Hello there", "Hello there"]
-    qtbot.mouseClick(button(column._views[0], "Later version"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(button(column.views[0], "Later version"), Qt.MouseButton.LeftButton)
     assert [t.ask.text for t in column.transcript.turns] == ["Hello"]
 
 
@@ -262,7 +262,7 @@ def test_an_answer_can_be_stopped_and_keeps_what_it_has(
 ) -> None:
     talker.pieces, talker.pause_s = ["word "] * 500, 0.01
     say(chat, qtbot, "Talk")
-    qtbot.waitUntil(lambda: chat.columns[0]._views[-1].turn.answer.count("word") > 3, timeout=5000)
+    qtbot.waitUntil(lambda: chat.columns[0].views[-1].turn.answer.count("word") > 3, timeout=5000)
     qtbot.mouseClick(button(chat, "Stop"), Qt.MouseButton.LeftButton)
     answered(chat, qtbot, 1)
     turn = chat.columns[0].transcript.turns[0]
@@ -347,3 +347,25 @@ def test_a_template_gets_a_form_and_two_models_are_asked_at_once(
     assert "> Footsteps." in (folder / "chat.md").read_text()
     page.save.save_to(folder / "nowhere" / "chat.jsonl")
     assert any("could not be written" in f.text.text() for f in page.findChildren(Callout))
+
+
+def test_nothing_is_cut_off_in_three_narrow_columns(
+    make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder], italian: None
+) -> None:
+    window, page = with_two_models(make_window, qtbot, showcase)
+    showcase["paused"].model.mkdir(exist_ok=True)
+    page.add_run(showcase["paused"])
+    qtbot.waitUntil(lambda: len([c for c in page.columns if c.model]) == 3, timeout=5000)
+    say(page, qtbot, "Footsteps.")
+    for column in page.columns:
+        qtbot.waitUntil(lambda c=column: len(c.transcript.turns) == 1 and not c.busy, timeout=5000)
+    for width in (1440, 760):
+        window.resize(width, 560)
+        qtbot.wait(100)
+        for column in page.columns:
+            holder = column._area.widget()
+            assert holder is not None
+            assert holder.width() <= column._area.viewport().width(), width
+            tools = [t for t in column.views[0]._named if not t.isHidden()]
+            assert all(t.width() >= t.sizeHint().width() and t.accessibleName() for t in tools)
+            assert {bool(t.text()) for t in tools} == {width == 1440}

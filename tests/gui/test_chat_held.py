@@ -84,8 +84,8 @@ def loaded(chat: ChatPage, qtbot: QtBot, at: int = 0) -> ModelColumn:
 
 
 def answered(column: ModelColumn, qtbot: QtBot, turns: int) -> str:
-    qtbot.waitUntil(lambda: not column.busy and len(column._views) == turns, timeout=LONG)
-    return column._views[-1].turn.answer
+    qtbot.waitUntil(lambda: not column.busy and len(column.views) == turns, timeout=LONG)
+    return column.views[-1].turn.answer
 
 
 def test_answers_are_held_to_the_runs_own_labels_or_to_others(

@@ -90,9 +90,9 @@ def test_the_keys_work_and_are_listed(make_window: Make, qtbot: QtBot) -> None:
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=5000)
     qtbot.keyClick(window, Qt.Key.Key_Comma, keys)
-    assert window.current is window.page("settings")
+    qtbot.waitUntil(lambda: window.current is window.page("settings"))
     qtbot.keyClick(window, Qt.Key.Key_4, keys)
-    assert window.current is window.page("compare")
+    qtbot.waitUntil(lambda: window.current is window.page("compare"))
     qtbot.keyClick(window, Qt.Key.Key_F, keys)
     focused = window.focusWidget()
     assert focused is not None

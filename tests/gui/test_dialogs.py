@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QScreen
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QDialog, QWidget
 from pytestqt.qtbot import QtBot
@@ -19,6 +20,8 @@ from phi3studio.app.paths import Home
 from phi3studio.gui.context import Context
 from phi3studio.gui.crash import CrashDialog
 from phi3studio.gui.moving import MoveDialog, StartDialog
+from phi3studio.gui.pages.chat.rating.rating_desk import RatingDesk
+from phi3studio.gui.pages.chat.rating.ratings_dialog import RatingsDialog
 from phi3studio.gui.pages.home.notes_dialog import NotesDialog
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
@@ -30,10 +33,12 @@ from phi3studio.gui.pages.wizard.data.row_dialogs import ReplaceDialog, RowDialo
 from phi3studio.gui.pages.wizard.opening.olive_dialogs import ConfigDialog, ConfigsDialog
 from phi3studio.gui.shortcuts import ShortcutsDialog
 from phi3studio.gui.widgets.ask import Question
+from phi3studio.gui.widgets.basic import Button
 from phi3studio.runs import relocate
 from phi3studio.runs.olive_files import read_olive_config, result_of
 from phi3studio.runs.store import RunFolder
 from phi3studio.wizard.row_view import Field
+from tests.showcase.chat import RecordedChat
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "olive"
 Act = Callable[..., object]
@@ -87,6 +92,9 @@ DIALOGS: dict[type[QDialog], Make] = {
     CrashDialog: lambda p, c, r, act: CrashDialog(c.theme, "a report", p),
     ShortcutsDialog: lambda p, c, r, act: ShortcutsDialog(p, c.theme),
     StartDialog: starting,
+    RatingsDialog: lambda p, c, r, act: RatingsDialog(
+        p, c.theme, RatingDesk(c, RecordedChat(), p), str, act, act
+    ),
     MoveDialog: lambda p, c, r, act: MoveDialog(c.theme, relocate.Pending(c.home.root, move=True)),
 }
 # What Enter does where the focus is at first: nothing is lost by it, and it can be taken back.
@@ -142,6 +150,29 @@ def test_escape_closes_without_effect_and_enter_does_nothing_unsafe(
     dialog = shown(kind, lambda *given: done.append(given))
     QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
     assert bool(done) == (kind in SAFE)
+
+
+@pytest.mark.parametrize("kind", list(DIALOGS), ids=lambda kind: kind.__name__)
+def test_it_fits_a_small_screen_and_no_button_is_cut_off(
+    shown: Any, kind: type[QDialog], qtbot: QtBot, italian: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 1440×900 at 200 %, with a panel of the desktop.
+    monkeypatch.setattr(QScreen, "availableSize", lambda self: QSize(720, 430))
+    dialog = shown(kind, lambda *given: None)
+    # The window manager of such a screen makes it smaller, as far as it may be.
+    dialog.resize(dialog.minimumSize().boundedTo(QSize(720, 430)))
+    qtbot.wait(50)
+    assert dialog.width() <= 720
+    assert dialog.height() <= 430
+    for button in dialog.findChildren(Button):
+        if button.isVisible():
+            assert button.width() >= button.sizeHint().width(), button.text()
+
+
+def test_a_wide_question_is_whole_on_the_screen(shown: Any) -> None:
+    dialog = shown(RowDialog, lambda *given: None)
+    assert dialog.width() >= 640
+    assert dialog.screen().geometry().contains(dialog.geometry())
 
 
 def test_enter_presses_the_button_that_has_the_focus(shown: Any, qtbot: QtBot) -> None:

@@ -47,10 +47,10 @@ def test_running_again_puts_the_draft_aside_and_both_can_be_taken_up(
     page = window.page("run")
     assert isinstance(page, RunPage)
     page.repeat_wanted.emit(showcase["done"])
-    assert wizard.session.draft.name == "emotions"
+    qtbot.waitUntil(lambda: wizard.session.draft.name == "emotions")
     assert wizard.subtitle.text() == "emotions"
     qtbot.waitUntil(lambda: entries(wizard) == ["my tickets", "New fine-tune"], timeout=5000)
-    assert wizard.drafts.isVisible()
+    qtbot.waitUntil(wizard.drafts.isVisible)
     assert wizard.drafts.text() == "1 draft(s) put aside"
     menu = wizard.drafts.findChild(QMenu)
     assert isinstance(menu, QMenu)

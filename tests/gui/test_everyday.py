@@ -104,7 +104,8 @@ def test_the_samples_are_on_the_first_page_and_used_files_are_offered_again(
     click(qtbot, welcome, "Questions and answers")
     wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
-    assert window.current is wizard
+    qtbot.waitUntil(lambda: wizard.session.draft.source is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.current is wizard)
     source = wizard.session.draft.source
     assert source is not None
     assert Path(source.source).name == "faq.csv"

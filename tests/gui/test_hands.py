@@ -103,8 +103,10 @@ def test_a_data_file_may_be_dropped_anywhere(make_window: Make, qtbot: QtBot, ke
     window.go(key)
     assert window.current is not None
     drop(window.current, str(SAMPLE))
-    wizard = window.current
+    wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
+    qtbot.waitUntil(lambda: wizard.session.draft.source is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.current is wizard)
     assert wizard.session.draft.source is not None
     assert wizard.session.draft.source.source == str(SAMPLE)
     qtbot.waitUntil(lambda: wizard.inspection.report is not None, timeout=10_000)
@@ -135,7 +137,7 @@ def test_no_field_takes_a_file_for_text(make_window: Make, qtbot: QtBot) -> None
         wizard.session.start_over()
         at = field.viewport() if isinstance(field, QPlainTextEdit) else field
         drop(at, str(SAMPLE))
-        assert wizard.session.draft.source is not None, field.accessibleName()
+        qtbot.waitUntil(lambda: wizard.session.draft.source is not None, timeout=5000)
         text = field.text() if isinstance(field, QLineEdit) else field.toPlainText()
         assert "file:" not in text
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 from filelock import FileLock
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QLineEdit, QTableWidget
 from pytestqt.qtbot import QtBot
 
@@ -53,7 +54,7 @@ def test_the_first_start_offers_a_way_in(make_window: Make, qtbot: QtBot) -> Non
     assert isinstance(page, HomePage)
     assert button(page, "Try it now").isVisible()
     qtbot.mouseClick(button(page._welcome, "New fine-tune"), Qt.MouseButton.LeftButton)
-    assert window.current is window.page("new")
+    qtbot.waitUntil(lambda: window.current is window.page("new"))
 
 
 def test_runs_appear_with_their_states_and_can_be_searched(
@@ -80,7 +81,7 @@ def test_runs_appear_with_their_states_and_can_be_searched(
     qtbot.keyClicks(search, "rank starter")
     assert [index.data(EntryRole).title for index in _all(model)] == ["emotions-rank-32"]
     search.setText("nothing like that")
-    assert page._stack.currentWidget() is page._nothing
+    assert page._nothing.isVisible()
 
 
 def _all(model: QAbstractItemModel) -> list[QModelIndex]:
@@ -98,7 +99,7 @@ def test_a_card_opens_by_keyboard(
     qtbot.keyClick(page._cards, Qt.Key.Key_Return)
     run_page = window.page("run")
     assert isinstance(run_page, RunPage)
-    assert run_page.run == showcase["done"]
+    qtbot.waitUntil(lambda: run_page.run == showcase["done"])
     qtbot.waitUntil(lambda: run_page._body.isVisible(), timeout=5000)
 
 
@@ -226,7 +227,7 @@ def test_a_damaged_run_says_so(make_window: Make, qtbot: QtBot, home: Home) -> N
 
 
 def test_a_damaged_run_is_not_run_again_and_the_window_says_why(
-    make_window: Make, home: Home, showcase: dict[str, RunFolder]
+    make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder]
 ) -> None:
     run = next(iter(showcase.values()))
     run.recipe_file.write_text("{")
@@ -234,6 +235,7 @@ def test_a_damaged_run_is_not_run_again_and_the_window_says_why(
     home_page = window.page("home")
     assert isinstance(home_page, HomePage)
     home_page.repeat_wanted.emit(run)
+    qtbot.waitUntil(lambda: window.current is window.page("new"))
     said = [w.callout.text.text() for w in window.current.findChildren(ErrorState)]
     assert any(run.name in text and "recipe.json" in text for text in said), said
 
@@ -250,6 +252,14 @@ def test_runs_are_compared(make_window: Make, qtbot: QtBot, showcase: dict[str, 
     differences = page._differences.findChild(QTableWidget)
     keys = {differences.item(row, 0).text() for row in range(differences.rowCount())}
     assert keys == {"Rank (r)", "Alpha"}
+    figures = page._figures.findChild(QTableWidget)
+    share = figures.item(0, 1).data(Qt.ItemDataRole.UserRole)
+    assert figures.item(0, 1).text() == f"{100 * share:.0f} %"
+    cell = figures.visualItemRect(figures.item(0, 1))
+    line = figures.viewport().grab(cell).toImage()
+    bar = [line.pixelColor(x, line.height() - 4).name() for x in range(line.width())]
+    accent = QColor(page._context.theme.color("accent")).name()
+    assert bar.count(accent) == pytest.approx(share * (line.width() - 16), abs=8)
 
 
 def test_models_are_listed_with_their_sizes_and_deleted(

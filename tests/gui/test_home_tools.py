@@ -10,12 +10,15 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
+from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.compare_page import ComparePage
 from phi3studio.gui.pages.home.home_page import HomePage
 from phi3studio.gui.pages.home.notes_dialog import NotesDialog
+from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.pages.home.runs_model import EntryRole, RunRole
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
+from phi3studio.gui.widgets.basic import Button
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.gui.test_home import button
@@ -121,6 +124,7 @@ def test_several_runs_are_chosen_and_compared(
     qtbot.mouseClick(button(home_page, "Compare"), Qt.MouseButton.LeftButton)
     compare = window.page("compare")
     assert isinstance(compare, ComparePage)
+    qtbot.waitUntil(lambda: window.current is compare)
     assert set(compare._chosen) == {showcase["done"].name, showcase["wide"].name}
     # A live run reports each second; the list under the mouse stays.
     boxes = dict(compare._boxes)
@@ -131,7 +135,7 @@ def test_several_runs_are_chosen_and_compared(
     assert boxes[showcase["done"].name].isChecked()
     window.go("home")
     click(home_page, qtbot, showcase["done"])
-    assert window.current is window.page("run")
+    qtbot.waitUntil(lambda: window.current is window.page("run"))
     window.go("home")
     assert not home_page._bar.isVisible()
 
@@ -163,3 +167,16 @@ def test_deleted_runs_are_taken_back_at_once_or_from_the_trash(
     last = home_page.findChildren(TrashDialog)[-1]
     qtbot.mouseClick(button(last, "Empty the trash"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: store.trashed() == [], timeout=5000)
+
+
+def test_all_that_is_in_a_full_trash_can_be_put_back(
+    home_page: HomePage, context: Context, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    entry = read_entry(showcase["done"])
+    restored: list[RunFolder] = []
+    full = TrashDialog(home_page, context.theme, [entry] * 40, restored.append, lambda: None)
+    full.open()
+    backs = lambda: [b for b in full.findChildren(Button) if b.text() == "Put back"]  # noqa: E731
+    qtbot.waitUntil(lambda: len(backs()) == 40, timeout=5000)
+    backs()[-1].click()
+    assert restored == [showcase["done"]]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtWidgets import QRadioButton
 from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
+from phi3studio.gui.pages.wizard.folded_settings import FoldedSettings
+from phi3studio.gui.pages.wizard.objective_card import ObjectiveCard
+from phi3studio.gui.pages.wizard.setting_fields import SettingField
+from phi3studio.gui.pages.wizard.summary import summary_lines
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Callout
-from phi3studio.wizard.flow import to_recipe
+from phi3studio.gui.widgets.number_edit import NumberEdit
+from phi3studio.wizard.flow import from_recipe, to_recipe, with_answers_alone
 from tests.gui.test_home import button
-from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
+from tests.gui.test_real import LONG, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
 from tests.worker.pairs import pair_rows, write_pairs
 
@@ -68,10 +74,83 @@ def test_pairs_of_answers_are_read_and_the_better_ones_alone_can_be_chosen(
     assert session.draft.rejected == "{rejected}"
     qtbot.waitUntil(lambda: session.can_continue("data"), timeout=LONG)
     assert to_recipe(session.draft).method.objective == "dpo"
+    qtbot.waitUntil(lambda: not page.preview.rejected.isHidden(), timeout=LONG)
+    shown = "".join(token.text for token in page.preview.rejected.tokens)
+    assert shown.startswith(pair_rows()[0]["rejected"])
     page.source._take_shape(1)
+    qtbot.waitUntil(page.preview.rejected.isHidden, timeout=LONG)
     assert session.draft.rejected == ""
     assert "fine-tuning" in page.source._reason.text()
     assert to_recipe(session.draft).method.objective == "sft"
+
+
+def test_pairs_that_are_not_compared_have_a_button_that_mends_it(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    page = take(wizard, qtbot, write_pairs(tmp_path / "pairs.jsonl", pair_rows()))
+    session = wizard.session
+    recipe = to_recipe(session.draft)
+    page.source._take_shape(1)
+    assert "only the better ones are learned" in said(page)
+    button(page, "Train on the preferences").click()
+    assert session.draft.rejected == "{rejected}"
+    assert "only the better ones" not in said(page)
+    # The recipe for pairs, over a file of one answer a row.
+    plain = [{"prompt": f"p {n}", "chosen": f"a {n}"} for n in range(40)]
+    session.take(from_recipe(recipe))
+    file = write_jsonl(tmp_path / "plain.jsonl", plain)
+    other = session.draft.source.model_copy(update={"source": str(file)})
+    session.edit("data", source=other)
+    qtbot.waitUntil(lambda: "no such column" in said(page), timeout=LONG)
+    assert not session.can_continue("data")
+    button(page, "Learn the answers").click()
+    qtbot.waitUntil(lambda: session.can_continue("data"), timeout=LONG)
+    assert to_recipe(session.draft).method.objective == "sft"
+
+
+def test_tuning_offers_what_fits_pairs_in_plain_words(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    take(wizard, qtbot, write_pairs(tmp_path / "pairs.jsonl", pair_rows()))
+    session = wizard.session
+    tuning = wizard.view("tuning")
+    (card,) = tuning.findChildren(ObjectiveCard)
+    assert not card.isHidden()
+    dpo, orpo, simpo = card.findChildren(QRadioButton)
+
+    def advanced() -> list[SettingField]:
+        (shown,) = [one for one in card.findChildren(FoldedSettings) if not one.isHidden()]
+        return shown.fields
+
+    assert dpo.isChecked()
+    assert [field.setting.name for field in advanced()] == ["beta", "label_smoothing"]
+    orpo.click()
+    assert (session.draft.method.objective, session.draft.preset) == ("orpo", "balanced")
+    assert [field.setting.name for field in advanced()] == ["beta"]
+    simpo.click()
+    (margin,) = [f for f in advanced() if f.setting.name == "margin"]
+    assert isinstance(margin.editor, NumberEdit)
+    margin.editor.selectAll()
+    qtbot.keyClicks(margin.editor, "0.7")
+    assert to_recipe(session.draft).method.margin == 0.7
+    lines = dict(summary_lines(session.draft, session.facts))
+    assert lines["Objective"].startswith("SIMPO: prefer the better answers")
+    session.take(with_answers_alone(session.draft))
+    assert card.isHidden()
+    assert "Objective" not in dict(summary_lines(session.draft, session.facts))
+
+
+def test_the_sample_of_preferred_answers_is_offered_and_is_one(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+) -> None:
+    page = wizard.view("data")
+    button(page, "Preferred answers").click()
+    qtbot.waitUntil(lambda: wizard.session.draft.rejected == "{rejected}", timeout=LONG)
 
 
 def test_what_is_unread_is_used_or_ignored_with_one_click(

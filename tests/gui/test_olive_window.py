@@ -202,6 +202,7 @@ def test_several_files_are_one_data_set(make_window: Make, qtbot: QtBot, tmp_pat
     window.go("home")
     assert window.current is not None
     drop(window.current, SAMPLE, other)
+    qtbot.waitUntil(lambda: wizard(window).session.draft.source is not None, timeout=5000)
     source = wizard(window).session.draft.source
     assert source is not None
     assert (source.source, source.also) == (str(SAMPLE), [str(other)])

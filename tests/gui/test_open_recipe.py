@@ -53,7 +53,7 @@ def test_it_is_shown_in_the_wizard(
     window = make_window()
     window.open_file(str(recipe))
     qtbot.waitUntil(lambda: wizard(window).session.draft.name == "tone", timeout=5000)
-    assert window.current is wizard(window)
+    qtbot.waitUntil(lambda: window.current is wizard(window))
     assert wizard(window).session.draft.source.source == str(recipe.parent / "rows.jsonl")
     assert window.runs.live_count() == 0
 
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_recipe_is_said_to_be_none(
     window = make_window()
     window.open_file(str(file))
     qtbot.waitUntil(lambda: bool(wizard(window).findChildren(ErrorState)), timeout=5000)
-    assert window.current is wizard(window)
+    qtbot.waitUntil(lambda: window.current is wizard(window))
     assert wizard(window).session.draft.name == ""
 
 

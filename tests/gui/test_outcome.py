@@ -14,7 +14,13 @@ from pytestqt.qtbot import QtBot
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events.event_line import AnyPayload
-from phi3studio.domain.events.measured_events import Metrics, Verified
+from phi3studio.domain.events.measured_events import (
+    Forgetting,
+    Metrics,
+    Preference,
+    Verified,
+    verdict_note,
+)
 from phi3studio.domain.events.run_events import Notice, notice
 from phi3studio.domain.recipe import Recipe
 from phi3studio.gui.main_window import MainWindow
@@ -49,6 +55,24 @@ def measured(
         yield moment, payload
 
 
+def of_pairs() -> Iterable[tuple[float, AnyPayload]]:
+    """The showcase's run as one on pairs of answers."""
+    shares = {"base": 0.52, "merged": 0.91, "exported": 0.91}
+    for moment, payload in course():
+        if isinstance(payload, Metrics):
+            share = shares[payload.model]
+            judged = Preference(pairs=50, prefers=share, interval=(0.4, 1.0))
+            payload = payload.model_copy(update={"preference": judged, "answer_tokens": 61.5})
+        if isinstance(payload, Verified):
+            limits = payload.limits | {"preference_lost": 2.0}
+            payload = payload.model_copy(update={"preference_lost": 0.0, "limits": limits})
+            yield moment, Forgetting(
+                questions=50, before=3.1, after=3.3, interval=(0.1, 0.3), limit=0.5,
+                right_before=0.41, right_after=0.38,
+            )  # fmt: skip
+        yield moment, payload
+
+
 def too_slow() -> Iterable[tuple[float, AnyPayload]]:
     """A run that learned nothing, and was seen to need a higher rate."""
     slow = notice(
@@ -73,6 +97,37 @@ def opened(
     assert isinstance(page, RunPage)
     qtbot.waitUntil(page.outcome.isVisible, timeout=10_000)
     return window, page
+
+
+def test_of_pairs_the_page_says_how_often_the_better_answer_is_preferred(
+    make_window: Make, qtbot: QtBot, home: Home
+) -> None:
+    _, page = opened(make_window, qtbot, home, "pairs", of_pairs())
+    assert page.outcome.said.text() == (
+        "It prefers the better answer in 91 of 100 pairs, before 52; the exported model is as good."
+    )
+    said = [label.text() for label in page._result.findChildren(QLabel)]
+    assert "Prefers the better answer" in said
+    assert any(text.startswith("General questions (what it knew before): 38") for text in said)
+
+
+def endless() -> Iterable[tuple[float, AnyPayload]]:
+    """Preferences that have cost the model the end of its answers."""
+    reason = verdict_note("fidelity.stops", variant="preferences", stops=7.0, limit=99.0)
+    for moment, payload in of_pairs():
+        if isinstance(payload, Metrics):
+            payload = payload.model_copy(update={"stops": 0.07})
+        if isinstance(payload, Verified):
+            payload = payload.model_copy(update={"faithful": False, "reasons": (reason,)})
+        yield moment, payload
+
+
+def test_of_answers_without_an_end_the_page_says_so(
+    make_window: Make, qtbot: QtBot, home: Home
+) -> None:
+    _, page = opened(make_window, qtbot, home, "pairs", endless())
+    assert page.outcome.said.text().endswith("Only 7 % of its answers end by themselves.")
+    assert list(page.outcome.buttons) == ["data", "chat"]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +179,9 @@ def test_of_a_failed_task_the_way_leads_to_its_data(
     window, page = opened(make_window, qtbot, home, "tickets", measured(0.0))
     assert "minute" in page.outcome.buttons["longer"].text()
     qtbot.mouseClick(page.outcome.buttons["data"], Qt.MouseButton.LeftButton)
-    wizard = window.current
+    wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
+    qtbot.waitUntil(lambda: window.current is wizard)
     assert (wizard.session.draft.page, wizard.session.draft.name) == ("data", "tickets")
 
 
@@ -165,8 +221,9 @@ def test_a_run_that_is_made_while_the_window_closes_opens_no_page(
 def test_after_the_demo_comes_ones_own_data(make_window: Make, qtbot: QtBot, home: Home) -> None:
     window, page = opened(make_window, qtbot, home, "demo", measured(0.92))
     qtbot.mouseClick(page.outcome.buttons["own_data"], Qt.MouseButton.LeftButton)
-    wizard = window.current
+    wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
+    qtbot.waitUntil(lambda: window.current is wizard)
     assert wizard.session.draft.source is None
 
 

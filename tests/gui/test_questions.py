@@ -118,6 +118,7 @@ def test_typing_a_name_asks_olive_nothing_more(
     assert "passes" in review._text.toPlainText()
     # Not even elsewhere in the wizard, until the config can be seen again.
     qtbot.mouseClick(wizard._back, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not review.isVisible())
     for epochs in (2, 3, 4):
         wizard.session.edit("tuning", training={"epochs": epochs})
     qtbot.wait(600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -29,14 +29,6 @@ from tests.gui.test_home import button
 
 Make = Callable[..., MainWindow]
 LONG = 90_000
-
-
-@pytest.fixture
-def helpers(context: Context) -> Iterator[Helpers]:
-    """The real helper processes, ended afterwards."""
-    found = Helpers.make()
-    yield found
-    spin(found.close())
 
 
 @pytest.fixture
@@ -91,6 +83,7 @@ def test_from_the_data_file_to_an_answer(wizard: WizardPage, qtbot: QtBot) -> No
     assert isinstance(window, MainWindow)
     chat = window.page("chat")
     assert isinstance(chat, ChatPage)
+    qtbot.waitUntil(lambda: window.current is chat)
     qtbot.waitUntil(lambda: chat.columns[0].model is not None, timeout=LONG)
     field = chat._prompt._fields["phrase"]
     qtbot.keyClicks(field, "The results came back clear!")
@@ -213,6 +206,7 @@ def test_the_review_shows_the_real_olive_config(wizard: WizardPage, qtbot: QtBot
     wizard.session.visit("review")
     review = wizard.view("review")
     assert isinstance(review, ReviewPage)
+    qtbot.waitUntil(review.isVisible)
     qtbot.mouseClick(review._fold, Qt.MouseButton.LeftButton)
     review._which.setCurrentIndex(1)
     qtbot.waitUntil(lambda: review._text.toPlainText().startswith("{"), timeout=LONG)

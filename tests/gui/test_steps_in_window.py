@@ -107,7 +107,7 @@ def test_it_is_run_again_with_its_own_steps(
     qtbot.mouseClick(button(page, "Run again with changes"), Qt.MouseButton.LeftButton)
     wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
-    assert window.current is wizard
+    qtbot.waitUntil(lambda: window.current is wizard)
     assert wizard.session.draft.steps == ("quantise",)
     wizard.session.visit("review")
     review = wizard.view("review")
@@ -155,6 +155,7 @@ def test_steps_are_switched_and_what_cannot_be_says_why(wizard: WizardPage, qtbo
     wizard.session.visit("target")
     target = wizard.view("target")
     assert isinstance(target, TargetPage)
+    qtbot.waitUntil(target.isVisible)
     steps = target.steps
     qtbot.mouseClick(steps.boxes["train"], Qt.MouseButton.LeftButton, pos=_mark(steps, "train"))
     assert wizard.session.draft.steps == ("quantise", "verify")

@@ -19,7 +19,7 @@ from phi3studio.gui.pages.wizard.data.data_page import DataPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Callout, Elided
-from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
+from tests.gui.test_real import LONG, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
 
 ROWS = [{"text": f"il giorno {n} era bello", "label": "sì" if n % 2 else "no"} for n in range(40)]

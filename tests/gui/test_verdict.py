@@ -48,7 +48,7 @@ def test_a_finished_run_shows_its_verdict_and_its_labels(
     assert "Surprise: Fear 3, Joy 1, Surprise 18" in matrix.accessibleDescription()
     window.show_run(showcase["failed"])
     qtbot.waitUntil(lambda: page._body.isVisible(), timeout=5000)
-    assert page._result.isHidden()
+    qtbot.waitUntil(page._result.isHidden)
 
 
 def test_an_unfaithful_export_says_why_and_what_to_try(card: VerdictCard) -> None:
@@ -84,6 +84,21 @@ def test_an_unfaithful_export_says_why_and_what_to_try(card: VerdictCard) -> Non
         "–",
         "not faithful, kept",
     ]
+
+
+def test_the_export_of_pairs_says_how_much_preference_it_lost(card: VerdictCard) -> None:
+    card.show_verdict(
+        Verified(
+            faithful=True,
+            rows=50,
+            preference_lost=2.0,
+            preference_interval=(-3.0, 7.0),
+            limits={"points_lost": 3.0, "stops": 0.99, "preference_lost": 2.0},
+        )
+    )
+    said = texts(card)
+    assert "Points of preference lost" in said
+    assert "2 are allowed, 95 % interval: -3 to 7" in said
 
 
 def test_what_could_not_be_measured_is_not_called_faithful(card: VerdictCard) -> None:

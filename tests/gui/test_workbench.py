@@ -16,7 +16,7 @@ from phi3studio.gui.pages.wizard.data.row_dialogs import ReplaceDialog, RowDialo
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.widgets.basic import Button
 from tests.gui.test_home import button
-from tests.gui.test_real import LONG, helpers, wizard  # noqa: F401
+from tests.gui.test_real import LONG, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
 
 ROWS: list[dict[str, Any]] = [

@@ -73,7 +73,7 @@ def test_a_large_file_shows_its_rows_while_it_is_still_being_read(
     window.go("home")
     assert window.current is not None
     drop(window.current, large)
-    wizard = window.current
+    wizard = window.page("new")
     assert isinstance(wizard, WizardPage)
     qtbot.waitUntil(lambda: wizard.inspection.source is not None, timeout=LONG)
     assert errors(wizard) == []

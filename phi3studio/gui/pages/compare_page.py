@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, Qt
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
     QScrollArea,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -31,6 +33,7 @@ from phi3studio.gui.pages.home.runs_model import RunsModel
 from phi3studio.gui.pages.run.curves import CurvePlot, Series
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.messages import setting_title
+from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Card, ComboBox, clear, label
 from phi3studio.gui.widgets.deck import Deck
 from phi3studio.gui.widgets.page_frame import Page
@@ -42,6 +45,9 @@ from phi3studio.runs.store import RunFolder
 MOST = 5
 _WIDE, _LIST, _NARROW_LIST = 860, 270, 200
 """From this width of the page on, the list of runs is so wide; below it so narrow. Pixels."""
+
+_BAR, _BAR_INSET = 3, 8
+"""Height of a figure's bar and its distance from the cell's sides, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -221,23 +227,32 @@ class ComparePage(Page):
             item.entry.view.metrics.get("exported") or item.entry.view.metrics.get("merged")
             for item in compared
         ]
-        lines: list[tuple[str, Callable[[Metrics], str]]] = [
-            (self.tr("Right answers"), lambda m: words.percent(m.accuracy)),
-            (self.tr("Stops on its own"), lambda m: words.percent(m.stops)),
-            (self.tr("Perplexity"), lambda m: words.number(m.perplexity)),
-            (
-                self.tr("Tokens / s"),
-                lambda m: words.number(m.tokens_per_s) if m.tokens_per_s else "–",
-            ),
-            (self.tr("Size"), lambda m: words.size(m.bytes) if m.bytes else "–"),
+
+        def of(value: Callable[[Metrics], float | None]) -> list[float | None]:
+            return [value(m) if m is not None else None for m in measured]
+
+        times: list[float | None] = [sum(i.entry.view.timings.values()) or None for i in compared]
+        # Each with what a full bar is, where that is not the largest of them.
+        lines: list[tuple[str, list[float | None], Callable[[float], str], float | None]] = [
+            (self.tr("Right answers"), of(lambda m: m.accuracy), words.percent, 1.0),
+            (self.tr("Stops on its own"), of(lambda m: m.stops), words.percent, 1.0),
+            (self.tr("Perplexity"), of(lambda m: m.perplexity), words.number, None),
+            (self.tr("Tokens / s"), of(lambda m: m.tokens_per_s or None), words.number, None),
+            (self.tr("Size"), of(lambda m: m.bytes or None), words.size, None),
+            (self.tr("Time"), times, words.duration, None),
         ]
-        rows = [
-            (title, tuple(value(m) if m is not None else "–" for m in measured))
-            for title, value in lines
-        ]
-        times = tuple(_time(item.entry) for item in compared)
-        rows.append((self.tr("Time"), times))
-        self._figures.body.addWidget(self._table(compared, rows))
+        rows, shares = [], []
+        for title, values, say, full in lines:
+            rows.append((title, tuple("–" if v is None else say(v) for v in values)))
+            most = full or max((v for v in values if v is not None), default=0.0)
+            shares.append([v / most if v is not None and most else None for v in values])
+        table = self._table(compared, rows)
+        cells = table.model()
+        for y, line in enumerate(shares):
+            for x, share in enumerate(line, start=1):
+                cells.setData(cells.index(y, x), share, Qt.ItemDataRole.UserRole)
+        table.setItemDelegate(_Barred(self._context.theme, table))
+        self._figures.body.addWidget(table)
 
     def _draw_differences(self, compared: list[_Compared]) -> None:
         clear(self._differences.body)
@@ -276,6 +291,34 @@ class ComparePage(Page):
         return table
 
 
+class _Barred(QStyledItemDelegate):
+    """Draws a bar below each figure, as long as its share: numbers side by side are read slowly."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        super().paint(painter, option, index)
+        share = index.data(Qt.ItemDataRole.UserRole)
+        if not share:
+            return
+        rect: QRect = option.rect
+        room = QRectF(rect).adjusted(_BAR_INSET, rect.height() - _BAR - 3, -_BAR_INSET, -3)
+        room.setWidth(max(2.0, room.width() * min(1.0, share)))
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._theme.color("accent"))
+        painter.drawRoundedRect(room, _BAR / 2, _BAR / 2)
+        painter.restore()
+
+
 def _read_curves(run: RunFolder) -> Curves:
     try:
         return run.curves()
@@ -298,8 +341,3 @@ def _said(value: str) -> str:
         return "–"
     path = PurePath(value)
     return path.name if path.is_absolute() else value.removesuffix(".0")
-
-
-def _time(entry: RunEntry) -> str:
-    spent = sum(entry.view.timings.values())
-    return words.duration(spent) if spent else "–"

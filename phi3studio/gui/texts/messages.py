@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from PySide6.QtCore import QCoreApplication
 
 from phi3studio.domain.messages import Coded, Message, messages_in, say
-from phi3studio.domain.recipe import Fidelity, Method, Target, Training
+from phi3studio.domain.recipe import Fidelity, Limits, Method, Target, Training
 from phi3studio.gui.texts.i18n import language
 
 
@@ -27,7 +27,9 @@ def text_of(code: str, english: Message) -> Message:
     return messages_in(language()).get(code, english)
 
 
-_KEY = re.compile(r"\(?\b(training|method|target|fidelity|data)\.([a-z0-9_]+)(\.[a-z0-9_]+)?\b\)?")
+_KEY = re.compile(
+    r"\(?\b(training|method|target|fidelity|limits|data)\.([a-z0-9_]+)(\.[a-z0-9_]+)?\b\)?"
+)
 # The window has a button for it.
 _IGNORE = re.compile(r" ?[^.]*\bdata\.ignore: \[.*?\]\.")
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -35,6 +37,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "method": Method,
     "target": Target,
     "fidelity": Fidelity,
+    "limits": Limits,
 }
 
 

@@ -71,11 +71,12 @@ def measured_words(found: Outcome) -> tuple[str, str]:
     """The figure of a run that was measured and what it counts: "92 %", "right, before 0 %"."""
     assert found.now is not None
     figure = words.percent(found.now)
-    said = (
-        translate("Run", "right")
-        if found.score_name == "accuracy"
-        else translate("Run", "of the words as expected")
-    )
+    if found.preference is not None:
+        said = translate("Run", "of the pairs: better answer preferred")
+    elif found.score_name == "accuracy":
+        said = translate("Run", "right")
+    else:
+        said = translate("Run", "of the words as expected")
     if found.kind == "lossy" and found.exported is not None and found.exported < found.now:
         other = translate("Run", "exported {share}").format(share=words.percent(found.exported))
     elif found.before is not None:
@@ -128,9 +129,10 @@ def left_words(overall: Overall) -> str:
 
 
 def role_title(role: ModelRole) -> str:
-    """The name of one of the three models that a run measures."""
+    """The name of one of the models that a run measures."""
     return {
         "base": translate("Run", "Base"),
+        "start": translate("Run", "Before"),
         "merged": translate("Run", "Tuned"),
         "exported": translate("Run", "Tuned, exported"),
     }[role]

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Kind, label
 
-_FRAME = 40
-"""Height of a title bar, with some of the screen around it."""
+_FRAME = QSize(16, 40)
+"""The window manager's borders and title bar, with some of the screen around it."""
 _LEAST = 420
 """Width of a short question."""
 _BAR = 10
 """Width of a scroll bar."""
+
+
+def fit(dialog: QWidget, least: QSize) -> None:
+    """Make a dialog at least so large, as far as the screen has room."""
+    dialog.setMinimumSize(least.boundedTo(dialog.screen().availableSize() - _FRAME))
 
 
 class Question(QDialog):
@@ -31,7 +36,7 @@ class Question(QDialog):
         self.setWindowTitle(title)
         self.setModal(True)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(_LEAST)
+        self._wide = _LEAST
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 20, 24, 18)
         layout.setSpacing(10)
@@ -46,6 +51,8 @@ class Question(QDialog):
         words.setAlignment(Qt.AlignmentFlag.AlignTop)
         words.setMinimumWidth(_LEAST - 48 - _BAR)
         inner.addWidget(words)
+        if not text:
+            words.hide()
         self.extra = QVBoxLayout()
         inner.addLayout(self.extra, 1)
         self._area = QScrollArea()
@@ -65,13 +72,18 @@ class Question(QDialog):
         layout.addLayout(self._buttons)
 
     def showEvent(self, event: QShowEvent) -> None:
-        super().showEvent(event)
+        # Qt then puts it into the middle of the window, by its size.
         self._fit()
+        super().showEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.LayoutRequest and watched is self._content:
             self._fit()
         return False
+
+    def widen(self, width: int) -> None:
+        """Be so wide, where the screen has room."""
+        self._wide = width
 
     def _fit(self) -> None:
         """Be as large as what is asked, as far as the screen has room: the rest is scrolled to, and
@@ -85,8 +97,9 @@ class Question(QDialog):
         if inner.hasHeightForWidth():
             wanted = inner.totalHeightForWidth(width)
         others = layout.totalMinimumSize().height() - self._area.minimumHeight()
-        room = self.screen().availableSize().height() - _FRAME - others
-        self._area.setMinimumHeight(max(0, min(wanted, room)))
+        room = self.screen().availableSize() - _FRAME
+        self._area.setMinimumHeight(max(0, min(wanted, room.height() - others)))
+        self.setMinimumWidth(max(layout.totalMinimumSize().width(), min(self._wide, room.width())))
 
     def add(self, text: str, answer: Callable[[], object], kind: Kind = "plain") -> Button:
         """Add an answer."""

@@ -118,14 +118,9 @@ class HomePage(Page):
         self._welcome.new_wanted.connect(self.new_wanted)
         self._welcome.sample_wanted.connect(self.sample_wanted)
         self._stack = QStackedWidget()
-        # A low window does not show the whole welcome at once.
-        self._first = QScrollArea()
-        self._first.setWidgetResizable(True)
-        self._first.setFrameShape(QFrame.Shape.NoFrame)
-        self._first.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._welcome.setObjectName("scrollContent")
-        self._first.setWidget(self._welcome)
-        for page in (self._cards, self._nothing, self._first):
+        self._first = _scrolled(self._welcome)
+        self._none = _scrolled(self._nothing)
+        for page in (self._cards, self._none, self._first):
             self._stack.addWidget(page)
         # Each card carries its gap at its right; the grid may reach that far into the margin.
         self.content.setContentsMargins(28, 4, 2, 0)
@@ -164,7 +159,7 @@ class HomePage(Page):
             theme,
             "info",
             self.tr("%Ln run(s) were interrupted.", None, len(runs)),
-            self.tr("Their work is kept. Under Settings they can be resumed automatically."),
+            self.tr("All work is kept. Settings can have interrupted runs resumed on their own."),
         )
         yes = Button(theme, self.tr("Resume"), kind="primary")
         no = Button(theme, self.tr("Not now"))
@@ -190,7 +185,7 @@ class HomePage(Page):
         if empty:
             self._stack.setCurrentWidget(self._first)
         elif self._filter.rowCount() == 0:
-            self._stack.setCurrentWidget(self._nothing)
+            self._stack.setCurrentWidget(self._none)
         else:
             self._stack.setCurrentWidget(self._cards)
 
@@ -289,3 +284,14 @@ class HomePage(Page):
         self._context.tasks.run(
             asyncio.to_thread(change), lambda _: self._runs.read_again(runs), self.show_error
         )
+
+
+def _scrolled(content: QWidget) -> QScrollArea:
+    """A low window does not show all of it at once."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    content.setObjectName("scrollContent")
+    area.setWidget(content)
+    return area

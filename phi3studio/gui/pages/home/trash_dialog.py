@@ -11,9 +11,8 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import Button, Elided, label, row
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.runs.store import RunFolder
-
-_MOST = 12
 
 
 class TrashDialog(Question):
@@ -27,6 +26,7 @@ class TrashDialog(Question):
         restore: Callable[[RunFolder], object],
         empty: Callable[[], object],
     ) -> None:
+        self._restore = restore
         size = words.size(sum(entry.bytes for entry in thrown))
         super().__init__(
             parent,
@@ -37,20 +37,19 @@ class TrashDialog(Question):
             else self.tr("The trash is empty."),
         )
         self.cancel.rename(self.tr("Close"))
-        for entry in thrown[:_MOST]:
-            back = Button(theme, self.tr("Put back"), icon="undo")
-            back.setAccessibleName(self.tr("Put back {name}").format(name=entry.title))
-
-            def answer(_: bool = False, run: RunFolder = entry.run) -> None:
-                self.accept()
-                restore(run)
-
-            back.clicked.connect(answer)
-            line = row(Elided(entry.title), label(words.size(entry.bytes), "muted"), back)
-            line.setStretch(0, 1)
-            self.extra.addLayout(line)
-        if len(thrown) > _MOST:
-            more = len(thrown) - _MOST
-            self.extra.addWidget(label(self.tr("and %Ln more", None, more), "muted"))
+        InTurns(self).begin(map(self._add_line, thrown))
         if thrown:
             self.add(self.tr("Empty the trash"), empty, kind="danger")
+
+    def _add_line(self, entry: RunEntry) -> None:
+        back = Button(self._theme, self.tr("Put back"), icon="undo")
+        back.setAccessibleName(self.tr("Put back {name}").format(name=entry.title))
+
+        def answer() -> None:
+            self.accept()
+            self._restore(entry.run)
+
+        back.clicked.connect(answer)
+        line = row(Elided(entry.title), label(words.size(entry.bytes), "muted"), back)
+        line.setStretch(0, 1)
+        self.extra.addLayout(line)

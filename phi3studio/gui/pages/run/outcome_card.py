@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import RunView
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.texts.run_words import measured_words, outcome_words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, Icon, announce, clear, label
@@ -71,6 +72,17 @@ class OutcomeCard(Card):
 
     def sentence(self, found: Outcome) -> str:
         """The outcome in plain words."""
+        said = self._learned(found)
+        if found.ending is not None:
+            share = words.percent(found.ending)
+            said += " " + self.tr("Only {share} of its answers end by themselves.").format(
+                share=share
+            )
+        return said
+
+    def _learned(self, found: Outcome) -> str:
+        if found.preference is not None:
+            return explain_error(found.preference).message
         match found.kind:
             case "unmeasured":
                 return self.tr(

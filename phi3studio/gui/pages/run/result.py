@@ -15,8 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from phi3studio.domain.events.measured_events import Answer, Metrics
-from phi3studio.domain.events.payload import ModelRole
+from phi3studio.domain.events.measured_events import Answer, Forgetting, Metrics
+from phi3studio.domain.events.payload import ROLES
 from phi3studio.domain.run import RunView
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.run.confusion import ConfusionMatrix
@@ -31,7 +31,6 @@ from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.tables import style_table
 from phi3studio.runs.store import RunFolder
 
-_ROLES: tuple[ModelRole, ...] = ("base", "merged", "exported")
 _SAMPLES = 6
 
 
@@ -76,7 +75,8 @@ class ResultView(QWidget):
         """Draw the result; cheap when nothing changed."""
         self.export.show_run(run, view.proofs)
         self.upload.show_run(run)
-        key = (run, len(view.metrics), len(view.artifacts), view.finished, view.verdict)
+        measured = (len(view.metrics), view.forgetting, view.verdict)
+        key = (run, *measured, len(view.artifacts), view.finished)
         if key == self._shown:
             return
         self._shown, self._run = key, run
@@ -89,7 +89,7 @@ class ResultView(QWidget):
 
     def _show_figures(self, view: RunView) -> None:
         clear(self._figures.body)
-        roles = [role for role in _ROLES if role in view.metrics]
+        roles = [role for role in ROLES if role in view.metrics]
         self._figures.setVisible(bool(roles))
         if not roles:
             return
@@ -111,6 +111,21 @@ class ResultView(QWidget):
             for column, text in enumerate(said, 1):
                 grid.addWidget(label(text or "–", "figure" if index == 1 else ""), index, column)
         self._figures.body.addLayout(grid)
+        if view.forgetting is not None:
+            self._figures.body.addWidget(
+                label(self._forgotten(view.forgetting), "small", wrap=True)
+            )
+
+    def _forgotten(self, found: Forgetting) -> str:
+        return self.tr(
+            "General questions (what it knew before): {after} of the tokens right, "
+            "before {before}; {lost} nats a token less likely, {limit} are tolerated."
+        ).format(
+            after=words.percent(found.right_after),
+            before=words.percent(found.right_before),
+            lost=words.number(found.lost, 2),
+            limit=words.number(found.limit),
+        )
 
     def _show_labels(self, view: RunView) -> None:
         tuned = view.metrics.get("exported") or view.metrics.get("merged")
@@ -133,12 +148,20 @@ class ResultView(QWidget):
         return [
             (self.tr("Right answers (accuracy)"), lambda m: words.percent(m.accuracy)),
             (
+                self.tr("Prefers the better answer"),
+                lambda m: "" if m.preference is None else words.percent(m.preference.prefers),
+            ),
+            (
                 self.tr("Macro F1 (mean over the labels)"),
                 lambda m: "" if m.macro_f1 is None else words.percent(m.macro_f1),
             ),
             (
                 self.tr("Word overlap (F1)"),
                 lambda m: "" if m.token_f1 is None else words.percent(m.token_f1),
+            ),
+            (
+                self.tr("Tokens of an answer"),
+                lambda m: "" if m.answer_tokens is None else words.number(m.answer_tokens, 2),
             ),
             (self.tr("Stops on its own (stop token)"), lambda m: words.percent(m.stops)),
             (

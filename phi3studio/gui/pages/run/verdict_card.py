@@ -91,6 +91,14 @@ class VerdictCard(Card):
                 "token_f1": self.tr("Points of word F1 lost"),
             }.get(verdict.score_name or "", self.tr("Points lost"))
             lines.append((title, words.number(verdict.points_lost, 2), note))
+        if verdict.preference_lost is not None and verdict.preference_interval is not None:
+            note = self.tr("{limit} are allowed, 95 % interval: {low} to {high}").format(
+                limit=words.number(verdict.limits.get("preference_lost", 0.0), 2),
+                low=words.number(verdict.preference_interval[0], 2),
+                high=words.number(verdict.preference_interval[1], 2),
+            )
+            title = self.tr("Points of preference lost")
+            lines.append((title, words.number(verdict.preference_lost, 2), note))
         if verdict.kl is not None:
             lines.append(
                 (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import (
@@ -21,6 +19,8 @@ from phi3studio.app import about
 from phi3studio.app.about import Build, Component
 from phi3studio.app.release import REPOSITORY
 from phi3studio.gui.context import Context
+from phi3studio.gui.tasks import Latest, in_thread
+from phi3studio.gui.widgets.ask import fit
 from phi3studio.gui.widgets.basic import Button, label, row
 from phi3studio.gui.widgets.dialogs.open_place import open_path
 from phi3studio.gui.widgets.search import SearchField
@@ -38,8 +38,10 @@ class AboutDialog(QDialog):
         self.setWindowTitle(self.tr("About Phi-3 Studio"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setModal(True)
-        self.setMinimumSize(700, 520)
-        self.resize(900, 640)
+        fit(self, QSize(700, 520))
+        self.resize(
+            self.minimumSize().expandedTo(QSize(900, 640).boundedTo(parent.window().size()))
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(24, 20, 24, 18)
         layout.setSpacing(10)
@@ -82,7 +84,8 @@ class AboutDialog(QDialog):
         self._add(self._own())
         self._add(self._qt())
         self.list.setCurrentRow(0)
-        context.tasks.run(asyncio.to_thread(about.components), self._fill)
+        # The dialog may be closed before they are read.
+        Latest(context.tasks, self).ask(lambda: in_thread(about.components), self._fill)
 
     def _head(self, build: Build) -> QHBoxLayout:
         mark = QLabel()

@@ -96,6 +96,7 @@ class FoldedSettings(Card):
         parts = []
         for setting in self._column.settings:
             value = getattr(getattr(self._session.draft, setting.section), setting.name)
-            parts.append(f"{setting.title.lower()} {words.number(value)}")
+            if value is not None:
+                parts.append(f"{setting.title.lower()} {words.number(value)}")
         self._column.draw()
         self.detail.setText(", ".join(parts))

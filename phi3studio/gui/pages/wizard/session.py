@@ -22,6 +22,7 @@ from phi3studio.services.estimator_client import measure
 from phi3studio.wizard.azure_form import AzureForm, parse_form
 from phi3studio.wizard.edit_history import EditHistory
 from phi3studio.wizard.flow import (
+    DataFacts,
     Draft,
     Facts,
     ModelFacts,
@@ -163,10 +164,12 @@ class WizardSession(QObject):
         if page == "target":
             self._look_at_machine()
 
-    def take(self, draft: Draft) -> None:
-        """Replace the draft."""
+    def take(self, draft: Draft, data: DataFacts | None = None) -> None:
+        """Replace the draft; *data*, found out with it, is the same change, drawn once."""
+        if data is not None:
+            self.facts = replace(self.facts, data=data)
         draft = follow_preset(draft, self.facts)
-        if draft == self._draft:
+        if draft == self._draft and data is None:
             return
         other_source = draft.source != self._draft.source
         other_model = draft.model != self._draft.model

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from phi3studio.domain.messages import Message
-from phi3studio.domain.recipe import Fidelity, Method, Target, Training
+from phi3studio.domain.recipe import Fidelity, Limits, Method, Target, Training
 from phi3studio.gui.texts.messages import text_of
 
 _SECTIONS: dict[str, type[BaseModel]] = {
@@ -17,6 +17,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "method": Method,
     "target": Target,
     "fidelity": Fidelity,
+    "limits": Limits,
 }
 
 

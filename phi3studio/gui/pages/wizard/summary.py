@@ -88,7 +88,17 @@ class Summary:
             "cuda": "CUDA",
             "azureml": "Azure ML",
         }[draft.target.train_on]
+        objective = {
+            "dpo": self.tr("prefer the better answers to the worse ones, near to the model before"),
+            "orpo": self.tr("learn the better answers and prefer them to the worse ones"),
+            "simpo": self.tr("prefer the better answers to the worse ones, whatever their length"),
+        }.get(draft.objective)
         return [
+            *(
+                [(self.tr("Objective"), f"{draft.objective.upper()}: {objective}")]
+                if objective
+                else []
+            ),
             (
                 self.tr("Method"),
                 self.tr("{kind}, rank {rank}, alpha {alpha}").format(

@@ -142,10 +142,6 @@ class TargetPage(QWidget):
             self._azure_place.addWidget(self._azure)
         return self._azure
 
-    def _show_azure(self) -> None:
-        if self._session.draft.in_cloud:
-            self.azure.show()
-
     def _card(self, title: str, choices: dict[str, _Choice], take: object) -> Card:
         card = Card(title)
         group = QButtonGroup(card)
@@ -173,7 +169,7 @@ class TargetPage(QWidget):
         target = draft.target
         if draft.in_cloud and self._azure is None:
             # Its many fields are made with an event of their own.
-            QTimer.singleShot(0, self, self._show_azure)
+            QTimer.singleShot(0, self, lambda: self.azure)
         self._kinds.setEnabled("quantise" in draft.steps)
         self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
         self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))

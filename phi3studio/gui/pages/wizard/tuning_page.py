@@ -9,6 +9,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.estimate_card import EstimateCard
 from phi3studio.gui.pages.wizard.folded_settings import SettingColumn
 from phi3studio.gui.pages.wizard.model_page import ChoiceCard
+from phi3studio.gui.pages.wizard.objective_card import ObjectiveCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_fields import SettingField
 from phi3studio.gui.pages.wizard.setting_list import settings
@@ -80,6 +81,7 @@ class TuningPage(QWidget):
         layout.addLayout(self._notes)
         columns = Columns(3, 2)
         layout.addWidget(columns)
+        columns.left.addWidget(ObjectiveCard(theme, session))
         columns.left.addWidget(self._build_settings(theme))
         columns.left.addStretch(1)
         columns.right.addWidget(EstimateCard(theme, session))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal
@@ -86,7 +87,7 @@ class WizardPage(Page):
         self._opening.draft_made.connect(self._take_made)
         self._opening.data_given.connect(self._take_data)
         self._opening.failed.connect(self.show_error)
-        self._as_new = False
+        self._as_new = self._run_started = False
         self._deck = Deck()
         self._pages: dict[PageName, QWidget] = {}
         self._factories: dict[PageName, Callable[[], QWidget]] = {
@@ -181,6 +182,12 @@ class WizardPage(Page):
         self._continue.setEnabled(True)
 
     def left(self) -> None:
+        if self._run_started:
+            self._run_started = False
+            self.session.start_over()
+            review = self.view("review")
+            assert isinstance(review, ReviewPage)
+            review.start.reset()
         self.session.save_now()
 
     def _build_action_line(self) -> None:
@@ -205,11 +212,11 @@ class WizardPage(Page):
         page = draft.page
         if page != self._shown:
             self._shown = page
-            view = self.view(page)
-            self._deck.show_only(view)
-            self._ahead.start()
-            if self.scroll_area is not None:
-                self.scroll_area.verticalScrollBar().setValue(0)
+            if page in self._pages:
+                self._bring_forward(page)
+            else:
+                self.view(page)
+                QTimer.singleShot(0, self, partial(self._bring_forward, page))
         self._stepper.show_steps([self._step(name) for name in pages_of(draft)])
         self._back.setVisible(previous_page(page, draft) is not None)
         last = next_page(page, draft) is None
@@ -219,6 +226,15 @@ class WizardPage(Page):
         self.set_subtitle(display_name(draft) if is_begun(draft) else "")
         self._over.setVisible(draft.source is not None or not draft.trains)
         self._summary.setText(self._said(page, allowed))
+
+    def _bring_forward(self, page: PageName) -> None:
+        """Show a page, unless another is wanted by now: a new one an event after it was built, as
+        both at once hold the window up."""
+        if page == self._shown:
+            self._deck.show_only(self.view(page))
+            self._ahead.start()
+            if self.scroll_area is not None:
+                self.scroll_area.verticalScrollBar().setValue(0)
 
     def _step(self, name: PageName) -> Step:
         draft = self.session.draft
@@ -287,11 +303,9 @@ class WizardPage(Page):
         self.started.emit(recipe, review.start.start_at())
 
     def run_started(self) -> None:
-        """The run is on its way: the next fine-tune begins with a new draft."""
-        self.session.start_over()
-        review = self.view("review")
-        assert isinstance(review, ReviewPage)
-        review.start.reset()
+        """The run is on its way: once its page is in front, the next fine-tune begins with a new
+        draft."""
+        self._run_started = True
 
     def _ask_start_over(self) -> None:
         question = Question(

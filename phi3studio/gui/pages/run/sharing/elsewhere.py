@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -17,13 +17,14 @@ from PySide6.QtWidgets import QDialog, QFrame, QScrollArea, QVBoxLayout, QWidget
 from phi3studio.app.program import find_program, program
 from phi3studio.domain.events.measured_events import Proof
 from phi3studio.domain.places.browser import BROWSER, START
-from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL
+from phi3studio.domain.places.foundry_local import FOUNDRY_LOCAL, PROGRAM
 from phi3studio.domain.places.foundry_local import start_line as foundry_start
 from phi3studio.domain.places.gguf import GGUF_KINDS, GgufPlace, start_line
+from phi3studio.domain.places.programs import Program, program_start
 from phi3studio.gui.pages.run.sharing.export_question import makes_page, proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
-from phi3studio.runs.bundle.contents import asked_columns, sample_arguments
+from phi3studio.runs.bundle.sample_programs import asked_columns, sample_arguments
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.run_export import ExportPlace
 
@@ -35,15 +36,6 @@ answer = client.chat.completions.create(
     model="{name}", messages=[{{"role": "user", "content": "Hello"}}]
 )
 print(answer.choices[0].message.content)
-"""
-_BUNDLE_PYTHON = """\
-cd samples/python
-python -m pip install -r requirements.txt
-python answer.py {arguments}
-"""
-_BUNDLE_CSHARP = """\
-cd samples/csharp
-dotnet run -- {arguments}
 """
 
 
@@ -89,21 +81,7 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
             translate("Elsewhere", "A chat without the window."),
             typed("chat", run.name),
         ),
-        Place(
-            translate("Elsewhere", "A Python program on another computer"),
-            translate(
-                "Elsewhere",
-                "Needs nothing but onnxruntime-genai. Export a bundle, then type in its folder:",
-            ),
-            _BUNDLE_PYTHON.format(arguments=arguments),
-            made="bundle",
-        ),
-        Place(
-            translate("Elsewhere", "A C# program"),
-            translate("Elsewhere", "Needs the .NET SDK. Export a bundle, then type in its folder:"),
-            _BUNDLE_CSHARP.format(arguments=arguments),
-            made="bundle",
-        ),
+        *_program_places(arguments),
         *_gguf_places(run, proofs),
         _foundry_place(run),
         *([_page_place(run)] if makes_page(run) else []),
@@ -120,17 +98,45 @@ def places(run: RunFolder, proofs: Mapping[str, Proof]) -> tuple[Place, ...]:
     )
 
 
+def _program_places(arguments: str) -> Iterator[Place]:
+    translate = QCoreApplication.translate
+    programs: dict[Program, tuple[str, str]] = {
+        "python": (
+            translate("Elsewhere", "A Python program on another computer"),
+            translate("Elsewhere", "Needs nothing but onnxruntime-genai."),
+        ),
+        "csharp": (
+            translate("Elsewhere", "A C# program"),
+            translate("Elsewhere", "Needs the .NET SDK."),
+        ),
+        "javascript": (
+            translate("Elsewhere", "A JavaScript program"),
+            translate("Elsewhere", "Needs Node.js and Python, whose package brings the library."),
+        ),
+        "cpp": (
+            translate("Elsewhere", "A C++ program"),
+            translate("Elsewhere", "Needs g++ and Python, whose package brings the library."),
+        ),
+    }
+    how = translate("Elsewhere", "Export a bundle, then type in its folder:")
+    for name, (title, needs) in programs.items():
+        lines = program_start(name, arguments).replace(" && ", "\n") + "\n"
+        yield Place(title, f"{needs} {how}", lines, made="bundle")
+
+
 def _foundry_place(run: RunFolder) -> Place:
     slug = run.recipe().slug
     first = typed("export", run.name, "--for", FOUNDRY_LOCAL, "--out", slug)
+    ask = PROGRAM.format(arguments=sample_arguments(())).replace(" && ", "\n")
     return Place(
         "Foundry Local",
         QCoreApplication.translate(
             "Elsewhere",
-            "The first command writes a folder; move it into the one that the second names, as it "
-            "is. The third chats with it.",
+            "The first command writes a folder, in which the next asks the model through Foundry "
+            "Local's SDK. For its own command, move the folder into the one that foundry cache "
+            "location names, as it is; the last command chats with it there.",
         ),
-        f"{first}\nfoundry cache location\n{foundry_start(slug)}\n",
+        f"{first}\ncd {slug}\n{ask}\nfoundry cache location\n{foundry_start(slug)}\n",
         made=FOUNDRY_LOCAL,
     )
 

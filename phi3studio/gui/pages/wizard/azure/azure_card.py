@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -79,8 +79,10 @@ class AzureCard(Card):
                 wrap=True,
             )
         )
+        self.hide()
         session.changed.connect(self._draw)
-        self._draw()
+        # To build and to draw this many fields at once holds the window up.
+        QTimer.singleShot(0, self, self._draw)
 
     def show_all(self, shown: bool) -> None:
         """Unfold or fold what few people need; its fields are made when first shown."""

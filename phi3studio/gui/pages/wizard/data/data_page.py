@@ -19,6 +19,7 @@ from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Button, Callout, clear
 from phi3studio.gui.widgets.download_bar import DownloadButtons, DownloadProgress
 from phi3studio.gui.widgets.page_frame import Columns
+from phi3studio.wizard.flow import with_answers_alone, with_shape
 from phi3studio.wizard.optional_steps import with_training
 
 _SHOWN_ELSEWHERE = frozenset({"source", "prompt", "completion", "messages"})
@@ -106,10 +107,23 @@ class DataPage(QWidget):
         for problem in self._session.problems("data"):
             if problem.level == "warning" or (problem.where not in _SHOWN_ELSEWHERE and not empty):
                 said = explain_error(problem.says)
-                level = "error" if problem.level == "error" else "warning"
-                self._notes.addWidget(
-                    Callout(self._context.theme, level, said.message, said.hint)  # type: ignore[arg-type]
-                )
+                note = Callout(self._context.theme, problem.level, said.message, said.hint)
+                self._offer_remedy(note, problem.code)
+                self._notes.addWidget(note)
+
+    def _offer_remedy(self, note: Callout, code: str) -> None:
+        """A button for what is the wrong way round: pairs that are not compared, or none to
+        compare."""
+        session = self._session
+        pairs = session.facts.data.pairs if session.facts.data is not None else None
+        if code in ("draft.not_pairs", "draft.no_worse_answer"):
+            alone = Button(self._context.theme, self.tr("Learn the answers"), kind="link")
+            alone.clicked.connect(lambda: session.take(with_answers_alone(session.draft)))
+            note.buttons.addWidget(alone)
+        if code in ("draft.pairs_unused", "draft.no_worse_answer") and pairs is not None:
+            prefer = Button(self._context.theme, self.tr("Train on the preferences"), kind="link")
+            prefer.clicked.connect(lambda: session.take(with_shape(session.draft, pairs)))
+            note.buttons.addWidget(prefer)
 
     def _download(self, model: BaseModel) -> Callout:
         """What has to come from the network before the model can read the rows."""

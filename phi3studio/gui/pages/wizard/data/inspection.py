@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.domain.datasets.check_report import CheckProgress, Report
 from phi3studio.domain.datasets.source_report import Preview, RowPage, SourceReport, TemplatePreset
@@ -174,22 +175,27 @@ class Inspection(QObject):
 
     def _on_look(self, report: SourceReport) -> None:
         self.source = report
-        names = tuple(column.name for column in report.columns)
-        share = self._session.draft.split.held_out
-        self._session.learn(
-            data=DataFacts(
-                columns=names,
-                rows=report.rows,
-                train_rows=round(report.rows * (1 - share)),
-                held_out_rows=round(report.rows * share),
-            )
-        )
-        draft = self._session.draft
-        if draft.shape is None and report.shapes and report.shapes[0].sure:
-            self._session.take(with_shape(draft, report.shapes[0]))
         self.page = RowPage(offset=0, rows=report.first[:PAGE_ROWS], end=False)
+        draft = self._session.draft
+        data = DataFacts(
+            columns=tuple(column.name for column in report.columns),
+            rows=report.rows,
+            train_rows=round(report.rows * (1 - draft.split.held_out)),
+            held_out_rows=round(report.rows * draft.split.held_out),
+            pairs=next((shape for shape in report.shapes if shape.rejected), None),
+        )
+        if draft.shape is None and report.shapes and report.shapes[0].sure:
+            draft = with_shape(draft, report.shapes[0])
+        self._session.take(draft, data)
+        # What was found and the rows are drawn with an event of their own.
+        QTimer.singleShot(0, self, partial(self._show_look, report))
+
+    def _show_look(self, report: SourceReport) -> None:
+        if self.source is not report:
+            return
         self.looked.emit()
         self.go_to_page(0)
+        names = tuple(column.name for column in report.columns)
         self._asked["presets"].ask(
             lambda: self._inspector.presets(names), self._on_presets, lambda _: None
         )
@@ -305,6 +311,7 @@ class Inspection(QObject):
                 longest=figures.longest,
                 learned=figures.trained_tokens / max(1, figures.kept),
                 blocking=sum(finding.level == "error" for finding in report.findings),
+                pairs=facts.pairs,
             )
         )
         self._settling = None

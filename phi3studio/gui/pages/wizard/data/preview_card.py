@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout
 
@@ -49,6 +51,11 @@ class PreviewCard(Card):
         self.body.addWidget(self._skeleton)
         self.tokens = TokensView(theme)
         self.body.addWidget(self.tokens)
+        self._worse = label(self.tr("The worse answer, after the same prompt"), "muted")
+        self.rejected = TokensView(theme)
+        for shown in (self._worse, self.rejected):
+            shown.hide()
+            self.body.addWidget(shown)
         self._counts = label("", "muted")
         legend = Legend(theme)
         self.body.addSpacing(2)
@@ -84,6 +91,12 @@ class PreviewCard(Card):
         preview = self._inspection.preview
         self._skeleton.setVisible(preview is None and self._inspection.busy("preview"))
         self.tokens.setVisible(preview is not None)
+        rejected = preview.rejected if preview is not None else None
+        for widget in (self._worse, self.rejected):
+            widget.setVisible(rejected is not None)
+        if rejected is not None:
+            answer = dropwhile(lambda token: token.kind == "masked", rejected.tokens)
+            self.rejected.show_tokens(tuple(answer), rejected.completion)
         if not self._inspection.busy("preview"):
             clear(self._trouble)
         if preview is None:
@@ -125,4 +138,5 @@ class PreviewCard(Card):
         state.callout.buttons.addWidget(again)
         self._trouble.addWidget(state)
         self._skeleton.hide()
-        self.tokens.hide()
+        for widget in (self.tokens, self._worse, self.rejected):
+            widget.hide()

@@ -46,7 +46,7 @@ class RowDialog(Question):
         )
         self._fields = fields
         self._save = save
-        self.setMinimumWidth(640)
+        self.widen(640)
         self.edits: list[GrowingEdit] = []
         inside = QWidget()
         layout = QVBoxLayout(inside)

@@ -28,6 +28,7 @@ def samples(resources: Path) -> tuple[Sample, ...]:
         Sample(translate("Samples", "Emotions in a sentence"), folder / "emotions.jsonl"),
         Sample(translate("Samples", "Questions and answers"), folder / "faq.csv"),
         Sample(translate("Samples", "Support conversations"), folder / "support_chat.jsonl"),
+        Sample(translate("Samples", "Preferred answers"), folder / "customer_answers.jsonl"),
         Sample(translate("Samples", "Reviews in Italian"), folder / "recensioni_it.jsonl"),
     )
 

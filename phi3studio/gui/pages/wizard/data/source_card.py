@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
 
 from phi3studio.domain.datasets.source_report import ShapeProposal, SourceReport
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.messages import Phrase
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.data.inspection import Inspection
 from phi3studio.gui.pages.wizard.data.rows_pager import RowsPager
@@ -209,7 +210,10 @@ class SourceCard(QWidget):
         self.rows.setVisible(report is not None and bool(report.first))
         clear(self._trouble)
         self._card.detail.setText("")
-        if error is not None:
+        if error is not None and self._session.draft.rows_in_cloud:
+            said = explain_error(Phrase("draft.rows_in_cloud"))
+            self._trouble.addWidget(Callout(self._context.theme, "info", said.message, said.hint))
+        elif error is not None:
             self._trouble.addWidget(self._error(error))
         elif report is not None and report.obstacle is not None:
             obstacle = InputError.from_json(report.obstacle)

@@ -75,6 +75,8 @@ class TemplateCard(Card):
         self._wrong["messages"] = wrong
         talk.addWidget(wrong)
         self.body.addWidget(self._talk)
+        self._rejected = label("", "muted", wrap=True)
+        self.body.addWidget(self._rejected)
         self._last = self.prompt
         self.prompt.edited.connect(lambda text: session.edit("data", prompt=text))
         self.completion.edited.connect(lambda text: session.edit("data", completion=text))
@@ -130,6 +132,10 @@ class TemplateCard(Card):
         if talk and self._column.findText(draft.messages) < 0:
             self._column.addItem(draft.messages)
         self._column.setCurrentText(draft.messages)
+        self._rejected.setVisible(bool(draft.rejected))
+        self._rejected.setText(
+            self.tr("Compared with the worse answer: {place}").format(place=draft.rejected)
+        )
         problems = [p for p in self._session.problems("data") if p.level == "error"]
         for name, wrong in self._wrong.items():
             mine = [p for p in problems if p.where == name]

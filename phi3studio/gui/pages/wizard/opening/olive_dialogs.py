@@ -65,7 +65,7 @@ class ConfigDialog(Question):
                 left_out=counts["left out"] + counts["refused"],
             ),
         )
-        self.setMinimumWidth(_WIDE)
+        self.widen(_WIDE)
         self._take = take
         if imported.obstacle is not None:
             self.extra.addWidget(ErrorState(theme, olive_error(imported.obstacle)))
@@ -132,7 +132,7 @@ class ConfigsDialog(Question):
             self.tr("%Ln Olive config(s)", None, len(results)),
             self.tr("Choose the one that is to become a fine-tune."),
         )
-        self.setMinimumWidth(_WIDE)
+        self.widen(_WIDE)
         self._results, self._choose = results, choose
         headings = [self.tr("File"), self.tr("Becomes"), self.tr("Details")]
         self.table = _Table(self.tr("Olive configs"), headings)
