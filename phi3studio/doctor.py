@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any, Literal
 import psutil
 
 from phi3studio import __version__
+from phi3studio.app.about import installed_version
 from phi3studio.app.advice import repair
 from phi3studio.app.machine_speed import processor_name, read_ratios, read_speed
 from phi3studio.app.paths import Home
@@ -134,7 +134,7 @@ def examine(home: Home) -> Report:
 
     Takes up to a few seconds where a GPU driver has to wake up.
     """
-    versions = {name: version for name in _REPORTED if (version := _version(name))}
+    versions = {name: version for name in _REPORTED if (version := installed_version(name))}
     flavours = [name for name, wheel in FLAVOURS.items() if wheel in versions]
     gpu, gpu_memory = _gpu()
     folder, unwritable = home.root, []
@@ -174,13 +174,6 @@ def examine(home: Home) -> Report:
             *unwritable,
         ],
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _gpu() -> tuple[str | None, int]:

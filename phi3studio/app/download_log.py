@@ -9,15 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from phi3studio.domain.errors import Cancelled
 from phi3studio.domain.parsing import parse_json
 
 Kind = Literal["model", "data", "runtime"]
 Outcome = Literal["done", "stopped", "failed"]
 """``stopped``: paused or cancelled by the user."""
+
+Arrived = tuple[tuple[str, ...], int]
+"""The hosts that bytes came from, and how many."""
 
 _VERSION = 1
 # More lines than anyone reads; the file is small compared with any model.
@@ -60,6 +65,19 @@ class DownloadLog:
             # One write of one short line: appends of several processes do not mix.
             with self.file.open("ab", buffering=0) as file:
                 file.write(line.encode("ascii"))
+
+    @contextlib.contextmanager
+    def recording(self, what: str, kind: Kind, came: Callable[[], Arrived]) -> Iterator[None]:
+        """Append what the block downloads, however it ends; *came* says what it was."""
+        outcome: Outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        except Cancelled:
+            outcome = "stopped"
+            raise
+        finally:
+            self.record(what, kind, *came(), outcome)
 
     def read(self, most: int = 200) -> list[Download]:
         """The newest *most* downloads, newest first; damaged lines are passed over."""

@@ -108,6 +108,21 @@ def folder_bytes(path: Path) -> int:
     return sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
 
 
+def link_tree(source: Path, target: Path, without: str = "") -> None:
+    """The folder *target* with links to the files of *source*, but for the one named *without*;
+    copies where the disk has no links. Whoever changes a file has to replace it."""
+    for file in [source, *source.rglob("*")]:
+        place = target / file.relative_to(source)
+        if file.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif file.name != without:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(file, place)
+            except OSError:  # another disk, or one without links
+                shutil.copyfile(file, place)
+
+
 def matching_files(name: str) -> list[Path]:
     """The files that a pattern (``data/*.jsonl``) names, sorted; empty for other names."""
     if not glob.has_magic(name):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from phi3studio.cli.verdict_lines import verdict_lines
+from phi3studio.cli.verdict_lines import forgetting_lines, preference_lines, verdict_lines
+from phi3studio.domain.events.payload import ROLES
 from phi3studio.domain.messages.formatting import duration, percent, size
 from phi3studio.domain.run import RunView
 from phi3studio.runs.store import RunFolder
 
-_ROLES = ("base", "merged", "exported")
 _RESULTS = {"model": "model", "merged": "merged model", "adapter": "adapter"}
 
 
@@ -16,15 +16,17 @@ def closing_lines(run: RunFolder, view: RunView) -> list[str]:
     lines: list[str] = []
     if view.verdict is not None:
         lines += ["", "Verdict", *verdict_lines(view.verdict)]
+        lines += forgetting_lines(view.forgetting)
     elif view.metrics:
         lines += ["", "Result on held-out rows"]
-        for role in _ROLES:
-            m = next((m for name, m in view.metrics.items() if name == role), None)
+        for role in ROLES:
+            m = view.metrics.get(role)
             if m is not None:
                 lines.append(
                     f"  {role:<9} {percent(m.accuracy):>6} right   perplexity "
                     f"{m.perplexity:<8.4g} {percent(m.stops)} of the answers stop by themselves"
                 )
+        lines += preference_lines(view.metrics) + forgetting_lines(view.forgetting)
     lines += _answers(view)
     total = sum(view.timings.values())
     lines += ["", f"Done in {duration(total)}, {size(view.peak_memory)} of memory at most."]

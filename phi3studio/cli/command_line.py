@@ -28,6 +28,8 @@ from phi3studio.cli.commands.runtime_commands import runtime_app
 from phi3studio.cli.commands.serve_commands import serve
 from phi3studio.cli.commands.settings_commands import settings
 from phi3studio.cli.output import PlainText, print_error
+from phi3studio.cli.rating.compare_command import compare
+from phi3studio.cli.rating.ratings_commands import ratings_app
 from phi3studio.domain.errors import Cancelled, InputError, UserFacingError
 
 app = typer.Typer(
@@ -52,6 +54,7 @@ def root(
 
 app.command("demo")(run_commands.demo)
 app.command("run")(run_commands.run)
+app.command("search")(run_commands.search)
 app.command("runs")(run_commands.list_runs)
 app.command("show")(run_commands.show)
 app.command("cancel")(run_commands.cancel)
@@ -62,6 +65,7 @@ app.command("estimate")(estimate_commands.estimate)
 app.command("fit")(estimate_commands.fit)
 app.command("chat")(try_commands.chat)
 app.command("eval")(try_commands.evaluate)
+app.command("compare")(compare)
 app.command("serve")(serve)
 app.command("export")(export)
 app.command("push")(push)
@@ -74,6 +78,7 @@ app.add_typer(model_commands.models_app, name="models")
 app.add_typer(data_app, name="data")
 app.add_typer(rows_app, name="rows")
 app.add_typer(adapters_app, name="adapters")
+app.add_typer(ratings_app, name="ratings")
 app.add_typer(olive_app, name="olive")
 app.add_typer(azure_app, name="azure")
 app.add_typer(runtime_app, name="runtime")

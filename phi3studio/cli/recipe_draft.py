@@ -94,9 +94,13 @@ def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[
     size = model_size(recipe.model, ModelStore(user_home()))
     learned = _learned(recipe.rows, report.first)
     roomy = psutil.virtual_memory().available > ROOMY
-    pairs = recipe.rows.rejected is not None
     method, training = preset_settings(
-        preset, rows or 500, size.parameters, learned=learned, roomy=roomy, pairs=pairs
+        preset,
+        rows or 500,
+        size.parameters,
+        learned=learned,
+        roomy=roomy,
+        objective=recipe.method.objective,
     )
     own = {
         "batch_size": fitting_batch(report, training.batch_size),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from phi3studio.cli.verdict_lines import format_lines, verdict_lines
+from phi3studio.cli.verdict_lines import (
+    forgetting_lines,
+    format_lines,
+    preference_lines,
+    verdict_lines,
+)
 from phi3studio.domain.events.measured_events import Verified
 from phi3studio.domain.events.run_events import Notice
 from phi3studio.domain.messages.formatting import duration, percent, size
@@ -28,6 +33,7 @@ def run_document(run: RunFolder, view: RunView | None = None) -> dict[str, Any]:
             for role, metrics in seen.metrics.items()
         },
         "verdict": verdict_document(seen.verdict),
+        "forgetting": seen.forgetting.model_dump(exclude={"type"}) if seen.forgetting else None,
         "checks": [verdict_document(check) for check in seen.checks],
         "timings": {name: round(value, 2) for name, value in seen.timings.items()},
         "peak_memory": seen.peak_memory,
@@ -111,6 +117,8 @@ def run_lines(run: RunFolder, view: RunView) -> list[str]:
                 f"  {role:<9} {percent(m.accuracy):>6} right · perplexity {m.perplexity:.4g} · "
                 f"{percent(m.stops)} stop"
             )
+        lines += preference_lines(view.metrics)
+    lines += forgetting_lines(view.forgetting)
     for check in view.checks:
         lines += verdict_lines(check)
     if view.proofs:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.events.measured_events import ModelFigures, Verified
+from collections.abc import Mapping
+
+from phi3studio.domain.events.measured_events import Forgetting, Metrics, ModelFigures, Verified
+from phi3studio.domain.events.payload import ROLES, ModelRole
+from phi3studio.domain.messages import say
 from phi3studio.domain.messages.formatting import percent, size
+from phi3studio.domain.preference_figures import preference_phrase
 from phi3studio.domain.run import RunView
 
 _MARKS = {"faithful": "✓", "not faithful": "✗", "not proven": "?"}
@@ -17,10 +22,11 @@ def verdict_lines(verdict: Verified) -> list[str]:
     if verdict.data is not None:
         where = f"rows of {verdict.data}"
     lines.append(f"    measured on {verdict.rows} {where}")
-    for role in ("base", "merged", "exported"):
+    for role in ROLES:
         figures = verdict.models.get(role)
         if figures is not None:
             lines.append(f"    {role:<9} {_model(verdict, figures)}")
+    lines += preference_lines(verdict.models, verdict)
     lines += [f"    {line}" for line in _comparison(verdict)]
     exported = verdict.models.get("exported")
     if exported is not None and exported.bytes is not None:
@@ -40,6 +46,53 @@ def verdict_lines(verdict: Verified) -> list[str]:
         if said.hint:
             lines.append(f"      {said.hint}")
     return lines
+
+
+def preference_lines(
+    models: Mapping[ModelRole, Metrics] | Mapping[ModelRole, ModelFigures],
+    verdict: Verified | None = None,
+) -> list[str]:
+    """How the models judge the held-out pairs, in a sentence and in figures; none without pairs."""
+    judged = [(role, m, m.preference) for role in ROLES if (m := models.get(role)) and m.preference]
+    if not judged:
+        return []
+    said = preference_phrase(models, verdict)
+    lines = [f"    {say(said).message}"] if said is not None else []
+    lines.append("    better answer preferred, by the mean log-likelihood of a token")
+    for role, figures, found in judged:
+        parts = [f"{percent(found.prefers)} ({_interval(found.interval, 100)})"]
+        if found.reward is not None and found.reward_interval is not None:
+            parts.append(
+                f"implicit reward {percent(found.reward)} ({_interval(found.reward_interval, 100)})"
+            )
+        if found.margin is not None and found.margin_interval is not None:
+            parts.append(f"margin {found.margin:.3g} ({_interval(found.margin_interval)})")
+        if figures.answer_tokens is not None:
+            parts.append(f"{figures.answer_tokens:.0f} tokens an answer")
+        lines.append(f"    {role:<9} {' · '.join(parts)}")
+    if verdict is not None and verdict.preference_lost is not None:
+        text = f"{verdict.preference_lost:+.1f} points of preference lost".replace("+", "", 1)
+        if verdict.preference_interval is not None:
+            text += f" (95 % interval {_interval(verdict.preference_interval)})"
+        lines.append(f"    {text}")
+    return lines
+
+
+def forgetting_lines(found: Forgetting | None) -> list[str]:
+    """What the training cost on general questions; none where it was not measured."""
+    if found is None:
+        return []
+    mark = "!" if found.is_much else "·"
+    return [
+        f"    {mark} general questions: {percent(found.right_after)} of the tokens right, before "
+        f"{percent(found.right_before)}; {found.lost:+.2f} nats a token (95 % interval "
+        f"{_interval(found.interval)}, more than {found.limit:g} is a warning)"
+    ]
+
+
+def _interval(interval: tuple[float, float], scale: float = 1) -> str:
+    low, high = (scale * value for value in interval)
+    return f"{low:.3g} to {high:.3g}"
 
 
 def format_lines(view: RunView) -> list[str]:

@@ -196,8 +196,8 @@ class Azure(Section):
 
     @property
     def where(self) -> str:
-        """The compute, for people."""
-        return f"{self.compute} of the workspace {self.workspace}"
+        """The compute, for people of any language."""
+        return f"{self.workspace}/{self.compute}"
 
 
 def parse_model(text: str) -> RegisteredModel:

@@ -18,13 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from phi3studio.domain.messages import (
-    WITHIN,
-    Said,
-    plain_values,
-    say,
-    say_within,
-)
+from phi3studio.domain.messages import WITHIN, Said, plain_values, say, say_within
 
 
 class UserFacingError(Exception):

@@ -21,6 +21,7 @@ from phi3studio.domain.events.measured_events import (
     verdict_note,
 )
 from phi3studio.domain.events.payload import ModelRole, ScoreName
+from phi3studio.domain.intervals import lost_interval
 from phi3studio.domain.messages import Phrase
 from phi3studio.domain.places.gguf import GgufKind, more_exact_gguf
 from phi3studio.domain.quantisation import ALLOWED, more_exact
@@ -32,7 +33,6 @@ WORST_PERPLEXITY_RATIO = 1.3
 _LABELS = 1000
 _SHOWN_LABELS = 20
 _LABEL_CHARACTERS = 120
-_Z95 = 1.959964
 
 
 def labels_of(expected: Sequence[str], trained: Sequence[str] = ()) -> tuple[str, ...]:
@@ -74,21 +74,6 @@ def macro_f1(expected: Sequence[str], answered: Sequence[str]) -> float:
     return sum(scores) / len(scores) if scores else 0.0
 
 
-def lost_interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """95 % interval of the mean of *before* − *after*, scores from 0 to 1 of the same rows.
-
-    The adjusted Wald interval for paired proportions (Bonett and Price, 2012), which adds one row
-    that lost everything and one that won everything; written for any scores from 0 to 1. Unlike a
-    bootstrap it is not of width zero where no held-out row happened to differ.
-    """
-    count = len(before) + 2
-    lost = [a - b for a, b in zip(before, after, strict=True)]
-    mean = sum(lost) / count
-    variance = max(0.0, (sum(value * value for value in lost) + 2) / count - mean * mean)
-    width = _Z95 * math.sqrt(variance / count)
-    return max(-1.0, mean - width), min(1.0, mean + width)
-
-
 def rows_to_tell(lost: float, interval: tuple[float, float], rows: int, limit: float) -> int | None:
     """About so many rows would tell that a loss is below *limit*, if the further ones are like the
     *rows* that gave *lost* and its *interval* (all in points); ``None`` if no number would."""
@@ -105,7 +90,8 @@ class Evidence:
     """What was measured of one run.
 
     ``scores`` are the reference's and the exported model's scores row by row, empty where there
-    is no task score. ``parity`` is the share of rows that all tokenizers read alike.
+    is no task score; ``preferred`` the same of pairs of answers (1: prefers the better one).
+    ``parity`` is the share of rows that all tokenizers read alike.
     ``stops_trained``: whether the run trained the stop token. ``unmeasured`` says why this machine
     cannot run the model at all, ``on_cpu`` why it was measured on the CPU instead of its provider.
     ``gguf`` is the kind of the file, where the exported model is one for llama.cpp.
@@ -118,6 +104,7 @@ class Evidence:
     reference: ModelRole = "merged"
     score_name: ScoreName | None = None
     scores: tuple[Sequence[float], Sequence[float]] = ((), ())
+    preferred: tuple[Sequence[float], Sequence[float]] = ((), ())
     kl: float | None = None
     agreement: float | None = None
     positions: int = 0
@@ -139,16 +126,19 @@ def judge(
     """The verdict on an exported model."""
     reasons: list[VerdictNote] = []
     remarks: list[VerdictNote] = []
-    lost, interval = _points(evidence)
+    lost, interval = _points(evidence.scores)
+    preference = _preference_lost(evidence, limits)
     following = next_export(target) if evidence.gguf is None else next_gguf(evidence.gguf)
     if evidence.unmeasured is not None:
         reasons.append(evidence.unmeasured)
     else:
         reasons += _score_reasons(evidence, limits, following, lost, interval)
+        reasons += preference.reasons(evidence, following)
         reasons += _stop_reasons(evidence, limits, following)
         reasons += _parity_reasons(evidence)
         (reasons if evidence.general else remarks).extend(_perplexity(evidence, following))
         remarks += _remarks(evidence, limits, lost, interval)
+        remarks += preference.remarks(evidence)
     if evidence.on_cpu is not None:
         remarks.append(evidence.on_cpu)
     return Verified(
@@ -162,6 +152,8 @@ def judge(
         score_name=evidence.score_name,
         points_lost=lost,
         interval=interval,
+        preference_lost=preference.lost,
+        preference_interval=preference.interval,
         kl=evidence.kl,
         agreement=evidence.agreement,
         positions=evidence.positions,
@@ -169,7 +161,11 @@ def judge(
         stop_listed=evidence.stop_listed,
         parity=evidence.parity,
         parity_example=evidence.parity_example,
-        limits={"points_lost": limits.points_lost, "stops": limits.stops},
+        limits={
+            "points_lost": limits.points_lost,
+            "stops": limits.stops,
+            **({"preference_lost": preference.limit} if preference.lost is not None else {}),
+        },
         reasons=tuple(reasons),
         remarks=tuple(remarks),
         candidates=candidates,
@@ -202,12 +198,61 @@ def next_gguf(kind: GgufKind) -> Phrase:
     return Phrase("fidelity.next", variant="gguf", kind=exact)
 
 
-def _points(evidence: Evidence) -> tuple[float | None, tuple[float, float] | None]:
-    before, after = evidence.scores
+def _points(
+    scores: tuple[Sequence[float], Sequence[float]],
+) -> tuple[float | None, tuple[float, float] | None]:
+    before, after = scores
     if not before:
         return None, None
     low, high = lost_interval(before, after)
     return 100 * (sum(before) - sum(after)) / len(before), (100 * low, 100 * high)
+
+
+@dataclass(frozen=True)
+class _PreferenceLost:
+    """In points of the pairs; ``lost`` is ``None`` where there are none."""
+
+    lost: float | None
+    interval: tuple[float, float] | None
+    limit: float
+
+    def reasons(self, evidence: Evidence, following: Phrase) -> list[VerdictNote]:
+        if self.lost is None or self.interval is None or self.lost <= self.limit + 1e-9:
+            return []
+        return [
+            verdict_note(
+                "fidelity.preference",
+                variant="chance" if self.interval[0] <= self.limit else "",
+                lost=_above(self.lost, self.limit),
+                limit=self.limit,
+                reference=_model(evidence.reference),
+                pairs=evidence.rows,
+                low=self.interval[0],
+                high=self.interval[1],
+                next=following,
+            )
+        ]
+
+    def remarks(self, evidence: Evidence) -> list[VerdictNote]:
+        if self.lost is None or self.interval is None:
+            return []
+        if self.lost > self.limit + 1e-9 or self.interval[1] <= self.limit:
+            return []
+        return [
+            verdict_note(
+                "fidelity.few_pairs",
+                pairs=evidence.rows,
+                limit=self.limit,
+                high=self.interval[1],
+            )
+        ]
+
+
+def _preference_lost(evidence: Evidence, limits: Fidelity) -> _PreferenceLost:
+    lost, interval = _points(evidence.preferred)
+    # Of fewer than 50 pairs a single one is more than the limit: nothing finer can be seen.
+    one = 100 / max(1, len(evidence.preferred[0]))
+    return _PreferenceLost(lost, interval, max(limits.preference_lost, one))
 
 
 def _score_reasons(
@@ -219,13 +264,11 @@ def _score_reasons(
 ) -> list[VerdictNote]:
     if lost is None or interval is None or lost <= limits.points_lost + 1e-9:
         return []
-    # Never “loses 3.0 points; 3 are allowed”.
-    digits = next(n for n in range(1, 12) if round(lost, n) > limits.points_lost)
     return [
         verdict_note(
             "fidelity.score",
             variant="chance" if interval[0] <= limits.points_lost else "",
-            lost=round(lost, digits),
+            lost=_above(lost, limits.points_lost),
             limit=limits.points_lost,
             score=Phrase("fidelity.score_name", variant=evidence.score_name or "accuracy"),
             reference=_model(evidence.reference),
@@ -243,14 +286,12 @@ def _stop_reasons(evidence: Evidence, limits: Fidelity, following: Phrase) -> li
         variant = "" if evidence.gguf is None else "gguf"
         found.append(verdict_note("fidelity.stop_not_listed", variant=variant, stop=evidence.stop))
     exported = evidence.models.get("exported")
-    before = evidence.models.get(evidence.reference)
     if exported is None or exported.stops is None or exported.stops >= limits.stops - 1e-9:
         return found
-    too = before is not None and before.stops is not None and before.stops < limits.stops - 1e-9
     found.append(
         verdict_note(
             "fidelity.stops",
-            variant="training" if too else "",
+            variant=_why_no_stop(evidence, limits),
             stops=_below(exported.stops, limits.stops),
             limit=100 * limits.stops,
             reference=_model(evidence.reference),
@@ -258,6 +299,19 @@ def _stop_reasons(evidence: Evidence, limits: Fidelity, following: Phrase) -> li
         )
     )
     return found
+
+
+def _why_no_stop(evidence: Evidence, limits: Fidelity) -> str:
+    """The export, unless the tuned model is no better: then the training, or preferences that were
+    trained over one that was."""
+
+    def stops(role: ModelRole) -> bool:
+        model = evidence.models.get(role)
+        return model is None or model.stops is None or model.stops >= limits.stops - 1e-9
+
+    if stops(evidence.reference):
+        return ""
+    return "preferences" if "start" in evidence.models and stops("start") else "training"
 
 
 def _parity_reasons(evidence: Evidence) -> list[VerdictNote]:
@@ -334,6 +388,12 @@ def _remarks(
 
 def _model(role: ModelRole) -> Phrase:
     return Phrase("fidelity.model", variant="base" if role == "base" else "")
+
+
+def _above(lost: float, limit: float) -> float:
+    """*lost* with as many digits as show that it is more: never “3.0 points; 3 are allowed”."""
+    digits = next(n for n in range(1, 12) if round(lost, n) > limit)
+    return round(lost, digits)
 
 
 def _below(share: float, limit: float) -> float:

@@ -1,4 +1,4 @@
-"""The sections of a recipe that hold numbers to choose: method, training, fidelity.
+"""The sections of a recipe that hold numbers to choose: method, training, fidelity, limits.
 
 A field made by :func:`setting` is offered by the window. Its title, explanation and range stand
 here alone: the window, the recipe's schema and the reference read them.
@@ -25,7 +25,10 @@ METHOD_TITLES: dict[MethodKind, str] = {
 }
 WHOLE_CHANGE: frozenset[MethodKind] = frozenset({"loha", "lokr"})
 """Methods that make each layer's whole change of weights in every pass."""
-Objective = Literal["sft", "dpo"]
+Objective = Literal["sft", "dpo", "orpo", "simpo"]
+REFERENCED: frozenset[Objective] = frozenset({"dpo"})
+"""Objectives that compare with the model as it was before the training."""
+_BETA: dict[Objective, float] = {"sft": 0.0, "dpo": 0.1, "orpo": 0.1, "simpo": 2.0}
 TargetModules = Literal["auto", "attention", "all_linear", "family"]
 
 
@@ -40,6 +43,9 @@ def usual_rate(parameters: int) -> float:
     which gives the usual 2e-4 for 3.8 billion.
     """
     return max(_LEAST_RATE, _RATE * min(1.0, math.sqrt(_OF_PARAMETERS / max(1, parameters))))
+
+
+_POSITIVE: dict[str, Any] = {"gt": 0, "allow_inf_nan": False}
 
 
 def setting(default: Any, group: str, title: str, about: str, **limits: Any) -> Any:
@@ -62,20 +68,33 @@ class Method(Section):
     )
     objective: Objective = Field(
         "sft",
-        description="sft: the model learns to give the answers; dpo: it learns to prefer the "
-        "answer to data.rejected (direct preference optimisation).",
+        description="sft: the model learns to give the answers. The others prefer them to "
+        "data.rejected: dpo, measured from the model before the training; orpo, which learns the "
+        "answers as well, for a model that had no sft; simpo, by the mean of a token, so that "
+        "length counts for nothing.",
     )
-    beta: float = Field(
-        0.1,
+    beta: float | None = setting(
+        None,
+        "preference",
+        "Beta",
+        "How much the preference counts; when absent 0.1 for dpo and orpo, 2 for simpo. "
+        "dpo: more stays nearer to the model before.",
         gt=0,
-        description="dpo: how much a step away from the model before the training counts; more "
-        "stays nearer to it.",
     )
-    label_smoothing: float = Field(
+    label_smoothing: float = setting(
         0.0,
+        "preference",
+        "Label smoothing",
+        "dpo, simpo: the share of pairs in which the better answer may be the other one.",
         ge=0,
         lt=0.5,
-        description="dpo: the share of pairs in which the better answer may be the other one.",
+    )
+    margin: float = setting(
+        0.5,
+        "preference",
+        "Margin",
+        "simpo: by how much likelier the better answer should be than the other one.",
+        ge=0,
     )
     rank: int = setting(
         16,
@@ -117,10 +136,17 @@ class Method(Section):
     )
 
     @model_validator(mode="after")
-    def _can_be_stabilised(self) -> Method:
+    def _fits_together(self) -> Method:
         if self.rank_stabilised and self.kind in WHOLE_CHANGE:
             raise InputError("recipe.not_stabilised", kind=METHOD_TITLES[self.kind])
+        if self.label_smoothing and self.objective == "orpo":
+            raise InputError("recipe.no_smoothing", objective=self.objective)
         return self
+
+    @property
+    def strength(self) -> float:
+        """``beta``, or what is usual for the objective."""
+        return _BETA[self.objective] if self.beta is None else self.beta
 
 
 class Training(Section):
@@ -257,6 +283,13 @@ class Fidelity(Section):
         ge=0,
         le=100,
     )
+    preference_lost: float = Field(
+        2.0,
+        ge=0,
+        le=100,
+        description="At most this many points (percent) of the held-out pairs whose better answer "
+        "is preferred; one pair is allowed where that is more.",
+    )
     stops: float = setting(
         0.99,
         "fidelity",
@@ -265,3 +298,49 @@ class Fidelity(Section):
         ge=0,
         le=1,
     )
+
+
+class Limits(Section):
+    """What the exported model has to keep to, on the computer that the run works on. With this
+    section, also an empty one, the export is searched, and of target the provider alone counts."""
+
+    size_mb: float | None = setting(
+        None, "limits", "Size on disk (MB)", "At most so many MB on disk.", **_POSITIVE
+    )
+    memory_mb: float | None = setting(
+        None, "limits", "Memory (MB)", "At most so many MB of memory while answering.", **_POSITIVE
+    )
+    first_token_ms: float | None = setting(
+        None, "limits", "First token (ms)", "The first token within so many ms.", **_POSITIVE
+    )
+    tokens_per_s: float | None = setting(
+        None, "limits", "Tokens per second", "At least so many tokens a second.", **_POSITIVE
+    )
+    score: float | None = setting(
+        None,
+        "limits",
+        "Score (percent)",
+        "At least this score on the held-out rows.",
+        **_POSITIVE,
+        le=100,
+    )
+    points_lost: float | None = setting(
+        None,
+        "limits",
+        "Points lost",
+        "At most this many points (percent) less than the merged model; in place of score.",
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Limits:
+        if self.score is not None and self.points_lost is not None:
+            raise InputError("recipe.limits", variant="two")
+        return self
+
+    @property
+    def quality(self) -> bool:
+        """Whether the score is limited: then size is what is left to gain."""
+        return self.score is not None or self.points_lost is not None

@@ -6,8 +6,38 @@ import json
 import math
 from typing import Any
 
+from phi3studio.domain.errors import first_line
+
 _MOST_NODES = 1_000_000
 _TWICE = "the key {key} stands twice"
+
+
+class NotParsedError(ValueError):
+    """A text that is not what it should be: ``reason``, and ``line`` (from 1) where it is known."""
+
+    def __init__(self, reason: str, line: int | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+def parse_file(text: str, *, yaml: bool) -> Any:
+    """The value that somebody wrote into a file of YAML or JSON; raises :class:`NotParsedError`,
+    also for a key that stands twice in a mapping."""
+    if not yaml:
+        try:
+            return parse_json(text, unique=True)
+        except ValueError as exc:
+            reason, line = getattr(exc, "msg", first_line(exc)), getattr(exc, "lineno", None)
+            raise NotParsedError(reason, line) from exc
+    from yaml import YAMLError
+
+    try:
+        return parse_yaml(text, unique=True)
+    except YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        reason = getattr(exc, "problem", None) or first_line(exc)
+        raise NotParsedError(reason, mark.line + 1 if mark else None) from exc
 
 
 def parse_json(text: str | bytes, *, unique: bool = False) -> Any:

@@ -20,6 +20,7 @@ from phi3studio.domain.datasets.source import Source, checked_slice
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events.payload import STAGES, StageName
 from phi3studio.domain.hyperparameters import Fidelity as Fidelity
+from phi3studio.domain.hyperparameters import Limits as Limits
 from phi3studio.domain.hyperparameters import Method as Method
 from phi3studio.domain.hyperparameters import MethodKind as MethodKind
 from phi3studio.domain.hyperparameters import Objective as Objective
@@ -246,6 +247,11 @@ class Target(Section):
     block_size: Literal[16, 32, 64, 128, 256] = setting(
         32, "int4", "Block size", "Weights that share one scale; smaller is more exact."
     )
+    calibrated: bool | None = Field(
+        None,
+        description="Fit the int4 weights to the rows, for models below a billion parameters; "
+        "null: as the preset does, which is true for quality alone.",
+    )
     accuracy_level: Literal[0, 1, 2, 3, 4] = setting(
         4,
         "int4",
@@ -276,6 +282,9 @@ class Recipe(Section):
     training: Training = Training()
     target: Target = Target()
     fidelity: Fidelity = Fidelity()
+    limits: Limits | None = Field(
+        None, description="Limits of the exported model: the best export within them is searched."
+    )
     azure: Azure | None = Field(None, description="For target.train_on: azureml.")
 
     @field_validator("steps")
@@ -300,7 +309,20 @@ class Recipe(Section):
             )
         if steps == ["verify"]:
             raise InputError("recipe.only_verify")
+        if self.limits is not None:
+            self._check_limits()
         return self
+
+    def _check_limits(self) -> None:
+        """A search measures exports of a merged model on held-out rows of this computer."""
+        if "quantise" not in self.steps or "verify" not in self.steps:
+            raise InputError("recipe.limits", variant="steps")
+        if "merge" not in self.steps and ("train" in self.steps or self.model.adapter is not None):
+            raise InputError("recipe.limits", variant="apart")
+        if self.data is None:
+            raise InputError("recipe.limits", variant="no_rows")
+        if self.target.train_on == "azureml":
+            raise InputError("recipe.limits", variant="azure")
 
     def _check_objective(self) -> None:
         """Pairs of answers are for the objectives that compare them, and for those alone."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.event_line import Event
-from phi3studio.domain.events.measured_events import Metrics, Proof, Verified
+from phi3studio.domain.events.measured_events import Forgetting, Metrics, Proof, Verified
 from phi3studio.domain.events.payload import STAGES, ModelRole, StageName
 from phi3studio.domain.events.run_events import (
     Artifact,
@@ -87,6 +87,7 @@ class RunView:
     """Verdicts on other files, in the order they were asked for."""
     proofs: dict[str, Proof] = field(default_factory=dict)
     """Of the run's model in other formats, by kind."""
+    forgetting: Forgetting | None = None
     recoveries: tuple[Recovery, ...] = ()
     estimated: Estimated | None = None
     stage_memory: dict[str, int] = field(default_factory=dict)
@@ -184,6 +185,8 @@ def _apply(view: RunView, event: Event) -> RunView:
             if p.data is not None:
                 return replace(view, checks=(*view.checks, p))
             return replace(view, verdict=p)
+        case Forgetting() as p:
+            return replace(view, forgetting=p)
         case Proof() as p:
             return replace(view, proofs=view.proofs | {p.kind: p})
         case Paused(left=left):

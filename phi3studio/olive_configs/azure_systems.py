@@ -32,11 +32,6 @@ _CLIENT = {
 _VAULT = "azure.hub_token.key_vault"
 _RETRIES = noted("Requests that fail for a while are repeated.")
 _CLIENT_REST: dict[str, Rule] = {
-    "aml_config_path": refused(
-        "A file of the workspace is not read.",
-        "Write its subscription_id, resource_group and workspace_name.",
-        blocks=True,
-    ),
     "default_auth_params": noted("The login is that of az login, or azure.login says another."),
     "read_timeout": noted("The program waits as long as the service needs."),
     "max_operation_retries": _RETRIES,
@@ -83,7 +78,27 @@ def read_client(draft: ImportDraft, entry: Entry) -> None:
     vault = client.given("keyvault_name")
     if vault is not None:
         _read_vault(vault, draft)
-    apply(client, _CLIENT_REST, "The workspace", also=(*_CLIENT, "keyvault_name"))
+    file = client.given("aml_config_path")
+    if file is not None:
+        _read_workspace_file(file, draft)
+    also = (*_CLIENT, "keyvault_name", "aml_config_path")
+    apply(client, _CLIENT_REST, "The workspace", also=also)
+
+
+def _read_workspace_file(file: Entry, draft: ImportDraft) -> None:
+    """A file that names the workspace; somebody writes what it says into the recipe."""
+    missing = [to for to in _CLIENT.values() if to not in draft.values]
+    if not missing:
+        draft.translate(file, "The workspace is named already.")
+        return
+    for to in missing:
+        draft.gap(to, f"{file.path} names a file, which is not read.")
+    draft.leave_open(
+        file,
+        missing[0],
+        "A file of the workspace, which is not read.",
+        "Write its subscription_id, resource_group and workspace_name into the recipe.",
+    )
 
 
 def _read_vault(vault: Entry, draft: ImportDraft) -> None:
@@ -230,6 +245,7 @@ _SYSTEM: dict[str, Rule] = {
     "accelerators": _accelerators,
     "aml_compute": carried("azure.compute", str),
     "instance_type": carried("azure.instance_type", str),
+    "instance_count": carried("azure.nodes", int),
     "datastores": carried("azure.datastore", str),
     "hf_token": _hub_token,
     "tags": refused("Tags are not passed on.", "Leave them out."),

@@ -12,15 +12,11 @@ from phi3studio.olive_configs.data_parts import (
     LOAD_TYPES,
     DataConfig,
     data_config,
+    is_known,
     settings,
 )
 from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section, leaves
-from phi3studio.olive_configs.eval_data import (
-    first_rows,
-    held_out_share,
-    read_held_out,
-    split_of,
-)
+from phi3studio.olive_configs.eval_data import first_rows, held_out_share, read_held_out, split_of
 from phi3studio.olive_configs.rules import (
     Rule,
     apply,
@@ -40,6 +36,7 @@ _KEYS = (
 _FORMATS = {"json": "auto", "csv": "csv", "parquet": "parquet", "arrow": "arrow", "text": "text"}
 _CONTAINERS = ("HuggingfaceContainer", "DataContainer")
 _OWN_PRE_PROCESS = "studio_examples"
+_WRITE_ROWS = "Write the rows that it makes to a file, and name that as data_files."
 
 
 def read_data(
@@ -138,10 +135,7 @@ def _is_own_code(config: DataConfig) -> bool:
         (config.section.peek("type"), _CONTAINERS),
         (config.pre.peek("text_formatting_func"), ()),
     )
-    return any(
-        kind is not None and str(kind).casefold() not in map(str.casefold, known)
-        for kind, known in kinds
-    )
+    return any(not is_known(kind, known) for kind, known in kinds)
 
 
 def _read_frame(section: Section, own: bool, *, needed: bool) -> None:
@@ -158,7 +152,7 @@ def _read_frame(section: Section, own: bool, *, needed: bool) -> None:
             draft.refuse(
                 script,
                 "Python code of a config is not run.",
-                "Write the rows that it makes to a file, and name that as data_files.",
+                _WRITE_ROWS,
                 blocks=True,
             )
     apply(section, _FRAME)
@@ -175,11 +169,22 @@ def _read_source(load: Section, draft: ImportDraft, share: float | None) -> None
     elif not local:
         draft.gap("data.source", "The data config names no file and no data set.")
     _read_split(load.given("split", unset="Not set: the split “train”."), draft, local, share)
+    if not is_known(load.peek("type"), LOAD_TYPES):
+        _refuse_own(load)
     subset = refused("Files have no subsets.", "Remove it.")
     for key in ("subset", "name"):
         hub = not local and is_a(load.peek(key), (str,))
         load.read(carried("data.hub_config", str) if hub else subset, key)
     apply(load, _LOAD, "load_dataset_config", also=LOAD_KEYS)
+
+
+def _refuse_own(load: Section) -> None:
+    """What only a function of the config's script reads; the function itself is what blocks."""
+    for entry in load.entries:
+        if entry.key not in (*LOAD_KEYS, *_LOAD):
+            taken = load.take(entry.key)
+            assert taken is not None
+            load.draft.refuse(taken, "Only the config's own script reads it.", _WRITE_ROWS)
 
 
 def _read_name(name: Entry, draft: ImportDraft, local: bool) -> None:

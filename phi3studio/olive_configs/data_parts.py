@@ -6,13 +6,13 @@ stood in ``params_config``, flat or in its ``component_kwargs``, and in ``compon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section
 from phi3studio.olive_configs.rules import Rule, noted, same_if
-from phi3studio.olive_configs.text_templates import TEXT_TYPES
+from phi3studio.olive_configs.text_templates import TEXT_TYPES, is_text_key
 
 LOAD_KEYS = (
     "data_name", "data_files", "split", "subset", "data_dir", "name", "revision", "streaming",
@@ -91,11 +91,21 @@ def _old_params(params: Section, parts: Mapping[str, Section], draft: ImportDraf
     """``params_config``: keys of every component next to each other."""
     for entry in _inner(params.given("component_kwargs"), draft):
         _component(entry, parts, draft, named=False)
+    load, pre = parts["load_dataset"], parts["pre_process_data"]
+    # A function of the config's script takes what it calls its own.
+    own = not is_known(load.peek("type"), LOAD_TYPES)
     for entry in params.take_all():
         if entry.key in _DATALOADER:
             _ROWS(draft, entry)
+        elif entry.key in LOAD_KEYS or (own and not is_text_key(entry.key)):
+            load.put(entry)
         else:
-            parts["load_dataset" if entry.key in LOAD_KEYS else "pre_process_data"].put(entry)
+            pre.put(entry)
+
+
+def is_known(kind: Any, known: Sequence[str]) -> bool:
+    """Whether a component's type is one of *known*, or not given."""
+    return kind is None or str(kind).casefold() in map(str.casefold, known)
 
 
 def _component(

@@ -123,10 +123,10 @@ class ImportDraft:
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""
         template = to.startswith("data.template.")  # its text may look like anything
-        if to in ASKED and not template and is_placeholder(entry.value):
+        unsaid = is_placeholder(entry.value) or entry.value == entry.key
+        if to in ASKED and not template and unsaid:
             self.gap(to, f"{entry.path} is a placeholder.")
-            text = "A placeholder."
-            self.decisions.append(Decision(*entry, "gap", to, text, f"Write {to} in the recipe."))
+            self.leave_open(entry, to, "A placeholder.", f"Write {to} in the recipe.")
             return
         self._set(entry, to, entry.value if value is None else value)
         self.decisions.append(Decision(*entry, "carried", to=to))
@@ -164,6 +164,10 @@ class ImportDraft:
         """Keep a key of Azure ML: it needs that target."""
         text = f"{what}: it needs the Azure target."
         self.refuse(entry, text, instead, blocks=blocks, needs_azure=True)
+
+    def leave_open(self, entry: Entry, to: str, text: str, instead: str) -> None:
+        """The key leaves *to* for somebody to write, as :meth:`gap` notes."""
+        self.decisions.append(Decision(*entry, "gap", to, text, instead))
 
     def gap(self, key: str, text: str) -> None:
         """Leave *key* open for somebody to write, unless the config says it elsewhere."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
-from phi3studio.domain.parsing import parse_json
+from phi3studio.domain.parsing import NotParsedError, parse_file
 from phi3studio.domain.recipe import Recipe, check_target, parse_recipe
 from phi3studio.olive_configs.azure_systems import host_in_azure, note_gaps, read_client
 from phi3studio.olive_configs.data_configs import read_data
@@ -47,16 +46,16 @@ class Imported:
     """What somebody has to write into the recipe before it can be run."""
 
 
-def parse_config(text: str, name: str) -> Any:
-    """Parse JSON; raises :class:`InputError` with the line where it is broken."""
+def parse_config(text: str, name: str, *, yaml: bool = False) -> Any:
+    """Parse JSON or YAML; raises :class:`InputError` with the line where it is broken."""
     try:
-        return parse_json(text, unique=True)
-    except ValueError as exc:
-        if isinstance(exc, json.JSONDecodeError):
-            raise InputError(
-                "olive.broken_json", path=name, line=exc.lineno, reason=exc.msg
-            ) from exc
-        raise InputError("olive.broken_json", variant="whole", path=name, reason=str(exc)) from exc
+        return parse_file(text, yaml=yaml)
+    except NotParsedError as exc:
+        said: dict[str, Any] = {"path": name, "line": exc.line, "reason": exc.reason}
+        said["variant"] = "" if exc.line else "whole"
+        if yaml:
+            raise InputError("olive.broken_yaml", **said) from exc
+        raise InputError("olive.broken_json", **said) from exc
 
 
 def import_config(
@@ -128,7 +127,8 @@ def _settle_provider(draft: ImportDraft) -> None:
 
 
 def _note_held_out(draft: ImportDraft) -> None:
-    if not any(key in draft.values for key in ("data.split.held_out", "data.split.file")):
+    ways = ("held_out", "file", "slice", "hub_split")
+    if not any(f"data.split.{way}" in (*draft.values, *draft.gaps) for way in ways):
         draft.defaults.append(
             "No rows are set aside: Olive would train on all of them. A recipe holds out a share "
             "to measure the result, here 20 % (data.split.held_out)."

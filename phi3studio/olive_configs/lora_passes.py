@@ -143,6 +143,7 @@ _TABLE: dict[str, Rule] = {
     "allow_tf32": noted("TF32 is left as PyTorch has it."),
     "ephemeral_gpu_offload": refused("Weights stay where they are trained.", "Leave it out."),
     "bias": same_if(("none",), "No biases are trained.", "Leave it out."),
+    "training_output_dir": noted("Each run keeps its checkpoints in its own folder."),
     "use_gradient_checkpointing": noted("training_args.gradient_checkpointing says it."),
     "use_ort_trainer": refused("The trainer is PyTorch's.", "Leave it out."),
     "ortmodule_onnx_opset_min": noted("The trainer is PyTorch's."),

@@ -10,8 +10,13 @@ _PRECISIONS = tuple(FORMATS)
 _MADE = noted("The weights are int4 already: the pass before says how.")
 _KEEP = "Leave it out."
 _TO = "target.int4"
-_ALGORITHM = "int4_algo_config"
-_KINDS = "int4_op_types_to_quantize"
+# Since onnxruntime-genai 0.16 the builder's names are without the prefix.
+_PREFIX = "int4_"
+_ALGORITHM = "algo_config"
+_KINDS = "op_types_to_quantize"
+_MIXED = "matmul_mixed_precision"
+# What the builder's k_quant_mixed is short for.
+_K_QUANT_MIXED = {"last_matmul:int8", "mixed_layers:int8"}
 
 
 def read_builder(section: Section) -> None:
@@ -37,10 +42,12 @@ def read_builder(section: Section) -> None:
     extra = Section(section.given("extra_options"), draft, nested=())
     if before:
         for place in (section, extra):
-            for key in (_ALGORITHM, _KINDS, "int4_block_size"):
-                place.read(_MADE, key)
+            for key in (_ALGORITHM, _KINDS, "block_size"):
+                place.read(_MADE, *_names(key))
     _preset(draft, (section, extra))
     for place in (section, extra):
+        for key, rule in _WEIGHTS.items():
+            place.read(rule, *_names(key))
         apply(place, _BOTH)
     if draft.values.get("target.quantisation") == "int4":
         text = (
@@ -48,15 +55,18 @@ def read_builder(section: Section) -> None:
             "calibrates on your rows."
         )
         draft.default(_TO, PLAIN, text)
-    also = (_ALGORITHM, _KINDS, *_BOTH)
+    weights = (_ALGORITHM, _KINDS, *_WEIGHTS)
+    also = (*(name for key in weights for name in _names(key)), _MIXED, *_BOTH)
     apply(extra, _EXTRA, "extra_options", also=also)
     apply(section, _TABLE, "ModelBuilder", also=("precision", "extra_options", *also))
 
 
 def _preset(draft: ImportDraft, places: tuple[Section, ...]) -> None:
     """int4's preset: the one with this algorithm that quantises these operators."""
-    algorithm, kinds = (_given(places, key) for key in (_ALGORITHM, _KINDS))
+    algorithm, kinds, mixed = (_given(places, key) for key in (_ALGORITHM, _KINDS, _MIXED))
     name = PRESETS[PLAIN].algorithm if algorithm is None else str(algorithm.value)
+    if mixed is not None:
+        name = _with_mixed(draft, mixed, name)
     known = [row for row in PRESETS.values() if row.algorithm == name]
     if algorithm is not None and not known:
         offered = ", ".join(f"{row.name} ({row.algorithm})" for row in PRESETS.values())
@@ -80,11 +90,26 @@ def _preset(draft: ImportDraft, places: tuple[Section, ...]) -> None:
             draft.translate(entry, f"The preset {row.name}.", _TO, row.name)
 
 
+def _names(key: str) -> tuple[str, str]:
+    """The key as Olive and former builders write it, and as today's builder does."""
+    return _PREFIX + key, key
+
+
+def _with_mixed(draft: ImportDraft, mixed: Entry, name: str) -> str:
+    """The algorithm *name*, with the layers that *mixed* keeps in 8 bits."""
+    layers = {part.strip() for part in str(mixed.value).split(",")}
+    if name == "k_quant" and layers == _K_QUANT_MIXED:
+        draft.translate(mixed, "With k_quant it is k_quant_mixed.")
+        return "k_quant_mixed"
+    draft.refuse(mixed, "Which layers keep 8 bits follows from the preset.", _KEEP)
+    return name
+
+
 def _given(places: tuple[Section, ...], key: str) -> Entry | None:
     """The key's first entry that says something; null says nothing."""
     found = None
     for place in places:
-        entry = place.take(key)
+        entry = place.take(*_names(key))
         if entry is None:
             continue
         if entry.value is None:
@@ -100,11 +125,15 @@ def _off(text: str) -> Rule:
     return refused(text, _KEEP)
 
 
+_FUSED = noted("How the graph is fused does not change what it computes.")
+_CUDA_SERVER = _off("The model is one for a single reader, without paged attention.")
+_WEIGHTS: dict[str, Rule] = {
+    "block_size": one_of("target.block_size", (16, 32, 64, 128, 256)),
+    "accuracy_level": one_of("target.accuracy_level", (0, 1, 2, 3, 4)),
+    "is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),
+    "nodes_to_exclude": _off("Which layers keep more bits follows from the preset."),
+}
 _BOTH: dict[str, Rule] = {
-    "int4_block_size": one_of("target.block_size", (16, 32, 64, 128, 256)),
-    "int4_accuracy_level": one_of("target.accuracy_level", (0, 1, 2, 3, 4)),
-    "int4_is_symmetric": same_if((True,), "Symmetric or not follows from the preset.", _KEEP),
-    "int4_nodes_to_exclude": _off("Which layers keep more bits follows from the preset."),
     "use_qdq": _off("Quantised layers are MatMulNBits."),
     "use_8bits_moe": _off("Experts have no setting of their own."),
     "use_webgpu_fp32": _off("WebGPU is not a target."),
@@ -113,6 +142,28 @@ _BOTH: dict[str, Rule] = {
     "exclude_embeds": _off("The whole model is exported."),
     "exclude_lm_head": _off("The whole model is exported."),
     "enable_cuda_graph": _off("CUDA graphs are not captured."),
+    **dict.fromkeys(
+        ("enable_dml_graph", "fuse_qkv", "disable_qkv_fusion", "fuse_mlp_gate_up"), _FUSED
+    ),
+    **dict.fromkeys(
+        (
+            "use_paged_attention",
+            "paged_block_size",
+            "paged_chunk_size",
+            "max_batch_size",
+            "max_scheduled_tokens",
+            "num_blocks",
+            "gpu_utilization_factor",
+        ),
+        _CUDA_SERVER,
+    ),
+    "kv_cache_quant_scheme": same_if(
+        ("none",), "The cache has the number format of the model's inputs.", _KEEP
+    ),
+    "prune_lm_head": _off("The model gives the logits of every token."),
+    # A key of Olive up to 0.6; the builder has used it everywhere since.
+    "enable_GQA_on_CPU": noted("Attention is grouped on the CPU too."),
+    "config_only": refused("The model is always exported with its weights.", _KEEP, blocks=True),
 }
 _EXTRA: dict[str, Rule] = {
     "hf_remote": refused(

@@ -13,9 +13,11 @@ from phi3studio.olive_configs.quantisers import QUANTISERS, read_quantiser
 from phi3studio.olive_configs.rules import Rule, apply, noted, refused
 
 _ALTERNATIVES = "Alternatives of a pass are not tried."
+_TIED = "The head has weights of its own, apart from the embedding."
+_OPTIMISES = "orttransformersoptimization"
 _APART_STEPS = {
     "onnxconversion": "The step quantise: ModelBuilder makes the base model ONNX.",
-    "orttransformersoptimization": "ModelBuilder's graph is optimised already.",
+    _OPTIMISES: "ModelBuilder's graph is optimised already.",
     "extractadapters": "The adapter is written next to the model.",
     "modelbuilder": "The model is written with its genai_config.json.",
 }
@@ -28,25 +30,37 @@ _WRITTEN = (*METHOD_TITLES.values(), "MergeAdapterWeights", "ModelBuilder")
 _CONVERSIONS = frozenset(
     name.casefold()
     for name in (
-        "OnnxConversion", "OptimumConversion", "OptimumMerging", "OnnxQuantization",
-        "OnnxDynamicQuantization", "OnnxStaticQuantization", "OnnxMatMul4Quantizer",
-        "OnnxBlockWiseRtnQuantization", "OnnxHqqQuantization", "OnnxKQuantQuantization",
-        "OnnxBnb4Quantization", "OnnxFloatToFloat16", "OrtTransformersOptimization",
-        "OrtTransformerOptimization", "OrtMixedPrecision", "OrtPerfTuning",
-        "OrtSessionParamsTuning", "GenAIModelExporter", "MobiusBuilder", "IncQuantization",
-        "IncDynamicQuantization", "IncStaticQuantization", "QuarkQuantization",
-        *QUANTISERS, "OpenVINOConversion", "OpenVINOOptimumConversion",
-        "OpenVINOQuantization", "QNNConversion", "SNPEConversion", "MatMulNBitsToQDQ",
+        "OnnxConversion", "DeviceSpecificOnnxConversion", "OptimumConversion", "OptimumMerging",
+        "OnnxQuantization", "OnnxDynamicQuantization", "OnnxStaticQuantization",
+        "OnnxQuantizationPreprocess", "OnnxMatMul4Quantizer", "OnnxBlockWiseRtnQuantization",
+        "OnnxHqqQuantization", "OnnxKQuantQuantization", "OnnxBnb4Quantization",
+        "OnnxFloatToFloat16", "OrtTransformersOptimization", "OrtTransformerOptimization",
+        "OrtMixedPrecision", "OrtPerfTuning", "OrtSessionParamsTuning", "GenAIModelExporter",
+        "MobiusBuilder", "IncQuantization", "IncDynamicQuantization", "IncStaticQuantization",
+        "QuarkQuantization", *QUANTISERS, "OpenVINOConversion", "OpenVINOOptimumConversion",
+        "OpenVINOQuantization", "OpenVINOQuantizationWithAccuracy", "OpenVINOWeightCompression",
+        "QNNConversion", "SNPEConversion", "SNPEQuantization", "SNPEtoONNXConversion",
+        "MatMulNBitsToQDQ", "NVModelOptQuantization", "VitisAIQuantization", "VitisQuantizer",
+        "VitisDPUQuantizer", "VitisQDQQuantizer", "VitisQOpQuantizer", "AimetQuantization",
     )
 )  # fmt: skip
 _OTHERS = frozenset(
     name.casefold()
     for name in (
         "ExtractAdapters", "SliceGPT", "SparseGPT", "TorchTRTConversion", "QuaRot", "SpinQuant",
-        "SplitModel", "CaptureSplitInfo", "DynamicToFixedShape", "OnnxPeepholeOptimizer",
-        "GraphSurgeries", "InsertBeamSearch", "AppendPrePostProcessingOps", "PerfTuning",
-        "QuantizationAwareTraining", "VitisAIQuantization", "ComposeOnnxModels", "StaticLLM",
-        "AimetQuantization", "OnnxOpVersionConversion", "AddOliveMetadata", "LMHeadSurgery",
+        "SplitModel", "CaptureSplitInfo", "CaptureLayerAnnotations", "DynamicToFixedShape",
+        "OnnxPeepholeOptimizer", "OnnxModelOptimizer", "OnnxScriptFusion", "OnnxDiscrepancyCheck",
+        "OnnxIODataTypeConverter", "OnnxIOFloat16ToFloat32", "OnnxOpVersionConversion",
+        "GraphSurgeries", "NVModelOptGraphSurgery", "LMHeadSurgery", "InputNCHWtoNHWC",
+        "MixedPrecisionOverrides", "TrtMatMulToConvTransform", "MoEExpertsDistributor",
+        "InsertBeamSearch", "WhisperPrePipeline", "CustomOpStftNorm", "AppendPrePostProcessingOps",
+        "PerfTuning", "AutoClip", "QuantizationAwareTraining", "ComposeOnnxModels", "StaticLLM",
+        "AddOliveMetadata", "EPContextBinaryGenerator", "OpenVINOEncapsulation",
+        "OpenVINOIoUpdate", "OpenVINOReshape", "PyTorchTensorParallel",
+        "LlamaPyTorchTensorParallel", "QNNPreprocess", "QNNModelLibGenerator",
+        "QNNContextBinaryGenerator", "QairtEncapsulation", "QairtGenAIBuilder", "QairtMHA2SHA",
+        "QairtPipelinePass", "QairtPreparation", "VitisAIAddMetaData", "VitisGenerateModelLLM",
+        "VitisGenerateModelSD",
     )
 )  # fmt: skip
 
@@ -64,12 +78,12 @@ def read_passes(entry: Entry | None, draft: ImportDraft) -> tuple[tuple[str, ...
     found: dict[str, Named] = {}
     if entry is not None and isinstance(entry.value, Mapping):
         names = [_kind_of(value) for value in entry.value.values()]
-        apart = _adapter_apart(names)
+        apart = _adapter_apart(names, list(entry.value.values()))
         for at, (name, value) in enumerate(entry.value.items()):
             place = Entry(f"{entry.path}.{name}", value)
             if names[at] in QUANTISERS and "quantise" not in found:
                 _read_quantiser(place, draft, built="modelbuilder" in names[at + 1 :])
-            elif apart and names[at] in _APART:
+            elif names[at] in apart:
                 _read_apart(place, names[at], draft, found)
             else:
                 _read_pass(place, draft, found)
@@ -108,20 +122,47 @@ def _read_quantiser(entry: Entry, draft: ImportDraft, *, built: bool) -> None:
     read_quantiser(section, kind, _kind_of(value), built=built)
 
 
-def _adapter_apart(names: Sequence[str]) -> bool:
-    """Whether the adapter stays next to an ONNX model of the base: what ``olive finetune`` wrote
-    up to Olive 0.7."""
+def _adapter_apart(names: Sequence[str], passes: Sequence[object]) -> frozenset[str]:
+    """The passes that only keep the adapter next to an ONNX model of the base.
+
+    All of ``OnnxConversion`` to ``ExtractAdapters`` where the model is converted so, as ``olive
+    finetune`` wrote it up to 0.7; ``ExtractAdapters`` alone where a ModelBuilder builds the base.
+    """
     kinds = {*names} - {*ADAPTERS}
-    return len(kinds) < len({*names}) and {"onnxconversion", "extractadapters"} <= kinds <= _APART
+    if len(kinds) == len({*names}) or "extractadapters" not in kinds or not kinds <= _APART:
+        return frozenset()
+    builds = any(
+        kind == "modelbuilder" and not _metadata_only(value)
+        for kind, value in zip(names, passes, strict=True)
+    )
+    converted = "onnxconversion" in kinds or (_OPTIMISES in kinds and not builds)
+    return _APART if converted else frozenset({"extractadapters"})
+
+
+def _metadata_only(value: object) -> bool:
+    """Whether a ModelBuilder only writes the files next to a model of another pass."""
+    places = [value] if isinstance(value, Mapping) else []
+    places += [place[key] for place in places for key in ("config", "params") if key in place]
+    return any(isinstance(place, Mapping) and place.get("metadata_only") for place in places)
+
+
+def _ties_embeddings(entry: Entry) -> bool:
+    """Whether the pass only lets the head share the embedding's weights."""
+    section = Section(entry, ImportDraft())
+    surgeries = section.peek("surgeries")
+    return bool(surgeries) and all(
+        isinstance(item, Mapping) and item.get("surgeon") == "TieWordEmbeddings"
+        for item in surgeries
+    )
 
 
 def _read_apart(entry: Entry, name: str, draft: ImportDraft, found: dict[str, Named]) -> None:
     """The base model becomes ONNX once; the adapter stays next to it."""
     section = Section(entry, draft)
     section.read(noted(f"{_APART_STEPS[name]} The chain has no merge."), "type")
-    if name == "onnxconversion":
+    if name in ("onnxconversion", _OPTIMISES):
         found["quantise"] = None, None
-        draft.values["target.quantisation"] = "fp32"
+        draft.values.setdefault("target.quantisation", "fp32")
     half = section.take("float16")
     if half is not None:
         to = "fp16" if half.value is True else "fp32"
@@ -143,6 +184,10 @@ def _read_pass(entry: Entry, draft: ImportDraft, found: dict[str, Named]) -> Non
     name = str(kind.value).rpartition(".")[2].casefold() if kind is not None else ""
     step = _STEP_OF.get(name)
     if kind is None or step is None:
+        if kind is not None and name == "graphsurgeries" and _ties_embeddings(entry):
+            for part in (kind, *section.take_all()):
+                draft.refuse(part, _TIED, "For a smaller model write target.int4: small.")
+            return
         _refuse_pass(kind, entry, section, draft)
         return
     if step in found:

@@ -32,6 +32,13 @@ def read_quantiser(section: Section, kind: Entry, name: str, *, built: bool) -> 
     draft, shown = section.draft, QUANTISERS[name]
     bits = section.take("bits", "w_bit")
     wrong = bits is not None and str(bits.value) not in ("4", "int4", "uint4")
+    if built and wrong and _TO in draft.values:
+        # After a pass for the layers, one for what is left: the head and the embedding.
+        text = f"The preset {draft.values[_TO]} says how the head and the embedding are rounded."
+        assert bits is not None
+        for part in (kind, bits, *section.take_all()):
+            draft.refuse(part, text, "Leave it out.")
+        return
     if not built or wrong:
         text = (
             f"{shown} makes a PyTorch model of quantised weights, which is not exported as it is."

@@ -32,6 +32,11 @@ TEXT_TYPES = (
 )
 
 
+def is_text_key(key: str) -> bool:
+    """Whether a key belongs to the preparation of texts."""
+    return key in _KEYS or key in _TABLE
+
+
 def read_text(pre: Section, own: bool) -> None:
     """Decide on every key, and set ``data.template`` or ``data.messages``.
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from phi3studio.app.files import expanded, write_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.estimation.recovery import in_force
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.recipe import Limits, Recipe, parse_recipe
 from phi3studio.domain.run import state_phrase
+from phi3studio.runs.measuring.search_file import as_built
 from phi3studio.runs.result_check import check_result
 from phi3studio.runs.store import RunFolder, RunStore
 
@@ -64,7 +65,30 @@ def rebuild_run(store: RunStore, run: RunFolder) -> RunFolder:
 
     Raises :class:`InputError` for a run without an adapter.
     """
-    return _from_adapter(store, run, rebuilt(in_force(run.recipe(), run.view().recoveries)))
+    recipe = as_built(run, in_force(run.recipe(), run.view().recoveries))
+    return _from_adapter(store, run, rebuilt(recipe))
+
+
+def search_run(store: RunStore, run: RunFolder, limits: Limits) -> RunFolder:
+    """A new run, not started, that searches the best export of the adapter of *run* within
+    *limits*. Raises :class:`InputError` for a run without an adapter."""
+    return _from_adapter(
+        store, run, searched(in_force(run.recipe(), run.view().recoveries), limits)
+    )
+
+
+def searched(recipe: Recipe, limits: Limits) -> Recipe:
+    """*recipe* without its training, and with a search for its export."""
+    changed = recipe.model_copy(
+        update={
+            "name": _with_suffix(recipe.name, " search"),
+            "steps": ["merge", "quantise", "verify"],
+            "model": recipe.model.model_copy(update={"adapter": START}),
+            "limits": limits,
+            "target": recipe.target.model_copy(update={"train_on": "auto"}),
+        }
+    )
+    return parse_recipe(changed.to_json())
 
 
 def rebuilt(recipe: Recipe) -> Recipe:
@@ -84,6 +108,7 @@ def rebuilt(recipe: Recipe) -> Recipe:
         update={
             "name": _with_suffix(recipe.name, " quality"),
             "steps": steps,
+            "limits": None,
             "target": target.model_copy(update=changes),
         }
     )
@@ -91,11 +116,13 @@ def rebuilt(recipe: Recipe) -> Recipe:
 
 def _from_adapter(store: RunStore, run: RunFolder, recipe: Recipe) -> RunFolder:
     check_result(run, "adapter")
-    if not (run.adapter / "adapter_model.safetensors").is_file():
+    named = run.recipe().model.adapter
+    adapter = run.adapter if run.adapter.is_dir() or named is None else Path(named)
+    if not (adapter / "adapter_model.safetensors").is_file():
         raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
     created = store.create(recipe)
     start = created.path / START
-    shutil.copytree(run.adapter, start)
+    shutil.copytree(adapter, start)
     model = recipe.model.model_copy(update={"adapter": str(start)})
     write_json(created.recipe_file, recipe.model_copy(update={"model": model}).to_json())
     return created

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from phi3studio.domain.recipe import (
-    Data,
-    Method,
-    Model,
-    Recipe,
-    Split,
-    Target,
-    Template,
-    Training,
-)
+from phi3studio.domain.recipe import Data, Method, Model, Recipe, Split, Target, Template, Training
 from phi3studio.resources import resources
 
 QUICK_STEPS = 12

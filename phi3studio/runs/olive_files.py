@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from phi3studio.domain.errors import InputError, first_line
-from phi3studio.domain.parsing import parse_yaml
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_store import catalogue
 from phi3studio.olive_configs import Imported, import_config, parse_config
 from phi3studio.runs.recipe_files import SUFFIX, absolute
 
-SUFFIXES = (".json", ".yaml", ".yml")
+_YAML = (".yaml", ".yml")
+SUFFIXES = (".json", *_YAML)
 # A config is a page of text; a larger file with such an ending has rows.
 _MOST_BYTES = 1_000_000
 # As far as a folder is looked through: somebody may choose the whole disk.
@@ -68,16 +68,23 @@ def is_recipe(file: Path) -> bool:
 
 
 def configs_of(paths: Iterable[Path]) -> list[Path]:
-    """The Olive configs among *paths* and, of folders, below them, with those that are broken;
-    sorted within each folder."""
+    """The Olive configs among *paths* and, of folders, below them."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = islice(path.rglob("*"), _MOST_FILES)
-            found += sorted(file for file in inside if is_olive_config(file) or _is_broken(file))
+            found += configs_below(path)[0]
         elif is_olive_config(path):
             found.append(path)
     return found
+
+
+def configs_below(folder: Path) -> tuple[list[Path], int]:
+    """The Olive configs below a folder, sorted, with those that are broken; and how many other
+    files of JSON or YAML there are."""
+    inside = islice(folder.rglob("*"), _MOST_FILES)
+    files = sorted(file for file in inside if file.suffix.lower() in SUFFIXES)
+    found = [file for file in files if is_olive_config(file) or _is_broken(file)]
+    return found, len(files) - len(found)
 
 
 def imported_file(config: Path) -> Imported:
@@ -116,21 +123,7 @@ def read_config(config: Path) -> Any:
         text = config.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise InputError("olive.unreadable", path=config, reason=first_line(exc)) from exc
-    if config.suffix.lower() not in (".yaml", ".yml"):
-        return parse_config(text, str(config))
-    import yaml
-
-    try:
-        return parse_yaml(text, unique=True)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        raise InputError(
-            "olive.broken_yaml",
-            variant="" if mark else "whole",
-            path=config,
-            line=mark.line + 1 if mark else None,
-            reason=getattr(exc, "problem", None) or first_line(exc),
-        ) from exc
+    return parse_config(text, str(config), yaml=config.suffix.lower() in _YAML)
 
 
 def _is_broken(file: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from phi3studio.app.files import expanded, is_dir, is_file, write_atomically
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.parsing import parse_json, parse_yaml
+from phi3studio.domain.parsing import NotParsedError, parse_file, parse_yaml
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.recipes.recipe_gaps import with_gaps
 from phi3studio.domain.recipes.section import check_texts
@@ -85,25 +85,13 @@ def _from(folder: Path, name: str) -> Path:
 
 
 def _parse(path: Path, text: str) -> Any:
-    if path.suffix.lower() in _YAML:
-        import yaml
-
-        try:
-            return parse_yaml(text, unique=True)
-        except yaml.YAMLError as exc:
-            mark = getattr(exc, "problem_mark", None)
-            line = mark.line + 1 if mark is not None else None
-            raise _broken(path, line, getattr(exc, "problem", None) or str(exc)) from exc
     try:
-        return parse_json(text, unique=True)
-    except ValueError as exc:
-        raise _broken(path, getattr(exc, "lineno", 1), getattr(exc, "msg", str(exc))) from exc
-
-
-def _broken(path: Path, line: int | None, reason: str) -> InputError:
-    if line is None:
-        return InputError("recipe.broken", path=path, reason=reason)
-    return InputError("recipe.broken", variant="line", path=path, line=line, reason=reason)
+        return parse_file(text, yaml=path.suffix.lower() in _YAML)
+    except NotParsedError as exc:
+        variant = "line" if exc.line else ""
+        raise InputError(
+            "recipe.broken", variant=variant, path=path, line=exc.line, reason=exc.reason
+        ) from exc
 
 
 def write_recipe(recipe: Recipe, path: Path, gaps: Mapping[str, str] | None = None) -> None:

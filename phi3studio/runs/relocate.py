@@ -16,13 +16,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from phi3studio.app.files import folder_bytes, write_json
-from phi3studio.app.paths import (
-    HOME_VARIABLE,
-    Home,
-    default_home,
-    pointer_file,
-    pointer_home,
-)
+from phi3studio.app.paths import HOME_VARIABLE, Home, default_home, pointer_file, pointer_home
 from phi3studio.domain.errors import Cancelled, InputError, RunError
 from phi3studio.domain.parsing import parse_json
 from phi3studio.runs.store import RunStore

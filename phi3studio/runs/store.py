@@ -50,6 +50,8 @@ class RunFolder:
     ``adapter/``        the trained LoRA adapter (PEFT format)
     ``merged/``         the merged model, where the recipe makes no ONNX model of it
     ``model/``          the exported ONNX model
+    ``search.json``     what the search for an export measured
+    ``search/``         the exports of it that may be taken, by number
     ``azure.json``      the job in Azure ML, of a run that is done there
     ``measured/``       what was measured of the base model
     ``card/``           the model card
@@ -150,6 +152,14 @@ class RunFolder:
     @property
     def model(self) -> Path:
         return self.path / "model"
+
+    @property
+    def search_file(self) -> Path:
+        return self.path / "search.json"
+
+    @property
+    def searched(self) -> Path:
+        return self.path / "search"
 
     @property
     def measured(self) -> Path:

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from phi3studio import __version__
-from phi3studio.app.download_log import DownloadLog
+from phi3studio.app.download_log import Arrived, DownloadLog
 from phi3studio.app.files import write_atomically
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
@@ -34,12 +34,7 @@ from phi3studio.app.telemetry import NO_TELEMETRY
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.runtime_pack.damage import damaged_packages, write_files
 from phi3studio.runtime_pack.installed import library_environment, users
-from phi3studio.runtime_pack.pack_files import (
-    GENERATION,
-    PackName,
-    PackProgress,
-    PackRecord,
-)
+from phi3studio.runtime_pack.pack_files import GENERATION, PackName, PackProgress, PackRecord
 from phi3studio.runtime_pack.place import (
     PackPlace,
     PackSource,
@@ -121,15 +116,10 @@ class Installer:
             self._check_space()
             place.log.parent.mkdir(parents=True, exist_ok=True)
             place.log.write_bytes(b"")
-            outcome, before = "failed", tree_bytes(place.cache)
-            try:
+            before = tree_bytes(place.cache)
+            what, log = f"runtime pack {self._source.name}", DownloadLog(self._home.root)
+            with log.recording(what, "runtime", lambda: self._arrived(before)):
                 self._make(broken)
-                outcome = "done"
-            except Cancelled:
-                outcome = "stopped"
-                raise
-            finally:
-                self._list_download(outcome, before)
             record = self._prove()
             self._drop_older()
             drop(place.cache)
@@ -335,11 +325,9 @@ class Installer:
             if folder != self._place.folder and served and not users(folder):
                 drop(folder)
 
-    def _list_download(self, outcome: str, before: int) -> None:
-        arrived = tree_bytes(self._place.cache) - before
+    def _arrived(self, before: int) -> Arrived:
         hosts = tuple(dict.fromkeys(str(urlsplit(url).hostname) for url in self._hosts()))
-        what = f"runtime pack {self._source.name}"
-        DownloadLog(self._home.root).record(what, "runtime", hosts, arrived, outcome)  # type: ignore[arg-type]
+        return hosts, tree_bytes(self._place.cache) - before
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -11,22 +10,12 @@ from pathlib import Path
 
 import psutil
 
+from phi3studio.app.about import installed_version
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.runtime_pack.damage import quick_damage, thorough_damage
-from phi3studio.runtime_pack.pack_files import (
-    PackName,
-    PackRecord,
-    PackStatus,
-    pack_state,
-)
-from phi3studio.runtime_pack.place import (
-    PackPlace,
-    PackSource,
-    drop,
-    pack_source,
-    tree_bytes,
-)
+from phi3studio.runtime_pack.pack_files import PackName, PackRecord, PackStatus, pack_state
+from phi3studio.runtime_pack.place import PackPlace, PackSource, drop, pack_source, tree_bytes
 
 _PYTHON_TIMEOUT_S = 30.0
 _FLAVOUR_WHEEL = "onnxruntime-gpu"
@@ -73,11 +62,7 @@ def found_pack(home: Home, source: PackSource) -> tuple[PackPlace, PackRecord | 
 
 def bundled() -> bool:
     """Whether this installation is of the CUDA flavour itself."""
-    try:
-        importlib.metadata.version(_FLAVOUR_WHEEL)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+    return installed_version(_FLAVOUR_WHEEL) is not None
 
 
 def remove_pack(home: Home, name: PackName) -> int:

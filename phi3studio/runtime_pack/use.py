@@ -12,12 +12,7 @@ from phi3studio.app.program import program
 from phi3studio.domain.recipe import Recipe
 from phi3studio.resources import RESOURCES_VARIABLE, resources
 from phi3studio.runtime_pack.damage import quick_damage
-from phi3studio.runtime_pack.installed import (
-    bundled,
-    found_pack,
-    library_environment,
-    python_works,
-)
+from phi3studio.runtime_pack.installed import bundled, found_pack, library_environment, python_works
 from phi3studio.runtime_pack.pack_files import pack_state, wants_cuda
 from phi3studio.runtime_pack.place import PackPlace, PackSource, pack_source
 

@@ -94,6 +94,18 @@ class Chat:
         )
         return tuple(result["adapters"])
 
+    async def prompt(
+        self,
+        folder: Path,
+        *,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        values: Mapping[str, str] | None = None,
+        prompt: str = "",
+    ) -> str:
+        """The text that :meth:`answer` sends to the model for the same question."""
+        asked = _asked(messages, values, prompt)
+        return str(await self._service.call("prompt", folder=str(folder), **asked))
+
     def answer(
         self,
         folder: Path,
@@ -125,12 +137,7 @@ class Chat:
         be called. Such an answer comes in one piece.
         """
         params: dict[str, Any] = {"folder": str(folder), "max_tokens": max_tokens}
-        if messages is not None:
-            params["messages"] = [dict(message) for message in messages]
-        elif values is not None:
-            params["values"] = dict(values)
-        else:
-            params |= _plain(prompt or "")
+        params |= _asked(messages, values, prompt)
         if sampling is not None:
             params["sampling"] = asdict(sampling)
         if conversation:
@@ -156,6 +163,18 @@ class Chat:
         params = {"folder": str(folder), "logprobs": logprobs, "adapter": adapter}
         tokens = await self._service.call("score", **params, **_plain(prompt))
         return list(tokens)
+
+
+def _asked(
+    messages: Sequence[Mapping[str, Any]] | None,
+    values: Mapping[str, str] | None,
+    prompt: str | Sequence[int] | None,
+) -> dict[str, Any]:
+    if messages is not None:
+        return {"messages": [dict(message) for message in messages]}
+    if values is not None:
+        return {"values": dict(values)}
+    return _plain(prompt or "")
 
 
 def _plain(prompt: str | Sequence[int]) -> dict[str, Any]:

@@ -39,12 +39,11 @@ from phi3studio.runs.bundle.contents import (
     BrowserBundle,
     GgufBundle,
     What,
-    asked_columns,
     check_page,
-    sample_arguments,
 )
+from phi3studio.runs.bundle.sample_programs import asked_columns, sample_arguments
+from phi3studio.runs.measuring.verification_folder import remove_scratch
 from phi3studio.runs.store import RunFolder
-from phi3studio.runs.verification_folder import remove_scratch
 from phi3studio.services.connection import Service
 
 ExportPlace = GgufPlace | Program | Literal["foundry-local", "browser"]
@@ -57,8 +56,8 @@ OnItem = Callable[[dict[str, Any]], object]
 @dataclass(frozen=True)
 class Wish:
     """What of a run is written, and for which place; without one, and for a program, it is the
-    bundle with samples in Python, C# and C++. ``what`` "adapter" for a place of GGUF files: the
-    base model and the adapter apart."""
+    bundle with samples in Python, C#, JavaScript and C++. ``what`` "adapter" for a place of GGUF
+    files: the base model and the adapter apart."""
 
     what: What = "model"
     place: ExportPlace | None = None

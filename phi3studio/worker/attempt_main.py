@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib.metadata
 import logging
 import os
 import sys
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from phi3studio import __version__
 from phi3studio.app import allocator
+from phi3studio.app.about import installed_version
 from phi3studio.app.paths import user_home
 from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
@@ -234,7 +234,5 @@ def _start_libraries(recipe: Recipe, emit: Emitter) -> ThreadGovernor:
 
 def _versions() -> dict[str, str]:
     found = {"phi3studio": __version__, "python": sys.version.split()[0]}
-    for name in _REPORTED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+    versions = {name: installed_version(name) for name in _REPORTED}
+    return found | {name: version for name, version in versions.items() if version}

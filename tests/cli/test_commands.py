@@ -165,8 +165,8 @@ def test_a_new_recipe_is_complete_valid_and_says_why(studio, tmp_path, tiny_phi3
     assert recipe.data.template.label_column == "tone"
     assert recipe.model.source == str(tiny_phi3)
     assert checked["valid"] is True
-    # Only recipes for the cloud have that part.
-    assert set(checked["recipe"]) == set(Recipe.model_fields) - {"azure"}
+    # Only recipes for the cloud, and those with limits, have that part.
+    assert set(checked["recipe"]) == set(Recipe.model_fields) - {"azure", "limits"}
 
 
 def test_a_new_recipe_with_a_template_of_ones_own(studio, tmp_path, tiny_phi3, phrases) -> None:

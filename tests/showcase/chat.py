@@ -64,6 +64,10 @@ class RecordedChat:
         """As if it were there."""
         return ("emotions", "support", "reviews", name)
 
+    async def prompt(self, folder: Path, *, messages: Sequence[Mapping[str, str]]) -> str:
+        """As a chat template writes it."""
+        return "".join(f"<{turn['role']}>{turn['content']}" for turn in messages) + "<assistant>"
+
     def answer(
         self,
         folder: Path,

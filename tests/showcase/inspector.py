@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,11 @@ class RecordedInspector:
         assert template is not None
         prompt = parse_template(template.prompt, "prompt").render(raw)
         completion = parse_template(template.completion, "completion").render(raw)
-        masked = [Token(id=0, text=t, kind="masked") for t in _PIECES.findall(prompt)]
-        learned = [Token(id=0, text=t, kind="trained") for t in _PIECES.findall(completion)]
-        stop = Token(id=0, text="<|im_end|>", kind="stop")
+        # Not validated one by one: the real ones are made in another process.
+        token = partial(Token.model_construct, id=0)
+        masked = [token(text=t, kind="masked") for t in _PIECES.findall(prompt)]
+        learned = [token(text=t, kind="trained") for t in _PIECES.findall(completion)]
+        stop = token(text="<|im_end|>", kind="stop")
         return Preview(
             row=row,
             raw=raw,
@@ -144,7 +147,8 @@ class RecordedInspector:
         assert template is not None
         label = template.label_column
         counted = Counter(str(row.get(label)).strip() for row in rows) if label else Counter[str]()
-        lengths = sorted(len(_PIECES.findall(template.prompt + json.dumps(row))) for row in rows)
+        around = len(_PIECES.findall(template.prompt))
+        lengths = sorted(around + len(_PIECES.findall(json.dumps(row))) for row in rows)
         held = round(len(rows) * recipe.rows.split.held_out)
         repaired = {repair.kind for repair in recipe.rows.repairs}
         findings = [f for f in _findings(label or "") if f.repairs[0].repair.kind not in repaired]

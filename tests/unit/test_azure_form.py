@@ -20,14 +20,7 @@ from phi3studio.wizard.azure_form import (
     parse_form,
     to_azure,
 )
-from phi3studio.wizard.flow import (
-    Draft,
-    Facts,
-    ModelFacts,
-    edit,
-    from_recipe,
-    parse_draft,
-)
+from phi3studio.wizard.flow import Draft, Facts, ModelFacts, edit, from_recipe, parse_draft
 from phi3studio.wizard.flow import to_recipe as recipe_of
 from phi3studio.wizard.page_problems import can_continue, problems
 

@@ -169,7 +169,7 @@ def test_a_model_of_azure_needs_its_version(address: str) -> None:
 def test_the_place_of_a_job_is_said() -> None:
     azure = recipe({}).azure
     assert azure is not None
-    assert azure.where == f"{azure.compute} of the workspace {azure.workspace}"
+    assert azure.where == f"{azure.workspace}/{azure.compute}"
 
 
 def test_a_data_asset_of_a_registry_is_known_by_its_address() -> None:

@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,8 @@ from phi3studio.domain.recipe import Template
 from phi3studio.domain.template import parse_template
 from phi3studio.resources import resources
 from phi3studio.runs.bundle import export_bundle
-from phi3studio.runs.bundle.contents import GENAI, SUMS, cpp_values
+from phi3studio.runs.bundle.contents import SUMS
+from phi3studio.runs.bundle.sample_programs import GENAI, cpp_values
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.run_export import export_run, parse_wish
 from tests.environment import users_environment
@@ -64,6 +67,8 @@ def test_a_bundle_holds_all_that_the_models_use_takes(run, tmp_path) -> None:
         "samples/python/requirements.txt",
         "samples/csharp/Program.cs",
         "samples/csharp/Answer.csproj",
+        "samples/javascript/answer.mjs",
+        "samples/javascript/package.json",
         "samples/cpp/answer.cpp",
         "samples/cpp/bundle.h",
         "samples/cpp/Makefile",
@@ -134,6 +139,43 @@ def test_an_adapter_alone_can_be_exported(run, tmp_path) -> None:
     assert not any(name.startswith(("model/", "samples/")) for name in found)
     config = json.loads((out / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "tiny-phi3"
+
+
+@pytest.mark.parametrize("what", ["model", "adapter", "merged"])
+def test_a_folder_is_the_same_each_time(run, tiny_phi3, home, what, tmp_path) -> None:
+    copy = RunFolder(home.runs / run.name)
+    shutil.copytree(run.path, copy.path)
+    shutil.copytree(tiny_phi3, copy.merged, dirs_exist_ok=True)
+    for name in "ab":
+        export_bundle(copy, tmp_path / name, what)
+    assert names(tmp_path / "a") == names(tmp_path / "b")
+    assert any(name.startswith(f"{what}/") for name in names(tmp_path / "a"))
+    for name in names(tmp_path / "a"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+
+
+def test_an_exported_adapter_computes_what_the_exported_model_does(
+    run, tiny_phi3, tmp_path
+) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from phi3studio.worker.fidelity.exported_model import ExportedModel
+
+    def loss(model: Any) -> float:
+        with torch.inference_mode():
+            return float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
+
+    export_bundle(run, tmp_path / "out", "adapter")
+    base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32).eval()
+    with ExportedModel(run.model, threads=1) as exported:
+        (text,) = exported.encode([f"### Text: {PHRASE}\n### The tone is:\n"])
+        expected = exported.score(text, range(1, len(text))).loss
+    ids = torch.tensor([text])
+    assert abs(loss(base) - expected) > 0.01
+    tuned = PeftModel.from_pretrained(base, tmp_path / "out" / "adapter").eval()
+    assert loss(tuned) == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_olive_config_goes_along_without_the_rows(run, tmp_path) -> None:
@@ -343,6 +385,7 @@ def test_the_python_sample_fills_templates_as_the_training_did(template, values)
     [
         ("python", 'python answer.py "your text here"'),
         ("csharp", 'dotnet run -- "your text here"'),
+        ("javascript", 'node answer.mjs "your text here"'),
         ("cpp", './answer "your text here"'),
     ],
 )
@@ -366,6 +409,36 @@ needs_compiler = pytest.mark.skipif(
 )
 
 
+def check_answers(
+    run: RunFolder, folder: Path, start: Sequence[str | Path], usage: str, user: Path
+) -> None:
+    """The program of *start* answers as the run does, says what it misses, and reports nothing to
+    its makers, which the library would write into the home of *user* first."""
+    user.mkdir()
+    environment = users_environment(HOME=str(user), XDG_CACHE_HOME=str(user))
+
+    def said(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*start, *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8",
+        )  # fmt: skip
+
+    expected = answers(run)
+    for arguments in ([PHRASE], [f"phrase={PHRASE}"]):
+        done = said(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == expected + "\n"
+    for arguments in ([], ["a=1", "b=2"]):
+        done = said(*arguments)
+        assert (done.returncode, done.stderr) == (2, f"usage: {usage} phrase=TEXT\n")
+    assert not list(user.rglob("*"))
+    (folder.parents[1] / "model" / "model.onnx").unlink()
+    done = said(PHRASE)
+    assert done.returncode == 1
+    assert "model.onnx" in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
 def compiled(folder: Path) -> Path:
     """The sample in *folder*, made by its Makefile."""
     warnings = "c++ -Wall -Wextra -Werror"
@@ -381,29 +454,7 @@ def compiled(folder: Path) -> Path:
 def test_the_cpp_sample_streams_the_models_answer_and_reports_nothing(run, tmp_path) -> None:
     export_bundle(run, tmp_path / "bundle")
     program = compiled(tmp_path / "bundle" / "samples" / "cpp")
-    user = tmp_path / "user"
-    user.mkdir()
-    environment = users_environment(HOME=str(user), XDG_CACHE_HOME=str(user))
-
-    def said(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [program, *arguments],
-            cwd=program.parent, env=environment, capture_output=True, text=True, encoding="utf-8",
-        )  # fmt: skip
-
-    expected = answers(run)
-    for arguments in ([PHRASE], [f"phrase={PHRASE}"]):
-        done = said(*arguments)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == expected + "\n"
-    for arguments in ([], ["a=1", "b=2"]):
-        done = said(*arguments)
-        assert (done.returncode, done.stderr) == (2, "usage: ./answer phrase=TEXT\n")
-    assert not list(user.rglob("*"))
-    (tmp_path / "bundle" / "model" / "model.onnx").unlink()
-    done = said(PHRASE)
-    assert done.returncode == 1
-    assert "model.onnx" in done.stderr
+    check_answers(run, program.parent, [program], "./answer", tmp_path / "user")
 
 
 FILL = """

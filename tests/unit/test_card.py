@@ -20,10 +20,13 @@ from phi3studio.domain.events.measured_events import (
     Answer,
     Candidate,
     Confusion,
+    Forgetting,
     Metrics,
     ModelFigures,
+    Preference,
     VerdictNote,
     Verified,
+    verdict_note,
 )
 from phi3studio.domain.events.run_events import Artifact, Finished, Progress, StageDone, Started
 from phi3studio.domain.recipe import Recipe
@@ -305,3 +308,62 @@ def test_many_long_labels_stay_inside_the_picture() -> None:
     assert "…" in picture
     assert re.search(r'viewBox="0 0 \d+ \d+"', picture)
     json.dumps(picture)
+
+
+def test_the_card_of_pairs_says_what_was_learned_and_what_was_forgotten(run: RunFolder) -> None:
+    before = write_card(run)
+    assert "Better and worse answers" not in (before / "README.md").read_text("utf-8")
+    judged = {
+        "base": Preference(pairs=50, prefers=0.52, interval=(0.4, 0.65)),
+        "exported": Preference(
+            pairs=50, prefers=0.9, interval=(0.8, 0.96), reward=0.94,
+            reward_interval=(0.84, 0.98), margin=1.25, margin_interval=(0.9, 1.6),
+        ),
+    }  # fmt: skip
+    judged["merged"] = judged["exported"].model_copy(update={"prefers": 0.92})
+    verdict = next(payload for payload in PAYLOADS if isinstance(payload, Verified))
+    found: list[AnyPayload] = [
+        *(
+            metrics(role, 0.5).model_copy(update={"preference": item, "answer_tokens": 61.5})
+            for role, item in judged.items()
+        ),
+        Forgetting(
+            questions=50, before=3.5, after=4.25, interval=(0.6, 0.9), limit=0.5,
+            right_before=0.48, right_after=0.31,
+        ),
+        verdict.model_copy(
+            update={
+                "preference_lost": 2.0,
+                "preference_interval": (-3.0, 7.0),
+                "limits": verdict.limits | {"preference_lost": 2.0},
+            }
+        ),
+    ]  # fmt: skip
+    lines = [
+        Event(seq=n, t=float(n), payload=payload).to_line() + "\n"
+        for n, payload in enumerate(found, len(PAYLOADS) + 1)
+    ]
+    with run.events_file.open("a", encoding="utf-8") as file:
+        file.writelines(lines)
+    write_card(run)
+    markdown = (run.card / "README.md").read_text("utf-8")
+    for text in (markdown, (run.card / "card.html").read_text("utf-8")):
+        assert "in 92 of 100 pairs, before 52; the exported model is as good." in text
+        assert "(80 to 96)" in text
+        assert "1.25 (0.9 to 1.6)" in text
+        assert "forgotten a part of what it knew" in text
+    assert "| Exported | 90 % (80 to 96) | 94 % (84 to 98) | 1.25 (0.9 to 1.6) | 61.5 |" in markdown
+
+
+def test_reasons_and_remarks_are_said_in_words(run: RunFolder) -> None:
+    coded = verdict_note("fidelity.few_pairs", pairs=46, limit=2.0, high=6.5)
+    reason = verdict_note("fidelity.stop_not_listed", stop="<|end|>")
+    payload = Verified(faithful=False, rows=46, reasons=(reason,), remarks=(coded,))
+    lines = [Event(seq=n, t=1.0, payload=item).to_line() for n, item in enumerate([payload], 1)]
+    run.events_file.write_text("\n".join(lines) + "\n", "utf-8")
+    write_card(run)
+    for name in ("README.md", "card.html"):
+        text = (run.card / name).read_text("utf-8")
+        assert "46 held-out pairs are too few" in text
+        assert "answers run on" in text
+        assert "Export the model again" in text

@@ -17,10 +17,10 @@ EXCUSED = {
     "Qt calls it": (
         "closeEvent contextMenuEvent dragLeaveEvent dragMoveEvent dropEvent "
         "eventFilter filterAcceptsRow headerData highlightBlock lessThan minimumSizeHint "
-        "mouseReleaseEvent paint"
+        "mouseReleaseEvent"
     ),
     "pydantic reads or calls it": (
-        "model_config _calls_what_there_is _can_be_stabilised _can_be_written _can_stop_early "
+        "model_config _calls_what_there_is _fits_together _can_be_written _can_stop_early "
         "_fits _has_its_schema _has_one_constraint _in_order _is_id _is_model _is_name "
         "_is_no_token _is_slice _learns_something _of_section _one_character _one_place _one_shape "
         "_one_way _parses _says_all_at_once _with_english _with_kind _without_the_empty"
@@ -34,7 +34,7 @@ EXCUSED = {
         "prompt_cache_retention reasoning_effort safety_identifier service_tier tool_call_id "
         "truncation verbosity web_search_options"
     ),
-    "a command: Typer calls it": "gui import_ list_adapters sign_out",
+    "a command: Typer calls it": "gui import_ list_adapters list_ratings sign_out",
     "transformers' trainer calls or reads it": (
         "_clip_grad_norm _get_num_items_in_batch _n_gpu _name_or_path compute_loss "
         "floating_point_ops model_accepts_loss_kwargs "

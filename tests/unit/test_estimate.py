@@ -18,7 +18,7 @@ from phi3studio.domain.estimation.estimate import (
     measured,
     stage_kind,
 )
-from phi3studio.domain.recipe import Data, Recipe, Template
+from phi3studio.domain.recipe import Data, Limits, Recipe, Template
 
 RECIPE = Recipe(data=Data(source="d.csv", template=Template(prompt="{q}", completion="{a}")))
 STARTER = ModelSize(
@@ -175,6 +175,23 @@ def test_the_disk_holds_every_copy_that_lies_there_at_once() -> None:
     int4 = with_settings(quantisation="int4")
     calibrated = 12 * parameters + 2 * exported_bytes(int4, parameters)
     assert disk_needed(int4, STARTER) == calibrated + spare
+
+
+def test_a_search_takes_longer_than_one_export_and_keeps_several() -> None:
+    auto = with_settings(int4="auto")
+    searched = RECIPE.model_copy(update={"limits": Limits()})
+    assert of(searched).seconds["quantise"] > 5 * of(auto).seconds["quantise"]
+    more = 4 * exported_bytes(auto, STARTER.parameters)
+    assert of(searched).disk_bytes == of(auto).disk_bytes + more
+
+
+def test_calibration_takes_its_copies_of_the_model_with_every_preset() -> None:
+    plain = with_settings(int4="fast")
+    calibrated = with_settings(int4="fast", calibrated=True)
+    more = of(calibrated).disk_bytes - of(plain).disk_bytes
+    assert more == 2 * 4 * STARTER.parameters
+    spared = with_settings(int4="quality", calibrated=False)
+    assert of(with_settings(int4="quality")).disk_bytes - of(spared).disk_bytes == more
 
 
 def test_what_a_dry_run_measured_takes_the_place_of_the_formula() -> None:

@@ -14,8 +14,10 @@ from phi3studio.domain.events.event_line import AnyPayload, Event, parse_event
 from phi3studio.domain.events.measured_events import (
     Answer,
     Candidate,
+    Forgetting,
     Metrics,
     ModelFigures,
+    Preference,
     Proof,
     VerdictNote,
     Verified,
@@ -66,6 +68,17 @@ SAMPLES: list[AnyPayload] = [
         load_s=0.5,
         bytes=7,
         samples=(Answer(prompt="p", expected="e", text="t", stopped=True),),
+        preference=Preference(pairs=8, prefers=0.75, interval=(0.5, 0.875), reward=1.0),
+        answer_tokens=12.5,
+    ),
+    Forgetting(
+        questions=50,
+        before=2.5,
+        after=2.75,
+        interval=(0.125, 0.375),
+        limit=0.5,
+        right_before=0.5,
+        right_after=0.25,
     ),
     Verified(
         faithful=False,

@@ -23,11 +23,11 @@ from phi3studio.domain.fidelity import (
     confusion_of,
     judge,
     labels_of,
-    lost_interval,
     macro_f1,
     next_export,
     rows_to_tell,
 )
+from phi3studio.domain.intervals import lost_interval
 from phi3studio.domain.messages import say
 from phi3studio.domain.quantisation import ALLOWED, AUTO_ORDER
 from phi3studio.domain.recipe import Fidelity, Recipe, Target, check_target
@@ -192,11 +192,20 @@ def test_rows_to_tell_grows_as_the_loss_nears_the_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("merged_stops", "blamed"), [(1.0, "The export is the cause."), (0.5, "Train longer")]
+    ("start", "merged", "blamed"),
+    [
+        (None, 1.0, "The export is the cause."),
+        (None, 0.5, "Train longer"),
+        # Trained on preferences, over an adapter that stopped, or did not either.
+        (1.0, 0.5, "Lower training.learning_rate"),
+        (0.5, 0.5, "Train longer"),
+    ],
 )
-def test_answers_that_do_not_stop_are_blamed_on_what_caused_it(merged_stops, blamed) -> None:
+def test_answers_that_do_not_stop_are_blamed_on_what_caused_it(start, merged, blamed) -> None:
     models = exported(stops=0.9)
-    models["merged"] = MERGED.model_copy(update={"stops": merged_stops})
+    models["merged"] = MERGED.model_copy(update={"stops": merged})
+    if start is not None:
+        models["start"] = MERGED.model_copy(update={"stops": start})
     bad = verdict(models=models)
     assert codes(bad.reasons) == ["fidelity.stops"]
     assert "Only 90 % of the answers" in bad.reasons[0].said().message

@@ -9,8 +9,10 @@ import pytest
 from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import say
+from phi3studio.domain.recipe import Limits
 from phi3studio.domain.recipe_diff import recipe_differences
 from phi3studio.domain.rows.repairs import MergeLabels, Trim
+from phi3studio.wizard.azure_form import AzureForm
 from phi3studio.wizard.flow import (
     PAGES,
     DataFacts,
@@ -27,6 +29,7 @@ from phi3studio.wizard.flow import (
     previous_page,
     to_recipe,
     visit,
+    with_answers_alone,
     with_column,
     with_ignored,
     with_model,
@@ -41,6 +44,7 @@ from phi3studio.wizard.tuning_presets import (
     follow_preset,
     total_steps,
     tuning_preset,
+    with_objective,
     with_preset,
 )
 
@@ -124,6 +128,8 @@ def test_pairs_of_answers_are_compared_as_long_as_the_shape_has_them(draft: Draf
     assert recipe.data.rejected == "{worse}"
     assert recipe.method.objective == "dpo"
     assert to_recipe(from_recipe(recipe)) == recipe
+    limited = recipe.model_copy(update={"limits": Limits(size_mb=100)})
+    assert to_recipe(from_recipe(limited)) == limited
     plain = to_recipe(with_shape(from_recipe(recipe), PROPOSAL))
     assert (plain.data.rejected, plain.method.objective) == (None, "sft")
     followed = follow_preset(chosen, FACTS)
@@ -132,6 +138,64 @@ def test_pairs_of_answers_are_compared_as_long_as_the_shape_has_them(draft: Draf
     assert followed.training.learning_rate < learned / 5
     assert with_preset(chosen, "quick", FACTS).method.objective == "dpo"
     assert with_source(chosen, "/data/other.csv").rejected == ""
+
+
+PAIRS = PROPOSAL.model_copy(update={"rejected": "{worse}"})
+WITH_PAIRS = replace(FACTS, data=replace(DATA, columns=("phrase", "tone", "worse"), pairs=PAIRS))
+
+
+def test_an_objective_for_pairs_stays_with_the_preset_that_it_was_chosen_next_to(
+    draft: Draft,
+) -> None:
+    chosen = with_shape(draft, PAIRS)
+    assert chosen.objective == "dpo"
+    orpo = with_objective(chosen, "orpo")
+    assert (orpo.preset, orpo.objective) == ("balanced", "orpo")
+    assert follow_preset(orpo, WITH_PAIRS).method.objective == "orpo"
+    assert with_preset(orpo, "thorough", WITH_PAIRS).method.objective == "orpo"
+    smoothed = edit(with_objective(chosen, "simpo"), "tuning", method={"label_smoothing": 0.1})
+    back = with_objective(smoothed, "orpo")
+    assert (back.preset, back.method.label_smoothing, back.method.beta) == (None, 0.0, None)
+    assert to_recipe(back).method.objective == "orpo"
+
+
+def test_pairs_that_are_not_compared_are_said_and_both_ways_mended(draft: Draft) -> None:
+    assert codes(with_shape(draft, PAIRS), WITH_PAIRS, "data") == []
+    assert codes(draft, WITH_PAIRS, "data") == ["draft.pairs_unused"]
+    assert can_continue(draft, WITH_PAIRS, "data")
+    untrained = draft.model_copy(update={"steps": ("quantise",)})
+    assert codes(untrained, WITH_PAIRS, "data") == []
+    alone = with_answers_alone(follow_preset(with_shape(draft, PAIRS), WITH_PAIRS))
+    assert (alone.objective, alone.rejected, alone.preset) == ("sft", "", "balanced")
+    own = with_answers_alone(edit(with_shape(draft, PAIRS), "tuning", training={"epochs": 7}))
+    assert (own.preset, own.method.objective, own.training.epochs) == (None, "sft", 7)
+
+
+def test_a_preference_recipe_over_rows_of_one_answer_is_said(draft: Draft) -> None:
+    recipe = to_recipe(with_shape(draft, PAIRS))
+    opened = from_recipe(recipe)
+    assert codes(opened, Facts(), "data") == []
+    assert codes(opened, WITH_PAIRS, "data") == []
+    (problem,) = problems(opened, FACTS, "data")
+    assert (problem.code, problem.level) == ("draft.no_worse_answer", "error")
+    assert problem.says.values["name"] == "worse"
+    assert not can_continue(opened, FACTS, "data")
+    assert codes(with_answers_alone(opened), FACTS, "data") == []
+    # Another file has taken the worse answers' place away.
+    emptied = opened.model_copy(update={"rejected": ""})
+    (problem,) = problems(emptied, FACTS, "data")
+    assert (problem.code, problem.level) == ("draft.not_pairs", "warning")
+    assert codes(with_answers_alone(emptied), FACTS, "data") == []
+    broken = opened.model_copy(update={"rejected": "{worse"})
+    assert codes(broken, FACTS, "data") == ["template.brace"]
+
+
+def test_a_conversation_of_pairs_needs_the_column_of_the_worse_answer(draft: Draft) -> None:
+    shape = ShapeProposal(shape="messages", reasons=(), messages="p + c", rejected="p + r")
+    chat = with_shape(draft, shape)
+    for columns, found in ((("p", "c", "r"), []), (("p", "c"), ["draft.no_worse_answer"])):
+        facts = replace(FACTS, data=replace(DATA, columns=columns))
+        assert codes(chat, facts, "data") == found
 
 
 def test_a_column_of_parts_splits_unless_the_user_chose_a_split(draft: Draft) -> None:
@@ -151,6 +215,22 @@ def test_few_rows_warn_and_do_not_hold(draft: Draft) -> None:
     facts = replace(FACTS, data=replace(DATA, rows=7))
     assert codes(draft, facts, "data") == ["draft.few_rows"]
     assert can_continue(draft, facts, "data")
+
+
+def test_rows_that_are_in_azure_alone_do_not_hold(draft: Draft) -> None:
+    facts = replace(
+        FACTS, data=DataFacts(error=InputError("data.no_file", variant="recipe", path="gone.jsonl"))
+    )
+    assert not can_continue(draft, facts, "data")
+    there = edit(draft, "target", target={"train_on": "azureml"})
+    assert not can_continue(there, facts, "data")
+    form = AzureForm(data_in_cloud=True, data="azureml://datastores/d/paths/rows.jsonl")
+    there = there.model_copy(update={"azure": form})
+    assert codes(there, facts, "data") == ["draft.rows_in_cloud"]
+    assert can_continue(there, facts, "data")
+    # The template is looked at all the same; a copy of the rows here is as well.
+    assert not can_continue(edit(there, "data", completion=""), facts, "data")
+    assert codes(there, FACTS, "data") == []
 
 
 def test_a_prompt_that_is_the_same_in_every_row_is_said(draft: Draft) -> None:
@@ -283,6 +363,8 @@ def test_the_recipe_says_what_the_draft_says_and_back(draft: Draft) -> None:
     assert recipe.data.template is not None
     assert recipe.data.template.prompt == PROPOSAL.prompt
     assert to_recipe(from_recipe(recipe)) == recipe
+    limited = recipe.model_copy(update={"limits": Limits(size_mb=100)})
+    assert to_recipe(from_recipe(limited)) == limited
     assert recipe_differences(
         (recipe, to_recipe(edit(full, "tuning", training={"epochs": 6})))
     ) == [("training.epochs", ("5.0", "6.0"))]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.places.foundry_local import check_name, inference_model, start_line
+from phi3studio.domain.places.foundry_local import (
+    check_adapter,
+    check_name,
+    inference_model,
+    most_likely_answers,
+    start_line,
+)
 from phi3studio.domain.template import parse_template
 
 
@@ -33,3 +39,18 @@ def test_a_name_that_cannot_be_asked_for_is_refused(name: str) -> None:
 def test_a_name_is_what_is_typed() -> None:
     check_name("my-tones_2.1")
     assert start_line("my-tones_2.1") == "foundry model run my-tones_2.1"
+
+
+def test_an_adapter_apart_is_refused() -> None:
+    check_adapter(None)
+    with pytest.raises(InputError) as caught:
+        check_adapter("tones")
+    assert caught.value.code == "export.foundry_adapter"
+
+
+def test_sampling_has_one_token_to_choose_from() -> None:
+    config = {"model": {"type": "llama"}, "search": {"do_sample": False, "top_k": 50, "top_p": 1.0}}
+    assert most_likely_answers(config) == {
+        "model": {"type": "llama"},
+        "search": {"do_sample": False, "top_k": 1, "top_p": 1.0},
+    }

@@ -26,13 +26,7 @@ from phi3studio.domain.messages import (
     render,
     say,
 )
-from phi3studio.domain.messages.formatting import (
-    MessageFormatter,
-    duration,
-    number,
-    percent,
-    size,
-)
+from phi3studio.domain.messages.formatting import MessageFormatter, duration, number, percent, size
 from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.domain.rows.repairs import Repair, SkipBroken

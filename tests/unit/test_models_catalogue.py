@@ -9,12 +9,7 @@ import jsonschema
 import pytest
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.base_models import (
-    Catalogue,
-    CatalogueEntry,
-    is_hub_id,
-    parse_catalogue,
-)
+from phi3studio.domain.base_models import Catalogue, CatalogueEntry, is_hub_id, parse_catalogue
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.estimation.estimate import DataSize, Machine, estimate, usual_precision
 from phi3studio.domain.recipe import Recipe

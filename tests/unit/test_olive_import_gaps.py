@@ -115,6 +115,37 @@ def test_a_workspace_that_is_named_once_fills_its_placeholders() -> None:
     assert recipe.azure.workspace == "my-workspace"
 
 
+def test_a_file_that_names_the_workspace_leaves_it_open() -> None:
+    config = with_local_data() | {"azureml_client": {"aml_config_path": "config.json"}}
+    imported = read(config)
+    assert_every_leaf_is_decided_once(config, imported)
+    assert gaps(imported) == ["azure.resource_group", "azure.subscription", "azure.workspace"]
+    item = decision(imported, "azureml_client.aml_config_path")
+    assert (item.kind, item.to) == ("gap", "azure.subscription")
+    assert "workspace_name" in item.instead
+    # The workspace is named in full elsewhere.
+    for changes in (
+        {CLIENT: {"aml_config_path": "c"}},
+        {"azureml_client": {"aml_config_path": "c"}},
+    ):
+        assert gaps(read(changed("azure", **changes))) == []
+
+
+def test_a_key_that_is_given_its_own_name_is_a_placeholder() -> None:
+    client = {name: name for name in PLACEHOLDERS}
+    found = gaps(read(with_local_data() | {"azureml_client": client}))
+    assert found == ["azure.resource_group", "azure.subscription", "azure.workspace"]
+
+
+def test_the_number_of_machines_may_stand_next_to_their_kind() -> None:
+    config = fixture("azure")
+    config["systems"]["aml"]["config"]["instance_count"] = 2
+    recipe = read(config).recipe
+    assert recipe is not None
+    assert recipe.azure is not None
+    assert recipe.azure.nodes == 2
+
+
 @pytest.mark.parametrize("left_out", ["version", "name"])
 def test_a_registry_model_that_is_not_whole(left_out) -> None:
     config = fixture("azure")

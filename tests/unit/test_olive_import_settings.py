@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
 from typing import Any
 
 import pytest
@@ -18,6 +20,12 @@ from tests.unit.test_olive_import import (
     fixture,
     read,
 )
+
+BUILDER_OPTIONS = "passes.builder.config.extra_options"
+K_QUANT_MIXED = {
+    "algo_config": "k_quant",
+    "matmul_mixed_precision": "last_matmul:int8,mixed_layers:int8",
+}
 
 
 def recipe_of(config: Any) -> Recipe:
@@ -43,6 +51,13 @@ def value_at(recipe: Recipe, key: str) -> Any:
         ("passes.builder.config.int4_block_size", 128, "target.block_size", 128),
         ("passes.builder.config.int4_accuracy_level", 1, "target.accuracy_level", 1),
         ("passes.builder.config.extra_options", {"int4_block_size": 16}, "target.block_size", 16),
+        # As onnxruntime-genai and the recipes of Olive write it today.
+        ("passes.builder.config.block_size", 128, "target.block_size", 128),
+        ("passes.builder.config.accuracy_level", 1, "target.accuracy_level", 1),
+        (BUILDER_OPTIONS, {"block_size": 16}, "target.block_size", 16),
+        (BUILDER_OPTIONS, {"algo_config": "k_quant_mixed"}, "target.int4", "quality"),
+        (BUILDER_OPTIONS, {"op_types_to_quantize": ["MatMul", "Gather"]}, "target.int4", "small"),
+        (BUILDER_OPTIONS, K_QUANT_MIXED, "target.int4", "quality"),
         (f"{ARGUMENTS}.load_best_model_at_end", True, "training.keep_best", True),
         (f"{ARGUMENTS}.load_best_model_at_end", False, "training.keep_best", False),
         (f"{ARGUMENTS}.warmup_steps", 100, "training.warmup_steps", 100),
@@ -133,6 +148,8 @@ def test_the_evaluations_rows_are_held_out(train, other, split, rows) -> None:
     recipe = recipe_of(with_evaluation(train, other))
     assert recipe.rows.split.model_dump(exclude_defaults=True) == split
     assert recipe.rows.slice == rows
+    notes = " ".join(read(with_evaluation(train, other)).defaults)
+    assert ("No rows are set aside" in notes) == (split == {})
     if "held_out" in split:
         return
     limited = recipe_of(with_evaluation(train, other, max_samples=64))
@@ -200,9 +217,13 @@ def test_modules_listed_for_qlora_are_all_linear_ones_as_in_olive() -> None:
 # --- passes that quantise before ModelBuilder ---------------------------------------------------
 
 
-def quantised_by(*passes: dict[str, Any], precision: str = "int4") -> Any:
+def quantised_by(
+    *passes: dict[str, Any], precision: str = "int4", tied: bool = False
+) -> dict[str, Any]:
     built = {"type": "ModelBuilder", "precision": precision}
     chain = {f"q{at}": each for at, each in enumerate(passes)} | {"builder": built}
+    if tied:
+        chain["tied"] = {"type": "GraphSurgeries", "surgeries": [{"surgeon": "TieWordEmbeddings"}]}
     return {"input_model": {"type": "HfModel", "model_path": "base"}, "passes": chain}
 
 
@@ -215,6 +236,15 @@ def quantised_by(*passes: dict[str, Any], precision: str = "int4") -> Any:
         ([{"type": "AutoAWQQuantizer"}], "quality", 128),
         (
             [
+                {"type": "SelectiveMixedPrecision", "algorithm": "kld_gradient", "bits": 4},
+                {"type": "gptq", "bits": 4, "sym": False, "group_size": 128},
+                {"type": "rtn", "bits": 8, "lm_head": True, "embeds": True},
+            ],
+            "quality",
+            128,
+        ),
+        (
+            [
                 {"type": "SelectiveMixedPrecision", "algorithm": "k_quant_mixed"},
                 {"type": "KQuant", "bits": 4, "group_size": 32},
             ],
@@ -224,7 +254,7 @@ def quantised_by(*passes: dict[str, Any], precision: str = "int4") -> Any:
     ],
 )
 def test_passes_that_quantise_become_a_preset(passes, preset, block) -> None:
-    recipe = recipe_of(quantised_by(*passes))
+    recipe = recipe_of(quantised_by(*passes, tied=True))
     assert (recipe.target.int4, recipe.target.block_size) == (preset, block)
     imported = read(quantised_by(*passes))
     kind = decision(imported, f"passes.q{len(passes) - 1}.type")
@@ -254,9 +284,10 @@ def test_a_target_that_cannot_be_built_is_said_at_the_import() -> None:
 
 
 @pytest.mark.parametrize(("half", "made"), [(True, ("fp16", "cuda")), (False, ("fp32", "cpu"))])
+@pytest.mark.parametrize("converted", [True, False])
 @pytest.mark.parametrize("metadata", [True, False])
 def test_what_olive_finetune_of_0_7_wrote_keeps_the_adapter_next_to_the_model(
-    half, made, metadata
+    half, made, converted, metadata
 ) -> None:
     config = fixture("lora-phrases")
     lora = config["passes"]["lora"]
@@ -272,6 +303,68 @@ def test_what_olive_finetune_of_0_7_wrote_keeps_the_adapter_next_to_the_model(
         **({"m": {"type": "ModelBuilder", "metadata_only": True, "precision": "fp16"}}
            if metadata else {}),
     }  # fmt: skip
+    if not converted:  # as recipes of Olive have it
+        del config["passes"]["c"]
     recipe = recipe_of(config)
     assert recipe.steps == ["train", "quantise", "verify"]
     assert (recipe.target.quantisation, recipe.target.provider) == made
+
+
+def test_an_adapter_that_is_extracted_from_a_built_model_stays_next_to_it() -> None:
+    config = fixture("lora-phrases")
+    builder = {"precision": "int4", "enable_GQA_on_CPU": True, "search": {"max_length": 2048}}
+    config["passes"] = {
+        "lora": config["passes"]["lora"],
+        "builder": {"type": "ModelBuilder", "config": builder},
+        "extract": {"type": "ExtractAdapters", "config": {"make_inputs": True}},
+    }
+    recipe = recipe_of(config)
+    assert recipe.steps == ["train", "quantise", "verify"]
+    assert recipe.target.quantisation == "int4"
+    # Where the adapter is merged, there is none to extract.
+    config["passes"] |= {"merge": {"type": "MergeAdapterWeights"}}
+    problem = read(config).problem
+    assert problem is not None
+    assert "ExtractAdapters" in f"{problem.message} {problem.hint}"
+
+
+def test_where_olive_0_2_wrote_its_checkpoints_does_not_matter() -> None:
+    config = fixture("lora-phrases")
+    config["passes"]["lora"]["config"]["training_output_dir"] = "models/checkpoints"
+    recipe_of(config)
+
+
+def test_what_only_the_script_reads_is_not_called_unknown() -> None:
+    config = fixture("lora-phrases")
+    config["data_configs"][0] = {
+        "name": "dataset_default_train",
+        "type": "HuggingfaceContainer",
+        "user_script": "script.py",
+        "components": {"load_dataset": {"type": "load_tiny_code_dataset"}},
+        "params_config": {
+            "dataset_name": "owner/codes",
+            "component_kwargs": {
+                "load_dataset": {"language": "Python"},
+                "pre_process_data": {"text_template": "{prompt}\n{response}"},
+            },
+        },
+    }
+    imported = read(config)
+    assert_every_leaf_is_decided_once(config, imported)
+    blocking = {item.path.rpartition(".")[2] for item in imported.decisions if item.blocks}
+    assert blocking == {"user_script", "type"}
+    for key in ("dataset_name", "component_kwargs.load_dataset.language"):
+        item = decision(imported, f"data_configs[0].params_config.{key}")
+        assert "script" in item.text
+        assert "data_files" in item.instead
+
+
+def test_every_pass_of_olive_is_known_by_its_name() -> None:
+    """Also one that is not run: its refusal says what to do, not that there is no such pass."""
+    package = importlib.resources.files("olive") / "olive_config.json"
+    names = json.loads(package.read_text("utf-8"))["passes"]
+    assert len(names) > 60
+    for name in names:
+        imported = read({"passes": {"only": {"type": name}}})
+        said = "" if imported.problem is None else imported.problem.message
+        assert "There is no pass" not in said, name

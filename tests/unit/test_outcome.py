@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.events.measured_events import Confusion, Metrics, Verified
+from phi3studio.domain.events.measured_events import (
+    Confusion,
+    Metrics,
+    Preference,
+    VerdictNote,
+    Verified,
+)
 from phi3studio.domain.events.run_events import Finished, notice
+from phi3studio.domain.messages import say
 from phi3studio.domain.run import RunView
 from phi3studio.runs.continuing import faster, rebuild_run, rebuilt
 from phi3studio.runs.demo import demo_recipe
@@ -50,6 +57,62 @@ def test_the_outcome_names_the_next_step(view: RunView, kind: str, steps: tuple[
     found = outcome(view, OWN)
     assert found is not None
     assert (found.kind, found.next_steps) == (kind, steps)
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind", "steps"),
+    [
+        # What the training has lost is not made good by another export.
+        ((("fidelity.stops", "training"),), "partly", ("longer", "data", "chat")),
+        ((("fidelity.stops", ""),), "lossy", ("quality", "chat", "data")),
+        (
+            (("fidelity.stops", "training"), ("fidelity.score", "")),
+            "lossy",
+            ("quality", "chat", "data"),
+        ),
+    ],
+)
+def test_answers_without_an_end_are_blamed_on_the_training_or_on_the_export(
+    codes: tuple[tuple[str, str], ...], kind: str, steps: tuple[str, ...]
+) -> None:
+    reasons = tuple(VerdictNote(code=code, variant=variant) for code, variant in codes)
+    view = replace(done(0.0, 0.92), verdict=Verified(faithful=False, reasons=reasons))
+    found = outcome(view, OWN)
+    assert found is not None
+    assert (found.kind, found.next_steps) == (kind, steps)
+    assert (found.ending is not None) == any(variant for _, variant in codes)
+
+
+@pytest.mark.parametrize(
+    ("shares", "lost", "kind", "said"),
+    [
+        ((0.5, 0.91, 0.91), 0.0, "learned", "It prefers the better answer in 91 of 100 pairs"),
+        ((0.5, 0.6, 0.6), 0.0, "partly", "It prefers the better answer in 60"),
+        ((0.5, 0.51, 0.5), 1.0, "not_learned", "It does not prefer"),
+        ((0.5, 0.91, 0.6), 31.0, "lossy", "exported model only in 60."),
+    ],
+)
+def test_of_pairs_it_is_said_how_often_the_better_answer_is_preferred(
+    shares: tuple[float, float, float], lost: float, kind: str, said: str
+) -> None:
+    view = done(0.0, 0.0, faithful=lost <= 2)
+    roles = zip(("start", "merged", "exported"), shares, strict=True)
+    judged = {
+        role: view.metrics["merged"].model_copy(
+            update={
+                "model": role,
+                "preference": Preference(pairs=90, prefers=share, interval=(0, 1)),
+            }
+        )
+        for role, share in roles
+    }
+    verdict = Verified(faithful=lost <= 2, preference_lost=lost, limits={"preference_lost": 2.0})
+    found = outcome(replace(view, metrics=view.metrics | judged, verdict=verdict), OWN)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.kind == kind
+    assert (found.before, found.now, found.exported) == shares
+    assert found.preference is not None
+    assert said in say(found.preference).message
 
 
 def test_where_the_rate_was_low_a_higher_one_comes_first() -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from phi3studio.domain.answer_constraints import parse_schema
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.parsing import parse_json, parse_yaml
+from phi3studio.domain.parsing import NotParsedError, parse_file, parse_json, parse_yaml
 from phi3studio.domain.rows.row_slice import parse_slice
 from phi3studio.runs.recipe_files import read_recipe
 
@@ -68,6 +68,28 @@ def test_aliases_that_repeat_one_another_are_refused() -> None:
     for text in (bomb, "&a [*a]", "&a {b: *a}"):
         with pytest.raises(yaml.YAMLError, match="repeat"):
             parse_yaml(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "yaml", "line"),
+    [
+        ('{\n"a": x}', False, 2),
+        ('{"a": 1,\n"a": 2}', False, None),
+        ("a:\n- b: 1\n  b: 2\n", True, 3),
+        ("[" * 100_000, True, None),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said_with_its_line(
+    text: str, yaml: bool, line: int | None
+) -> None:
+    with pytest.raises(NotParsedError) as caught:
+        parse_file(text, yaml=yaml)
+    assert caught.value.line == line
+    assert caught.value.reason
+
+
+def test_a_file_is_parsed_as_json_or_yaml() -> None:
+    assert parse_file('{"a": [1]}', yaml=False) == parse_file("a: [1]", yaml=True) == {"a": [1]}
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi3studio.domain.estimation.estimate import (
-    DataSize,
-    Machine,
-    ModelSize,
-    estimate,
-)
+from phi3studio.domain.estimation.estimate import DataSize, Machine, ModelSize, estimate
 from phi3studio.domain.estimation.fitting import Proposal, propose
 from phi3studio.domain.recipe import Data, Recipe, Template, Training
 

@@ -87,7 +87,14 @@ def test_the_gate_advises_and_the_recovery_falls_back_inside_of_the_table(preset
 
 def test_every_setting_that_the_window_offers_has_title_and_explanation_in_both_languages() -> None:
     found = settings()
-    assert {setting.group for setting in found} == {"tuning", "details", "int4", "fidelity"}
+    assert {setting.group for setting in found} == {
+        "tuning",
+        "details",
+        "int4",
+        "fidelity",
+        "limits",
+        "preference",
+    }
     italian = messages_in("it")
     for setting in found:
         assert setting.text.text, setting.code

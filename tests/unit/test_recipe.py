@@ -15,14 +15,7 @@ from hypothesis import strategies as st
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.quantisation import PRESETS
-from phi3studio.domain.recipe import (
-    Data,
-    Recipe,
-    check_target,
-    json_schema,
-    parse_recipe,
-    slugify,
-)
+from phi3studio.domain.recipe import Data, Recipe, check_target, json_schema, parse_recipe, slugify
 from phi3studio.domain.recipe_diff import recipe_differences
 
 SMALLEST: dict[str, Any] = {
@@ -65,12 +58,13 @@ COMPLETE: dict[str, Any] = {
         "adapter": "/adapter",
         "trust_remote_code": False,
     },
-    "fidelity": {"points_lost": 2.0, "stops": 0.9},
+    "fidelity": {"points_lost": 2.0, "preference_lost": 1.5, "stops": 0.9},
     "method": {
         "kind": "lora",
         "objective": "sft",
         "beta": 0.2,
         "label_smoothing": 0.1,
+        "margin": 0.4,
         "rank": 8,
         "alpha": 16.0,
         "dropout": 0.0,
@@ -229,10 +223,22 @@ def test_a_recipe_that_does_not_train_may_keep_its_pairs() -> None:
         ("method.objective", "ppo", "recipe.invalid_value"),
         ("method.beta", 0, "recipe.invalid_value"),
         ("method.label_smoothing", 0.5, "recipe.invalid_value"),
+        ("method.margin", -0.1, "recipe.invalid_value"),
+        ("method", {"objective": "orpo", "label_smoothing": 0.1}, "recipe.no_smoothing"),
     ],
 )
 def test_pairs_and_objective_belong_together(path: str, value: Any, code: str) -> None:
     assert refusal(changed(path, value, PAIRS)).code == code
+
+
+@pytest.mark.parametrize(("objective", "usual"), [("dpo", 0.1), ("orpo", 0.1), ("simpo", 2.0)])
+def test_an_objective_has_its_usual_strength_unless_the_recipe_names_one(
+    objective: str, usual: float
+) -> None:
+    method = parse_recipe(changed("method", {"objective": objective}, PAIRS)).method
+    assert (method.beta, method.strength) == (None, usual)
+    method = parse_recipe(changed("method", {"objective": objective, "beta": 0.3}, PAIRS)).method
+    assert method.strength == 0.3
 
 
 def test_a_recipe_cannot_be_changed() -> None:

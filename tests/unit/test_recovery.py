@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phi3studio.domain.estimation.recovery import (
-    SHORTEST_ROWS,
-    in_force,
-    recovered,
-    safer,
-)
+from phi3studio.domain.estimation.recovery import SHORTEST_ROWS, in_force, recovered, safer
 from phi3studio.domain.events.event_line import Event, parse_event
 from phi3studio.domain.events.run_events import Notice, Recovery
 from phi3studio.domain.recipe import Data, Recipe, Target, Template, Training

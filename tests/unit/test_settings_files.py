@@ -11,18 +11,8 @@ from pathlib import Path
 import pytest
 
 from phi3studio.app.download_log import DownloadLog
-from phi3studio.app.paths import (
-    Home,
-    default_home,
-    pointer_file,
-    user_home,
-)
-from phi3studio.app.settings import (
-    Settings,
-    read_settings,
-    set_threads,
-    thread_limit,
-)
+from phi3studio.app.paths import Home, default_home, pointer_file, user_home
+from phi3studio.app.settings import Settings, read_settings, set_threads, thread_limit
 from phi3studio.domain.errors import Cancelled, InputError
 from phi3studio.runs import relocate
 

@@ -40,6 +40,9 @@ def test_a_run_folder_that_version_0_1_0_wrote_still_reads() -> None:
     assert set(view.timings) == {"prepare", "train", "merge", "quantise", "verify"}
     assert view.metrics["merged"].samples[0].expected == "Fear"
     assert view.progress is not None
+    # Pairs of answers and general questions were not measured yet.
+    assert view.metrics["merged"].preference is view.metrics["merged"].answer_tokens is None
+    assert view.forgetting is None
     # Whatever was written is understood: no line is passed over.
     assert len(list(run.events())) == len(run.events_file.read_text("utf-8").splitlines())
 

@@ -11,18 +11,8 @@ import pytest
 
 from phi3studio.app.paths import Home
 from phi3studio.app.release import REPOSITORY, is_newer, parse_release
-from phi3studio.app.settings import (
-    Settings,
-    read_settings,
-    set_threads,
-    set_update_check,
-)
-from phi3studio.app.update_check import (
-    check_if_due,
-    check_now,
-    last_check,
-    newest_release,
-)
+from phi3studio.app.settings import Settings, read_settings, set_threads, set_update_check
+from phi3studio.app.update_check import check_if_due, check_now, last_check, newest_release
 from phi3studio.domain.errors import RunError
 from phi3studio.gui.preferences import PreferencesFile
 

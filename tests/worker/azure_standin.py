@@ -101,6 +101,8 @@ class AzureStandIn:
             "cpu-cluster": aml_compute("cpu-cluster", "Standard_D4s_v3"),
         }
         self.models: dict[str, list[str]] = {"azureml:Phi-3-mini-4k-instruct": ["11"]}
+        self.folders: dict[str, Path] = {}
+        """What a model of a registry consists of: its address from the registry's name on."""
         self.quota = {"Standard NCADSA100v4 Family vCPUs": (24, 96)}
         self.life: Life = lambda standin, job: None
         self.secrets: dict[str, str] = {}
@@ -229,7 +231,10 @@ class AzureStandIn:
         return folder
 
     def uploaded(self, uri: str, folder: Path) -> Path:
-        """What stands at an ``azureml://…/datastores/…/paths/…`` address, written to *folder*."""
+        """What stands at an ``azureml://…/datastores/…/paths/…`` address, written to *folder*; a
+        registry's model is where it is."""
+        if "azureml://registries/" in uri:
+            return self.folders[uri.partition("azureml://registries/")[2]]
         found = re.search(r"datastores/([\w-]+)/paths/(.*)", uri)
         assert found is not None, uri
         container, prefix = CONTAINERS[found[1]], found[2].rstrip("/")

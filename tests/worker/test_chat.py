@@ -130,6 +130,20 @@ def test_values_fill_the_template_as_training_did(talk, pair, model) -> None:
     talk(conversation)
 
 
+def test_the_prompt_of_a_question_is_what_the_answer_was_sent(talk, model) -> None:
+    async def conversation(chat: Chat, service: Service) -> None:
+        turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": PHRASE}]
+        for asked in ({"values": {"phrase": PHRASE}}, {"messages": turns}, {"prompt": PHRASE}):
+            prompt = await chat.prompt(model, **asked)
+            assert PHRASE in prompt
+            text, figures = await whole(chat.answer(model, **asked))
+            same, others = await whole(chat.answer(model, prompt=prompt))
+            assert (text, figures.prompt_tokens) == (same, others.prompt_tokens)
+        assert (await chat.prompt(model, values={"phrase": "x"})).startswith("### Text: x")
+
+    talk(conversation)
+
+
 def test_an_answer_comes_in_pieces_with_its_figures(talk, model) -> None:
     async def conversation(chat: Chat, service: Service) -> None:
         answer = chat.answer(model, prompt=PHRASE, sampling=RANDOM, max_tokens=40)

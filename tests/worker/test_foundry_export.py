@@ -25,7 +25,9 @@ def test_a_run_is_exported_for_foundry_local_twice_alike(run, tmp_path) -> None:
     assert named["Name"] == "second"
     assert (folder / "genai_config.json").is_file()
     assert not list(folder.rglob("download.tmp"))
-    assert {"README.md", "prompt.json", "LICENCE-base-model.txt"} <= set(document["files"])
+    needed = {"README.md", "prompt.json", "chat.py", "LICENCE-base-model.txt"}
+    assert needed <= set(document["files"])
+    assert json.loads((folder / "genai_config.json").read_text())["search"]["top_k"] == 1
     template = json.loads((folder / "prompt.json").read_text())["prompt"]
     asked = parse_template(template, "prompt").render({"phrase": "{Content}"})
     assert named["PromptTemplate"] == {"prompt": asked, "assistant": "{Content}"}

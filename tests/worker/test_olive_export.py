@@ -15,14 +15,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.events.run_events import StageDone
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.olive_configs import import_config
-from phi3studio.runs import launch
 from phi3studio.runs.recipe_files import absolute
-from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.runs.store import RunFolder
 from phi3studio.worker.data.preparing.prepare_examples import prepare
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.olive.workflow_files import (
@@ -39,12 +37,8 @@ from tests.tiny_models import make_tiny_phi3
 from tests.worker.data_fixtures import make_byte_level, write_jsonl
 from tests.worker.pairs import pair_rows, pairs_recipe, write_pairs
 from tests.worker.running import (
-    SAMPLES,
     completed,
-    losses,
-    story,
     tiny_recipe,
-    wait_for_end,
     write_rows,
 )
 
@@ -427,53 +421,6 @@ def test_olive_alone_trains_the_adapter_of_a_run(
     assert set(stops[0]) == set(stops[1])
 
 
-# --- the tutorial's blocks, trained -------------------------------------------------------------
-
-
-def _trained(name: str, data: str, folder: Path, tiny: Path, start_run: StartRun) -> RunFolder:
-    """Import a fixture that stands in *folder* beside its model and data; run its recipe."""
-    config = json.loads((FIXTURES / f"{name}.json").read_text("utf-8"))
-    shutil.copytree(tiny, folder / "model-cache" / "microsoft" / "phi-3-mini")
-    (folder / "dataset").mkdir()
-    shutil.copyfile(folder / data, folder / "dataset" / data)
-    # What the tiny model and this machine cannot do.
-    config["data_configs"][0]["pre_process_data_config"]["params"]["source_max_len"] = 256
-    config["engine"]["execution_providers"] = ["CPUExecutionProvider"]
-    lora = config["passes"]["lora"]["config"]
-    lora["training_args"]["max_steps"] = 3
-    imported = import_config(config, name)
-    assert imported.problem is None
-    assert imported.recipe is not None
-    recipe = absolute(imported.recipe, folder)
-    run = completed(start_run(recipe))
-    adapter = json.loads((run.adapter / "adapter_config.json").read_text("utf-8"))
-    # The written alpha, which Olive itself would drop for 16.
-    assert (adapter["r"], adapter["lora_alpha"]) == (64, 64)
-    assert adapter["lora_dropout"] == 0.1
-    assert set(adapter["target_modules"]) == {"o_proj", "qkv_proj"}
-    assert list(losses(run)) == [1, 2, 3]
-    assert (run.model / "genai_config.json").is_file()
-    return run
-
-
-@pytest.mark.slow
-def test_the_tutorials_phrases_train(tiny_phi3, tmp_path, start_run: StartRun) -> None:
-    write_rows(tmp_path / "dataset-classification.json", 40)
-    run = _trained("lora-phrases", "dataset-classification.json", tmp_path, tiny_phi3, start_run)
-    manifest = json.loads((run.data / "manifest.json").read_text("utf-8"))
-    assert manifest["stop"]["text"] == "<|end|>"
-    assert manifest["held_out_rows"] == pytest.approx(0.3 * 40, abs=2)
-
-
-@pytest.mark.slow
-def test_the_tutorials_questions_train(tiny_phi3, tmp_path, start_run: StartRun) -> None:
-    pytest.importorskip("bitsandbytes")
-    rows = [{"Question": f"What is {n} and {n}?", "Best Answer": f"It is {2 * n}."}
-            for n in range(30)]  # fmt: skip
-    (tmp_path / "questions.json").write_text(json.dumps(rows), "utf-8")
-    _trained("qlora-questions", "questions.json", tmp_path, tiny_phi3, start_run)
-
-
 # --- chains with steps left out -----------------------------------------------------------------
 
 CHAINS: list[tuple[str, ...]] = [
@@ -606,33 +553,3 @@ def test_what_olive_cannot_do_with_an_adapter_is_refused(
         export_olive(recipe.model_copy(update={"steps": steps}), tmp_path / "out")
     assert caught.value.code == code
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.slow
-def test_the_tutorials_classifier_becomes_good_on_the_starter(
-    starter: Home, tmp_path, monkeypatch
-) -> None:
-    monkeypatch.setenv("PHI3STUDIO_HOME", str(starter.root))
-    config = json.loads((FIXTURES / "lora-phrases.json").read_text("utf-8"))
-    config["input_model"] = {"type": "HfModel", "model_path": "starter"}
-    (tmp_path / "dataset").mkdir()
-    shutil.copyfile(
-        SAMPLES / "emotions.jsonl", tmp_path / "dataset" / "dataset-classification.json"
-    )
-    text = config["data_configs"][0]["pre_process_data_config"]["params"]
-    text["source_max_len"] = 128
-    lora = config["passes"]["lora"]["config"]
-    # SmolLM2's names of what Phi-3 calls qkv_proj; ten steps teach nothing.
-    lora["target_modules"] = ["q_proj", "k_proj", "v_proj", "o_proj"]
-    arguments = lora["training_args"]
-    arguments |= {"max_steps": -1, "num_train_epochs": 2, "learning_rate": 5e-4}
-    arguments |= {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1}
-    del arguments["evaluation_strategy"], arguments["eval_steps"]
-    imported = import_config(config, "tones")
-    assert imported.problem is None
-    assert imported.recipe is not None
-    run = RunStore(starter).create(absolute(imported.recipe, tmp_path))
-    launch.start(run)
-    assert wait_for_end(run, 1200) == "completed", story(run)
-    assert run.view().metrics["merged"].accuracy >= 0.8
-    assert run.view().metrics["base"].accuracy < 0.5

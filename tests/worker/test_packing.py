@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.worker.data.preparing.tokenise import (
-    IGNORED,
-    Encoder,
-    Rendered,
-    Segment,
-)
+from phi3studio.worker.data.preparing.tokenise import IGNORED, Encoder, Rendered, Segment
 from tests.worker.running import SAMPLES
 
 torch = pytest.importorskip("torch")

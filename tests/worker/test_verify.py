@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from phi3studio.app.paths import Home
 from phi3studio.app.process_tree import end_processes, process_tree
 from phi3studio.domain.events.measured_events import ModelFigures, Verified
+from phi3studio.domain.preference_figures import Pair, Recall
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
@@ -176,6 +178,42 @@ def test_the_confusion_matrix_counts_every_held_out_row(finished) -> None:
     assert metrics.accuracy == metrics.score == right / HELD_OUT
 
 
+def test_what_the_training_forgot_is_measured_on_general_questions(finished, tiny_phi3) -> None:
+    """Computed here a second time, from whole logits of both models, question by question."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from phi3studio.worker.fidelity.general_set import general_set
+
+    rows = general_set(AutoTokenizer.from_pretrained(tiny_phi3))
+    base = AutoModelForCausalLM.from_pretrained(tiny_phi3, dtype=torch.float32).eval()
+
+    def loss(model: Any) -> float:
+        means = []
+        for row in rows:
+            with torch.inference_mode():
+                found = model(torch.tensor([row.input_ids])).logits[0].double().log_softmax(-1)
+            nats = [-float(found[at - 1, row.input_ids[at]]) for at in row.learned]
+            means.append(sum(nats) / len(nats))
+        return sum(means) / len(means)
+
+    forgetting = finished.view().forgetting
+    assert forgetting is not None
+    assert forgetting.questions == len(rows) == 50
+    assert forgetting.before == pytest.approx(loss(base), rel=1e-4)
+    tuned = PeftModel.from_pretrained(base, finished.adapter).eval()
+    assert forgetting.after == pytest.approx(loss(tuned), rel=1e-4)
+    assert bool(notices(finished, "train.forgot")) == forgetting.is_much
+    assert studio_lines(finished).count("general questions:") == 1
+
+
+def studio_lines(run: RunFolder) -> str:
+    from phi3studio.cli.run_state import run_lines
+
+    return "\n".join(run_lines(run, run.view()))
+
+
 def test_nothing_of_the_measuring_stays_behind(finished) -> None:
     assert not finished.work.exists()
     assert not list(finished.path.glob("verify-*"))
@@ -254,7 +292,7 @@ def test_verify_measures_again_and_says_the_same(run) -> None:
         assert after.models[role].perplexity == pytest.approx(figures.perplexity, rel=1e-6)
     assert document["verdict"]["faithful"]
     assert set(document["metrics"]) == {"base", "merged", "exported"}
-    assert run.view().last_seq == seq + 4
+    assert run.view().last_seq == seq + 5
     assert run.state() == "completed"
     assert not list(run.path.glob("verify-*"))
 
@@ -295,17 +333,27 @@ def test_what_was_measured_is_read_for_the_very_same_model_and_rows_alone(tmp_pa
     files = set()
     for text in (b"x" * 9, b"y" * 9, b"y" * 8):
         (model / "model.safetensors").write_bytes(text)
-        for data in (HeldOut(tuple(rows)), HeldOut(tuple(rows * 2)), HeldOut(tuple(rows), ("a",))):
+        worse = replace(rows[0], rejected=HeldOutRow("p", "b", (1, 3), (-100, 3), 1))
+        plain = HeldOut(tuple(rows))
+        labelled = replace(plain, task_labels=("a",))
+        for data in (plain, HeldOut((worse,)), HeldOut(tuple(rows * 2)), labelled):
             for stops in ([2], [3]):
                 file = kept_results.base_file(tmp_path / "kept", model, data, stops)
                 assert file == kept_results.base_file(tmp_path / "kept", model, data, stops)
                 files.add(file)
-    assert len(files) == 18
+    assert len(files) == 24
     assert kept_results.read("base", file) is None
     file.parent.mkdir()
     kept_results.keep(Measured("base", figures, scores=(0.0, 1.0)), file)
     assert kept_results.read("base", file) == Measured("base", figures, scores=(0.0, 1.0))
     assert kept_results.read("base", file, reopen=lambda vocabulary: vocabulary > 0) is None
+    whole = Measured("base", figures, pairs=(Pair(-3.0, -4.5, 2, 3),), general=(Recall(1.5, 0.5),))
+    kept_results.keep(whole, file)
+    assert kept_results.read("base", file) == whole
+    # As 0.1 wrote it: without a version, pairs and general questions. It is measured again.
+    old = {"figures": figures.model_dump(), "metrics": None, "scores": [1.0], "vocabulary": 0}
+    file.write_text(json.dumps(old), "utf-8")
+    assert kept_results.read("base", file) is None
     for damaged in ("", "{}", "[]", '{"figures": {}, "metrics": null, "scores": ["x"]}'):
         file.write_text(damaged, "utf-8")
         assert kept_results.read("base", file) is None
@@ -452,6 +500,29 @@ def test_a_model_that_takes_its_process_down_is_an_error_here(finished) -> None:
         with pytest.raises(RunError) as caught:
             model.generate([5, 6, 7], 4)
     assert caught.value.code == "export.crashed"
+
+
+def test_a_process_that_was_started_ahead_takes_the_next_model_unless_it_died(finished) -> None:
+    import psutil
+
+    from phi3studio.worker.fidelity.exported_model import ExportedModel, start_ahead
+
+    before = set(psutil.Process().children())
+    start_ahead(2)
+    start_ahead(2)
+    ahead = set(psutil.Process().children()) - before
+    assert len(ahead) == 2
+    with ExportedModel(finished.model, 1) as model:
+        first = model._process.pid
+        assert first in {process.pid for process in ahead}
+        assert model.generate([5, 6, 7], 4)
+    (other,) = [process for process in ahead if process.pid != first]
+    other.kill()
+    psutil.wait_procs([other], timeout=5)
+    with ExportedModel(finished.model, 1) as model:
+        assert model._process.pid not in {process.pid for process in ahead}
+        assert model.generate([5, 6, 7], 4)
+    assert set(psutil.Process().children()) == before
 
 
 def test_the_process_ends_with_its_parent(finished) -> None:

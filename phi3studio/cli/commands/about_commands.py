@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from phi3studio.cli.options import AsJson
 from phi3studio.cli.output import print_json
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def about(
@@ -18,7 +17,7 @@ def about(
     check: Annotated[
         bool, typer.Option("--check", help="Ask now whether there is a newer version.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Version, build and licences; nothing is asked of the network without --check."""
     from phi3studio.app.about import build, components

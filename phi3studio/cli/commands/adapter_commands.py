@@ -9,6 +9,7 @@ import typer
 
 from phi3studio.app.files import expanded
 from phi3studio.cli.exported_runs import exported_run
+from phi3studio.cli.options import AsJson
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -17,7 +18,6 @@ from phi3studio.domain.run import state_phrase
 if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RunName = Annotated[
     str, typer.Argument(metavar="RUN", help="A run whose steps were train and quantise.")
 ]
@@ -29,7 +29,7 @@ adapters_app = typer.Typer(
 
 
 @adapters_app.command("list")
-def list_adapters(run: RunName = "latest", as_json: Json = False) -> None:
+def list_adapters(run: RunName = "latest", as_json: AsJson = False) -> None:
     """The adapters that the chat and the server can choose among."""
     from phi3studio.services.chat_client import Chat
     from phi3studio.services.connection import Service
@@ -62,7 +62,7 @@ def add(
     name: Annotated[
         str | None, typer.Option("--name", help="Its name; the other run's when absent.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add another adapter to an exported base model."""
     from phi3studio.services.chat_client import Chat

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from phi3studio.app.files import expanded
+from phi3studio.cli.options import AsJson, NewFolder
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from phi3studio.domain.recipe import Recipe
     from phi3studio.services.azure_client import CheckItem
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe with a section azure.")]
 
 azure_app = typer.Typer(
@@ -42,7 +42,7 @@ def check(recipe: RecipeFile, as_json: AsJson = False) -> int:
 @azure_app.command("export")
 def export(
     recipe: RecipeFile,
-    out: Annotated[Path, typer.Option("--out", help="A new folder for the files.")],
+    out: NewFolder,
     as_json: AsJson = False,
 ) -> None:
     """Write job.yml, environment and code for “az ml job create”."""

@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from phi3studio.app.files import expanded
+from phi3studio.cli.data_lines import (
+    fact_lines,
+    preview_lines,
+    report_lines,
+    source_json,
+    source_lines,
+)
+from phi3studio.cli.options import AsJson, Messages, ModelName, Rejected
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.recipe_draft import (
     first_proposal,
     fitting_batch,
     method_keys,
     shape_keys,
-    unread_lines,
     with_line_breaks,
 )
 from phi3studio.cli.waiting import wait_for
@@ -28,7 +35,7 @@ from phi3studio.domain.parsing import parse_json
 
 if TYPE_CHECKING:
     from phi3studio.domain.datasets.check_report import Report
-    from phi3studio.domain.datasets.source_report import Preview, RejectedAnswer, SourceReport
+    from phi3studio.domain.datasets.source_report import Preview, SourceReport
     from phi3studio.domain.recipe import Recipe
     from phi3studio.services.inspector_client import Inspector
 
@@ -39,7 +46,6 @@ data_app = typer.Typer(
 
 T = TypeVar("T")
 _MOST_ROUNDS = 6
-_MARKS = {"masked": " ", "trained": "+", "stop": "■", "cut_off": "x"}
 
 File = Annotated[
     list[str],
@@ -71,20 +77,6 @@ TemplateText = Annotated[
         "else it begins at the last placeholder. \\n is a line break.",
     ),
 ]
-Messages = Annotated[
-    str | None, typer.Option("--messages", help="The column that holds conversations.")
-]
-Rejected = Annotated[
-    str | None,
-    typer.Option(
-        "--rejected",
-        help="For pairs of answers: the worse one, as text of a template or as the place of a "
-        "conversation.",
-    ),
-]
-ModelName = Annotated[
-    str, typer.Option("--model", help="A name of the catalogue or a model folder.")
-]
 Length = Annotated[int, typer.Option("--length", min=8, help="Sequence length in tokens.")]
 Repairs = Annotated[
     list[str] | None,
@@ -96,7 +88,6 @@ Ignored = Annotated[
     list[str] | None,
     typer.Option("--ignore", help="Something that the model knowingly does not see; repeatable."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @data_app.command("shapes")
@@ -124,7 +115,7 @@ def shapes(
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
-    for line in _source_lines(report):
+    for line in source_lines(report):
         typer.echo(line)
 
 
@@ -161,10 +152,10 @@ def preview(
     recipe, reason, source, seen = asked(ask)
     if as_json:
         document = seen.model_dump(mode="json")
-        found = {"reason": reason, "source": _source_json(source), "data": _data_json(recipe)}
+        found = {"reason": reason, "source": source_json(source), "data": _data_json(recipe)}
         print_json({**found, **document, "row": row})
         return
-    for line in [*_fact_lines(source), *_preview_lines(seen, reason)]:
+    for line in [*fact_lines(source), *preview_lines(seen, reason)]:
         typer.echo(line)
 
 
@@ -205,10 +196,10 @@ def check(
 
     recipe, reason, source, report = asked(ask)
     if as_json:
-        found = {"source": _source_json(source), "data": _data_json(recipe), "reason": reason}
+        found = {"source": source_json(source), "data": _data_json(recipe), "reason": reason}
         print_json({**found, **report.model_dump(mode="json")})
         return
-    for line in [*_fact_lines(source), *([reason] if reason else []), *report_lines(report)]:
+    for line in [*fact_lines(source), *([reason] if reason else []), *report_lines(report)]:
         typer.echo(line)
     if fix_all:
         for done in recipe.rows.repairs:
@@ -355,122 +346,3 @@ def repair_of(text: str) -> dict[str, Any]:
 
 def _data_json(recipe: Recipe) -> dict[str, Any]:
     return recipe.rows.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-
-
-# --- text for people -----------------------------------------------------------------------
-
-
-_FACTS = (
-    *(
-        "files",
-        "format",
-        "compression",
-        "encoding",
-        "encoding_sure",
-        "delimiter",
-        "quote",
-        "header",
-    ),
-    *("text_rows", "sheet", "records", "notes"),
-)
-
-
-def _source_json(report: SourceReport) -> dict[str, Any]:
-    return report.model_dump(mode="json", include=set(_FACTS), exclude_none=True)
-
-
-def _fact_lines(report: SourceReport) -> list[str]:
-    """How the source is read, and what was decided about it."""
-    about = "exactly" if report.rows_exact else "about"
-    facts = [report.format, *([report.compression] if report.compression else [])]
-    if report.encoding:
-        facts.append(report.encoding)
-    if report.delimiter:
-        facts.append(f"delimiter {report.delimiter!r}")
-    if report.sheet:
-        facts.append(f"sheet {report.sheet!r}")
-    if report.records:
-        facts.append(f"rows in {report.records!r}")
-    if report.header is not None:
-        facts.append("columns have names" if report.header else "columns have no names")
-    return [
-        f"{report.files[0]}" + (f" and {len(report.files) - 1} more" if report.files[1:] else ""),
-        f"  {', '.join(facts)}; {about} {_rows(report.rows)}",
-        *(f"  note: {note}" for note in report.notes),
-    ]
-
-
-def _source_lines(report: SourceReport) -> list[str]:
-    lines = [
-        *_fact_lines(report),
-        "  columns:",
-    ]
-    for column in report.columns[:40]:
-        example = column.examples[0] if column.examples else ""
-        lines.append(f"    {column.name} ({column.kind}): {example}")
-    if report.obstacle is not None:
-        said = InputError.from_json(report.obstacle)
-        lines += [f"  no shape: {said.message}", f"    {said.hint}"]
-    for shape in report.shapes:
-        guess = "" if shape.sure else " (a guess)"
-        lines.append(f"  shape {shape.shape}{guess}: {shape.reason}")
-        if shape.messages is not None:
-            lines.append(f"    --messages '{shape.messages}'")
-        else:
-            text = f"{shape.prompt}{{=>}}{shape.completion}".replace("\n", "\\n")
-            lines.append(f"    --template '{text}'")
-        if shape.rejected is not None:
-            lines.append(f"    --rejected '{shape.rejected}'".replace("\n", "\\n"))
-        lines += [f"    repair: {repair.model_dump_json()}" for repair in shape.repairs]
-        lines += unread_lines(shape.unread, "    ")
-    return lines
-
-
-def _preview_lines(seen: Preview, reason: str | None) -> list[str]:
-    lines = [f"Row {seen.row + 1}"]
-    if reason:
-        lines.append(f"  {reason}")
-    if seen.dropped:
-        lines.append(f"  left out by the repair {seen.dropped}")
-    lines += [f"  {name}: {value}" for name, value in seen.raw.items()]
-    lines += unread_lines(seen.unread, "  ")
-    sides: list[tuple[str, Preview | RejectedAnswer]] = [("", seen)]
-    if seen.rejected is not None:
-        sides.append((" (rejected)", seen.rejected))
-    for title, side in sides:
-        lines += [f"Rendered{title}", *("  " + line for line in side.rendered.splitlines())]
-        lines.append(
-            f"Tokens{title} ({seen.prompt_tokens} of the prompt, {side.trained_tokens} trained, "
-            f"{side.cut_off} truncated)"
-        )
-        lines += [f"  {_MARKS[token.kind]} {token.id:>7} {token.text!r}" for token in side.tokens]
-    return lines
-
-
-def _rows(count: int) -> str:
-    return f"{count} row" if count == 1 else f"{count} rows"
-
-
-def report_lines(report: Report) -> list[str]:
-    figures = report.statistics
-    lines = [
-        f"{_rows(figures.rows)}, {figures.kept} kept: {figures.train_rows} to train, "
-        f"{figures.held_out_rows} held out",
-        f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row has "
-        f"{figures.shortest} to {figures.longest} (median {figures.median})",
-        f"{percent(figures.cut_off_share)} of the rows are truncated; "
-        f"{figures.steps_per_epoch} steps per epoch",
-    ]
-    if figures.labels:
-        shown = ", ".join(f"{item.label} {item.rows}" for item in figures.labels[:10])
-        lines.append(f"labels: {shown}")
-    for finding in report.findings:
-        lines.append(f"[{finding.level}] {finding.title}: {_rows(finding.rows)}")
-        lines.append(f"    {finding.advice}")
-        for example in finding.examples[:3]:
-            other = f" (like row {example.other + 1})" if example.other is not None else ""
-            lines.append(f"    row {example.row + 1}{other}: {example.text}")
-        lines += [f"    repair: {offer.title} ({offer.repair.kind})" for offer in finding.repairs]
-    if not report.findings:
-        lines.append("Nothing was found that harms the training.")
-    return lines

@@ -7,12 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from phi3studio.cli.options import AsJson, RecipeFile
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.messages.formatting import duration, size
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file, JSON or YAML.")]
 
 
 def estimate(
@@ -21,7 +19,7 @@ def estimate(
         bool,
         typer.Option("--dry-run", help="Train a few real steps first and measure; takes minutes."),
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what memory, disk and time a recipe will take on this machine."""
     from phi3studio.runs.recipe_files import read_recipe
@@ -41,7 +39,7 @@ def fit(
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the recipe with the changes here.")
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Propose settings of a recipe that fit this machine, with the reason of each change."""
     from phi3studio.domain.errors import InputError

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phi3studio.cli.live_activity import Activity
+from phi3studio.cli.options import AsJson, RunName
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.verdict_lines import format_lines
 from phi3studio.cli.waiting import wait_for
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
-    ],
+    run: RunName,
     out: Annotated[Path, typer.Option("--out", help="A new folder, or a file that ends in .zip.")],
     what: Annotated[
         str,
@@ -38,10 +37,10 @@ def export(
         str | None,
         typer.Option(
             "--for",
-            help="Where the model is to be used: python, csharp or cpp (the bundle, and how its "
-            "sample is started), browser (a page that chats with it), foundry-local, ollama, "
-            "lmstudio or llamacpp. For the last three a GGUF file is made, and measured where "
-            "llama.cpp is installed.",
+            help="Where the model is to be used: python, csharp, javascript or cpp (the "
+            "bundle, and how its sample is started), browser (a page that chats with it), "
+            "foundry-local, ollama, lmstudio or llamacpp. For the last three a GGUF file is made, "
+            "and measured where llama.cpp is installed.",
         ),
     ] = None,
     kind: Annotated[
@@ -66,10 +65,11 @@ def export(
     yes: Annotated[
         bool, typer.Option("--yes", help="Download what a page needs without asking.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a bundle: model, prompt, samples in Python, C# and C++, card, licence, checksums."""
+    """Write a bundle: model, prompt, samples for four languages, card, licence, checksums."""
     from phi3studio.app.paths import user_home
+    from phi3studio.domain.places.foundry_local import PROGRAM
     from phi3studio.domain.places.programs import PROGRAMS
     from phi3studio.runs.store import RunStore
     from phi3studio.services.run_export import export_run, parse_wish
@@ -128,13 +128,12 @@ def export(
     elif wish.place == "browser":
         typer.echo(f"There: {made.start}; the page is http://localhost:8000.")
     elif made.start:
-        typer.echo(f"Put it into the folder that foundry cache location names; there: {made.start}")
+        typer.echo(f"There, in a program: {PROGRAM.format(arguments='TEXT')}")
+        typer.echo(f"Or put it into the folder that foundry cache location names: {made.start}")
 
 
 def push(
-    run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
-    ],
+    run: RunName,
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="The repository: owner/name, or a name of yours.")
     ],
@@ -145,7 +144,7 @@ def push(
         bool, typer.Option("--public", help="Everybody may read it; else only who you let.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Upload a run's result with card and licence to the Hugging Face hub, private by default.
 

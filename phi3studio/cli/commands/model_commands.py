@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phi3studio.cli.options import AsJson
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -17,13 +18,12 @@ from phi3studio.domain.messages.formatting import size
 if TYPE_CHECKING:
     from phi3studio.models.model_store import KnownModel
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 models_app = typer.Typer(help="Base models: list, download, add, remove.", no_args_is_help=True)
 
 
 @models_app.command("list")
-def list_models(as_json: Json = False) -> None:
+def list_models(as_json: AsJson = False) -> None:
     """List the catalogue, the added models and those in the hub's cache."""
     from phi3studio.app.paths import user_home
     from phi3studio.models.model_store import ModelStore, bytes_to_download
@@ -75,7 +75,7 @@ def get(
     code: Annotated[
         bool, typer.Option("--code", help="Also download the program code it brings; nothing runs.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Download a model into the hub's cache. Ctrl-C pauses it; the same command continues it."""
     params = {"source": name, "revision": revision, "update": update, "code": code}
@@ -107,7 +107,7 @@ def add(
             help="Convert pickled weights (*.bin), in a process without network.",
         ),
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a model that is on this computer usable by a name."""
     params = {"path": str(path.absolute()), "name": name, "convert_pickle": convert_pickle}
@@ -122,7 +122,7 @@ def add(
 def remove(
     name: str,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove a model from this computer; a folder that was added is only taken off the list."""
     from phi3studio.app.files import folder_bytes
@@ -150,7 +150,7 @@ def remove(
 @models_app.command("verify")
 def verify(
     name: Annotated[str | None, typer.Argument(help="One model; all on disk without it.")] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read all files of the models on disk and compare them with their hashes and lengths."""
     from phi3studio.app.paths import user_home
@@ -268,7 +268,7 @@ class _Progress:
             self._open = False
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what the machine has, and what does not fit together."""
     from phi3studio.app.advice import repair
     from phi3studio.app.paths import user_home

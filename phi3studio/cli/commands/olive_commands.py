@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phi3studio.app.files import expanded
+from phi3studio.cli.options import AsJson, NewFolder, RecipeFile
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from phi3studio.olive_configs import Imported
     from phi3studio.runs.olive_files import ConfigResult
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 olive_app = typer.Typer(
     help="Read Olive configs (also of the older syntax), and write what plain Olive runs.",
@@ -84,10 +84,10 @@ def _next(imported: Imported) -> str:
 
 def _print_table(folder: Path, as_json: bool) -> None:
     """What each config below *folder* would become; nothing is written."""
-    from phi3studio.runs.olive_files import SUFFIXES, configs_of, result_of
+    from phi3studio.runs.olive_files import configs_below, result_of
 
-    results = [result_of(file) for file in configs_of([folder])]
-    rows = [_row(result, folder) for result in results]
+    configs, others = configs_below(folder)
+    rows = [_row(result_of(file), folder) for file in configs]
     if as_json:
         print_json(rows)
         return
@@ -98,7 +98,6 @@ def _print_table(folder: Path, as_json: bool) -> None:
         typer.echo(f"{row['file']:<{wide}}  {row['result']:<8}  {row['text']}".rstrip())
     made = sum(row["result"] == "recipe" for row in rows)
     opened = sum(row["result"] == "gaps" for row in rows)
-    others = sum(file.suffix.lower() in SUFFIXES for file in folder.rglob("*")) - len(rows)
     typer.echo(
         f"\n{len(rows)} configs: {made} become recipes, {opened} more with values to write, "
         f"{len(rows) - made - opened} are refused. {others} other files."
@@ -118,8 +117,8 @@ def _row(result: ConfigResult, folder: Path) -> dict[str, str]:
 
 @olive_app.command("export")
 def export(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE")],
-    out: Annotated[Path, typer.Option("--out", help="A new folder for the files.")],
+    recipe: RecipeFile,
+    out: NewFolder,
     as_json: AsJson = False,
 ) -> None:
     """Write config, user script and rows that “olive run --config” runs without this program."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from phi3studio.cli.options import AsJson, Messages, ModelName, RecipeFile, Rejected
 from phi3studio.cli.output import print_json
 from phi3studio.domain.errors import InputError
 
@@ -16,9 +17,7 @@ recipe_app = typer.Typer(help="Write, check and explain recipes.", no_args_is_he
 @recipe_app.command("new")
 def new(
     data: Annotated[Path, typer.Option("--data", help="The data file.")],
-    model: Annotated[
-        str, typer.Option("--model", help="A name of the catalogue or a model folder.")
-    ] = "starter",
+    model: ModelName = "starter",
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write it (.yaml or .json).")
     ] = None,
@@ -34,17 +33,8 @@ def new(
             "--template", help="Both in one text; {=>} marks where the completion begins."
         ),
     ] = None,
-    messages: Annotated[
-        str | None, typer.Option("--messages", help="The column that holds conversations.")
-    ] = None,
-    rejected: Annotated[
-        str | None,
-        typer.Option(
-            "--rejected",
-            help="For pairs of answers: the worse one, as text of a template or as the place of "
-            "a conversation.",
-        ),
-    ] = None,
+    messages: Messages = None,
+    rejected: Rejected = None,
     prompt_column: Annotated[
         str | None, typer.Option("--prompt-column", help="The column that is the prompt.")
     ] = None,
@@ -55,7 +45,7 @@ def new(
         Literal["quick", "balanced", "thorough"],
         typer.Option("--preset", help="How long and how carefully to train."),
     ] = "balanced",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a complete recipe with good defaults for a data file."""
     from phi3studio.cli.recipe_draft import draft_recipe
@@ -92,18 +82,19 @@ def new(
 
 @recipe_app.command("check")
 def check(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE")],
+    recipe: RecipeFile,
     data: Annotated[
         bool,
         typer.Option(
             "--data", help="Read the data too: what is found, which rows cannot be used and why."
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether a recipe is valid and can be run here."""
     from phi3studio.app.paths import user_home
-    from phi3studio.cli.commands.data_commands import asked, checked, report_lines
+    from phi3studio.cli.commands.data_commands import asked, checked
+    from phi3studio.cli.data_lines import report_lines
     from phi3studio.runs.preflight import check_before_start
     from phi3studio.runs.recipe_files import read_recipe
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from phi3studio.cli.commands.data_commands import asked, checked, fixed_all, repair_of
+from phi3studio.cli.options import AsJson, RecipeFile
 from phi3studio.cli.output import print_json
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.parsing import parse_json
@@ -27,7 +28,6 @@ rows_app = typer.Typer(
     no_args_is_help=True,
 )
 
-RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE")]
 Number = Annotated[int, typer.Option("--row", min=1, help="Which row, from 1.")]
 Numbers = Annotated[list[int], typer.Option("--row", min=1, help="Which row, from 1; repeatable.")]
 Cells = Annotated[
@@ -39,7 +39,6 @@ Cells = Annotated[
         "another value than text. Repeatable.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @rows_app.command("show")

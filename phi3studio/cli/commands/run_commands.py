@@ -8,14 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from phi3studio.cli.options import AsJson, RunName
 from phi3studio.cli.output import print_json
 from phi3studio.domain.messages.formatting import percent, size
 from phi3studio.domain.run import state_phrase
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
-]
 Detach = Annotated[bool, typer.Option("--detach", help="Start it and return at once.")]
 
 
@@ -42,7 +39,7 @@ def run(
         Path | None, typer.Option("--data", help="With --continue: train on this file's rows.")
     ] = None,
     detach: Detach = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Fine-tune as a recipe says, and follow it to the end."""
     from phi3studio.domain.errors import InputError
@@ -63,7 +60,7 @@ def demo(
         bool, typer.Option("--quick", help="A few steps only, to see that everything works.")
     ] = False,
     detach: Detach = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Do the whole job once: fine-tune the starter model on a bundled data set."""
     from phi3studio.runs.demo import demo_recipe
@@ -71,7 +68,67 @@ def demo(
     return _start(demo_recipe(quick), detach, as_json)
 
 
-def list_runs(as_json: Json = False) -> None:
+def search(
+    what: Annotated[
+        str, typer.Argument(metavar="RECIPE|RUN", help="A recipe file, or a finished run's name.")
+    ],
+    size_mb: Annotated[
+        float | None, typer.Option("--size", help="At most so many MB on disk.")
+    ] = None,
+    memory_mb: Annotated[
+        float | None, typer.Option("--memory", help="At most so many MB while answering.")
+    ] = None,
+    first_token_ms: Annotated[
+        float | None, typer.Option("--first-token", help="The first token within so many ms.")
+    ] = None,
+    tokens_per_s: Annotated[
+        float | None, typer.Option("--tokens-per-second", help="At least so many tokens/s.")
+    ] = None,
+    score: Annotated[
+        float | None, typer.Option("--score", help="At least this score, in percent.")
+    ] = None,
+    points_lost: Annotated[
+        float | None,
+        typer.Option("--points-lost", help="At most so many points less than the merged model."),
+    ] = None,
+    take: Annotated[
+        int | None,
+        typer.Option("--take", metavar="N", help="Make export N the run's model; searches none."),
+    ] = None,
+    detach: Detach = False,
+    as_json: AsJson = False,
+) -> int:
+    """Search the best export within limits; of a recipe after its training.
+
+    A run that was searched is shown. Exit code 1: no export meets every limit.
+    """
+    from phi3studio.cli.searching import Searching
+    from phi3studio.domain.errors import InputError
+
+    options = {
+        "size_mb": size_mb,
+        "memory_mb": memory_mb,
+        "first_token_ms": first_token_ms,
+        "tokens_per_s": tokens_per_s,
+        "score": score,
+        "points_lost": points_lost,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    searching = Searching(what, given, as_json)
+    if take is not None:
+        if given or detach:
+            raise InputError("usage", variant="take_alone")
+        return searching.take(take)
+    run = searching.found_or_made()
+    if run is None:
+        return searching.tell()
+    if detach:
+        return _detached(run, as_json)
+    code = _follow(run, searching.follower, as_json, quiet=True)
+    return code if run.state() != "completed" else searching.tell()
+
+
+def list_runs(as_json: AsJson = False) -> None:
     """List all runs, newest first."""
     from phi3studio.app.paths import user_home
     from phi3studio.cli.run_state import age, state_word
@@ -107,7 +164,7 @@ def list_runs(as_json: Json = False) -> None:
         typer.echo(f"{row['name']:<{width}}  {word:<{wide}}  {figure:>6}  {age(row['started_at'])}")
 
 
-def show(run: RunName = "latest", as_json: Json = False) -> None:
+def show(run: RunName = "latest", as_json: AsJson = False) -> None:
     """Show a run: state, figures, times, files."""
     from phi3studio.cli.run_state import run_document, run_lines
 
@@ -119,7 +176,7 @@ def show(run: RunName = "latest", as_json: Json = False) -> None:
         typer.echo("\n".join(run_lines(found, view)))
 
 
-def cancel(run: RunName, as_json: Json = False) -> None:
+def cancel(run: RunName, as_json: AsJson = False) -> None:
     """Stop a run for good; its finished parts are kept."""
     from phi3studio.runs import launch
 
@@ -128,7 +185,7 @@ def cancel(run: RunName, as_json: Json = False) -> None:
     _tell_state(found, as_json)
 
 
-def pause(run: RunName, as_json: Json = False) -> None:
+def pause(run: RunName, as_json: AsJson = False) -> None:
     """Ask a training to save its work and end; resume goes on from there."""
     from phi3studio.domain.errors import InputError
     from phi3studio.runs import launch
@@ -143,7 +200,7 @@ def pause(run: RunName, as_json: Json = False) -> None:
         typer.echo(f"{found.name} pauses after the present step.")
 
 
-def resume(run: RunName, detach: Detach = False, as_json: Json = False) -> int:
+def resume(run: RunName, detach: Detach = False, as_json: AsJson = False) -> int:
     """Go on with an interrupted, paused, failed or cancelled run."""
     from phi3studio.runs import launch
     from phi3studio.runs.follow import Follower
@@ -157,7 +214,7 @@ def resume(run: RunName, detach: Detach = False, as_json: Json = False) -> int:
 def delete(
     run: RunName,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a run's folder with everything in it."""
     from phi3studio.app.files import folder_bytes
@@ -252,8 +309,9 @@ def _tell_state(run: Any, as_json: bool) -> None:
         typer.echo(f"{run.name}: {state}")
 
 
-def _follow(run: Any, follower: Any, as_json: bool) -> int:
-    """Show what *follower* reads until the worker ends; Ctrl-C cancels the run."""
+def _follow(run: Any, follower: Any, as_json: bool, *, quiet: bool = False) -> int:
+    """Show what *follower* reads until the worker ends; Ctrl-C cancels the run. *quiet*: the caller
+    prints what came of a run that was completed."""
     from phi3studio.cli.live_progress import LiveView
     from phi3studio.cli.run_state import run_document
     from phi3studio.runs import launch
@@ -278,7 +336,9 @@ def _follow(run: Any, follower: Any, as_json: bool) -> int:
     live.clear()
     view = run.view()
     state = run.state(view)
-    if as_json:
+    if quiet and state == "completed":
+        pass
+    elif as_json:
         print_json(run_document(run, view))
     else:
         _conclude(run, view, state)
@@ -291,7 +351,7 @@ def _exit_code(code: str | None) -> int:
     """2 where the user's input was at fault: bad data, recipe or model."""
     if code is None:
         return 1
-    input_areas = {"data", "template", "recipe", "model", "device", "azure"}
+    input_areas = {"data", "template", "recipe", "model", "device", "azure", "search"}
     input_codes = {"disk.too_little", "disk.not_writable"}
     return 2 if code.split(".")[0] in input_areas or code in input_codes else 1
 

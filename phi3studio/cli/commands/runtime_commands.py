@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from phi3studio.cli.options import AsJson
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.domain.messages.formatting import size
 
 if TYPE_CHECKING:
     from phi3studio.runtime_pack.pack_files import PackName, PackProgress, PackStatus
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(metavar="PACK", help="Name of the pack: cuda.")]
 
 runtime_app = typer.Typer(
@@ -28,7 +28,7 @@ runtime_app = typer.Typer(
 
 
 @runtime_app.command("install")
-def install(pack: Name = "cuda", as_json: Json = False) -> None:
+def install(pack: Name = "cuda", as_json: AsJson = False) -> None:
     """Install, continue, update or repair a pack. Ctrl-C stops; what has arrived is kept."""
     from phi3studio.app.paths import user_home
     from phi3studio.runtime_pack.install import install_pack
@@ -50,7 +50,7 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Read every file and compare it with its hash.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Whether a pack is installed and complete. Exit code 1 when it is broken."""
     found = _status(_name(pack), thorough=check)
@@ -60,7 +60,7 @@ def status(
 
 
 @runtime_app.command("remove")
-def remove(pack: Name = "cuda", as_json: Json = False) -> None:
+def remove(pack: Name = "cuda", as_json: AsJson = False) -> None:
     """Remove a pack; runs then use the CPU."""
     from phi3studio.app.paths import user_home
     from phi3studio.runtime_pack.installed import remove_pack

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import re
 import secrets
@@ -58,7 +57,7 @@ def serve(
 
     A model is called by its run, by the run's short name (that of the recipe; of several the
     newest), or by what was typed here, such as latest."""
-    from phi3studio.services.openai.http_server import Export
+    from phi3studio.services.openai.http_server import Export, is_loopback
     from phi3studio.services.openai.http_server import serve as run_server
 
     origins = [_origin(value) for value in allow_origin or []]
@@ -81,7 +80,7 @@ def serve(
     def on_start(serving: Serving) -> None:
         if made:
             typer.echo(f"Key, shown only here: {secret}", err=True)
-        if not _is_local(host):
+        if not is_loopback(host):
             typer.echo(
                 "Other machines can reach this server, and what is sent is not encrypted.", err=True
             )
@@ -107,10 +106,3 @@ def _origin(value: str) -> str:
     if not re.fullmatch(r"https?://[^/\s?#@*]+", value):
         raise InputError("serve.origin", value=value)
     return value.lower()
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.app.files import expanded
+from phi3studio.cli.options import AsJson
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import size
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def settings(
@@ -49,7 +48,7 @@ def settings(
             help="Whether the computer is kept from sleeping while a run works.",
         ),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show or change the number of threads, the folder where everything is kept, the check for
     newer versions, what becomes of interrupted runs, and whether the computer may sleep."""

@@ -9,16 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.cli.exported_runs import exported_run
+from phi3studio.cli.options import AsJson, RunName
 from phi3studio.cli.output import print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages.formatting import percent
 from phi3studio.domain.parsing import parse_json
-
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 def chat(
@@ -53,7 +49,7 @@ def chat(
         str | None,
         typer.Option("--adapter", help="One of several (phi3studio adapters list RUN), or base."),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Talk to a run's exported model."""
     found = exported_run(run)
@@ -210,7 +206,7 @@ def _pair(text: str) -> tuple[str, str]:
 def evaluate(
     run: RunName,
     data: Annotated[Path, typer.Option("--data", help="File with rows of the same shape.")],
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure base, tuned and exported model on the rows of a file."""
     from phi3studio.app.paths import user_home

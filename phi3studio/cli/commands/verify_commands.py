@@ -8,14 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from phi3studio.cli.live_activity import Activity
+from phi3studio.cli.options import AsJson, RunName
 from phi3studio.cli.output import print_error, print_json
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError, UserFacingError
-
-RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, a beginning of it, or latest.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 FAITHFUL, NOT_FAITHFUL, CANNOT = 0, 1, 2
 
@@ -26,15 +22,15 @@ def verify(
         Path | None,
         typer.Option("--data", help="File with rows of the same shape, instead of the held-out."),
     ] = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> int:
     """Measure a finished run again and judge its export.
 
     Exit code 0: faithful; 1: not faithful; 2: it could not be measured.
     """
     from phi3studio.app.paths import user_home
+    from phi3studio.runs.measuring.verification_folder import remove_scratch
     from phi3studio.runs.store import RunStore
-    from phi3studio.runs.verification_folder import remove_scratch
 
     try:
         found = RunStore(user_home()).find(run)
@@ -55,11 +51,14 @@ def verify(
     if as_json:
         print_json({"run": found.name, "data": str(data) if data else None, **result})
     else:
-        from phi3studio.cli.verdict_lines import verdict_lines
-        from phi3studio.domain.events.measured_events import Verified
+        from phi3studio.cli.verdict_lines import forgetting_lines, verdict_lines
+        from phi3studio.domain.events.measured_events import Forgetting, Verified
 
         typer.echo(f"{found.name}")
-        typer.echo("\n".join(verdict_lines(Verified.model_validate(verdict))))
+        lost = result["forgetting"]
+        lines = verdict_lines(Verified.model_validate(verdict))
+        lines += forgetting_lines(Forgetting.model_validate(lost) if lost else None)
+        typer.echo("\n".join(lines))
     if not verdict.get("measured", True):
         return CANNOT
     return FAITHFUL if verdict["faithful"] else NOT_FAITHFUL

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from phi3studio.domain.events.payload import StageName
-from phi3studio.domain.hyperparameters import WHOLE_CHANGE, Method, MethodKind
-from phi3studio.domain.quantisation import FORMATS, Int4Preset, presets_tried
+from phi3studio.domain.hyperparameters import REFERENCED, WHOLE_CHANGE, Method, MethodKind
+from phi3studio.domain.quantisation import AUTO, FORMATS, Int4Preset, presets_tried
 from phi3studio.domain.recipe import Recipe
 
 LARGE_MODEL = 10**9
@@ -84,6 +84,9 @@ _LOADED_A_SECOND = 400e6
 # Large models are merged layer by layer, from file to file.
 _LARGE_MERGED_A_SECOND = 110e6
 _QUANTISED_A_SECOND = 10e6
+# Exports that a search builds of each preset, their measuring counted in; and those that it keeps.
+_SEARCHED_A_PRESET = 8
+_SEARCHED_KEPT = 6
 
 
 @dataclass(frozen=True)
@@ -193,9 +196,12 @@ def disk_needed(recipe: Recipe, model: ModelSize) -> int:
 
     While int4 weights are calibrated, two more copies of the merged model lie in Olive's cache.
     """
-    calibrated = not is_large(model) and any(row.calibrates for row in _presets(recipe))
-    merged = (3 if calibrated else 1) * merged_bytes(model)
-    exported = 2 * exported_bytes(recipe, model.parameters)
+    calibrated = any(row.calibrates for row in _presets(recipe))
+    if recipe.target.calibrated is not None and recipe.limits is None:
+        calibrated = recipe.target.calibrated and bool(_presets(recipe))
+    merged = (3 if calibrated and not is_large(model) else 1) * merged_bytes(model)
+    copies = 2 if recipe.limits is None else _SEARCHED_KEPT
+    exported = copies * exported_bytes(recipe, model.parameters)
     return merged + exported + 200 * 1024**2
 
 
@@ -214,6 +220,8 @@ def exported_bytes(recipe: Recipe, parameters: int) -> int:
 def _presets(recipe: Recipe) -> tuple[Int4Preset, ...]:
     """The int4 presets that the export builds; empty for other formats."""
     target = recipe.target
+    if recipe.limits is not None:
+        return presets_tried(AUTO, target.provider)
     return presets_tried(target.int4, target.provider) if target.quantisation == "int4" else ()
 
 
@@ -380,7 +388,7 @@ def _seconds(
             step = max(step, training.accumulation * _CUDA_PASS_S)
         # The reference: a forward pass over every pair, before the first step.
         once = 0.0
-        if recipe.method.objective == "dpo":
+        if recipe.method.objective in REFERENCED:
             once = _FORWARD * data.train_rows * data.mean * _FLOPS_A_PARAMETER * model.body / rate
         return start + model.file_bytes / _LOADED_A_SECOND + once + steps * step
     if stage == "merge":
@@ -408,9 +416,10 @@ def _quantise_seconds(recipe: Recipe, model: ModelSize, on_gpu: bool) -> float:
     if not presets:
         return model.parameters / _QUANTISED_A_SECOND
     again = (len(presets) - 1) * _START_S["quantise"]
-    return again + sum(
+    seconds = again + sum(
         model.parameters / _quantised_a_second(row, model, on_gpu) for row in presets
     )
+    return seconds if recipe.limits is None else _SEARCHED_A_PRESET * seconds
 
 
 def _quantised_a_second(row: Int4Preset, model: ModelSize, on_gpu: bool) -> float:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from phi3studio.domain.errors import RunError
-from phi3studio.domain.events.measured_events import Metrics, Proof, Verified
+from phi3studio.domain.events.measured_events import Forgetting, Metrics, Proof, Verified
 from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
@@ -46,30 +46,13 @@ AnyPayload = (
     | Artifact
     | Metrics
     | Verified
+    | Forgetting
     | Proof
     | Paused
     | Finished
 )
 _PAYLOAD: TypeAdapter[AnyPayload] = TypeAdapter(Annotated[AnyPayload, Field(discriminator="type")])
-_TYPES = frozenset(
-    cls.model_fields["type"].default
-    for cls in (
-        Waiting,
-        Started,
-        Stage,
-        StageDone,
-        Recovery,
-        Estimated,
-        Progress,
-        Notice,
-        Artifact,
-        Metrics,
-        Verified,
-        Proof,
-        Paused,
-        Finished,
-    )
-)
+_TYPES = frozenset(payload.model_fields["type"].default for payload in get_args(AnyPayload))
 
 
 class Event(BaseModel):

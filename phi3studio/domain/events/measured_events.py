@@ -28,6 +28,24 @@ class Confusion(Payload):
     left_out: int = 0
 
 
+class Preference(Payload):
+    """How a model judges the held-out pairs of answers. Shares from 0 to 1, 95 % intervals.
+
+    ``prefers``: the share of pairs whose better answer is the likelier one, by the mean
+    log-likelihood of a token: by the sum it is the shorter one nearly always. ``reward``:
+    the share whose better answer gained more on the model that the training began with, which is
+    the accuracy of the implicit reward; ``margin``: how much more in the mean, in nats times beta.
+    """
+
+    pairs: int
+    prefers: float
+    interval: tuple[float, float]
+    reward: float | None = None
+    reward_interval: tuple[float, float] | None = None
+    margin: float | None = None
+    margin_interval: tuple[float, float] | None = None
+
+
 class Metrics(Payload):
     """Figures of one model on the held-out rows.
 
@@ -36,6 +54,7 @@ class Metrics(Payload):
     by another than the trained one. ``perplexity`` is of the completions' tokens. ``score`` is
     what the fidelity gate compares, called ``score_name``: the accuracy where the completions
     are labels, else the F1 of the words. Memory in bytes, of a process that only answers.
+    ``preference`` and ``answer_tokens`` (of an answer, in the mean) are there for pairs of answers.
     """
 
     type: Literal["metrics"] = "metrics"
@@ -57,6 +76,8 @@ class Metrics(Payload):
     confusion: Confusion | None = None
     first_token_s: float | None = None
     peak_memory: int | None = None
+    preference: Preference | None = None
+    answer_tokens: float | None = None
 
 
 class VerdictNote(Worded):
@@ -103,6 +124,8 @@ class ModelFigures(Payload):
     load_s: float | None = None
     bytes: int | None = None
     peak_memory: int | None = None
+    preference: Preference | None = None
+    answer_tokens: float | None = None
 
 
 class Candidate(Payload):
@@ -122,7 +145,8 @@ class Verified(Payload):
     ``data`` is the file that was measured on; ``None`` for the run's own held-out rows.
     ``general`` when there are none and bundled general text stood in. ``reference`` is the model
     that the exported one is compared with. ``points_lost`` are points (percent) of the score with
-    their 95 % interval. ``kl`` is the mean divergence of the next-token distributions in nats,
+    their 95 % interval, ``preference_lost`` points of the pairs whose better answer is preferred.
+    ``kl`` is the mean divergence of the next-token distributions in nats,
     ``agreement`` the top-1 agreement, both over ``positions``. ``measured`` is
     false where this machine could not run the model; then nothing is proven.
     """
@@ -138,6 +162,8 @@ class Verified(Payload):
     score_name: ScoreName | None = None
     points_lost: float | None = None
     interval: tuple[float, float] | None = None
+    preference_lost: float | None = None
+    preference_interval: tuple[float, float] | None = None
     kl: float | None = None
     agreement: float | None = None
     positions: int = 0
@@ -156,6 +182,35 @@ class Verified(Payload):
         if not self.measured:
             return "not proven"
         return "faithful" if self.faithful else "not faithful"
+
+
+class Forgetting(Payload):
+    """What the training cost of what the base model could do, on bundled general questions.
+
+    ``before`` and ``after``: negative log-likelihood of the answers' tokens in nats, the mean over
+    ``questions``; ``interval`` (95 %) is of their difference, and more than ``limit`` is too much.
+    ``right_before`` and ``right_after``: the mean share of an answer's tokens that are the most
+    likely ones.
+    """
+
+    type: Literal["forgetting"] = "forgetting"
+    questions: int
+    before: float
+    after: float
+    interval: tuple[float, float]
+    limit: float
+    right_before: float
+    right_after: float
+
+    @property
+    def lost(self) -> float:
+        """Nats a token; below 0 where the general answers became likelier."""
+        return self.after - self.before
+
+    @property
+    def is_much(self) -> bool:
+        """Whether it is more than the limit."""
+        return self.lost > self.limit
 
 
 class Proof(Payload):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 StageName = Literal["prepare", "train", "merge", "quantise", "verify"]
 STAGES: tuple[StageName, ...] = ("prepare", "train", "merge", "quantise", "verify")
-ModelRole = Literal["base", "merged", "exported"]
+ModelRole = Literal["base", "start", "merged", "exported"]
+"""``start``: the base model with the adapter that a preference tuning goes on from."""
+ROLES: tuple[ModelRole, ...] = ("base", "start", "merged", "exported")
+"""In the order in which they are measured and shown."""
 ScoreName = Literal["accuracy", "token_f1"]
 Outcome = Literal["completed", "cancelled", "failed"]
 NoticeLevel = Literal["info", "warning", "error"]

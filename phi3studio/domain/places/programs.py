@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-Program = Literal["python", "csharp", "cpp"]
+Program = Literal["python", "csharp", "javascript", "cpp"]
 PROGRAMS: Final[tuple[Program, ...]] = get_args(Program)
 
 _STARTS: Final[dict[Program, str]] = {
     "python": "cd samples/python && python -m pip install -r requirements.txt && "
     "python answer.py {arguments}",
     "csharp": "cd samples/csharp && dotnet run -- {arguments}",
+    "javascript": "cd samples/javascript && npm install && "
+    "python -m pip install -r ../python/requirements.txt && node answer.mjs {arguments}",
     "cpp": "cd samples/cpp && make PYTHON=python && ./answer {arguments}",
 }
 

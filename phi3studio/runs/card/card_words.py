@@ -17,6 +17,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else formatting.number(value, digits=digits).replace("-", "−", 1)
 
 
+def shares(interval: tuple[float, float]) -> str:
+    """An interval of shares from 0 to 1, in percent."""
+    low, high = interval
+    return f"{number(100 * low)} to {number(100 * high)}"
+
+
 def _or_dash(write: Callable[..., str]) -> Callable[[float | None], str]:
     return lambda value: "–" if value is None else write(value)
 
@@ -38,6 +44,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": _or_dash(formatting.size),
     "duration": _or_dash(formatting.duration),
     "number": number,
+    "shares": shares,
     "plain": plain,
     "fenced": fenced,
 }

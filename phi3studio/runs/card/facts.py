@@ -12,19 +12,27 @@ import yaml
 
 from phi3studio.app.files import folder_bytes
 from phi3studio.app.paths import Home
-from phi3studio.domain.events.measured_events import Confusion, Metrics, Verified
+from phi3studio.domain.events.measured_events import Confusion, Metrics, Preference, Verified
 from phi3studio.domain.events.payload import ModelRole
+from phi3studio.domain.messages import say
 from phi3studio.domain.parsing import parse_json, parse_yaml
+from phi3studio.domain.preference_figures import preference_phrase
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.run import Curves, RunView, fold, fold_curves
 from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.event_file import CURVE_POINTS, few_events
+from phi3studio.runs.measuring.search_file import as_built
 from phi3studio.runs.store import RunFolder
 
 LENGTHS = "lengths.json"
 """In the run's data folder: how many rows have how many tokens (counts by upper bound)."""
 
-TITLES: dict[ModelRole, str] = {"base": "Base", "merged": "Tuned", "exported": "Exported"}
+TITLES: dict[ModelRole, str] = {
+    "base": "Base",
+    "start": "Before",
+    "merged": "Tuned",
+    "exported": "Exported",
+}
 _PATH_KEYS = {"source", "also", "file", "adapter"}
 
 
@@ -92,6 +100,18 @@ class CardFacts:
         ]
 
     @property
+    def preferences(self) -> dict[ModelRole, Preference]:
+        """How the models judge the held-out pairs; empty where there are none."""
+        measured = ((role, self.view.metrics.get(role)) for role in TITLES)
+        return {role: m.preference for role, m in measured if m is not None and m.preference}
+
+    @property
+    def preference_said(self) -> str | None:
+        """What was learned of the pairs, in a sentence."""
+        said = preference_phrase(self.view.metrics, self.verdict)
+        return say(said).message if said is not None else None
+
+    @property
     def confusion(self) -> Confusion | None:
         return self.best.confusion if self.best is not None else None
 
@@ -137,7 +157,7 @@ class CardFacts:
 
 def gather(run: RunFolder) -> CardFacts:
     """Read the run's recipe, events and manifest. Raises :class:`RunError` for a damaged recipe."""
-    recipe = run.recipe()
+    recipe = as_built(run)
     events = few_events(run.events_file, CURVE_POINTS)
     data = _json(run.data / "manifest.json")
     lengths = _json(run.data / LENGTHS) or {}

@@ -9,12 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from phi3studio.services.openai.running_answers import (
-    Piece,
-    RunningAnswer,
-    RunningAnswers,
-    Tokens,
-)
+from phi3studio.services.openai.running_answers import Piece, RunningAnswer, RunningAnswers, Tokens
 
 Json = dict[str, Any]
 

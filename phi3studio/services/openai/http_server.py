@@ -72,7 +72,7 @@ async def serve(
                         f"Memory is short: {', '.join(loaded.unloaded)} was unloaded to load "
                         f"{export.id}, and will be loaded again when it is asked for."
                     )
-            hosts = _LOCAL_NAMES if _is_loopback(host) else ()
+            hosts = _LOCAL_NAMES if is_loopback(host) else ()
             # Neither requests nor headers are logged: they hold texts and the key.
             config = uvicorn.Config(
                 make_app(chat, models, key, hosts, origins),
@@ -97,7 +97,8 @@ async def serve(
             await uvicorn.Server(config).serve(sockets=[listener])
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this computer reach a server at *host*."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

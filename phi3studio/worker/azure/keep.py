@@ -8,7 +8,6 @@ job that takes the place of one that failed gets that folder as an input.
 from __future__ import annotations
 
 import shutil
-import threading
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +17,7 @@ from phi3studio.domain.azure import Azure
 from phi3studio.domain.parsing import parse_json
 from phi3studio.worker.azure.results import copy
 from phi3studio.worker.azure.spec import output_path
+from phi3studio.worker.process.repeating import Repeating
 
 POINTER = "checkpoints.json"
 COMPLETE = "complete.json"
@@ -58,29 +58,18 @@ def read_kept(folder: Any, job: str) -> Kept | None:
         return None  # a pointer that was cut short points nowhere
 
 
-class Keeper:
+class Keeper(Repeating):
     """Copies each new checkpoint to the job's output while the block runs, in a thread."""
 
     def __init__(self, checkpoints: Path, output: Path, look_s: float = _LOOK_S) -> None:
+        super().__init__("keep-checkpoints", look_s, self._try)
         self._checkpoints = checkpoints
         self._output = output
-        self._look_s = look_s
         self._kept = -1
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="keep-checkpoints", daemon=True)
-
-    def __enter__(self) -> Keeper:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
+        super().__exit__()
         self._try()  # the last one, written since
-
-    def _work(self) -> None:
-        while not self._end.wait(self._look_s):
-            self._try()
 
     def _try(self) -> None:
         try:

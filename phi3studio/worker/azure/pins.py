@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from phi3studio.app.about import installed_version
 from phi3studio.app.advice import repair
 from phi3studio.domain.errors import RunError
 from phi3studio.resources import resources
@@ -45,7 +46,9 @@ def job_requirements(flavour: str, extras: tuple[str, ...] = ()) -> list[str]:
         name = canonicalize_name(requirement.name)
         if name in found or name in _NOT_IN_JOB:
             continue
-        version = pins.get(name) or _exact(requirement) or _installed(name)
+        # Local builds (2.13.0+cpu) are nowhere else.
+        here = (installed_version(name) or "").partition("+")[0]
+        version = pins.get(name) or _exact(requirement) or here
         if version is None:
             # Other flavours' own dependencies are not installed here; pip resolves them.
             if requirement.specifier:
@@ -102,14 +105,6 @@ def _exact(requirement: Requirement) -> str | None:
     if len(only) == 1 and only[0].operator == "==" and not only[0].version.endswith("*"):
         return only[0].version
     return None
-
-
-def _installed(name: str) -> str | None:
-    try:
-        # Local builds (2.13.0+cpu) are nowhere else.
-        return importlib.metadata.version(name).partition("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _constraints(flavour: str) -> Mapping[str, str]:

@@ -47,6 +47,14 @@ class ChatService:
         """Forget the model of ``folder`` and free its memory."""
         self._shelf.unload(Path(params["folder"]))
 
+    def prompt(self, params: dict[str, Any], cancel: Cancel) -> str:
+        """The text that ``answer`` with these params sends to the model of ``folder``."""
+        model, _ = self._shelf.take(Path(params["folder"]), cancel)
+        try:
+            return model.prompt_text(params)
+        finally:
+            self._shelf.give_back(model)
+
     def answer(self, params: dict[str, Any], cancel: Cancel) -> Pieces:
         """Answer one request; yields ``{"text": …}`` pieces, returns the figures.
 
@@ -275,6 +283,7 @@ def handlers() -> dict[str, Handler]:
     return {
         "load": service.load,
         "unload": service.unload,
+        "prompt": service.prompt,
         "answer": service.answer,
         "score": service.score,
         "attach": service.attach,

@@ -88,21 +88,25 @@ class LoadedModel:
             raise InputError("chat.no_tools", model=self.name)
         return found
 
-    def prompt_ids(self, params: dict[str, Any]) -> list[int]:
-        """The ids of a request: ``messages``, ``values`` for the template, plain ``prompt``, or the
-        ``ids`` themselves."""
+    def prompt_text(self, params: dict[str, Any]) -> str:
+        """What a request sends: its ``messages`` or ``values`` in the model's template, or its
+        plain ``prompt``."""
         if "messages" in params:
-            return self.model.encode(self.prompt(params["messages"], params.get("tools")))
+            return self.prompt(params["messages"], params.get("tools"))
         if "values" in params:
             template = self.facts.get("template")
             if template is None:
                 raise InputError("chat.no_template")
-            return self.model.encode(
-                parse_template(template["prompt"], "prompt").render(self._spoken(params["values"]))
+            return parse_template(template["prompt"], "prompt").render(
+                self._spoken(params["values"])
             )
+        return str(params["prompt"])
+
+    def prompt_ids(self, params: dict[str, Any]) -> list[int]:
+        """The ids of what a request sends, or the ``ids`` that it names."""
         if "ids" in params:
             return self._known(params["ids"])
-        return self.model.encode(str(params["prompt"]))
+        return self.model.encode(self.prompt_text(params))
 
     def _known(self, ids: Sequence[int]) -> list[int]:
         """*ids*, all of which the model has; raises :class:`InputError`."""

@@ -25,12 +25,7 @@ from typing import Any
 from phi3studio.app.files import scratch_folder, write_json
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import Cancelled, InputError, RunError
-from phi3studio.domain.estimation.estimate import (
-    Estimate,
-    measured,
-    measuring_seconds,
-    step_bytes,
-)
+from phi3studio.domain.estimation.estimate import Estimate, measured, measuring_seconds, step_bytes
 from phi3studio.domain.events.run_events import Progress, Stage, StageDone
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from phi3studio.app.paths import user_home
-from phi3studio.domain.estimation.estimate import (
-    Estimate,
-)
+from phi3studio.domain.estimation.estimate import Estimate
 from phi3studio.domain.estimation.fitting import propose
 from phi3studio.domain.recipe import parse_recipe
 from phi3studio.runs.saved_estimates import read_estimate
+from phi3studio.worker.estimating.known_facts import Known, know
 from phi3studio.worker.serving import Cancel, Handler
 from phi3studio.worker.streamed import Tell, streamed
-
-if TYPE_CHECKING:
-    pass
-from phi3studio.worker.estimating.known_facts import Known, know
 
 
 def estimate_recipe(

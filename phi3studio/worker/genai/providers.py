@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from phi3studio.app.files import write_json
+from phi3studio.app.files import link_tree, write_json
 from phi3studio.domain.errors import RunError
 from phi3studio.domain.events.measured_events import VerdictNote, verdict_note
 from phi3studio.domain.quantisation import FLAVOURS, PROVIDER_TITLES, Provider
@@ -27,6 +27,17 @@ def can_run(provider: Provider) -> bool:
     import onnxruntime
 
     return _ORT_NAMES[provider] in onnxruntime.get_available_providers()
+
+
+def prepare_gpu() -> None:
+    """Load the libraries that a model on an NVIDIA GPU will need, none of its memory. What cannot
+    be loaded is left to the model that needs it, which says so."""
+    import onnxruntime
+    import onnxruntime_genai  # noqa: F401
+
+    if can_run("cuda"):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls()
 
 
 def measured_on_cpu(provider: Provider) -> VerdictNote:
@@ -66,23 +77,10 @@ def runnable(
         return
     folder = Path(tempfile.mkdtemp(prefix="cpu-", dir=scratch))
     try:
-        for file in model.rglob("*"):
-            target = folder / file.relative_to(model)
-            if file.is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-            elif file.name != "genai_config.json":
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _link(file, target)
+        link_tree(model, folder, without="genai_config.json")
         settings = json.loads((model / "genai_config.json").read_text("utf-8"))
         settings["model"]["decoder"]["session_options"]["provider_options"] = []
         write_json(folder / "genai_config.json", settings)
         yield folder, measured_on_cpu(provider)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _link(file: Path, target: Path) -> None:
-    try:
-        os.link(file, target)
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(file, target)

@@ -20,12 +20,7 @@ from typing import Any, Literal
 
 from phi3studio.app.files import write_json
 from phi3studio.domain.errors import InputError, RunError, UserFacingError, first_line
-from phi3studio.models.model_folder import (
-    INDEX,
-    PICKLES,
-    is_plain_name,
-    pickle_files,
-)
+from phi3studio.models.model_folder import INDEX, PICKLES, is_plain_name, pickle_files
 
 Kind = Literal["gguf", "pickle"]
 Check = Callable[[], None]

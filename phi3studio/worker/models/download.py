@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from phi3studio.app.download_log import DownloadLog, Outcome
+from phi3studio.app.download_log import DownloadLog
 from phi3studio.app.files import write_atomically
 from phi3studio.domain.base_models import is_hub_id
 from phi3studio.domain.errors import Cancelled, InputError
@@ -65,18 +65,10 @@ def get_model(
     hub = Hub.of_user()
     tell({"activity": f"asking for {hub_id}"})
     download = Download(hub, store.cache, tell, check, patience or Patience())
-    outcome: Outcome = "failed"
-    try:
+    traffic = download.traffic
+    log = DownloadLog(store.home.root)
+    with log.recording(hub_id, "model", lambda: (traffic.hosts(hub.endpoint), traffic.bytes)):
         folder, fetched = download.run(hub_id, wanted, with_code)
-        outcome = "done"
-    except Cancelled:
-        outcome = "stopped"
-        raise
-    finally:
-        traffic = download.traffic
-        DownloadLog(store.home.root).record(
-            hub_id, "model", traffic.hosts(hub.endpoint), traffic.bytes, outcome
-        )
     return _got(source, folder, fetched)
 
 

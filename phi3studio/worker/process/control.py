@@ -17,6 +17,7 @@ import psutil
 from phi3studio.app.program import LEAVE_SIGNALS
 from phi3studio.domain.errors import Cancelled
 from phi3studio.runs.store import RunFolder
+from phi3studio.worker.process.repeating import Repeating
 
 _POLL_S = 0.1
 # How long native code may keep the main thread from noticing before the process is ended.
@@ -156,22 +157,13 @@ def end_children() -> None:
     psutil.wait_procs(children, timeout=1)
 
 
-class MemoryMeter:
+class MemoryMeter(Repeating):
     """The highest resident memory of this process, in bytes, sampled twice a second."""
 
     def __init__(self) -> None:
+        super().__init__("memory-meter", 0.5, self.now)
         self._process = psutil.Process()
         self._peak = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, name="memory-meter", daemon=True)
-
-    def __enter__(self) -> MemoryMeter:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
 
     def now(self) -> int:
         """Resident memory at this moment, in bytes."""
@@ -197,10 +189,6 @@ class MemoryMeter:
         if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
             return 0
         return int(torch.cuda.max_memory_reserved())
-
-    def _sample(self) -> None:
-        while not self._done.wait(0.5):
-            self.now()
 
 
 def stopwatch() -> Callable[[], float]:

@@ -2,18 +2,20 @@
 
 The kernel says nobody which process it ended, but it counts: over the whole machine
 (``/proc/vmstat``) and per control group. Killers in user space (earlyoom, macOS) count nothing,
-but only strike when hardly any memory is left. Standard library and psutil only.
+but only strike when hardly any memory is left.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
+
+from phi3studio.worker.process.repeating import Repeating
 
 _SAMPLE_S = 0.5
 # The sample to compare with is from before the kill: so many samples back.
@@ -32,27 +34,21 @@ class Sample:
     own: float
 
 
-class PressureWatch:
+class PressureWatch(Repeating):
     """Looks at the memory twice a second while process *pid* lives. Use as a context."""
 
     def __init__(self, pid: int, proc: Path = Path("/proc"), cgroups: Path | None = None) -> None:
+        super().__init__("memory-pressure", _SAMPLE_S, self.sample)
         self._proc = proc
         self._cgroups = cgroups or Path("/sys/fs/cgroup")
         self._process: psutil.Process | None = None
         with contextlib.suppress(psutil.Error):
             self._process = psutil.Process(pid)
         self._samples: deque[Sample] = deque(maxlen=_KEPT)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="memory-pressure", daemon=True)
 
-    def __enter__(self) -> PressureWatch:
+    def __enter__(self) -> Self:
         self.sample()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
+        return super().__enter__()
 
     def was_killed_for_memory(self) -> bool:
         """Judge a death by SIGKILL, right after it."""
@@ -106,10 +102,6 @@ class PressureWatch:
                 elif "memory" in controllers.split(","):
                     found.append((1, self._cgroups / "memory" / path.lstrip("/")))
         return found
-
-    def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_S):
-            self.sample()
 
 
 def _count(file: Path, name: str) -> int:

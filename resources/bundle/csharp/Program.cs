@@ -21,28 +21,39 @@ internal static class Program
     {
         KeepToOneself();
         Console.OutputEncoding = new UTF8Encoding(false);
-        if (arguments.Length == 0)
+        try
         {
-            Console.Error.WriteLine("usage: dotnet run -- TEXT");
-            return 2;
+            return Answer(arguments, FindBundle());
         }
-        string bundle = FindBundle();
+        catch (Exception error)
+        {
+            Console.Error.WriteLine(error.Message);
+            return 1;
+        }
+    }
+
+    private static int Answer(string[] arguments, string bundle)
+    {
         JsonElement prompt = ReadJson(Path.Combine(bundle, "prompt.json"));
         JsonElement defaults = ReadJson(Path.Combine(bundle, "generation.json"));
         string modelFolder = Path.Combine(bundle, "model");
+        bool isTemplate = prompt.GetProperty("kind").GetString() == "template";
+        Dictionary<string, string> values = isTemplate ? ReadValues(arguments, prompt) : null;
+        if (isTemplate ? values == null : arguments.Length == 0)
+        {
+            List<string> wanted = isTemplate ? Strings(prompt.GetProperty("columns")) : null;
+            string usage = isTemplate ? string.Join(" ", wanted.Select(name => name + "=TEXT")) : "TEXT";
+            Console.Error.WriteLine("usage: dotnet run -- " + usage);
+            return 2;
+        }
 
         using (OgaHandle library = new OgaHandle())
         using (Model model = new Model(modelFolder))
         using (Tokenizer tokenizer = new Tokenizer(model))
         {
             string text;
-            if (prompt.GetProperty("kind").GetString() == "template")
+            if (isTemplate)
             {
-                Dictionary<string, string> values = ReadValues(arguments, prompt);
-                if (values == null)
-                {
-                    return 2;
-                }
                 text = Fill(prompt.GetProperty("prompt").GetString(), values);
             }
             else
@@ -175,6 +186,7 @@ internal static class Program
         return result.Append(template, end, template.Length - end).ToString();
     }
 
+    // The columns from the command line; null when one is missing.
     private static Dictionary<string, string> ReadValues(string[] arguments, JsonElement prompt)
     {
         List<string> columns = Strings(prompt.GetProperty("columns"));
@@ -193,13 +205,8 @@ internal static class Program
                 values[free[0]] = argument;
             }
         }
-        if (values.Count == 0 || required.Any(name => !values.ContainsKey(name)))
-        {
-            string usage = string.Join(" ", columns.Select(name => name + "=TEXT"));
-            Console.Error.WriteLine("usage: dotnet run -- " + usage);
-            return null;
-        }
-        return values;
+        bool isWhole = values.Count > 0 && required.All(values.ContainsKey);
+        return isWhole ? values : null;
     }
 
     private static List<string> Strings(JsonElement array)
