@@ -281,8 +281,11 @@ def measure(model: Any, rows: list[dict[str, list[int]]]) -> dict[str, float]:
     return {"nll": total / tokens, "token_right": right / tokens, "right": whole / len(rows)}
 
 
-def run(file: Path, out: Path, which: str, seconds: float, side_by_side: int) -> None:
-    """Train all settings of *which*, as far as *seconds* go; a result a line in *out*."""
+def run(
+    file: Path, out: Path, which: str, seconds: float, side_by_side: int, tasks: list[str]
+) -> None:
+    """Train all settings of *which* (of some sets, or of all where *tasks* is empty), as far as
+    *seconds* go; a result a line in *out*."""
     import torch
 
     from phi3studio.worker.models.resolve import resolve_model
@@ -292,7 +295,11 @@ def run(file: Path, out: Path, which: str, seconds: float, side_by_side: int) ->
     known = _results(out) if out.exists() else []
     done = {tuple(result[name] for name in Settings._fields) for result in known}
     plan = {"grid": grid, "presets": presets}[which](rows) if which != "around" else around(known)
-    plan = [settings for settings in plan if tuple(settings) not in done]
+    plan = [
+        settings
+        for settings in plan
+        if tuple(settings) not in done and (not tasks or settings.task in tasks)
+    ]
     print(len(plan), "trainings,", sum(s.steps for s in plan), "steps")
     end = time.monotonic() + seconds
     context = multiprocessing.get_context("spawn")
@@ -352,12 +359,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seconds", type=float, default=1e6)
     parser.add_argument("--side-by-side", type=int, default=3)
+    parser.add_argument("--tasks", nargs="*", default=[], help="names of sets; else all")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     if options.table:
         table(options.table)
     elif options.run:
-        run(options.rows, options.out, options.run, options.seconds, options.side_by_side)
+        run(
+            options.rows,
+            options.out,
+            options.run,
+            options.seconds,
+            options.side_by_side,
+            options.tasks,
+        )
     else:
         tokenise(options.rows)
 
