@@ -144,11 +144,14 @@ def measure(out: Path, seconds: float, side_by_side: int, gpu: bool) -> None:
     done = {Setting(**{f.name: row[f.name] for f in dataclasses.fields(Setting)}) for row in known}
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(side_by_side) as pool:
         folder = Path(name)
-        home = Home(folder / "home")
+
+        # Runs of one home stand in line.
+        def home(setting: Setting) -> Home:
+            return Home(folder / "-".join(map(str, dataclasses.astuple(setting))))
 
         def first(fold: int) -> Path | None:
             setting = Setting("sft", 1e-3, 2.0, fold)
-            run = finished(home, recipe_of(model, setting, folder, gpu, None))
+            run = finished(home(setting), recipe_of(model, setting, folder, gpu, None))
             return run.adapter if run else None
 
         adapters = dict(enumerate(pool.map(first, range(FOLDS))))
@@ -159,7 +162,7 @@ def measure(out: Path, seconds: float, side_by_side: int, gpu: bool) -> None:
             if adapter is None or time.monotonic() > end:
                 return
             began = time.monotonic()
-            run = finished(home, recipe_of(model, setting, folder, gpu, adapter))
+            run = finished(home(setting), recipe_of(model, setting, folder, gpu, adapter))
             if run is not None:
                 row = dataclasses.asdict(setting) | figures(run)
                 row["seconds"] = round(time.monotonic() - began, 1)
