@@ -18,7 +18,12 @@ ROOMY = 12 * 2**30
 
 _LONG_ANSWER = 32
 _MANY_ROWS = 10_000
-_RATE_OF_PAIRS = 0.1
+_RATE_OF_PAIRS, _STEPS_OF_PAIRS, _LEAST_OF_PAIRS = 0.1, 25, 0.03
+"""Preferences: this share of the usual rate for so many steps, in proportion less for more steps.
+
+What goes on longer makes answers longer, then endless. ORPO also learns the answers: it keeps rate
+and epochs.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class _Length:
     """How long a preset trains: optimiser steps to aim at, within these numbers of epochs.
 
     Long answers are learned by heart after few epochs; labels and short answers gain from more.
+    Preferences have epochs of their own.
     """
 
     steps: int
@@ -34,6 +40,7 @@ class _Length:
     most_of_long: float
     longest_row: int
     evaluations: int
+    epochs_of_pairs: float
 
     def epochs(self, epoch: int, rows: int, learned: float | None) -> float:
         """*epoch*: steps of one; *learned*: learned tokens of a row in the mean, if known."""
@@ -43,9 +50,9 @@ class _Length:
 
 
 _LENGTHS: dict[PresetName, _Length] = {
-    "quick": _Length(80, 1, 8, 2, longest_row=512, evaluations=2),
-    "balanced": _Length(400, 2, 12, 3, longest_row=2048, evaluations=4),
-    "thorough": _Length(800, 3, 15, 5, longest_row=4096, evaluations=8),
+    "quick": _Length(80, 1, 8, 2, longest_row=512, evaluations=2, epochs_of_pairs=1),
+    "balanced": _Length(400, 2, 12, 3, longest_row=2048, evaluations=4, epochs_of_pairs=1),
+    "thorough": _Length(800, 3, 15, 5, longest_row=4096, evaluations=8, epochs_of_pairs=3),
 }
 
 
@@ -89,7 +96,11 @@ def preset_settings(
     elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
         rate /= 2
     if objective != "sft":
-        rate *= _RATE_OF_PAIRS
+        share = _RATE_OF_PAIRS
+        if objective != "orpo":
+            epochs = length.epochs_of_pairs
+            share *= min(1.0, _STEPS_OF_PAIRS / (epoch * epochs))
+        rate = usual_rate(parameters) * max(_LEAST_OF_PAIRS, share)
     # Higher ranks and more modules gained nothing on a small model.
     wide = name == "thorough" and large
     method = Method(

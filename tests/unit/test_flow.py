@@ -42,6 +42,7 @@ from phi3studio.wizard.machine_fit import estimate_draft, fit, model_size, size_
 from phi3studio.wizard.page_problems import can_continue, problems, reachable
 from phi3studio.wizard.tuning_presets import (
     follow_preset,
+    preset_settings,
     total_steps,
     tuning_preset,
     with_objective,
@@ -157,6 +158,20 @@ def test_an_objective_for_pairs_stays_with_the_preset_that_it_was_chosen_next_to
     back = with_objective(smoothed, "orpo")
     assert (back.preset, back.method.label_smoothing, back.method.beta) == (None, 0.0, None)
     assert to_recipe(back).method.objective == "orpo"
+
+
+@pytest.mark.parametrize(
+    ("rows", "name", "share"),
+    [(172, "balanced", 0.1), (172, "thorough", 0.038), (5000, "thorough", 0.03)],
+)
+def test_preferences_are_learned_in_few_or_small_steps(rows: int, name: str, share: float) -> None:
+    _, plain = preset_settings("balanced", rows, 135_000_000)
+    _, dpo = preset_settings(name, rows, 135_000_000, objective="dpo")
+    assert dpo.learning_rate == pytest.approx(plain.learning_rate * share, rel=0.05)
+    assert dpo.epochs == (3 if name == "thorough" else 1)
+    _, orpo = preset_settings(name, rows, 135_000_000, objective="orpo")
+    assert orpo.learning_rate == pytest.approx(plain.learning_rate * 0.1)
+    assert orpo.epochs > 1
 
 
 def test_pairs_that_are_not_compared_are_said_and_both_ways_mended(draft: Draft) -> None:
