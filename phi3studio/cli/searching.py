@@ -22,6 +22,7 @@ from phi3studio.runs.measuring.search_file import read_search
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.recipe_files import read_recipe
 from phi3studio.runs.store import RunFolder, RunStore
+from phi3studio.services.taking import take_export
 
 _ENDINGS = (".yaml", ".yml", ".json")
 
@@ -73,7 +74,7 @@ class Searching:
 
     def take(self, number: int) -> int:
         """Make that export the run's model."""
-        taken = wait_for(_take(self.run.path, number))
+        taken = wait_for(take_export(self.run, number))
         if self._as_json:
             print_json(taken)
         else:
@@ -99,10 +100,3 @@ class Searching:
         if {"score", "points_lost"} & set(self._options):
             own = {name: own[name] for name in own if name not in ("score", "points_lost")}
         return parse_recipe(recipe.to_json() | {"limits": own | self._options})
-
-
-async def _take(run: Path, number: int) -> object:
-    from phi3studio.services.connection import Service
-
-    async with Service.start("evaluator") as service:
-        return await service.call("take", run=str(run), number=number)

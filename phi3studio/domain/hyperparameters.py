@@ -305,21 +305,33 @@ class Limits(Section):
     section, also an empty one, the export is searched, and of target the provider alone counts."""
 
     size_mb: float | None = setting(
-        None, "limits", "Size on disk (MB)", "At most so many MB on disk.", **_POSITIVE
+        None, "limits", "Largest size (MB)", "At most so many MB on disk.", **_POSITIVE
     )
     memory_mb: float | None = setting(
-        None, "limits", "Memory (MB)", "At most so many MB of memory while answering.", **_POSITIVE
+        None,
+        "limits",
+        "Most memory (MB)",
+        "At most so many MB of memory while answering.",
+        **_POSITIVE,
     )
     first_token_ms: float | None = setting(
-        None, "limits", "First token (ms)", "The first token within so many ms.", **_POSITIVE
+        None,
+        "limits",
+        "First token within (ms)",
+        "The answer begins within so many ms.",
+        **_POSITIVE,
     )
     tokens_per_s: float | None = setting(
-        None, "limits", "Tokens per second", "At least so many tokens a second.", **_POSITIVE
+        None,
+        "limits",
+        "Tokens a second",
+        "At least so many tokens a second while answering.",
+        **_POSITIVE,
     )
     score: float | None = setting(
         None,
         "limits",
-        "Score (percent)",
+        "Least score (percent)",
         "At least this score on the held-out rows.",
         **_POSITIVE,
         le=100,
@@ -327,7 +339,7 @@ class Limits(Section):
     points_lost: float | None = setting(
         None,
         "limits",
-        "Points lost",
+        "Most points lost",
         "At most this many points (percent) less than the merged model; in place of score.",
         ge=0,
         le=100,

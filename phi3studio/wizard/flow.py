@@ -215,15 +215,17 @@ class Facts:
 def edit(draft: Draft, page: PageName, **changes: Any) -> Draft:
     """Apply what the user changed on *page* and mark the finished pages that it touches.
 
-    Sections (``training``, ``method``, ``target``, ``split``, ``azure``) may be given as mappings
-    of the fields to change. Raises :class:`InputError` for a value out of its range.
+    Sections (``training``, ``method``, ``target``, ``split``, ``limits``, ``azure``) may be given
+    as mappings of the fields to change. Raises :class:`InputError` for a value out of its range.
     """
     values: dict[str, Any] = {}
     for key, value in changes.items():
         current = getattr(draft, key)
+        if key == "limits" and current is None:
+            current = Limits()
         if isinstance(current, BaseModel) and isinstance(value, Mapping):
             value = _section(key, current, value)
-        if value != current:
+        if value != getattr(draft, key):
             values[key] = value
     if not values:
         return draft

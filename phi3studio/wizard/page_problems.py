@@ -10,6 +10,8 @@ from phi3studio.domain.azure import share_of_batch
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Coded, Phrase
 from phi3studio.domain.quantisation import ALLOWED, PROVIDER_TITLES
+from phi3studio.domain.search.export_kinds import smallest
+from phi3studio.domain.search.search_points import MB
 from phi3studio.domain.template import column_of, nearest, parse_template
 from phi3studio.wizard.azure_form import AzureForm, form_problems
 from phi3studio.wizard.flow import (
@@ -54,7 +56,7 @@ def problems(draft: Draft, facts: Facts, page: PageName) -> tuple[Problem, ...]:
         case "tuning":
             found = _tuning_problems(draft, facts)
         case "target":
-            found = _target_problems(draft, facts.machine)
+            found = [*_target_problems(draft, facts.machine), *_limit_problems(draft, facts)]
         case _:
             found = [p for other in PAGES[:-1] for p in problems(draft, facts, other)]
     found += [Problem(page, r.where, r.error) for r in facts.refused if r.page == page]
@@ -201,6 +203,34 @@ def _target_problems(draft: Draft, machine: MachineFacts | None) -> list[Problem
         says = Phrase("draft.not_on_target", kind=target.quantisation, device=device, kinds=kinds)
         found.append(Problem("target", "target.quantisation", says))
     return found
+
+
+def _limit_problems(draft: Draft, facts: Facts) -> list[Problem]:
+    """What keeps an export from being searched, and a size that no export has."""
+    limits, provider, machine = draft.limits, draft.target.provider, facts.machine
+    if limits is None:
+        return []
+    adapts = draft.trains or draft.adapter is not None
+    says: Phrase | None = None
+    if not {"quantise", "verify"} <= set(draft.steps):
+        says = Phrase("draft.limits", variant="steps")
+    elif adapts and "merge" not in draft.steps:
+        says = Phrase("draft.limits", variant="apart")
+    elif draft.source is None:
+        says = Phrase("draft.limits", variant="no_rows")
+    elif draft.in_cloud:
+        says = Phrase("draft.limits", variant="azure")
+    elif machine is not None and not _runs_here(provider, machine):
+        says = Phrase("draft.limits", device=PROVIDER_TITLES[provider])
+    elif limits.size_mb is not None and facts.model is not None and facts.model.size is not None:
+        least, kind = smallest(facts.model.size, provider)
+        if least > limits.size_mb * MB:
+            says = Phrase("draft.limit_too_small", least=least, kind=kind.phrase)
+    return [Problem("target", "limits", says)] if says is not None else []
+
+
+def _runs_here(provider: str, machine: MachineFacts) -> bool:
+    return {"cuda": machine.cuda is not None, "dml": machine.directml}.get(provider, True)
 
 
 def _azure_problems(draft: Draft) -> list[Problem]:

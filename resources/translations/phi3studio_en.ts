@@ -250,6 +250,23 @@
     </message>
 </context>
 <context>
+    <name>SearchCard</name>
+    <message numerus="yes">
+        <source>{done} of %Ln kind(s) built</source>
+        <translation>
+            <numerusform>{done} of %Ln kind built</numerusform>
+            <numerusform>{done} of %Ln kinds built</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln step(s) left</source>
+        <translation>
+            <numerusform>about %Ln step left</numerusform>
+            <numerusform>about %Ln steps left</numerusform>
+        </translation>
+    </message>
+</context>
+<context>
     <name>SourceCard</name>
     <message numerus="yes">
         <source>%Ln row(s)</source>
@@ -304,6 +321,13 @@
         <translation>
             <numerusform>%Ln step</numerusform>
             <numerusform>%Ln steps</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln kind(s) can be built; those that can win are</source>
+        <translation>
+            <numerusform>%Ln kind can be built; it is if it can win</numerusform>
+            <numerusform>%Ln kinds can be built; those that can win are</numerusform>
         </translation>
     </message>
 </context>

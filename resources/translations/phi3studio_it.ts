@@ -1786,6 +1786,10 @@
         <translation>addestramento {time}</translation>
     </message>
     <message>
+        <source>export search {time}</source>
+        <translation>ricerca dell’esportazione {time}</translation>
+    </message>
+    <message>
         <source>Memory</source>
         <translation>Memoria</translation>
     </message>
@@ -2337,6 +2341,52 @@
     </message>
 </context>
 <context>
+    <name>LimitFields</name>
+    <message>
+        <source>Switch the search on first.</source>
+        <translation>Attiva prima la ricerca.</translation>
+    </message>
+    <message>
+        <source>Empty “{other}” to ask for this instead.</source>
+        <translation>Svuota «{other}» per chiedere invece questo.</translation>
+    </message>
+</context>
+<context>
+    <name>LimitsCard</name>
+    <message>
+        <source>Limits</source>
+        <translation>Limiti</translation>
+    </message>
+    <message>
+        <source>Search the best export within limits</source>
+        <translation>Cerca la migliore esportazione entro i limiti</translation>
+    </message>
+    <message>
+        <source>Many kinds of export are built and measured on this computer. With a limit on quality (score or points lost) the smallest that keeps to all limits is taken, without one the most exact. Empty fields limit nothing.</source>
+        <translation>Molti tipi di esportazione vengono creati e misurati su questo computer. Con un limite di qualità (punteggio o punti persi) si usa la più piccola che rispetta tutti i limiti, senza si usa la più esatta. I campi vuoti non limitano nulla.</translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Mostra</translation>
+    </message>
+    <message>
+        <source>Show: {title}</source>
+        <translation>Mostra: {title}</translation>
+    </message>
+    <message>
+        <source>Hide</source>
+        <translation>Nascondi</translation>
+    </message>
+    <message>
+        <source>off</source>
+        <translation>disattivati</translation>
+    </message>
+    <message>
+        <source>the smallest faithful export</source>
+        <translation>la più piccola esportazione fedele</translation>
+    </message>
+</context>
+<context>
     <name>LogCard</name>
     <message>
         <source>Log</source>
@@ -2789,6 +2839,108 @@
     <message>
         <source>Run again with Quality</source>
         <translation>Ripeti con Qualità</translation>
+    </message>
+</context>
+<context>
+    <name>ParetoPlot</name>
+    <message>
+        <source>Score (percent)</source>
+        <translation>Punteggio (percento)</translation>
+    </message>
+    <message>
+        <source>Size (MB)</source>
+        <translation>Dimensione (MB)</translation>
+    </message>
+    <message>
+        <source>First token (ms)</source>
+        <translation>Primo token (ms)</translation>
+    </message>
+    <message>
+        <source>Tokens a second</source>
+        <translation>Token al secondo</translation>
+    </message>
+    <message>
+        <source>★ taken</source>
+        <translation>★ in uso</translation>
+    </message>
+    <message>
+        <source>● meets every limit</source>
+        <translation>● rispetta ogni limite</translation>
+    </message>
+    <message>
+        <source>✕ breaks a limit</source>
+        <translation>✕ supera un limite</translation>
+    </message>
+    <message>
+        <source>━ nothing is smaller and scores as well</source>
+        <translation>━ nulla è più piccolo con lo stesso punteggio</translation>
+    </message>
+    <message>
+        <source>┈ the merged model, {score} %</source>
+        <translation>┈ il modello fuso, {score} %</translation>
+    </message>
+    <message>
+        <source>╌ limits</source>
+        <translation>╌ limiti</translation>
+    </message>
+    <message>
+        <source>Export {number}, {kind}: {size}, {score} right</source>
+        <translation>Esportazione {number}, {kind}: {size}, {score} giuste</translation>
+    </message>
+    <message>
+        <source>Size and score of the exports</source>
+        <translation>Dimensione e punteggio delle esportazioni</translation>
+    </message>
+</context>
+<context>
+    <name>PointTable</name>
+    <message>
+        <source>★ nothing is smaller and scores as well. Right and points lost: on all held-out rows, of the finalists alone. KL: how far it is from the merged model, on a few rows; 0 is the same model.</source>
+        <translation>★ nulla è più piccolo con lo stesso punteggio. Giuste e punti persi: su tutte le righe tenute da parte, solo per le finaliste. KL: la distanza dal modello fuso, su poche righe; 0 è lo stesso modello.</translation>
+    </message>
+    <message>
+        <source>Export</source>
+        <translation>Esportazione</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>Right</source>
+        <translation>Giuste</translation>
+    </message>
+    <message>
+        <source>Points lost</source>
+        <translation>Punti persi</translation>
+    </message>
+    <message>
+        <source>First token</source>
+        <translation>Primo token</translation>
+    </message>
+    <message>
+        <source>Tokens/s</source>
+        <translation>Token/s</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Memoria</translation>
+    </message>
+    <message>
+        <source>Exports that were tried</source>
+        <translation>Esportazioni provate</translation>
+    </message>
+    <message>
+        <source>✓ taken</source>
+        <translation>✓ in uso</translation>
+    </message>
+    <message>
+        <source>Take this one</source>
+        <translation>Usa questa</translation>
+    </message>
+    <message>
+        <source>Take export {number}: {kind}</source>
+        <translation>Usa l’esportazione {number}: {kind}</translation>
     </message>
 </context>
 <context>
@@ -3613,6 +3765,10 @@
         <translation>Addestrato, esportato</translation>
     </message>
     <message>
+        <source>best export within limits</source>
+        <translation>migliore esportazione entro i limiti</translation>
+    </message>
+    <message>
         <source>{kind} for {device}</source>
         <translation>{kind} per {device}</translation>
     </message>
@@ -3811,6 +3967,10 @@
     <message>
         <source>Export</source>
         <translation>Esporta</translation>
+    </message>
+    <message>
+        <source>Search exports…</source>
+        <translation>Cerca esportazioni…</translation>
     </message>
     <message>
         <source>Use it elsewhere</source>
@@ -4080,6 +4240,141 @@
     <message>
         <source>Choose another folder.</source>
         <translation>Scegli un’altra cartella.</translation>
+    </message>
+</context>
+<context>
+    <name>Search</name>
+    <message>
+        <source>at most {value} MB on disk</source>
+        <translation>al massimo {value} MB su disco</translation>
+    </message>
+    <message>
+        <source>at most {value} MB of memory</source>
+        <translation>al massimo {value} MB di memoria</translation>
+    </message>
+    <message>
+        <source>the first token within {value} ms</source>
+        <translation>il primo token entro {value} ms</translation>
+    </message>
+    <message>
+        <source>at least {value} tokens a second</source>
+        <translation>almeno {value} token al secondo</translation>
+    </message>
+    <message>
+        <source>a score of at least {value} %</source>
+        <translation>un punteggio di almeno {value} %</translation>
+    </message>
+    <message>
+        <source>at most {value} points lost</source>
+        <translation>al massimo {value} punti persi</translation>
+    </message>
+    <message>
+        <source>the smallest faithful export</source>
+        <translation>la più piccola esportazione fedele</translation>
+    </message>
+    <message>
+        <source>the smallest export with {limits}</source>
+        <translation>la più piccola esportazione con {limits}</translation>
+    </message>
+    <message>
+        <source>the most exact export with {limits}</source>
+        <translation>la più esatta esportazione con {limits}</translation>
+    </message>
+    <message>
+        <source>Measuring the merged model, to compare with</source>
+        <translation>Misura del modello fuso, per il confronto</translation>
+    </message>
+    <message>
+        <source>Building export {number}: {kind}</source>
+        <translation>Creazione dell’esportazione {number}: {kind}</translation>
+    </message>
+    <message>
+        <source>Comparing export {number} on a few rows: {kind}</source>
+        <translation>Confronto dell’esportazione {number} su poche righe: {kind}</translation>
+    </message>
+    <message>
+        <source>Measuring export {number} on all held-out rows: {kind}</source>
+        <translation>Misura dell’esportazione {number} su tutte le righe tenute da parte: {kind}</translation>
+    </message>
+</context>
+<context>
+    <name>SearchCard</name>
+    <message>
+        <source>Export search</source>
+        <translation>Ricerca dell’esportazione</translation>
+    </message>
+    <message>
+        <source>What the picture compares the score with</source>
+        <translation>Con che cosa il grafico confronta il punteggio</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Dimensione</translation>
+    </message>
+    <message>
+        <source>First token</source>
+        <translation>Primo token</translation>
+    </message>
+    <message>
+        <source>Tokens a second</source>
+        <translation>Token al secondo</translation>
+    </message>
+    <message numerus="yes">
+        <source>{done} of %Ln kind(s) built</source>
+        <translation>
+            <numerusform>{done} di %Ln tipo creati</numerusform>
+            <numerusform>{done} di %Ln tipi creati</numerusform>
+        </translation>
+    </message>
+    <message numerus="yes">
+        <source>about %Ln step(s) left</source>
+        <translation>
+            <numerusform>manca circa %Ln passo</numerusform>
+            <numerusform>mancano circa %Ln passi</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>mancano {time}</translation>
+    </message>
+    <message>
+        <source>The search begins.</source>
+        <translation>La ricerca comincia.</translation>
+    </message>
+    <message>
+        <source>The runner-up is export {number}: {kind}.</source>
+        <translation>La seconda è l’esportazione {number}: {kind}.</translation>
+    </message>
+    <message>
+        <source>You have taken export {number} instead.</source>
+        <translation>Hai scelto invece l’esportazione {number}.</translation>
+    </message>
+    <message>
+        <source>Search again with looser limits (Search exports…), or take another one from the table.</source>
+        <translation>Cerca di nuovo con limiti meno stretti (Cerca esportazioni…), oppure usane un’altra dalla tabella.</translation>
+    </message>
+</context>
+<context>
+    <name>SearchDialog</name>
+    <message>
+        <source>Search exports</source>
+        <translation>Cerca esportazioni</translation>
+    </message>
+    <message>
+        <source>Exports of what this run has learned are built and measured on this computer, in a run of its own; nothing is trained again. With a limit on quality (score or points lost) the smallest that keeps to all limits is taken, without one the most exact. Empty fields limit nothing.</source>
+        <translation>Le esportazioni di ciò che questa esecuzione ha imparato vengono create e misurate su questo computer, in un’esecuzione a parte; non si addestra di nuovo. Con un limite di qualità (punteggio o punti persi) si usa la più piccola che rispetta tutti i limiti, senza si usa la più esatta. I campi vuoti non limitano nulla.</translation>
+    </message>
+    <message>
+        <source>It takes {time}.</source>
+        <translation>Richiede {time}.</translation>
+    </message>
+    <message>
+        <source>How long it takes is known after the first exports.</source>
+        <translation>Quanto dura si sa dopo le prime esportazioni.</translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation>Cerca</translation>
     </message>
 </context>
 <context>
@@ -4606,6 +4901,10 @@
         <source>Output</source>
         <translation>Risultato</translation>
     </message>
+    <message>
+        <source>Export search</source>
+        <translation>Ricerca dell’esportazione</translation>
+    </message>
     <message numerus="yes">
         <source>%Ln machine(s)</source>
         <translation>
@@ -4723,12 +5022,31 @@
         <translation>Addestra su</translation>
     </message>
     <message>
+        <source>takes {goal}</source>
+        <translation>si usa {goal}</translation>
+    </message>
+    <message numerus="yes">
+        <source>%Ln kind(s) can be built; those that can win are</source>
+        <translation>
+            <numerusform>Si può creare %Ln tipo; si crea se può vincere</numerusform>
+            <numerusform>Si possono creare %Ln tipi; si creano quelli che possono vincere</numerusform>
+        </translation>
+    </message>
+    <message>
+        <source>{time} in all</source>
+        <translation>{time} in tutto</translation>
+    </message>
+    <message>
         <source>a merged model in the Hugging Face format</source>
         <translation>un modello fuso nel formato Hugging Face</translation>
     </message>
     <message>
         <source>an adapter in the PEFT format</source>
         <translation>un adattatore nel formato PEFT</translation>
+    </message>
+    <message>
+        <source>ONNX, the best export within limits, for {device}</source>
+        <translation>ONNX, la migliore esportazione entro i limiti, per {device}</translation>
     </message>
     <message>
         <source>ONNX, {kind}, for {device}</source>
@@ -4823,6 +5141,10 @@
     <message>
         <source>Quality thresholds</source>
         <translation>Soglie di qualità</translation>
+    </message>
+    <message>
+        <source>the search tries all kinds (Limits, below)</source>
+        <translation>la ricerca prova tutti i tipi (Limiti, sotto)</translation>
     </message>
     <message>
         <source>not on a processor</source>

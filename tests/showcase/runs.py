@@ -191,6 +191,12 @@ def write_run(
 _HELD: list[BaseFileLock] = []
 
 
+def let_go() -> None:
+    """The runs that were made to live do so no more."""
+    while _HELD:
+        _HELD.pop().release()
+
+
 def write_showcase(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]:
     """A handful of runs in every state. With *alive* the live one lives as long as this
     process.

@@ -410,6 +410,11 @@ def measuring_seconds(model: ModelSize, data: DataSize, machine: Machine) -> flo
     return 3 * tokens * 2.0 * model.body / rate
 
 
+def search_seconds(recipe: Recipe, export_s: float) -> float:
+    """How long a search for an export takes where building and measuring one takes *export_s*."""
+    return _SEARCHED_A_PRESET * len(presets_tried(AUTO, recipe.target.provider)) * export_s
+
+
 def _quantise_seconds(recipe: Recipe, model: ModelSize, on_gpu: bool) -> float:
     """Beyond the start of the first preset."""
     presets = _presets(recipe)

@@ -99,3 +99,9 @@ def least_bytes(kind: ExportKind, model: ModelSize, provider: Provider) -> int:
     plain = 4 if provider == "cpu" else 2
     of_table = four_bits if PRESETS[kind.int4].embedding else plain
     return round((model.parameters - table) * four_bits + table * of_table)
+
+
+def smallest(model: ModelSize, provider: Provider) -> tuple[int, ExportKind]:
+    """The least bytes that any export of a model takes, and the kind that may take so few."""
+    space = all_kinds(provider, False, model)
+    return min(((least_bytes(kind, model, provider), kind) for kind in space), key=lambda x: x[0])

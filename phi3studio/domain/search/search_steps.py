@@ -125,6 +125,14 @@ def expected_steps(search: Search) -> int:
     return left + (len(running) if not whole else 0) + max(1, FINALISTS - whole)
 
 
+def seconds_left(search: Search) -> float | None:
+    """About how long the steps that are left take, at the pace so far; ``None`` before the first
+    one is done."""
+    done = sum(1 + (point.whole is not None) for point in search.points.values())
+    spent = sum(point.seconds for point in search.points.values())
+    return expected_steps(search) * spent / done if done else None
+
+
 def _costs_too_much(search: Search, point: Point) -> bool:
     return any(name not in _QUALITY for name in search.broken(point))
 

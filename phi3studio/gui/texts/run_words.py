@@ -144,9 +144,10 @@ def recipe_line(recipe: Recipe) -> str:
         recipe.target.train_on
     ]
     provider = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[recipe.target.provider]
-    route = translate("Run", "{kind} for {device}").format(
-        kind=recipe.target.quantisation, device=provider
-    )
+    kind = recipe.target.quantisation
+    if recipe.limits is not None:
+        kind = translate("Run", "best export within limits")
+    route = translate("Run", "{kind} for {device}").format(kind=kind, device=provider)
     method = f"{METHOD_TITLES[recipe.method.kind]} r {recipe.method.rank}"
     if "train" not in recipe.steps:
         method = translate("Run", "adapter merged") if "merge" in recipe.steps else ""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from phi3studio.domain.estimation.estimate import search_seconds
 from phi3studio.domain.events.measured_events import Metrics
 from phi3studio.domain.events.payload import ScoreName
 from phi3studio.domain.messages import Phrase
@@ -123,6 +124,16 @@ def longer_seconds(view: RunView, recipe: Recipe) -> float | None:
 def rebuild_seconds(view: RunView) -> float | None:
     """How long making the exported model once more will take."""
     return sum(view.timings.get(name, 0.0) for name in ("merge", "quantise", "verify")) or None
+
+
+def search_time(view: RunView, recipe: Recipe) -> float | None:
+    """How long a search for another export will take, after what building and measuring the one of
+    the run took."""
+    built = view.timings.get("quantise")
+    if not built or recipe.limits is not None:
+        return None
+    rest = sum(view.timings.get(name, 0.0) for name in ("merge", "verify"))
+    return search_seconds(recipe, built) + rest
 
 
 def _kind(now: float, before: float, chance: float, learned: float) -> OutcomeKind:

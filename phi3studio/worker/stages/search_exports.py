@@ -20,7 +20,7 @@ from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
 from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.search.export_kinds import ExportKind, all_kinds, least_bytes
+from phi3studio.domain.search.export_kinds import ExportKind, all_kinds, least_bytes, smallest
 from phi3studio.domain.search.search_choice import Choice, choose
 from phi3studio.domain.search.search_points import (
     MB,
@@ -68,10 +68,7 @@ def check_can_search(attempt: Attempt, facts: ModelFacts, model: Path) -> None:
     if not can_run(provider):
         raise InputError("search.not_here", provider=provider)
     size = _model_size(facts, model)
-    space = all_kinds(provider, not facts.is_large, size)
-    least, kind = min(
-        ((least_bytes(kind, size, provider), kind) for kind in space), key=lambda pair: pair[0]
-    )
+    least, kind = smallest(size, provider)
     if limits.size_mb is not None and least > limits.size_mb * MB:
         raise InputError(
             "search.too_small", limit=round(limits.size_mb * MB), least=least, kind=kind.phrase

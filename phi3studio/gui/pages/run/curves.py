@@ -41,7 +41,7 @@ def smoothed(points: Points, weight: float) -> list[float]:
     return result
 
 
-class _Axis(pg.AxisItem):  # type: ignore[misc]
+class Axis(pg.AxisItem):  # type: ignore[misc]
     """An axis whose numbers have the decimal sign of the window's language."""
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
@@ -72,7 +72,7 @@ class CurvePlot(QWidget):
         # Qt strokes a long thick line as one path, which takes tens of milliseconds; piece by piece
         # it takes one.
         pg.setConfigOption("segmentedLineMode", "on")
-        axes = {name: _Axis(name) for name in ("left", "bottom")}
+        axes = {name: Axis(name) for name in ("left", "bottom")}
         self._plot = pg.PlotWidget(background=None, axisItems=axes)
         self._plot.setFixedHeight(250)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)

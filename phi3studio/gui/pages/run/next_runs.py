@@ -9,7 +9,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.recipe import Limits, Recipe
 from phi3studio.domain.run import RunView
 from phi3studio.gui.context import Context
 from phi3studio.runs import launch
@@ -20,6 +20,7 @@ from phi3studio.runs.continuing import (
     rebuild_run,
     rebuilt,
     retry_run,
+    search_run,
 )
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.shown.outcome import longer_epochs, suggested_rate
@@ -62,6 +63,16 @@ class NextRuns(QObject):
     def rebuild(self, run: RunFolder, recipe: Recipe) -> None:
         """Export what *run* has learned again, with less loss."""
         self._begin(rebuilt(recipe), lambda: rebuild_run(self._context.store, run))
+
+    def search(self, run: RunFolder, limits: Limits) -> None:
+        """Search the best export of what *run* has learned within *limits*."""
+
+        def begin() -> RunFolder:
+            made = search_run(self._context.store, run, limits)
+            launch.start(made)
+            return made
+
+        self._once(begin, self.created.emit)
 
     def _begin(self, recipe: Recipe, make: Callable[[], RunFolder]) -> None:
         def begin() -> RunFolder:

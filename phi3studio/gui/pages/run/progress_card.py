@@ -25,8 +25,9 @@ class ProgressCard(Card):
         self.body.addWidget(self._bar)
         self._told: tuple[object, ...] | None = None
 
-    def show_run(self, snapshot: Snapshot) -> None:
-        """Draw how far the whole run is, and its present step."""
+    def show_run(self, snapshot: Snapshot, *, timed: bool = True) -> None:
+        """Draw how far the whole run is, and its present step; not *timed*: the time that is left
+        is said elsewhere."""
         view = snapshot.view
         progress = view.progress
         self._left.setText("")
@@ -53,7 +54,7 @@ class ProgressCard(Card):
         self._bar.setValue(round(1000 * snapshot.overall.share))
         self.title.setText(words.percent(snapshot.overall.share))
         self.detail.setText(step_words(view))
-        left = left_words(snapshot.overall)
+        left = left_words(snapshot.overall) if timed else ""
         self._left.setText(left)
         said = ", ".join(part for part in (self.title.text(), step_words(view), left) if part)
         self._bar.setAccessibleDescription(said)

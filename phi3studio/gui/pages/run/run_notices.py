@@ -125,6 +125,7 @@ class RunNotices(QWidget):
 
 
 def _judged(view: RunView) -> set[str | None]:
-    """The codes of what the verdict says itself."""
+    """The codes of what the verdict and the card of the search say themselves."""
     verdict = view.verdict
-    return {found.code for found in (*verdict.reasons, *verdict.remarks)} if verdict else set()
+    said = (*verdict.reasons, *verdict.remarks) if verdict is not None else ()
+    return {"search.none", *(found.code for found in said)}

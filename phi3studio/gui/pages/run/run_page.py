@@ -10,7 +10,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.errors import UserFacingError
-from phi3studio.domain.recipe import Recipe
+from phi3studio.domain.recipe import Limits, Recipe
 from phi3studio.domain.run import LIVE_STATES
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.home.run_actions import ask_cancel
@@ -24,6 +24,8 @@ from phi3studio.gui.pages.run.outcome_card import OutcomeCard
 from phi3studio.gui.pages.run.progress_card import ProgressCard
 from phi3studio.gui.pages.run.result import ResultView
 from phi3studio.gui.pages.run.run_notices import RunNotices
+from phi3studio.gui.pages.run.searching.search_card import SearchCard
+from phi3studio.gui.pages.run.searching.search_dialog import SearchDialog
 from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
 from phi3studio.gui.texts import words
@@ -33,6 +35,7 @@ from phi3studio.gui.widgets.page_frame import Page
 from phi3studio.gui.widgets.states import Skeleton
 from phi3studio.gui.widgets.stepper import Step, Stepper, StepState
 from phi3studio.runs import launch
+from phi3studio.runs.shown.outcome import search_time
 from phi3studio.runs.shown.run_notes import read_notes
 from phi3studio.runs.store import RunFolder
 
@@ -91,6 +94,8 @@ class RunPage(Page):
                 "own_data": self.own_data_wanted.emit,
             },
         )
+        self.searching = SearchCard(context)
+        self.searching.taken.connect(self._look)
         self._log = LogCard(theme, context.tasks)
         for widget in (
             self.outcome,
@@ -99,6 +104,7 @@ class RunPage(Page):
             self._result.upload,
             self.cloud,
             self._progress,
+            self.searching,
             self._result,
             self._notices.remarks,
             self._figures,
@@ -174,6 +180,8 @@ class RunPage(Page):
         self._chat.clicked.connect(lambda: self.chat_wanted.emit(self.run))
         self._export = Button(theme, self.tr("Export"), icon="save")
         self._export.clicked.connect(lambda: self._result.export.ask())
+        self._search = Button(theme, self.tr("Search exports…"), icon="search")
+        self._search.clicked.connect(self._ask_search)
         self._elsewhere = Button(theme, self.tr("Use it elsewhere"), icon="right")
         self._elsewhere.clicked.connect(self._show_places)
         self._changing = (
@@ -181,6 +189,7 @@ class RunPage(Page):
             self._resume,
             self._pause,
             self._cancel,
+            self._search,
             self._export,
             self._elsewhere,
             self._chat,
@@ -225,6 +234,7 @@ class RunPage(Page):
             ("chat", self._chat),
         ):
             button.setVisible(usable and step not in self.outcome.buttons)
+        self._search.setVisible(state == "completed" and run is not None and self._can_search(run))
         started = view.started_at
         parts = [state_words(state).text]  # first: a narrow window cuts the end off
         if self._recipe:
@@ -235,7 +245,9 @@ class RunPage(Page):
         self._stepper.show_steps(_steps(snapshot, self._recipe))
         self._notices.show_run(snapshot, asked=self._asked, in_cloud=cloud)
         self._progress.setVisible(live)
-        self._progress.show_run(snapshot)
+        if run is not None:
+            self.searching.show_run(run, self._recipe, snapshot)
+        self._progress.show_run(snapshot, timed=not self.searching.is_timed)
         self._result.setVisible(state == "completed" or bool(view.metrics and not live))
         if run is not None and not self._result.isHidden():
             self._result.show_run(run, view)
@@ -273,6 +285,24 @@ class RunPage(Page):
     def _try_a_higher_rate(self) -> None:
         if self._snapshot is not None:
             self._of_run(self._next.try_a_higher_rate, self._snapshot.view)
+
+    def _can_search(self, run: RunFolder) -> bool:
+        """Whether there is an adapter to export again, and rows to measure it on."""
+        recipe = self._recipe
+        if recipe is None or recipe.data is None or is_cloud(recipe):
+            return False
+        return run.adapter.is_dir() or recipe.model.adapter is not None
+
+    def _ask_search(self) -> None:
+        run, recipe, snapshot = self.run, self._recipe, self._snapshot
+        if run is None or recipe is None or snapshot is None:
+            return
+
+        def search(limits: Limits) -> None:
+            self._next.search(run, limits)
+
+        seconds = search_time(snapshot.view, recipe)
+        SearchDialog(self, self._context, recipe, seconds, search).open()
 
     def _show_places(self) -> None:
         if self.run is not None:

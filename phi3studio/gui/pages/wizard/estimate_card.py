@@ -68,17 +68,19 @@ class EstimateCard(Card):
                 label(self.tr("Shown once data, model and machine are known."), "muted", wrap=True)
             )
             return
+        parts = self.tr("training {time}").format(time=words.about(found.seconds.get("train", 0.0)))
+        if self._session.draft.limits is not None:
+            time = words.about(found.seconds["quantise"])
+            parts += ", " + self.tr("export search {time}").format(time=time)
         grid = QGridLayout()
         grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(10)
-        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(2, 1)
         lines = (
             (
                 self.tr("Time"),
                 words.about(found.total_seconds),
-                self.tr("training {time}").format(
-                    time=words.about(found.seconds.get("train", 0.0))
-                ),
+                parts,
             ),
             (
                 self.tr("Memory"),
@@ -94,7 +96,7 @@ class EstimateCard(Card):
         for index, (title, figure, note) in enumerate(lines):
             grid.addWidget(label(title, "muted"), index, 0)
             grid.addWidget(label(figure, "cardTitle"), index, 1)
-            grid.addWidget(label(note, "small"), index, 2)
+            grid.addWidget(label(note, "small", wrap=True), index, 2)
         self.body.addLayout(grid)
         memory = fit_of(found.memory_bytes, machine.free_memory)
         if memory.level != "fits":

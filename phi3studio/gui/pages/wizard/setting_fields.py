@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Protocol, get_args, get_origin
 
 from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
-from phi3studio.gui.pages.wizard.session import WizardSession
+from phi3studio.domain.errors import UserFacingError
 from phi3studio.gui.pages.wizard.setting_list import Setting
 from phi3studio.gui.widgets.basic import ComboBox, label, set_role
 from phi3studio.gui.widgets.number_edit import NumberEdit
-from phi3studio.wizard.flow import PageName
+from phi3studio.wizard.flow import Draft, PageName
 
 translate = QCoreApplication.translate
+
+
+class Holder(Protocol):
+    """Who owns the draft that fields edit."""
+
+    @property
+    def draft(self) -> Draft: ...
+    def edit(self, page: PageName, **changes: object) -> UserFacingError | None: ...
+    def refuse(self, page: PageName, where: str, title: str, reason: str) -> None: ...
+    def is_refused(self, where: str) -> bool: ...
 
 
 class SettingField(QWidget):
@@ -22,7 +32,7 @@ class SettingField(QWidget):
     A value that cannot be is marked and said here, and holds the page back.
     """
 
-    def __init__(self, session: WizardSession, page: PageName, setting: Setting) -> None:
+    def __init__(self, session: Holder, page: PageName, setting: Setting) -> None:
         super().__init__()
         self._session = session
         self._page: PageName = page
@@ -54,7 +64,7 @@ class SettingField(QWidget):
     def draw(self) -> None:
         """Show the draft's value, unless the user is just typing another one."""
         section = getattr(self._session.draft, self.setting.section)
-        value = getattr(section, self.setting.name)
+        value = getattr(section, self.setting.name, None)
         editor = self.editor
         if isinstance(editor, QCheckBox):
             editor.setChecked(bool(value))
@@ -65,6 +75,14 @@ class SettingField(QWidget):
             editor.setCurrentText(text)
         elif isinstance(editor, NumberEdit):
             editor.show_value(value, refused=self._session.is_refused(self.where))
+
+    def hold(self, reason: str) -> None:
+        """Let nothing be typed because of *reason*; without one it can be typed again."""
+        if self._session.is_refused(self.where):
+            return  # what is wrong there is to be corrected
+        self.editor.setEnabled(not reason)
+        self._note.setText(reason or self._about)
+        self.editor.setAccessibleDescription(self._note.text())
 
     def _editor(self) -> QWidget:
         choices = _choices(self.setting.kind)

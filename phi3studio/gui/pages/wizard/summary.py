@@ -6,12 +6,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
+from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.recipe import ALL_STEPS
+from phi3studio.domain.search.export_kinds import all_kinds
 from phi3studio.gui.texts import words
+from phi3studio.gui.texts.limit_words import goal_words
 from phi3studio.gui.texts.run_words import model_title, stage_title
 from phi3studio.wizard.azure_form import AzureForm
 from phi3studio.wizard.flow import Draft, Facts
+from phi3studio.wizard.machine_fit import estimate_draft
 from phi3studio.wizard.tuning_presets import total_steps
 
 Line = tuple[str, str]
@@ -37,6 +41,8 @@ class Summary:
         if draft.trains:
             lines += self._training(draft, facts)
         lines.append((self.tr("Output"), self._result(draft)))
+        if draft.limits is not None:
+            lines.append((self.tr("Export search"), self._search(draft, facts)))
         if draft.in_cloud and draft.azure is not None:
             lines += self._cloud(draft.azure)
         return lines
@@ -109,14 +115,31 @@ class Summary:
             (self.tr("Trains on"), device),
         ]
 
+    def _search(self, draft: Draft, facts: Facts) -> str:
+        assert draft.limits is not None
+        size = facts.model.size if facts.model is not None else None
+        said = self.tr("takes {goal}").format(goal=goal_words(draft.limits))
+        if size is not None:
+            kinds = len(all_kinds(draft.target.provider, not is_large(size), size))
+            said += ". " + self.tr("%Ln kind(s) can be built; those that can win are", None, kinds)
+        estimate = estimate_draft(draft, facts)
+        if estimate is not None:
+            said += ", " + self.tr("{time} in all").format(
+                time=words.about(estimate.seconds["quantise"])
+            )
+        return said + "."
+
     def _result(self, draft: Draft) -> str:
         target = draft.target
         if "quantise" not in draft.steps:
             if "merge" in draft.steps:
                 return self.tr("a merged model in the Hugging Face format")
             return self.tr("an adapter in the PEFT format")
-        kind = target.quantisation + (f" ({target.int4})" if target.quantisation == "int4" else "")
         device = {"cpu": "CPU", "cuda": "CUDA", "dml": "DirectML"}[target.provider]
+        if draft.limits is not None:
+            said = self.tr("ONNX, the best export within limits, for {device}")
+            return said.format(device=device)
+        kind = target.quantisation + (f" ({target.int4})" if target.quantisation == "int4" else "")
         said = self.tr("ONNX, {kind}, for {device}").format(kind=kind, device=device)
         if draft.trains and "merge" not in draft.steps:
             said += ", " + self.tr("with a separate adapter")

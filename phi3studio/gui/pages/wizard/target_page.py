@@ -12,6 +12,7 @@ from phi3studio.gui.context import Context
 from phi3studio.gui.pages.wizard.azure.azure_card import AzureCard
 from phi3studio.gui.pages.wizard.azure.azure_desk import AzureDesk
 from phi3studio.gui.pages.wizard.folded_settings import FoldedSettings
+from phi3studio.gui.pages.wizard.limits.limits_card import LimitsCard
 from phi3studio.gui.pages.wizard.session import WizardSession
 from phi3studio.gui.pages.wizard.setting_list import settings
 from phi3studio.gui.pages.wizard.steps_card import StepsCard
@@ -129,6 +130,8 @@ class TargetPage(QWidget):
         self.fidelity = FoldedSettings(
             theme, session, "target", self.tr("Quality thresholds"), settings("fidelity")
         )
+        self.limits = LimitsCard(theme, session)
+        columns.right.addWidget(self.limits)
         columns.right.addWidget(self.int4)
         columns.right.addWidget(self.fidelity)
         columns.right.addStretch(1)
@@ -170,9 +173,15 @@ class TargetPage(QWidget):
         if draft.in_cloud and self._azure is None:
             # Its many fields are made with an event of their own.
             QTimer.singleShot(0, self, lambda: self.azure)
-        self._kinds.setEnabled("quantise" in draft.steps)
-        self.int4.setVisible("quantise" in draft.steps and target.quantisation == "int4")
-        self.fidelity.setVisible({"quantise", "verify"} <= set(draft.steps))
+        searches, verifies = draft.limits is not None, {"quantise", "verify"} <= set(draft.steps)
+        int4 = target.quantisation == "int4" and not searches
+        self._kinds.setEnabled("quantise" in draft.steps and not searches)
+        self._kinds.detail.setText(
+            self.tr("the search tries all kinds (Limits, below)") if searches else ""
+        )
+        self.limits.setVisible(verifies or searches)
+        self.int4.setVisible("quantise" in draft.steps and int4)
+        self.fidelity.setVisible(verifies)
         self._train[target.train_on].radio.setChecked(True)
         self._run[target.provider].radio.setChecked(True)
         chosen = target.int4 if target.quantisation == "int4" else target.quantisation
@@ -241,9 +250,10 @@ class TargetPage(QWidget):
         model = self._session.facts.model
         if model is None or not model.parameters:
             return
+        draft = self._session.draft.model_copy(update={"limits": None})
         for key, choice in self._kind.items():
             try:
-                recipe = to_recipe(edit(self._session.draft, "target", target=_changes(key)))
+                recipe = to_recipe(edit(draft, "target", target=_changes(key)))
             except InputError:
                 return
             size = words.size(exported_bytes(recipe, model.parameters))

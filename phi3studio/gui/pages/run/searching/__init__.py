@@ -1,0 +1,1 @@
+"""A run's search for an export: as it goes, and what it found."""
