@@ -119,6 +119,10 @@ class ImportDraft:
     """What the config does not say and a recipe needs, by key."""
     cloud: bool = False
     """Whether the config's host is in Azure ML: what speaks of it is taken over then."""
+    searches: bool = False
+    """Whether the export is searched within the goals of ``evaluator``."""
+    evaluator: Any = None
+    """What the engine names as its evaluator."""
 
     def carry(self, entry: Entry, to: str, value: Any = None) -> None:
         """The value (or *value* for it) goes into the recipe at *to*."""

@@ -9,6 +9,8 @@ from phi3studio.olive_configs import azure_systems
 from phi3studio.olive_configs.azure_systems import read_client
 from phi3studio.olive_configs.decisions import Entry, ImportDraft, Section, leaves
 from phi3studio.olive_configs.rules import Rule, apply, noted, refused, same_if
+from phi3studio.olive_configs.searching.goals import read_evaluators, read_named
+from phi3studio.olive_configs.searching.strategies import read_strategy
 
 _PROVIDERS = {
     "cpuexecutionprovider": "cpu",
@@ -207,13 +209,8 @@ _ACCELERATOR: dict[str, Rule] = {
     "memory": noted("The program looks at the memory on its own."),
 }
 ENGINE: dict[str, Rule] = {
-    "search_strategy": refused(
-        "Nothing is searched; the settings are used as they are.", "Write false."
-    ),
-    "evaluator": refused(
-        "The result is measured on the held-out rows, before and after the training.",
-        "Leave it out.",
-    ),
+    "search_strategy": read_strategy,
+    "evaluator": read_named,
     "evaluate_input_model": noted("The base model is always measured too."),
     "cache_dir": _CACHE,
     "cache_config": _CACHE,
@@ -227,7 +224,7 @@ ENGINE: dict[str, Rule] = {
     "ort_log_severity_level": _LOGS,
     "ort_py_log_severity_level": _LOGS,
     "packaging_config": refused("The model is not packed.", "Copy the run's model folder."),
-    "plot_pareto_frontier": noted("Nothing is searched, so there is nothing to plot."),
+    "plot_pareto_frontier": noted("The window shows the exports of a search as points."),
     "no_artifacts": _ARTIFACTS,
     "azureml_client_config": read_client,
     "auto_optimizer_config": refused("Passes are not chosen by themselves.", "Name the passes."),
@@ -238,10 +235,7 @@ TOP: dict[str, Rule] = {
     "$schema": noted("Only editors read it."),
     "verbose": _LOGS,
     "workflow_id": noted("The recipe has a name of its own."),
-    "evaluators": refused(
-        "The result is measured on the held-out rows, before and after the training.",
-        "Leave it out.",
-    ),
+    "evaluators": read_evaluators,
     "auto_optimizer_config": ENGINE["auto_optimizer_config"],
     "pass_flows": _flows,
     "workflow_host": same_if((None,), "The work is done on this computer.", "Leave it out."),

@@ -18,6 +18,7 @@ from phi3studio.olive_configs.engine_systems import ENGINE, TOP, read_systems
 from phi3studio.olive_configs.input_model import read_model
 from phi3studio.olive_configs.pass_chain import read_passes
 from phi3studio.olive_configs.rules import apply, refused
+from phi3studio.olive_configs.searching.strategies import finish
 
 _SECTIONS = ("input_model", "data_configs", "passes", "systems", "engine")
 _PLACES = ("host", "target", "execution_providers")
@@ -73,7 +74,7 @@ def import_config(
     top = Section(Entry("", values), draft, nested=())
     top.read(read_client, "azureml_client")
     entries = {key: top.take(key) for key in ("input_model", "data_configs", "passes")}
-    steps, named = read_passes(entries["passes"], draft)
+    steps, named = read_passes(entries["passes"], draft, values)
     if entries["input_model"] is not None:
         read_model(entries["input_model"], draft, catalogue or {})
     else:
@@ -98,6 +99,7 @@ def import_config(
         draft.gap("model.adapter", text)
     if draft.cloud:
         note_gaps(draft)
+    finish(draft)
     return _finish(values, draft, steps)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from phi3studio.domain.hyperparameters import METHOD_TITLES
 from phi3studio.domain.template import nearest
@@ -11,6 +12,8 @@ from phi3studio.olive_configs.lora_passes import ADAPTERS, read_adapter
 from phi3studio.olive_configs.model_builder import read_builder
 from phi3studio.olive_configs.quantisers import QUANTISERS, read_quantiser
 from phi3studio.olive_configs.rules import Rule, apply, noted, refused
+from phi3studio.olive_configs.searching.search_spaces import is_kind_of_export, take_searched
+from phi3studio.olive_configs.searching.strategies import settle
 
 _ALTERNATIVES = "Alternatives of a pass are not tried."
 _TIED = "The head has weights of its own, apart from the embedding."
@@ -70,14 +73,17 @@ Named = tuple[Entry | None, Entry | None]
 """What an adapter pass says of its data: ``train_data_config`` and ``eval_data_config``."""
 
 
-def read_passes(entry: Entry | None, draft: ImportDraft) -> tuple[tuple[str, ...], Named | None]:
-    """Decide on every key of ``passes`` except for the data that they name.
+def read_passes(
+    entry: Entry | None, draft: ImportDraft, values: Mapping[str, Any]
+) -> tuple[tuple[str, ...], Named | None]:
+    """Decide on every key of ``passes`` except for the data that they name. *values*: the config.
 
     Returns the steps of the chain, and the data of its adapter pass, if it has one.
     """
     found: dict[str, Named] = {}
     if entry is not None and isinstance(entry.value, Mapping):
         names = [_kind_of(value) for value in entry.value.values()]
+        settle(draft, values, [_STEP_OF[name] for name in names if name in _STEP_OF])
         apart = _adapter_apart(names, list(entry.value.values()))
         for at, (name, value) in enumerate(entry.value.items()):
             place = Entry(f"{entry.path}.{name}", value)
@@ -119,6 +125,7 @@ def _read_quantiser(entry: Entry, draft: ImportDraft, *, built: bool) -> None:
     kind = section.take("type")
     assert kind is not None
     apply(section, _FRAME)
+    take_searched(section)
     read_quantiser(section, kind, _kind_of(value), built=built)
 
 
@@ -176,8 +183,12 @@ def _read_pass(entry: Entry, draft: ImportDraft, found: dict[str, Named]) -> Non
         places = [Entry(f"{entry.path}[{at}]", item) for at, item in enumerate(entry.value)]
         for place in places[:1]:
             _read_pass(place, draft, found)
+        searched = draft.searches and all(map(is_kind_of_export, places))
         for place in places[1:]:
-            draft.refuse(place, _ALTERNATIVES, "Keep one.", blocks=True)
+            if searched:
+                draft.translate(place, "One of the kinds of export that the search tries.")
+            else:
+                draft.refuse(place, _ALTERNATIVES, "Keep one.", blocks=True)
         return
     section = Section(entry, draft)
     kind = section.take("type")
@@ -196,6 +207,7 @@ def _read_pass(entry: Entry, draft: ImportDraft, found: dict[str, Named]) -> Non
         return
     found[step] = None, None
     apply(section, _FRAME)
+    take_searched(section)
     if step == "train":
         draft.translate(kind, f"method.kind: {ADAPTERS[name]}.", "method.kind", ADAPTERS[name])
         found[step] = section.take(*_DATA), section.take("eval_data_config")
@@ -266,7 +278,7 @@ def _and(names: Sequence[str]) -> str:
 
 _CODE = noted("No setting of the pass refers to it; it is not run.")
 _FRAME: dict[str, Rule] = {
-    "disable_search": noted("Nothing is searched."),
+    "disable_search": noted("What is searched are kinds of export, whatever a pass says."),
     "host": noted("All steps are done in one place: the host of the engine."),
     "clean_run_cache": noted("Each run has its own cache."),
     "output_name": noted("Each run has a folder of its own."),
