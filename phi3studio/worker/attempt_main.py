@@ -25,11 +25,13 @@ from phi3studio.app.settings import read_settings
 from phi3studio.domain.errors import Cancelled, RunError, UserFacingError
 from phi3studio.domain.estimation.recovery import in_force
 from phi3studio.domain.events.run_events import Finished, Paused, Started, Waiting, notice
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe
+from phi3studio.runs.measuring.search_file import give_up_begun
 from phi3studio.runs.queue import MachineQueue
 from phi3studio.runs.store import RunFolder
 from phi3studio.runtime_pack.use import BROKEN_VARIABLE
-from phi3studio.worker.failures import full_disk, memory_cause, translate
+from phi3studio.worker.failures import full_disk, memory_cause, out_of_memory, translate
 from phi3studio.worker.process import privacy
 from phi3studio.worker.process.awake import awake
 from phi3studio.worker.process.control import (
@@ -92,7 +94,7 @@ def _attempt(
     run: RunFolder, emit: Emitter, control: Control, memory: MemoryMeter, killed: bool
 ) -> int:
     try:
-        if killed:
+        if killed and not _gave_up_export(run):
             recover(run, emit, "killed")
         view = run.view()
         recipe = in_force(run.recipe(), view.recoveries)
@@ -157,6 +159,13 @@ def _attempt(
         return error.exit_code
     emit(Finished(outcome="completed", peak_memory=memory.peak))
     return 0
+
+
+def _gave_up_export(run: RunFolder) -> bool:
+    """Whether what took the memory was one of the exports that a search builds: it does without."""
+    stage = run.view().stage
+    cause = Phrase("run.memory_cause", variant="killed")
+    return stage == "quantise" and give_up_begun(run, out_of_memory(cause, stage))
 
 
 def _free(error: BaseException) -> None:

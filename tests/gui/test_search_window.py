@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
-from phi3studio.domain.recipe import Limits
+from phi3studio.domain.recipe import Limits, Recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run import next_runs
 from phi3studio.gui.pages.run.run_page import RunPage
@@ -364,10 +364,13 @@ def test_a_finished_run_is_searched_within_limits(
         return store.create(searched(of.recipe(), limits))
 
     monkeypatch.setattr(next_runs, "search_run", make)
+    checked: list[Recipe] = []
+    monkeypatch.setattr(next_runs, "check_before_start", lambda r, home: checked.append(r))
     retype(limit(question, "size_mb"), "150", qtbot)
     retype(limit(question, "score"), "85", qtbot)
     with qtbot.waitSignal(page.created, timeout=5000):
         question.search.click()
+    assert checked[0].data is not None
     recipe = started[0].recipe()
     assert recipe.limits == Limits(size_mb=150, score=85)
     assert recipe.steps == ["merge", "quantise", "verify"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+import pytest
 from pydantic import BaseModel
 
 from phi3studio.domain.events.event_line import Event
@@ -119,6 +122,36 @@ def kill(run: RunFolder) -> None:
     assert worker is not None, story(run)
     worker.kill()
     wait_for_end(run, 10)
+
+
+def attempt_of(run: RunFolder) -> psutil.Process:
+    """The process that works, below the one that supervises."""
+    worker = run.worker()
+    assert worker is not None, story(run)
+    (child,) = [c for c in worker.children() if "attempt" in c.cmdline()]
+    return child
+
+
+def counts_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The kernel's counter of kills for memory, of workers that begin from now on: a file of the
+    test, at 3."""
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    counter = proc / "vmstat"
+    counter.write_text("oom_kill 3\n")
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'worker' in sys.orig_argv and 'run' in sys.orig_argv:\n"
+        "    from pathlib import Path\n"
+        "    import phi3studio.worker.process.pressure as pressure\n"
+        f"    pressure.PressureWatch.__init__.__defaults__ = (Path({str(proc)!r}), None)\n"
+    )
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+    )
+    return counter
 
 
 def story(run: RunFolder) -> str:

@@ -274,7 +274,17 @@ def test_what_olive_can_is_carried_and_what_it_cannot_is_said(
     said = " ".join(done.notes)
     assert "training.early_stopping" in said
     assert "target.int4: auto" in said
+    assert "(limits)" not in said
     assert all(note in (tmp_path / "out" / README).read_text("utf-8") for note in done.notes)
+
+
+def test_that_a_search_is_not_exported_is_said(tiny_phi3, phrases, tmp_path) -> None:
+    recipe = tiny_recipe(tiny_phi3, phrases, limit=None)
+    limited = parse_recipe(recipe.to_json() | {"limits": {"size_mb": 1}})
+    done = export_olive(limited, tmp_path / "out")
+    assert any("(limits)" in note and "without a search" in note for note in done.notes)
+    config = json.loads((tmp_path / "out" / CONFIG).read_text("utf-8"))
+    assert config["search_strategy"] is False
 
 
 # --- the user script ----------------------------------------------------------------------------

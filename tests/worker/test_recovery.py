@@ -20,7 +20,9 @@ from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder
 from phi3studio.worker.process.pressure import PressureWatch
 from tests.worker.running import (
+    attempt_of,
     completed,
+    counts_kills,
     is_notice,
     is_step,
     kill,
@@ -34,14 +36,6 @@ from tests.worker.running import (
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux limits the memory here")
-
-
-def attempt_of(run: RunFolder) -> psutil.Process:
-    """The process that works, below the one that supervises."""
-    worker = run.worker()
-    assert worker is not None, story(run)
-    (child,) = [c for c in worker.children() if "attempt" in c.cmdline()]
-    return child
 
 
 def train_only(model: Path, data: Path, **changes):
@@ -222,27 +216,13 @@ def test_killed_while_a_kill_for_memory_was_counted_it_goes_on_safer(
     start_run, tiny_phi3, phrases, tmp_path, monkeypatch
 ) -> None:
     """The kernel's counter is a file of the test; the kill is a real one."""
-    proc = tmp_path / "proc"
-    proc.mkdir()
-    (proc / "vmstat").write_text("oom_kill 3\n")
-    folder = tmp_path / "site"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "if 'worker' in sys.orig_argv and 'run' in sys.orig_argv:\n"
-        "    from pathlib import Path\n"
-        "    import phi3studio.worker.process.pressure as pressure\n"
-        f"    pressure.PressureWatch.__init__.__defaults__ = (Path({str(proc)!r}), None)\n"
-    )
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-    )
+    counter = counts_kills(tmp_path, monkeypatch)
     run = start_run(
         train_only(tiny_phi3, phrases, max_steps=30, accumulation=2, checkpoint_minutes=1e-6)
     )
     wait_for_event(run, is_notice("train.checkpoint"))
     wait_for_event(run, is_step(4))
-    (proc / "vmstat").write_text("oom_kill 4\n")
+    counter.write_text("oom_kill 4\n")
     attempt_of(run).send_signal(signal.SIGKILL)
     completed(run)
     (step,) = recoveries(run)

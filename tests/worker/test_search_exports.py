@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import shutil
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from phi3studio.domain.errors import InputError, RunError
-from phi3studio.domain.events.run_events import Progress
+from phi3studio.domain.events.event_line import Event
+from phi3studio.domain.events.run_events import Progress, Recovery, Started
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.search.search_choice import choose, standing
 from phi3studio.domain.search.search_points import MB, Search, SearchRecord, cost_of
@@ -18,7 +24,9 @@ from phi3studio.runs.measuring.search_file import as_built, read_search, write_s
 from phi3studio.runs.measuring.taken_export import take_point
 from phi3studio.runs.store import RunFolder
 from tests.worker.running import (
+    attempt_of,
     completed,
+    counts_kills,
     kill,
     notices,
     tiny_recipe,
@@ -200,6 +208,60 @@ def test_a_search_that_was_killed_goes_on_and_measures_nothing_twice(
     for number in before:
         assert sum(f"export {number}:" in str(line) for line in built) == 1
     assert not run.work.exists()
+
+
+@pytest.mark.slow
+def test_a_kind_that_is_killed_for_memory_is_passed_over_with_the_reason(
+    tiny_phi3, tmp_path, start_run, monkeypatch
+) -> None:
+    counter = counts_kills(tmp_path, monkeypatch)
+    rows = write_rows(tmp_path / "rows.jsonl", 40)
+    run = start_run(limited(tiny_phi3, rows, SMALL, "short"))
+    # First the process that only uses an export, then the one that builds another.
+    used = end_model_process(run)
+    before = {0, *map(building, run.events())}
+    built = building(wait_for_event(run, lambda e: building(e) not in before, 300))
+    counter.write_text("oom_kill 4\n")
+    attempt_of(run).send_signal(signal.SIGKILL)
+    completed(run, 500)
+    record = found(run)
+    points = {point.number: point for point in record.points}
+    assert record.done
+    assert record.begun is None
+    assert record.taken not in (used, built)
+    assert run.model.is_dir()
+    for at, code in ((used, "export.crashed"), (built, "run.out_of_memory")):
+        assert points[at].cost is None
+        assert (points[at].failure or {})["code"] == code
+        assert not (run.searched / str(at)).exists()
+    said = str(standing(Search.of(record), points[used]))
+    assert said.startswith("given up: The system ended the process")
+    assert "memory" in str(standing(Search.of(record), points[built]))
+    assert not [e for e in run.events() if isinstance(e.payload, Recovery)]
+    attempts = [e.payload.attempt for e in run.events() if isinstance(e.payload, Started)]
+    assert attempts == [1, 2]
+
+
+def building(event: Event) -> int:
+    """The number of the export whose building an event reports, else 0."""
+    said = re.match(r"building export (\d+):", str(getattr(event.payload, "activity", "")))
+    return int(said[1]) if said else 0
+
+
+def end_model_process(run: RunFolder) -> int:
+    """Kill the process that uses the first export that was built; the export's number."""
+    wait_for_event(run, lambda e: building(e) > 0, 300)
+    worker = run.worker()
+    assert worker is not None
+    end = time.monotonic() + 200
+    while time.monotonic() < end:
+        for child in worker.children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if child.cmdline()[-2:] == ["worker", "exported"]:
+                    child.kill()
+                    return [number for number in map(building, run.events()) if number][-1]
+        time.sleep(0.005)
+    raise AssertionError("no export was used")
 
 
 @pytest.mark.slow

@@ -83,7 +83,7 @@ class Point(Payload):
 class SearchRecord(Payload):
     """``search.json``. ``least``: bytes that each kind cannot be smaller than; ``weights``: the
     model's parameters; ``rows``: held-out rows. ``taken`` is the point whose model is the run's
-    export; ``done``: nothing is left to try."""
+    export; ``done``: nothing is left to try; ``begun``: the point of the step that goes on."""
 
     version: Literal[1] = 1
     space: tuple[ExportKind, ...]
@@ -94,6 +94,7 @@ class SearchRecord(Payload):
     limits: Limits = Field(default_factory=Limits)
     taken: int | None = None
     done: bool = False
+    begun: int | None = None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from phi3studio.app.files import write_json
-from phi3studio.domain.errors import RunError, first_line
+from phi3studio.domain.errors import RunError, UserFacingError, first_line
 from phi3studio.domain.parsing import parse_json
 from phi3studio.domain.recipe import Recipe
-from phi3studio.domain.search.search_points import SEARCH_VERSION, SearchRecord
+from phi3studio.domain.search.search_points import SEARCH_VERSION, Point, SearchRecord
 from phi3studio.runs.store import RunFolder
 
 
@@ -32,6 +32,22 @@ def read_search(run: RunFolder) -> SearchRecord | None:
 def write_search(run: RunFolder, record: SearchRecord) -> None:
     """Replace the record."""
     write_json(run.search_file, record.model_dump(mode="json", exclude_none=True))
+
+
+def give_up_begun(run: RunFolder, error: UserFacingError) -> bool:
+    """Note *error* of the export that a search was just building or measuring, so that it goes on
+    with another one; whether there was one."""
+    record = read_search(run)
+    if record is None or record.done or record.begun is None:
+        return False
+    number = record.begun
+    points = {point.number: point for point in record.points}
+    old = points.get(number) or Point(number=number, kind=record.space[number - 1])
+    changes = {"cost": None, "whole": None, "failure": error.to_json()}
+    points[number] = old.model_copy(update=changes)
+    ordered = tuple(points[at] for at in sorted(points))
+    write_search(run, record.model_copy(update={"points": ordered, "begun": None}))
+    return True
 
 
 def as_built(run: RunFolder, recipe: Recipe | None = None) -> Recipe:

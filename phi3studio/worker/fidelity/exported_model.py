@@ -22,6 +22,8 @@ from typing import Any
 from phi3studio.app.program import program
 from phi3studio.domain.errors import RunError
 
+_KILLED = -9
+"""Exit code of a process that Linux or macOS ended for its memory."""
 _LOOK_S = 0.1
 
 
@@ -169,7 +171,8 @@ class ExportedModel:
                 continue
         if line is None:
             code = self._process.wait()
-            raise RunError("export.crashed", exit_code=code, folder=self.folder)
+            variant = "killed" if code == _KILLED else ""
+            raise RunError("export.crashed", variant=variant, exit_code=code, folder=self.folder)
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise RunError.from_json(answer["error"])

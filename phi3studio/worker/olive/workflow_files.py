@@ -266,6 +266,11 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
         )
     target = recipe.target
     preset = most_exact(target.int4, target.provider)
+    if recipe.limits is not None:
+        notes.append(
+            "Olive does not measure exports on held-out rows (limits): the exported chain builds "
+            "the recipe's own target, without a search."
+        )
     if "quantise" in recipe.steps and (target.quantisation, target.int4) == ("int4", AUTO):
         notes.append(
             "Olive does not measure presets against each other (target.int4: auto): the exported "

@@ -117,6 +117,7 @@ class _Work:
         began = time.monotonic()
         old = self.search.points.get(step.number) or Point(number=step.number, kind=kind)
         try:
+            self._note(begun=step.number)  # as the process may be killed in it
             if isinstance(step, Make):
                 self._tidy(step)
             self._make(step)
@@ -128,6 +129,10 @@ class _Work:
         seconds = old.seconds + time.monotonic() - began
         self._keep(point.model_copy(update={"seconds": round(seconds, 2)}))
         self._tell_time()
+
+    def _note(self, **changes: object) -> None:
+        self._record = self._record.model_copy(update=changes)
+        write_search(self._run, self._record)
 
     def finish(self, choice: Choice) -> None:
         """Put the chosen export into place and say why; drop what cannot be taken any more."""
@@ -227,10 +232,14 @@ class _Work:
     def _explained(self, exc: Exception) -> UserFacingError:
         """The error that is kept with the point; raises what concerns the whole run."""
         control = self._attempt.control
-        if control.cancel_requested or control.session_ends or control.folder_gone:
+        if control.folder_gone:
+            raise exc
+        if control.cancel_requested or control.session_ends:
+            self._note(begun=None)
             raise exc
         error = full_disk(self._run, exc, translate(exc))
         if error.code.startswith("disk."):
+            self._note(begun=None)
             raise error from exc
         print(f"export given up: {error.message}", flush=True)
         return error
@@ -257,8 +266,7 @@ class _Work:
             self._drop_failed(point.number)
         points = {old.number: old for old in self._record.points} | {point.number: point}
         ordered = tuple(points[number] for number in sorted(points))
-        self._record = self._record.model_copy(update={"points": ordered})
-        write_search(self._run, self._record)
+        self._note(points=ordered, begun=None)
 
     def _drop_failed(self, number: int) -> None:
         from phi3studio.worker.exporting.export_chain import failed_folder

@@ -21,6 +21,7 @@ from phi3studio.runs.continuing import (
     rebuilt,
     retry_run,
     search_run,
+    searched,
 )
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.shown.outcome import longer_epochs, suggested_rate
@@ -68,6 +69,10 @@ class NextRuns(QObject):
         """Search the best export of what *run* has learned within *limits*."""
 
         def begin() -> RunFolder:
+            recipe = searched(run.recipe(), limits)
+            # Its adapter is copied as the run is made.
+            model = recipe.model.model_copy(update={"adapter": None})
+            check_before_start(recipe.model_copy(update={"model": model}), self._context.home)
             made = search_run(self._context.store, run, limits)
             launch.start(made)
             return made

@@ -58,9 +58,10 @@ class SearchCard(Card):
         for title in (self.tr("Size"), self.tr("First token"), self.tr("Tokens a second")):
             self.across.addItem(title)
         self.header.addWidget(self.across)
-        self.plot = ParetoPlot(theme)
+        self._plot: ParetoPlot | None = None
+        self._plot_place = QVBoxLayout()
         self.across.currentIndexChanged.connect(lambda at: self.plot.set_across(_ACROSS[at]))
-        self.body.addWidget(self.plot)
+        self.body.addLayout(self._plot_place)
         self.points = PointTable(theme)
         self.points.take_wanted.connect(self.take)
         self.body.addWidget(self.points)
@@ -70,6 +71,14 @@ class SearchCard(Card):
     def record(self) -> SearchRecord | None:
         """What the search has found so far."""
         return self._record
+
+    @property
+    def plot(self) -> ParetoPlot:
+        """The picture; made when there is something to see, as most runs have searched nothing."""
+        if self._plot is None:
+            self._plot = ParetoPlot(self._context.theme)
+            self._plot_place.addWidget(self._plot)
+        return self._plot
 
     @property
     def is_timed(self) -> bool:
@@ -156,8 +165,9 @@ class SearchCard(Card):
             return
         search = Search.of(record)
         whole = any(point.whole is not None for point in record.points)
-        self.plot.setVisible(whole)
         self.across.setVisible(whole)
+        if whole or self._plot is not None:
+            self.plot.setVisible(whole)
         if whole:
             self.plot.show_search(search, record.taken)
         self.points.setVisible(bool(record.points))
