@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from phi3studio.domain.search.search_choice import pareto, standing
@@ -15,6 +16,8 @@ from phi3studio.gui.widgets.basic import Button, clear, label
 from phi3studio.gui.widgets.tables import style_table
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_WIDE, _LEFT_OUT = 940, (6, 8)
+"""Below this width, in pixels, these columns are left out."""
 _HEAD, _EDGE = 32, 10
 """Height of a table's head; the space next to a button in it. Pixels."""
 
@@ -87,6 +90,9 @@ class PointTable(QWidget):
                 cell = QTableWidgetItem(text)
                 if x >= 2:
                     cell.setTextAlignment(_RIGHT)
+                if x == 1 and point.cost is not None:
+                    left_out = (f"{heads[at]}: {texts[at]}" for at in _LEFT_OUT)
+                    cell.setToolTip(", ".join(left_out))
                 table.setItem(y, x, cell)
             self._draw_last(table, y, last, point, record.taken, can_take)
         style_table(table)
@@ -102,11 +108,26 @@ class PointTable(QWidget):
         table.horizontalHeader().sectionResized.connect(lambda *_: self._later.start())
         self._later.start()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._later.start()
+
     def _fit(self) -> None:
-        """Rows as tall as their texts, the table as tall as its rows."""
+        """Rows as tall as their texts, the table as tall as its rows; on a narrow page the texts
+        need the room of what the picture shows as well, or the tooltip."""
         table = self._table
         if table is not None:
-            table.resizeRowsToContents()
+            for column in _LEFT_OUT:
+                table.setColumnHidden(column, self.width() < _WIDE)
+            width = table.columnWidth(1) - 3 * _EDGE
+            for y in range(table.rowCount()):
+                cell = table.item(y, 1)
+                text = cell.text() if cell is not None else ""
+                # Qt's own measure leaves out the style sheet's padding.
+                box = table.fontMetrics().boundingRect(
+                    QRect(0, 0, max(1, width), 10_000), int(Qt.TextFlag.TextWordWrap), text
+                )
+                table.setRowHeight(y, box.height() + 2 * _EDGE)
             table.setFixedHeight(_HEAD + table.verticalHeader().length())
 
     def _draw_last(
