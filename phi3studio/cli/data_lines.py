@@ -65,6 +65,8 @@ def source_lines(report: SourceReport) -> list[str]:
             lines.append(f"    --template '{text}'")
         if shape.rejected is not None:
             lines.append(f"    --rejected '{shape.rejected}'".replace("\n", "\\n"))
+        if shape.rating is not None:
+            lines.append(f"    --rating '{shape.rating}'")
         lines += [f"    repair: {repair.model_dump_json()}" for repair in shape.repairs]
         lines += unread_lines(shape.unread, "    ")
     return lines
@@ -78,6 +80,8 @@ def preview_lines(seen: Preview, reason: str | None) -> list[str]:
         lines.append(f"  left out by the repair {seen.dropped}")
     lines += [f"  {name}: {value}" for name, value in seen.raw.items()]
     lines += unread_lines(seen.unread, "  ")
+    if seen.good is not None:
+        lines.append(f"  rated {'good' if seen.good else 'bad'}")
     sides: list[tuple[str, Preview | RejectedAnswer]] = [("", seen)]
     if seen.rejected is not None:
         sides.append((" (rejected)", seen.rejected))

@@ -27,3 +27,11 @@ Rejected = Annotated[
         "conversation.",
     ),
 ]
+RatingColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--rating",
+        metavar="COLUMN",
+        help="For rated answers: the column that says whether the answer is good.",
+    ),
+]

@@ -43,6 +43,7 @@ def draft_recipe(
     template: str | None = None,
     messages: str | None = None,
     rejected: str | None = None,
+    rating: str | None = None,
     prompt_column: str | None = None,
     answer_column: str | None = None,
     preset: PresetName = "balanced",
@@ -51,7 +52,8 @@ def draft_recipe(
 
     Without a template or columns given, the inspector's proposal is taken; a proposal that is a
     guess raises :class:`InputError` with the candidates instead. *rejected* goes with a template or
-    conversations: the worse answer of pairs. *preset* is one of the window's.
+    conversations: the worse answer of pairs; *rating* too: the column that rates single answers.
+    *preset* is one of the window's.
     """
     if (prompt is None) != (completion is None):
         raise InputError("recipe.half_a_template")
@@ -75,8 +77,7 @@ def draft_recipe(
         shape = shape_keys(best)
         lines = [f"Looks like {best.shape.replace('_', ' ')}: {best.reason}"]
         lines += unread_lines(best.unread, "")
-    if rejected is not None:
-        shape["rejected"] = with_line_breaks(rejected)
+    shape = preferring(shape, rejected, rating)
     lines += [str(remark) for remark in report.remarks]
     values = {
         "name": data.stem[:80] or "fine-tune",
@@ -152,13 +153,34 @@ def shape_keys(shape: ShapeProposal) -> dict[str, Any]:
         keys["split"] = {"column": shape.split_column, "values": list(shape.split_values)}
     if shape.rejected is not None:
         keys["rejected"] = shape.rejected
+    if shape.rating is not None:
+        keys["rating"] = shape.rating
     if shape.messages is not None:
         return {"messages": shape.messages, **keys}
     return {"template": {"prompt": shape.prompt, "completion": shape.completion}, **keys}
 
 
+def preferring(shape: dict[str, Any], rejected: str | None, rating: str | None) -> dict[str, Any]:
+    """*shape* with a worse answer, or a column of ratings, where one was given."""
+    if rejected is not None:
+        found = {key: value for key, value in shape.items() if key != "rating"}
+        return found | {"rejected": with_line_breaks(rejected)}
+    if rating is None:
+        return shape
+    kept = [
+        repair
+        for repair in shape.get("repairs", ())
+        # The bad answers are learned from.
+        if (repair["kind"], repair.get("column")) != ("drop_marked", rating)
+    ]
+    found = {key: value for key, value in shape.items() if key != "rejected"}
+    return found | {"rating": rating, "repairs": kept}
+
+
 def method_keys(shape: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a recipe's method section that its data's shape asks for."""
+    if shape.get("rating") is not None:
+        return {"objective": "kto"}
     return {"objective": "dpo"} if shape.get("rejected") is not None else {}
 
 

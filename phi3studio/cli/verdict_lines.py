@@ -58,10 +58,15 @@ def preference_lines(
         return []
     said = preference_phrase(models, verdict)
     lines = [f"    {say(said).message}"] if said is not None else []
-    lines.append("    better answer preferred, by the mean log-likelihood of a token")
+    by = (
+        "good answers above bad ones, by what their log-likelihood gained in the training"
+        if judged[0][2].rated
+        else "better answer preferred, by the mean log-likelihood of a token"
+    )
+    lines.append(f"    {by}")
     for role, figures, found in judged:
         parts = [f"{percent(found.prefers)} ({_interval(found.interval, 100)})"]
-        if found.reward is not None and found.reward_interval is not None:
+        if not found.rated and found.reward is not None and found.reward_interval is not None:
             parts.append(
                 f"implicit reward {percent(found.reward)} ({_interval(found.reward_interval, 100)})"
             )

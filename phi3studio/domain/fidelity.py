@@ -226,7 +226,7 @@ class _PreferenceLost:
                 lost=_above(self.lost, self.limit),
                 limit=self.limit,
                 reference=_model(evidence.reference),
-                pairs=evidence.rows,
+                pairs=len(evidence.preferred[0]),
                 low=self.interval[0],
                 high=self.interval[1],
                 next=following,
@@ -241,7 +241,7 @@ class _PreferenceLost:
         return [
             verdict_note(
                 "fidelity.few_pairs",
-                pairs=evidence.rows,
+                pairs=len(evidence.preferred[0]),
                 limit=self.limit,
                 high=self.interval[1],
             )

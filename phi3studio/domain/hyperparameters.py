@@ -25,10 +25,12 @@ METHOD_TITLES: dict[MethodKind, str] = {
 }
 WHOLE_CHANGE: frozenset[MethodKind] = frozenset({"loha", "lokr"})
 """Methods that make each layer's whole change of weights in every pass."""
-Objective = Literal["sft", "dpo", "orpo", "simpo"]
-REFERENCED: frozenset[Objective] = frozenset({"dpo"})
+Objective = Literal["sft", "dpo", "orpo", "simpo", "kto"]
+REFERENCED: frozenset[Objective] = frozenset({"dpo", "kto"})
 """Objectives that compare with the model as it was before the training."""
-_BETA: dict[Objective, float] = {"sft": 0.0, "dpo": 0.1, "orpo": 0.1, "simpo": 2.0}
+_BETA: dict[Objective, float] = {"sft": 0.0, "dpo": 0.1, "orpo": 0.1, "simpo": 2.0, "kto": 0.1}
+_PLAIN: frozenset[Objective] = frozenset({"orpo", "kto"})
+"""Objectives without label smoothing."""
 TargetModules = Literal["auto", "attention", "all_linear", "family"]
 
 
@@ -71,14 +73,15 @@ class Method(Section):
         description="sft: the model learns to give the answers. The others prefer them to "
         "data.rejected: dpo, measured from the model before the training; orpo, which learns the "
         "answers as well, for a model that had no sft; simpo, by the mean of a token, so that "
-        "length counts for nothing.",
+        "length counts for nothing. kto: single answers, which data.rating says are good or bad, "
+        "measured from the model before the training.",
     )
     beta: float | None = setting(
         None,
         "preference",
         "Beta",
-        "How much the preference counts; when absent 0.1 for dpo and orpo, 2 for simpo. "
-        "dpo: more stays nearer to the model before.",
+        "How much the preference counts; when absent 0.1 for dpo, orpo and kto, 2 for simpo. "
+        "dpo, kto: more stays nearer to the model before.",
         gt=0,
     )
     label_smoothing: float = setting(
@@ -95,6 +98,20 @@ class Method(Section):
         "Margin",
         "simpo: by how much likelier the better answer should be than the other one.",
         ge=0,
+    )
+    desirable_weight: float = setting(
+        1.0,
+        "preference",
+        "Weight of good answers",
+        "kto: how much an answer that was rated good counts.",
+        **_POSITIVE,
+    )
+    undesirable_weight: float = setting(
+        1.0,
+        "preference",
+        "Weight of bad answers",
+        "kto: how much an answer that was rated bad counts.",
+        **_POSITIVE,
     )
     rank: int = setting(
         16,
@@ -139,7 +156,7 @@ class Method(Section):
     def _fits_together(self) -> Method:
         if self.rank_stabilised and self.kind in WHOLE_CHANGE:
             raise InputError("recipe.not_stabilised", kind=METHOD_TITLES[self.kind])
-        if self.label_smoothing and self.objective == "orpo":
+        if self.label_smoothing and self.objective in _PLAIN:
             raise InputError("recipe.no_smoothing", objective=self.objective)
         return self
 

@@ -54,6 +54,15 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     return mean - width, mean + width
 
 
+def difference_interval(ones: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """95 % interval of the difference of two means of separate values, by the normal
+    distribution."""
+    parts = [(mean_interval(values), sum(values) / len(values)) for values in (ones, others)]
+    width = math.hypot(*(interval[1] - mean for interval, mean in parts))
+    difference = parts[0][1] - parts[1][1]
+    return difference - width, difference + width
+
+
 def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     """95 % interval of the share of *hits* (Wilson, 1927), which also holds for few; from 0 to 1
     before anything was counted."""

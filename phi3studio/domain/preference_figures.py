@@ -14,7 +14,7 @@ from phi3studio.domain.events.measured_events import (
 )
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.hyperparameters import REFERENCED, Method
-from phi3studio.domain.intervals import mean_interval, share_interval
+from phi3studio.domain.intervals import difference_interval, mean_interval, share_interval
 from phi3studio.domain.messages import Phrase
 
 FORGOT = 1.5
@@ -36,6 +36,14 @@ class Pair(NamedTuple):
     rejected: float
     chosen_tokens: int
     rejected_tokens: int
+
+
+class Rated(NamedTuple):
+    """The log-likelihood (nats, summed over the supervised tokens) of an answer that was rated, and
+    whether it is a good one."""
+
+    likelihood: float
+    good: bool
 
 
 class Recall(NamedTuple):
@@ -93,6 +101,53 @@ def preference_of(
     )
 
 
+def rated_scores(answers: Sequence[Rated], start: Sequence[Rated]) -> tuple[float, ...]:
+    """Of each answer of the kind that there are fewer of, good or bad: the share of the other
+    kind's that it differs from as it should, the good answer's likelihood having gained more on
+    *start*, the same answers under the model that the training began with. 0.5 for a tie."""
+    gains = _gains(answers, start)
+    few, many = gains if len(gains[0]) <= len(gains[1]) else (gains[1], gains[0])
+    above = 1 if few is gains[0] else -1
+    return tuple(
+        sum(preference_scores([above * (one - other) for other in many])) / len(many) for one in few
+    )
+
+
+def rated_preference_of(
+    answers: Sequence[Rated], method: Method, start: Sequence[Rated] | None
+) -> Preference:
+    """The figures of a model by rated answers; *start* as that of :func:`preference_of`."""
+    good, bad = _gains(answers, start or answers)
+    figures = Preference(pairs=len(good) * len(bad), prefers=0.5, interval=(0.5, 0.5), rated=True)
+    if start is None:
+        return figures
+    scores = rated_scores(answers, start)
+    share, interval = sum(scores) / len(scores), share_interval(scores)
+    rewards = [[method.strength * gain for gain in gains] for gains in (good, bad)]
+    return figures.model_copy(
+        update={
+            "prefers": share,
+            "interval": interval,
+            "reward": share,
+            "reward_interval": interval,
+            "margin": sum(rewards[0]) / len(good) - sum(rewards[1]) / len(bad),
+            "margin_interval": difference_interval(*rewards),
+        }
+    )
+
+
+def _gains(
+    answers: Sequence[Rated], start: Sequence[Rated]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What good and bad answers gained."""
+    both = list(zip(answers, start, strict=True))
+    good, bad = (
+        tuple(now.likelihood - before.likelihood for now, before in both if now.good is kind)
+        for kind in (True, False)
+    )
+    return good, bad
+
+
 def forgetting_of(before: Sequence[Recall], after: Sequence[Recall]) -> Forgetting:
     """Base and tuned model on the same general questions."""
     count = len(before)
@@ -125,4 +180,5 @@ def preference_phrase(
         lossy = verdict.preference_lost > verdict.limits["preference_lost"] + 1e-9
         said, more = "lossy" if lossy else "exported", {"exported": 100 * exported.prefers}
     values: dict[str, Any] = {"now": 100 * now.prefers, "before": 100 * before.prefers, **more}
-    return Phrase("preference.said", variant=said, **values)
+    code = "preference.rated" if now.rated else "preference.said"
+    return Phrase(code, variant=said, **values)

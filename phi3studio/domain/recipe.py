@@ -160,6 +160,11 @@ class Data(Source):
         description="For pairs of answers: the worse answer, as text of a template, or the place "
         "of the conversation that ends with it.",
     )
+    rating: str | None = Field(
+        None,
+        description="For single answers that were rated: the column that says whether the answer "
+        "is good: true or false, 1 or 0, yes or no, up or down.",
+    )
     repairs: list[Repair] = Field(
         [], description="Repairs applied when the rows are read; the file is never changed."
     )
@@ -182,6 +187,10 @@ class Data(Source):
             raise InputError("recipe.no_rejected", variant="empty")
         if self.rejected is not None and self.template is not None:
             parse_template(self.rejected, "rejected")
+        if self.rating is not None and not self.rating.strip():
+            raise InputError("recipe.no_rating", variant="empty")
+        if self.rating is not None and self.rejected is not None:
+            raise InputError("recipe.two_preferences", rating=self.rating)
         return self
 
     @property
@@ -325,12 +334,17 @@ class Recipe(Section):
             raise InputError("recipe.limits", variant="azure")
 
     def _check_objective(self) -> None:
-        """Pairs of answers are for the objectives that compare them, and for those alone."""
-        rejected = self.rows.rejected
-        if self.method.objective == "sft" and rejected is not None:
+        """Pairs of answers and rated ones are for the objectives that take them, and for those
+        alone."""
+        objective, rejected, rating = self.method.objective, self.rows.rejected, self.rows.rating
+        if objective == "kto" and rating is None:
+            raise InputError("recipe.no_rating", variant="pairs" if rejected is not None else "")
+        if objective != "kto" and rating is not None:
+            raise InputError("recipe.rating_unused", rating=rating, objective=objective)
+        if objective == "sft" and rejected is not None:
             raise InputError("recipe.rejected_unused", rejected=rejected)
-        if self.method.objective != "sft" and rejected is None:
-            raise InputError("recipe.no_rejected", objective=self.method.objective)
+        if objective not in ("sft", "kto") and rejected is None:
+            raise InputError("recipe.no_rejected", objective=objective)
 
     @property
     def stages(self) -> tuple[StageName, ...]:

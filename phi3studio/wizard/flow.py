@@ -71,6 +71,7 @@ class Draft(BaseModel):
     completion: str = ""
     messages: str = "messages"
     rejected: str = ""
+    rating: str = ""
     repairs: tuple[Repair, ...] = ()
     ignore: tuple[str, ...] = ()
     split: Split = Split()
@@ -97,8 +98,11 @@ class Draft(BaseModel):
 
     @property
     def objective(self) -> Objective:
-        """What is trained: pairs of answers are compared, other rows learned."""
+        """What is trained: pairs of answers are compared, rated ones told apart, other rows
+        learned."""
         chosen = self.method.objective
+        if self.rating:
+            return "kto"
         if not self.rejected:
             return "sft"
         return chosen if chosen in OF_PAIRS else OF_PAIRS[0]
@@ -141,7 +145,7 @@ class DataFacts:
     ``tokens`` counts all tokens of the training rows, ``longest`` the longest row's, ``learned``
     the learned ones of a row in the mean; they are ``None`` until the rows were tokenised.
     ``error`` is why the source cannot be read at all. ``pairs`` reads the rows as pairs of a better
-    and a worse answer, where they are.
+    and a worse answer, or as rated answers, where they are that first of all.
     """
 
     columns: tuple[str, ...] = ()
@@ -265,7 +269,8 @@ def with_source(draft: Draft, source: str, *also: str, hub: bool = False) -> Dra
     forgotten. A template that waits for its rows (of an import) stays."""
     fresh: dict[str, Any] = {}
     if draft.source is not None:
-        fresh = {"shape": None, "prompt": "", "completion": "", "rejected": "", "split": Split()}
+        fresh = {"shape": None, "prompt": "", "completion": "", "rejected": "", "rating": ""}
+        fresh["split"] = Split()
     fresh |= {"repairs": (), "ignore": ()}
     kind: DataFormat = "hub" if hub else "auto"
     chosen = Source(source=source, also=list(also), format=kind)
@@ -290,13 +295,14 @@ def with_shape(draft: Draft, proposal: ShapeProposal) -> Draft:
         prompt=proposal.prompt or "",
         completion=proposal.completion or "",
         rejected=proposal.rejected or "",
+        rating=proposal.rating or "",
     )
 
 
 def with_answers_alone(draft: Draft) -> Draft:
     """Learn the better answers as they are, as plain fine-tuning does, and compare nothing; the
     preset stays."""
-    changed = edit(draft, "data", rejected="", method={"objective": "sft"})
+    changed = edit(draft, "data", rejected="", rating="", method={"objective": "sft"})
     return changed.model_copy(update={"preset": draft.preset})
 
 
@@ -407,6 +413,7 @@ def _data(draft: Draft) -> Data | None:
             template=template,
             messages=draft.messages if draft.shape == "messages" else None,
             rejected=draft.rejected or None,
+            rating=draft.rating or None,
             repairs=list(draft.repairs),
             ignore=list(draft.ignore),
             split=draft.split,
@@ -428,6 +435,7 @@ def from_recipe(recipe: Recipe, name: str = "") -> Draft:
             "completion": template.completion if template else "",
             "messages": data.messages or "messages",
             "rejected": data.rejected or "",
+            "rating": data.rating or "",
             "repairs": tuple(data.repairs),
             "ignore": tuple(data.ignore),
             "split": data.split,

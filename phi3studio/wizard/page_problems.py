@@ -119,10 +119,14 @@ def _data_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
 
 
 def _pair_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
-    """Pairs of answers whose worse ones are not used, and objectives for pairs without pairs."""
+    """Pairs of answers whose worse ones are not used, ratings that are not heeded, and objectives
+    for either without them."""
     if not draft.trains:
         return []
     columns = dict.fromkeys(data.columns) if data else {}
+    if draft.rating and columns and column_of(columns, draft.rating) is None:
+        says = Phrase("draft.no_ratings", name=draft.rating, columns=tuple(columns)[:12])
+        return [Problem("data", "rejected", says)]
     if draft.rejected and columns:
         try:
             lacking = _lacking(draft, columns)
@@ -131,11 +135,15 @@ def _pair_problems(draft: Draft, data: DataFacts | None) -> list[Problem]:
         if lacking:
             says = Phrase("draft.no_worse_answer", name=lacking[0], columns=tuple(columns)[:12])
             return [Problem("data", "rejected", says)]
-    if not draft.rejected and draft.method.objective != "sft" and draft.preset is None:
-        says = Phrase("draft.not_pairs", objective=draft.method.objective)
+    if draft.rejected or draft.rating:
+        return []
+    if data is not None and data.pairs is not None:
+        says = Phrase("draft.pairs_unused", variant="rated" if data.pairs.rating else "")
         return [Problem("data", "rejected", says, "warning")]
-    if not draft.rejected and data is not None and data.pairs is not None:
-        return [Problem("data", "rejected", Phrase("draft.pairs_unused"), "warning")]
+    if draft.method.objective != "sft" and draft.preset is None:
+        rated = "rated" if draft.method.objective == "kto" else ""
+        says = Phrase("draft.not_pairs", variant=rated, objective=draft.method.objective)
+        return [Problem("data", "rejected", says, "warning")]
     return []
 
 

@@ -22,7 +22,14 @@ def preference_draft(
         }
         draft = draft.model_copy(update=changes)
     if not rows.pairs:
-        return draft
+        # Good answers alone are examples to learn.
+        bad = any(not row["label"] for row in rows.labelled)
+        rated = {"rating": "label"} if bad else {}
+        if rows.conversations:
+            return edit(draft, "data", shape="messages", messages="prompt + completion", **rated)
+        return edit(
+            draft, "data", shape="columns", prompt="{prompt}", completion="{completion}", **rated
+        )
     if rows.conversations:
         return edit(
             draft,

@@ -2738,6 +2738,10 @@
         <source>Where the better answers are mostly the longer or the shorter ones.</source>
         <translation>Dove le risposte migliori sono per lo più le più lunghe o le più corte.</translation>
     </message>
+    <message>
+        <source>Each row has one answer that was rated good or bad (KTO). The model learns to give the good ones more readily than the bad ones and stays near to what it was before. Best after a fine-tune on examples, from that run&apos;s adapter.</source>
+        <translation>Ogni riga ha una risposta valutata buona o cattiva (KTO). Il modello impara a dare più volentieri quelle buone che quelle cattive e resta vicino a com’era prima. Meglio dopo un fine-tuning su esempi, dall’adattatore di quell’esecuzione.</translation>
+    </message>
 </context>
 <context>
     <name>OpenPlace</name>
@@ -2986,6 +2990,14 @@
             <numerusform>%Ln imparato</numerusform>
             <numerusform>%Ln imparati</numerusform>
         </translation>
+    </message>
+    <message>
+        <source>rated good</source>
+        <translation>valutata buona</translation>
+    </message>
+    <message>
+        <source>rated bad</source>
+        <translation>valutata cattiva</translation>
     </message>
     <message numerus="yes">
         <source>%Ln truncated</source>
@@ -3683,6 +3695,10 @@
     <message>
         <source>Not learned yet</source>
         <translation>Non ancora imparato</translation>
+    </message>
+    <message>
+        <source>of the comparisons: good answer gained more than the bad one</source>
+        <translation>dei confronti: la risposta buona ha guadagnato più di quella cattiva</translation>
     </message>
     <message>
         <source>of the pairs: better answer preferred</source>
@@ -4710,6 +4726,10 @@
         <translation>Coppie di una risposta migliore e una peggiore</translation>
     </message>
     <message>
+        <source>Answers rated good or bad</source>
+        <translation>Risposte valutate buone o cattive</translation>
+    </message>
+    <message>
         <source>Columns with a template</source>
         <translation>Colonne con modello di prompt</translation>
     </message>
@@ -5002,6 +5022,10 @@
         <translation>preferire le risposte migliori alle peggiori, qualunque sia la lunghezza</translation>
     </message>
     <message>
+        <source>give the good answers rather than the bad ones, near to the model before</source>
+        <translation>dare le risposte buone piuttosto che quelle cattive, vicino al modello di prima</translation>
+    </message>
+    <message>
         <source>Objective</source>
         <translation>Obiettivo</translation>
     </message>
@@ -5223,6 +5247,10 @@
     <message>
         <source>Column with the messages</source>
         <translation>Colonna con i messaggi</translation>
+    </message>
+    <message>
+        <source>Good or bad, as the column says: {column}</source>
+        <translation>Buona o cattiva, come dice la colonna: {column}</translation>
     </message>
     <message>
         <source>Compared with the worse answer: {place}</source>

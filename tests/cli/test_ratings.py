@@ -144,6 +144,35 @@ def test_an_export_is_read_as_pairs_again_and_never_overwrites(
     assert again.document["error"]["code"] == "rating.exists"
 
 
+def test_an_export_with_labels_is_read_as_rated_answers(
+    studio, home, rated, tmp_path, tiny_phi3
+) -> None:
+    file = tmp_path / "labels.jsonl"
+    said = studio("ratings", "export", file, "--labels")
+    assert said.code == 0, said.err
+    assert "3 answers, each with a label, in" in said.out
+    assert "Train on them" in said.out
+    recipe = tmp_path / "recipe.json"
+    made = studio("recipe", "new", "--data", file, "--model", tiny_phi3, "--out", recipe)
+    assert made.code == 0, made.err
+    written = json.loads(recipe.read_text())
+    assert written["method"]["objective"] == "kto"
+    assert written["data"]["rating"] == "label"
+    shown = studio("data", "preview", file, "--row", "2", "--model", tiny_phi3)
+    assert shown.code == 0, shown.out
+    assert "rated bad" in shown.out
+    named = studio(
+        *("data", "check", file, "--model", tiny_phi3, "--json"),
+        *("--template", "{prompt}{=>}{completion}", "--rating", "label"),
+    )
+    assert "one_rating" not in named.out, named.out
+    absent = studio(
+        *("data", "check", file, "--model", tiny_phi3, "--json"),
+        *("--template", "{prompt}{=>}{completion}", "--rating", "stars"),
+    )
+    assert absent.document["error"]["code"] == "data.missing_column"
+
+
 def test_an_export_of_conversations_keeps_their_turns(studio, home, tmp_path, tiny_phi3) -> None:
     turns = (Message("system", "Be kind."), Message("user", "where?"))
     rating = Rating(Question("", turns), "a", "Here.", "pair", 1.0, "No.", "b")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QRadioButton
+from PySide6.QtWidgets import QLabel, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from phi3studio.gui.pages.wizard.data.data_page import DataPage
@@ -19,7 +19,7 @@ from phi3studio.wizard.flow import from_recipe, to_recipe, with_answers_alone
 from tests.gui.test_home import button
 from tests.gui.test_real import LONG, wizard  # noqa: F401
 from tests.worker.data_fixtures import write_jsonl
-from tests.worker.pairs import pair_rows, write_pairs
+from tests.worker.pairs import pair_rows, rated_rows, write_pairs
 
 
 def take(wizard: WizardPage, qtbot: QtBot, path: Path) -> DataPage:  # noqa: F811
@@ -142,6 +142,45 @@ def test_tuning_offers_what_fits_pairs_in_plain_words(
     session.take(with_answers_alone(session.draft))
     assert card.isHidden()
     assert "Objective" not in dict(summary_lines(session.draft, session.facts))
+
+
+def test_rated_answers_are_read_explained_and_the_good_ones_alone_can_be_chosen(
+    wizard: WizardPage,  # noqa: F811
+    qtbot: QtBot,
+    tmp_path: Path,
+) -> None:
+    page = take(wizard, qtbot, write_pairs(tmp_path / "rated.jsonl", rated_rows()))
+    session = wizard.session
+    assert "Answers rated good or bad" in page.source._reason.text()
+    assert session.draft.rating == "label"
+    qtbot.waitUntil(lambda: session.can_continue("data"), timeout=LONG)
+    assert to_recipe(session.draft).method.objective == "kto"
+    shown = page.findChildren(QLabel)
+    assert any(label.text() == "Good or bad, as the column says: label" for label in shown)
+    qtbot.waitUntil(lambda: "rated good" in page.preview._counts.text(), timeout=LONG)
+    page.preview.show_row(len(rated_rows()) // 2 - 1)
+    qtbot.waitUntil(lambda: "rated bad" in page.preview._counts.text(), timeout=LONG)
+    tuning = wizard.view("tuning")
+    (card,) = tuning.findChildren(ObjectiveCard)
+    assert not card.isHidden()
+    assert all(radio.isHidden() for radio in card.findChildren(QRadioButton))
+    (advanced,) = [one for one in card.findChildren(FoldedSettings) if not one.isHidden()]
+    names = [field.setting.name for field in advanced.fields]
+    assert names == ["beta", "desirable_weight", "undesirable_weight"]
+    (weight,) = [f for f in advanced.fields if f.setting.name == "undesirable_weight"]
+    assert isinstance(weight.editor, NumberEdit)
+    weight.editor.selectAll()
+    qtbot.keyClicks(weight.editor, "1.5")
+    assert to_recipe(session.draft).method.undesirable_weight == 1.5
+    lines = dict(summary_lines(session.draft, session.facts))
+    assert lines["Objective"].startswith("KTO: give the good answers")
+    page.source._take_shape(1)
+    assert card.isHidden()
+    assert [repair.kind for repair in session.draft.repairs] == ["drop_marked"]
+    assert "only the good ones are learned" in said(page)
+    button(page, "Train on the preferences").click()
+    assert (session.draft.rating, session.draft.repairs) == ("label", ())
+    assert to_recipe(session.draft).method.objective == "kto"
 
 
 def test_the_sample_of_preferred_answers_is_offered_and_is_one(

@@ -138,6 +138,9 @@ def test_pairs_take_a_pass_for_their_reference_and_have_a_ratio_of_their_own() -
     assert of().seconds["train"] < of(pairs).seconds["train"] < 1.5 * of().seconds["train"]
     kinds = {stage_kind("train", recipe, STARTER, "cpu") for recipe in (pairs, with_settings())}
     assert kinds == {"train cpu small lora", "train cpu small lora dpo"}
+    # In each step as well, for answers to other prompts.
+    rated = with_settings(objective="kto")
+    assert of(pairs).seconds["train"] < of(rated).seconds["train"] < 1.7 * of().seconds["train"]
 
 
 def test_a_faster_machine_takes_less_time() -> None:

@@ -213,6 +213,39 @@ def test_a_conversation_of_pairs_needs_the_column_of_the_worse_answer(draft: Dra
         assert codes(chat, facts, "data") == found
 
 
+RATED = PROPOSAL.model_copy(update={"rating": "liked"})
+WITH_RATINGS = replace(FACTS, data=replace(DATA, columns=("phrase", "tone", "liked"), pairs=RATED))
+
+
+def test_rated_answers_are_told_apart_as_long_as_the_shape_has_them(draft: Draft) -> None:
+    chosen = with_shape(draft, RATED)
+    assert codes(chosen, WITH_RATINGS, "data") == []
+    recipe = to_recipe(chosen)
+    assert (recipe.data.rating, recipe.method.objective) == ("liked", "kto")
+    assert to_recipe(from_recipe(recipe)) == recipe
+    followed = follow_preset(chosen, WITH_RATINGS)
+    assert followed.method.objective == "kto"
+    assert with_source(chosen, "/data/other.csv").rating == ""
+    pairs = with_shape(chosen, PAIRS)
+    assert (pairs.rating, pairs.objective) == ("", "dpo")
+    (problem,) = problems(draft, WITH_RATINGS, "data")
+    assert (problem.code, problem.says.variant) == ("draft.pairs_unused", "rated")
+    alone = with_answers_alone(followed)
+    assert (alone.objective, alone.rating, alone.preset) == ("sft", "", "balanced")
+
+
+def test_ratings_that_are_not_there_are_said(draft: Draft) -> None:
+    opened = from_recipe(to_recipe(with_shape(draft, RATED)))
+    assert codes(opened, Facts(), "data") == []
+    (problem,) = problems(opened, FACTS, "data")
+    assert (problem.code, problem.level) == ("draft.no_ratings", "error")
+    assert problem.says.values["name"] == "liked"
+    emptied = opened.model_copy(update={"rating": ""})
+    (problem,) = problems(emptied, FACTS, "data")
+    assert (problem.code, problem.says.variant) == ("draft.not_pairs", "rated")
+    assert codes(with_answers_alone(emptied), FACTS, "data") == []
+
+
 def test_a_column_of_parts_splits_unless_the_user_chose_a_split(draft: Draft) -> None:
     parted = PROPOSAL.model_copy(update={"split_column": "part", "split_values": ("dev",)})
     split = to_recipe(with_shape(draft, parted)).data.split

@@ -10,11 +10,12 @@ from phi3studio.domain.events.event_line import Event
 from phi3studio.domain.events.measured_events import Metrics, ModelFigures, Preference, Verified
 from phi3studio.domain.fidelity import Evidence, judge
 from phi3studio.domain.hyperparameters import Method
-from phi3studio.domain.intervals import mean_interval, share_interval
+from phi3studio.domain.intervals import difference_interval, mean_interval, share_interval
 from phi3studio.domain.messages import say
 from phi3studio.domain.preference_figures import (
     FORGOT,
     Pair,
+    Rated,
     Recall,
     compared_by,
     forgetting_of,
@@ -22,6 +23,8 @@ from phi3studio.domain.preference_figures import (
     preference_phrase,
     preference_scores,
     preferred_by,
+    rated_preference_of,
+    rated_scores,
 )
 from phi3studio.domain.recipe import Fidelity, Target
 from phi3studio.domain.run import fold
@@ -205,3 +208,44 @@ def test_where_nothing_was_compared_there_is_no_sentence() -> None:
     assert preference_phrase(models(merged=0.9), None) is None  # type: ignore[arg-type]
     plain = models(base=0.5)["base"].model_copy(update={"preference": None})
     assert preference_phrase({"base": plain}, None) is None
+
+
+KTO = Method(objective="kto")
+BEFORE = [Rated(-10.0, True), Rated(-30.0, True), Rated(-20.0, False)]
+
+
+def test_of_rated_answers_each_good_one_is_compared_with_each_bad_one() -> None:
+    # The good ones gained 3 and -1, the bad one 1: likelihoods of other prompts say nothing.
+    after = [Rated(-7.0, True), Rated(-31.0, True), Rated(-19.0, False)]
+    assert rated_scores(after, BEFORE) == (0.5,)
+    found = rated_preference_of(after, KTO, BEFORE)
+    assert (found.rated, found.pairs) == (True, 2)
+    assert found.prefers == found.reward == 0.5
+    assert found.margin == pytest.approx(0.1 * (1.0 - 1.0))
+    better = rated_preference_of([*after[:2], Rated(-22.0, False)], KTO, BEFORE)
+    assert (better.prefers, better.interval) == (1.0, share_interval([1.0]))
+    assert better.margin == pytest.approx(0.1 * (1.0 + 2.0))
+
+
+def test_the_scores_are_those_of_the_kind_that_there_are_fewer_of() -> None:
+    swapped = [Rated(item.likelihood, not item.good) for item in BEFORE]
+    after = [Rated(-9.0, False), Rated(-31.0, False), Rated(-20.0, True)]
+    # The good one gained nothing, the bad ones 1 and -1.
+    assert rated_scores(after, swapped) == (0.5,)
+    both = [*BEFORE, Rated(-5.0, False)]
+    after = [Rated(-9.0, True), Rated(-30.0, True), Rated(-20.0, False), Rated(-5.0, False)]
+    assert rated_scores(after, both) == (1.0, 0.5)
+
+
+def test_before_the_training_no_rated_answer_has_gained() -> None:
+    found = rated_preference_of(BEFORE, KTO, None)
+    assert (found.prefers, found.reward, found.margin) == (0.5, None, None)
+
+
+def test_the_difference_of_two_means_is_between_them() -> None:
+    low, high = difference_interval([2.0, 4.0, 3.0], [1.0, 1.0, 1.0])
+    assert low < 2.0 < high
+    one = mean_interval([2.0, 4.0, 3.0])
+    assert (low, high) == pytest.approx((one[0] - 1.0, one[1] - 1.0))
+    wider = difference_interval([2.0, 4.0, 3.0], [0.0, 1.0, 2.0])
+    assert wider[0] < low < high < wider[1]

@@ -14,7 +14,7 @@ import pytest
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.ratings.blind import BlindPair, BlindScore, Side
-from phi3studio.domain.ratings.preference_rows import preference_rows
+from phi3studio.domain.ratings.preference_rows import preference_rows, rated_rows, rows_to_train
 from phi3studio.domain.ratings.rating import (
     Message,
     Question,
@@ -122,6 +122,30 @@ def test_thumbs_are_a_pair_only_where_one_question_has_both() -> None:
     )
     assert found.labelled == ({"prompt": alone.prompt, "completion": "Soon.", "label": True},)
     assert not found.conversations
+
+
+def test_as_labels_both_answers_of_a_pair_are_rows_and_each_is_there_once() -> None:
+    ratings = [pair("Here.", "No."), thumb("Here.", "up"), thumb("No.", "up"), thumb(" ", "down")]
+    found = rated_rows(ratings)
+    assert not found.pairs
+    assert found.labelled == (
+        {"prompt": ASKED.prompt, "completion": "Here.", "label": True},
+        {"prompt": ASKED.prompt, "completion": "No.", "label": False},
+        {"prompt": ASKED.prompt, "completion": "No.", "label": True},
+    )
+    assert found.both_kinds
+    assert found.left_out == 1
+
+
+def test_the_form_to_train_in_is_the_one_with_more_to_learn() -> None:
+    other = [thumb("a", "up", Question("x")), thumb("b", "down", Question("y"))]
+    assert rows_to_train([pair("Here.", "No."), other[0]]).pairs
+    more = rows_to_train([pair("Here.", "No."), *other])
+    assert (len(more.pairs), len(more.labelled)) == (0, 4)
+    # Good answers alone teach nothing by their label.
+    good = rows_to_train([other[0], thumb("c", "up", Question("z"))])
+    assert (len(good.pairs), len(good.labelled)) == (0, 2)
+    assert not good.both_kinds
 
 
 def test_conversations_keep_their_turns_and_a_template_among_them_is_one() -> None:
@@ -282,6 +306,14 @@ def test_an_export_holds_pairs_and_next_to_them_what_has_no_counterpart(shelf, t
     assert '"label": false' in (tmp_path / "thumbs.jsonl").read_text()
 
 
+def test_an_export_with_labels_has_all_answers_in_one_file(shelf, tmp_path) -> None:
+    done = shelf.export([pair("Here.", "No."), thumb("Hm.", "down")], tmp_path / "l", rated_rows)
+    assert done.labels is None
+    rows = [json.loads(line) for line in (tmp_path / "l").read_text().splitlines()]
+    assert rows == list(done.rows.labelled)
+    assert [row["label"] for row in rows] == [True, False, False]
+
+
 def test_what_cannot_be_done_is_said(shelf, run, tmp_path) -> None:
     with pytest.raises(InputError, match="no rating") as none:
         shelf.export([], tmp_path / "none.jsonl")
@@ -318,6 +350,18 @@ def test_ratings_are_trained_from_where_the_model_is(home) -> None:
     talk = preference_draft("/x/r.jsonl", preference_rows([pair("a", "b", TALK)]), None, None)
     assert (talk.messages, talk.rejected) == ("prompt + chosen", "prompt + rejected")
     assert to_recipe(talk).method.objective == "dpo"
-    # Answers with a label alone are read as any other file.
-    labelled = preference_draft("/x/r.jsonl", preference_rows([thumb("a", "up")]), base, None)
-    assert (labelled.shape, labelled.model) == (None, base.model.source)
+
+
+def test_thumbs_alone_are_trained_by_their_label_and_good_ones_as_examples(home) -> None:
+    base = demo_recipe()
+    both = [thumb("a", "up"), thumb("b", "down", Question("other"))]
+    rated = preference_draft("/x/r.jsonl", rows_to_train(both), base, "/run/adapter")
+    assert (rated.prompt, rated.completion, rated.rating) == ("{prompt}", "{completion}", "label")
+    recipe = to_recipe(rated)
+    assert (recipe.method.objective, recipe.data.rating) == ("kto", "label")
+    assert (rated.model, rated.adapter) == (base.model.source, "/run/adapter")
+    good = preference_draft("/x/r.jsonl", preference_rows([thumb("a", "up")]), base, None)
+    assert (good.prompt, good.rating, good.objective) == ("{prompt}", "", "sft")
+    talks = [thumb("a", "up", TALK), thumb("b", "down", Question("other"))]
+    talk = preference_draft("/x/r.jsonl", rows_to_train(talks), None, None)
+    assert (talk.messages, talk.rating) == ("prompt + completion", "label")

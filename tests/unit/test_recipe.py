@@ -65,6 +65,8 @@ COMPLETE: dict[str, Any] = {
         "beta": 0.2,
         "label_smoothing": 0.1,
         "margin": 0.4,
+        "desirable_weight": 1.5,
+        "undesirable_weight": 0.5,
         "rank": 8,
         "alpha": 16.0,
         "dropout": 0.0,
@@ -229,6 +231,48 @@ def test_a_recipe_that_does_not_train_may_keep_its_pairs() -> None:
 )
 def test_pairs_and_objective_belong_together(path: str, value: Any, code: str) -> None:
     assert refusal(changed(path, value, PAIRS)).code == code
+
+
+RATED = {
+    "data": {
+        "source": "rated.jsonl",
+        "template": {"prompt": "{asked}", "completion": "{said}"},
+        "rating": "liked",
+    },
+    "method": {"objective": "kto", "undesirable_weight": 2},
+}
+
+
+def test_rated_answers_are_read_with_their_column() -> None:
+    recipe = parse_recipe(RATED)
+    assert (recipe.rows.rating, recipe.rows.worse) == ("liked", None)
+    assert recipe.rows.required_columns == ("asked", "said")
+    assert (recipe.method.strength, recipe.method.undesirable_weight) == (0.1, 2.0)
+    values = changed("method", {}, RATED) | {"steps": ["quantise"]}
+    assert parse_recipe(values).rows.rating == "liked"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code", "variant"),
+    [
+        ("data.rating", None, "recipe.no_rating", ""),
+        ("data.rating", " ", "recipe.no_rating", "empty"),
+        ("data", PAIRS["data"], "recipe.no_rating", "pairs"),
+        ("data.rejected", "{bad}", "recipe.two_preferences", ""),
+        ("method.objective", "sft", "recipe.rating_unused", ""),
+        ("method.objective", "dpo", "recipe.rating_unused", ""),
+        ("method.label_smoothing", 0.1, "recipe.no_smoothing", ""),
+        ("method.undesirable_weight", 0, "recipe.invalid_value", None),
+        ("method.desirable_weight", float("inf"), "recipe.invalid_value", None),
+    ],
+)
+def test_ratings_and_objective_belong_together(
+    path: str, value: Any, code: str, variant: str | None
+) -> None:
+    found = refusal(changed(path, value, RATED))
+    assert found.code == code
+    assert variant is None or found.variant == variant
+    assert found.hint
 
 
 @pytest.mark.parametrize(("objective", "usual"), [("dpo", 0.1), ("orpo", 0.1), ("simpo", 2.0)])

@@ -36,6 +36,26 @@ def write_pairs(file: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return file
 
 
+def rated_rows(count: int = 40) -> list[dict[str, Any]]:
+    """Both answers of *count* pairs, each a row with a label, shuffled by halves."""
+    rows = [
+        {"prompt": row["prompt"], "completion": row[side], "label": side == "chosen"}
+        for side in ("chosen", "rejected")
+        for row in pair_rows(count)
+    ]
+    return [*rows[::2], *rows[1::2]]
+
+
+def rated_recipe(model: Path, data: Path, **changes: Any) -> Recipe:
+    """A recipe of :func:`tiny_recipe` that learns from :func:`rated_rows`."""
+    settings = {"accumulation": 1, "learning_rate": 2e-3} | changes
+    values = tiny_recipe(model, data, "rated", **settings).model_dump(mode="json")
+    values["method"]["objective"] = "kto"
+    template = {"prompt": TEMPLATE.prompt, "completion": "{completion}"}
+    values["data"] |= {"template": template, "rating": "label"}
+    return parse_recipe(values)
+
+
 def pairs_recipe(model: Path, data: Path, *, objective: str = "dpo", **changes: Any) -> Recipe:
     """A recipe of :func:`tiny_recipe` that prefers ``chosen`` to ``rejected``."""
     settings = {"accumulation": 1, "learning_rate": 2e-3} | changes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset as HfDataset
 
+from phi3studio.domain.hyperparameters import Method
 from phi3studio.worker.training import preference_loss
-from phi3studio.worker.training.examples import collate_packed, supervised_by_row
+from phi3studio.worker.training.examples import RatedDataset, collate_packed, supervised_by_row
 from phi3studio.worker.training.fused import fuse
+from phi3studio.worker.training.preference_trainer import RatedTrainer, collate_rated
 from phi3studio.worker.training.trainer import packed_log_likelihoods
 from tests.tiny_families import SHAPES, make
 from tests.worker.test_fused import BATCHES, are_equal, batch, gradients, in_4_bits, peft_model
@@ -140,6 +143,39 @@ def test_orpo_learns_the_answer_and_prefers_it_however_sure_the_model_is() -> No
         assert torch.isfinite(value).all()
 
 
+def rated_loss(values: torch.Tensor, before: torch.Tensor, moved: float) -> torch.Tensor:
+    good = torch.tensor([True, False, True, False])
+    return preference_loss.kto(values, before, good, torch.tensor(moved), 0.1, (2.0, 3.0))
+
+
+def test_kto_of_a_model_that_is_its_reference_and_its_weights() -> None:
+    values, *_ = likelihoods()
+    loss = rated_loss(values, values, 0.0)
+    torch.testing.assert_close(loss, torch.tensor([1.0, 1.5, 1.0, 1.5]))
+    # Nothing that lies below the reference is a distance from it.
+    torch.testing.assert_close(rated_loss(values, values, -5.0), loss)
+
+
+def test_kto_wants_good_answers_to_gain_and_bad_ones_to_lose_more_than_the_model_has_moved() -> (
+    None
+):
+    before, *_ = likelihoods()
+    values = before.clone().requires_grad_()
+    rated_loss(values, before, 4.0).sum().backward()
+    assert values.grad is not None
+    assert (values.grad * torch.tensor([1.0, -1.0, 1.0, -1.0]) < 0).all()
+    at_rest = rated_loss(before, before, 0.0)
+    moved = rated_loss(before, before, 4.0)
+    assert (moved > at_rest).tolist() == [True, False, True, False]
+
+
+def test_the_divergence_is_a_mean_without_gradient() -> None:
+    values = torch.tensor([-3.0, -5.0], requires_grad=True)
+    found = preference_loss.kto_divergence(values, torch.tensor([-4.0, -8.0]))
+    assert float(found) == 2.0
+    assert not found.requires_grad
+
+
 @needs_trl
 @pytest.mark.usefixtures("trl")
 def test_simpo_and_orpo_are_trls() -> None:
@@ -162,8 +198,8 @@ def test_simpo_and_orpo_are_trls() -> None:
     torch.testing.assert_close(found, -expected, rtol=0, atol=1e-5)
 
 
-def padded_batch(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-    """What TRL's collators make of rows: (rows, longest), with masks."""
+def padded_batch(rows: Sequence[dict[str, list[int]]], kind: str = "") -> dict[str, torch.Tensor]:
+    """What TRL's collators make of rows: (rows, longest), with masks; *kind* begins their names."""
     longest = max(len(row["input_ids"]) for row in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     attended, answers = torch.zeros_like(ids), torch.zeros_like(ids)
@@ -172,7 +208,8 @@ def padded_batch(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         ids[at, :length] = torch.tensor(row["input_ids"])
         attended[at, :length] = 1
         answers[at, :length] = torch.tensor([label != -100 for label in row["labels"]])
-    return {"input_ids": ids, "attention_mask": attended, "completion_mask": answers}
+    named = {"input_ids": ids, "attention_mask": attended, "completion_mask": answers}
+    return {f"{kind}{name}": value for name, value in named.items()}
 
 
 def trl_trainer(model: Any, beta: float) -> Any:
@@ -202,6 +239,10 @@ def trl_trainer(model: Any, beta: float) -> Any:
         _metrics=metrics,
         _total_train_tokens=0,
         _tp_size=1,
+        calculate_KL=True,
+        loss_type="kto",
+        desirable_weight=1.0,
+        undesirable_weight=1.5,
     )
 
 
@@ -221,6 +262,52 @@ def test_dpo_of_a_batch_and_its_gradients_are_trls(tiny_phi3: Path) -> None:
         reference = fused.log_likelihoods(inputs)
     found = fused.log_likelihoods(inputs)
     loss = preference_loss.dpo(found[::2], found[1::2], reference[::2], reference[1::2], 0.1).mean()
+    torch.testing.assert_close(loss, expected, rtol=0, atol=1e-5)
+    expected.backward()
+    loss.backward()
+    are_equal(gradients(fused.model), gradients(plain))
+
+
+def rated(rows: list[dict[str, list[int]]], prompt: int) -> list[dict[str, Any]]:
+    """Rows as the data set of rated answers hands them on, rated good and bad by turns."""
+    columns = {name: [row[name] for row in rows] for name in ("input_ids", "labels")}
+    columns |= {"prompt_tokens": [prompt] * len(rows)}
+    columns |= {"good": [at % 2 == 0 for at in range(len(rows))]}
+    data = RatedDataset(HfDataset.from_dict(columns))
+    return [data[at] for at in range(len(data))]
+
+
+@needs_trl
+@pytest.mark.usefixtures("trl")
+@pytest.mark.parametrize("beta", [0.1, 0.5])
+def test_kto_of_a_batch_and_its_gradients_are_trls(tiny_phi3: Path, beta: float) -> None:
+    trainer = import_module("trl.trainer.kto_trainer").KTOTrainer
+
+    plain, fused = peft_model(tiny_phi3), fuse(peft_model(tiny_phi3))
+    batch_of = rated(batch(500, (20, 26, 16, 18), common=0), 4)
+    answers, others = ([item[name] for item in batch_of] for name in ("answer", "other"))
+    of = trl_trainer(plain, beta)
+    of.precompute_ref_logps = False
+    of._compute_kl_logps = lambda model, given: trainer._compute_kl_logps(of, model, given)
+    labels = {"label": torch.tensor([item["good"] for item in batch_of])}
+    given = padded_batch(answers) | padded_batch(others, "KL_") | labels
+    expected = trainer._compute_loss(of, plain, given, False)
+    inputs = collate_rated(fused.collate)(batch_of)
+    method = Method(objective="kto", beta=beta, undesirable_weight=1.5)
+    with torch.no_grad(), fused.model.disable_adapter():
+        inputs["reference"] = torch.stack(
+            [fused.log_likelihoods(inputs), fused.log_likelihoods(inputs["others"])], dim=1
+        )
+    of_ours: Any = SimpleNamespace(
+        _preferences=SimpleNamespace(method=method),
+        _log_likelihoods=lambda model, packed: fused.log_likelihoods(packed),
+    )
+    total, count, _ = RatedTrainer.summed_loss(of_ours, fused.model, inputs)
+    loss = total / count
+    assert count == len(batch_of)
+    assert abs(float(loss) - 0.625) > 1e-3  # that of a model which is its reference
+    (moved,) = of._metrics["train" if plain.training else "eval"]["kl"]
+    assert moved > 0.01
     torch.testing.assert_close(loss, expected, rtol=0, atol=1e-5)
     expected.backward()
     loss.backward()

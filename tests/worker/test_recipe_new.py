@@ -60,7 +60,6 @@ def test_a_new_recipe_says_what_it_leaves_unread(tmp_path: Path) -> None:
     path = str(write_jsonl(tmp_path / "rows.jsonl", rows))
     code, said = recipe_new(tmp_path, "--data", path)
     assert code == 0
-    assert said["recipe"]["data"]["repairs"] == [
-        {"kind": "drop_marked", "column": "label", "values": ["false"]}
-    ]
+    assert (said["recipe"]["data"]["repairs"], said["recipe"]["data"]["rating"]) == ([], "label")
+    assert said["recipe"]["method"]["objective"] == "kto"
     assert "the column “notes” (24 rows, for example “Anna" in said["notes"][0]

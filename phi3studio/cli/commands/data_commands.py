@@ -19,12 +19,13 @@ from phi3studio.cli.data_lines import (
     source_json,
     source_lines,
 )
-from phi3studio.cli.options import AsJson, Messages, ModelName, Rejected
+from phi3studio.cli.options import AsJson, Messages, ModelName, RatingColumn, Rejected
 from phi3studio.cli.output import print_json, rewrite
 from phi3studio.cli.recipe_draft import (
     first_proposal,
     fitting_batch,
     method_keys,
+    preferring,
     shape_keys,
     with_line_breaks,
 )
@@ -125,6 +126,7 @@ def preview(
     template: TemplateText = None,
     messages: Messages = None,
     rejected: Rejected = None,
+    rating: RatingColumn = None,
     model: ModelName = "starter",
     row: Annotated[int, typer.Option("--row", min=1, help="Which row, from 1.")] = 1,
     length: Length = 1024,
@@ -145,7 +147,7 @@ def preview(
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Preview]:
         recipe, reason, source = await _recipe(
-            inspector, values, template, messages, rejected, model, length, repair, ignore
+            inspector, values, template, messages, rejected, rating, model, length, repair, ignore
         )
         return recipe, reason, source, await inspector.preview(recipe, row - 1)
 
@@ -165,6 +167,7 @@ def check(
     template: TemplateText = None,
     messages: Messages = None,
     rejected: Rejected = None,
+    rating: RatingColumn = None,
     model: ModelName = "starter",
     length: Length = 1024,
     repair: Repairs = None,
@@ -187,7 +190,7 @@ def check(
 
     async def ask(inspector: Inspector) -> tuple[Recipe, str | None, SourceReport, Report]:
         recipe, reason, source = await _recipe(
-            inspector, values, template, messages, rejected, model, length, repair, ignore
+            inspector, values, template, messages, rejected, rating, model, length, repair, ignore
         )
         if fix_all:
             recipe, report = await fixed_all(inspector, recipe)
@@ -276,6 +279,7 @@ async def _recipe(
     template: str | None,
     messages: str | None,
     rejected: str | None,
+    rating: str | None,
     model: str,
     length: int,
     repairs: list[str] | None,
@@ -298,8 +302,7 @@ async def _recipe(
     else:
         best = first_proposal(report)
         reason, shape = best.reason, shape_keys(best)
-    if rejected is not None:
-        shape["rejected"] = with_line_breaks(rejected)
+    shape = preferring(shape, rejected, rating)
     folder = expanded(model)
     chosen = str(folder.absolute()) if folder.is_dir() else model
     recipe = _parsed(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from phi3studio.cli.options import AsJson, Messages, ModelName, RecipeFile, Rejected
+from phi3studio.cli.options import AsJson, Messages, ModelName, RatingColumn, RecipeFile, Rejected
 from phi3studio.cli.output import print_json
 from phi3studio.domain.errors import InputError
 
@@ -35,6 +35,7 @@ def new(
     ] = None,
     messages: Messages = None,
     rejected: Rejected = None,
+    rating: RatingColumn = None,
     prompt_column: Annotated[
         str | None, typer.Option("--prompt-column", help="The column that is the prompt.")
     ] = None,
@@ -59,6 +60,7 @@ def new(
         template=template,
         messages=messages,
         rejected=rejected,
+        rating=rating,
         prompt_column=prompt_column,
         answer_column=answer_column,
         preset=preset,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phi3studio.cli.recipe_draft import first_proposal, shape_keys
+from phi3studio.cli.recipe_draft import first_proposal, method_keys, shape_keys
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
@@ -79,7 +79,7 @@ async def _conversations(inspector: Inspector, source: Source, recipe: Recipe) -
         {
             "data": {"source": source.source, **shape, "repairs": []},
             "model": {"source": recipe.model.source},
-            "method": {"objective": "dpo"} if shape.get("rejected") else {},
+            "method": method_keys(shape),
         }
     )
 

@@ -59,20 +59,28 @@ def list_ratings(run: OfRun = None, as_json: AsJson = False) -> None:
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A new JSON Lines file.")],
     run: OfRun = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels", help="Every answer as a row with a label, those of pairs too (for KTO)."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write them to train on: pairs of a better and a worse answer.
 
     Thumbs make a pair only where one question has an answer rated up and another rated down. The
     other answers are written as prompt, completion and label (the form of KTO): into FILE where
-    there is no pair, else into a second file next to it.
+    there is no pair, else into a second file next to it. With --labels all are written like that.
     """
+    from phi3studio.domain.ratings.preference_rows import preference_rows, rated_rows
+
     file = expanded(file).absolute()
     if file.exists():
         raise InputError("rating.exists", file=file)
     shelf = _shelf()
     found = _read(shelf, run)
-    done = shelf.export(found.ratings, file)
+    done = shelf.export(found.ratings, file, rated_rows if labels else preference_rows)
     pairs, labelled = len(done.rows.pairs), len(done.rows.labelled)
     if as_json:
         print_json(
@@ -90,12 +98,14 @@ def export(
         typer.echo(f"{_count(pairs, 'pair')} in {file}")
     if labelled:
         answers = _count(labelled, "answer")
-        typer.echo(f"{answers} without a counterpart, each with a label, in {done.labels or file}")
+        alone = " without a counterpart," if pairs else ","
+        typer.echo(f"{answers}{alone} each with a label, in {done.labels or file}")
     if done.rows.left_out:
-        typer.echo(f"Left out, as an answer is empty: {_count(done.rows.left_out, 'pair')}")
+        typer.echo(f"Left out, as an answer is empty: {_count(done.rows.left_out, 'rating')}")
     _warn(found)
-    if pairs:
-        typer.echo(f"Train on the pairs: phi3studio recipe new --data {file} --out recipe.json")
+    if pairs or done.rows.both_kinds:
+        what = "the pairs" if pairs else "them"
+        typer.echo(f"Train on {what}: phi3studio recipe new --data {file} --out recipe.json")
 
 
 @ratings_app.command("delete")

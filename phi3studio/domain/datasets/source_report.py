@@ -70,7 +70,8 @@ class ShapeProposal(SpokenPart):
     """A shape that fits the columns, why, and the recipe keys it leads to.
 
     Either ``prompt`` and ``completion`` (a template) or ``messages`` (a column) is set; for pairs
-    of answers also ``rejected``, a template or a place as these are. A proposal that is not
+    of answers also ``rejected``, a template or a place as these are, and for rated answers
+    ``rating``, the column that says which are good. A proposal that is not
     ``sure`` is a guess: the user has to choose. ``unread`` is what it leaves unused in the first
     rows. ``split_column`` says by ``split_values`` which rows are of a test part.
     """
@@ -82,6 +83,7 @@ class ShapeProposal(SpokenPart):
     completion: str | None = None
     messages: str | None = None
     rejected: str | None = None
+    rating: str | None = None
     sure: bool = True
     repairs: tuple[Repair, ...] = ()
     unread: tuple[Unread, ...] = ()
@@ -204,7 +206,8 @@ class Preview(ReportPart):
 
     ``rendered`` is the text that inference sends (``prompt``) followed by what is learned.
     ``dropped`` says why a repair leaves the row out, if one does. ``cut_off`` counts tokens. Of a
-    pair this is the better answer, and ``rejected`` the other one.
+    pair this is the better answer, and ``rejected`` the other one; ``good`` says how an answer was
+    rated, where that is learned from.
     """
 
     row: int
@@ -220,3 +223,4 @@ class Preview(ReportPart):
     dropped: str | None = None
     unread: tuple[Unread, ...] = ()
     rejected: RejectedAnswer | None = None
+    good: bool | None = None

@@ -384,12 +384,17 @@ def _seconds(
         tokens = rows * data.mean
         tokens += training.accumulation * _WHOLE_CHANGE_TOKENS.get(recipe.method.kind, 0.0)
         step = tokens * _FLOPS_A_PARAMETER * model.body / rate
+        rated = recipe.method.objective == "kto"
+        if rated:
+            # How far the model has moved: a forward pass over as much again.
+            step *= 1 + _FORWARD
         if on_gpu:
             step = max(step, training.accumulation * _CUDA_PASS_S)
-        # The reference: a forward pass over every pair, before the first step.
+        # The reference: a forward pass over all answers, before the first step.
         once = 0.0
         if recipe.method.objective in REFERENCED:
             once = _FORWARD * data.train_rows * data.mean * _FLOPS_A_PARAMETER * model.body / rate
+            once *= 2 if rated else 1
         return start + model.file_bytes / _LOADED_A_SECOND + once + steps * step
     if stage == "merge":
         rate = _LARGE_MERGED_A_SECOND if is_large(model) else _LOADED_A_SECOND

@@ -35,6 +35,10 @@ class Preference(Payload):
     log-likelihood of a token: by the sum it is the shorter one nearly always. ``reward``:
     the share whose better answer gained more on the model that the training began with, which is
     the accuracy of the implicit reward; ``margin``: how much more in the mean, in nats times beta.
+
+    With ``rated`` there are no pairs but answers that were rated, each good one compared with each
+    bad one; ``prefers`` is then itself the share in which the good one gained more, and 0.5 before
+    the training.
     """
 
     pairs: int
@@ -44,6 +48,7 @@ class Preference(Payload):
     reward_interval: tuple[float, float] | None = None
     margin: float | None = None
     margin_interval: tuple[float, float] | None = None
+    rated: bool = False
 
 
 class Metrics(Payload):

@@ -20,12 +20,17 @@ Row = dict[str, Any]
 class PreferenceRows:
     """``pairs``: prompt, chosen, rejected; ``labelled``: prompt, completion, label (whether the
     answer is good). ``conversations``: prompts and answers are lists of messages, not texts.
-    ``left_out``: pairs of which an answer is empty."""
+    ``left_out``: pairs, or answers with a label, that are empty."""
 
     pairs: tuple[Row, ...]
     labelled: tuple[Row, ...]
     conversations: bool
     left_out: int
+
+    @property
+    def both_kinds(self) -> bool:
+        """Whether there are good and bad ones among the answers with a label."""
+        return {row["label"] for row in self.labelled} == {True, False}
 
 
 def preference_rows(ratings: Sequence[Rating]) -> PreferenceRows:
@@ -56,6 +61,37 @@ def preference_rows(ratings: Sequence[Rating]) -> PreferenceRows:
         for question, good, bad in pairs.values()
     )
     return PreferenceRows(tuple(rows), tuple(labelled), talk, left_out)
+
+
+def rated_rows(ratings: Sequence[Rating]) -> PreferenceRows:
+    """*ratings* as rows with a label, none as pairs: of a pair the better answer is a good one and
+    the other a bad one."""
+    talk = any(rating.question.messages for rating in ratings)
+    found: dict[tuple[str, str, bool], tuple[Question, str, bool]] = {}
+    left_out = 0
+    for rating in ratings:
+        sides = [(rating.answer, rating.verdict != "down")]
+        if rating.verdict == "pair":
+            sides.append((rating.rejected, False))
+        for answer, good in sides:
+            if answer.strip():
+                found[rating.question.key, answer, good] = rating.question, answer, good
+            else:
+                left_out += 1
+    rows = (
+        {"prompt": _prompt(question, talk), "completion": _answer(answer, talk), "label": good}
+        for question, answer, good in found.values()
+    )
+    return PreferenceRows((), tuple(rows), talk, left_out)
+
+
+def rows_to_train(ratings: Sequence[Rating]) -> PreferenceRows:
+    """*ratings* in the form of which more can be learned: pairs, unless most answers have no
+    counterpart and there are good and bad ones."""
+    paired, rated = preference_rows(ratings), rated_rows(ratings)
+    if len(paired.labelled) <= len(paired.pairs) or not rated.both_kinds:
+        return paired
+    return rated
 
 
 def _pairs(ratings: Sequence[Rating]) -> Iterable[tuple[Question, str, str]]:

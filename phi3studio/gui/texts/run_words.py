@@ -71,7 +71,9 @@ def measured_words(found: Outcome) -> tuple[str, str]:
     """The figure of a run that was measured and what it counts: "92 %", "right, before 0 %"."""
     assert found.now is not None
     figure = words.percent(found.now)
-    if found.preference is not None:
+    if found.preference is not None and found.preference.code == "preference.rated":
+        said = translate("Run", "of the comparisons: good answer gained more than the bad one")
+    elif found.preference is not None:
         said = translate("Run", "of the pairs: better answer preferred")
     elif found.score_name == "accuracy":
         said = translate("Run", "right")

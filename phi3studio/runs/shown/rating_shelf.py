@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +75,18 @@ class RatingShelf:
         mine = (r for r in found.ratings if model in (r.model, r.rejected_model))
         return Read(tuple(mine), found.damaged)
 
-    def export(self, ratings: Sequence[Rating], file: Path) -> Exported:
-        """Write *ratings* as JSON lines to train on: pairs, and next to them the answers that
-        have no counterpart; these alone go into *file* itself.
+    def export(
+        self,
+        ratings: Sequence[Rating],
+        file: Path,
+        form: Callable[[Sequence[Rating]], PreferenceRows] = preference_rows,
+    ) -> Exported:
+        """Write *ratings* as JSON lines to train on, as *form* makes rows of them: pairs, and next
+        to them the answers that have no counterpart; these alone go into *file* itself.
 
         Raises :class:`InputError` where there is nothing to write.
         """
-        rows = preference_rows(ratings)
+        rows = form(ratings)
         if not rows.pairs and not rows.labelled:
             raise InputError("rating.none")
         labels = file.with_name(f"{file.stem}-labels{file.suffix}") if rows.pairs else file

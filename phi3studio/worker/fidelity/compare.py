@@ -26,6 +26,8 @@ from phi3studio.domain.preference_figures import (
     preference_of,
     preference_scores,
     preferred_by,
+    rated_preference_of,
+    rated_scores,
 )
 from phi3studio.domain.recipe import Recipe
 from phi3studio.models.model_folder import check_model_folder, weight_bytes
@@ -193,29 +195,44 @@ class Comparison:
             return None
         return forgetting_of(base.general, tuned.general)
 
-    # --- pairs of answers ----------------------------------------------------------------------
+    # --- pairs of answers, and rated ones ----------------------------------------------------
 
     @property
     def _start(self) -> Path | None:
         """The adapter that a preference tuning goes on from."""
         named = self.recipe.model.adapter
         trains = "train" in self.recipe.steps and self.adapter is not None
-        return Path(named) if named is not None and trains and self.data.pairs else None
+        preferring = self.data.pairs or bool(self.data.bad)
+        return Path(named) if named is not None and trains and preferring else None
 
     def _with_preference(self, result: Measured) -> Measured:
-        if not result.pairs:
-            return result
-        begun = self.results.get("base" if self._start is None else "start")
+        begun = self._begun
         trained = begun is not None and result.role in ("merged", "exported")
-        start = begun.pairs if begun is not None and trained else None
-        found = {"preference": preference_of(result.pairs, self.recipe.method, start)}
+        method = self.recipe.method
+        if result.pairs:
+            start = begun.pairs if begun is not None and trained else None
+            found = {"preference": preference_of(result.pairs, method, start)}
+        elif result.rated and self.adapter is not None:
+            answers = begun.rated if begun is not None and trained else None
+            found = {"preference": rated_preference_of(result.rated, method, answers)}
+        else:
+            return result
         metrics = result.metrics.model_copy(update=found) if result.metrics is not None else None
         figures = result.figures.model_copy(update=found)
         return replace(result, figures=figures, metrics=metrics)
 
+    @property
+    def _begun(self) -> Measured | None:
+        """What was measured of the model that the training began with."""
+        return self.results.get("base" if self._start is None else "start")
+
     def _preferred(self, result: Measured | None) -> tuple[float, ...]:
         if result is None:
             return ()
+        if result.rated:
+            begun = self._begun
+            judged = begun is not None and self.adapter is not None
+            return rated_scores(result.rated, begun.rated) if begun is not None and judged else ()
         return preference_scores(preferred_by(result.pairs))
 
     def forget(self) -> None:
@@ -243,7 +260,8 @@ class Comparison:
                 return None
 
     def _measure_in(self, exported: Path, on_row: OnRow) -> Measured:
-        sides = [side for row in self.data.rows for side in (row, row.rejected) if side is not None]
+        rows = (*self.data.rows, *self.data.bad)
+        sides = [side for row in rows for side in (row, row.rejected) if side is not None]
         longest = max(len(side.input_ids) for side in sides) + self.data.answer_tokens
         with ExportedModel(exported, self.threads, longest + 1, self.lora) as model:
             self._stop_listed = self.stop.id in model.stop_ids

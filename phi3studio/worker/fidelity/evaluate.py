@@ -17,7 +17,7 @@ from phi3studio.domain.errors import RunError
 from phi3studio.domain.events.measured_events import Answer, Metrics, ModelFigures
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.intervals import kl_interval
-from phi3studio.domain.preference_figures import Pair
+from phi3studio.domain.preference_figures import Pair, Rated
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 from phi3studio.worker.data.preparing.held_out_rows import load_held_out as load_held_out
 from phi3studio.worker.data.preparing.tokenise import IGNORED
@@ -63,6 +63,13 @@ class _Sums:
     samples: list[Answer] = field(default_factory=list)
     answer_tokens: int = 0
     pairs: list[Pair] = field(default_factory=list)
+    rated: list[Rated] = field(default_factory=list)
+
+    def add_rated(self, rows: Sequence[HeldOutRow], likelihoods: Sequence[float]) -> None:
+        """The log-likelihoods of answers, where these are rated."""
+        for row, likelihood in zip(rows, likelihoods, strict=True):
+            if row.good is not None:
+                self.rated.append(Rated(likelihood, row.good))
 
     def add_pair(self, row: HeldOutRow, chosen: float, rejected: float) -> None:
         """The log-likelihoods of both answers of a pair."""
@@ -101,7 +108,7 @@ class _Sums:
             "score": task.mean,
             "stops": (self.trained_stops + self.other_stops) / max(1, self.judged),
             "other_stops": self.other_stops / max(1, self.judged),
-            "answer_tokens": self.answer_tokens / len(rows) if self.pairs else None,
+            "answer_tokens": self.answer_tokens / len(rows) if self.pairs or self.rated else None,
             **more,
         }
         metrics = Metrics(
@@ -113,8 +120,15 @@ class _Sums:
             **task.figures,
             **shares,
         )
-        pairs = tuple(self.pairs)
-        return Measured(role, ModelFigures(**shares), metrics, task.rows, pairs=pairs, **divergence)
+        return Measured(
+            role,
+            ModelFigures(**shares),
+            metrics,
+            task.rows,
+            pairs=tuple(self.pairs),
+            rated=tuple(self.rated),
+            **divergence,
+        )
 
 
 def measure_torch(
@@ -132,7 +146,7 @@ def measure_torch(
     from phi3studio.worker.training.trainer import log_likelihoods_and_outputs
 
     sums = _Sums(data, stops, tokenizer)
-    tokens, seconds, done = 0, 0.0, 0
+    tokens, seconds, done, rows = 0, 0.0, 0, len(data.rows) + len(data.bad)
     model.eval()
     with torch.inference_mode():
         for batch in batches(data.rows):
@@ -140,6 +154,7 @@ def measure_torch(
             likelihoods, outputs = log_likelihoods_and_outputs(model, inputs)
             sums.loss -= float(likelihoods.sum())
             sums.learned += sum(len(row.learned) for row in batch)
+            sums.add_rated(batch, likelihoods.tolist())
             if reference is not None:
                 _keep(reference, done, batch, outputs.logits[0])
             if data.pairs:
@@ -159,7 +174,11 @@ def measure_torch(
                     tokens += 0 if is_right else len(answer)
                     sums.add_answer(row, answer)
             done += len(batch)
-            on_row(done, len(data.rows))
+            on_row(done, rows)
+        for batch in batches(data.bad):
+            sums.add_rated(batch, log_likelihoods(model, batch))
+            done += len(batch)
+            on_row(done, rows)
     return sums.measured(role, tokens_per_s=tokens / seconds if tokens else None)
 
 
@@ -273,6 +292,7 @@ def measure_exported(
         if not scored.finite:
             raise RunError("run.bad_result", variant="score")
         sums.loss += scored.loss
+        sums.add_rated([row], [-scored.loss])
         sums.learned += len(learned)
         parts.append((scored.kl, len(reference.held(index)) if part and reference else 0))
         agree += scored.agree
@@ -286,7 +306,13 @@ def measure_exported(
             (right,) = _rows_answered_correctly([row], predicted, stops)
             answer = row.answer_ids if right else model.generate(row.prompt_ids, data.answer_tokens)
             sums.add_answer(row, answer)
-        on_row(index + 1, len(data.rows))
+        on_row(index + 1, len(data.rows) + len(data.bad))
+    for index, row in enumerate(data.bad, start=1 + len(data.rows)):
+        bad = model.score(row.input_ids, row.learned)
+        if not bad.finite:
+            raise RunError("run.bad_result", variant="score")
+        sums.add_rated([row], [-bad.loss])
+        on_row(index, len(data.rows) + len(data.bad))
     positions = reference.positions if reference is not None else 0
     return sums.measured(
         "exported",

@@ -189,9 +189,8 @@ def held_out_of(
     run: RunFolder, recipe: Recipe, tokenizer: Any, file: Path | None = None
 ) -> HeldOut:
     """The rows that the run is measured on: of *file*, else its own, else general text."""
-    from phi3studio.domain.fidelity import labels_of
+    from phi3studio.worker.data.preparing import held_out_rows
     from phi3studio.worker.data.preparing.calibration_rows import general_rows
-    from phi3studio.worker.data.preparing.held_out_rows import HeldOut, load_held_out
     from phi3studio.worker.data.preparing.prepare_examples import load_prepared
 
     if file is None and recipe.data is None:
@@ -202,11 +201,15 @@ def held_out_of(
     if file is None:
         if prepared is None:
             raise InputError("run.no_held_out", run=run.name)
-        return load_held_out(prepared.held_out, labels, conversation=conversation)
+        return held_out_rows.load_held_out(prepared.held_out, labels, conversation=conversation)
     rows = _rows(recipe, tokenizer, file)
     if not rows:
         raise InputError("data.empty", variant="held_out", path=file)
-    return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
+    found = held_out_rows.held_out_of(rows, labels, conversation=conversation)
+    if not found.rows:
+        column = recipe.rows.rating
+        raise InputError("data.one_rating", variant="held_out", column=column)
+    return found
 
 
 def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
@@ -240,7 +243,8 @@ def _rows(recipe: Recipe, tokenizer: Any, file: Path) -> tuple[HeldOutRow, ...]:
 
 
 def _fitting(data: Data, columns: Sequence[str]) -> Data:
-    """*data* without the worse answers where there are no columns with them."""
+    """*data* without the worse answers, or the ratings, where there are no columns with them."""
+    from phi3studio.domain.template import column_of
     from phi3studio.worker.data.preparing.render import check_columns
 
     if data.rejected is not None:
@@ -248,6 +252,8 @@ def _fitting(data: Data, columns: Sequence[str]) -> Data:
             check_columns(data, columns)
         except InputError:
             data = data.model_copy(update={"rejected": None})
+    if data.rating is not None and column_of(dict.fromkeys(columns), data.rating) is None:
+        data = data.model_copy(update={"rating": None})
     check_columns(data, columns)
     return data
 

@@ -19,11 +19,11 @@ from phi3studio.app.files import write_json
 from phi3studio.domain.events.measured_events import Metrics, ModelFigures
 from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.parsing import parse_json
-from phi3studio.domain.preference_figures import Pair, Recall
+from phi3studio.domain.preference_figures import Pair, Rated, Recall
 from phi3studio.worker.data.preparing.held_out_rows import HeldOut, HeldOutRow
 
 # Also another one where the bundled general questions change.
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Measured:
     kl_interval: tuple[float, float] | None = None
     pairs: tuple[Pair, ...] = ()
     """How likely both answers of each pair are, where the rows are pairs."""
+    rated: tuple[Rated, ...] = ()
+    """How likely each answer is, where the answers are rated."""
     general: tuple[Recall, ...] = ()
     """How a PyTorch model knows the bundled general questions, where that was asked."""
 
@@ -52,6 +54,7 @@ def keep(result: Measured, file: Path, vocabulary: int = 0) -> None:
         "metrics": result.metrics.model_dump(mode="json") if result.metrics else None,
         "scores": list(result.scores),
         "pairs": result.pairs,
+        "rated": result.rated,
         "general": result.general,
         "vocabulary": vocabulary,
     }
@@ -77,6 +80,7 @@ def read(
             metrics,
             tuple(map(float, kept["scores"])),
             pairs=tuple(Pair(*pair) for pair in kept["pairs"]),
+            rated=tuple(Rated(*answer) for answer in kept["rated"]),
             general=tuple(Recall(*item) for item in kept["general"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -92,10 +96,10 @@ def base_file(folder: Path, model: Path, data: HeldOut, stops: list[int]) -> Pat
 
     files = sorted(item for item in model.iterdir() if item.is_file())
     stats = [(item.name, item.stat().st_size, item.stat().st_mtime_ns) for item in files]
-    rows = [_digested(row) for row in data.rows]
+    rows = [_digested(row) for row in (*data.rows, *data.bad)]
     what: Any = [
         (__version__, torch.__version__, torch.cuda.is_available()),
-        (stats, stops, data.task_labels, data.conversation, data.general, rows),
+        (stats, stops, data.task_labels, data.conversation, data.general, rows, len(data.bad)),
     ]
     digest = hashlib.sha256(json.dumps(what).encode("utf-8")).hexdigest()
     return folder / f"{digest[:32]}.json"

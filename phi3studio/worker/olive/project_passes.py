@@ -37,6 +37,7 @@ from phi3studio.worker.training.examples import (
     CalibrationDataset,
     ExampleDataset,
     PairDataset,
+    RatedDataset,
     collate_packed,
 )
 from phi3studio.worker.training.fused import fuse
@@ -82,8 +83,10 @@ def pass_hooks(hooks: PassHooks) -> Iterator[None]:
 
 
 @Registry.register_pre_process(PRE_PROCESS)  # type: ignore[untyped-decorator]
-def examples_pre_process(dataset: Any, **_: Any) -> ExampleDataset | PairDataset:
+def examples_pre_process(dataset: Any, **_: Any) -> ExampleDataset | PairDataset | RatedDataset:
     """Olive's pre-process component: prepared rows in, ids and labels out, nothing padded."""
+    if "good" in dataset.column_names:
+        return RatedDataset(dataset)
     pairs = "rejected_ids" in dataset.column_names
     return PairDataset(dataset) if pairs else ExampleDataset(dataset)
 
@@ -141,7 +144,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         self, model: Any, tokenizer: Any, config: Any, output_model: Any, output_model_path: str
     ) -> Any:
         """Train with our trainer and callbacks; save as Olive's pass does."""
-        from phi3studio.worker.training.preference_trainer import PreferenceTrainer, collate_pairs
+        from phi3studio.worker.training.preference_trainer import PreferenceTrainer, trainer_of
         from phi3studio.worker.training.trainer import PackedTrainer
 
         hooks = _HOOKS.get() or PassHooks()
@@ -154,11 +157,13 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             load_adapter(model, hooks.start_from)
         fused = fuse(model) if world_size() == 1 else None
         kind: Callable[..., PackedTrainer] = PackedTrainer
+        collate: Any = fused.collate if fused else collate_packed
         if hooks.preferences is not None:
             # A recorded step adds up the losses of single tokens.
             fused = replace(fused, can_record=False) if fused else None
-            kind = functools.partial(PreferenceTrainer, hooks.preferences)
-        collate: Any = fused.collate if fused else collate_packed
+            preferring, of_rows = trainer_of(hooks.preferences)
+            kind = functools.partial(preferring, hooks.preferences)
+            collate = of_rows(fused.collate if fused else collate_packed)
         trainer = kind(
             on_tokens=hooks.on_tokens,
             fused=fused,
@@ -166,7 +171,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             args=arguments.create_training_args(),
             train_dataset=train_data,
             eval_dataset=eval_data,
-            data_collator=collate_pairs(collate) if hooks.preferences else collate,
+            data_collator=collate,
             callbacks=list(hooks.callbacks),
         )
         if hooks.trained and hooks.checkpoint is not None:

@@ -63,6 +63,66 @@ class PairDataset(Dataset[dict[str, Any]]):
         return pair if self.reference is None else pair | {"reference": self.reference[int(index)]}
 
 
+class RatedDataset(Dataset[dict[str, Any]]):
+    """Answers that were rated: ``answer``, a row as those of :class:`ExampleDataset`, and ``good``;
+    ``other``, the same prompt with the answer of another row; ``reference`` (2,) once that was set.
+
+    Which row the other answer is of never changes, so that its reference can be kept.
+    """
+
+    def __init__(self, source: Any) -> None:
+        columns = ["input_ids", "labels", "prompt_tokens", "good"]
+        self._source = source.select_columns(columns)
+        self.max_tokens: int | None = None
+        self.reference: torch.Tensor | None = None
+        """Log-likelihoods before the training (rows, 2): of the answer, of the other row's."""
+        self._others = _rows_of_other_prompts(self._source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row, other = self._source[int(index)], self._source[self._others[int(index)]]
+        prompt, begin = row["prompt_tokens"], other["prompt_tokens"]
+        mixed = {
+            "input_ids": row["input_ids"][:prompt] + other["input_ids"][begin:],
+            "labels": row["labels"][:prompt] + other["labels"][begin:],
+        }
+        item: dict[str, Any] = {
+            "answer": _end(row, self.max_tokens),
+            "other": _end(mixed, self.max_tokens),
+            "good": row["good"],
+        }
+        return item if self.reference is None else item | {"reference": self.reference[int(index)]}
+
+
+def _end(row: Mapping[str, list[int]], max_tokens: int | None) -> dict[str, list[int]]:
+    """The ids and labels of the last *max_tokens* of a row."""
+    start = max(0, len(row["input_ids"]) - (max_tokens or len(row["input_ids"])))
+    return {name: row[name][start:] for name in ("input_ids", "labels")}
+
+
+def _rows_of_other_prompts(source: Any) -> list[int]:
+    """For each row an earlier one with another prompt, in a circle: rows with one prompt that stand
+    together have different ones, where there are so many."""
+    prompts = [
+        hash(tuple(ids[:length]))
+        for ids, length in zip(source["input_ids"], source["prompt_tokens"], strict=True)
+    ]
+    count = len(prompts)
+    first = next((at for at in range(count) if prompts[at] != prompts[at - 1]), None)
+    if first is None:
+        return [(at - 1) % count for at in range(count)]
+    found, begin = [0] * count, first
+    for at in range(first, first + count):
+        if prompts[at % count] != prompts[(at - 1) % count]:
+            begin = at
+        before = 2 * begin - 1 - at
+        same = prompts[before % count] == prompts[at % count]
+        found[at % count] = (begin - 1 if same else before) % count
+    return found
+
+
 class CalibrationDataset(Dataset[tuple[dict[str, torch.Tensor], int]]):
     """Rows of ``input_ids`` for the calibration of a quantisation, as (inputs, no label).
 

@@ -1,12 +1,14 @@
 """Losses of preference tuning, from the log-likelihoods of answers. Pure: no model.
 
 The log-likelihood of a whole answer is the sum over its supervised tokens, in nats; where a loss
-takes means, it is that sum divided by their number. Tensors have one entry a pair.
+takes means, it is that sum divided by their number. Tensors have one entry a pair, or one an
+answer.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import sigmoid
 from torch.nn.functional import logsigmoid
 
 
@@ -42,6 +44,29 @@ def orpo(chosen: torch.Tensor, rejected: torch.Tensor, beta: float) -> torch.Ten
     likelier than the other one it should be. The prompt is not learned, as everywhere here."""
     odds = (chosen - rejected) - (_log_of_rest(chosen) - _log_of_rest(rejected))
     return -chosen - beta * logsigmoid(odds)
+
+
+def kto(
+    answers: torch.Tensor,
+    reference: torch.Tensor,
+    good: torch.Tensor,
+    divergence: torch.Tensor,
+    beta: float,
+    weights: tuple[float, float] = (1.0, 1.0),
+) -> torch.Tensor:
+    """Kahneman-Tversky optimisation (arXiv 2402.01306), each answer's loss (answers,): what is
+    *good* (answers,) should gain more on the *reference* than the model has moved as a whole
+    (*divergence*, one number, see :func:`kto_divergence`; below 0 it is none), what is not should
+    gain less. *weights*: of good answers and of bad ones."""
+    gain = beta * (answers - reference - divergence.clamp(min=0.0))
+    desirable, undesirable = weights
+    return torch.where(good, desirable * sigmoid(-gain), undesirable * sigmoid(gain))
+
+
+def kto_divergence(answers: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """How far the model is from its reference (nats an answer), estimated from answers to other
+    prompts (answers,); no gradient goes through it."""
+    return (answers - reference).mean().detach()
 
 
 def _preferred(gain: torch.Tensor, label_smoothing: float) -> torch.Tensor:

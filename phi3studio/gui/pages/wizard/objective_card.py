@@ -1,8 +1,8 @@
-"""How pairs of answers are trained on: in plain words, with the figures below."""
+"""How pairs of answers, or rated ones, are trained on: in plain words, with the figures below."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QRadioButton
+from PySide6.QtWidgets import QLabel, QRadioButton
 
 from phi3studio.domain.recipe import Objective
 from phi3studio.gui.pages.wizard.folded_settings import FoldedSettings
@@ -17,26 +17,21 @@ _SETTINGS: dict[Objective, frozenset[str]] = {
     "dpo": frozenset({"beta", "label_smoothing"}),
     "orpo": frozenset({"beta"}),
     "simpo": frozenset({"beta", "label_smoothing", "margin"}),
+    "kto": frozenset({"beta", "desirable_weight", "undesirable_weight"}),
 }
 
 
 class ObjectiveCard(Card):
-    """Offers the objectives that fit pairs; hidden for other rows."""
+    """Offers the objectives that fit pairs, and says what is done with rated answers; hidden for
+    other rows."""
 
     def __init__(self, theme: Theme, session: WizardSession) -> None:
         super().__init__(self.tr("Answers people preferred"))
         self._session = session
         self._radios: dict[Objective, QRadioButton] = {}
-        self.body.addWidget(
-            label(
-                self.tr(
-                    "Each row has a better and a worse answer. The model learns to give the better "
-                    "one more readily than the other."
-                ),
-                "muted",
-                wrap=True,
-            )
-        )
+        self._about = label("", "muted", wrap=True)
+        self.body.addWidget(self._about)
+        self._explained: list[QLabel] = []
         for objective in OF_PAIRS:
             title, about = self._words(objective)
             radio = QRadioButton(title)
@@ -46,6 +41,7 @@ class ObjectiveCard(Card):
             self.body.addWidget(radio)
             explained = label(about, "small", wrap=True)
             explained.setIndent(26)
+            self._explained.append(explained)
             self.body.addWidget(explained)
         self._advanced: dict[Objective, FoldedSettings] = {}
         for objective, names in _SETTINGS.items():
@@ -80,7 +76,24 @@ class ObjectiveCard(Card):
 
     def _draw(self) -> None:
         draft = self._session.draft
-        self.setVisible(bool(draft.rejected))
+        pairs = bool(draft.rejected)
+        self.setVisible(pairs or bool(draft.rating))
+        self._about.setText(
+            self.tr(
+                "Each row has a better and a worse answer. The model learns to give the better "
+                "one more readily than the other."
+            )
+            if pairs
+            else self.tr(
+                "Each row has one answer that was rated good or bad (KTO). The model learns to "
+                "give the good ones more readily than the bad ones and stays near to what it was "
+                "before. Best after a fine-tune on examples, from that run's adapter."
+            )
+        )
+        for explained in self._explained:
+            explained.setVisible(pairs)
         for objective, radio in self._radios.items():
             radio.setChecked(draft.objective == objective)
-            self._advanced[objective].setVisible(draft.objective == objective)
+            radio.setVisible(pairs)
+        for objective, folded in self._advanced.items():
+            folded.setVisible(draft.objective == objective)

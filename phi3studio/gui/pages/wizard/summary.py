@@ -98,6 +98,9 @@ class Summary:
             "dpo": self.tr("prefer the better answers to the worse ones, near to the model before"),
             "orpo": self.tr("learn the better answers and prefer them to the worse ones"),
             "simpo": self.tr("prefer the better answers to the worse ones, whatever their length"),
+            "kto": self.tr(
+                "give the good answers rather than the bad ones, near to the model before"
+            ),
         }.get(draft.objective)
         return [
             *(

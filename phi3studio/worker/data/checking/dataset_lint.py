@@ -34,6 +34,7 @@ from phi3studio.worker.data.preparing.near_duplicates import first_of_equal
 from phi3studio.worker.data.preparing.survey import Surveyed
 
 _UNBALANCED = 10
+_UNEVEN = 1.5
 _MANY_LABELS = 200
 _NUMBER = re.compile(r"[-+−]?[\d.,]*\d%?")
 
@@ -63,6 +64,7 @@ def whole_findings(
         *_contradictions(data, rows, kept),
         *_duplicates(rows, kept),
         *_leaks(data, rows, decision),
+        *_ratings(data, rows, kept),
     ]
     if label_column is not None and are_labels(rows, kept):
         found += _labels(rows, kept, label_column)
@@ -96,8 +98,9 @@ def _first_with_equal(keys: Any, kept: Flags) -> Any:
 
 def _contradictions(data: Data, rows: Surveyed, kept: Flags) -> list[Pending]:
     which = contradicting(rows, kept)
+    kind = "rated" if data.rating is not None else "pairs" if data.rejected is not None else ""
     return _pending(
-        Phrase("finding.contradictions", variant="pairs" if data.rejected is not None else ""),
+        Phrase("finding.contradictions", variant=kind),
         "warning",
         which,
         _first_with_equal(rows.disputed, kept) if which.any() else None,
@@ -123,6 +126,21 @@ def _leaks(data: Data, rows: Surveyed, decision: Decision) -> list[Pending]:
     if any(isinstance(repair, DropLeaked) for repair in data.repairs):
         return []
     return _pending(Phrase("finding.leaked"), "warning", decision.leaked, None, DropLeaked())
+
+
+def _ratings(data: Data, rows: Surveyed, kept: Flags) -> list[Pending]:
+    """Answers that are all rated alike, or many more of one kind than of the other."""
+    if data.rating is None or not kept.any():
+        return []
+    good, bad = (int((kept & (rows.ratings == kind)).sum()) for kind in (1, 0))
+    if not good or not bad:
+        says = Phrase("finding.one_rating", variant="good" if good else "bad", column=data.rating)
+        return _pending(says, "error", kept, None)
+    few, ratio = ("good", bad / good) if good < bad else ("bad", good / bad)
+    if ratio < _UNEVEN:
+        return []
+    says = Phrase("finding.uneven_ratings", variant=few, good=good, bad=bad, weight=ratio)
+    return _pending(says, "info", kept & (rows.ratings == int(few == "good")), None)
 
 
 def _labels(rows: Surveyed, kept: Flags, column: str) -> list[Pending]:

@@ -42,7 +42,12 @@ _NEARLY_ALL = 0.9
 _MANY = 0.2
 _SOME = 0.1
 _FEWEST_PAIRS, _BIASED = 20, 0.8
-_EMPTY = ("data.empty_value", "data.no_assistant_turn", "data.no_chosen", "data.no_rejected")
+_EMPTY = frozenset(
+    {
+        *("data.empty_value", "data.no_assistant_turn"),
+        *("data.no_chosen", "data.no_rejected", "data.no_rating"),
+    }
+)
 
 
 @dataclass

@@ -55,6 +55,8 @@ def conversations(rows: Rows) -> Found:
     asked = [path for path, kind in found.items() if kind == "asked"]
     answers = [path for path, kind in found.items() if kind == "answer"]
     _check_questions(rows, whole)
+    if len(whole) == len(answers) == 1 and _ends_with_question(rows, whole[0]):
+        asked, whole = whole, []
     if len(whole) == 1:
         sure = not (_has_answers_apart(whole[0], rows) or _speaks_otherwise(whole[0], rows))
         shape = _with_beginning(_conversation_shape(whole[0], rows, sure), rows)
@@ -95,6 +97,12 @@ def asked_places(rows: Rows) -> list[str]:
     """Places of turns that nobody answers, the likeliest first; else columns of questions."""
     turns = [path for path in _turn_places(rows) if _turns_kind(rows, path) == "asked"]
     return turns or [name for name in _ASKED if is_text(rows, name)]
+
+
+def _ends_with_question(rows: Rows, path: str) -> bool:
+    """Whether the turns of every row end with the user's, so that the answer stands elsewhere."""
+    talks = [turns for row in rows if (turns := turns_of(at(row, path)))]
+    return all(role_named(str(turns[-1]["role"])) == "user" for turns in talks)
 
 
 def _check_questions(rows: Rows, paths: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ def _with_unread(shape: ShapeProposal, source: Source, rows: list[Row]) -> Shape
         template=template,
         messages=shape.messages,
         rejected=shape.rejected,
+        rating=shape.rating,
         repairs=list(shape.repairs),
         split=Split(column=shape.split_column),
     )

@@ -51,6 +51,7 @@ def preview(process: Process, row: Row, number: int) -> Preview:
         dropped=passed.dropped,
         unread=tally.found(),
         rejected=_rejected(process, passed),
+        good=passed.good,
     )
 
 

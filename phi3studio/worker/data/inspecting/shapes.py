@@ -15,6 +15,7 @@ from phi3studio.worker.data.inspecting.column_shapes import ColumnShapes
 from phi3studio.worker.data.inspecting.columns import MOST_COLUMNS
 from phi3studio.worker.data.inspecting.row_places import at, usual
 from phi3studio.worker.data.inspecting.structures import structured
+from phi3studio.worker.data.meaning.answer_ratings import are_meant, are_ratings, is_good
 from phi3studio.worker.data.meaning.bad_marks import bad_values, why_it_ended
 from phi3studio.worker.data.meaning.column_profile import are_marks
 from phi3studio.worker.data.meaning.part_names import part_of
@@ -25,6 +26,7 @@ from phi3studio.worker.data.reading.dialect import table_delimiter
 
 _NEARLY_ALL = 0.75
 _NUMBERED = frozenset("012")
+_COMPLETED = {"prompt", "completion", "label"}
 _PARTS = tuple(Split().values)
 
 
@@ -49,10 +51,8 @@ def propose(
         found = [_asked_first(shape) if shape.shape == "text" else shape for shape in found]
     found = [_asked_if_wrapped(shape, most) for shape in found]
     parted = _parting_column([*rows, *further])
-    return tuple(
-        _split_by(parted, _without_bad_rows(_without_unanswered(shape, rows), rows))
-        for shape in found
-    )
+    found = [_without_bad_rows(_without_unanswered(shape, rows), rows) for shape in found]
+    return tuple(_split_by(parted, shape) for shape in _with_ratings(found, rows))
 
 
 def _structured(rows: Sequence[Row]) -> list[ShapeProposal]:
@@ -159,6 +159,37 @@ def _split_by(parted: tuple[str, tuple[str, ...]] | None, shape: ShapeProposal) 
             ),
         }
     )
+
+
+def _with_ratings(found: Sequence[ShapeProposal], rows: Sequence[Row]) -> list[ShapeProposal]:
+    """The proposals, and the first one with its bad rows to learn from as well: before it where
+    the column is there for that, else behind it."""
+    first = next(iter(found), None)
+    if first is None or first.rejected is not None:
+        return list(found)
+    marked = {repair.column: repair for repair in first.repairs if isinstance(repair, DropMarked)}
+    if set(columns_of(rows)) >= _COMPLETED:
+        # Numbers say it too where the other columns are called as KTO's are.
+        marked.setdefault("label", DropMarked(column="label", values=("0",)))
+    for column, repair in marked.items():
+        values = [at(row, column) for row in rows]
+        if are_ratings(values) and not any(is_good(value) for value in repair.values):
+            rated = first.model_copy(
+                update={
+                    "rating": column,
+                    "repairs": tuple(item for item in first.repairs if item != repair),
+                    "reasons": (*_reasons_of(first), Phrase("shape.rated", column=column)),
+                }
+            )
+            if first.sure and are_meant(column, values):
+                return [rated, *found]
+            return [first, rated, *found[1:]]
+    return list(found)
+
+
+def _reasons_of(shape: ShapeProposal) -> tuple[Phrase, ...]:
+    """Why it fits, without what is said of rows that are left out."""
+    return tuple(reason for reason in shape.reasons if reason.code != "shape.bad_rows")
 
 
 def _without_bad_rows(shape: ShapeProposal, rows: Sequence[Row]) -> ShapeProposal:

@@ -95,13 +95,13 @@ class UnreadTally:
     def __init__(self, data: Data) -> None:
         self._messages = data.messages
         repairs = [r.column for r in data.repairs if isinstance(r, (DropMarked, MergeLabels))]
-        split = [data.split.column] if data.split.column else []
+        others = [name for name in (data.split.column, data.rating) if name]
         self._template = data.template
         self._asks = data.template is None or "{" in data.template.prompt
         self._places = data.text_places
-        # Of pairs no answer before the last one is trained, whatever the rows say.
-        self._pairs = data.rejected is not None
-        self._used = {*(self._places if data.template else ()), *repairs, *split}
+        # Of pairs, and of rated ones, no answer before the last one is trained, whatever is said.
+        self._pairs = data.rejected is not None or data.rating is not None
+        self._used = {*(self._places if data.template else ()), *repairs, *others}
         self._ignored = {name.casefold() for name in data.ignore}
         self._seen: dict[str, _Seen] = {}
         self._rows: list[Row] = []

@@ -143,7 +143,11 @@ def held_out_part(data: Data) -> Data | None:
 
 
 def stratum_labels(data: Data, rows: Surveyed, kept: Flags) -> npt.NDArray[np.int32] | None:
-    """The labels to stratify by; ``None`` where the completions are no labels."""
+    """The ratings or labels to stratify by; ``None`` where the completions are neither rated nor
+    labels."""
+    if data.split.stratify and data.rating is not None:
+        rated: npt.NDArray[np.int32] = rows.ratings
+        return rated
     if not data.split.stratify or not are_labels(rows, kept):
         return None
     result: npt.NDArray[np.int32] = rows.labels
@@ -176,7 +180,8 @@ def later_duplicates(rows: Surveyed, kept: Flags, *, near: bool = False) -> Flag
 
 
 def contradicting(rows: Surveyed, kept: Flags, keep_majority: bool = False) -> Flags:
-    """Rows whose prompt has other answers too, pairs that occur swapped too; with *keep_majority*
+    """Rows whose prompt has other answers too, pairs that occur swapped too, answers that are rated
+    otherwise too; with *keep_majority*
     without those that have the most frequent answer (the earlier one, where two are equally
     frequent)."""
     result: Flags = np.zeros(len(rows), np.bool_)

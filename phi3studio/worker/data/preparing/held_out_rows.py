@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,8 @@ _LONGEST_ANSWER = 256
 class HeldOutRow:
     """One row that was not trained. ``prompt_tokens`` of ``input_ids`` are sent to the model.
 
-    ``rejected`` is the same prompt with the worse answer, where the rows are pairs.
+    ``rejected`` is the same prompt with the worse answer, where the rows are pairs; ``good`` how
+    the answer was rated, where the rows are rated.
     """
 
     prompt: str
@@ -27,6 +29,7 @@ class HeldOutRow:
     labels: tuple[int, ...]
     prompt_tokens: int
     rejected: HeldOutRow | None = None
+    good: bool | None = None
 
     @property
     def prompt_ids(self) -> list[int]:
@@ -50,13 +53,16 @@ class HeldOut:
 
     ``task_labels`` are the possible answers where these are labels; ``conversation``: whether the
     prompts were written by a chat template, which puts the beginning token itself; ``general``:
-    bundled text that stands in for rows of a task, so that answers are not judged.
+    bundled text that stands in for rows of a task, so that answers are not judged. ``bad``: rows
+    whose answers were rated bad, of which only the likelihood is measured; ``rows`` are then the
+    good ones.
     """
 
     rows: tuple[HeldOutRow, ...]
     task_labels: tuple[str, ...] = ()
     conversation: bool = False
     general: bool = False
+    bad: tuple[HeldOutRow, ...] = ()
 
     @property
     def pairs(self) -> bool:
@@ -91,7 +97,18 @@ def row_of(example: Example) -> HeldOutRow:
         labels=example.labels,
         prompt_tokens=example.prompt_tokens,
         rejected=row_of(worse) if worse is not None else None,
+        good=example.good,
     )
+
+
+def held_out_of(
+    rows: Sequence[HeldOutRow], labels: tuple[str, ...] = (), *, conversation: bool = False
+) -> HeldOut:
+    """What is measured on *rows*; *labels* are those that ``prepare`` found."""
+    good = tuple(row for row in rows if row.good is not False)
+    bad = tuple(row for row in rows if row.good is False)
+    task_labels = labels_of([row.expected for row in good], labels)
+    return HeldOut(good, task_labels, conversation, bad=bad)
 
 
 def load_held_out(
@@ -108,10 +125,11 @@ def load_held_out(
             labels=tuple(row["labels"]),
             prompt_tokens=row["prompt_tokens"],
             rejected=_worse(row),
+            good=row.get("good"),
         )
         for row in pq.read_table(file).to_pylist()
     )
-    return HeldOut(rows, labels_of([row.expected for row in rows], labels), conversation)
+    return held_out_of(rows, labels, conversation=conversation)
 
 
 def _worse(row: dict[str, Any]) -> HeldOutRow | None:

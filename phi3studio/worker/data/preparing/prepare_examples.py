@@ -109,7 +109,8 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
     rows = len(surveyed)
     folder.mkdir(parents=True, exist_ok=True)
     totals = _Totals(dropped=dict(decision.dropped))
-    writer = functools.partial(SnapshotWriter, folder, pairs=data.rejected is not None)
+    rated = data.rating is not None
+    writer = functools.partial(SnapshotWriter, folder, pairs=data.rejected is not None, rated=rated)
     with writer("train") as train, writer("held-out") as held_out:
         limit = data.split.limit or rows + (len(evaluation) if evaluation is not None else 0)
         for batch, passed in main.again(decision):
@@ -123,6 +124,8 @@ def _prepare(recipe: Recipe, encoder: Encoder, folder: Path, on_progress: Progre
             for batch, passed in second.again(all_held):
                 _write(batch, passed, all_held, train, held_out, limit, longest, totals)
         _enough(recipe, train.rows, held_out.rows)
+        if rated:
+            _both_kinds(data, train, held_out)
     on_progress(rows, rows)
     readings = [main, second] if second is not None else [main]
     assert train.path is not None and held_out.path is not None  # noqa: PT018
@@ -331,6 +334,14 @@ def _enough(recipe: Recipe, train: int, held_out: int) -> None:
         raise InputError("data.nothing_held_out")
 
 
+def _both_kinds(data: Data, train: SnapshotWriter, held_out: SnapshotWriter) -> None:
+    """Good and bad answers are needed on both sides: to learn from, and to measure by."""
+    for writer, side in ((train, ""), (held_out, "held_out")):
+        if writer.good in (0, writer.rows):
+            variant = side or ("good" if writer.good else "bad")
+            raise InputError("data.one_rating", variant=variant, column=data.rating)
+
+
 def _labels(rows: Surveyed, decision: Decision) -> tuple[str, ...]:
     if not are_labels(rows, decision.kept):
         return ()
@@ -379,6 +390,7 @@ def _manifest(
         "template": data.template.model_dump() if data.template else None,
         "messages": data.messages,
         "rejected": data.rejected,
+        "rating": data.rating,
         "sequence_length": recipe.training.sequence_length,
         **{
             item.name: (value.name if isinstance(value, Path) else value)

@@ -188,8 +188,8 @@ def check_columns(data: Data, columns: Collection[str]) -> None:
     else:
         known = dict.fromkeys(columns)
         named = tuple(name for path in data.text_places for name in places(path, known))
-    split = (data.split.column,) if data.split.column else ()
+    apart = (name for name in (data.split.column, data.rating) if name)
     existing = dict.fromkeys(columns)
-    for name in (*named, *split):
+    for name in (*named, *apart):
         if column_of(existing, name) is None:
             raise missing_column(name, list(columns))

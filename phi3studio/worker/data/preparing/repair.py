@@ -29,6 +29,7 @@ class RowRepairs:
         kinds = {repair.kind for repair in data.repairs}
         self._places = data.text_places
         self._required = data.required_columns
+        self._rating = data.rating
         self._holds_turns = data.messages is not None
         sides = [data.template, data.worse.template if data.worse else None]
         self._answers = [
@@ -97,6 +98,8 @@ class RowRepairs:
         return repaired, None
 
     def _is_empty(self, row: Row) -> bool:
+        if self._rating is not None and is_blank(row, self._rating):
+            return True
         if self._holds_turns:
             return any(_answers_nothing(row, place) for place in self._places)
         return any(is_blank(row, column) for column in self._required) or any(

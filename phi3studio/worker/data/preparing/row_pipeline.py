@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Data
 from phi3studio.domain.rows.row_edits import RowEdits
-from phi3studio.domain.template import lookup, parse_template
+from phi3studio.domain.template import is_blank, lookup, parse_template
+from phi3studio.worker.data.meaning.answer_ratings import is_good
 from phi3studio.worker.data.meaning.message_turns import turns_at
 from phi3studio.worker.data.meaning.unread_parts import UnreadTally
 from phi3studio.worker.data.preparing import text_defects
@@ -34,7 +35,7 @@ _SHORTEN_ROUNDS = 12
 _NOT_SKIPPED = frozenset(
     {
         *("data.missing_column", "data.empty_value", "data.no_assistant_turn"),
-        *("data.no_chosen", "data.no_rejected", "model.chat_template"),
+        *("data.no_chosen", "data.no_rejected", "data.no_rating", "model.chat_template"),
     }
 )
 
@@ -43,7 +44,8 @@ _NOT_SKIPPED = frozenset(
 class Passed:
     """A row after its way. ``dropped`` names the repair that leaves it out, ``error`` says why
     it cannot be used (both: a row that is skipped); otherwise ``rendered`` is set, and ``encoded``
-    once it was tokenised; ``rejected`` and ``rejected_encoded`` are a pair's worse side."""
+    once it was tokenised; ``rejected`` and ``rejected_encoded`` are a pair's worse side; ``good``
+    says how the answer was rated, where ratings are learned from."""
 
     row: Row
     rendered: Rendered | None = None
@@ -52,6 +54,7 @@ class Passed:
     error: InputError | None = None
     rejected: Rendered | None = None
     rejected_encoded: Encoded | None = None
+    good: bool | None = None
 
     @property
     def sides(self) -> list[Rendered]:
@@ -72,6 +75,8 @@ class Passed:
         """The training row or pair, cut off at *max_tokens*."""
         assert self.rendered is not None and self.encoded is not None  # noqa: PT018
         found = example_of(self.rendered, self.encoded, max_tokens)
+        if self.good is not None:
+            return replace(found, good=self.good)
         if self.rejected is None or self.rejected_encoded is None:
             return found
         return replace(found, rejected=example_of(self.rejected, self.rejected_encoded, max_tokens))
@@ -120,7 +125,7 @@ class Process:
         else:
             self.text_columns = self.input_columns = ()
         self.has_prompt = data.messages is not None or bool(prompt)
-        labelled = data.template is not None and data.rejected is None
+        labelled = data.template is not None and data.rejected is None and data.rating is None
         self.label_column = data.template.label_column if data.template and labelled else None
 
     def render(self, rows: Sequence[Row], places: Iterable[int]) -> list[Passed]:
@@ -150,6 +155,7 @@ class Process:
         if dropped is None:
             try:
                 passed.rendered, passed.rejected = self._sides(repaired)
+                passed.good = self._rated(repaired)
             except InputError as exc:
                 passed.error = exc
                 if self._skip_broken and exc.code not in _NOT_SKIPPED:
@@ -159,7 +165,22 @@ class Process:
     def _sides(self, row: Row) -> tuple[Rendered, Rendered | None]:
         """A row rendered; of a pair both sides."""
         first, *other = (renderer.render(row) for renderer in self._renderers)
+        if self.data.rating is not None:
+            return _last_answer(first), None
         return pair_of(first, other[0]) if other else (first, None)
+
+    def _rated(self, row: Row) -> bool | None:
+        """Whether the row's answer is good, where ratings are learned from."""
+        column = self.data.rating
+        if column is None:
+            return None
+        if is_blank(row, column):
+            raise InputError("data.no_rating", column=column)
+        value = _value(row, column)
+        good = is_good(value)
+        if good is None:
+            raise InputError("data.rating_value", column=column, value=str(value)[:60])
+        return good
 
     def encode(self, rows: Sequence[Passed], *, spans: bool = False) -> list[Passed]:
         """Tokenise what was rendered, and shorten or leave out what is too long, if asked.
@@ -226,7 +247,7 @@ class Process:
                 rendered, rejected = self._sides(row)
             except InputError:
                 break
-            shorter = Passed(row, rendered, rejected=rejected)
+            shorter = Passed(row, rendered, rejected=rejected, good=passed.good)
             tried = _tokenised(shorter, self.encoder.encode(shorter.sides, spans=spans))
         return replace(passed, dropped="shorten")
 
@@ -340,6 +361,7 @@ def _tokenised(passed: Passed, encodings: Sequence[Encoded]) -> Passed:
         chosen,
         rejected=passed.rejected,
         rejected_encoded=rejected[0] if rejected else None,
+        good=passed.good,
     )
 
 

@@ -20,10 +20,13 @@ class SnapshotWriter:
 
     Columns: ``row`` (place in the source, from 0), ``prompt``, ``completion``, ``input_ids``,
     ``labels`` (as long as the ids), ``prompt_tokens``; of *pairs* also ``rejected``,
-    ``rejected_ids`` and ``rejected_labels``, of the same prompt with the worse answer.
+    ``rejected_ids`` and ``rejected_labels``, of the same prompt with the worse answer; of *rated*
+    ones ``good``.
     """
 
-    def __init__(self, folder: Path, kind: str, *, pairs: bool = False) -> None:
+    def __init__(
+        self, folder: Path, kind: str, *, pairs: bool = False, rated: bool = False
+    ) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -38,6 +41,9 @@ class SnapshotWriter:
         ]
         if pairs:
             columns += [("rejected", pa.string()), ("rejected_ids", ids), ("rejected_labels", ids)]
+        if rated:
+            columns.append(("good", pa.bool_()))
+        self._rated = rated
         self._schema = pa.schema(columns)
         self._kind = kind
         self._partial = folder / f"{kind}.partial"
@@ -45,6 +51,8 @@ class SnapshotWriter:
         self._tables: list[Any] = []
         self._waiting = 0
         self.rows = 0
+        self.good = 0
+        """How many of them are answers that were rated good."""
         self.path: Path | None = None
         """The final file, once the writer was left without an exception."""
 
@@ -69,6 +77,9 @@ class SnapshotWriter:
                 "rejected_ids": [example.input_ids for example in worse],
                 "rejected_labels": [example.labels for example in worse],
             }
+        if self._rated:
+            columns["good"] = [example.good for example in examples]
+            self.good += sum(example.good is True for example in examples)
         self._tables.append(pa.table(columns, schema=self._schema))
         self._waiting += len(examples)
         self.rows += len(examples)

@@ -24,7 +24,8 @@ class Survey:
     """Collects the numbers of all rows, batch by batch; :meth:`finish` turns them into arrays.
 
     ``prompts``, ``answers``: 64-bit hashes; ``disputed``: of what rows with different answers
-    contradict one another about: the prompt, of pairs with both answers in any order. ``states``:
+    contradict one another about: the prompt, of pairs with both answers in any order, of a rated
+    answer with the answer. ``ratings``: 1 good, 0 bad, -1 not rated. ``states``:
     :data:`USABLE` or why not. ``labels``: places in ``label_names``, or -1. ``marked``: whether
     the split's column marks the row as held out. With :meth:`add_tokens` also ``tokens`` (before
     cutting off), ``trained`` (within the sequence length) and ``late``: the state of rows that
@@ -45,7 +46,7 @@ class Survey:
             name: []
             for name in (
                 *("prompts", "answers", "disputed", "states", "labels", "marked", "signatures"),
-                *("worded", "tokens", "trained", "late"),
+                *("worded", "ratings", "tokens", "trained", "late"),
             )
         }
         self._label_places: dict[str, int] = {}
@@ -65,6 +66,7 @@ class Survey:
         disputed = np.zeros(len(rows), np.uint64)
         states = np.zeros(len(rows), np.uint8)
         labels = np.full(len(rows), -1, np.int32)
+        ratings = np.full(len(rows), -1, np.int32)
         marked = np.full(len(rows), held_out_part, np.bool_)
         texts: list[str] = []
         held_out = {value.strip().casefold() for value in split.values}
@@ -84,6 +86,10 @@ class Survey:
                 both = rendered.completion, passed.rejected.completion
                 answers[at] = _hash("\0".join(both))
                 disputed[at] = _hash("\0".join((rendered.prompt, *sorted(both))))
+            if passed.good is not None:
+                ratings[at] = passed.good
+                disputed[at] = _hash("\0".join((rendered.prompt, rendered.completion)))
+                answers[at] = _hash(f"{rendered.completion}\0{passed.good}")
             label = process.label(passed)
             if label is not None:
                 labels[at] = self._label_places.setdefault(label, len(self._label_places))
@@ -96,6 +102,7 @@ class Survey:
             "disputed": disputed,
             "states": states,
             "labels": labels,
+            "ratings": ratings,
             "marked": marked,
         }
         if self.shared_pairs is None and self._near:
@@ -147,6 +154,7 @@ _EMPTY: dict[str, Any] = {
     "disputed": np.zeros(0, np.uint64),
     "states": np.zeros(0, np.uint8),
     "labels": np.zeros(0, np.int32),
+    "ratings": np.zeros(0, np.int32),
     "tokens": np.zeros(0, np.int32),
     "late": np.zeros(0, np.uint8),
     "trained": np.zeros(0, np.int32),
@@ -165,6 +173,7 @@ class Surveyed:
         self.disputed = arrays["disputed"]
         self.states = arrays["states"]
         self.labels = arrays["labels"]
+        self.ratings = arrays["ratings"]
         self.tokens = arrays["tokens"]
         self.trained = arrays["trained"]
         self.late = arrays["late"]

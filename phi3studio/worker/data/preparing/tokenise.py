@@ -88,7 +88,8 @@ class Example:
     ``input_ids`` and ``labels`` have one entry per token; a label is the token's own id where it
     is learned and :data:`IGNORED` elsewhere. ``prompt_tokens`` counts the tokens before the last
     completion: what inference sends. ``cut_off`` counts tokens lost to the sequence length.
-    ``rejected`` is the same prompt with a worse answer, where pairs are trained.
+    ``rejected`` is the same prompt with a worse answer, where pairs are trained; ``good`` says how
+    the answer was rated, where that is learned from.
     """
 
     prompt: str
@@ -98,6 +99,7 @@ class Example:
     prompt_tokens: int
     cut_off: int = 0
     rejected: Example | None = None
+    good: bool | None = None
 
     @property
     def learned(self) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
+from phi3studio.domain.ratings.preference_rows import rows_to_train
 from phi3studio.domain.ratings.rating import Rating
 from phi3studio.gui.context import Context
 from phi3studio.gui.pages.chat.model_column import ModelColumn
@@ -76,7 +77,7 @@ class RatingTools(QObject):
         newest = max(ratings, key=lambda rating: rating.time)
         self._run(
             lambda: self.desk.shelf.export(
-                ratings, home.made(home.root / "ratings" / "training") / name
+                ratings, home.made(home.root / "ratings" / "training") / name, rows_to_train
             ),
             lambda done: self.train_wanted.emit(done, newest.model),
         )

@@ -116,11 +116,12 @@ class DataPage(QWidget):
         compare."""
         session = self._session
         pairs = session.facts.data.pairs if session.facts.data is not None else None
-        if code in ("draft.not_pairs", "draft.no_worse_answer"):
+        if code in ("draft.not_pairs", "draft.no_worse_answer", "draft.no_ratings"):
             alone = Button(self._context.theme, self.tr("Learn the answers"), kind="link")
             alone.clicked.connect(lambda: session.take(with_answers_alone(session.draft)))
             note.buttons.addWidget(alone)
-        if code in ("draft.pairs_unused", "draft.no_worse_answer") and pairs is not None:
+        unread = ("draft.pairs_unused", "draft.no_worse_answer", "draft.no_ratings")
+        if code in unread and pairs is not None:
             prefer = Button(self._context.theme, self.tr("Train on the preferences"), kind="link")
             prefer.clicked.connect(lambda: session.take(with_shape(session.draft, pairs)))
             note.buttons.addWidget(prefer)

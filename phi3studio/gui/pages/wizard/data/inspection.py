@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from phi3studio.domain.datasets.check_report import CheckProgress, Report
-from phi3studio.domain.datasets.source_report import Preview, RowPage, SourceReport, TemplatePreset
+from phi3studio.domain.datasets.source_report import (
+    Preview,
+    RowPage,
+    ShapeProposal,
+    SourceReport,
+    TemplatePreset,
+)
 from phi3studio.domain.errors import InputError, UserFacingError
 from phi3studio.domain.recipe import Method, Recipe
 from phi3studio.gui.base_model_list import BaseModel
@@ -182,7 +188,7 @@ class Inspection(QObject):
             rows=report.rows,
             train_rows=round(report.rows * (1 - draft.split.held_out)),
             held_out_rows=round(report.rows * draft.split.held_out),
-            pairs=next((shape for shape in report.shapes if shape.rejected), None),
+            pairs=_preferences(report.shapes),
         )
         if draft.shape is None and report.shapes and report.shapes[0].sure:
             draft = with_shape(draft, report.shapes[0])
@@ -316,3 +322,9 @@ class Inspection(QObject):
         )
         self._settling = None
         self.check_moved.emit()
+
+
+def _preferences(shapes: Sequence[ShapeProposal]) -> ShapeProposal | None:
+    """How the rows are read as preferences, where they are some."""
+    rated = next((shape for shape in shapes[:1] if shape.rating), None)
+    return next((shape for shape in shapes if shape.rejected), rated)

@@ -122,6 +122,8 @@ class PreviewCard(Card):
             self.tr("%Ln token(s)", None, total),
             self.tr("%Ln learned", None, preview.trained_tokens),
         ]
+        if preview.good is not None:
+            parts.append(self.tr("rated good") if preview.good else self.tr("rated bad"))
         if preview.cut_off:
             parts.append(self.tr("%Ln truncated", None, preview.cut_off))
         if total > MOST:

@@ -305,12 +305,14 @@ class SourceCard(QWidget):
         same = [p for p in self._inspection.source.shapes if p.shape == proposal.shape]  # type: ignore[union-attr]
         if len(same) < 2:
             return title
-        places = [proposal.messages or proposal.completion, proposal.rejected]
+        places = [proposal.messages or proposal.completion, proposal.rejected, proposal.rating]
         return f"{title}: {' / '.join(place for place in places if place)}"
 
     def _shape_title(self, proposal: ShapeProposal) -> str:
         if proposal.rejected is not None:
             return self.tr("Pairs of a better and a worse answer")
+        if proposal.rating is not None:
+            return self.tr("Answers rated good or bad")
         return {
             "columns": self.tr("Columns with a template"),
             "prompt_completion": self.tr("Prompt and completion"),
@@ -325,7 +327,7 @@ class SourceCard(QWidget):
 def _chosen(shapes: tuple[ShapeProposal, ...], draft: Draft) -> int | None:
     """Which proposal the draft follows; an edited template follows the first of its kind."""
     for index, shape in enumerate(shapes):
-        if (shape.rejected or "") != draft.rejected:
+        if ((shape.rejected or ""), (shape.rating or "")) != (draft.rejected, draft.rating):
             continue
         if shape.messages and draft.shape == "messages" and shape.messages == draft.messages:
             return index

@@ -132,9 +132,11 @@ class TemplateCard(Card):
         if talk and self._column.findText(draft.messages) < 0:
             self._column.addItem(draft.messages)
         self._column.setCurrentText(draft.messages)
-        self._rejected.setVisible(bool(draft.rejected))
+        self._rejected.setVisible(bool(draft.rejected or draft.rating))
         self._rejected.setText(
-            self.tr("Compared with the worse answer: {place}").format(place=draft.rejected)
+            self.tr("Good or bad, as the column says: {column}").format(column=draft.rating)
+            if draft.rating
+            else self.tr("Compared with the worse answer: {place}").format(place=draft.rejected)
         )
         problems = [p for p in self._session.problems("data") if p.level == "error"]
         for name, wrong in self._wrong.items():
