@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from phi3studio.domain.estimation.estimate import is_large
 from phi3studio.domain.hyperparameters import usual_rate
 from phi3studio.domain.recipe import Method, Objective, Training
-from phi3studio.wizard.flow import Draft, Facts, PresetName, edit
+from phi3studio.wizard.flow import OF_PAIRS, Draft, Facts, PresetName, edit
 
 ROOMY = 12 * 2**30
 """Free memory in bytes from which a large model's batches need not be of one row."""
@@ -79,7 +79,7 @@ def preset_settings(
     the answers (*learned* tokens of a row in the mean). The sequence length follows the *longest*
     row in tokens (next multiple of 64, so that no row is cut off where the model's *context*
     allows it), the batch the memory (*roomy*: more than :data:`ROOMY` is free). An *objective* that
-    compares answers takes smaller steps.
+    compares answers takes smaller steps, and pairs half as many in one pass.
     """
     length = _LENGTHS[name]
     large = is_large(parameters)
@@ -87,6 +87,9 @@ def preset_settings(
     sequence = max(64, min(ceiling, math.ceil(longest / 64) * 64))
     batch, accumulation = (8, 1) if not large else ((2, 4) if roomy else (1, 8))
     if sequence > 1024 and batch > 1:
+        batch, accumulation = batch // 2, accumulation * 2
+    if objective in OF_PAIRS and batch > 1:
+        # A pair is two rows: as many of these in a pass, and as many pairs in a step.
         batch, accumulation = batch // 2, accumulation * 2
     epoch = math.ceil(rows / (batch * accumulation))
     epochs = length.epochs(epoch, rows, learned)

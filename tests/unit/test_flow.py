@@ -138,6 +138,9 @@ def test_pairs_of_answers_are_compared_as_long_as_the_shape_has_them(draft: Draf
     learned = follow_preset(draft, FACTS).training.learning_rate
     assert followed.training.learning_rate < learned / 5
     assert with_preset(chosen, "quick", FACTS).method.objective == "dpo"
+    # As many rows in a pass as examples have, and as many pairs in a step.
+    batches = follow_preset(draft, FACTS).training, followed.training
+    assert [(item.batch_size, item.accumulation) for item in batches] == [(8, 1), (4, 2)]
     assert with_source(chosen, "/data/other.csv").rejected == ""
 
 

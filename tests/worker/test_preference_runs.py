@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
 from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import end_workers
+from tests.tiny_families import SHAPES, make
 from tests.worker.pairs import pair_rows, pairs_recipe, write_pairs
 from tests.worker.running import (
     adapter_bytes,
@@ -306,6 +308,40 @@ def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
     assert len(notices(run, "train.resumed")) == 1
     assert losses(run) == losses(first)
     assert adapter_bytes(run) == adapter_bytes(first)
+
+
+def test_a_kept_reference_of_another_base_is_computed_again(
+    start_run: Start, tiny_phi3: Path, pairs: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_phi3, base)
+    run = start_run(train_only(pairs_recipe(base, pairs, max_steps=8)))
+    wait_for_event(run, is_step(2))
+    launch.request_pause(run)
+    wait_for_end(run)
+    kept = run.work / "reference.safetensors"
+    written = kept.stat().st_mtime_ns
+    weights = next(base.glob("*.safetensors"))
+    os.utime(weights, ns=(0, weights.stat().st_mtime_ns - 10**9))  # put there by somebody else
+    launch.resume(run)
+    wait_for_event(run, is_step(5))
+    assert kept.stat().st_mtime_ns > written
+    completed(run)
+
+
+def test_preferences_from_the_adapter_of_another_base_are_refused(
+    first: RunFolder, pairs: Path, tmp_path: Path
+) -> None:
+    other = make(SHAPES["qwen3"], tmp_path / "other")
+    recipe = pairs_recipe(other, pairs, max_steps=2, adapter=str(first.adapter))
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(recipe.to_json()), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "phi3studio", "run", str(file), "--json"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "model.adapter_of_another_base" in done.stdout + done.stderr
 
 
 def test_the_reference_of_a_run_that_goes_on_is_the_adapter_it_begins_with(

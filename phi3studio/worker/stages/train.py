@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,12 +94,22 @@ def _preferences(attempt: Attempt) -> Preferences | None:
     if method.objective == "sft":
         return None
     longest = attempt.recipe.training.sequence_length
+    adapter = attempt.recipe.model.adapter
+    of = [attempt.opened.model, *([Path(adapter)] if adapter else [])]
+    weights = " ".join(map(_weights, of))
     return Preferences(
         method=method,
         reference=attempt.run.work / "reference.safetensors",
-        key=f"{prepared.train.name} {prepared.held_out.name} {longest}",
+        key=f"{prepared.train.name} {prepared.held_out.name} {longest} {weights}",
         on_row=attempt.on_row("computing the reference"),
     )
+
+
+def _weights(folder: Path) -> str:
+    """What tells a model's or an adapter's weights from others, without reading them."""
+    stats = [(file.name, file.stat()) for file in sorted(folder.glob("*.safetensors"))]
+    told = [(name, found.st_size, found.st_mtime_ns) for name, found in stats]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _best(attempt: Attempt, best: BestAdapter) -> Path | None:
