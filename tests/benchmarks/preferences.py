@@ -33,6 +33,9 @@ PREFERS_BAR, LOST_BAR, SECONDS_BAR = 0.85, 2.0, 480.0
 STEP_BARS = {"dpo": 2.2, "orpo": 1.2}
 MEMORY_BAR = 1.15
 _RATES = {"sft": 1e-3, "dpo": 1e-4, "orpo": 1e-4}
+# As the presets have it: as many rows in a pass.
+_OF_EXAMPLES: dict[str, Any] = {"batch_size": 8}
+_OF_PAIRS: dict[str, Any] = {"batch_size": 4, "accumulation": 2}
 
 
 def recipe_of(model: Path, objective: str, adapter: Path | None = None, **training: Any) -> Recipe:
@@ -50,7 +53,9 @@ def recipe_of(model: Path, objective: str, adapter: Path | None = None, **traini
             },
             "model": {"source": str(model), "adapter": str(adapter) if adapter else None},
             "method": {"objective": objective},
-            "training": {"learning_rate": _RATES[objective], "evaluations": 0} | training,
+            "training": {"learning_rate": _RATES[objective], "evaluations": 0}
+            | (_OF_EXAMPLES if objective == "sft" else _OF_PAIRS)
+            | training,
         }
     )
 

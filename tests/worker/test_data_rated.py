@@ -116,6 +116,8 @@ def test_rated_answers_are_recognised_first(
     left_out = [] if numbers else ["drop_marked"]
     assert [repair.kind for repair in found[1].repairs] == left_out
     assert found[1].rating is None
+    blank = proposals(tmp_path, [rows[0] | {name: None}, *rows[1:]])[0]
+    assert (blank.rating, [repair.kind for repair in blank.repairs]) == (name, ["drop_empty"])
     keys = preferring(shape_keys(found[1]), None, name)
     assert (keys["rating"], keys["repairs"]) == (name, [])
 

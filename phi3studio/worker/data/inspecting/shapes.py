@@ -174,10 +174,13 @@ def _with_ratings(found: Sequence[ShapeProposal], rows: Sequence[Row]) -> list[S
     for column, repair in marked.items():
         values = [at(row, column) for row in rows]
         if are_ratings(values) and not any(is_good(value) for value in repair.values):
+            kept = tuple(item for item in first.repairs if item != repair)
+            if any(is_blank(row, column) for row in rows) and DropEmpty() not in kept:
+                kept = (*kept, DropEmpty())
             rated = first.model_copy(
                 update={
                     "rating": column,
-                    "repairs": tuple(item for item in first.repairs if item != repair),
+                    "repairs": kept,
                     "reasons": (*_reasons_of(first), Phrase("shape.rated", column=column)),
                 }
             )
