@@ -279,11 +279,19 @@ def rated(rows: list[dict[str, list[int]]], prompt: int) -> list[dict[str, Any]]
 
 @needs_trl
 @pytest.mark.usefixtures("trl")
-@pytest.mark.parametrize("beta", [0.1, 0.5])
-def test_kto_of_a_batch_and_its_gradients_are_trls(tiny_phi3: Path, beta: float) -> None:
+@pytest.mark.parametrize(("beta", "nearer"), [(0.1, True), (0.5, True), (0.1, False)])
+def test_kto_of_a_batch_and_its_gradients_are_trls(
+    tiny_phi3: Path, beta: float, nearer: bool
+) -> None:
+    """*nearer*: answers to other prompts have become likelier, so that the divergence counts."""
     trainer = import_module("trl.trainer.kto_trainer").KTOTrainer
 
-    plain, fused = peft_model(tiny_phi3), fuse(peft_model(tiny_phi3))
+    plain, other = peft_model(tiny_phi3), peft_model(tiny_phi3)
+    for model in (plain, other):
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name and nearer:
+                parameter.data.neg_()
+    fused = fuse(other)
     batch_of = rated(batch(500, (20, 26, 16, 18), common=0), 4)
     answers, others = ([item[name] for item in batch_of] for name in ("answer", "other"))
     of = trl_trainer(plain, beta)
@@ -307,7 +315,7 @@ def test_kto_of_a_batch_and_its_gradients_are_trls(tiny_phi3: Path, beta: float)
     assert count == len(batch_of)
     assert abs(float(loss) - 0.625) > 1e-3  # that of a model which is its reference
     (moved,) = of._metrics["train" if plain.training else "eval"]["kl"]
-    assert moved > 0.01
+    assert (moved > 0.01) is nearer
     torch.testing.assert_close(loss, expected, rtol=0, atol=1e-5)
     expected.backward()
     loss.backward()
