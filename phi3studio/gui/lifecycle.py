@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -167,7 +168,9 @@ def _prepare(
     tasks: Tasks,
     home_from_environment: bool,
 ) -> tuple[PageSet, Helpers, BaseFileLock | None]:
-    """Import what the pages need, and keep others from moving the home; makes no widgets."""
+    """Import what the window needs, and keep others from moving the home; makes no widgets."""
+    import phi3studio.app.update_check
+    import phi3studio.gui.desktop.notifier  # noqa: F401
     from phi3studio.gui.context import Context
     from phi3studio.gui.page_set import PageSet
     from phi3studio.runs.relocate import hold
@@ -177,7 +180,11 @@ def _prepare(
     context = Context(
         theme, tasks, home, RunStore(home), resources(), preferences, home_from_environment
     )
-    return PageSet(context, helpers.services()), helpers, hold(home.root)
+    services = helpers.services()
+    # The garbage collector goes through all objects now and then, which holds the window up. Those
+    # of the modules stay to the end anyway.
+    gc.freeze()
+    return PageSet(context, services), helpers, hold(home.root)
 
 
 def _import_pages() -> None:

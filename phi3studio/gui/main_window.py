@@ -5,7 +5,7 @@ The empty window is painted before the pages' modules are imported: nothing here
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,12 +55,14 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, Page] = {}
         self._former: list[Page] = []
         self._sure = self._asking = False
-        self._file = ""
+        self._file = self._wanted = ""
         self.setWindowTitle("Phi-3 Studio")
         self.setAcceptDrops(True)
         self._rail = self._build_rail()
         self._rail.set_current("home")
         self._stack = QStackedWidget()
+        # Before the first page: a stack shows at once what it is given first.
+        self._stack.addWidget(QWidget())
         middle = QWidget()
         self._row = QHBoxLayout(middle)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -116,7 +118,7 @@ class MainWindow(QMainWindow):
         before.deleteLater()
         self._rail.set_compact(self.width() < COMPACT_BELOW)
         self._drop_here.setText(self.tr("Drop to use this file"))
-        self.go(key)
+        self.visit(key)
 
     def _fit(self) -> None:
         """No larger than the screen leaves room for, with what a window manager adds."""
@@ -141,7 +143,7 @@ class MainWindow(QMainWindow):
         self._notifier: Notifier = notifier
         notifier.window_wanted.connect(self.bring_forward)
         notifier.wanted.connect(self._show_told)
-        self.go("home")
+        self.visit("home")
         if self._file:
             page_set.open_files(self, [self._file])
 
@@ -155,15 +157,17 @@ class MainWindow(QMainWindow):
         """A page, built if need be."""
         if key not in self._pages:
             assert self._page_set is not None, "no pages yet"
-            page = self._page_set.build(key, self)
-            self._pages[key] = page
+            self._pages[key] = self._page_set.build(key, self)
+        page = self._pages[key]
+        if self._stack.indexOf(page) < 0:
             self._stack.addWidget(page)
-        return self._pages[key]
+        return page
 
     def go(self, key: str) -> None:
         """Bring a page to the front."""
         if self._page_set is None:
             return
+        self._wanted = key
         before = self.current
         page = self.page(key)
         if before is not page:
@@ -176,22 +180,37 @@ class MainWindow(QMainWindow):
         self._rail.set_current("home" if key == "run" else key)
 
     def visit(self, key: str, fill: Callable[[Page], None] | None = None) -> None:
-        """Build a page if need be, fill it and bring it to the front, each with an event of its
-        own: all at once hold the window up. Nothing before the pages are there or after the
-        end."""
+        """Build a page if need be, fill it and bring it to the front, unless another one was wanted
+        since. Nothing before the pages are there or after the end."""
         if self._page_set is None:
             return
+        self._wanted = key
         if fill is None and key in self._pages:
             self.go(key)
             return
+        self._page_set.once_imported(key, lambda: self._take_turns(self._open(key, fill)))
+
+    def _open(self, key: str, fill: Callable[[Page], None] | None) -> Iterator[None]:
+        if key not in self._pages:
+            assert self._page_set is not None
+            self._pages[key] = self._page_set.build(key, self)
+            yield
         page = self.page(key)
+        yield
+        if fill is not None:
+            fill(page)
+            yield
+        if key == self._wanted:
+            self.go(key)
 
-        def filled() -> None:
-            if fill is not None and self._page_set is not None:
-                fill(page)
-            QTimer.singleShot(0, self, partial(self.go, key))
+    def _take_turns(self, steps: Iterator[None]) -> None:
+        """Do each step in an event of its own: all at once hold the window up."""
 
-        QTimer.singleShot(0, self, filled)
+        def turn() -> None:
+            if self._page_set is not None and next(steps, self) is None:
+                QTimer.singleShot(0, self, turn)
+
+        QTimer.singleShot(0, self, turn)
 
     def show_run(self, run: RunFolder) -> None:
         """Open the page of a run."""

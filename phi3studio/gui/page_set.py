@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import time
 from collections.abc import Awaitable, Callable
@@ -42,6 +43,16 @@ Probe = Callable[[], Awaitable[dict[str, Any]]]
 
 # Between two imports the window's thread is served.
 _PAUSE_S = 0.02
+_MODULES = {
+    "new": ("wizard.wizard_page",),
+    "run": ("run.run_page", "run.sharing.elsewhere"),
+    "chat": ("chat.chat_page",),
+    "compare": ("compare_page",),
+    "queue": ("queue_page",),
+    "models": ("models_page",),
+    "doctor": ("doctor_page",),
+    "settings": ("settings.settings_page",),
+}
 
 
 class Navigator(Protocol):
@@ -76,6 +87,7 @@ class PageSet:
         self._services = services
         self._downloader: Downloader | None = None
         self._demo_begins = False
+        self._imported = {"home"}
 
     @property
     def tasks(self) -> Tasks:
@@ -96,6 +108,18 @@ class PageSet:
     def make_runs(self, parent: QObject) -> RunsModel:
         """The list of runs that all pages share."""
         return RunsModel(self._context.store, self._context.tasks, parent)
+
+    def once_imported(self, key: str, then: Callable[[], None]) -> None:
+        """Call *then* when what a page needs is imported. The window answers meanwhile."""
+        if key in self._imported:
+            then()
+            return
+
+        def imported(_: object) -> None:
+            self._imported.add(key)
+            then()
+
+        self.tasks.run(asyncio.to_thread(_import_page, key), imported)
 
     def build(self, key: str, window: Navigator) -> Page:
         """A page by its key."""
@@ -358,14 +382,15 @@ class PageSet:
         return await asyncio.to_thread(begin)
 
 
-_PAGES = (
-    "wizard.wizard_page", "run.run_page", "run.sharing.elsewhere", "chat.chat_page", "compare_page",
-    "queue_page", "models_page", "doctor_page", "settings.settings_page",
-)  # fmt: skip
-
-
 def import_pages() -> None:
     """Import what the pages need, from a thread: a first click then only builds one."""
-    for name in _PAGES:
-        importlib.import_module(f"phi3studio.gui.pages.{name}")
+    for key in _MODULES:
+        _import_page(key)
+        # What was imported stays to the end: the garbage collector need not go through it.
+        gc.freeze()
         time.sleep(_PAUSE_S)
+
+
+def _import_page(key: str) -> None:
+    for name in _MODULES[key]:
+        importlib.import_module(f"phi3studio.gui.pages.{name}")

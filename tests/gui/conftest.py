@@ -198,6 +198,7 @@ def make_window(
         window.show()
         made.append(window)
         qtbot.waitExposed(window)
+        qtbot.waitUntil(lambda: window.current is not None)
         return window
 
     yield make

@@ -25,7 +25,7 @@ from phi3studio.runs.store import RunFolder
 from phi3studio.services import run_export
 from phi3studio.services.run_export import Wish
 from tests.conftest import Pair
-from tests.gui.test_home import button
+from tests.gui.test_home import button, names
 
 Make = Callable[..., MainWindow]
 
@@ -124,8 +124,10 @@ def test_a_copy_for_ollama_is_made_measured_and_said_how_to_start(
     assert page is not None
     way = page.outcome.buttons.get("elsewhere", page._elsewhere)
     qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: area.window().findChild(ElsewhereDialog) is not None)
     places = area.window().findChild(ElsewhereDialog)
     assert places is not None
+    qtbot.waitUntil(lambda: "Export: Ollama" in names(places))
     qtbot.mouseClick(button(places, "Export: Ollama"), Qt.MouseButton.LeftButton)
     question = area.window().findChild(ExportQuestion)
     assert question is not None

@@ -48,6 +48,12 @@ def button(widget: object, name: str) -> Button:
     return found[0]
 
 
+def names(widget: object) -> set[str]:
+    """What the visible buttons are called."""
+    buttons = widget.findChildren(Button)  # type: ignore[attr-defined]
+    return {b.accessibleName() for b in buttons if not b.isHidden()}
+
+
 def test_the_first_start_offers_a_way_in(make_window: Make, qtbot: QtBot) -> None:
     window = make_window()
     page = window.current

@@ -27,11 +27,11 @@ from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.home.welcome import Welcome
 from phi3studio.gui.pages.run import next_runs
 from phi3studio.gui.pages.run.run_page import RunPage
-from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
 from phi3studio.gui.texts.messages import explain_error
-from phi3studio.gui.widgets.basic import Button
+from phi3studio.gui.widgets.basic import Button, Card
 from phi3studio.runs import launch
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
@@ -264,8 +264,10 @@ def test_a_finished_model_says_where_else_it_can_be_used(
     window, page = opened(make_window, qtbot, home, "tone", measured(0.92))
     assert page._elsewhere.isHidden(), "one button is enough"
     qtbot.mouseClick(page.outcome.buttons["elsewhere"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.findChild(ElsewhereDialog) is not None)
     dialog = window.findChild(ElsewhereDialog)
     assert dialog is not None
+    qtbot.waitUntil(lambda: len(dialog.findChildren(Card)) == len(places(page.run, {})))
     assert page.run is not None
     for button in dialog.findChildren(Button):
         if button.accessibleName().startswith("Copy: A terminal"):

@@ -23,7 +23,7 @@ from phi3studio.gui.widgets.basic import Callout
 from phi3studio.runs.bundle.hub_files import hub_files
 from phi3studio.runs.store import RunFolder
 from tests.conftest import Pair
-from tests.gui.test_home import button
+from tests.gui.test_home import button, names
 from tests.worker.hub_standin import OWNER, TOKEN, Fault, HubStandIn, Repo
 
 Make = Callable[..., MainWindow]
@@ -204,8 +204,10 @@ def test_it_is_one_of_the_places_where_a_model_is_used(area: UploadArea, qtbot: 
     assert page is not None
     way = page.outcome.buttons.get("elsewhere", page._elsewhere)
     qtbot.mouseClick(way, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: area.window().findChild(ElsewhereDialog) is not None)
     places = area.window().findChild(ElsewhereDialog)
     assert places is not None
+    qtbot.waitUntil(lambda: "Upload: The Hugging Face hub" in names(places))
     qtbot.mouseClick(button(places, "Upload: The Hugging Face hub"), Qt.MouseButton.LeftButton)
     question = area.window().findChild(UploadQuestion)
     assert question is not None

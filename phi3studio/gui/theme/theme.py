@@ -41,6 +41,7 @@ class Theme(QObject):
         self.tokens: Tokens = load_tokens(self._style)
         self._sheet = (self._style / "app.qss").read_text("utf-8")
         self._svg: dict[str, str] = {}
+        self._made: dict[tuple[str, str, int], QIcon] = {}
         self._mode: Mode = mode
         self._scheme: Scheme = "light"
         app.setStyle("Fusion")
@@ -89,27 +90,24 @@ class Theme(QObject):
 
     def icon(self, name: str, role: str = "text", size: int = 18) -> QIcon:
         """A line icon in the colour of *role*, sharp at every scale factor up to 3."""
-        icon = QIcon()
-        for scale in (1, 2, 3):
-            icon.addPixmap(self.pixmap(name, role, size, scale))
-        muted = self.pixmap(name, "muted", size, 2)
-        icon.addPixmap(muted, QIcon.Mode.Disabled)
-        return icon
+        if (name, role, size) not in self._made:
+            icon = self._made[name, role, size] = QIcon()
+            drawn = self._drawn(name, role)
+            for scale in (1, 2, 3):
+                icon.addPixmap(_painted(drawn, size, scale))
+            icon.addPixmap(self.pixmap(name, "muted", size), QIcon.Mode.Disabled)
+        return self._made[name, role, size]
 
     def pixmap(self, name: str, role: str = "text", size: int = 18, scale: float = 2) -> QPixmap:
         """One icon as a pixmap of *size* by *size*."""
+        return _painted(self._drawn(name, role), size, scale)
+
+    def _drawn(self, name: str, role: str) -> QSvgRenderer:
         svg = self._svg.get(name)
         if svg is None:
             svg = self._svg[name] = (self._icons / f"{name}.svg").read_text("utf-8")
         ink = self.color(role).name()
-        renderer = QSvgRenderer(QByteArray(svg.replace("currentColor", ink).encode()))
-        pixmap = QPixmap(QSize(round(size * scale), round(size * scale)))
-        pixmap.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(pixmap)
-        renderer.render(painter, QRectF(pixmap.rect()))
-        painter.end()
-        pixmap.setDevicePixelRatio(scale)
-        return pixmap
+        return QSvgRenderer(QByteArray(svg.replace("currentColor", ink).encode()))
 
     def _wanted(self) -> Scheme:
         if self._mode != "system":
@@ -125,6 +123,7 @@ class Theme(QObject):
     def _apply(self) -> None:
         app_font = QFont(_first_family(self.tokens.sans, QFontDatabase.SystemFont.GeneralFont))
         app_font.setPixelSize(self.tokens.sizes["base"])
+        self._made.clear()
         self._app.setFont(app_font)
         self._app.setPalette(self._palette())
         self._app.setStyleSheet(self._filled_sheet())
@@ -166,6 +165,16 @@ class Theme(QObject):
         for target in (role.WindowText, role.Text, role.ButtonText):
             palette.setColor(QPalette.ColorGroup.Disabled, target, self.color("muted"))
         return palette
+
+
+def _painted(drawn: QSvgRenderer, size: int, scale: float) -> QPixmap:
+    pixmap = QPixmap(QSize(round(size * scale), round(size * scale)))
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    drawn.render(painter, QRectF(pixmap.rect()))
+    painter.end()
+    pixmap.setDevicePixelRatio(scale)
+    return pixmap
 
 
 def _first_family(wanted: tuple[str, ...], fallback: QFontDatabase.SystemFont) -> str:

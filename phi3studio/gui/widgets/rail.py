@@ -52,6 +52,8 @@ class _RailButton(QToolButton):
 
         The button is not checkable: a screen reader would call it a check box.
         """
+        if shown == self._shown:
+            return
         self._shown = shown
         self.setProperty("shown", shown)
         self.setAccessibleDescription(self.tr("The present page") if shown else "")

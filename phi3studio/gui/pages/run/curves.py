@@ -73,7 +73,9 @@ class CurvePlot(QWidget):
         # it takes one.
         pg.setConfigOption("segmentedLineMode", "on")
         axes = {name: Axis(name) for name in ("left", "bottom")}
-        self._plot = pg.PlotWidget(background=None, axisItems=axes)
+        # Its menus are never shown, and building them takes a third of the whole.
+        box = pg.ViewBox(enableMenu=False)
+        self._plot = pg.PlotWidget(background=None, axisItems=axes, viewBox=box)
         self._plot.setFixedHeight(250)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMenuEnabled(False)

@@ -26,8 +26,9 @@ from phi3studio.gui.pages.run.result import ResultView
 from phi3studio.gui.pages.run.run_notices import RunNotices
 from phi3studio.gui.pages.run.searching.search_card import SearchCard
 from phi3studio.gui.pages.run.searching.search_dialog import SearchDialog
-from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
+from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, Place, places
 from phi3studio.gui.pages.run.watch import RunWatch, Snapshot
+from phi3studio.gui.tasks import Latest, in_thread
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.run_words import recipe_line, stage_title, state_words
 from phi3studio.gui.widgets.basic import Button
@@ -60,6 +61,7 @@ class RunPage(Page):
         self._watch: RunWatch | None = None
         self._recipe: Recipe | None = None
         self._asked: str | None = None
+        self._places = Latest(context.tasks, self)
         self._next = NextRuns(context, self)
         self._next.created.connect(self.created)
         self._next.resumed.connect(self._look)
@@ -305,12 +307,19 @@ class RunPage(Page):
         SearchDialog(self, self._context, recipe, seconds, search).open()
 
     def _show_places(self) -> None:
-        if self.run is not None:
-            proofs = self._snapshot.view.proofs if self._snapshot is not None else {}
-            shown = places(self.run, proofs)
-            result = self._result
-            theme = self._context.theme
-            ElsewhereDialog(self, theme, shown, result.export.ask, result.upload.ask).open()
+        run, snapshot = self.run, self._snapshot
+        if run is None:
+            return
+
+        def show(found: tuple[Place, ...]) -> None:
+            if self.run == run:
+                result = self._result
+                theme = self._context.theme
+                ElsewhereDialog(self, theme, found, result.export.ask, result.upload.ask).open()
+
+        # It looks at the run's files.
+        proofs = snapshot.view.proofs if snapshot is not None else {}
+        self._places.ask(lambda: in_thread(lambda: places(run, proofs)), show, self._fail)
 
     def _ask_cancel(self) -> None:
         snapshot = self._snapshot

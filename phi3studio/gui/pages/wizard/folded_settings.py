@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -12,6 +12,7 @@ from phi3studio.gui.pages.wizard.setting_list import Setting
 from phi3studio.gui.texts import words
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, line
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.wizard.flow import PageName
 
 
@@ -28,20 +29,26 @@ class SettingColumn(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self._fields: list[SettingField] = []
+        self._to_make = self._made()
+        self._turns = InTurns(self)
         self.hide()
 
     @property
     def fields(self) -> list[SettingField]:
-        """The fields, with the draft's values."""
-        if not self._fields:
-            for index, setting in enumerate(self.settings):
-                if index:
-                    self._column.addWidget(line())
-                field = SettingField(self._session, self._page, setting)
-                self._fields.append(field)
-                self._column.addWidget(field)
-            self.draw()
+        """The fields, with the draft's values: all of them, at once."""
+        for _ in self._to_make:
+            pass
         return self._fields
+
+    def _made(self) -> Iterator[None]:
+        for index, setting in enumerate(self.settings):
+            if index:
+                self._column.addWidget(line())
+            field = SettingField(self._session, self._page, setting)
+            self._fields.append(field)
+            self._column.addWidget(field)
+            field.draw()
+            yield
 
     def draw(self) -> None:
         """Show the draft's values in the fields that there are."""
@@ -51,7 +58,7 @@ class SettingColumn(QWidget):
     def show_all(self, shown: bool) -> None:
         """Unfold or fold them."""
         if shown:
-            self.fields  # noqa: B018 - makes them
+            self._turns.begin(self._to_make)
         self.setVisible(shown)
 
 

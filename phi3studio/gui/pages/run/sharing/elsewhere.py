@@ -24,6 +24,7 @@ from phi3studio.domain.places.programs import Program, program_start
 from phi3studio.gui.pages.run.sharing.export_question import makes_page, proven
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, Card, label, row
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.runs.bundle.sample_programs import asked_columns, sample_arguments
 from phi3studio.runs.store import RunFolder
 from phi3studio.services.run_export import ExportPlace
@@ -212,9 +213,11 @@ class ElsewhereDialog(QDialog):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 8, 0)
         column.setSpacing(12)
-        for place in shown:
-            column.addWidget(self._card(theme, place, export, upload))
         column.addStretch(1)
+
+        def add(place: Place) -> None:
+            column.insertWidget(column.count() - 1, self._card(theme, place, export, upload))
+
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -228,6 +231,7 @@ class ElsewhereDialog(QDialog):
         room = parent.window().size()
         self.resize(min(720, room.width() - 40), min(760, room.height() - 40))
         close.setFocus()
+        InTurns(self).begin(map(add, shown))
 
     def _card(
         self, theme: Theme, place: Place, export: Export, upload: Callable[[], object]
