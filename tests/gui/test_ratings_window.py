@@ -285,3 +285,25 @@ def test_train_on_these_opens_the_wizard_with_the_pairs(
     # As the model was sent it.
     assert row["prompt"] == "### Text: Hi\n### The tone is:\n"
     assert {row["chosen"][:8], row["rejected"][:8]} == {"by tuned"}
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 700), (720, 450)])
+def test_the_window_grows_for_nothing_that_the_chat_shows(
+    italian: None, chat: ChatPage, folder: Path, qtbot: QtBot, width: int, height: int
+) -> None:
+    window = chat.window()
+    window.setMinimumSize(0, 0)
+    window.resize(width, height)
+    qtbot.waitUntil(lambda: window.width() == width)
+    say(chat, qtbot, "Hi")
+    answered(chat, qtbot, 1)
+    chat.columns[0].rated.emit(0, "up")
+    known(chat, qtbot, 1)
+    chat.add_model(folder / "beta", "Beta")
+    qtbot.waitUntil(lambda: all(c.model is not None for c in chat.columns), timeout=LONG)
+    qtbot.mouseClick(chat.rating.compare, Qt.MouseButton.LeftButton)
+    compare(chat, qtbot, "Who are you?")
+    qtbot.keyClick(chat.rating.view.buttons["1"], Qt.Key.Key_2)
+    qtbot.mouseClick(chat.rating.view.finish, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: all(c.isVisible() for c in chat.columns), timeout=LONG)
+    assert (window.width(), window.height()) == (width, height)

@@ -14,6 +14,7 @@ from phi3studio.wizard.row_view import ShownRow, State
 
 _Index = QModelIndex | QPersistentModelIndex
 _LONG = 300
+_READABLE = 130
 
 
 class RowsModel(QAbstractTableModel):
@@ -105,6 +106,7 @@ class RowsTable(QTableView):
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setMinimumSectionSize(60)
         self.verticalHeader().setDefaultSectionSize(30)
         self.verticalHeader().setDefaultAlignment(
@@ -166,10 +168,14 @@ class RowsTable(QTableView):
         if sum(wanted) < room:
             wanted[wanted.index(max(wanted))] += room - sum(wanted)
         elif columns <= 5:
-            # The long ones give way until all fit, but none below a readable width.
-            while sum(wanted) > room and max(wanted) > 130:
-                longest = wanted.index(max(wanted))
-                wanted[longest] -= min(wanted[longest] - 130, sum(wanted) - room)
+            # The long ones give way, to the same width, but to none that cannot be read.
+            most = _READABLE
+            for at, width in enumerate(sorted(wanted)):
+                most = max(_READABLE, room // (columns - at))
+                if width > most:
+                    break
+                room -= width
+            wanted = [min(width, most) for width in wanted]
         for column, width in enumerate(wanted):
             self.setColumnWidth(column, width)
 

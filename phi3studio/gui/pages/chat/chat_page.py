@@ -37,8 +37,8 @@ from phi3studio.services.chat_client import Chat
 
 _MOST = 3
 _LEAST_COLUMN = 300
-_ROOMY = 1000
-"""Width of the page from which all buttons have words, in any language."""
+_ROOMY, _NARROW = 1000, 760
+"""Width of the page from which all buttons have words, or all but two, in any language."""
 
 
 class ChatPage(Page):
@@ -202,14 +202,25 @@ class ChatPage(Page):
     def _both_fit(self) -> bool:
         both = self._list_button.isChecked() and self._settings_button.isChecked()
         taken = (ChatList.WIDTH if self._list_button.isChecked() else 0) + (324 if both else 0)
-        return self.width() - taken >= _LEAST_COLUMN * max(1, len(self._columns))
+        sides = len(self._columns) + (self._waiting is not None)
+        return self.width() - taken >= _LEAST_COLUMN * max(1, sides)
+
+    def _make_room(self) -> None:
+        """Before something is shown that has no room: the window would grow beyond the screen."""
+        if not self._both_fit():
+            self._list_button.setChecked(False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        if not self._both_fit():
-            self._list_button.setChecked(False)
-        for button in (self._settings_button, self.rating.compare):
-            said = button.accessibleName() if self.width() >= _ROOMY else ""
+        self._make_room()
+        for button, least in (
+            (self._settings_button, _ROOMY),
+            (self.rating.compare, _ROOMY),
+            (self._new, _NARROW),
+            (self._add, _NARROW),
+            (self.save, _NARROW),
+        ):
+            said = button.accessibleName() if self.width() >= least else ""
             button.setText(said)
             button.setToolTip("" if said else button.accessibleName())
 
@@ -254,6 +265,7 @@ class ChatPage(Page):
         waiting = self._waiting = BaseColumn(self._context, base, self._begin)
         waiting.ready.connect(lambda run: self._add_exported_base(base, run))
         waiting.removed.connect(self._drop_waiting)
+        self._make_room()
         self._sides.addWidget(waiting, 1)
         if found is not None:
             waiting.follow(found.run)
@@ -310,6 +322,7 @@ class ChatPage(Page):
         column.not_attached.connect(self._show_trouble)
         self.rating.follow(column)
         self._columns.append(column)
+        self._make_room()
         self._sides.addWidget(column, 1)
         self._draw()
         return column
@@ -456,6 +469,8 @@ class ChatPage(Page):
         blind = self.rating.view
         for column in self._columns:
             column.setVisible(not blind.active)
+        # After them: all at once, for a moment, they would widen the window.
+        blind.setVisible(blind.active)
         self.rating.compare.setVisible(bool(ready))
         self.rating.compare.setChecked(blind.active)
         held = self._panel.answer.held if self._panel.valid else None

@@ -87,7 +87,8 @@ class BlindView(QWidget):
     """Asks two models, or one twice, shows both answers once both are there (how fast they come
     would tell which is which), and keeps what is chosen.
 
-    ``ended`` carries a widget with the result, or ``None`` where nothing was compared;
+    Whoever has the view shows it while it is ``active``. ``ended`` carries a widget with the
+    result, or ``None`` where nothing was compared;
     ``state_changed``: a question may be asked, or no longer; ``chosen``: on to the next one.
     """
 
@@ -171,7 +172,6 @@ class BlindView(QWidget):
         self._pair = None
         clear(self._notes)
         self._question.setText("")
-        self.show()
         self._draw()
 
     def ask(self, ask: Ask, settings: ChatSettings) -> None:
@@ -288,6 +288,7 @@ class BlindView(QWidget):
         elif self._pair is None and not self._question.text():
             for card in self._cards:
                 card.show_text(self.tr("Ask something below."), "muted")
+        self._question.setVisible(bool(self._question.text()))
         for button in self.buttons.values():
             button.setEnabled(self._pair is not None)
         score = self.score
