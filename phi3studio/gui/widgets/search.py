@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QToolButton
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import LineEdit
 
-_LEAST = 110
+_LEAST = 80
 
 
 class SearchField(LineEdit):

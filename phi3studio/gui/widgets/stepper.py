@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,6 +25,9 @@ class Step:
     reachable: bool = False
 
 
+_SHORT = QSize(90, 32)
+
+
 class _StepButton(QAbstractButton):
     _DISC = 24
 
@@ -32,7 +36,7 @@ class _StepButton(QAbstractButton):
         self._theme = theme
         self._number = number
         self._step = Step("")
-        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
 
     def show_step(self, step: Step, clickable: bool) -> None:
@@ -67,6 +71,11 @@ class _StepButton(QAbstractButton):
         width = self._DISC + 7 + metrics.horizontalAdvance(self._step.title) + 8
         return QSize(round(width), self._DISC + 8)
 
+    def minimumSizeHint(self) -> QSize:
+        # A narrow window cuts long titles off, but not the one of the present step.
+        whole = self.sizeHint()
+        return whole if self._step.state == "active" else whole.boundedTo(_SHORT)
+
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -94,8 +103,11 @@ class _StepButton(QAbstractButton):
             painter.drawText(disc, Qt.AlignmentFlag.AlignCenter, str(self._number))
         painter.setFont(self._text_font())
         painter.setPen(self._theme.color("muted" if state == "todo" else "text"))
-        text = QRectF(disc.right() + 7, 0, self.width(), self.height())
-        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, self._step.title)
+        text = QRectF(disc.right() + 7, 0, self.width() - disc.right() - 7, self.height())
+        title = painter.fontMetrics().elidedText(
+            self._step.title, Qt.TextElideMode.ElideRight, math.ceil(text.width())
+        )
+        painter.drawText(text, Qt.AlignmentFlag.AlignVCenter, title)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._theme.color("accent"), 2))
@@ -113,7 +125,7 @@ class _Link(QWidget):
         theme.changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
-        return QSize(36, 32)
+        return QSize(8, 32)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -160,7 +172,7 @@ class Stepper(QWidget):
         self._buttons = []
         for index in range(count):
             if index:
-                self._layout.addWidget(_Link(self._theme))
+                self._layout.addWidget(_Link(self._theme), 1)
             button = _StepButton(self._theme, index + 1)
             button.clicked.connect(lambda _=False, i=index: self.step_chosen.emit(i))
             self._buttons.append(button)

@@ -59,7 +59,7 @@ class ChatPage(Page):
         self._saving = asyncio.Lock()
         self._depth: int | None = None
         theme = context.theme
-        self._new = Button(theme, self.tr("New chat"), icon="plus")
+        self._new = Button(theme, self.tr("New chat"), icon="chat")
         self._new.clicked.connect(self.begin_anew)
         self._list_button = Button(theme, self.tr("Chats"), kind="icon", icon="clock")
         self._list_button.setCheckable(True)

@@ -89,6 +89,13 @@ class FoldedSettings(Card):
         """The fields, made if need be."""
         return self._column.fields
 
+    def show_without_frame(self) -> None:
+        """It is part of a card."""
+        self.setProperty("card", False)
+        layout = self.layout()
+        assert layout is not None
+        layout.setContentsMargins(0, 6, 0, 0)
+
     def _toggle(self) -> None:
         self.show_all(self._column.isHidden())
 

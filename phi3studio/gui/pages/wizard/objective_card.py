@@ -47,6 +47,7 @@ class ObjectiveCard(Card):
         for objective, names in _SETTINGS.items():
             fitting = [setting for setting in settings("preference") if setting.name in names]
             folded = FoldedSettings(theme, session, "tuning", self.tr("Advanced"), fitting)
+            folded.show_without_frame()
             self._advanced[objective] = folded
             self.body.addWidget(folded)
         session.changed.connect(self._draw)

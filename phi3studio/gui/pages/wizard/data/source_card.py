@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QComboBox,
     QMenu,
     QVBoxLayout,
     QWidget,
@@ -45,6 +46,7 @@ from phi3studio.wizard.flow import (
 )
 from phi3studio.wizard.optional_steps import without_data
 
+_SHAPE_MOST = 310
 _FILTER = (
     "*.json *.jsonl *.ndjson *.csv *.tsv *.tab *.xlsx *.xls *.ods *.yaml *.yml *.parquet *.arrow "
     "*.feather *.txt *.md *.gz *.zst *.bz2 *.xz *.zip"
@@ -188,6 +190,9 @@ class SourceCard(QWidget):
         self._reason = label("", "muted", wrap=True)
         self._shape = ComboBox()
         self._shape.setAccessibleName(self.tr("Shape of the rows"))
+        # It is filled after it was first shown.
+        self._shape.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self._shape.setMaximumWidth(_SHAPE_MOST)
         self._shape.activated.connect(self._take_shape)
         line = row(self._reason)
         line.addWidget(self._shape, 0, Qt.AlignmentFlag.AlignTop)
