@@ -359,6 +359,26 @@ def test_the_window_is_usable_when_small(
         assert window.width() == 1024, page_name
 
 
+def test_nothing_is_cut_off_on_a_screen_of_1440_by_900_at_twice_the_size(
+    italian: None, make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
+) -> None:
+    window = make_window()
+    window.setMinimumSize(0, 0)
+    window.resize(704, 402)  # without the frame
+    window.show_run(showcase["done"])
+    run = window.page("run")
+    assert isinstance(run, RunPage)
+    qtbot.waitUntil(lambda: run._curves.isVisible(), timeout=5000)
+    for page_name in ("run", "home", "new", "compare", "queue", "models", "doctor", "settings"):
+        window.go(page_name)
+        qtbot.wait(100)
+        assert window.width() == 704, page_name
+        area = window.page(page_name).scroll_area
+        if area is not None:
+            needed = area.widget().minimumSizeHint().width()
+            assert needed <= area.viewport().width(), page_name
+
+
 def test_closing_asks_while_a_run_goes_on(
     make_window: Make, qtbot: QtBot, home: Home, showcase: dict[str, RunFolder]
 ) -> None:

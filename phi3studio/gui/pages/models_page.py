@@ -275,7 +275,7 @@ class ModelsPage(Page):
         line.addWidget(Icon(self._context.theme, icon, "accent_text", 20))
         text = QVBoxLayout()
         text.setSpacing(2)
-        text.addWidget(label(title, "strong"))
+        text.addWidget(label(title, "strong", wrap=True))
         text.addWidget(label(detail, "muted", wrap=True))
         if good_for:
             text.addWidget(label(good_for, "small", wrap=True))

@@ -12,6 +12,7 @@ from phi3studio.gui.widgets.basic import Card, ComboBox
 _SMOOTHING = (0.0, 0.6, 0.85, 0.95)
 # More points than pixels cost time and show nothing.
 _POINTS = 2000
+_LEAST_BOX = 110
 
 
 class CurveCard(Card):
@@ -42,6 +43,8 @@ class CurveCard(Card):
         ):
             self._smooth.addItem(title)
         self._log = QCheckBox(self.tr("Log scale"))
+        for box in (self._which, self._smooth):
+            box.setMinimumWidth(_LEAST_BOX)  # in a narrow window
         for widget in (self._which, self._smooth, self._log):
             self.header.addWidget(widget)
         self.plot = CurvePlot(theme)

@@ -16,7 +16,7 @@ class FigureCard(Card):
         super().__init__()
         self._title = title
         self.body.setSpacing(2)
-        self.body.addWidget(label(title, "muted"))
+        self.body.addWidget(label(title, "muted", wrap=True))
         self.figure = label("–", "figure")
         self.body.addWidget(self.figure)
         self.note = label(" ", "muted", wrap=True)

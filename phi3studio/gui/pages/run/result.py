@@ -99,7 +99,7 @@ class ResultView(QWidget):
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(9)
         for column, role in enumerate(roles, 1):
-            grid.addWidget(label(role_title(role), "strong"), 0, column)
+            grid.addWidget(label(role_title(role), "strong", wrap=True), 0, column)
             grid.setColumnStretch(column, 2)
         grid.setColumnStretch(0, 3)
         for index, (title, value) in enumerate(self._lines(), 1):

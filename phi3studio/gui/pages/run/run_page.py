@@ -145,8 +145,7 @@ class RunPage(Page):
         own = read_notes(run).name
         self.title.setText(own or (self._recipe.name if self._recipe else run.name))
         self.set_subtitle(recipe_line(self._recipe) if self._recipe else "")
-        for button in self._changing:
-            button.hide()
+        self._hide_changing()
         self._body_visible(False)
         self._watch = RunWatch(run, self._context.tasks, self)
         self._watch.changed.connect(self._draw)
@@ -198,6 +197,11 @@ class RunPage(Page):
         )
         for button in (back, *self._changing):
             self.buttons.addWidget(button)
+        self._hide_changing()
+
+    def _hide_changing(self) -> None:
+        for button in self._changing:
+            button.hide()
 
     def _body_visible(self, visible: bool) -> None:
         self._body.setVisible(visible)
