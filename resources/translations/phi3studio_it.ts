@@ -722,6 +722,14 @@
         <translation>Termina</translation>
     </message>
     <message>
+        <source>{name}: {n} compared, one answer better in {decided}, ties {ties}, both bad {bad}.</source>
+        <translation>{name}: {n} confrontate, una risposta migliore in {decided}, parità {ties}, cattive entrambe {bad}.</translation>
+    </message>
+    <message>
+        <source>They are kept under Ratings, to train on.</source>
+        <translation>Restano tra le valutazioni, per addestrarvi un modello.</translation>
+    </message>
+    <message>
         <source>{first}: {won}. {second}: {lost}. Ties: {ties}. Both bad: {bad}.</source>
         <translation>{first}: {won}. {second}: {lost}. Parità: {ties}. Cattive entrambe: {bad}.</translation>
     </message>

@@ -46,6 +46,13 @@ def ask_the_example(program: Program) -> None:
     assert not program.says("Traceback")
 
 
+def train_on_a_rating(program: Program) -> None:
+    program.click("Good answer", of="Button")
+    program.click("Ratings", of="Button")
+    program.click("Train on these", of="Button")
+    until(lambda: program.says("Only 1 row"), "the wizard has read the rating")
+
+
 @pytest.mark.timeout(2400)  # trains, exports and measures
 def test_the_demo_is_three_clicks(opened: Open, tmp_path: Path, starter: Home) -> None:
     with_starter(tmp_path, starter)
@@ -53,6 +60,8 @@ def test_the_demo_is_three_clicks(opened: Open, tmp_path: Path, starter: Home) -
     program.click("Try it now", of="Button")
     ask_the_example(program)
     assert (program.clicks, program.keys) == (3, 0)
+    train_on_a_rating(program)
+    assert (program.clicks, program.keys) == (6, 0)
 
 
 @pytest.mark.timeout(2400)  # trains, exports and measures

@@ -187,6 +187,7 @@ def test_two_models_are_compared_without_names_by_keyboard(
     assert "Alpha: 12. Beta: 0. Ties: 1. Both bad: 1." in said
     hints = " ".join(note.hint.text() for note in chat.findChildren(Callout))
     assert "95 % interval: 76 % to 100 %" in hints
+    assert chat.window().focusWidget() is chat._prompt._fields[""]
 
 
 def test_one_model_is_compared_with_itself_by_two_seeds(
@@ -210,6 +211,8 @@ def test_one_model_is_compared_with_itself_by_two_seeds(
     # Ended by its own button as well, and where a model leaves.
     qtbot.mouseClick(chat.rating.compare, Qt.MouseButton.LeftButton)
     assert not chat.rating.view.active
+    said = [note.text.text() for note in chat.findChildren(Callout) if note.isVisible()]
+    assert said == ["Alpha: 2 compared, one answer better in 0, ties 2, both bad 0."]
     qtbot.mouseClick(chat.rating.compare, Qt.MouseButton.LeftButton)
     assert chat.rating.view.active
     chat._remove(chat.columns[0])

@@ -377,6 +377,7 @@ class ChatPage(Page):
         if result is not None:
             self._show_note(result)
         self._draw()
+        self._prompt.focus()
 
     def _compare_blind(self, wanted: bool) -> None:
         self._stop()

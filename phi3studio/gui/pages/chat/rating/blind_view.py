@@ -49,11 +49,6 @@ class _Player:
     column: ModelColumn
     seed: int | None
 
-    @property
-    def title(self) -> str:
-        name = self.column.title.text()
-        return name if self.seed is None else f"{name} ({self.seed})"
-
 
 class _AnswerCard(Card):
     def __init__(self, title: str) -> None:
@@ -220,7 +215,21 @@ class BlindView(QWidget):
         super().keyPressEvent(event)
 
     def _result(self, players: tuple[_Player, _Player]) -> Callout:
-        score, names = self.score, [player.title for player in players]
+        score, names = self.score, [player.column.title.text() for player in players]
+        if players[0].seed is not None:
+            # Two answers of one model: neither seed has won anything.
+            text = self.tr(
+                "{name}: {n} compared, one answer better in {decided}, ties {ties}, both bad {bad}."
+            )
+            said = text.format(
+                name=names[0],
+                n=score.total,
+                decided=score.decided,
+                ties=score.ties,
+                bad=score.bad,
+            )
+            hint = self.tr("They are kept under Ratings, to train on.") if score.decided else ""
+            return Callout(self._context.theme, "info", said, hint)
         counts = self.tr("{first}: {won}. {second}: {lost}. Ties: {ties}. Both bad: {bad}.").format(
             first=names[0],
             won=score.first,
