@@ -211,8 +211,10 @@ def test_one_model_is_compared_with_itself_by_two_seeds(
     # Ended by its own button as well, and where a model leaves.
     qtbot.mouseClick(chat.rating.compare, Qt.MouseButton.LeftButton)
     assert not chat.rating.view.active
-    said = [note.text.text() for note in chat.findChildren(Callout) if note.isVisible()]
-    assert said == ["Alpha: 2 compared, one answer better in 0, ties 2, both bad 0."]
+    said = "Alpha: 2 compared, one answer better in 0, ties 2, both bad 0."
+    qtbot.waitUntil(
+        lambda: [n.text.text() for n in chat.findChildren(Callout) if n.isVisible()] == [said]
+    )
     qtbot.mouseClick(chat.rating.compare, Qt.MouseButton.LeftButton)
     assert chat.rating.view.active
     chat._remove(chat.columns[0])
