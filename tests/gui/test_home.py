@@ -326,6 +326,20 @@ def test_every_page_opens_empty(make_window: Make, qtbot: QtBot, page_name: str)
     assert window.current is window.page(page_name)
 
 
+def test_the_page_that_is_wanted_last_is_shown(make_window: Make, qtbot: QtBot) -> None:
+    window = make_window()
+    window.visit("chat")
+    window.visit("models")
+    window.visit("queue")
+    window.visit("home")
+    assert window.current is window.page("home"), "it is there already"
+    qtbot.waitUntil(lambda: {"chat", "models", "queue"} <= set(window._pages), timeout=5000)
+    qtbot.wait(200)
+    assert window.current is window.page("home")
+    window.visit("queue")
+    assert window.current is window.page("queue")
+
+
 def test_every_control_has_an_accessible_name(
     make_window: Make, qtbot: QtBot, showcase: dict[str, RunFolder]
 ) -> None:
