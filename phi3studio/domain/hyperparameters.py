@@ -260,6 +260,15 @@ class Training(Section):
         "After this many evaluations in a row without improvement; 0 never stops.",
         ge=0,
     )
+    int4_aware: float = setting(
+        0.0,
+        "details",
+        "Trained for 4 bits",
+        "Share of the steps, at the end, in which the weights are rounded as the int4 export "
+        "rounds them; 0.5 is usual, 0 never.",
+        ge=0,
+        le=1,
+    )
     recover: bool = setting(
         True,
         "details",
@@ -281,6 +290,10 @@ class Training(Section):
     def warmup_of(self, steps: int) -> int:
         """Of so many optimiser steps, those in which the learning rate rises."""
         return round(self.warmup * steps) if self.warmup_steps is None else self.warmup_steps
+
+    def int4_from(self, steps: int) -> int:
+        """Of so many optimiser steps, those before the weights are rounded to 4 bits."""
+        return steps - math.ceil(self.int4_aware * steps)
 
     @model_validator(mode="after")
     def _can_stop_early(self) -> Training:

@@ -9,7 +9,7 @@ silence costs a whole training.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -310,6 +310,7 @@ class Recipe(Section):
             raise InputError("recipe.no_adapter")
         if "train" in steps:
             self._check_objective()
+            check_int4_aware(steps, self.method, self.training, self.target)
         if self.target.train_on == "azureml":
             if self.azure is None:
                 raise InputError("azure.no_section", variant="recipe")
@@ -366,6 +367,21 @@ class Recipe(Section):
     def to_json(self) -> dict[str, Any]:
         """The complete recipe as JSON values, absent ones left out."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+def check_int4_aware(
+    steps: Sequence[Step], method: Method, training: Training, target: Target
+) -> None:
+    """Raise :class:`InputError` where training for 4 bits cannot round what the export rounds,
+    which is base and adapter together."""
+    if not training.int4_aware:
+        return
+    if method.kind == "qlora":
+        raise InputError("recipe.int4_aware", variant="qlora")
+    if target.quantisation != "int4":
+        raise InputError("recipe.int4_aware", quantisation=target.quantisation)
+    if "quantise" in steps and "merge" not in steps:
+        raise InputError("recipe.int4_aware", variant="apart")
 
 
 def check_target(recipe: Recipe) -> None:

@@ -10,6 +10,7 @@ from phi3studio.domain.azure import share_of_batch
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Coded, Phrase
 from phi3studio.domain.quantisation import ALLOWED, PROVIDER_TITLES
+from phi3studio.domain.recipe import check_int4_aware
 from phi3studio.domain.search.export_kinds import smallest
 from phi3studio.domain.search.search_points import MB
 from phi3studio.domain.template import column_of, nearest, parse_template
@@ -197,6 +198,10 @@ def _tuning_problems(draft: Draft, facts: Facts) -> list[Problem]:
     if draft.training.learning_rate > 1e-3:
         says = Phrase("draft.high_rate", usual=2e-4)
         found.append(Problem("tuning", "training.learning_rate", says, "warning"))
+    try:
+        check_int4_aware(draft.steps, draft.method, draft.training, draft.target)
+    except InputError as exc:
+        found.append(Problem("tuning", "training.int4_aware", exc))
     return found
 
 

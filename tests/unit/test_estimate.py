@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,6 +133,21 @@ def test_each_methods_adapter_has_its_size_and_its_memory() -> None:
     for less, more in (("lora", "lokr"), ("lokr", "loha")):
         assert found[less].memory["train"] < found[more].memory["train"]
         assert found[less].seconds["train"] < found[more].seconds["train"]
+
+
+def test_training_for_4_bits_keeps_the_adapted_weights_and_a_head_besides() -> None:
+    plain, aware, wide = (
+        of(with_settings(int4_aware=share, target_modules=modules), precision="float32")
+        for share, modules in ((0.0, "attention"), (0.5, "attention"), (0.5, "all_linear"))
+    )
+    assert aware.memory["train"] - plain.memory["train"] == 30 * 4 * 576**2 * 4
+    tied = [
+        of(with_settings(int4_aware=share), replace(STARTER, tied=True), precision="float32")
+        for share in (0.0, 0.5)
+    ]
+    assert tied[1].memory["train"] - tied[0].memory["train"] == (30 * 4 * 576 + 49_152) * 576 * 4
+    assert wide.memory["train"] > aware.memory["train"]
+    assert aware.seconds["train"] == plain.seconds["train"]
 
 
 def test_pairs_take_a_pass_for_their_reference_and_have_a_ratio_of_their_own() -> None:

@@ -546,6 +546,16 @@ def test_a_high_learning_rate_is_warned_of(draft) -> None:
     assert "draft.high_rate" in codes(high, FACTS, "tuning")
 
 
+def test_training_for_4_bits_is_held_where_the_export_rounds_something_else(draft) -> None:
+    aware = edit(draft, "tuning", training={"int4_aware": 0.5})
+    assert "recipe.int4_aware" not in codes(aware, FACTS, "tuning")
+    whole = edit(aware, "target", target={"quantisation": "fp32"})
+    assert "recipe.int4_aware" in codes(whole, FACTS, "tuning")
+    assert not can_continue(whole, FACTS, "review")
+    packed = edit(aware, "tuning", method={"kind": "qlora"})
+    assert "recipe.int4_aware" in codes(packed, FACTS, "tuning")
+
+
 def test_a_draft_is_begun_once_something_was_decided(draft) -> None:
     assert not is_begun(Draft())
     assert not is_begun(visit(Draft(), "model"))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
+from phi3studio.domain.hyperparameters import Training
 from phi3studio.domain.quantisation import PRESETS
 from phi3studio.domain.recipe import Data, Recipe, check_target, json_schema, parse_recipe, slugify
 from phi3studio.domain.recipe_diff import recipe_differences
@@ -92,6 +93,7 @@ COMPLETE: dict[str, Any] = {
         "checkpoint_minutes": 0.5,
         "keep_best": False,
         "early_stopping": 2,
+        "int4_aware": 0.0,
         "recover": False,
     },
     "target": {
@@ -579,6 +581,32 @@ def test_the_template_knows_its_columns_and_label() -> None:
         ("q", "a"),
         "a",
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"method": {"kind": "qlora"}}, "qlora does not hold"),
+        ({"target": {"quantisation": "fp32"}}, "target.quantisation is fp32"),
+        ({"steps": ["train", "quantise"]}, "exported apart"),
+    ],
+)
+def test_training_for_4_bits_is_refused_where_the_export_rounds_something_else(
+    changes: dict[str, Any], said: str
+) -> None:
+    template = {"prompt": "{a}", "completion": "{b}"}
+    recipe = {"data": {"source": "d.csv", "template": template}}
+    aware = {"training": {"int4_aware": 0.5}}
+    parse_recipe(recipe | changes)
+    parse_recipe(recipe | aware)
+    with pytest.raises(InputError, match=said) as caught:
+        parse_recipe(recipe | changes | aware)
+    assert caught.value.code == "recipe.int4_aware"
+
+
+def test_the_last_steps_are_those_for_4_bits() -> None:
+    first = [Training(int4_aware=share).int4_from(10) for share in (0, 0.01, 0.5, 1)]
+    assert first == [10, 9, 5, 0]
 
 
 def test_early_stopping_needs_evaluations() -> None:

@@ -262,7 +262,7 @@ def test_what_olive_can_is_carried_and_what_it_cannot_is_said(
 ) -> None:
     recipe = tiny_recipe(
         tiny_phi3, phrases, quantisation="int4", int4="auto", keep_best=keep_best,
-        evaluations=2, early_stopping=1,
+        evaluations=2, early_stopping=1, int4_aware=0.5,
     )  # fmt: skip
     done = export_olive(recipe, tmp_path / "out")
     config = json.loads((tmp_path / "out" / CONFIG).read_text("utf-8"))
@@ -273,6 +273,7 @@ def test_what_olive_can_is_carried_and_what_it_cannot_is_said(
     assert import_config(config).recipe.training.keep_best == keep_best
     said = " ".join(done.notes)
     assert "training.early_stopping" in said
+    assert "training.int4_aware" in said
     assert "target.int4: auto" in said
     assert "(limits)" not in said
     assert all(note in (tmp_path / "out" / README).read_text("utf-8") for note in done.notes)

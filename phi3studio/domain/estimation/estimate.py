@@ -258,6 +258,10 @@ def training_bytes(
         changed = sum(rows * columns for rows, columns in _adapted(recipe, model))
         weights += model.layers * changed * _WHOLE_CHANGE_BYTES
     weights += _laid_out_bytes(recipe, model, precision, device)
+    if recipe.training.int4_aware:
+        # The adapted layers as they were before the rounding, and a head of its own.
+        kept = model.layers * sum(rows * columns for rows, columns in _adapted(recipe, model))
+        weights += (kept + model.vocabulary * model.hidden * model.tied) * element
     steps = recipe.training.total_steps(data.train_rows)
     trained = adapter_parameters(recipe, model) * _ADAPTER_BYTES
     return round(weights + trained + step_bytes(recipe, model, data, precision, steps, device))

@@ -45,6 +45,7 @@ from phi3studio.worker.training.fused import fuse
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
+    from phi3studio.worker.training.int4_aware import Int4Phase
     from phi3studio.worker.training.preference_trainer import Preferences
 
 
@@ -54,7 +55,8 @@ class PassHooks:
 
     ``trained``: the checkpoint is the end of the training, nothing is left to be done.
     ``choose`` names the adapter to be kept instead of the last one, if there is a better one.
-    ``preferences`` are there where pairs of answers are trained.
+    ``preferences`` are there where pairs of answers are trained, ``int4`` where a part of the
+    training is for an int4 export.
     """
 
     callbacks: Sequence[TrainerCallback] = ()
@@ -66,6 +68,7 @@ class PassHooks:
     choose: Callable[[], Path | None] = lambda: None
     on_module: Callable[[], None] = lambda: None
     preferences: Preferences | None = None
+    int4: Int4Phase | None = None
 
 
 # Olive builds passes itself from JSON, so objects reach them only around it.
@@ -144,6 +147,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
         self, model: Any, tokenizer: Any, config: Any, output_model: Any, output_model_path: str
     ) -> Any:
         """Train with our trainer and callbacks; save as Olive's pass does."""
+        from phi3studio.worker.training.int4_aware import Int4Weights, int4_callback
         from phi3studio.worker.training.preference_trainer import PreferenceTrainer, trainer_of
         from phi3studio.worker.training.trainer import PackedTrainer
 
@@ -155,7 +159,12 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             arguments.output_dir = str(Path(output_model_path) / "checkpoints")
         if hooks.start_from is not None:
             load_adapter(model, hooks.start_from)
+        rounded = Int4Weights(model, hooks.int4.grid) if hooks.int4 else None
         fused = fuse(model) if world_size() == 1 else None
+        callbacks = list(hooks.callbacks)
+        if hooks.int4 and rounded:
+            renew = fused.renew if fused else lambda: None
+            callbacks.insert(0, int4_callback(rounded, hooks.int4, renew))
         kind: Callable[..., PackedTrainer] = PackedTrainer
         collate: Any = fused.collate if fused else collate_packed
         if hooks.preferences is not None:
@@ -172,7 +181,7 @@ class _PackedTraining(LoRA):  # type: ignore[misc]
             train_dataset=train_data,
             eval_dataset=eval_data,
             data_collator=collate,
-            callbacks=list(hooks.callbacks),
+            callbacks=callbacks,
         )
         if hooks.trained and hooks.checkpoint is not None:
             load_adapter(model, hooks.checkpoint)

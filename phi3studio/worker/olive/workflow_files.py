@@ -264,6 +264,11 @@ def _notes(recipe: Recipe, is_large: bool, precision: str | None) -> tuple[str, 
             "Olive has no early stopping (training.early_stopping): the exported chain trains all "
             "steps."
         )
+    if precision is not None and recipe.training.int4_aware:
+        notes.append(
+            "Olive does not round weights while it trains an adapter (training.int4_aware): the "
+            "exported chain trains without that."
+        )
     target = recipe.target
     preset = most_exact(target.int4, target.provider)
     if recipe.limits is not None:

@@ -14,6 +14,7 @@ from phi3studio.worker.stages.attempt import Attempt
 
 if TYPE_CHECKING:
     from phi3studio.worker.training.best import BestAdapter
+    from phi3studio.worker.training.int4_aware import Int4Phase
     from phi3studio.worker.training.preference_trainer import Preferences
 
 
@@ -60,7 +61,10 @@ def do(attempt: Attempt) -> None:
         interval_s=60 * recipe.training.checkpoint_minutes,
     )
     patience = recipe.training.early_stopping
-    watch = best_callback(best, patience, attempt.notice, keep=recipe.training.keep_best)
+    phase = _int4_phase(attempt, steps)
+    since = phase.first_step if phase else 0
+    keep = recipe.training.keep_best
+    watch = best_callback(best, patience, attempt.notice, keep=keep, since=since)
     callbacks = [callback, watch] if evaluations else [callback]
     if recipe.model.adapter is None:
         # An adapter that is trained further may have little left to learn.
@@ -70,11 +74,12 @@ def do(attempt: Attempt) -> None:
         callbacks=callbacks,
         on_tokens=callback.count_tokens,
         checkpoint=checkpoint,
-        trained=checkpoint is not None and stopped_at(checkpoint, patience) is not None,
+        trained=checkpoint is not None and stopped_at(checkpoint, patience, since) is not None,
         start_from=Path(recipe.model.adapter) if recipe.model.adapter else None,
         max_tokens=recipe.training.sequence_length,
         choose=lambda: _best(attempt, best) if evaluations else None,
         preferences=_preferences(attempt),
+        int4=phase,
     )
     with project_passes.pass_hooks(hooks):
         made = run_workflow(oc.train_config(recipe, plan), scratch / "tmp")
@@ -84,6 +89,21 @@ def do(attempt: Attempt) -> None:
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _int4_phase(attempt: Attempt, steps: int) -> Int4Phase | None:
+    """The part of the training that is for the int4 export, where the recipe wants one."""
+    from phi3studio.worker.quantising.export_grid import ExportGrid
+    from phi3studio.worker.training.int4_aware import Int4Phase
+
+    training = attempt.recipe.training
+    if not training.int4_aware:
+        return None
+    return Int4Phase(
+        grid=ExportGrid(attempt.recipe.target, attempt.opened.facts.is_large),
+        first_step=training.int4_from(steps),
+        on_begin=lambda step: attempt.notice("train.int4_aware", step=step, steps=steps),
+    )
 
 
 def _preferences(attempt: Attempt) -> Preferences | None:

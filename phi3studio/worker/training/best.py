@@ -75,10 +75,11 @@ class BestAdapter:
 
 
 def best_callback(
-    best: BestAdapter, patience: int, notice: Callable[..., None], keep: bool
+    best: BestAdapter, patience: int, notice: Callable[..., None], keep: bool, since: int = 0
 ) -> TrainerCallback:
-    """A trainer callback that notes every evaluation, and stops after *patience* of them in a row
-    that were no better (0: never). The last step is always evaluated."""
+    """A trainer callback that notes every evaluation from step *since* on, and stops after
+    *patience* of them in a row that were no better (0: never). The last step is always
+    evaluated."""
 
     class Callback(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -95,12 +96,12 @@ def best_callback(
             **_: Any,
         ) -> None:
             loss = (metrics or {}).get("eval_loss")
-            if loss is None:
+            if loss is None or state.global_step < since:
                 return
             if keep:
                 best.evaluated(model, state.global_step, loss)
-            since = without_progress(evaluations(state.log_history))
-            if 0 < patience <= since and state.global_step < state.max_steps:
+            idle = without_progress(evaluations(state.log_history, since))
+            if 0 < patience <= idle and state.global_step < state.max_steps:
                 control.should_training_stop = True
                 # With a checkpoint of this very step a resumed run knows that it was the end.
                 control.should_save = True
@@ -108,16 +109,16 @@ def best_callback(
                     "train.stopped_early",
                     step=state.global_step,
                     steps=state.max_steps,
-                    evaluations=since,
+                    evaluations=idle,
                 )
 
     return Callback()
 
 
-def evaluations(log: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
-    """(step, loss) of every evaluation in a trainer's log, each step once."""
+def evaluations(log: Sequence[Mapping[str, Any]], since: int = 0) -> list[tuple[int, float]]:
+    """(step, loss) of every evaluation in a trainer's log from step *since* on, each step once."""
     found = {int(e["step"]): float(e["eval_loss"]) for e in log if "eval_loss" in e}
-    return sorted(found.items())
+    return sorted(item for item in found.items() if item[0] >= since)
 
 
 def without_progress(losses: Sequence[tuple[int, float]]) -> int:
@@ -128,13 +129,13 @@ def without_progress(losses: Sequence[tuple[int, float]]) -> int:
     return len(values) - 1 - values.index(min(values))
 
 
-def stopped_at(checkpoint: Path, patience: int) -> int | None:
+def stopped_at(checkpoint: Path, patience: int, since: int = 0) -> int | None:
     """The step at which the training of *checkpoint* ended early; ``None`` if it goes on."""
     if patience <= 0:
         return None
     try:
         state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
-        found = evaluations(state["log_history"])
+        found = evaluations(state["log_history"], since)
         step = int(state["global_step"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

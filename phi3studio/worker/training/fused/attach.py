@@ -50,6 +50,7 @@ class Fused:
     decoder: Decoder | None
     can_record: bool
     """Whether :meth:`total` may be a CUDA graph; :attr:`collate` then pads."""
+    frozen: Sequence[Frozen] = ()
 
     @property
     def collate(self) -> Callable[[Sequence[Mapping[str, Sequence[int]]]], dict[str, Any]]:
@@ -57,6 +58,11 @@ class Fused:
         if self.attention == row_attention.NAME:
             return collate_rows
         return functools.partial(collate_fused, pads=True) if self.can_record else collate_fused
+
+    def renew(self) -> None:
+        """Take over frozen weights that were changed in place."""
+        for weight in self.frozen:
+            weight.renew()
 
     def loss(self, inputs: Mapping[str, Any]) -> tuple[torch.Tensor, int]:
         """Sum of the learned tokens' negative log likelihoods (nats), and their number.
@@ -206,6 +212,8 @@ def fuse(model: Any) -> Fused:
         fuse_rotary(base)
     trimmed = head is not None and not on_gpu and trim_last_layer(base)
     attends = _use_packed_attention(base) if on_gpu else by_rows
+    frozen = [linear.frozen for linear in dict.fromkeys(adapted.values())]
+    frozen += [part for mlp in mlps.values() for part in (mlp.gate, mlp.up, mlp.down)]
     return Fused(
         model=model,
         copies=copies,
@@ -217,6 +225,7 @@ def fuse(model: Any) -> Fused:
         trimmed=trimmed,
         decoder=decoder_of(base, adapted, mlps) if trimmed and by_rows and turns else None,
         can_record=bool(on_gpu and attends and len(adapted) == adapters and can_record(base)),
+        frozen=[*frozen, head] if head is not None else frozen,
     )
 
 

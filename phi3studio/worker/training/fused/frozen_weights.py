@@ -28,11 +28,17 @@ class Frozen:
     def __init__(self, weight: torch.Tensor, laid_out: bool = False) -> None:
         self._weight = weight
         self._packed = _without_second_packing(packing_of(weight))
-        self._ahead = self._back = None
-        if laid_out:
+        self._laid_out = laid_out
+        self._ahead: torch.Tensor | None = None
+        self._back: torch.Tensor | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Take over a W that was changed in place."""
+        if self._laid_out:
             with torch.no_grad():
-                self._ahead = _lay_out(weight.detach())
-                self._back = _lay_out(weight.detach().T.contiguous())
+                self._ahead = _lay_out(self._weight.detach())
+                self._back = _lay_out(self._weight.detach().T.contiguous())
 
     @property
     def weight(self) -> torch.Tensor:

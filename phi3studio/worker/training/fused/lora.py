@@ -110,6 +110,11 @@ class AdaptedLinear:
             copies.keep(adapter.b, self._b_turned.T[rows, columns])
 
     @property
+    def frozen(self) -> Frozen:
+        """W."""
+        return self._weight
+
+    @property
     def kind(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Layers of equal kinds, inputs and scales can have their gradients taken at once."""
         return self.widths, self._ranks
