@@ -39,7 +39,7 @@ EXCUSED = {
         "_clip_grad_norm _get_num_items_in_batch _n_gpu _name_or_path compute_loss "
         "floating_point_ops model_accepts_loss_kwargs "
         "on_evaluate on_log on_prediction_step on_save on_step_begin on_step_end on_substep_end "
-        "on_train_begin optimizer set_to_none should_evaluate should_save should_training_stop"
+        "on_train_begin optimizer set_to_none should_save should_training_stop"
     ),
     "Olive finds it by its name": (
         "StudioBuilder StudioDoRA StudioGptq StudioKQuant StudioLoHa StudioLoKr StudioLoRA "

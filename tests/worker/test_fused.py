@@ -276,6 +276,10 @@ def test_a_matrix_in_the_layout_of_the_products_gives_the_same(tokens: int) -> N
     torch.testing.assert_close(laid.ahead(x, bias), plain.ahead(x, bias))
     torch.testing.assert_close(laid.back(dy), plain.back(dy))
     torch.testing.assert_close(laid.back(dy, x.clone()), plain.back(dy, x.clone()))
+    weight.neg_()
+    laid.renew()
+    torch.testing.assert_close(laid.ahead(x, bias), plain.ahead(x, bias))
+    torch.testing.assert_close(laid.back(dy), plain.back(dy))
 
 
 def test_only_small_16_bit_models_are_laid_out_again() -> None:
