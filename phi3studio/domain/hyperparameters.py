@@ -265,7 +265,7 @@ class Training(Section):
         "details",
         "Trained for 4 bits",
         "Share of the steps, at the end, in which the weights are rounded as the int4 export "
-        "rounds them; 0.5 is usual, 0 never.",
+        "rounds them: 1 for all, 0 for none.",
         ge=0,
         le=1,
     )
