@@ -6,10 +6,8 @@ for one kind of stage here is learned from each run that went through undisturbe
 
 from __future__ import annotations
 
-import contextlib
 import platform
 import statistics
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +18,6 @@ from phi3studio.domain.parsing import parse_json
 
 _LAST = 5
 _FEWEST, _MOST = 0.1, 10.0
-_AVX512F = 41  # Windows' PF_AVX512F_INSTRUCTIONS_AVAILABLE
 
 
 @dataclass(frozen=True)
@@ -101,19 +98,3 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def is_intel() -> bool:
-    """Whether Intel made the processor; Windows names the maker, Linux the brand."""
-    return "intel" in processor_name().lower()
-
-
-def has_avx512() -> bool:
-    """Whether the processor has AVX-512 (and the system says so)."""
-    if sys.platform == "win32":
-        import ctypes
-
-        return bool(ctypes.windll.kernel32.IsProcessorFeaturePresent(_AVX512F))
-    with contextlib.suppress(OSError):
-        return " avx512f " in Path("/proc/cpuinfo").read_text("utf-8", "replace")
-    return False

@@ -19,7 +19,6 @@ from filelock import FileLock
 
 from phi3studio.app import allocator
 from phi3studio.app.files import PATIENCE_S
-from phi3studio.app.machine_speed import has_avx512, is_intel
 from phi3studio.app.paths import Home
 from phi3studio.domain.errors import InputError, RunError
 from phi3studio.domain.events.event_line import AnyPayload, Event
@@ -678,9 +677,8 @@ def test_cancelling_ends_a_worker_that_does_not_listen_with_its_children(store, 
 def test_the_worker_is_set_to_send_nothing_and_keep_caches_in_the_run(store, monkeypatch) -> None:
     monkeypatch.setattr(allocator, "find", lambda: None)
     run = store.create(a_recipe())
-    # There the matrix library sums in another order with every number of threads.
     assert launch.worker_environment(run, {"HOME": "/home/me"}) == {
-        **({"MKL_CBWR": "AUTO,STRICT"} if is_intel() or has_avx512() else {}),
+        "MKL_CBWR": "AUTO,STRICT",
         "HOME": "/home/me",
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
