@@ -142,7 +142,7 @@ def main() -> int:
     """Exit code 0 where all bars that were measured are met."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=("way", "steps"))
-    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--epochs", type=float, default=1)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--turns", type=int, default=2)
     given = parser.parse_args()

@@ -20,13 +20,17 @@ data:
   # what is held out
   split: {held_out: 0.25}
 
+model:
+  source: ./tiny
+
 training:
   batch_size: 1
 """
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path, tiny_phi3: Path) -> Path:
+    (tmp_path / "tiny").symlink_to(tiny_phi3)
     rows = [{"q": f"question {n} of {n * n}", "a": ["yes", "no"][n % 2]} for n in range(24)]
     rows[20]["a"] = " no"
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
@@ -80,23 +84,24 @@ def test_fix_all_is_recorded_and_shows_what_is_left(studio: Studio, recipe: Path
     assert len(repairs(recipe)) == 2
     checked = studio(
         *("data", "check", recipe.parent / "rows.jsonl", "--template", "{q}\\n{=>}{a}"),
-        *("--fix-all", "--json"),
+        *("--model", recipe.parent / "tiny", "--fix-all", "--json"),
     )
     assert [repair["kind"] for repair in checked.document["data"]["repairs"]]
     assert "white_space" not in [found["code"] for found in checked.document["findings"]]
 
 
 def test_a_tiny_file_is_checked_with_the_batch_that_a_new_recipe_would_have(
-    studio: Studio, tmp_path: Path
+    studio: Studio, tmp_path: Path, tiny_phi3: Path
 ) -> None:
     rows = ["question,answer", "Is it open?,Until six.", "Is it far?,One mile.", "Is it dear?,No."]
     file = tmp_path / "tiny.csv"
     file.write_text("\n".join(rows) + "\n", "utf-8")
-    checked = studio("data", "check", file, "--json")
+    checked = studio("data", "check", file, "--model", tiny_phi3, "--json")
     assert "too_few_rows" not in [found["code"] for found in checked.document["findings"]]
-    said = studio("recipe", "new", "--data", file, "--out", tmp_path / "tiny.yaml")
+    new = tmp_path / "tiny.yaml"
+    said = studio("recipe", "new", "--data", file, "--model", tiny_phi3, "--out", new)
     assert said.code == 0, said.err
-    assert "batch_size: 1" in (tmp_path / "tiny.yaml").read_text("utf-8")
+    assert "batch_size: 1" in new.read_text("utf-8")
 
 
 def test_the_rows_of_a_finding_are_shown(studio: Studio, recipe: Path) -> None:

@@ -123,11 +123,13 @@ def test_the_language_changes_at_once(
     assert isinstance(settings, SettingsPage)
     settings.language.setCurrentIndex(settings.language.findData("it"))
     settings.language.activated.emit(settings.language.currentIndex())
+    qtbot.waitUntil(lambda: isinstance(window.current, SettingsPage), timeout=5000)
     page = window.current
     assert isinstance(page, SettingsPage)
     assert page is not settings
     assert page.title.text() == "Impostazioni"
     window.go("home")
+    qtbot.waitUntil(lambda: isinstance(window.current, HomePage), timeout=5000)
     home = window.current
     assert isinstance(home, HomePage)
     assert home._new.text() == "Nuovo addestramento" or home._new.text() != "New fine-tune"

@@ -25,6 +25,7 @@ from phi3studio.gui.pages.chat.rating.ratings_dialog import RatingsDialog
 from phi3studio.gui.pages.home.notes_dialog import NotesDialog
 from phi3studio.gui.pages.home.run_entries import read_entry
 from phi3studio.gui.pages.home.trash_dialog import TrashDialog
+from phi3studio.gui.pages.run.searching.search_dialog import SearchDialog
 from phi3studio.gui.pages.run.sharing.elsewhere import ElsewhereDialog, places
 from phi3studio.gui.pages.run.sharing.export_question import ExportQuestion
 from phi3studio.gui.pages.run.sharing.upload_question import UploadQuestion
@@ -95,6 +96,7 @@ DIALOGS: dict[type[QDialog], Make] = {
     RatingsDialog: lambda p, c, r, act: RatingsDialog(
         p, c.theme, RatingDesk(c, RecordedChat(), p), str, act, act
     ),
+    SearchDialog: lambda p, c, r, act: SearchDialog(p, c, r.recipe(), None, act),
     MoveDialog: lambda p, c, r, act: MoveDialog(c.theme, relocate.Pending(c.home.root, move=True)),
 }
 # What Enter does where the focus is at first: nothing is lost by it, and it can be taken back.
