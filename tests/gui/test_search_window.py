@@ -195,6 +195,7 @@ def shown(window: MainWindow, run: RunFolder, qtbot: QtBot) -> RunPage:
     assert isinstance(page, RunPage)
     qtbot.waitUntil(lambda: page.searching.record is not None, timeout=5000)
     qtbot.waitUntil(page.searching.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: not page.searching.busy, timeout=5000)
     return page
 
 

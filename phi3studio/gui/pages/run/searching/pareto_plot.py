@@ -51,7 +51,9 @@ class ParetoPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         axes = {name: Axis(name) for name in ("left", "bottom")}
-        self._plot = pg.PlotWidget(background=None, axisItems=axes)
+        # Its menus are never shown, and building them takes a third of the whole.
+        box = pg.ViewBox(enableMenu=False)
+        self._plot = pg.PlotWidget(background=None, axisItems=axes, viewBox=box)
         self._plot.setFixedHeight(_HEIGHT)
         self._plot.setFrameShape(self._plot.Shape.NoFrame)
         self._plot.setMenuEnabled(False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout
 
@@ -20,6 +22,7 @@ from phi3studio.gui.texts import words
 from phi3studio.gui.texts.limit_words import doing_words, goal_words, kind_words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.basic import Callout, Card, ComboBox, Level, announce, clear, label
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.gui.widgets.states import ErrorState
 from phi3studio.runs.measuring.search_file import read_search
 from phi3studio.runs.store import RunFolder
@@ -46,6 +49,7 @@ class SearchCard(Card):
         self._state: RunState | None = None
         self._taking = False
         self._question = Latest(context.tasks, self)
+        self._turns = InTurns(self)
         self.title.setText(self.tr("Export search"))
         self.setAccessibleName(self.tr("Export search"))
         self.now = label("", wrap=True)
@@ -79,6 +83,11 @@ class SearchCard(Card):
             self._plot = ParetoPlot(self._context.theme)
             self._plot_place.addWidget(self._plot)
         return self._plot
+
+    @property
+    def busy(self) -> bool:
+        """Whether parts of it are still to be drawn."""
+        return self._turns.busy
 
     @property
     def is_timed(self) -> bool:
@@ -160,22 +169,26 @@ class SearchCard(Card):
         return " · ".join(parts) or self.tr("The search begins.")
 
     def _draw_points(self) -> None:
-        record = self._record
-        if record is None:
-            return
+        if self._record is not None:
+            self._turns.begin(self._points_of(self._record))
+
+    def _points_of(self, record: SearchRecord) -> Iterator[None]:
         search = Search.of(record)
         whole = any(point.whole is not None for point in record.points)
         self.across.setVisible(whole)
-        if whole or self._plot is not None:
-            self.plot.setVisible(whole)
-        if whole:
-            self.plot.show_search(search, record.taken)
-        self.points.setVisible(bool(record.points))
-        can_take = record.done and self._state not in LIVE_STATES and not self._taking
-        self.points.show_search(record, can_take=can_take)
         choice = choose(search) if record.done else None
         if choice is not None:
             self._tell(record, choice)
+        yield
+        self.points.setVisible(bool(record.points))
+        can_take = record.done and self._state not in LIVE_STATES and not self._taking
+        self.points.show_search(record, can_take=can_take)
+        yield
+        if whole or self._plot is not None:
+            self.plot.setVisible(whole)
+        yield
+        if whole:
+            self.plot.show_search(search, record.taken)
 
     def _tell(self, record: SearchRecord, choice: Choice) -> None:
         why = explain_error(choice.why)
