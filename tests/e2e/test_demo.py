@@ -113,6 +113,7 @@ def test_the_demos_model_answers_a_question(starter, quick) -> None:
     assert answer["tokens"] >= 1
 
 
+@pytest.mark.slow
 def test_the_demos_model_is_measured_on_other_rows(starter, quick, tmp_path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", 4)
     code, out, err = studio(starter, "eval", "latest", "--data", rows, "--json")

@@ -116,6 +116,7 @@ def test_a_config_of_the_document_runs_to_an_answer(
 
 
 # The job really trains, in a stand-in for Azure ML: its model comes back and answers here.
+@pytest.mark.slow
 def test_the_cloud_blocks_of_the_document_run_to_an_answer(
     make_window: Make,
     helpers: Helpers,

@@ -17,6 +17,7 @@ SEED = int(os.environ.get("TORTURE_SEED", random.randrange(10**6)))
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_hit_at_random_comes_out_the_same(home, tmp_path) -> None:
     print(f"TORTURE_SEED={SEED}")
     store, table = RunStore(home), Table()

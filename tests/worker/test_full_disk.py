@@ -101,6 +101,7 @@ def fills_at(run: RunFolder, disk: Path, moment: Matches) -> None:
     launch.resume(run)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_during_the_checkpoints_fails_plainly_and_goes_on_later(
     small_disk, tiny_phi3, phrases
 ) -> None:

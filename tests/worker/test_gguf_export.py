@@ -117,6 +117,7 @@ def test_the_adapter_alone_is_loaded_over_its_base_and_proven(
     assert lines[:2] == ["FROM ./second-base-f16.gguf", "ADAPTER ./second-lora.gguf"]
 
 
+@pytest.mark.slow
 def test_without_llama_cpp_the_file_is_made_twice_alike_and_said_not_to_be_proven(
     run, without_llama_cpp, tmp_path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from olive.passes.pytorch import kquant
 
@@ -25,6 +26,7 @@ def test_k_quant_in_small_parts_gives_the_same_values() -> None:
     assert len(told) == 6
 
 
+@pytest.mark.slow
 def test_k_quant_on_a_gpu_takes_larger_parts_of_the_same_weights(monkeypatch) -> None:
     """The tensors stay where they are: a card is not needed to see what is given to it."""
     weight = (torch.randn(4096, 8192, generator=torch.Generator().manual_seed(0)) * 0.02).bfloat16()

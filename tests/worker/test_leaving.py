@@ -75,6 +75,7 @@ def test_a_kill_interrupts_with_a_checkpoint_of_the_last_step(
     assert run.state() in launch.RESUMABLE
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="what is open is not moved there")
 def test_a_folder_that_is_moved_under_a_living_run_interrupts_it_where_it_lies_now(
     start_run, tiny_phi3, phrases

@@ -295,6 +295,7 @@ def test_killed_it_goes_on_as_if_nothing_was_and_gives_the_same_again(
     assert adapter_bytes(run) == adapter_bytes(first)
 
 
+@pytest.mark.slow
 def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
     first: RunFolder, start_run: Start
 ) -> None:
@@ -310,6 +311,7 @@ def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
     assert adapter_bytes(run) == adapter_bytes(first)
 
 
+@pytest.mark.slow
 def test_a_kept_reference_of_another_base_is_computed_again(
     start_run: Start, tiny_phi3: Path, pairs: Path, tmp_path: Path
 ) -> None:

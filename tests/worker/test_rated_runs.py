@@ -149,6 +149,7 @@ def test_terminal_card_and_outcome_say_it_in_plain_words(first: RunFolder) -> No
     assert found.before == 0.5
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_as_if_nothing_was_and_gives_the_same_again(
     first: RunFolder, start_run: Start
 ) -> None:
@@ -167,6 +168,7 @@ def test_killed_it_goes_on_as_if_nothing_was_and_gives_the_same_again(
     assert adapter_bytes(run) == adapter_bytes(first)
 
 
+@pytest.mark.slow
 def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
     first: RunFolder, start_run: Start
 ) -> None:

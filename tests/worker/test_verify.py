@@ -297,6 +297,7 @@ def test_verify_measures_again_and_says_the_same(run) -> None:
     assert not list(run.path.glob("verify-*"))
 
 
+@pytest.mark.slow
 def test_a_base_model_is_measured_once_for_the_same_rows(run, home) -> None:
     def base_perplexity(run: RunFolder) -> float:
         code, document = verify(run)
