@@ -255,6 +255,7 @@ def test_the_base_model_is_exported_once_and_answers_next_to_the_tuned_one(
     offer.trigger()
     waiting = chat.findChild(BaseColumn)
     assert waiting is not None
+    qtbot.waitUntil(waiting.isVisible, timeout=5000)
     qtbot.mouseClick(button(waiting, "Export the base model"), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(chat.columns) == 2, timeout=LONG)
     base = chat.columns[1]
