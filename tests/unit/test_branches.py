@@ -17,7 +17,7 @@ TESTS = (
     "azure_form azure_section browser errors estimate events fidelity flow flow_steps "
     "foundry_local gguf held_answers machine_speed messages models_catalogue parsing proposal "
     "open_values quantisation_table recipe recipe_gaps recovery row_slice row_view rows run_view "
-    "limits preference_figures programs ratings search template watchdog"
+    "limits preference_figures programs ratings search template tuning watchdog"
 )
 # File → text of a line that no test reaches, and why.
 EXCUSED: dict[str, dict[str, str]] = {}

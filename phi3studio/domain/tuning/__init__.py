@@ -1,0 +1,1 @@
+"""A training search within a time budget: what is tried, what goes on, what is taken."""
