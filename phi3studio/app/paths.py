@@ -19,7 +19,7 @@ HOME_VARIABLE = "PHI3STUDIO_HOME"
 
 @dataclass(frozen=True)
 class Home:
-    """The user's folder: ``runs/``, ``models/`` and ``cache/``, made when first needed."""
+    """The user's folder: its parts are made when first needed."""
 
     root: Path
 
@@ -27,6 +27,11 @@ class Home:
     def runs(self) -> Path:
         """One folder per run."""
         return self.root / "runs"
+
+    @property
+    def studies(self) -> Path:
+        """One file per training search."""
+        return self.root / "studies"
 
     @property
     def models(self) -> Path:

@@ -13,7 +13,7 @@ from phi3studio.app.files import expanded
 from phi3studio.app.paths import user_home
 from phi3studio.cli.waiting import wait_for
 from phi3studio.domain.errors import InputError
-from phi3studio.domain.recipe import Data, Recipe, parse_recipe
+from phi3studio.domain.recipe import Data, Method, Recipe, Training, parse_recipe
 from phi3studio.domain.template import (
     as_column,
     escape,
@@ -59,7 +59,7 @@ def draft_recipe(
         raise InputError("recipe.half_a_template")
     if (prompt_column is None) != (answer_column is None):
         raise InputError("recipe.half_a_template", variant="columns")
-    report = wait_for(_look(expanded(data).absolute()))
+    report = rows_of(expanded(data).absolute())
     shape: dict[str, Any]
     if template is not None:
         prompt, completion = split_template(with_line_breaks(template))
@@ -91,6 +91,15 @@ def draft_recipe(
 
 def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[str, Any]:
     """The sections that *preset* fills. The sequence length stays: no row was tokenised yet."""
+    method, training = settings_for(preset, recipe, report)
+    own = {"sequence_length": recipe.training.sequence_length}
+    return {"method": method, "training": training.model_copy(update=own)}
+
+
+def settings_for(
+    preset: PresetName, recipe: Recipe, report: SourceReport
+) -> tuple[Method, Training]:
+    """What *preset* stands for with a recipe's model and rows, on this machine."""
     rows = round(report.rows * (1 - recipe.rows.split.held_out))
     size = model_size(recipe.model, ModelStore(user_home()))
     learned = _learned(recipe.rows, report.first)
@@ -103,11 +112,14 @@ def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[
         roomy=roomy,
         objective=recipe.method.objective,
     )
-    own = {
-        "batch_size": fitting_batch(report, training.batch_size),
-        "sequence_length": recipe.training.sequence_length,
-    }
-    return {"method": method, "training": training.model_copy(update=own)}
+    batch = fitting_batch(report, training.batch_size)
+    return method, training.model_copy(update={"batch_size": batch})
+
+
+def rows_of(source: Path) -> SourceReport:
+    """What the inspector sees in a file of rows."""
+    found: SourceReport = wait_for(_look(source))
+    return found
 
 
 def fitting_batch(report: SourceReport, batch_size: int) -> int:

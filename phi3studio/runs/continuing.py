@@ -4,6 +4,7 @@ training done again with a higher learning rate."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from phi3studio.app.files import expanded, write_json
@@ -89,6 +90,18 @@ def searched(recipe: Recipe, limits: Limits) -> Recipe:
         }
     )
     return parse_recipe(changed.to_json())
+
+
+def finish_run(
+    store: RunStore, trained: RunFolder, recipe: Recipe, steps: Sequence[str]
+) -> RunFolder:
+    """A new run, not started, that does *steps* of *recipe* with the adapter of *trained*."""
+    own = in_force(trained.recipe(), trained.view().recoveries)
+    limits = recipe.limits if "quantise" in steps else None
+    changes = {"steps": list(steps), "limits": limits, "name": recipe.name}
+    changed = own.model_copy(update=changes).to_json()
+    changed["model"]["adapter"] = START
+    return _from_adapter(store, trained, parse_recipe(changed))
 
 
 def rebuilt(recipe: Recipe) -> Recipe:

@@ -52,6 +52,7 @@ class RunFolder:
     ``model/``          the exported ONNX model
     ``search.json``     what the search for an export measured
     ``search/``         the exports of it that may be taken, by number
+    ``trial.json``      the training search that the run belongs to, and its part of it
     ``azure.json``      the job in Azure ML, of a run that is done there
     ``measured/``       what was measured of the base model
     ``card/``           the model card
@@ -160,6 +161,10 @@ class RunFolder:
     @property
     def searched(self) -> Path:
         return self.path / "search"
+
+    @property
+    def trial_file(self) -> Path:
+        return self.path / "trial.json"
 
     @property
     def measured(self) -> Path:

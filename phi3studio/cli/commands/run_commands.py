@@ -70,7 +70,11 @@ def demo(
 
 def search(
     what: Annotated[
-        str, typer.Argument(metavar="RECIPE|RUN", help="A recipe file, or a finished run's name.")
+        str,
+        typer.Argument(
+            metavar="RECIPE|RUN|STUDY",
+            help="A recipe file, the name of a finished run, or of a training search.",
+        ),
     ],
     size_mb: Annotated[
         float | None, typer.Option("--size", help="At most so many MB on disk.")
@@ -95,12 +99,24 @@ def search(
         int | None,
         typer.Option("--take", metavar="N", help="Make export N the run's model; searches none."),
     ] = None,
+    train: Annotated[
+        bool, typer.Option("--train", help="Search the settings of the training instead.")
+    ] = False,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", help="With --train: how long the trainings may take in all."),
+    ] = None,
+    cancel_: Annotated[
+        bool, typer.Option("--cancel", help="End a training search for good.")
+    ] = False,
     detach: Detach = False,
     as_json: AsJson = False,
 ) -> int:
-    """Search the best export within limits; of a recipe after its training.
+    """Search the best export within limits, or the best training within a time.
 
-    A run that was searched is shown. Exit code 1: no export meets every limit.
+    Of a recipe the export is searched after its training; with --train the training's settings are.
+    A run that was searched is shown; a training search that was paused goes on. Exit code 1: no
+    export meets every limit.
     """
     from phi3studio.cli.searching import Searching
     from phi3studio.domain.errors import InputError
@@ -114,6 +130,11 @@ def search(
         "points_lost": points_lost,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    code = _search_training(
+        what, train, hours, cancel_, bool(given) or take is not None or detach, as_json
+    )
+    if code is not None:
+        return code
     searching = Searching(what, given, as_json)
     if take is not None:
         if given or detach:
@@ -126,6 +147,31 @@ def search(
         return _detached(run, as_json)
     code = _follow(run, searching.follower, as_json, quiet=True)
     return code if run.state() != "completed" else searching.tell()
+
+
+def _search_training(
+    what: str, train: bool, hours: float | None, cancelled: bool, others: bool, as_json: bool
+) -> int | None:
+    """The exit code of a training search; ``None`` where none is meant."""
+    from phi3studio.cli import tuning
+    from phi3studio.domain.errors import InputError
+
+    if train or hours is not None:
+        if others or cancelled or not train:
+            raise InputError("usage", variant="train_alone")
+        if hours is None:
+            raise InputError("usage", variant="no_hours")
+        return tuning.begin(Path(what), hours, as_json)
+    study = tuning.find_study(what)
+    if cancelled:
+        if others:
+            raise InputError("usage", variant="only_study")
+        if study is None:
+            raise InputError("study.not_found", name=what)
+        return tuning.cancel(study, as_json)
+    if study is None or others:
+        return None
+    return tuning.go_on(study, as_json)
 
 
 def list_runs(as_json: AsJson = False) -> None:

@@ -13,6 +13,7 @@ from phi3studio.domain.recipe import check_target
 from phi3studio.models.model_folder import weight_bytes
 from phi3studio.models.model_store import ModelStore
 from phi3studio.runs.preflight import check_disk
+from phi3studio.runs.studies.trial_mark import read_mark
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.tokenise import find_stop
 from phi3studio.worker.models import ModelFacts, check_against_model, model_facts, resolve_model
@@ -21,6 +22,7 @@ from phi3studio.worker.models.open_tokenizer import check_fits, open_tokenizer
 from phi3studio.worker.process.privacy import refuse_network
 from phi3studio.worker.stages.attempt import Attempt, Opened
 from phi3studio.worker.stages.search_exports import check_can_search
+from phi3studio.worker.training.held_out_part import with_part
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -58,6 +60,8 @@ def do(attempt: Attempt) -> None:
     if recipe.data is not None:
         attempt.say("reading the data")
         prepared = load_prepared(attempt.run.data) or _prepare_data(attempt, tokenizer)
+        if (mark := read_mark(attempt.run)) is not None:
+            prepared = with_part(prepared, mark.part, attempt.run.work)
     attempt.opened = Opened(model, facts, tokenizer, find_stop(tokenizer), prepared)
     refuse_network()
 

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phi3studio.domain.hyperparameters import usual_rate
+from phi3studio.domain.tuning.study_record import WHOLE
+from phi3studio.domain.tuning.trial_space import rungs
+from phi3studio.runs.studies.trial_mark import read_mark
 from phi3studio.worker.olive import workflow_config as oc
 from phi3studio.worker.process.processes import shared_batch
 from phi3studio.worker.stages.attempt import Attempt
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from phi3studio.worker.training.best import BestAdapter
     from phi3studio.worker.training.int4_aware import Int4Phase
     from phi3studio.worker.training.preference_trainer import Preferences
+
+_ROWS_TO_CHOOSE_BY = 256
 
 
 def is_done(attempt: Attempt) -> bool:
@@ -59,6 +64,7 @@ def do(attempt: Attempt) -> None:
         attempt.memory,
         attempt.governor,
         interval_s=60 * recipe.training.checkpoint_minutes,
+        pause_at=_pause_at(attempt, steps),
     )
     patience = recipe.training.early_stopping
     phase = _int4_phase(attempt, steps)
@@ -89,6 +95,13 @@ def do(attempt: Attempt) -> None:
     place_adapter(made.adapter, run.adapter)
     attempt.artifact("adapter", run.adapter)
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _pause_at(attempt: Attempt, steps: int) -> int | None:
+    """The step at which a search wants to look at its trial; ``None`` for the end."""
+    mark = read_mark(attempt.run)
+    rung = mark.until if mark is not None else WHOLE
+    return rungs(steps)[rung - 1] if rung < WHOLE else None
 
 
 def _int4_phase(attempt: Attempt, steps: int) -> Int4Phase | None:
@@ -171,5 +184,7 @@ def _eval_file(attempt: Attempt, folder: Path) -> Path:
 
     file = folder / "evaluation.parquet"
     rows = pq.read_table(attempt.prepared.held_out)
-    pq.write_table(rows.slice(0, oc.EVALUATION_ROWS), file)
+    # What a search chooses by is worth more rows.
+    most = _ROWS_TO_CHOOSE_BY if read_mark(attempt.run) else oc.EVALUATION_ROWS
+    pq.write_table(rows.slice(0, most), file)
     return file

@@ -246,7 +246,8 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     """Reports each step, saves checkpoints by the clock, and stops when asked.
 
     A checkpoint is taken every *interval_s* seconds, more rarely where saving is slow (at most
-    a thirtieth of the time goes into it), and before a pause.
+    a thirtieth of the time goes into it), and before a pause, which also comes after the step
+    *pause_at*.
     """
 
     def __init__(
@@ -256,12 +257,14 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
         memory: MemoryMeter,
         governor: ThreadGovernor,
         interval_s: float,
+        pause_at: int | None = None,
     ) -> None:
         self._emit = emit
         self._control = control
         self._memory = memory
         self._governor = governor
         self._interval_s = interval_s
+        self._pause_at = pause_at
         self._saved_at = time.monotonic()
         self._begun_at = 0.0
         self._first_step = 0
@@ -296,7 +299,7 @@ class RunCallback(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._control.check()
         self._token_time += time.monotonic() - self._step_at
-        self._pausing = self._control.pause_requested
+        self._pausing = self._control.pause_requested or state.global_step == self._pause_at
         if self._pausing or time.monotonic() - self._saved_at >= self._interval_s:
             if state.global_step < state.max_steps:
                 control.should_save = True
