@@ -33,9 +33,8 @@ def verdict_lines(verdict: Verified) -> list[str]:
         lines.append(f"    {_cost(exported)}")
     for item in verdict.candidates:
         kept = ", kept" if item.kept else ""
-        word = "faithful" if item.faithful else "not faithful"
         lost = f"{item.points_lost:.1f} points lost, " if item.points_lost is not None else ""
-        lines.append(f"    int4 {item.preset:<8} {size(item.bytes):>7}  {lost}{word}{kept}")
+        lines.append(f"    int4 {item.preset:<8} {size(item.bytes):>7}  {lost}{item.word}{kept}")
     for found in verdict.reasons:
         said = found.said()
         lines.append(f"    ✗ {said.message}")

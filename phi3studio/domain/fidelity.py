@@ -95,6 +95,8 @@ class Evidence:
     ``stops_trained``: whether the run trained the stop token. ``unmeasured`` says why this machine
     cannot run the model at all, ``on_cpu`` why it was measured on the CPU instead of its provider.
     ``gguf`` is the kind of the file, where the exported model is one for llama.cpp.
+    ``int4_aware``: whether the adapter was trained over rounded weights, so that the reference, in
+    which nothing is rounded, may be worse than the run could have been.
     """
 
     models: Mapping[ModelRole, ModelFigures]
@@ -115,6 +117,7 @@ class Evidence:
     unmeasured: VerdictNote | None = None
     on_cpu: VerdictNote | None = None
     gguf: GgufKind | None = None
+    int4_aware: bool = False
 
 
 def judge(
@@ -141,9 +144,14 @@ def judge(
         remarks += preference.remarks(evidence)
     if evidence.on_cpu is not None:
         remarks.append(evidence.on_cpu)
+    # A loss against such a reference is one; no loss proves nothing.
+    comparable = bool(reasons) or _is_comparable(evidence, limits)
+    if not comparable:
+        reasons.append(_incomparable(evidence))
     return Verified(
         faithful=not reasons,
         measured=evidence.unmeasured is None,
+        comparable=comparable,
         data=evidence.data,
         general=evidence.general,
         rows=evidence.rows,
@@ -278,6 +286,27 @@ def _score_reasons(
             next=following,
         )
     ]
+
+
+def _is_comparable(evidence: Evidence, limits: Fidelity) -> bool:
+    """Whether the exported model can be called faithful: where the reference is unfit, only if so
+    few answers are wrong that no model could be better by more than the limit."""
+    if not evidence.int4_aware:
+        return True
+    after = evidence.scores[1]
+    return bool(after) and 100 * (1 - sum(after) / len(after)) <= limits.points_lost + 1e-9
+
+
+def _incomparable(evidence: Evidence) -> VerdictNote:
+    after = evidence.scores[1]
+    if not after:
+        return verdict_note("fidelity.int4_aware")
+    return verdict_note(
+        "fidelity.int4_aware",
+        variant="score",
+        score=100 * sum(after) / len(after),
+        rows=evidence.rows,
+    )
 
 
 def _stop_reasons(evidence: Evidence, limits: Fidelity, following: Phrase) -> list[VerdictNote]:

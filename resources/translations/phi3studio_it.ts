@@ -5597,6 +5597,10 @@
         <translation>No: non è fedele</translation>
     </message>
     <message>
+        <source>Not proven: there is nothing to compare it with</source>
+        <translation>Non provato: non c’è nulla con cui confrontarlo</translation>
+    </message>
+    <message>
         <source>Not proven: it could not be measured here</source>
         <translation>Non dimostrato: qui non si è potuto misurare</translation>
     </message>
@@ -5712,6 +5716,10 @@
     <message>
         <source>not faithful</source>
         <translation>non fedele</translation>
+    </message>
+    <message>
+        <source>not proven</source>
+        <translation>non provato</translation>
     </message>
     <message>
         <source>kept</source>

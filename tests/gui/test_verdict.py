@@ -124,3 +124,13 @@ def test_matrices_of_any_size_are_painted(context: Context, qtbot: QtBot, labels
     picture = matrix.grab().toImage()
     colours = {picture.pixelColor(x, 38).name() for x in range(picture.width())}
     assert len(colours) > 3
+
+
+def test_an_export_without_anything_to_compare_it_with_is_not_proven(card: VerdictCard) -> None:
+    tried = Candidate(preset="fast", bytes=1, faithful=False, comparable=False)
+    card.show_verdict(Verified(faithful=False, comparable=False, candidates=(tried,)))
+    assert "Not proven: there is nothing to compare it with" in texts(card)
+    table = card.findChild(QTableWidget)
+    assert table is not None
+    said = {table.item(0, x).text() for x in range(table.columnCount()) if table.item(0, x)}
+    assert "not proven" in said

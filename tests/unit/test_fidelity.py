@@ -12,6 +12,7 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.events.event_line import Event
 from phi3studio.domain.events.event_line import parse_event as parse
 from phi3studio.domain.events.measured_events import (
+    Candidate,
     ModelFigures,
     ParityExample,
     VerdictNote,
@@ -354,3 +355,43 @@ def test_a_stop_token_other_than_the_trained_one_is_remarked_only_where_it_decid
 
     assert "fidelity.other_stop" in remarks(1.0, 0.5)
     assert "fidelity.other_stop" not in remarks(1.0, 0.001)
+
+
+def test_an_export_of_a_training_for_four_bits_is_not_faithful_by_its_own_merged_model() -> None:
+    half = [1.0] * 780 + [0.0] * 220
+    found = verdict(int4_aware=True, scores=(half, half))
+    assert found.word == "not proven"
+    assert not found.faithful
+    assert codes(found.reasons) == ["fidelity.int4_aware"]
+    assert "78.0 %" in found.reasons[0].said().message
+    assert verdict(scores=(half, half)).word == "faithful"
+
+
+def test_without_a_score_a_training_for_four_bits_is_not_proven_either() -> None:
+    found = verdict(int4_aware=True, scores=((), ()))
+    assert found.word == "not proven"
+
+
+def test_no_model_is_better_than_an_export_that_is_nearly_always_right() -> None:
+    limit = Fidelity().points_lost
+    wrong = int(10 * limit)
+    right = [1.0] * (ROWS - wrong) + [0.0] * wrong
+    assert verdict(int4_aware=True, scores=(right, right)).word == "faithful"
+    one_more = [1.0] * (ROWS - wrong - 1) + [0.0] * (wrong + 1)
+    assert verdict(int4_aware=True, scores=(one_more, one_more)).word == "not proven"
+
+
+def test_a_loss_against_the_merged_model_stays_one_for_a_training_for_four_bits() -> None:
+    after = [1.0] * 780 + [0.0] * 220
+    found = verdict(int4_aware=True, scores=([1.0] * 900 + [0.0] * 100, after))
+    assert found.word == "not faithful"
+    assert codes(found.reasons) == ["fidelity.score"]
+
+
+@pytest.mark.parametrize(
+    ("faithful", "comparable", "word"),
+    [(True, True, "faithful"), (False, True, "not faithful"), (False, False, "not proven")],
+)
+def test_a_preset_that_was_tried_says_what_is_known_of_it(faithful, comparable, word) -> None:
+    tried = Candidate(preset="fast", bytes=1, faithful=faithful, comparable=comparable)
+    assert tried.word == word

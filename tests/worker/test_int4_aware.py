@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from phi3studio.domain.hyperparameters import Fidelity
 from phi3studio.domain.quantisation import PRESETS
 from phi3studio.domain.recipe import Target
 from phi3studio.runs import launch
@@ -349,3 +350,20 @@ def test_early_stopping_waits_for_evaluations_of_the_rounded_weights(
     run = completed(start_run(aware(tiny_phi3, phrases, **changes)))
     assert min(evaluated(run)) < 12
     assert max(evaluated(run)) > 12
+
+
+def test_a_whole_run_is_not_called_faithful_by_its_own_merged_model(
+    start_run: Any, tiny_phi3: Path, phrases: Path
+) -> None:
+    verdicts = []
+    for share in (0.5, 0.0):
+        recipe = aware(tiny_phi3, phrases, int4_aware=share, max_steps=4, evaluations=0)
+        # Nothing else is found against so small a model.
+        allowed = Fidelity(points_lost=20, stops=0)
+        steps = ["train", "merge", "quantise", "verify"]
+        recipe = recipe.model_copy(update={"steps": steps, "fidelity": allowed})
+        verdict = completed(start_run(recipe)).view().verdict
+        assert verdict is not None
+        verdicts.append(verdict)
+    assert [verdict.word for verdict in verdicts] == ["not proven", "faithful"]
+    assert [found.code for found in verdicts[0].reasons] == ["fidelity.int4_aware"]

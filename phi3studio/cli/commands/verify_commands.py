@@ -26,7 +26,7 @@ def verify(
 ) -> int:
     """Measure a finished run again and judge its export.
 
-    Exit code 0: faithful; 1: not faithful; 2: it could not be measured.
+    Exit code 0: faithful; 1: not faithful; 2: it could not be measured or compared.
     """
     from phi3studio.app.paths import user_home
     from phi3studio.runs.measuring.verification_folder import remove_scratch
@@ -59,7 +59,7 @@ def verify(
         lines = verdict_lines(Verified.model_validate(verdict))
         lines += forgetting_lines(Forgetting.model_validate(lost) if lost else None)
         typer.echo("\n".join(lines))
-    if not verdict.get("measured", True):
+    if not (verdict.get("measured", True) and verdict.get("comparable", True)):
         return CANNOT
     return FAITHFUL if verdict["faithful"] else NOT_FAITHFUL
 

@@ -139,9 +139,17 @@ class Candidate(Payload):
     preset: str
     bytes: int
     faithful: bool
+    comparable: bool = True
     points_lost: float | None = None
     perplexity: float | None = None
     kept: bool = False
+
+    @property
+    def word(self) -> Literal["faithful", "not faithful", "not proven"]:
+        """The verdict in a word or two."""
+        if not self.comparable:
+            return "not proven"
+        return "faithful" if self.faithful else "not faithful"
 
 
 class Verified(Payload):
@@ -153,12 +161,14 @@ class Verified(Payload):
     their 95 % interval, ``preference_lost`` points of the pairs whose better answer is preferred.
     ``kl`` is the mean divergence of the next-token distributions in nats,
     ``agreement`` the top-1 agreement, both over ``positions``. ``measured`` is
-    false where this machine could not run the model; then nothing is proven.
+    false where this machine could not run the model, ``comparable`` where the reference may itself
+    have lost what the export lost; then nothing is proven.
     """
 
     type: Literal["verified"] = "verified"
     faithful: bool
     measured: bool = True
+    comparable: bool = True
     data: str | None = None
     general: bool = False
     rows: int = 0
@@ -184,7 +194,7 @@ class Verified(Payload):
     @property
     def word(self) -> Literal["faithful", "not faithful", "not proven"]:
         """The verdict in a word or two."""
-        if not self.measured:
+        if not (self.measured and self.comparable):
             return "not proven"
         return "faithful" if self.faithful else "not faithful"
 

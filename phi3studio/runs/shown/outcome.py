@@ -185,4 +185,4 @@ def _chance(metrics: Metrics) -> float:
 
 
 def _proven(view: RunView) -> bool:
-    return view.verdict is not None and view.verdict.measured
+    return view.verdict is not None and view.verdict.word != "not proven"

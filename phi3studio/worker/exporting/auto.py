@@ -75,6 +75,7 @@ def choose(
             preset=preset,
             bytes=folder_bytes(candidate),
             faithful=verdict.faithful,
+            comparable=verdict.comparable,
             points_lost=verdict.points_lost,
             perplexity=exported.perplexity if exported is not None else None,
         )

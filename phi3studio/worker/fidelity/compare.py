@@ -161,6 +161,7 @@ class Comparison:
             unmeasured=self._unmeasured,
             on_cpu=self._on_cpu,
             gguf=self.gguf,
+            int4_aware=self.recipe.training.int4_aware > 0,
         )
         return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
 

@@ -66,6 +66,8 @@ class VerdictCard(Card):
                 return "good", self.tr("Yes: it is faithful")
             case "not faithful":
                 return "error", self.tr("No: it is not faithful")
+            case _ if verdict.measured:
+                return "warning", self.tr("Not proven: there is nothing to compare it with")
             case _:
                 return "warning", self.tr("Not proven: it could not be measured here")
 
@@ -158,7 +160,11 @@ class VerdictCard(Card):
             ]
         )
         for y, item in enumerate(candidates):
-            verdict = self.tr("faithful") if item.faithful else self.tr("not faithful")
+            verdict = {
+                "faithful": self.tr("faithful"),
+                "not faithful": self.tr("not faithful"),
+                "not proven": self.tr("not proven"),
+            }[item.word]
             if item.kept:
                 verdict += ", " + self.tr("kept")
             lost = "–" if item.points_lost is None else words.number(item.points_lost, 2)
