@@ -101,11 +101,15 @@ def _rows(count: int) -> str:
 
 def report_lines(report: Report) -> list[str]:
     figures = report.statistics
+    trained = (
+        f"{figures.trained_tokens} tokens of both answers are trained; with its longer answer a row"
+        if figures.pairs
+        else f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row"
+    )
     lines = [
         f"{_rows(figures.rows)}, {figures.kept} kept: {figures.train_rows} to train, "
         f"{figures.held_out_rows} held out",
-        f"{figures.tokens} tokens, {figures.trained_tokens} of them trained; a row has "
-        f"{figures.shortest} to {figures.longest} (median {figures.median})",
+        f"{trained} has {figures.shortest} to {figures.longest} (median {figures.median})",
         f"{percent(figures.cut_off_share)} of the rows are truncated; "
         f"{figures.steps_per_epoch} steps per epoch",
     ]

@@ -38,6 +38,7 @@ def draft_recipe(
     data: Path,
     model: str,
     *,
+    after: str | None = None,
     prompt: str | None = None,
     completion: str | None = None,
     template: str | None = None,
@@ -53,7 +54,8 @@ def draft_recipe(
     Without a template or columns given, the inspector's proposal is taken; a proposal that is a
     guess raises :class:`InputError` with the candidates instead. *rejected* goes with a template or
     conversations: the worse answer of pairs; *rating* too: the column that rates single answers.
-    *preset* is one of the window's.
+    *preset* is one of the window's. *after* names a run whose adapter this one goes on from, with
+    its model in place of *model*.
     """
     if (prompt is None) != (completion is None):
         raise InputError("recipe.half_a_template")
@@ -82,11 +84,24 @@ def draft_recipe(
     values = {
         "name": data.stem[:80] or "fine-tune",
         "data": {"source": str(data), **shape},
-        "model": {"source": model},
+        "model": {"source": model} if after is None else _learned_by(after, lines),
         "method": method_keys(shape),
     }
     recipe = parse_recipe(values)
     return recipe.model_copy(update=_settings(preset, recipe, report)), lines
+
+
+def _learned_by(name: str, lines: list[str]) -> dict[str, Any]:
+    """The model section that goes on from the adapter of the run *name*, which *lines* tell."""
+    from phi3studio.domain.run import state_phrase
+    from phi3studio.runs.store import RunStore
+
+    run = RunStore(user_home()).find(name)
+    if not run.adapter.is_dir():
+        raise InputError("run.no_adapter", run=run.name, state=state_phrase(run.state()))
+    lines.append(f"Goes on from what {run.name} learned.")
+    model = run.recipe().model.model_copy(update={"adapter": str(run.adapter)})
+    return model.model_dump(mode="json")
 
 
 def _settings(preset: PresetName, recipe: Recipe, report: SourceReport) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Which settings of preference tuning help: methods, learning rates and epochs over folds.
 
     python -m tests.benchmarks.preference_settings --out RESULTS --seconds 600
+    python -m tests.benchmarks.preference_settings --out RESULTS --usual
     python -m tests.benchmarks.preference_settings --table RESULTS
 
 Every fold of the sample's pairs is held out once: first a run learns the better answers of the
 others, then each setting goes on from its adapter. All are whole runs of the program with the
-starter, exported as they were trained (fp16 on a GPU, fp32 elsewhere), ``--side-by-side`` at once.
-Told are the figures of the merged model: pairs preferred, implicit reward, answers that end, words
-right (F1), tokens of an answer, and what was lost on general questions (nats a token).
+starter up to the merged model, ``--side-by-side`` at once; ``--usual`` takes each method once, as
+the presets have it. Told are the figures of the merged model: pairs preferred, implicit reward,
+answers that end, words right (F1), tokens of an answer, and what was lost on general questions
+(nats a token). For KTO both answers of a pair are rows, and "preferred" is how often a good answer
+gained more than a bad one.
 """
 
 from __future__ import annotations
@@ -65,6 +68,11 @@ def settings() -> list[Setting]:
     return first + more + betas
 
 
+def usual() -> list[Setting]:
+    """Each method once, as the presets have it for the sample."""
+    return [Setting(objective, 1e-4, 1.0, 0) for objective in ("simpo", "kto", "dpo", "orpo")]
+
+
 def fold_files(folder: Path, fold: int) -> tuple[Path, Path]:
     """The pairs to train and the ones held out; pairs of one message are never parted."""
     rows = SAMPLE.read_text("utf-8").splitlines()
@@ -78,23 +86,44 @@ def fold_files(folder: Path, fold: int) -> tuple[Path, Path]:
     return files
 
 
+def rated_file(pairs: Path) -> Path:
+    """Both answers of the *pairs* as rows with a label."""
+    rows = [json.loads(line) for line in pairs.read_text("utf-8").splitlines()]
+    file = pairs.with_name(f"rated-{pairs.name}")
+    file.write_text(
+        "".join(
+            json.dumps({"message": row["message"], "chosen": row[side], "label": side == "chosen"})
+            + "\n"
+            for row in rows
+            for side in ("chosen", "rejected")
+        ),
+        "utf-8",
+    )
+    return file
+
+
 def recipe_of(
     model: Path, setting: Setting, folder: Path, gpu: bool, adapter: Path | None
 ) -> Recipe:
     train, held_out = fold_files(folder / f"fold-{setting.fold}", setting.fold)
-    sft = setting.objective == "sft"
-    device = {"train_on": "cuda", "provider": "cuda", "quantisation": "fp16"}
+    sft, rated = setting.objective == "sft", setting.objective == "kto"
+    if rated:
+        train, held_out = rated_file(train), rated_file(held_out)
+    # As the presets have it: eight pairs, or answers, in a step, and eight rows in a pass.
+    batch = {} if sft or rated else {"batch_size": 4, "accumulation": 2}
+    device = {"train_on": "cuda", "provider": "cuda"}
     return parse_recipe(
         {
             "name": f"{setting.objective}-{setting.fold}",
-            "steps": ["train"] if sft else ["train", "merge", "quantise", "verify"],
+            "steps": ["train"] if sft else ["train", "merge", "verify"],
             "data": {
                 "source": str(train),
                 "template": {
                     "prompt": "### Message: {message}\n### Answer:\n",
                     "completion": "{chosen}",
                 },
-                "rejected": None if sft else "{rejected}",
+                "rejected": None if sft or rated else "{rejected}",
+                "rating": "label" if rated else None,
                 "split": {"file": str(held_out)},
             },
             "model": {"source": str(model), "adapter": str(adapter) if adapter else None},
@@ -103,8 +132,9 @@ def recipe_of(
                 "learning_rate": setting.rate,
                 "epochs": setting.epochs,
                 "evaluations": 0,
+                **batch,
             },
-            "target": device if gpu else {"quantisation": "fp32"},
+            "target": device if gpu else {},
         }
     )
 
@@ -137,8 +167,8 @@ def figures(run: Any) -> dict[str, float | None]:
     }
 
 
-def measure(out: Path, seconds: float, side_by_side: int, gpu: bool) -> None:
-    """Run all settings that *out* does not have yet, as far as the seconds go."""
+def measure(out: Path, wanted: list[Setting], seconds: float, side_by_side: int, gpu: bool) -> None:
+    """Run all *wanted* settings that *out* does not have yet, as far as the seconds go."""
     model, end = resolve_model("starter"), time.monotonic() + seconds
     known = _results(out) if out.exists() else []
     done = {Setting(**{f.name: row[f.name] for f in dataclasses.fields(Setting)}) for row in known}
@@ -154,7 +184,8 @@ def measure(out: Path, seconds: float, side_by_side: int, gpu: bool) -> None:
             run = finished(home(setting), recipe_of(model, setting, folder, gpu, None))
             return run.adapter if run else None
 
-        adapters = dict(enumerate(pool.map(first, range(FOLDS))))
+        folds = sorted({setting.fold for setting in wanted})
+        adapters = dict(zip(folds, pool.map(first, folds), strict=True))
         print(f"{end - time.monotonic():.0f} s are left after the first trainings", flush=True)
 
         def one(setting: Setting) -> None:
@@ -169,7 +200,7 @@ def measure(out: Path, seconds: float, side_by_side: int, gpu: bool) -> None:
                 with out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
 
-        for _ in pool.map(one, [setting for setting in settings() if setting not in done]):
+        for _ in pool.map(one, [setting for setting in wanted if setting not in done]):
             pass
 
 
@@ -197,6 +228,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seconds", type=float, default=1e6)
     parser.add_argument("--side-by-side", type=int, default=1)
+    parser.add_argument("--usual", action="store_true")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     if options.table:
@@ -204,7 +236,8 @@ def main() -> None:
         return
     import torch
 
-    measure(options.out, options.seconds, options.side_by_side, torch.cuda.is_available())
+    wanted = usual() if options.usual else settings()
+    measure(options.out, wanted, options.seconds, options.side_by_side, torch.cuda.is_available())
 
 
 if __name__ == "__main__":

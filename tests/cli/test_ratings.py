@@ -144,6 +144,29 @@ def test_an_export_is_read_as_pairs_again_and_never_overwrites(
     assert again.document["error"]["code"] == "rating.exists"
 
 
+def test_what_was_rated_is_trained_from_where_its_run_is(studio, home, finished, tmp_path) -> None:
+    first, _ = finished
+    ratings = [
+        Rating(ASKED, first.name, "Here.", "up", 1.0),
+        Rating(ASKED, first.name, "No.", "down", 2.0),
+    ]
+    RatingShelf(RunStore(home)).add(ratings)
+    file, recipe = tmp_path / "mine.jsonl", tmp_path / "recipe.json"
+    assert f" --from {first.name} --out" in studio("ratings", "export", file).out
+    made = studio("recipe", "new", "--data", file, "--from", first.name, "--out", recipe)
+    assert made.code == 0, made.err
+    assert f"Goes on from what {first.name} learned." in made.out
+    written = json.loads(recipe.read_text())["model"]
+    assert (recipe.parent / written["adapter"]).resolve() == first.adapter.resolve()
+    assert written["source"] == first.recipe().model.source
+    shutil.rmtree(first.adapter)
+    again = tmp_path / "again.jsonl"
+    assert "--from" not in studio("ratings", "export", again).out
+    for name, code in ((first.name, "run.no_adapter"), ("nothing", "run.not_found")):
+        refused = studio("recipe", "new", "--data", file, "--from", name, "--json", cwd=tmp_path)
+        assert (refused.code, refused.document["error"]["code"]) == (2, code)
+
+
 def test_an_export_with_labels_is_read_as_rated_answers(
     studio, home, rated, tmp_path, tiny_phi3
 ) -> None:

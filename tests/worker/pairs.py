@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from phi3studio.app.paths import Home
 from phi3studio.domain.recipe import Recipe, Template, parse_recipe
-from tests.worker.running import tiny_recipe
+from phi3studio.runs import launch
+from phi3studio.runs.store import RunFolder, RunStore
+from tests.conftest import end_workers
+from tests.worker.running import completed, tiny_recipe
 
 _GOODS = ("parcel", "lamp", "chair", "book", "phone", "kettle", "bicycle", "mirror")
 _FAULTS = ("is late", "came broken", "is the wrong colour", "has no manual", "was charged twice")
@@ -63,3 +68,18 @@ def pairs_recipe(model: Path, data: Path, *, objective: str = "dpo", **changes: 
     values["method"]["objective"] = objective
     values["data"] |= {"template": TEMPLATE.model_dump(), "rejected": "{rejected}"}
     return parse_recipe(values)
+
+
+def train_only(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"steps": ["train"]})
+
+
+@contextmanager
+def finished(home: Home, recipe: Recipe) -> Iterator[RunFolder]:
+    """A run that is done."""
+    run = RunStore(home).create(recipe)
+    launch.start(run)
+    try:
+        yield completed(run)
+    finally:
+        end_workers(home)

@@ -17,6 +17,7 @@ from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.resources import resources
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.preview import preview
+from phi3studio.worker.data.preparing.calibration_rows import calibration_rows
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -317,3 +318,15 @@ def test_a_repair_mends_both_answers(tmp_path: Path, byte_level: Any) -> None:  
     prepared = prepared_from(tmp_path, byte_level, recipe)
     for row in pq.read_table(prepared.train).to_pylist():
         assert "\u200b" not in row["completion"] + row["rejected"]
+
+
+def test_int4_is_calibrated_on_the_better_answers(tmp_path: Path, byte_level: Any) -> None:  # noqa: F811
+    recipe = recipe_for(write_pairs(tmp_path / "pairs.jsonl", SOUND))
+    prepared = prepared_from(tmp_path, byte_level, recipe)
+    written = pq.read_table(prepared.train).to_pylist()
+    found = calibration_rows(prepared.train, byte_level)
+    assert found[: len(written)] == [row["input_ids"] for row in written]
+    texts = "".join(byte_level.decode(ids) for ids in found)
+    for row in written:
+        assert row["completion"] in texts
+        assert row["rejected"] not in texts

@@ -20,6 +20,7 @@ from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.inspecting.describe import describe
 from phi3studio.worker.data.inspecting.preview import preview
 from phi3studio.worker.data.meaning.answer_ratings import is_good
+from phi3studio.worker.data.preparing.calibration_rows import calibration_rows
 from phi3studio.worker.data.preparing.held_out_rows import load_held_out
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
@@ -307,6 +308,26 @@ def test_both_kinds_are_held_out_and_a_prompt_stays_on_one_side(
     assert len(measured.rows) + len(measured.bad) == len(held_out)
     assert {row.good for row in measured.rows} == {True}
     assert {row.good for row in measured.bad} == {False}
+
+
+@pytest.mark.parametrize("good", [5, 40])
+def test_int4_is_calibrated_on_good_answers_and_on_what_was_asked(
+    tmp_path: Path,
+    byte_level: Any,  # noqa: F811
+    good: int,
+) -> None:
+    rows = [row for row in rated_rows(60) if not row["label"]]
+    rows += [row for row in SOUND if row["label"]][:good]
+    prepared = prepared_from(tmp_path, byte_level, rows)
+    written = pq.read_table(prepared.train).to_pylist()
+    bad = [row for row in written if not row["good"]]
+    assert bad
+    general = len(calibration_rows(None, byte_level))
+    found = calibration_rows(prepared.train, byte_level)[:-general]
+    assert found[: len(written) - len(bad)] == [row["input_ids"] for row in written if row["good"]]
+    texts = "".join(byte_level.decode(ids) for ids in found)
+    assert not [row for row in bad if row["completion"] in texts]
+    assert bad[0]["prompt"] in texts
 
 
 def test_the_preview_shows_how_an_answer_was_rated(encoder: Encoder) -> None:  # noqa: F811

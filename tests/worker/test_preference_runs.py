@@ -20,10 +20,9 @@ from phi3studio.app.paths import Home
 from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
 from phi3studio.runs import launch
-from phi3studio.runs.store import RunFolder, RunStore
-from tests.conftest import end_workers
+from phi3studio.runs.store import RunFolder
 from tests.tiny_families import SHAPES, make
-from tests.worker.pairs import pair_rows, pairs_recipe, write_pairs
+from tests.worker.pairs import finished, pair_rows, pairs_recipe, train_only, write_pairs
 from tests.worker.running import (
     adapter_bytes,
     completed,
@@ -31,7 +30,6 @@ from tests.worker.running import (
     is_step,
     kill,
     losses,
-    notices,
     wait_for_end,
     wait_for_event,
 )
@@ -49,20 +47,9 @@ def first(
     tmp_path_factory: pytest.TempPathFactory, tiny_phi3: Path, pairs: Path
 ) -> Iterator[RunFolder]:
     """A finished run, from the pairs to the exported model."""
-    home = Home(tmp_path_factory.mktemp("preferences") / "home")
-    recipe = pairs_recipe(
-        tiny_phi3, pairs, max_steps=20, evaluations=2, checkpoint_minutes=0.0001, keep_best=False
-    )
-    run = RunStore(home).create(recipe)
-    launch.start(run)
-    try:
-        yield completed(run)
-    finally:
-        end_workers(home)
-
-
-def train_only(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"steps": ["train"]})
+    recipe = pairs_recipe(tiny_phi3, pairs, max_steps=20, evaluations=2, keep_best=False)
+    with finished(Home(tmp_path_factory.mktemp("preferences") / "home"), recipe) as run:
+        yield run
 
 
 def log_likelihoods(model: torch.nn.Module, rows: list[dict[str, list[int]]]) -> torch.Tensor:
@@ -275,40 +262,6 @@ def test_both_answers_of_a_pair_are_prepared_with_one_prompt(first: RunFolder) -
         for side in (better, worse):
             assert side["labels"][masked[0] :] == side["ids"][masked[0] :]
             assert side["ids"][-1] == better["ids"][-1]  # the stop token
-
-
-def test_killed_it_goes_on_as_if_nothing_was_and_gives_the_same_again(
-    first: RunFolder, start_run: Start
-) -> None:
-    run = start_run(train_only(first.recipe()))
-    wait_for_event(run, is_notice("train.checkpoint"))
-    wait_for_event(run, is_step(8))
-    kill(run)
-    kept = run.work / "reference.safetensors"
-    written = kept.stat().st_mtime_ns
-    launch.resume(run)
-    wait_for_event(run, is_notice("train.resumed"))
-    wait_for_event(run, is_step(18))
-    assert kept.stat().st_mtime_ns == written  # computed once
-    completed(run)
-    assert losses(run) == losses(first)
-    assert adapter_bytes(run) == adapter_bytes(first)
-
-
-@pytest.mark.slow
-def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
-    first: RunFolder, start_run: Start
-) -> None:
-    run = start_run(train_only(first.recipe()))
-    wait_for_event(run, is_step(3))
-    launch.request_pause(run)
-    wait_for_end(run)
-    (run.work / "reference.safetensors").write_bytes(b"no tensors")
-    launch.resume(run)
-    completed(run)
-    assert len(notices(run, "train.resumed")) == 1
-    assert losses(run) == losses(first)
-    assert adapter_bytes(run) == adapter_bytes(first)
 
 
 @pytest.mark.slow

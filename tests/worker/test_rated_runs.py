@@ -13,20 +13,11 @@ import torch
 from phi3studio.app.paths import Home
 from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
-from phi3studio.runs import launch
-from phi3studio.runs.store import RunFolder, RunStore
-from tests.conftest import end_workers
-from tests.worker.pairs import rated_recipe, rated_rows, write_pairs
+from phi3studio.runs.store import RunFolder
+from tests.worker.pairs import finished, rated_recipe, rated_rows, train_only, write_pairs
 from tests.worker.running import (
-    adapter_bytes,
     completed,
-    is_notice,
-    is_step,
-    kill,
     losses,
-    notices,
-    wait_for_end,
-    wait_for_event,
 )
 
 Start = Callable[[Recipe], RunFolder]
@@ -42,20 +33,9 @@ def first(
     tmp_path_factory: pytest.TempPathFactory, tiny_phi3: Path, rated: Path
 ) -> Iterator[RunFolder]:
     """A finished run, from the rated answers to the exported model."""
-    home = Home(tmp_path_factory.mktemp("ratings") / "home")
-    recipe = rated_recipe(
-        tiny_phi3, rated, max_steps=24, evaluations=2, checkpoint_minutes=0.0001, keep_best=False
-    )
-    run = RunStore(home).create(recipe)
-    launch.start(run)
-    try:
-        yield completed(run)
-    finally:
-        end_workers(home)
-
-
-def train_only(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"steps": ["train"]})
+    recipe = rated_recipe(tiny_phi3, rated, max_steps=24, evaluations=2, keep_best=False)
+    with finished(Home(tmp_path_factory.mktemp("ratings") / "home"), recipe) as run:
+        yield run
 
 
 def gains(run: RunFolder, base_folder: Path, kind: str = "held-out") -> tuple[list[float], ...]:
@@ -147,41 +127,6 @@ def test_terminal_card_and_outcome_say_it_in_plain_words(first: RunFolder) -> No
     assert found is not None
     assert found.kind in ("learned", "lossy", "partly")
     assert found.before == 0.5
-
-
-@pytest.mark.slow
-def test_killed_it_goes_on_as_if_nothing_was_and_gives_the_same_again(
-    first: RunFolder, start_run: Start
-) -> None:
-    run = start_run(train_only(first.recipe()))
-    wait_for_event(run, is_notice("train.checkpoint"))
-    wait_for_event(run, is_step(8))
-    kill(run)
-    kept = run.work / "reference.safetensors"
-    written = kept.stat().st_mtime_ns
-    launch.resume(run)
-    wait_for_event(run, is_notice("train.resumed"))
-    wait_for_event(run, is_step(18))
-    assert kept.stat().st_mtime_ns == written  # computed once
-    completed(run)
-    assert losses(run) == losses(first)
-    assert adapter_bytes(run) == adapter_bytes(first)
-
-
-@pytest.mark.slow
-def test_paused_it_goes_on_and_a_damaged_reference_is_computed_again(
-    first: RunFolder, start_run: Start
-) -> None:
-    run = start_run(train_only(first.recipe()))
-    wait_for_event(run, is_step(3))
-    launch.request_pause(run)
-    wait_for_end(run)
-    (run.work / "reference.safetensors").write_bytes(b"no tensors")
-    launch.resume(run)
-    completed(run)
-    assert len(notices(run, "train.resumed")) == 1
-    assert losses(run) == losses(first)
-    assert adapter_bytes(run) == adapter_bytes(first)
 
 
 def test_weights_count(first: RunFolder, start_run: Start) -> None:

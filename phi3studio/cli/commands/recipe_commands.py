@@ -18,6 +18,14 @@ recipe_app = typer.Typer(help="Write, check and explain recipes.", no_args_is_he
 def new(
     data: Annotated[Path, typer.Option("--data", help="The data file.")],
     model: ModelName = "starter",
+    after: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Go on from what this run learned: with its model and its adapter.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write it (.yaml or .json).")
     ] = None,
@@ -55,6 +63,7 @@ def new(
     recipe, lines = draft_recipe(
         data,
         model,
+        after=after,
         prompt=prompt,
         completion=completion,
         template=template,

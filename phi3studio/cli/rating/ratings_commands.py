@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,7 +106,10 @@ def export(
     _warn(found)
     if pairs or done.rows.both_kinds:
         what = "the pairs" if pairs else "them"
-        typer.echo(f"Train on {what}: phi3studio recipe new --data {file} --out recipe.json")
+        typer.echo(
+            f"Train on {what}: phi3studio recipe new --data {file}{_from(found.ratings)} "
+            "--out recipe.json"
+        )
 
 
 @ratings_app.command("delete")
@@ -134,6 +138,16 @@ def delete(
         print_json({"deleted": [rating.id for rating in gone]})
         return
     typer.echo(f"Deleted: {_count(len(gone), 'rating')}.")
+
+
+def _from(ratings: Sequence[Rating]) -> str:
+    """The option that goes on from the run whose answers were rated, if it is one that learned."""
+    from phi3studio.app.paths import user_home
+    from phi3studio.runs.store import RunFolder
+
+    names = {rating.model for rating in ratings}
+    run = RunFolder(user_home().runs / names.pop()) if len(names) == 1 else None
+    return f" --from {run.name}" if run is not None and run.adapter.is_dir() else ""
 
 
 def _shelf() -> RatingShelf:

@@ -35,7 +35,8 @@ class Statistics(ReportPart):
     """Figures of the rows that remain after repairs. Lengths in tokens, before cutting off.
 
     ``rows`` counts the rows read, ``kept`` those that remain; ``steps_per_epoch`` are optimiser
-    steps over the training rows; ``labels`` is empty unless the completion is a label.
+    steps over the training rows; ``labels`` is empty unless the completion is a label. Of *pairs*
+    the lengths are those of the longer sides, and the trained tokens those of both.
     """
 
     rows: int
@@ -53,6 +54,7 @@ class Statistics(ReportPart):
     cut_off_share: float
     steps_per_epoch: int
     labels: tuple[LabelCount, ...] = ()
+    pairs: bool = False
 
 
 class FindingRow(ReportPart):

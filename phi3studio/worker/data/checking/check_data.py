@@ -186,6 +186,7 @@ def _statistics(
         cut_off_share=cut_off / len(lengths) if some else 0.0,
         steps_per_epoch=math.ceil(train_rows / rows_per_step),
         labels=_label_counts(rows, decision),
+        pairs=data.rejected is not None,
     )
 
 

@@ -94,8 +94,14 @@ def conversations(rows: Rows) -> Found:
 
 
 def asked_places(rows: Rows) -> list[str]:
-    """Places of turns that nobody answers, the likeliest first; else columns of questions."""
-    turns = [path for path in _turn_places(rows) if _turns_kind(rows, path) == "asked"]
+    """Places of turns that end with what nobody answers, the likeliest first; else columns of
+    questions."""
+    turns = [
+        path
+        for path in _turn_places(rows)
+        if (kind := _turns_kind(rows, path)) == "asked"
+        or (kind == "whole" and _ends_with_question(rows, path))
+    ]
     return turns or [name for name in _ASKED if is_text(rows, name)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from phi3studio.domain.datasets.source_report import ShapeProposal
@@ -11,7 +11,14 @@ from phi3studio.domain.errors import InputError
 from phi3studio.domain.messages import Phrase
 from phi3studio.worker.data.inspecting.column_shapes import ColumnShapes
 from phi3studio.worker.data.inspecting.conversation_places import asked_places
-from phi3studio.worker.data.inspecting.row_places import Found, Rows, columns, example, is_text
+from phi3studio.worker.data.inspecting.row_places import (
+    Found,
+    Rows,
+    at,
+    columns,
+    example,
+    is_text,
+)
 from phi3studio.worker.data.meaning.column_names import NameRole, strength, words_of
 from phi3studio.worker.data.meaning.message_turns import turns_of
 
@@ -22,8 +29,26 @@ _REJECTED = re.compile(
     r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
     r"([^a-z]|$)|^(y_l|response_k)$"
 )
-_NUMBERED = re.compile(r"(response|answer|completion|output|model|ref|reply)[_ ]?([ab]|[0-9])$")
-_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|^labels?$)")
+# What answers are called in other languages too. A good answer is a better one only where a bad
+# one stands next to it, and where the names say that they are answers.
+_BETTER_WORDS = (
+    "bevorzugt bevorzugte bessere beste migliore preferita scelta accettata meilleure preferee "
+    "choisie mejor preferida elegida aceptada"
+)
+_WORSE_WORDS = (
+    "abgelehnt abgelehnte verworfen verworfene schlechtere schlechteste peggiore rifiutata "
+    "scartata pire rejetee peor rechazada descartada"
+)
+_BETTER = frozenset(_BETTER_WORDS.split())
+_WORSE = frozenset(_WORSE_WORDS.split())
+_GOOD = frozenset({"good", "gut", "gute", "buona", "bonne", "buena"})
+_BAD = frozenset({"bad", "schlecht", "schlechte", "cattiva", "mauvaise", "mala"})
+_NUMBERED = re.compile(
+    r"(response|answer|completion|output|model|ref|reply|antwort|risposta|reponse|respuesta)"
+    r"_?([ab]|[0-9])$"
+)
+_VERDICT = re.compile(r"(prefer|better|winner|chosen|safer|choice|comparison|^labels?$|^ranking$)")
+_SCORED = frozenset({"score", "rating", "rank", "bewertung", "punteggio", "voto"})
 _PICK = re.compile(r"(prefer|better|winner|chosen|best|^choice$)")
 _RANKED = frozenset({"rank", "score", "overall_score", "rating", "label", "is_best", "preference"})
 _GOOD_ANSWERS = frozenset(
@@ -40,20 +65,28 @@ def preferences(rows: Rows) -> Found:
     Raises :class:`InputError` for rankings and verdicts, which no template can read.
     """
     names = columns(rows)
-    folded = {name: name.casefold() for name in names}
-    rejected = [name for name in names if _REJECTED.search(folded[name])]
-    chosen = [n for n in names if _CHOSEN.search(folded[n]) and n not in rejected]
+    folded = {name: "_".join(words_of(name)) for name in names}
+    rejected = [n for n in names if _REJECTED.search(folded[n]) or _says(n, _WORSE, _BAD)]
+    chosen = [n for n in names if _CHOSEN.search(folded[n]) or _says(n, _BETTER, _GOOD)]
+    chosen = [n for n in chosen if n not in rejected]
     texts = [n for n in (*chosen, *rejected) if any(_is_answer(row.get(n)) for row in rows)]
     if any(n in texts for n in chosen) and any(n in texts for n in rejected):
         good = next(n for n in chosen if n in texts)
         bad = next(n for n in rejected if n in texts)
         return _pairs(rows, good, bad)
+    if (empty := [n for n in rejected if _is_empty(rows, n)]) and any(n in texts for n in chosen):
+        # Nothing to prefer: the better answers are examples, and that is said.
+        good = next(n for n in chosen if n in texts)
+        reason = Phrase("shape.worse_empty", chosen=good, rejected=empty[0])
+        alone = _pairs(rows, good, empty[0])[-1]
+        return [alone.model_copy(update={"reasons": (reason,)})]
     trained = [n for n in names if folded[n] in _GOOD_ANSWERS]
     lost = [n for n in rejected if n in texts and folded[n].startswith("rejected")]
     if trained and lost:
         return _pairs(rows, trained[0], lost[0])
     numbered = [n for n in names if _NUMBERED.search(folded[n]) and _is_answer(example(rows, n))]
     verdict = next((n for n in names if _VERDICT.search(folded[n]) and n not in numbered), None)
+    verdict = verdict or _score_of(numbered[:1], names)
     if len(numbered) > 1 and verdict is not None:
         raise InputError(
             "data.preference", variant="numbered", answers=numbered[:4], verdict=verdict
@@ -82,11 +115,11 @@ def preferences(rows: Rows) -> Found:
 def _pairs(rows: Rows, good: str, bad: str) -> Found:
     """The proposals for a better and a worse answer, wherever their questions stand."""
     better, worse = (_kind(example(rows, name)) for name in (good, bad))
-    if better != worse:
+    if better != worse and not _is_empty(rows, bad):
         raise InputError("data.preference", chosen=good, rejected=bad)
     reason = Phrase("shape.pairs", chosen=good, rejected=bad)
     alone = Phrase("shape.better_alone", chosen=good)
-    asked = asked_places(rows)
+    asked = [place for place in asked_places(rows) if not _shows_both(rows, place, good, bad)]
     if better == "whole":
         before = ""
     elif asked and (better == "answer" or not is_text(rows, asked[0])):
@@ -141,6 +174,36 @@ def _gap(rows: Rows, prompt: str, answer: str) -> str:
     said = [str(row.get(answer) or "") for row in rows]
     glued = any(text[-1:].isspace() for text in asked) or any(text[:1].isspace() for text in said)
     return "\n" if prompt == f"{{{column}}}" and not glued else ""
+
+
+def _says(name: str, words: frozenset[str], with_answer: frozenset[str]) -> bool:
+    said = set(words_of(name))
+    return bool(said & words or (said & with_answer and strength(name, "answer") > 1))
+
+
+def _is_empty(rows: Rows, name: str) -> bool:
+    values = [row.get(name) for row in rows]
+    return all(value is None or not str(value).strip(" []{}") for value in values)
+
+
+def _score_of(numbered: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column of the score that goes with the first of several answers: “score_a”."""
+    for answer in numbered:
+        mark = words_of(answer)[-1][-1:]
+        for name in names:
+            words = words_of(name)
+            if name != answer and _SCORED & set(words) and mark in (words[0], words[-1]):
+                return name
+    return None
+
+
+def _shows_both(rows: Rows, place: str, good: str, bad: str) -> bool:
+    """Whether what is asked there holds both answers: a question to somebody who judged them."""
+    row = next((row for row in rows if row.get(good) and row.get(bad) and at(row, place)), None)
+    if row is None:
+        return False
+    asked = "\n".join(str(turn.get("content")) for turn in turns_of(at(row, place)) or ())
+    return all(isinstance(row[name], str) and row[name] in asked for name in (good, bad))
 
 
 def _picks(rows: Rows, name: str) -> bool:

@@ -7,12 +7,21 @@ from typing import Any
 
 from phi3studio.worker.data.meaning.column_names import words_of
 
-_UP = "true yes y 1 good up upvote thumbsup like liked positive desirable chosen accepted 👍 +1"
-_DOWN = "false no n 0 bad down downvote thumbsdown dislike disliked negative undesirable rejected"
+_UP = (
+    "true yes y 1 good up upvote thumbsup like liked positive desirable chosen accepted 👍 +1 "
+    "sì si sí ja oui vero wahr vrai gut buona buono bonne bon buena bueno"
+)
+_DOWN = (
+    "false no n 0 bad down downvote thumbsdown dislike disliked negative undesirable rejected "
+    "nein non falso falsch faux schlecht cattiva cattivo mauvaise mauvais mala malo"
+)
 _GOOD = frozenset({*_UP.split(), "thumbs up"})
 _BAD = frozenset({*_DOWN.split(), "thumbs down", "👎", "-1"})
 # Columns with this name rate the answer next to them, unlike marks of rows that are not to be used.
-_NAMES = "label kto feedback rating vote thumb thumbs desirable preference"
+_NAMES = (
+    "label kto feedback rating vote thumb thumbs desirable preference bewertung valutazione "
+    "giudizio valoracion"
+)
 _NAMED = frozenset(_NAMES.split())
 _LEAST_SHARE = 0.1
 

@@ -6,21 +6,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from phi3studio.worker.data.meaning.answer_ratings import are_ratings, is_good
 from phi3studio.worker.data.meaning.column_names import words_of
 
 _REFUSALS = (
     "reject rejected ignore ignored skip skipped discarded declined disapproved bad incorrect "
-    "wrong fail failed invalid unhelpful"
+    "wrong fail failed invalid unhelpful undesirable"
 )
 _REJECTED = frozenset(_REFUSALS.split())
 _DECIDED = (
     "accept accepted approved approve submitted pending good correct right pass passed valid ok "
-    "helpful"
+    "helpful chosen preferred desirable"
 )
 _DECISIONS = _REJECTED | set(_DECIDED.split())
 _GOOD = (
     "label accepted accept approved correct valid good keep verified desirable passed ok helpful "
-    "usable kto chosen preferred"
+    "usable kto chosen preferred hilfreich nutzlich freigegeben utile approvato approvata util"
 )
 _GOOD_IF_TRUE = frozenset(_GOOD.split())
 _BAD = (
@@ -28,15 +29,18 @@ _BAD = (
     "discarded hidden wrong undesirable toxic unsafe nsfw"
 )
 _BAD_IF_TRUE = frozenset(_BAD.split())
-_RATINGS = "feedback rating vote votes thumbs thumb verdict quality reaction"
+_RATINGS = (
+    "feedback rating vote votes thumbs thumb verdict quality reaction bewertung valutazione "
+    "giudizio valoracion"
+)
 _RATED = frozenset(_RATINGS.split())
 _DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
 _THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
 _UNFINISHED = frozenset({"length", "max_tokens", "content_filter", "error"})
 _REASONS = ({"finish", "reason"}, {"stop", "reason"}, {"done", "reason"})
 _LISTED = 20
-_TRUE = frozenset({"true", "yes", "1"})
-_FALSE = frozenset({"false", "no", "0"})
+_TRUE = frozenset({"true", "yes", "1", "sì", "si", "sí", "ja", "oui", "vero", "wahr", "vrai"})
+_FALSE = frozenset({"false", "no", "0", "nein", "non", "falso", "falsch", "faux"})
 
 
 def why_it_ended(value: Any, path: str) -> Iterator[str]:
@@ -70,6 +74,9 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
         return tuple(sorted(unfinished))
     if words & _RATED and (down := texts & _THUMBS_DOWN):
         return tuple(sorted(down))
+    # Numbers there may as well be counts.
+    if words & _RATED and are_ratings(sorted(texts)) and not any(map(str.isdecimal, texts)):
+        return tuple(sorted(text for text in texts if is_good(text) is False))
     if texts and texts <= _TRUE | _FALSE:
         if words & _BAD_IF_TRUE:
             return tuple(sorted(texts & _TRUE))

@@ -29,13 +29,24 @@ def write_calibration(train: Path | None, tokenizer: Any, file: Path) -> None:
 
 def calibration_rows(train: Path | None, tokenizer: Any) -> list[list[int]]:
     """Token rows of *train* (as ``prepare`` left it) and of general text."""
+    rows = [row[:_LONGEST] for row in _own_rows(train)] if train is not None else []
+    return rows + [list(tokenizer(text)["input_ids"])[:_LONGEST] for text in _general_texts()]
+
+
+def _own_rows(train: Path) -> list[list[int]]:
+    """Token rows as the model should write them: better answers of pairs, those that were rated
+    good, and where these are too few, what was asked for the bad ones."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    rows: list[list[int]] = []
-    if train is not None:
-        own = pq.read_table(train, columns=["input_ids"]).slice(0, _OWN_ROWS)["input_ids"]
-        rows = [row[:_LONGEST] for row in own.to_pylist()]
-    return rows + [list(tokenizer(text)["input_ids"])[:_LONGEST] for text in _general_texts()]
+    if "good" not in pq.read_schema(train).names:
+        table = pq.read_table(train, columns=["input_ids"]).slice(0, _OWN_ROWS)
+        return list(table["input_ids"].to_pylist())
+    table = pq.read_table(train, columns=["input_ids", "prompt_tokens", "good"])
+    good = table.filter(table["good"]).slice(0, _OWN_ROWS)
+    bad = table.filter(pc.invert(table["good"])).slice(0, _OWN_ROWS - good.num_rows)
+    asked = [row["input_ids"][: row["prompt_tokens"]] for row in bad.to_pylist()]
+    return [*good["input_ids"].to_pylist(), *filter(None, asked)]
 
 
 def general_rows(tokenizer: Any) -> HeldOut:

@@ -343,9 +343,15 @@ def pair_of(chosen: Rendered, rejected: Rendered) -> tuple[Rendered, Rendered]:
     for side, code in ((chosen, "data.no_chosen"), (rejected, "data.no_rejected")):
         if not side.completion.strip():
             raise InputError(code)
-    if chosen.completion.strip() == rejected.completion.strip():
+    if _as_read(chosen.completion) == _as_read(rejected.completion):
         raise InputError("data.equal_answers")
     return _last_answer(chosen), _last_answer(rejected)
+
+
+def _as_read(text: str) -> list[str]:
+    """The lines of *text* without spaces that no reader sees; what indents code stays."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return [f"{line[: -len(line.lstrip())]}{' '.join(line.split())}" for line in lines]
 
 
 def _last_answer(side: Rendered) -> Rendered:
