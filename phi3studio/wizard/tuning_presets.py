@@ -93,17 +93,18 @@ def preset_settings(
         batch, accumulation = batch // 2, accumulation * 2
     epoch = math.ceil(rows / (batch * accumulation))
     epochs = length.epochs(epoch, rows, learned)
-    rate = usual_rate(parameters)
-    if name == "quick":
-        rate *= 2  # few steps: there is no time to learn slowly, and none to go astray
-    elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
-        rate /= 2
+    share = 1.0
     if objective != "sft":
         share = _RATE_OF_PAIRS
         if objective != "orpo":
             epochs = length.epochs_of_pairs
             share *= min(1.0, _STEPS_OF_PAIRS / (epoch * epochs))
-        rate = usual_rate(parameters) * max(_LEAST_OF_PAIRS, share)
+        share = max(_LEAST_OF_PAIRS, share)
+    elif name == "quick":
+        share = 2.0  # few steps: there is no time to learn slowly, and none to go astray
+    elif name == "thorough" and learned is not None and learned > _LONG_ANSWER:
+        share = 0.5
+    rate = usual_rate(parameters) * share
     # Higher ranks and more modules gained nothing on a small model.
     wide = name == "thorough" and large
     method = Method(

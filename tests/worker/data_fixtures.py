@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from phi3studio.domain.datasets.check_report import CheckProgress, Report
+from phi3studio.domain.datasets.check_report import CheckProgress, Finding, Report
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.worker.data.checking.check_data import check
 from phi3studio.worker.data.preparing.tokenise import Encoder
@@ -118,3 +118,26 @@ def report_of(checking: Generator[CheckProgress, None, Report]) -> Report:
         except StopIteration as end:
             report: Report = end.value
             return report
+
+
+def found_in(report: Report) -> dict[str, Finding]:
+    return {item.code: item for item in report.findings}
+
+
+# Rows that are added to sound ones, the finding, how many rows, the repair that mends it.
+Defect = tuple[list[dict[str, Any]], str, int, str | None]
+
+
+def assert_found_and_repaired(
+    report_on: Callable[..., Report], sound: list[dict[str, Any]], defect: Defect
+) -> None:
+    """*report_on* checks rows, with the repairs that are named after them."""
+    added, code, count, kind = defect
+    found = found_in(report_on([*sound, *added]))
+    assert found[code].rows == count, found.keys()
+    assert found[code].examples[-1].row >= len(sound)
+    assert found[code].title
+    assert found[code].advice
+    if kind is not None:
+        assert kind in {offer.repair.kind for offer in found[code].repairs}
+        assert code not in found_in(report_on([*sound, *added], kind))

@@ -4,13 +4,14 @@ pairs."""
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from phi3studio.domain.datasets.check_report import Finding, Report
+from phi3studio.domain.datasets.check_report import Report
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.errors import InputError
 from phi3studio.domain.recipe import Recipe, parse_recipe
@@ -21,7 +22,14 @@ from phi3studio.worker.data.preparing.calibration_rows import calibration_rows
 from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_prepared, prepare
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
-from tests.worker.data_fixtures import byte_level, encoder, whole_check  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    Defect,
+    assert_found_and_repaired,
+    byte_level,
+    encoder,
+    found_in,
+    whole_check,
+)
 from tests.worker.pairs import TEMPLATE, pair_rows, write_pairs
 
 Row = dict[str, Any]
@@ -46,10 +54,6 @@ def recipe_for(file: Path, *repairs: str, **data: Any) -> Recipe:
 def report_on(folder: Path, with_encoder: Encoder, rows: list[Row], *repairs: str) -> Report:
     recipe = recipe_for(write_pairs(folder / "pairs.jsonl", rows), *repairs)
     return whole_check(recipe.rows, with_encoder, 200, 2)
-
-
-def found_in(report: Report) -> dict[str, Finding]:
-    return {item.code: item for item in report.findings}
 
 
 def prepared_from(folder: Path, tokenizer: Any, recipe: Recipe) -> Prepared:
@@ -86,8 +90,7 @@ def test_the_sample_of_pairs_is_sound_and_length_does_not_decide(
     assert abs(longer / len(rows) - 0.5) < 0.05
 
 
-# name → (rows that are added, the finding, how many rows, the repair that mends it)
-DEFECTS: dict[str, tuple[list[Row], str, int, str | None]] = {
+DEFECTS: dict[str, Defect] = {
     "equal answers": (
         [changed(SOUND[0], prompt="Where is it?", rejected=SOUND[0]["chosen"] + " ")],
         "unusable:data.equal_answers",
@@ -127,16 +130,7 @@ def test_a_defect_of_pairs_is_found_and_repaired(
     encoder: Encoder,  # noqa: F811
     name: str,
 ) -> None:
-    added, code, count, kind = DEFECTS[name]
-    found = found_in(report_on(tmp_path, encoder, [*SOUND, *added]))
-    assert found[code].rows == count, found.keys()
-    assert found[code].examples[-1].row >= len(SOUND)
-    assert found[code].title
-    assert found[code].advice
-    if kind is not None:
-        assert kind in {offer.repair.kind for offer in found[code].repairs}
-        repaired = found_in(report_on(tmp_path, encoder, [*SOUND, *added], kind))
-        assert code not in repaired
+    assert_found_and_repaired(partial(report_on, tmp_path, encoder), SOUND, DEFECTS[name])
 
 
 def test_other_answers_to_one_prompt_contradict_nothing(

@@ -4,6 +4,7 @@ where nothing can be learned from the ratings."""
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from datasets import Dataset
 
 from phi3studio.cli.recipe_draft import method_keys, preferring, shape_keys
-from phi3studio.domain.datasets.check_report import Finding, Report
+from phi3studio.domain.datasets.check_report import Report
 from phi3studio.domain.datasets.source import Source
 from phi3studio.domain.datasets.source_report import ShapeProposal
 from phi3studio.domain.errors import InputError
@@ -26,7 +27,14 @@ from phi3studio.worker.data.preparing.prepare_examples import Prepared, load_pre
 from phi3studio.worker.data.preparing.row_pipeline import Process, columns_of
 from phi3studio.worker.data.preparing.tokenise import Encoder
 from phi3studio.worker.training.examples import RatedDataset
-from tests.worker.data_fixtures import byte_level, encoder, whole_check  # noqa: F401
+from tests.worker.data_fixtures import (  # noqa: F401
+    Defect,
+    assert_found_and_repaired,
+    byte_level,
+    encoder,
+    found_in,
+    whole_check,
+)
 from tests.worker.pairs import TEMPLATE, rated_rows, write_pairs
 
 Row = dict[str, Any]
@@ -54,10 +62,6 @@ def recipe_for(file: Path, *repairs: str, **data: Any) -> Recipe:
 def report_on(folder: Path, with_encoder: Encoder, rows: list[Row], *repairs: str) -> Report:
     recipe = recipe_for(write_pairs(folder / "rated.jsonl", rows), *repairs)
     return whole_check(recipe.rows, with_encoder, 200, 2)
-
-
-def found_in(report: Report) -> dict[str, Finding]:
-    return {item.code: item for item in report.findings}
 
 
 def prepared_from(folder: Path, tokenizer: Any, rows: list[Row], *repairs: str) -> Prepared:
@@ -183,8 +187,7 @@ def test_of_conversations_the_last_answer_alone_is_learned(
         assert "What is it?" in byte_level.decode(row["input_ids"][: row["prompt_tokens"]])
 
 
-# name → (rows that are added, the finding, how many rows, the repair that mends it)
-DEFECTS: dict[str, tuple[list[Row], str, int, str | None]] = {
+DEFECTS: dict[str, Defect] = {
     "neither good nor bad": (
         [SOUND[0] | {"prompt": "Why?", "label": "maybe"}],
         "unusable:data.rating_value", 1, "skip_broken",
@@ -207,15 +210,7 @@ def test_a_defect_of_ratings_is_found_and_repaired(
     encoder: Encoder,  # noqa: F811
     name: str,
 ) -> None:
-    added, code, count, kind = DEFECTS[name]
-    found = found_in(report_on(tmp_path, encoder, [*SOUND, *added]))
-    assert found[code].rows == count, found.keys()
-    assert found[code].examples[-1].row >= len(SOUND)
-    assert found[code].title
-    assert found[code].advice
-    if kind is not None:
-        assert kind in {offer.repair.kind for offer in found[code].repairs}
-        assert code not in found_in(report_on(tmp_path, encoder, [*SOUND, *added], kind))
+    assert_found_and_repaired(partial(report_on, tmp_path, encoder), SOUND, DEFECTS[name])
 
 
 def test_two_answers_to_one_prompt_contradict_nothing(
