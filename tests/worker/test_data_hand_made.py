@@ -51,6 +51,22 @@ SHAPES: dict[str, tuple[Callable[[str, str, str], Row], str, str]] = {
     "Italian adjectives": columns("Domanda", "Risposta buona", "Risposta cattiva"),
     "French": columns("question", "bonne réponse", "mauvaise réponse"),
     "Spanish": columns("pregunta", "respuesta elegida", "respuesta rechazada"),
+    "Polish": columns("pytanie", "lepsza odpowiedź", "gorsza odpowiedź"),
+    "Portuguese": columns("pergunta", "resposta boa", "resposta ruim"),
+    "Dutch": columns("vraag", "goed antwoord", "slecht antwoord"),
+    "an error of spelling": columns("prompt", "prefered", "not_prefered"),
+    "short marks": columns("prompt", "answer_w", "answer_l"),
+    "positive and negative": columns("prompt", "positive", "negative"),
+    "lists of one text": (
+        lambda q, c, r: {"prompt": q, "chosen": [c], "rejected": [r]},
+        "{chosen.0}",
+        "{rejected.0}",
+    ),
+    "lists of one text after turns": (
+        lambda q, c, r: {"prompt": [said("user", q)], "chosen": [c], "rejected": [r]},
+        "prompt + chosen.0",
+        "prompt + rejected.0",
+    ),
     "several turns before": (
         lambda q, c, r: {
             "prompt": [said("user", "Hi"), said("assistant", "Hello!"), said("user", q)],
@@ -92,9 +108,18 @@ def test_pairs_are_recognised_however_they_are_called(tmp_path: Path, name: str)
         assert "labelling" not in (first.prompt or "")
 
 
-def test_good_and_bad_sides_of_one_thing_are_no_answers(tmp_path: Path) -> None:
-    """Reviews of a hotel: what was good, what was bad."""
-    rows = [{"review": q, "good": c, "bad": r} for q, c, r in PAIRS]
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("review", "good", "bad"),
+        ("Hotel", "Positive_Review", "Negative_Review"),
+        ("anchor", "positive", "negative"),
+    ],
+)
+def test_good_and_bad_sides_of_one_thing_are_no_answers(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    rows = [dict(zip(names, pair, strict=True)) for pair in PAIRS]
     assert all(shape.rejected is None for shape in looked_at(tmp_path, rows).shapes)
 
 
@@ -132,6 +157,15 @@ def test_which_of_two_is_better_is_not_guessed(tmp_path: Path, name: str) -> Non
     assert "chosen" in found.hint
 
 
+def test_several_worse_answers_are_no_conversation(tmp_path: Path) -> None:
+    rows = [{"prompt": q, "chosen": c, "rejected": [r, r[:20]]} for q, c, r in PAIRS]
+    report = looked_at(tmp_path, rows)
+    assert report.obstacle is not None
+    found = InputError.from_json(report.obstacle)
+    assert (found.code, found.variant) == ("data.preference", "several")
+    assert "“rejected”" in found.message
+
+
 def test_without_any_worse_answer_it_is_said_that_there_is_nothing_to_prefer(
     tmp_path: Path,
 ) -> None:
@@ -163,13 +197,14 @@ def rated(name: str, good: Any, bad: Any) -> list[Row]:
         ("valutazione", "Sì", "No", True),
         ("giudizio", "buona", "cattiva", True),
         ("feedback", "positive", "negative", True),
+        ("feedback.user_score", 1.0, 0.0, True),
         ("Utile", "Sì", "No", False),
         ("Hilfreich", "ja", "nein", False),
         ("helpful?", "yes", "no", False),
     ],
 )
 def test_ratings_of_other_languages_are_heeded(
-    tmp_path: Path, name: str, good: str, bad: str, meant: bool
+    tmp_path: Path, name: str, good: Any, bad: Any, meant: bool
 ) -> None:
     """Where they are there to be learned from that comes first, else the bad ones are left out;
     never are they learned as if they were good."""
@@ -179,7 +214,7 @@ def test_ratings_of_other_languages_are_heeded(
     assert not of_ratings.repairs
     assert alone.rating is None
     (left_out,) = alone.repairs
-    assert left_out.model_dump()["values"] == (bad.casefold(),)
+    assert left_out.model_dump()["values"] == (str(bad).casefold(),)
 
 
 @pytest.mark.parametrize("marks", [("chosen", "rejected"), ("desirable", "undesirable")])

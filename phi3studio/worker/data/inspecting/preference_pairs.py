@@ -23,26 +23,29 @@ from phi3studio.worker.data.meaning.column_names import NameRole, strength, word
 from phi3studio.worker.data.meaning.message_turns import turns_of
 
 _CHOSEN = re.compile(
-    r"(^|[^a-z])(chosen|preferred|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|^(y_w|response_j)$"
+    r"(^|[^a-z])(chosen|prefer+ed|accepted|winner|winning|win|better|best|positive)([^a-z]|$)|"
+    r"^(y|response|answer|completion|output)_w$|^response_j$"
 )
 _REJECTED = re.compile(
-    r"(^|[^a-z])(rejected|non[_ ]?preferred|dispreferred|loser|losing|lose|worse|worst|negative)"
-    r"([^a-z]|$)|^(y_l|response_k)$"
+    r"(^|[^a-z])(rejected|no[nt]_?prefer+ed|dispreferred|loser|losing|lose|worse|worst|negative)"
+    r"([^a-z]|$)|^(y|response|answer|completion|output)_l$|^response_k$"
 )
 # What answers are called in other languages too. A good answer is a better one only where a bad
 # one stands next to it, and where the names say that they are answers.
 _BETTER_WORDS = (
     "bevorzugt bevorzugte bessere beste migliore preferita scelta accettata meilleure preferee "
-    "choisie mejor preferida elegida aceptada"
+    "choisie mejor preferida elegida aceptada lepsza lepsze melhor beter betere"
 )
 _WORSE_WORDS = (
     "abgelehnt abgelehnte verworfen verworfene schlechtere schlechteste peggiore rifiutata "
-    "scartata pire rejetee peor rechazada descartada"
+    "scartata pire rejetee peor rechazada descartada gorsza gorsze pior slechter slechtere"
 )
 _BETTER = frozenset(_BETTER_WORDS.split())
 _WORSE = frozenset(_WORSE_WORDS.split())
-_GOOD = frozenset({"good", "gut", "gute", "buona", "bonne", "buena"})
-_BAD = frozenset({"bad", "schlecht", "schlechte", "cattiva", "mauvaise", "mala"})
+_GOOD = frozenset({"good", "gut", "gute", "buona", "bonne", "buena", "boa", "goed", "dobra"})
+_BAD = frozenset(
+    {"bad", "schlecht", "schlechte", "cattiva", "mauvaise", "mala", "ruim", "slecht", "zla"}
+)
 _NUMBERED = re.compile(
     r"(response|answer|completion|output|model|ref|reply|antwort|risposta|reponse|respuesta)"
     r"_?([ab]|[0-9])$"
@@ -55,7 +58,7 @@ _GOOD_ANSWERS = frozenset(
     {"response", "output", "answer", "completion", "messages", "conversations"}
 )
 _QUESTIONS: tuple[NameRole, ...] = ("prompt", "question", "instruction", "text", "context")
-_LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs"})
+_LISTED = frozenset({"completions", "responses", "answers", "candidates", "outputs", "replies"})
 _ANSWER = "answer"
 
 
@@ -69,6 +72,13 @@ def preferences(rows: Rows) -> Found:
     rejected = [n for n in names if _REJECTED.search(folded[n]) or _says(n, _WORSE, _BAD)]
     chosen = [n for n in names if _CHOSEN.search(folded[n]) or _says(n, _BETTER, _GOOD)]
     chosen = [n for n in chosen if n not in rejected]
+    if not asked_places(rows):
+        # What was good and bad about a hotel, and what is like an anchor or not, answer nothing.
+        sides = re.compile(r"positive|negative")
+        chosen, rejected = (
+            [n for n in some if not sides.search(folded[n]) or strength(n, "answer") > 1]
+            for some in (chosen, rejected)
+        )
     texts = [n for n in (*chosen, *rejected) if any(_is_answer(row.get(n)) for row in rows)]
     if any(n in texts for n in chosen) and any(n in texts for n in rejected):
         good = next(n for n in chosen if n in texts)
@@ -114,7 +124,13 @@ def preferences(rows: Rows) -> Found:
 
 def _pairs(rows: Rows, good: str, bad: str) -> Found:
     """The proposals for a better and a worse answer, wherever their questions stand."""
+    if inside := [name for name in (good, bad) if _are_single(rows, name)]:
+        flat = [{**row, **{n: row[n][0] for n in inside if row.get(n)}} for row in rows]
+        return [_of_items(shape, inside) for shape in _pairs(flat, good, bad)]
     better, worse = (_kind(example(rows, name)) for name in (good, bad))
+    for name, other in ((good, worse), (bad, better)):
+        if other == "text" and _are_texts(example(rows, name)):
+            raise InputError("data.preference", variant="several", answers=name)
     if better != worse and not _is_empty(rows, bad):
         raise InputError("data.preference", chosen=good, rejected=bad)
     reason = Phrase("shape.pairs", chosen=good, rejected=bad)
@@ -139,6 +155,34 @@ def _pairs(rows: Rows, good: str, bad: str) -> Found:
         rejected=f"{before}{bad}",
     )
     return [pairs, pairs.model_copy(update={"reasons": (alone,), "rejected": None})]
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _are_single(rows: Rows, name: str) -> bool:
+    """Whether a column holds lists of one text each."""
+    values = [value for row in rows if (value := row.get(name))]
+    return bool(values) and all(_are_texts(value) and len(value) == 1 for value in values)
+
+
+def _of_items(shape: ShapeProposal, names: Sequence[str]) -> ShapeProposal:
+    """*shape* with the first items of the columns *names* in place of these."""
+
+    def first_of(text: str | None, of: str = "{{{}}}") -> str | None:
+        for name in names:
+            text = text and text.replace(of.format(name), of.format(f"{name}.0"))
+        return text
+
+    if shape.messages is None:
+        read = {"completion": first_of(shape.completion), "rejected": first_of(shape.rejected)}
+    else:
+        read = {
+            "messages": first_of(shape.messages, " + {}"),
+            "rejected": first_of(shape.rejected, " + {}"),
+        }
+    return shape.model_copy(update=read)
 
 
 def _kind(answer: Any) -> str:

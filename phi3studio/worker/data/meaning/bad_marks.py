@@ -34,6 +34,7 @@ _RATINGS = (
     "giudizio valoracion"
 )
 _RATED = frozenset(_RATINGS.split())
+_RATED_BY_NUMBERS = frozenset({"feedback", "thumb", "thumbs"})
 _DOWN = "thumbs_down thumbsdown down downvote -1 bad negative dislike 👎"
 _THUMBS_DOWN = frozenset({"thumbs down", *_DOWN.split()})
 _UNFINISHED = frozenset({"length", "max_tokens", "content_filter", "error"})
@@ -74,9 +75,11 @@ def bad_values(name: str, values: Sequence[Any]) -> tuple[str, ...]:
         return tuple(sorted(unfinished))
     if words & _RATED and (down := texts & _THUMBS_DOWN):
         return tuple(sorted(down))
-    # Numbers there may as well be counts.
-    if words & _RATED and are_ratings(sorted(texts)) and not any(map(str.isdecimal, texts)):
-        return tuple(sorted(text for text in texts if is_good(text) is False))
+    if words & _RATED and are_ratings(values):
+        down = {str(v).strip().casefold() for v in values if is_good(v) is False}
+        # Numbers may as well be counts, such as of votes.
+        if words & _RATED_BY_NUMBERS or not any(t.replace(".", "").isdecimal() for t in texts):
+            return tuple(sorted(down))
     if texts and texts <= _TRUE | _FALSE:
         if words & _BAD_IF_TRUE:
             return tuple(sorted(texts & _TRUE))
