@@ -94,7 +94,8 @@ class Evidence:
     ``parity`` is the share of rows that all tokenizers read alike.
     ``stops_trained``: whether the run trained the stop token. ``unmeasured`` says why this machine
     cannot run the model at all, ``on_cpu`` why it was measured on the CPU instead of its provider.
-    ``gguf`` is the kind of the file, where the exported model is one for llama.cpp.
+    ``gguf`` is the kind of the file, where the exported model is one for llama.cpp; ``searched``:
+    whether the exported model is one of several that a search has made.
     ``int4_aware``: whether the adapter was trained over rounded weights, so that the reference, in
     which nothing is rounded, may be worse than the run could have been.
     """
@@ -118,6 +119,7 @@ class Evidence:
     on_cpu: VerdictNote | None = None
     gguf: GgufKind | None = None
     int4_aware: bool = False
+    searched: bool = False
 
 
 def judge(
@@ -131,7 +133,7 @@ def judge(
     remarks: list[VerdictNote] = []
     lost, interval = _points(evidence.scores)
     preference = _preference_lost(evidence, limits)
-    following = next_export(target) if evidence.gguf is None else next_gguf(evidence.gguf)
+    following = _following(evidence, target)
     if evidence.unmeasured is not None:
         reasons.append(evidence.unmeasured)
     else:
@@ -178,6 +180,15 @@ def judge(
         remarks=tuple(remarks),
         candidates=candidates,
     )
+
+
+def _following(evidence: Evidence, target: Target) -> Phrase:
+    """What to try after an export that is not faithful."""
+    if evidence.gguf is not None:
+        return next_gguf(evidence.gguf)
+    if evidence.searched:
+        return Phrase("fidelity.next", variant="searched")
+    return next_export(target)
 
 
 def next_export(target: Target) -> Phrase:

@@ -25,6 +25,7 @@ from phi3studio.gui.shortcuts import PAGES, ShortcutsDialog, install
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Level, label
 from phi3studio.gui.widgets.dialogs.file_dialogs import last_folder, remember_folder
+from phi3studio.gui.widgets.in_turns import InTurns
 from phi3studio.gui.widgets.page_frame import COMPACT_BELOW, Page, dropped_files
 from phi3studio.gui.widgets.rail import Rail, RailEntry
 from phi3studio.gui.widgets.search import SearchField
@@ -206,11 +207,13 @@ class MainWindow(QMainWindow):
     def _take_turns(self, steps: Iterator[None]) -> None:
         """Do each step in an event of its own: all at once hold the window up."""
 
-        def turn() -> None:
-            if self._page_set is not None and next(steps, self) is None:
-                QTimer.singleShot(0, self, turn)
+        def until_closed() -> Iterator[None]:
+            while self._page_set is not None and next(steps, self) is None:
+                yield
 
-        QTimer.singleShot(0, self, turn)
+        turns = InTurns(self, at_once_s=0.0)
+        turns.ended.connect(turns.deleteLater)
+        QTimer.singleShot(0, turns, lambda: turns.begin(until_closed()))
 
     def show_run(self, run: RunFolder) -> None:
         """Open the page of a run."""

@@ -2907,8 +2907,8 @@
 <context>
     <name>PointTable</name>
     <message>
-        <source>★ nothing is smaller and scores as well. Right and points lost: on all held-out rows, of the finalists alone. KL: how far it is from the merged model, on a few rows; 0 is the same model.</source>
-        <translation>★ nulla è più piccolo con lo stesso punteggio. Giuste e punti persi: su tutte le righe tenute da parte, solo per le finaliste. KL: la distanza dal modello fuso, su poche righe; 0 è lo stesso modello.</translation>
+        <source>━ nothing is smaller and scores as well. Right and points lost: on all held-out rows, of the finalists alone. KL: how far it is from the merged model, on a few rows; 0 is the same model.</source>
+        <translation>━ nulla è più piccolo con lo stesso punteggio. Giuste e punti persi: su tutte le righe tenute da parte, solo per le finaliste. KL: la distanza dal modello fuso, su poche righe; 0 è lo stesso modello.</translation>
     </message>
     <message>
         <source>Export</source>
@@ -2943,8 +2943,8 @@
         <translation>Esportazioni provate</translation>
     </message>
     <message>
-        <source>✓ taken</source>
-        <translation>✓ in uso</translation>
+        <source>★ taken</source>
+        <translation>★ in uso</translation>
     </message>
     <message>
         <source>Take this one</source>
@@ -4477,6 +4477,26 @@
     <message>
         <source>“{title}”</source>
         <translation>«{title}»</translation>
+    </message>
+    <message>
+        <source>more than {}</source>
+        <translation>più di {}</translation>
+    </message>
+    <message>
+        <source>at least {}</source>
+        <translation>almeno {}</translation>
+    </message>
+    <message>
+        <source>less than {}</source>
+        <translation>meno di {}</translation>
+    </message>
+    <message>
+        <source>at most {}</source>
+        <translation>al massimo {}</translation>
+    </message>
+    <message>
+        <source>{low} to {high}</source>
+        <translation>da {low} a {high}</translation>
     </message>
 </context>
 <context>

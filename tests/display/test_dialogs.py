@@ -11,6 +11,12 @@ from typing import NamedTuple
 
 import pytest
 
+from phi3studio.app.paths import Home
+from phi3studio.domain.ratings.rating import Question as Asked
+from phi3studio.domain.ratings.rating import Rating
+from phi3studio.models.model_store import ModelStore
+from phi3studio.runs.shown.rating_shelf import RatingShelf
+from phi3studio.runs.store import RunStore
 from tests.display.conftest import Open
 from tests.display.hands import Program, until
 from tests.display.screen_reader import CONTROLS, Read, Said, judge, reader
@@ -89,6 +95,12 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
     runs = write_showcase(home / "runs", "emotions.jsonl", True)
     for folder in (runs["done"].model, runs["done"].adapter):
         folder.mkdir(exist_ok=True)
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "config.json").write_text("{}", "utf-8")
+    ModelStore(Home(home)).add_folder("mine", own)
+    rating = Rating(Asked("What now?"), runs["done"].name, "Wait.", "up", time=1.0)
+    RatingShelf(RunStore(Home(home))).add([rating])
     (home / "last-crash.txt").write_text("Phi-3 Studio\n\nValueError: a fault\n", "utf-8")
     program = opened(
         DBUS_SESSION_BUS_ADDRESS=bus,
@@ -141,11 +153,20 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
             Way("1 run is still in progress", lambda: program.press("alt+F4"), "Cancel"),
         ],
     )
+    program.press("ctrl+1")
+    program.fill("Search runs", runs["done"].name, of="SearchField")
+    x, y, _, _ = program.there("Runs", of="CardView")["area"]
+    program.point(x + 60, y + 40)
+    program.screen.xdotool("click", 1)
+    walk(program, read, [Way("Search exports", click("Search exports…"), "Search exports…")])
+    program.press("ctrl+3")
+    walk(program, read, [Way("Ratings", click("Ratings"), "Ratings")])
     program.press("ctrl+6")
     walk(
         program,
         read,
         [
+            Way("Remove “mine” from the list?", click("Delete mine"), "Delete mine"),
             Way("Delete the model “emotions”?", click("Delete emotions"), "Delete emotions"),
             Way("No program could be started for it", click("Open folder"), "Open folder"),
         ],

@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+from annotated_types import Ge, Gt, Le, Lt
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import QApplication, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from phi3studio.app.paths import Home
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Limits, Recipe
 from phi3studio.gui.main_window import MainWindow
 from phi3studio.gui.pages.run import next_runs
@@ -18,8 +20,10 @@ from phi3studio.gui.pages.run.run_page import RunPage
 from phi3studio.gui.pages.run.searching import search_card
 from phi3studio.gui.pages.run.searching.search_dialog import SearchDialog
 from phi3studio.gui.pages.wizard.review_page import ReviewPage
+from phi3studio.gui.pages.wizard.setting_list import limits_of
 from phi3studio.gui.pages.wizard.target_page import TargetPage
 from phi3studio.gui.pages.wizard.wizard_page import WizardPage
+from phi3studio.gui.texts.limit_words import doing_words
 from phi3studio.gui.widgets.basic import Callout
 from phi3studio.gui.widgets.number_edit import NumberEdit
 from phi3studio.runs import launch
@@ -32,7 +36,7 @@ from tests.gui.conftest import SAMPLE
 from tests.gui.test_controls import retype
 from tests.gui.test_wizard import data_of, wizard_of
 from tests.showcase.runs import let_go
-from tests.showcase.searches import FAILED, POINTS, write_search_run
+from tests.showcase.searches import FAILED, POINTS, SPACE, write_search_run
 
 Make = Callable[..., MainWindow]
 
@@ -141,6 +145,9 @@ def test_limits_are_typed_as_the_locale_writes_numbers(
     retype(limit(page, "points_lost"), "2,5", qtbot)
     assert wizard.session.draft.limits == Limits(size_mb=1200.5, points_lost=2.5)
     assert page.limits.detail.text().startswith("al massimo 1200,5 MB su disco")
+    fields = page.limits.fields.fields
+    assert fields["size_mb"]._note.text() == "Al massimo tanti MB su disco (più di 0)."
+    assert fields["points_lost"]._note.text().endswith("(da 0 a 100).")
 
 
 def test_a_size_that_no_export_has_is_said_before_anything_is_started(
@@ -225,9 +232,9 @@ def test_a_finished_search_shows_its_points_and_why_one_of_them_is_taken(
     assert "Export 34, int4 small" in page.searching.plot._plot.accessibleDescription()
     assert page.searching.now.isHidden()
     found = rows(page)
-    assert [row[0] for row in found] == ["27 ★", "28", "33", "34 ★", "25", "32 ★"]
+    assert [row[0] for row in found] == ["27 ━", "28", "33", "34 ━", "25", "32 ━"]
     assert found[3][2:5] == ["110 MB", "91 %", "1.7"]
-    assert found[3][-1] == "✓ taken"
+    assert found[3][-1] == "★ taken"
     assert "at most 120 are allowed" in found[5][1]
     assert set(page.searching.points.buttons) == {27, 33, 32}
     button = page.searching.points.buttons[33]
@@ -281,6 +288,33 @@ def test_a_search_that_goes_on_says_what_it_does_and_how_long_it_takes(
     let_go()
 
 
+@pytest.mark.parametrize(
+    ("progress", "said"),
+    [
+        (None, ""),
+        (Progress(step=3, total=9, activity="reading"), ""),
+        (
+            Progress(step=0, total=0, activity="measuring the merged model"),
+            "Measuring the merged model, to compare with",
+        ),
+        (
+            Progress(step=0, total=0, doing="looking at", export=34),
+            "Comparing export 34 on a few rows: int4 small, block 32, level 1, calibrated",
+        ),
+        # As version 0.1 recorded it.
+        (
+            Progress(step=0, total=0, activity="measuring export 34: anything"),
+            "Measuring export 34 on all held-out rows: int4 small, block 32, level 1, calibrated",
+        ),
+        (Progress(step=0, total=0, doing="building", export=999), ""),
+    ],
+)
+def test_what_a_search_does_is_said_from_new_events_and_old_ones(
+    progress: Progress | None, said: str
+) -> None:
+    assert doing_words(progress, SPACE) == said
+
+
 def test_a_damaged_record_is_explained(make_window: Make, home: Home, qtbot: QtBot) -> None:
     run = write_search_run(home.runs, str(SAMPLE), "met", Limits(size_mb=120))
     run.search_file.write_text("{}", "utf-8")
@@ -307,7 +341,7 @@ def test_another_point_is_taken_and_its_figures_are_the_run_s(
     button = page.searching.points.buttons[33]
     button.setFocus()
     qtbot.keyClick(button, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: rows(page)[2][-1] == "✓ taken", timeout=5000)
+    qtbot.waitUntil(lambda: rows(page)[2][-1] == "★ taken", timeout=5000)
     assert "You have taken export 33 instead." in texts(page.searching)
     record = read_search(run)
     assert record is not None
@@ -399,3 +433,12 @@ def test_an_adapter_that_has_gone_is_explained(
     shutil.rmtree(page.run.adapter)
     question.search.click()
     qtbot.waitUntil(lambda: bool(texts(page._notices)), timeout=5000)
+
+
+def test_ranges_are_said_in_words_with_the_locale_s_numbers(italian: None) -> None:
+    QLocale.setDefault(QLocale("it"))
+    assert limits_of([Gt(0), Lt(0.5)]) == "più di 0, meno di 0,5"
+    assert limits_of([Ge(0.5), Le(100)]) == "da 0,5 a 100"
+    assert limits_of([Ge(1)]) == "almeno 1"
+    assert limits_of([Le(2.5)]) == "al massimo 2,5"
+    assert limits_of([]) == ""

@@ -129,7 +129,8 @@ def write_search_run(
         moment = events[end][0]
         number = SPACE.index(kind("quality", 32, 4)[1]) + 1
         say = f"building export {number}: int4 quality, block 32, level 4"
-        events = [*events[: end + 1], (moment + 1, Progress(step=0, total=0, activity=say))]
+        now = Progress(step=0, total=0, activity=say, doing="building", export=number)
+        events = [*events[: end + 1], (moment + 1, now)]
     age = 3600.0 if done else events[-1][0] - 60.0
     run = write_run(root, search_recipe(name, limits, sample), events, age_s=age, alive=alive)
     write_search(run, record)

@@ -22,7 +22,7 @@ def test_a_draft_is_begun_once_something_was_decided() -> None:
 
 
 def test_a_refused_field_holds_its_page_and_the_last_one_back() -> None:
-    error = InputError("draft.refused", field="Rank (r)", reason="Allowed: ≥ 1, ≤ 1024")
+    error = InputError("draft.refused", field="Rank (r)", reason="Allowed: 1 to 1024")
     facts = Facts(refused=(Refused("tuning", "method.rank", error),))
     found = problems(Draft(), facts, "tuning")
     assert [(p.where, p.level) for p in found] == [("method.rank", "error")]

@@ -160,6 +160,11 @@ def test_a_loss_above_the_limit_is_a_reason_with_the_next_thing_to_try() -> None
     assert bad.reasons[0].said().hint.startswith("Set target.int4: quality")
 
 
+def test_after_a_search_the_next_thing_to_try_is_another_of_its_exports() -> None:
+    bad = verdict(scores=([1.0] * 90 + [0.0] * 10, [1.0] * 60 + [0.0] * 40), searched=True)
+    assert bad.reasons[0].said().hint.startswith("Take another of the exports")
+
+
 def test_a_loss_just_above_the_limit_is_not_said_to_be_the_limit() -> None:
     bad = verdict(rows=132, scores=([1.0] * 122 + [0.0] * 10, [1.0] * 118 + [0.0] * 14))
     assert "loses 3.03 points" in bad.reasons[0].said().message

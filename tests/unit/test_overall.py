@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from phi3studio.domain.events.event_line import AnyPayload, Event
+from phi3studio.domain.events.measured_events import Metrics
 from phi3studio.domain.events.run_events import (
     Estimated,
     Finished,
@@ -95,24 +96,35 @@ def test_a_slow_calibration_is_seen_by_its_own_pace() -> None:
     assert overall(view, 30.0).left_s == pytest.approx(270.0)
 
 
-def test_measuring_three_models_is_one_course() -> None:
+def measured(*roles: str) -> list[Timed]:
+    """Verify measures models one after the other: ten rows of each, a second a row."""
     payloads: list[Timed] = [
         (0.0, Started(stages=("verify",))),
         (0.0, Stage(name="verify", index=1, count=1)),
     ]
     moment = 0.0
-    for role in ("base", "merged", "exported"):
-        payloads.append((moment, Progress(step=0, total=0, activity=f"measuring the {role} model")))
+    for role in roles:
+        activity = f"measuring the {role} model"
+        payloads.append((moment, Progress(step=0, total=0, activity=activity)))
         for step in range(1, 11):
             moment += 1
-            payloads.append(
-                (moment, Progress(step=step, total=10, activity=f"measuring the {role} model"))
-            )
+            payloads.append((moment, Progress(step=step, total=10, activity=activity)))
+        figures = Metrics(model=role, rows=10, accuracy=0.5, perplexity=2.0, stops=1.0)  # type: ignore[arg-type]
+        payloads.append((moment, figures))
+    return payloads
+
+
+@pytest.mark.parametrize(
+    "roles", [("base", "merged", "exported"), ("base", "start", "merged", "exported")]
+)
+def test_measuring_several_models_is_one_course(roles: tuple[str, ...]) -> None:
+    payloads = measured(*roles)
     shares = [each.share for _, each in watched(payloads)]
     assert shares == sorted(shares)
-    at_two_thirds = overall(fold(events(payloads[:24])), 20.0)
-    assert at_two_thirds.share == pytest.approx(2 / 3, abs=0.05)
-    assert at_two_thirds.left_s == pytest.approx(10, abs=1)
+    last = 2 + 12 * (len(roles) - 1)
+    now = overall(fold(events(payloads[:last])), 10.0 * (len(roles) - 1))
+    assert now.share == pytest.approx(1 - 1 / len(roles), abs=0.05)
+    assert now.left_s == pytest.approx(10, abs=1)
 
 
 def test_a_training_that_begins_again_with_less_memory_does_not_throw_it_back() -> None:

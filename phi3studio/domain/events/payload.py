@@ -14,6 +14,7 @@ ROLES: tuple[ModelRole, ...] = ("base", "start", "merged", "exported")
 """In the order in which they are measured and shown."""
 ScoreName = Literal["accuracy", "token_f1"]
 Outcome = Literal["completed", "cancelled", "failed"]
+Doing = Literal["building", "looking at", "measuring"]
 NoticeLevel = Literal["info", "warning", "error"]
 MemoryCause = Literal["device", "host", "killed"]
 

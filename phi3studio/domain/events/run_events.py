@@ -9,6 +9,7 @@ from pydantic import Field
 from phi3studio.domain.errors import UserFacingError
 from phi3studio.domain.events.payload import (
     STAGES,
+    Doing,
     MemoryCause,
     NoticeLevel,
     Outcome,
@@ -95,12 +96,15 @@ class Estimated(Payload):
 
 class Progress(Payload):
     """How far the present stage is. ``memory`` in bytes, ``eta_s`` in seconds; ``tokens``: trained
-    since the attempt began."""
+    since the attempt began. ``doing`` and ``export``: what a search for an export does, and with
+    which one; absent in the events of older versions."""
 
     type: Literal["progress"] = "progress"
     step: int
     total: int
     activity: str | None = None
+    doing: Doing | None = None
+    export: int | None = None
     loss: float | None = None
     eval_loss: float | None = None
     lr: float | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from PySide6.QtCore import QCoreApplication
 
+from phi3studio.domain.events.payload import Doing
+from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Limits
 from phi3studio.domain.search.export_kinds import ExportKind
 from phi3studio.gui.texts import words
@@ -14,6 +17,7 @@ from phi3studio.gui.texts.messages import explain_error
 
 translate = QCoreApplication.translate
 
+# Version 0.1 recorded this text alone.
 _ACTIVITY = re.compile(r"(building|looking at|measuring) export (\d+):")
 
 
@@ -48,19 +52,23 @@ def kind_words(kind: ExportKind) -> str:
     return explain_error(kind.phrase).message
 
 
-def doing_words(activity: str, space: Sequence[ExportKind]) -> str:
+def doing_words(progress: Progress | None, space: Sequence[ExportKind]) -> str:
     """What a search does just now, by what its run reports; empty where that is not known."""
-    found = _ACTIVITY.match(activity)
-    if found is None:
+    if progress is None:
+        return ""
+    doing, number = progress.doing, progress.export
+    activity = progress.activity or ""
+    if doing is None and (found := _ACTIVITY.match(activity)):
+        doing, number = cast(Doing, found[1]), int(found[2])
+    if doing is None or number is None:
         if activity.startswith("measuring the "):
             return translate("Search", "Measuring the merged model, to compare with")
         return ""
-    number = int(found[2])
     said = {
         "building": translate("Search", "Building export {number}: {kind}"),
         "looking at": translate("Search", "Comparing export {number} on a few rows: {kind}"),
         "measuring": translate("Search", "Measuring export {number} on all held-out rows: {kind}"),
-    }[found[1]]
+    }[doing]
     if not 0 < number <= len(space):
         return ""  # its record is not read yet
     return said.format(number=number, kind=kind_words(space[number - 1]))

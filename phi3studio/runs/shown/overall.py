@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phi3studio.domain.events.payload import StageName
-from phi3studio.domain.events.run_events import Progress
+from phi3studio.domain.events.payload import ModelRole
 from phi3studio.domain.run import RunView
 
 _USUAL_S: dict[str, float] = {
@@ -16,7 +15,7 @@ _OVERRUN = 0.15
 """A stage that takes longer than estimated is taken to need this share of its time more."""
 _MOST = 0.99
 # Verify measures them one after the other, and counts the rows of each.
-_MEASURED = ("base", "merged", "exported")
+_MEASURED: tuple[ModelRole, ...] = ("base", "start", "merged", "exported")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def _stage(view: RunView, expected: float, now: float) -> tuple[float, float]:
     """Seconds that the present stage has taken, by its present pace, and what it still needs."""
     elapsed = max(0.0, now - (view.stage_at if view.stage_at is not None else now))
     progress = view.progress
-    counted = _counted(view.stage, progress)
+    counted = _counted(view)
     if progress is None or counted is None:
         return elapsed, max(expected - elapsed, _OVERRUN * elapsed)
     if progress.eta_s is not None:
@@ -67,12 +66,16 @@ def _stage(view: RunView, expected: float, now: float) -> tuple[float, float]:
     return left * counted / (1 - counted) if counted < 1 else elapsed, left
 
 
-def _counted(stage: StageName | None, progress: Progress | None) -> float | None:
+def _counted(view: RunView) -> float | None:
     """The share of the stage that is done, where its steps are counted."""
+    progress = view.progress
     if progress is None or progress.total <= 0 or progress.step <= 0:
         return None
     share = min(1.0, progress.step / progress.total)
-    if stage != "verify":
+    if view.stage != "verify":
         return share
-    role = (progress.activity or "").removeprefix("measuring the ").removesuffix(" model")
-    return (_MEASURED.index(role) + share) / len(_MEASURED) if role in _MEASURED else None
+    now = (progress.activity or "").removeprefix("measuring the ").removesuffix(" model")
+    # Only a training that goes on from an adapter has a start.
+    starts = now == "start" or "start" in view.metrics
+    roles = [role for role in _MEASURED if starts or role != "start"]
+    return (roles.index(now) + share) / len(roles) if now in roles else None

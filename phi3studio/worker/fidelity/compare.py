@@ -162,6 +162,7 @@ class Comparison:
             on_cpu=self._on_cpu,
             gguf=self.gguf,
             int4_aware=self.recipe.training.int4_aware > 0,
+            searched=self.recipe.limits is not None,
         )
         return judge(evidence, self.recipe.fidelity, self.recipe.target, candidates)
 

@@ -104,10 +104,12 @@ class Attempt:
 
     # --- telling -----------------------------------------------------------------------------
 
-    def say(self, activity: str) -> None:
-        """Report what is being done, and stop here if the user asked to."""
+    def say(self, activity: str, **more: Any) -> None:
+        """Report what is being done, *more* of it in fields of its event, and stop here if the user
+        asked to."""
         self.control.check()
-        self.emit(Progress(step=0, total=0, activity=activity, memory=self.memory.now()))
+        memory = self.memory.now()
+        self.emit(Progress(step=0, total=0, activity=activity, memory=memory, **more))
 
     def notice(
         self, code: str, /, *, level: NoticeLevel = "info", variant: str = "", **values: Any
@@ -115,7 +117,7 @@ class Attempt:
         """Report something that is worth keeping: a code of the message catalogue."""
         self.emit(notice(code, level=level, variant=variant, **values))
 
-    def on_row(self, activity: str) -> Callable[[int, int], None]:
+    def on_row(self, activity: str, **more: Any) -> Callable[[int, int], None]:
         """A listener that reports (done, of how many) now and then, and stops when asked."""
         reported = 0.0
 
@@ -126,9 +128,9 @@ class Attempt:
             now = time.monotonic()
             if step == total or now - reported >= _TELL_EVERY_S:
                 reported = now
-                self.emit(
-                    Progress(step=step, total=total, activity=activity, memory=self.memory.now())
-                )
+                memory = self.memory.now()
+                said = {"activity": activity, **more}
+                self.emit(Progress(step=step, total=total, memory=memory, **said))
 
         return on_row
 

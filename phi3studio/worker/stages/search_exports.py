@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from phi3studio.domain.errors import InputError, RunError, UserFacingError
 from phi3studio.domain.estimation.estimate import ModelSize
+from phi3studio.domain.events.payload import Doing
 from phi3studio.domain.events.run_events import Progress
 from phi3studio.domain.recipe import Recipe
 from phi3studio.domain.search.export_kinds import ExportKind, all_kinds, least_bytes, smallest
@@ -161,7 +162,7 @@ class _Work:
         kind = self.search.kind(step.number)
         if folder.is_dir():
             return  # what was built before a kill, or for an earlier step
-        self._attempt.say(f"building export {step.number}: {_name(kind)}")
+        self._tell("building", step.number, kind)
         folder.parent.mkdir(mode=0o700, exist_ok=True)
         recipe = self._recipe(kind)
         opened = self._attempt.opened
@@ -172,24 +173,26 @@ class _Work:
         else:
             self._build(recipe, folder)
 
+    def _tell(self, doing: Doing, number: int, kind: ExportKind) -> Callable[[int, int], None]:
+        """Report what is done with an export; returns what reports how far that is."""
+        activity = f"{doing} export {number}: {_name(kind)}"
+        self._attempt.say(activity, doing=doing, export=number)
+        return self._attempt.on_row(activity, doing=doing, export=number)
+
     def _measured(self, step: Step, old: Point) -> Point:
         if isinstance(step, Measure):
             return self._whole(old)
         compared = self._compared(old)
         at = step.round if isinstance(step, Look) else 0
-        activity = f"looking at export {step.number}: {_name(old.kind)}"
-        self._attempt.say(activity)
-        cost, kl = compared.look(ROUNDS[at], self._attempt.on_row(activity))
+        cost, kl = compared.look(ROUNDS[at], self._tell("looking at", step.number, old.kind))
         looks = (*old.looks[:at], kl)
         return old.model_copy(
             update={"cost": _worse(old.cost, _cost(cost)), "looks": looks, "failure": None}
         )
 
     def _whole(self, old: Point) -> Point:
-        activity = f"measuring export {old.number}: {_name(old.kind)}"
         compared = self._compared(old)
-        self._attempt.say(activity)
-        metrics = compared.measure("exported", self._attempt.on_row(activity))
+        metrics = compared.measure("exported", self._tell("measuring", old.number, old.kind))
         verdict = compared.verdict()
         assert metrics is not None  # The recipe has rows, and the provider runs here.
         assert verdict is not None

@@ -80,7 +80,7 @@ class Welcome(QWidget):
             button = Button(theme, sample.title, kind="link")
             button.clicked.connect(partial(self.sample_wanted.emit, str(sample.file)))
             offered.append(button)
-        half = len(offered) // 2
+        half = (len(offered) + 1) // 2
         for some in (offered[:half], offered[half:]):
             hero.body.addLayout(links(*some, spacing=14))
         outer.addWidget(hero)

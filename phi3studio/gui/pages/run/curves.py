@@ -49,6 +49,35 @@ class Axis(pg.AxisItem):  # type: ignore[misc]
         return [text.replace(".", sign) for text in super().tickStrings(values, scale, spacing)]
 
 
+def quiet_plot(height: int) -> pg.PlotWidget:
+    """An empty plot without frame, menu, buttons and keyboard focus."""
+    axes = {name: Axis(name) for name in ("left", "bottom")}
+    # Its menus are never shown, and building them takes a third of the whole.
+    box = pg.ViewBox(enableMenu=False)
+    plot = pg.PlotWidget(background=None, axisItems=axes, viewBox=box)
+    plot.setFixedHeight(height)
+    plot.setFrameShape(plot.Shape.NoFrame)
+    plot.setMenuEnabled(False)
+    plot.hideButtons()
+    plot.setAntialiasing(True)
+    plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    plot.getPlotItem().showGrid(x=False, y=True, alpha=0.4)
+    return plot
+
+
+def draw_axis(axis: pg.AxisItem, theme: Theme, title: str = "") -> None:
+    """Give an axis the theme's colours and font, and a title if there is one."""
+    ink = theme.color("muted")
+    font: QFont = theme.font("small")
+    axis.setPen(pg.mkPen(theme.color("border")))
+    axis.setTextPen(pg.mkPen(ink))
+    axis.setTickFont(font)
+    axis.setStyle(tickLength=0)
+    if title:
+        axis.setLabel(title, color=ink.name())
+        axis.label.setFont(font)
+
+
 class CurvePlot(QWidget):
     """Lines over optimiser steps: wheel and drag zoom, double click shows all again.
 
@@ -72,18 +101,8 @@ class CurvePlot(QWidget):
         # Qt strokes a long thick line as one path, which takes tens of milliseconds; piece by piece
         # it takes one.
         pg.setConfigOption("segmentedLineMode", "on")
-        axes = {name: Axis(name) for name in ("left", "bottom")}
-        # Its menus are never shown, and building them takes a third of the whole.
-        box = pg.ViewBox(enableMenu=False)
-        self._plot = pg.PlotWidget(background=None, axisItems=axes, viewBox=box)
-        self._plot.setFixedHeight(250)
-        self._plot.setFrameShape(self._plot.Shape.NoFrame)
-        self._plot.setMenuEnabled(False)
-        self._plot.hideButtons()
-        self._plot.setAntialiasing(True)
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._plot = quiet_plot(250)
         item = self._plot.getPlotItem()
-        item.showGrid(x=False, y=True, alpha=0.4)
         item.getViewBox().setLimits(xMin=-1)
         self._guide = pg.InfiniteLine(angle=90, movable=False)
         self._guide.hide()
@@ -150,14 +169,8 @@ class CurvePlot(QWidget):
             item.removeItem(old)
         self._items = []
         item.setLogMode(x=False, y=self._log)
-        ink = self._theme.color("muted")
-        font: QFont = self._theme.font("small")
         for name in ("left", "bottom"):
-            axis = item.getAxis(name)
-            axis.setPen(pg.mkPen(self._theme.color("border")))
-            axis.setTextPen(pg.mkPen(ink))
-            axis.setTickFont(font)
-            axis.setStyle(tickLength=0)
+            draw_axis(item.getAxis(name), self._theme)
         item.getAxis("left").setWidth(52)
         self._plot.setBackground(self._theme.color("surface"))
         self._guide.setPen(pg.mkPen(self._theme.color("muted"), style=Qt.PenStyle.DotLine))

@@ -112,9 +112,9 @@ class ResultView(QWidget):
                 grid.addWidget(label(text or "–", "figure" if index == 1 else ""), index, column)
         self._figures.body.addLayout(grid)
         if view.forgetting is not None:
-            self._figures.body.addWidget(
-                label(self._forgotten(view.forgetting), "small", wrap=True)
-            )
+            much = view.forgetting.is_much
+            text = ("⚠ " if much else "") + self._forgotten(view.forgetting)
+            self._figures.body.addWidget(label(text, "warning" if much else "small", wrap=True))
 
     def _forgotten(self, found: Forgetting) -> str:
         return self.tr(

@@ -45,7 +45,7 @@ class SettingField(QWidget):
         title = label(setting.title)
         text.addWidget(title)
         limits = setting.limits
-        self._about = setting.about + (f" ({limits})" if limits else "")
+        self._about = f"{setting.about.rstrip('.')} ({limits})." if limits else setting.about
         self._note = label(self._about, "small", wrap=True)
         text.addWidget(self._note)
         layout.addLayout(text, 1)

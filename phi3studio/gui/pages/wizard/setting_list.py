@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
+from PySide6.QtCore import QCoreApplication
 
 from phi3studio.domain.messages import Message
 from phi3studio.domain.recipe import Fidelity, Limits, Method, Target, Training
 from phi3studio.gui.texts.messages import text_of
+from phi3studio.gui.widgets.number_edit import shown
+
+translate = QCoreApplication.translate
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "training": Training,
@@ -24,7 +28,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 @dataclass(frozen=True)
 class Setting:
     """One field of the recipe. ``group``: the card that shows it; ``text``: title and
-    explanation in English; ``kind``: its type; ``limits``: its range, in signs."""
+    explanation in English; ``kind``: its type; ``limits``: its range, in words."""
 
     section: str
     name: str
@@ -67,13 +71,19 @@ def _offered() -> Iterator[Setting]:
 
 
 def limits_of(rules: Iterable[Any]) -> str:
-    """The range that a pydantic field's constraints allow, in signs."""
-    low = high = ""
-    for rule in rules:
-        for key, sign in (("ge", "≥ "), ("gt", "> ")):
-            if (value := getattr(rule, key, None)) is not None:
-                low = f"{sign}{value:g}"
-        for key, sign in (("le", "≤ "), ("lt", "< ")):
-            if (value := getattr(rule, key, None)) is not None:
-                high = f"{sign}{value:g}"
-    return ", ".join(part for part in (low, high) if part)
+    """The range that a pydantic field's constraints allow, in the words of the window."""
+    texts = {
+        "gt": translate("Settings", "more than {}"),
+        "ge": translate("Settings", "at least {}"),
+        "lt": translate("Settings", "less than {}"),
+        "le": translate("Settings", "at most {}"),
+    }
+    bounds = {
+        key: shown(value)
+        for rule in rules
+        for key in texts
+        if (value := getattr(rule, key, None)) is not None
+    }
+    if bounds.keys() == {"ge", "le"}:
+        return translate("Settings", "{low} to {high}").format(low=bounds["ge"], high=bounds["le"])
+    return ", ".join(texts[key].format(bounds[key]) for key in texts if key in bounds)

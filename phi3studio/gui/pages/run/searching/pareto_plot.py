@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from phi3studio.domain.search.search_choice import pareto
 from phi3studio.domain.search.search_points import MB, Point, Search, cost_of
-from phi3studio.gui.pages.run.curves import Axis
+from phi3studio.gui.pages.run.curves import draw_axis, quiet_plot
 from phi3studio.gui.texts import words
 from phi3studio.gui.texts.limit_words import kind_words
 from phi3studio.gui.theme import Theme
@@ -50,17 +50,8 @@ class ParetoPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        axes = {name: Axis(name) for name in ("left", "bottom")}
-        # Its menus are never shown, and building them takes a third of the whole.
-        box = pg.ViewBox(enableMenu=False)
-        self._plot = pg.PlotWidget(background=None, axisItems=axes, viewBox=box)
-        self._plot.setFixedHeight(_HEIGHT)
-        self._plot.setFrameShape(self._plot.Shape.NoFrame)
-        self._plot.setMenuEnabled(False)
+        self._plot = quiet_plot(_HEIGHT)
         self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.hideButtons()
-        self._plot.setAntialiasing(True)
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         # The page scrolls with the wheel.
         self._plot.wheelEvent = lambda event: event.ignore()
         layout.addWidget(self._plot)
@@ -98,8 +89,6 @@ class ParetoPlot(QWidget):
 
     def _draw_axes(self) -> None:
         item = self._plot.getPlotItem()
-        item.showGrid(x=False, y=True, alpha=0.4)
-        ink, font = self._theme.color("muted"), self._theme.font("small")
         titles = {
             "left": self.tr("Score (percent)"),
             "bottom": {
@@ -109,13 +98,7 @@ class ParetoPlot(QWidget):
             }[self._across],
         }
         for name, title in titles.items():
-            axis = item.getAxis(name)
-            axis.setPen(pg.mkPen(self._theme.color("border")))
-            axis.setTextPen(pg.mkPen(ink))
-            axis.setTickFont(font)
-            axis.setStyle(tickLength=0)
-            axis.setLabel(title, color=ink.name())
-            axis.label.setFont(font)
+            draw_axis(item.getAxis(name), self._theme, title)
         self._plot.setBackground(self._theme.color("surface"))
 
     def _draw_point(self, search: Search, point: Point) -> None:

@@ -42,7 +42,7 @@ class PointTable(QWidget):
         place.addLayout(self._place)
         note = label(
             self.tr(
-                "★ nothing is smaller and scores as well. Right and points lost: on all held-out "
+                "━ nothing is smaller and scores as well. Right and points lost: on all held-out "
                 "rows, of the finalists alone. KL: how far it is from the merged model, on a few "
                 "rows; 0 is the same model."
             ),
@@ -79,10 +79,10 @@ class PointTable(QWidget):
         table.setAccessibleName(self.tr("Exports that were tried"))
         table.setHorizontalHeaderLabels(heads)
         for y, point in enumerate(order):
-            star = " ★" if point.number in front else ""
+            mark = " ━" if point.number in front else ""
             why = explain_error(standing(search, point)).message
             texts = [
-                f"{point.number}{star}",
+                f"{point.number}{mark}",
                 f"{kind_words(point.kind)}\n{why}",
                 *_figures(point),
             ]
@@ -134,7 +134,7 @@ class PointTable(QWidget):
         self, table: QTableWidget, y: int, x: int, point: Point, taken: int | None, can_take: bool
     ) -> None:
         if point.number == taken:
-            table.setItem(y, x, QTableWidgetItem(self.tr("✓ taken")))
+            table.setItem(y, x, QTableWidgetItem(self.tr("★ taken")))
         elif point.whole is not None and can_take:
             button = Button(self._theme, self.tr("Take this one"), kind="link")
             said = self.tr("Take export {number}: {kind}")

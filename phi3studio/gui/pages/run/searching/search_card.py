@@ -153,8 +153,7 @@ class SearchCard(Card):
         self.now.setText(said)
 
     def _progress(self, view: RunView, record: SearchRecord | None) -> str:
-        activity = view.progress.activity if view.progress is not None else None
-        doing = doing_words(activity or "", record.space if record is not None else ())
+        doing = doing_words(view.progress, record.space if record is not None else ())
         parts = [doing] if doing else []
         if record is not None and record.points:
             search = Search.of(record)

@@ -141,6 +141,7 @@ class UploadQuestion(Question):
         clear(self._notes)
         self._files = tuple(files)
         self.table.show()
+        self._total.show()
         self.table.setRowCount(len(files))
         for at, file in enumerate(files):
             size = QTableWidgetItem(words.size(file.bytes))
@@ -152,7 +153,7 @@ class UploadQuestion(Question):
         self._draw()
 
     def _refuse(self, error: UserFacingError) -> None:
-        self._total.setText("")
+        self._total.hide()
         self.table.hide()
         self._notes.addWidget(ErrorState(self._context.theme, error))
 

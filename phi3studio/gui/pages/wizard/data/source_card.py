@@ -123,7 +123,7 @@ class SourceCard(QWidget):
             button = Button(theme, sample.title, kind="link")
             button.clicked.connect(partial(self.take_file, str(sample.file)))
             offered.append(button)
-        half = len(offered) // 2
+        half = (len(offered) + 1) // 2
         for some in (offered[:half], offered[half:]):
             layout.addLayout(row(1, *some, 1, spacing=14))
         layout.addSpacing(12)
