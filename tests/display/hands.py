@@ -162,6 +162,10 @@ class Program:
         """The events that held the window up so far."""
         return [found["text"] for found in self._ask("slow")]
 
+    def late(self) -> list[float]:
+        """How late each beat of 10 ms came since the last time this was asked, in seconds."""
+        return [found["late"] for found in self._ask("late")]
+
     def find(self, said: str, of: str = "") -> Widget | None:
         """The visible widget with this text or accessible name, of this class."""
         for widget in self.widgets():

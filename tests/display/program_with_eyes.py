@@ -3,7 +3,8 @@
 A line on standard input is one question, answered by one JSON line: ``widgets`` lists the visible
 widgets, in pixels of the screen; ``focus`` the one that has the focus; ``front`` the window that
 mouse and keyboard reach, once it is the one that takes input; ``drag`` the place at which the
-window last said that it takes what is dragged; ``slow`` the events that held the window up.
+window last said that it takes what is dragged; ``slow`` the events that held the window up;
+``late`` how late, in seconds, each beat of a timer of 10 ms came since the last such question.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import json
 import os
 import sys
 import threading
+import time
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QDragMoveEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -65,11 +67,40 @@ def _sides(area: QRect) -> tuple[int, int, int, int]:
     return area.x(), area.y(), area.width(), area.height()
 
 
+_BEAT_S = 0.01
+
+
+class _Heart(QObject):
+    """Beats in the event loop of the window, and writes down how late each beat comes."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(round(1000 * _BEAT_S))
+        self._timer.timeout.connect(self._beat)
+        self._last = 0.0
+        self._late: list[float] = []
+
+    def begin(self) -> list[float]:
+        """Begin anew; returns what was written down so far."""
+        late, self._late = self._late, []
+        self._last = time.perf_counter()
+        self._timer.start()
+        return late
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self._late.append(max(0.0, now - self._last - _BEAT_S))
+        self._last = now
+
+
 class _Eyes(QObject):
     asked = Signal(str)
 
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
+        self._heart = _Heart(self)
         self.asked.connect(self._answer)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -84,6 +115,9 @@ class _Eyes(QObject):
             # What the eyes take is no time of the program's.
             slow = [{"text": said} for said in app.slow if _Eyes.__name__ not in said]
             _say(slow)
+            return
+        if question == "late":
+            _say([{"late": late} for late in self._heart.begin()])
             return
         if question == "drag":
             app = QApplication.instance()

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from phi3studio.app.paths import Home
 from phi3studio.domain.ratings.rating import Question as Asked
@@ -97,7 +99,9 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
         folder.mkdir(exist_ok=True)
     own = tmp_path / "mine"
     own.mkdir()
-    (own / "config.json").write_text("{}", "utf-8")
+    for name in ("config.json", "tokenizer.json"):
+        (own / name).write_text("{}", "utf-8")
+    save_file({"weight": numpy.zeros((2, 2), numpy.float32)}, own / "model.safetensors")
     ModelStore(Home(home)).add_folder("mine", own)
     rating = Rating(Asked("What now?"), runs["done"].name, "Wait.", "up", time=1.0)
     RatingShelf(RunStore(Home(home))).add([rating])
