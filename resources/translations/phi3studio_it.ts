@@ -2607,6 +2607,10 @@
         <translation>Addestra</translation>
     </message>
     <message>
+        <source>Remove {name} from the list</source>
+        <translation>Togli {name} dall’elenco</translation>
+    </message>
+    <message>
         <source>Choose a model folder</source>
         <translation>Scegli la cartella di un modello</translation>
     </message>

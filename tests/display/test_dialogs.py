@@ -170,7 +170,11 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
         program,
         read,
         [
-            Way("Remove “mine” from the list?", click("Delete mine"), "Delete mine"),
+            Way(
+                "Remove “mine” from the list?",
+                click("Remove mine from the list"),
+                "Remove mine from the list",
+            ),
             Way("Delete the model “emotions”?", click("Delete emotions"), "Delete emotions"),
             Way("No program could be started for it", click("Open folder"), "Open folder"),
         ],

@@ -326,7 +326,6 @@ class States:
             self._made = write_showcase(root, sample, True)
             for folder in (self._made["done"].model, self._made["done"].adapter):
                 folder.mkdir(exist_ok=True)
-                (folder / "genai_config.json").write_text("{}", "utf-8")
                 with (folder / "model.onnx").open("wb") as file:  # as large as its event says
                     file.truncate(128_000_000 if folder.name == "model" else 9_800_000)
             forgot = Forgetting(

@@ -200,9 +200,12 @@ class ModelsPage(Page):
             use.clicked.connect(partial(self.wizard_wanted.emit, model.source))
             line.addWidget(use)
         if model.folder is not None:
-            self._add_folder_buttons(
-                line, model.folder, model.title, partial(self._ask_remove, model)
-            )
+            said = (
+                self.tr("Remove {name} from the list")
+                if model.place == "folder"
+                else self.tr("Delete {name}")
+            ).format(name=model.title)
+            self._add_folder_buttons(line, model.folder, said, partial(self._ask_remove, model))
         return card
 
     def _clear_trouble(self) -> None:
@@ -261,9 +264,8 @@ class ModelsPage(Page):
         chat = Button(self._context.theme, self.tr("Chat"), icon="chat")
         chat.clicked.connect(lambda: self.chat_wanted.emit(run))
         line.addWidget(chat)
-        self._add_folder_buttons(
-            line, run.model, title, partial(self._ask_delete, run.model, title)
-        )
+        said = self.tr("Delete {name}").format(name=title)
+        self._add_folder_buttons(line, run.model, said, partial(self._ask_delete, run.model, title))
         return card
 
     def _card(
@@ -285,14 +287,12 @@ class ModelsPage(Page):
         return card, line
 
     def _add_folder_buttons(
-        self, line: QHBoxLayout, folder: Path, title: str, remove: Callable[[], None]
+        self, line: QHBoxLayout, folder: Path, said: str, remove: Callable[[], None]
     ) -> None:
         theme = self._context.theme
         opened = Button(theme, self.tr("Open folder"), kind="icon", icon="folder")
         opened.clicked.connect(lambda: open_path(self, theme, folder))
-        delete = Button(
-            theme, self.tr("Delete {name}").format(name=title), kind="icon", icon="trash"
-        )
+        delete = Button(theme, said, kind="icon", icon="trash")
         delete.clicked.connect(remove)
         line.addWidget(opened)
         line.addWidget(delete)
