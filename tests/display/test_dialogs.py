@@ -166,15 +166,12 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
     program.press("ctrl+3")
     walk(program, read, [Way("Ratings", click("Ratings"), "Ratings")])
     program.press("ctrl+6")
+    unlist = "Remove mine from the list"
     walk(
         program,
         read,
         [
-            Way(
-                "Remove “mine” from the list?",
-                click("Remove mine from the list"),
-                "Remove mine from the list",
-            ),
+            Way("Remove “mine” from the list?", click(unlist), unlist),
             Way("Delete the model “emotions”?", click("Delete emotions"), "Delete emotions"),
             Way("No program could be started for it", click("Open folder"), "Open folder"),
         ],
