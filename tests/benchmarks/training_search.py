@@ -26,6 +26,7 @@ from phi3studio.domain.recipe import Data, Model, Recipe, Split, Target, Templat
 from phi3studio.runs.recipe_files import write_recipe
 from phi3studio.runs.store import RunFolder
 from phi3studio.runs.studies.study_file import StudyStore
+from phi3studio.worker.models import resolve_model
 from tests.benchmarks.task_sets import TASK_SETS
 
 
@@ -41,7 +42,8 @@ def recipe_of(task: str, rows: int, folder: Path) -> Path:
     recipe = Recipe(
         name=task,
         data=Data(source=str(file), split=Split(held_out=0.3), **shape),
-        model=Model(source="starter"),
+        model=Model(source=str(resolve_model("starter"))),
+        steps=["train", "merge", "verify"],
         target=Target(train_on="auto"),
     )
     written = folder / f"{task}.yaml"

@@ -21,7 +21,7 @@ EXCUSED = {
     ),
     "pydantic reads or calls it": (
         "model_config _calls_what_there_is _fits_together _can_be_written _can_stop_early "
-        "_fits _has_its_schema _has_one_constraint _in_order _is_id _is_model _is_name "
+        "_has_its_schema _has_one_constraint _in_order _is_id _is_model _is_name "
         "_is_no_token _is_slice _learns_something _of_section _one_character _one_place _one_shape "
         "_one_way _parses _says_all_at_once _with_english _with_kind _without_the_empty"
     ),

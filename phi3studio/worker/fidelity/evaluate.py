@@ -30,6 +30,9 @@ _SAMPLES = 3
 _TIMED_ROWS = 3
 # Tokens of one forward pass: bounds the memory of the logits.
 _TOKENS_A_BATCH = 1024
+# What keys and values of the answers that are written at once may take: a step reads all weights
+# for however many answers.
+_CACHE_BYTES = 400_000_000
 
 OnRow = Callable[[int, int], None]
 
@@ -146,7 +149,8 @@ def measure_torch(
     from phi3studio.worker.training.trainer import log_likelihoods_and_outputs
 
     sums = _Sums(data, stops, tokenizer)
-    tokens, seconds, done, rows = 0, 0.0, 0, len(data.rows) + len(data.bad)
+    writing = _Writing(model, data, stops)
+    done, rows = 0, len(data.rows) + len(data.bad)
     model.eval()
     with torch.inference_mode():
         for batch in batches(data.rows):
@@ -164,22 +168,72 @@ def measure_torch(
                     sums.add_pair(row, chosen, rejected)
             if not data.general:
                 predicted = _predicted(outputs.logits[0].argmax(-1).tolist(), inputs["labels"][0])
-                right = _rows_answered_correctly(batch, predicted, stops)
-                others = [row for row, is_right in zip(batch, right, strict=True) if not is_right]
-                began = time.monotonic()
-                answers = iter(_generate(model, others, data.answer_tokens, stops.all))
-                seconds += time.monotonic() - began
-                for row, is_right in zip(batch, right, strict=True):
-                    answer = row.answer_ids if is_right else next(answers)
-                    tokens += 0 if is_right else len(answer)
-                    sums.add_answer(row, answer)
+                writing.add(batch, _rows_answered_correctly(batch, predicted, stops))
             done += len(batch)
+            on_row(done - writing.waiting, rows)
+        if not data.general:
+            writing.write()
             on_row(done, rows)
+            for row, answer in zip(data.rows, writing.answers, strict=True):
+                sums.add_answer(row, answer)
         for batch in batches(data.bad):
             sums.add_rated(batch, log_likelihoods(model, batch))
             done += len(batch)
             on_row(done, rows)
-    return sums.measured(role, tokens_per_s=tokens / seconds if tokens else None)
+    return sums.measured(role, tokens_per_s=writing.tokens_per_s)
+
+
+class _Writing:
+    """The answers of a PyTorch model, as many at once as :data:`_CACHE_BYTES` allow."""
+
+    def __init__(self, model: Any, data: HeldOut, stops: Stops) -> None:
+        self.answers: list[list[int]] = []
+        self._model, self._stops, self._longest = model, stops.all, data.answer_tokens
+        self._most_tokens = _CACHE_BYTES / _cache_bytes_a_token(model)
+        self._open: list[tuple[int, HeldOutRow]] = []
+        self._tokens, self._seconds = 0, 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Rows whose answer is not written yet."""
+        return len(self._open)
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Of all answers that were written together."""
+        return self._tokens / self._seconds if self._tokens else None
+
+    def add(self, rows: Sequence[HeldOutRow], right: Sequence[bool]) -> None:
+        """Rows in their order, and whether the answer of each is known to be the expected one."""
+        for row, known in zip(rows, right, strict=True):
+            if not known:
+                width = max(other.prompt_tokens for _, other in [*self._open, (0, row)])
+                if (1 + self.waiting) * (width + self._longest) > self._most_tokens:
+                    self.write()
+                self._open.append((len(self.answers), row))
+            self.answers.append(row.answer_ids if known else [])
+
+    def write(self) -> None:
+        """Have the model write what is waiting."""
+        began = time.monotonic()
+        rows = [row for _, row in self._open]
+        for (at, _), answer in zip(
+            self._open, _generate(self._model, rows, self._longest, self._stops), strict=True
+        ):
+            self.answers[at] = answer
+            self._tokens += len(answer)
+        self._seconds += time.monotonic() - began
+        self._open = []
+
+
+def _cache_bytes_a_token(model: Any) -> int:
+    """What keys and values of one token take in all layers."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    size: int = 2 * config.num_hidden_layers * shared * width * model.dtype.itemsize
+    return size
 
 
 def packed(model: Any, rows: Sequence[HeldOutRow]) -> dict[str, Any]:
