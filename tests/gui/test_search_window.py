@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
 from PySide6.QtCore import QLocale, Qt
 from PySide6.QtWidgets import QApplication, QLabel, QTableWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -437,8 +437,8 @@ def test_an_adapter_that_has_gone_is_explained(
 
 def test_ranges_are_said_in_words_with_the_locale_s_numbers(italian: None) -> None:
     QLocale.setDefault(QLocale("it"))
-    assert limits_of([Gt(0), Lt(0.5)]) == "più di 0, meno di 0,5"
-    assert limits_of([Ge(0.5), Le(100)]) == "da 0,5 a 100"
-    assert limits_of([Ge(1)]) == "almeno 1"
-    assert limits_of([Le(2.5)]) == "al massimo 2,5"
+    assert limits_of(FieldInfo(gt=0, lt=0.5).metadata) == "più di 0, meno di 0,5"
+    assert limits_of(FieldInfo(ge=0.5, le=100).metadata) == "da 0,5 a 100"
+    assert limits_of(FieldInfo(ge=1).metadata) == "almeno 1"
+    assert limits_of(FieldInfo(le=2.5).metadata) == "al massimo 2,5"
     assert limits_of([]) == ""

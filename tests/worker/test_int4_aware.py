@@ -352,6 +352,7 @@ def test_early_stopping_waits_for_evaluations_of_the_rounded_weights(
     assert max(evaluated(run)) > 12
 
 
+@pytest.mark.slow
 def test_a_whole_run_is_not_called_faithful_by_its_own_merged_model(
     start_run: Any, tiny_phi3: Path, phrases: Path
 ) -> None:
