@@ -30,6 +30,7 @@ from phi3studio.services.training_search import (
     check_can_tune,
     courses_of,
     outcome,
+    taken_trial,
 )
 
 _MOST_HOURS = 1000
@@ -103,7 +104,7 @@ def cancel(file: StudyFile, as_json: bool) -> int:
 
 def study_lines(store: RunStore, study: Study) -> list[str]:
     """The table of the trials, the best of those that went furthest first."""
-    courses = courses_of(store, study)
+    courses, taken = courses_of(store, study), taken_trial(store, study)
 
     def order(trial: Trial) -> tuple[bool, int, float]:
         loss = courses[trial.number].loss(trial.reached) if trial.reached else None
@@ -114,7 +115,7 @@ def study_lines(store: RunStore, study: Study) -> list[str]:
         course = courses[trial.number]
         losses = [course.loss(at) if trial.reached >= at else None for at in (1, 2, WHOLE)]
         shown = [f"{loss:.3f}" if loss is not None else "" for loss in losses]
-        mark = "→" if trial.number == study.winner else " "
+        mark = "→" if trial.number == taken else " "
         preset = " (the preset)" if trial.number == 0 else ""
         lines.append(
             f"{mark}{trial.number:>3}  {shown[0]:>23}  {shown[1]:>6}  {shown[2]:>6}  "

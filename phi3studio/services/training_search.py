@@ -24,6 +24,7 @@ from phi3studio.domain.tuning.study_steps import (
     Move,
     best_trial,
     next_move,
+    taken,
     time_left,
     verdict,
 )
@@ -49,7 +50,7 @@ class Listener(Protocol):
         """A trial is trained until its rung."""
 
     def on_run(self, run: RunFolder, purpose: str) -> None:
-        """The winner is finished, or the preset's model measured."""
+        """The winner and the preset are compared, or what was taken is finished."""
 
     def on_event(self, event: Event) -> None:
         """A run of the search reports."""
@@ -86,9 +87,16 @@ def outcome(store: RunStore, study: Study) -> Phrase | None:
     """What came of a search; ``None`` while it goes on."""
     if study.winner is None:
         return None
-    return verdict(
-        study.winner, _merged_nll(store, study.finished), _merged_nll(store, study.checked)
-    )
+    return verdict(study.winner, *_reported(store, study))
+
+
+def taken_trial(store: RunStore, study: Study) -> int | None:
+    """The number of the trial whose model is taken; ``None`` while the search goes on."""
+    return None if study.winner is None else taken(study.winner, *_reported(store, study))
+
+
+def _reported(store: RunStore, study: Study) -> tuple[float | None, float | None]:
+    return _merged_nll(store, study.measured), _merged_nll(store, study.checked)
 
 
 class TrainingSearch:
@@ -136,7 +144,7 @@ class TrainingSearch:
     def cancel(self) -> None:
         """Stop for good; figures and whole adapters stay."""
         study = self._study
-        for name in (*(t.run for t in study.trials), study.finished, study.checked):
+        for name in (*(trial.run for trial in study.trials), *_ends(study)):
             run = RunFolder(self._store.home.runs / (name or ""))
             if name is not None and run.alive():
                 launch.cancel(run)
@@ -214,9 +222,12 @@ class TrainingSearch:
         steps = [step for step in self._recipe.steps if step != "train"]
         if not steps:
             return
-        self._work_on("finished", winner, steps, "finishing")
         if winner and "verify" in steps:
-            self._work_on("checked", 0, ["merge", "verify"], "comparing")
+            for key, number in (("measured", winner), ("checked", 0)):
+                self._work_on(key, number, ["merge", "verify"], "comparing")
+        chosen = taken_trial(self._store, self._study)
+        assert chosen is not None  # There is a winner.
+        self._work_on("finished", chosen, steps, "finishing")
 
     def _work_on(self, key: str, number: int, steps: Sequence[str], purpose: str) -> None:
         """Export and measure the model of a trial, in a run whose name is kept under *key*."""
@@ -293,7 +304,7 @@ class TrainingSearch:
     def _remove_strays(self) -> None:
         """Runs that were made just before a kill, and that the record does not know."""
         known = {trial.run for trial in self._study.trials}
-        known |= {name for name in (self._study.finished, self._study.checked) if name}
+        known |= {name for name in _ends(self._study) if name}
         for run in self._store.all():
             mark = read_mark(run) if run.trial_file.is_file() else None
             if mark is not None and mark.study == self._study.name and run.name not in known:
@@ -318,6 +329,10 @@ class TrainingSearch:
     def _keep(self, **changes: object) -> None:
         self._study = self._study.model_copy(update=changes)
         self._file.write(self._study)
+
+
+def _ends(study: Study) -> tuple[str | None, ...]:
+    return study.measured, study.checked, study.finished
 
 
 def _training_s(expected: Estimated) -> float:

@@ -77,7 +77,7 @@ def merged(home: Home, name: str | None) -> Metrics | None:
 def line(task: str, document: dict[str, Any], out: Path) -> str:
     """One row of the table."""
     home = Home(out / task)
-    ours = merged(home, document["finished"])
+    ours = merged(home, document.get("measured") or document["finished"])
     preset = merged(home, document.get("checked")) or ours
     assert ours is not None
     assert preset is not None

@@ -18,6 +18,7 @@ from phi3studio.domain.tuning.study_steps import (
     best_trial,
     expected_seconds,
     next_move,
+    taken,
     time_left,
     verdict,
 )
@@ -284,6 +285,16 @@ def test_what_came_of_it_is_said(
     found = verdict(winner, ours, preset)
     assert found.variant == variant
     assert said in str(found)
+
+
+@pytest.mark.parametrize(
+    ("winner", "ours", "preset", "number"),
+    [(0, None, None, 0), (3, None, 0.5, 3), (3, 0.4, 0.5, 3), (3, 0.499, 0.5, 0), (3, 0.6, 0.5, 0)],
+)
+def test_the_luckiest_on_the_rows_that_chose_is_not_taken(
+    winner: int, ours: float | None, preset: float | None, number: int
+) -> None:
+    assert taken(winner, ours, preset) == number
 
 
 # --- what is proposed ---------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_a_search_takes_what_is_best_and_keeps_no_more(
     assert study.finished is not None
     finished = RunFolder(home.runs / study.finished)
     assert finished.model.is_dir()
-    assert heard.purposes == ["finishing"] + ["comparing"] * (study.winner != 0)
+    assert heard.purposes == ["comparing"] * 2 * (study.winner != 0) + ["finishing"]
     held = finished.view().metrics["merged"].rows
     assert 0 < held < 18
     for trial in study.trials:

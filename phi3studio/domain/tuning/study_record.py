@@ -29,8 +29,9 @@ class Trial(Payload):
 
 
 class Study(Payload):
-    """A training search. ``finished``: the run that exports the winner; ``checked``: the one that
-    measures the preset's model, where another one won."""
+    """A training search. ``winner``: the trial that was best on the rows that choose; where that
+    is not the preset, ``measured`` and ``checked`` are the runs that measure the two on the others.
+    ``finished``: the run of the recipe's other steps."""
 
     version: int = STUDY_VERSION
     name: str
@@ -41,8 +42,9 @@ class Study(Payload):
     state: Literal["open", "done", "cancelled"] = "open"
     trials: tuple[Trial, ...] = ()
     winner: int | None = None
-    finished: str | None = None
+    measured: str | None = None
     checked: str | None = None
+    finished: str | None = None
 
     def with_trial(self, changed: Trial) -> Study:
         """The study with a trial replaced or added."""

@@ -89,14 +89,20 @@ def best_trial(study: Study, courses: Courses) -> Trial:
     return best if ours < theirs * (1 - _AS_GOOD) else preset
 
 
+def taken(winner: int, ours: float | None, preset: float | None) -> int:
+    """The trial whose model is taken: the winner, but where the preset is as good on the rows that
+    chose nothing. *ours*, *preset*: nats a token there, if measured."""
+    as_good = ours is not None and preset is not None and ours >= preset * (1 - _AS_GOOD)
+    return 0 if as_good else winner
+
+
 def verdict(winner: int, ours: float | None, preset: float | None) -> Phrase:
-    """What came of it. *ours*, *preset*: nats a token on rows that chose nothing, if measured."""
+    """What came of it, in words; see :func:`taken`."""
     if winner == 0:
         return Phrase("study.verdict", variant="preset")
     if ours is None or preset is None:
         return Phrase("study.verdict", variant="unmeasured", number=winner)
-    better = ours < preset * (1 - _AS_GOOD)
-    variant = "" if better else "as_good"
+    variant = "" if taken(winner, ours, preset) else "as_good"
     return Phrase("study.verdict", variant=variant, number=winner, ours=ours, preset=preset)
 
 
