@@ -19,7 +19,7 @@ from phi3studio.domain.messages.formatting import duration
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.domain.tuning.study_record import WHOLE, Study, Trial
 from phi3studio.domain.tuning.study_steps import time_left
-from phi3studio.domain.tuning.trial_space import as_trial, settings_of
+from phi3studio.domain.tuning.trial_space import Settings, as_trial, settings_of
 from phi3studio.runs.preflight import check_before_start
 from phi3studio.runs.recipe_files import read_recipe
 from phi3studio.runs.store import RunFolder, RunStore
@@ -50,8 +50,7 @@ def begin(file: Path, hours: float, as_json: bool) -> int:
     check_can_tune(recipe)
     home = user_home()
     check_before_start(recipe, home)
-    recipe = _with_thorough(recipe)
-    preset = settings_of(recipe.method, recipe.training)
+    preset = _thorough(recipe)
     # What a recipe cannot say is found now, not after anything was made.
     parse_recipe(as_trial(recipe, preset, 0).to_json())
     study = StudyStore(home).create(recipe, preset, 3600 * hours)
@@ -180,21 +179,10 @@ class _Listener:
             typer.echo(text, err=True)
 
 
-def _with_thorough(recipe: Recipe) -> Recipe:
-    """*recipe* with the preset's settings, but for what a search does not touch."""
-    source = recipe.rows.source
-    report = rows_of(expanded(Path(source)).absolute())
-    method, training = settings_for("thorough", recipe, report)
-    own = {"rank": method.rank, "alpha": method.alpha, "target_modules": method.target_modules}
-    names = ("epochs", "learning_rate", "batch_size", "accumulation")
-    return recipe.model_copy(
-        update={
-            "method": recipe.method.model_copy(update=own),
-            "training": recipe.training.model_copy(
-                update={name: getattr(training, name) for name in names} | {"max_steps": None}
-            ),
-        }
-    )
+def _thorough(recipe: Recipe) -> Settings:
+    """The preset's settings for the recipe's model and rows."""
+    report = rows_of(expanded(Path(recipe.rows.source)).absolute())
+    return settings_of(*settings_for("thorough", recipe, report))
 
 
 def _failure(trial: Trial) -> str:

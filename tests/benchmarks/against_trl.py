@@ -1,4 +1,4 @@
-"""Our DPO beside TRL's DPOTrainer on the same pairs and settings, on the CPU.
+"""Our DPO compared with TRL's DPOTrainer on the same pairs and settings, on the CPU.
 
     pip install --no-deps --target DIR 'trl==1.16.*'
     TRL_FOLDER=DIR python -m tests.benchmarks.against_trl

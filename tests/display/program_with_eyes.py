@@ -83,7 +83,7 @@ class _Heart(QObject):
         self._late: list[float] = []
 
     def begin(self) -> list[float]:
-        """Begin anew; returns what was written down so far."""
+        """Begin again; returns what was written down so far."""
         late, self._late = self._late, []
         self._last = time.perf_counter()
         self._timer.start()
