@@ -333,6 +333,8 @@ class Recipe(Section):
             raise InputError("recipe.limits", variant="no_rows")
         if self.target.train_on == "azureml":
             raise InputError("recipe.limits", variant="azure")
+        if self.training.int4_aware and self.limits.points_lost is not None:
+            raise InputError("recipe.limits", variant="int4_aware")
 
     def _check_objective(self) -> None:
         """Pairs of answers and rated ones are for the objectives that take them, and for those

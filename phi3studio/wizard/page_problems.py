@@ -233,6 +233,8 @@ def _limit_problems(draft: Draft, facts: Facts) -> list[Problem]:
         says = Phrase("draft.limits", variant="no_rows")
     elif draft.in_cloud:
         says = Phrase("draft.limits", variant="azure")
+    elif draft.training.int4_aware and limits.points_lost is not None:
+        says = Phrase("draft.limits", variant="int4_aware")
     elif machine is not None and not _runs_here(provider, machine):
         says = Phrase("draft.limits", device=PROVIDER_TITLES[provider])
     elif limits.size_mb is not None and facts.model is not None and facts.model.size is not None:

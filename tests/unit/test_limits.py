@@ -91,6 +91,10 @@ def test_what_keeps_a_search_from_being_made_is_a_problem() -> None:
     assert said(apart) == [("draft.limits", "apart")]
     cloud = changed(target=Target(train_on="azureml"), azure=AzureForm())
     assert said(cloud) == [("draft.limits", "azure")]
+    rounded = DRAFT.training.model_copy(update={"int4_aware": 0.5})
+    against_merged = changed(training=rounded, limits=Limits(points_lost=2))
+    assert said(against_merged) == [("draft.limits", "int4_aware")]
+    assert said(changed(training=rounded, limits=Limits(score=90))) == []
 
 
 def test_limits_are_for_what_this_computer_can_run() -> None:

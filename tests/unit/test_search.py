@@ -496,6 +496,7 @@ def test_no_score_is_above_100_percent(name: str) -> None:
         ({}, {"steps": ["train", "quantise", "verify"]}, "apart"),
         ({}, {"steps": ["quantise", "verify"], "model": {"adapter": "a"}}, "apart"),
         ({}, {"steps": ["quantise", "verify"], "data": None}, "no_rows"),
+        ({"points_lost": 3}, {"training": {"int4_aware": 0.5}}, "int4_aware"),
         (
             {},
             {

@@ -134,16 +134,19 @@ def _build_smallest(attempt: Attempt) -> None:
     tried = [
         Phrase(
             "export.auto_tried",
-            variant="faithful" if item.faithful else "",
+            variant="faithful" if item.faithful else "" if item.comparable else "not_proven",
             preset=item.preset,
             bytes=item.bytes,
         )
         for item in auto.tried(attempt.run)
     ]
-    if chosen.faithful:
-        attempt.notice("export.auto", preset=chosen.preset, tried=tried)
+    said = {"preset": chosen.preset, "tried": tried}
+    if chosen.word == "faithful":
+        attempt.notice("export.auto", **said)
+    elif chosen.word == "not proven":
+        attempt.notice("export.auto_none", level="warning", variant="not_proven", **said)
     else:
-        attempt.notice("export.auto_none", level="warning", preset=chosen.preset, tried=tried)
+        attempt.notice("export.auto_none", level="warning", **said)
 
 
 def source(attempt: Attempt) -> Path:
