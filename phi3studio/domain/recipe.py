@@ -320,10 +320,10 @@ class Recipe(Section):
         if steps == ["verify"]:
             raise InputError("recipe.only_verify")
         if self.limits is not None:
-            self._check_limits()
+            self._check_limits(self.limits)
         return self
 
-    def _check_limits(self) -> None:
+    def _check_limits(self, limits: Limits) -> None:
         """A search measures exports of a merged model on held-out rows of this computer."""
         if "quantise" not in self.steps or "verify" not in self.steps:
             raise InputError("recipe.limits", variant="steps")
@@ -333,7 +333,7 @@ class Recipe(Section):
             raise InputError("recipe.limits", variant="no_rows")
         if self.target.train_on == "azureml":
             raise InputError("recipe.limits", variant="azure")
-        if self.training.int4_aware and self.limits.points_lost is not None:
+        if self.training.int4_aware and limits.points_lost is not None:
             raise InputError("recipe.limits", variant="int4_aware")
 
     def _check_objective(self) -> None:

@@ -140,13 +140,16 @@ def _build_smallest(attempt: Attempt) -> None:
         )
         for item in auto.tried(attempt.run)
     ]
-    said = {"preset": chosen.preset, "tried": tried}
     if chosen.word == "faithful":
-        attempt.notice("export.auto", **said)
-    elif chosen.word == "not proven":
-        attempt.notice("export.auto_none", level="warning", variant="not_proven", **said)
+        attempt.notice("export.auto", preset=chosen.preset, tried=tried)
     else:
-        attempt.notice("export.auto_none", level="warning", **said)
+        attempt.notice(
+            "export.auto_none",
+            level="warning",
+            variant="" if chosen.comparable else "not_proven",
+            preset=chosen.preset,
+            tried=tried,
+        )
 
 
 def source(attempt: Attempt) -> Path:
