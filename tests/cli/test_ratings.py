@@ -25,6 +25,8 @@ from phi3studio.services.inspector_client import Inspector
 from tests.cli.conftest import command
 from tests.worker.running import tiny_recipe
 
+pytestmark = pytest.mark.long
+
 ASKED = Question("### Customer: where?\n### Answer:\n")
 
 

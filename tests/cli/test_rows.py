@@ -10,6 +10,8 @@ import yaml
 
 from tests.cli.conftest import Studio
 
+pytestmark = pytest.mark.long
+
 RECIPE = """# mine
 name: tones
 data:

@@ -25,7 +25,10 @@ from tests.cli.conftest import Studio, command
 from tests.package_index import PackageIndex, library, make_wheel, write_lock
 from tests.worker.running import completed, tiny_recipe, wait_for_event, write_rows
 
-pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="there are no packs for macOS")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform == "darwin", reason="there are no packs for macOS"),
+]
 PLATFORM = "windows" if os.name == "nt" else "linux"
 
 

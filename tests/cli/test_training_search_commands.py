@@ -17,6 +17,8 @@ from phi3studio.runs.studies.study_file import StudyFile, StudyStore
 from tests.cli.conftest import Studio
 from tests.worker.running import tiny_recipe, write_rows
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def recipe(tiny_phi3: Path, tmp_path: Path) -> Recipe:

@@ -23,6 +23,8 @@ from tests.conftest import end_workers
 from tests.processor_time import computed
 from tests.worker.running import SAMPLES, write_rows
 
+pytestmark = pytest.mark.long
+
 
 def studio(home: Home, *arguments: str | Path, timeout: float = 580) -> tuple[int, str, str]:
     done = subprocess.run(

@@ -23,6 +23,8 @@ from phi3studio.worker.genai.separate_adapters import attach_adapter
 from tests.tiny_models import make_tiny_phi3
 from tests.worker.running import completed, tiny_recipe, write_rows
 
+pytestmark = pytest.mark.long
+
 IDS = [int(n) for n in np.random.default_rng(3).integers(260, 480, 40)]
 
 

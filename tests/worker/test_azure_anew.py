@@ -39,7 +39,10 @@ from tests.worker.test_azure_runs import results as results
 from tests.worker.test_azure_runs import standin as standin
 
 # The SDK uses marshmallow as it was before its release 4.
-pytestmark = pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:The `context` parameter:DeprecationWarning"),
+]
 
 
 @pytest.fixture

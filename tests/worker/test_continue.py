@@ -16,6 +16,8 @@ from phi3studio.runs.store import RunFolder, RunStore
 from tests.conftest import end_workers
 from tests.worker.running import completed, losses, story, tiny_recipe, wait_for_end, write_rows
 
+pytestmark = pytest.mark.long
+
 
 def train_only(model: Path, data: Path, **changes):
     settings = {"max_steps": 10, "accumulation": 1, "dropout": 0.0, "schedule": "constant"}

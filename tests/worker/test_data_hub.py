@@ -23,6 +23,8 @@ from phi3studio.worker.data.reading.read_tables import hub_rows
 from tests.worker.hub_standin import Fault, HubStandIn, Repo
 from tests.worker.running import TEMPLATE, notices, story, tiny_recipe, wait_for_end
 
+pytestmark = pytest.mark.long
+
 NAME = "some/tones"
 
 

@@ -26,6 +26,8 @@ from tests.worker.running import (
     wait_for_event,
 )
 
+pytestmark = pytest.mark.long
+
 
 def export_of(model: Path, **target: str) -> Recipe:
     """An export of a model as it is, verified on general text."""

@@ -18,6 +18,8 @@ from phi3studio.app.paths import Home
 from phi3studio.runs.store import RunFolder
 from tests.small_disks import mounted
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def run(pair: Any, home: Home) -> RunFolder:

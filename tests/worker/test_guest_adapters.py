@@ -22,7 +22,10 @@ from tests import tiny_families
 from tests.worker.running import completed, only_export, story, tiny_recipe, wait_for_end
 
 # PEFT warns of the very settings that these tests are about.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
 
 ATTENTION = ["q_proj", "v_proj"]
 IDS = torch.arange(3, 60)[None]

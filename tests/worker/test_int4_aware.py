@@ -34,6 +34,8 @@ from tests.worker.running import (
 from tests.worker.test_best import evaluated
 from tests.worker.test_fused import are_equal, batch, gradients, peft_model
 
+pytestmark = pytest.mark.long
+
 FAST = Target(int4="fast", block_size=16)
 
 

@@ -50,6 +50,8 @@ from tests.worker.test_azure_runs import (  # noqa: F401 - fixtures
 )
 from tests.worker.test_faults import train_only
 
+pytestmark = pytest.mark.long
+
 
 def tell(processes: list[psutil.Process]) -> None:
     """Ask them to end, as a shutdown does; one may have gone with another."""

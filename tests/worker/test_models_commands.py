@@ -21,6 +21,8 @@ from phi3studio.runs.store import RunStore
 from tests.worker.hub_standin import TOKEN, Fault, HubStandIn, Repo
 from tests.worker.running import tiny_recipe, wait_for_end
 
+pytestmark = pytest.mark.long
+
 HUB_ID = "tests/tiny"
 
 

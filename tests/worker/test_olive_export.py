@@ -42,6 +42,8 @@ from tests.worker.running import (
     write_rows,
 )
 
+pytestmark = pytest.mark.long
+
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "olive"
 StartRun = Callable[[Recipe], RunFolder]
 

@@ -32,6 +32,8 @@ from tests.worker.running import (
     wait_for_event,
 )
 
+pytestmark = pytest.mark.long
+
 Start = Callable[[Recipe], RunFolder]
 _DATA = {"dpo": (pairs_recipe, pair_rows), "kto": (rated_recipe, rated_rows)}
 

@@ -20,6 +20,8 @@ from tests.worker.running import (
     losses,
 )
 
+pytestmark = pytest.mark.long
+
 Start = Callable[[Recipe], RunFolder]
 
 

@@ -35,7 +35,10 @@ from tests.worker.running import (
     wait_for_event,
 )
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux limits the memory here")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform != "linux", reason="Linux limits the memory here"),
+]
 
 
 def train_only(model: Path, data: Path, **changes):

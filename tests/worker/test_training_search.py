@@ -31,6 +31,8 @@ from phi3studio.services.training_search import TrainingSearch, courses_of
 from phi3studio.worker.training.held_out_part import halves
 from tests.worker.running import kill, story, tiny_recipe, wait_for_end, wait_for_event, write_rows
 
+pytestmark = pytest.mark.long
+
 
 class Silent:
     """Hears what the search does and keeps it."""

@@ -25,8 +25,12 @@ from phi3studio.worker.quantising.error_feedback import (
     correct_columns,
     forget_graphs,
     inverse_factor,
+    nearest_steps,
     watched,
 )
+
+# With more bits the whole range costs next to nothing.
+_FEW_BITS = 4
 
 
 class _Reached(Exception):  # noqa: N818 - no error: the first layer's inputs are there
@@ -136,5 +140,8 @@ def quantise_columns(
     """
     scales, zeros = grid.find_qparams(columns.t())
     steps, offsets = scales.t().contiguous(), zeros.t().float()
-    correct_columns(columns, factor, steps, offsets, Whole(grid.minq, grid.maxq))
-    return scales, zeros
+    rounding = Whole(grid.minq, grid.maxq)
+    if grid.bits <= _FEW_BITS:
+        steps = nearest_steps(columns, steps, offsets, rounding)
+    correct_columns(columns, factor, steps, offsets, rounding)
+    return steps.t().to(scales), zeros
