@@ -1347,7 +1347,7 @@
     </message>
     <message>
         <source>zoom with Ctrl and the wheel, double click shows all</source>
-        <translation>Ctrl e rotella per ingrandire, doppio clic per vedere tutto</translation>
+        <translation>zoom: Ctrl e rotella; tutto: doppio clic</translation>
     </message>
     <message>
         <source>Which curve</source>
@@ -4018,7 +4018,7 @@
     </message>
     <message>
         <source>started {time}</source>
-        <translation>iniziata alle {time}</translation>
+        <translation>inizio: {time}</translation>
     </message>
     <message>
         <source>last event {seconds} s ago</source>

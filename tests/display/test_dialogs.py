@@ -23,6 +23,7 @@ from tests.display.conftest import Open
 from tests.display.hands import Program, until
 from tests.display.screen_reader import CONTROLS, Read, Said, judge, reader
 from tests.display.test_hands import with_sample
+from tests.display.test_whole_way import choose_place
 from tests.showcase.runs import write_showcase
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "olive"
@@ -115,6 +116,8 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
         PATH=str(tmp_path),  # no program opens a folder
     )
     read = reader(program, bus)
+    # A pack whose installation has begun can be removed.
+    (home / "runtime" / "cache").mkdir(parents=True)
 
     def click(said: str) -> Callable[[], None]:
         return lambda: program.click(said, of="Button")
@@ -177,14 +180,38 @@ def test_the_dialogs_of_runs_models_and_settings_are_read(
         ],
     )
     program.press("ctrl+comma")
+    unpack = "Remove the runtime pack"
     walk(
         program,
         read,
         [
             Way("About Phi-3 Studio", click("Version and licences"), "Version and licences"),
+            Way("Remove the runtime pack?", click(unpack), unpack),
             Way("Keep everything in", choose_home, "Change the data directory…"),
         ],
     )
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
+def test_the_question_before_a_download_is_read(opened: Open, bus: str, tmp_path: Path) -> None:
+    run = write_showcase(tmp_path / "home" / "runs", "emotions.jsonl", False)["done"]
+    config = {"model_type": "llama"}
+    for name, values in (("config", config), ("genai_config", {}), ("studio", {})):
+        (run.model / f"{name}.json").write_text(json.dumps(values), "utf-8")
+    program = opened(DBUS_SESSION_BUS_ADDRESS=bus, QT_LINUX_ACCESSIBILITY_ALWAYS_ON="1")
+
+    def export_a_page() -> None:
+        program.click("Export…", of="Button")
+        program.click("Where it is used", of="ComboBox")
+        program.press("End", "Return")
+        choose_place(program, tmp_path / "page")
+
+    program.fill("Search runs", run.name, of="SearchField")
+    x, y, _, _ = program.there("Runs", of="CardView")["area"]
+    program.point(x + 60, y + 40)
+    program.screen.xdotool("click", 1)
+    walk(program, reader(program, bus), [Way("Download?", export_a_page, "Export…")])
+    assert not (tmp_path / "page").exists()
 
 
 @pytest.mark.timeout(1200)  # a screen reader asks for each object apart

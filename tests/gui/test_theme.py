@@ -18,7 +18,9 @@ from phi3studio.gui.texts.i18n import choose_language, install_language
 from phi3studio.gui.theme import load_tokens
 from phi3studio.gui.theme.tokens import Scheme
 from phi3studio.gui.widgets.rail import Rail, RailEntry
+from phi3studio.gui.widgets.rows_table import RowsTable
 from phi3studio.resources import resources
+from phi3studio.wizard.row_view import ShownRow
 
 TOKENS = load_tokens(resources() / "style")
 GUI = Path(__file__).resolve().parents[2] / "phi3studio" / "gui"
@@ -168,6 +170,31 @@ def test_the_language_follows_the_wish_and_else_the_system() -> None:
     assert choose_language("en") == "en"
     assert choose_language("") in {"en", "it"}
     assert choose_language("xx") in {"en", "it"}
+
+
+def test_the_ring_of_a_table_with_the_focus_is_whole(context: Context, qtbot: QtBot) -> None:
+    table = RowsTable("Rows")
+    qtbot.addWidget(table)
+    row = ShownRow(0, "0", {"phrase": "a"})
+    table.show_rows(("phrase",), (row,))
+    table.resize(400, table.height())
+    with qtbot.waitExposed(table):
+        table.show()
+    inner, bottom = table.viewport().geometry(), table.visualRect(table.model().index(0, 0))
+    assert bottom.bottom() <= inner.height(), "the ring's room is the rows'"
+    table.setFocus()
+    table.selectRow(0)
+    qtbot.waitUntil(table.hasFocus)
+    picture = table.grab().toImage()
+    ring, right = context.theme.color("accent"), picture.width() - 1
+    middle, below = picture.width() // 2, picture.height() - 1
+    edges = [
+        (middle, 0),
+        (middle, below),
+        *((x, y) for x in (0, right) for y in range(8, below - 8)),
+    ]
+    assert {picture.pixelColor(x, y).name() for x, y in edges} == {ring.name()}
+    assert table.viewport().geometry() == inner, "the rows move when they get the focus"
 
 
 def test_the_rail_is_as_wide_as_its_longest_name(context: Context, qtbot: QtBot) -> None:

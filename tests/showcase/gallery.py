@@ -255,6 +255,11 @@ class States:
         wizard = await self._step("review")
         _scroll_to(wizard.view("review").start)
 
+    async def start_over(self) -> None:
+        wizard = await self._step("review")
+        wizard._over.click()
+        await _until(lambda: _dialogs(self._window), "the question")
+
     async def olive_import(self) -> None:
         file = self._home.root / "olive-config.json"
         shutil.copy(FIXTURES / "lora-phrases.json", file)
@@ -315,11 +320,11 @@ class States:
 
     def _runs(self) -> dict[str, RunFolder]:
         if not self._made:
-            from phi3studio.domain.events.measured_events import Forgetting
+            from phi3studio.domain.events.measured_events import Forgetting, Verified
             from phi3studio.domain.events.run_events import Waiting
             from phi3studio.domain.recipe import Limits, parse_recipe
             from phi3studio.runs.demo import demo_recipe
-            from tests.showcase.runs import course, write_run, write_showcase
+            from tests.showcase.runs import course, not_proven, write_run, write_showcase
             from tests.showcase.searches import POINTS, write_search_run
 
             root, sample = self._home.runs, "emotions.jsonl"
@@ -336,10 +341,19 @@ class States:
             events.insert(-2, (events[-2][0], forgot))
             recipe = parse_recipe({**demo_recipe().to_json(), "name": "forgetful"})
             self._made["forgot"] = write_run(root, recipe, events, age_s=7200)
+            values = demo_recipe().to_json()
+            aware = {**values["training"], "int4_aware": True}
+            recipe = parse_recipe({**values, "name": "four-bits", "training": aware})
+            verdict = not_proven(recipe)
+            events = [(at, verdict if isinstance(p, Verified) else p) for at, p in course()]
+            self._made["not proven"] = write_run(root, recipe, events, age_s=8000)
             at = time.time() + 6 * 3600
             recipe = parse_recipe({**demo_recipe().to_json(), "name": "tonight"})
             waiting: list[Any] = [(0.0, Waiting(ahead=0, start_at=at))]
             self._made["waiting"] = write_run(root, recipe, waiting, age_s=30, alive=True)
+            tickets = root / ".queue"
+            tickets.mkdir()
+            (tickets / f"{1:020d}--{self._made['waiting'].name}").touch()
             limits = Limits(size_mb=120.5, points_lost=2.5)
             self._made["searched"] = write_search_run(root, sample, "found", limits)
             self._made["searching"] = write_search_run(
@@ -401,6 +415,16 @@ class States:
     async def run_forgot(self) -> None:
         page = await self._run("forgot")
         _scroll_to(page._result._figures)
+
+    async def run_not_proven(self) -> None:
+        await self._run("not proven")
+
+    async def run_not_proven_verdict(self) -> None:
+        page = await self._run("not proven")
+        _scroll_to(page._result._verdict)
+
+    async def run_interrupted(self) -> None:
+        await self._run("interrupted")
 
     async def run_failed(self) -> None:
         await self._run("failed")
@@ -511,6 +535,16 @@ class States:
 
     async def settings(self) -> None:
         await self._go("settings")
+
+    async def settings_lower(self) -> None:
+        page = await self._go("settings")
+        _scroll_to(page.runtime)
+
+    async def crash(self) -> None:
+        from phi3studio.gui.crash import CrashDialog, report_of
+
+        await self._go("settings")
+        CrashDialog(self._window._theme, report_of(ValueError("a fault")), self._window).open()
 
     async def about(self) -> None:
         from phi3studio.gui.pages.settings.about_card import AboutCard

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock
 
 from phi3studio.app.files import write_json
+from phi3studio.domain.errors import RunError
 from phi3studio.domain.events.event_line import AnyPayload, Event
 from phi3studio.domain.events.measured_events import (
     Answer,
@@ -24,13 +25,14 @@ from phi3studio.domain.events.run_events import (
     Artifact,
     Estimated,
     Finished,
-    Notice,
     Paused,
     Progress,
     Stage,
     StageDone,
     Started,
 )
+from phi3studio.domain.fidelity import Evidence, judge
+from phi3studio.domain.messages import Phrase
 from phi3studio.domain.recipe import Recipe, parse_recipe
 from phi3studio.runs.demo import demo_recipe
 from phi3studio.runs.store import RunFolder
@@ -156,6 +158,19 @@ def _verdict() -> Verified:
     )
 
 
+def not_proven(recipe: Recipe) -> Verified:
+    """The verdict on what an adapter trained for four bits was exported to."""
+    assert recipe.training.int4_aware
+    known = _verdict()
+    evidence = Evidence(
+        models=known.models, rows=known.rows, stop=known.stop, stop_listed=True,
+        score_name="accuracy", scores=([1.0] * 111 + [0.0] * 11, [1.0] * 110 + [0.0] * 12),
+        kl=known.kl, agreement=known.agreement, positions=known.positions, parity=1.0,
+        int4_aware=True,
+    )  # fmt: skip
+    return judge(evidence, recipe.fidelity, recipe.target)
+
+
 def write_run(
     root: Path,
     recipe: Recipe,
@@ -225,14 +240,14 @@ def write_showcase(root: Path, sample: str, alive: bool) -> dict[str, RunFolder]
         (0.0, Started(attempt=1)),
         (1.0, Stage(name="prepare", index=0, count=5)),
         (3.0, Stage(name="train", index=1, count=5)),
-        (9.0, Notice(level="warning", code="memory.low", text="Memory is getting short.")),
         (
             12.0,
-            Finished(
-                outcome="failed",
-                code="memory.short",
-                message="The memory was not enough for a batch of 8 rows of 2,048 tokens.",
-                hint="Choose a batch of 2, or a sequence length of 1,024.",
+            Finished.failed(
+                RunError(
+                    "run.out_of_memory",
+                    variant="train",
+                    reason=Phrase("run.memory_cause", variant="host"),
+                )
             ),
         ),
     ]

@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QFont, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from phi3studio.gui.widgets.tables import RINGS
 from phi3studio.wizard.row_view import ShownRow, State
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -151,7 +152,7 @@ class RowsTable(QTableView):
         self._rows.show_rows(columns, rows)
         if kept is None or not self.choose(kept.place):
             self.scrollToTop()
-        self.setFixedHeight(34 + 30 * min(self._shown, max(1, len(rows))))
+        self.setFixedHeight(34 + 30 * min(self._shown, max(1, len(rows))) + RINGS)
         self._share_widths()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget
 
+RINGS = 4
+"""Of the height in pixels, what the ring takes that shows the focus (``app.qss``)."""
+
 
 def style_table(table: QTableWidget) -> None:
     """A read-only table as tall as its rows."""
@@ -22,4 +25,4 @@ def style_table(table: QTableWidget) -> None:
         header.setSectionResizeMode(min(1, table.columnCount() - 1), QHeaderView.ResizeMode.Stretch)
     table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     table.verticalHeader().setDefaultSectionSize(30)
-    table.setFixedHeight(32 + 30 * table.rowCount())
+    table.setFixedHeight(32 + 30 * table.rowCount() + RINGS)

@@ -13,7 +13,7 @@ from phi3studio.gui.texts.limit_words import kind_words
 from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.theme import Theme
 from phi3studio.gui.widgets.basic import Button, clear, label
-from phi3studio.gui.widgets.tables import style_table
+from phi3studio.gui.widgets.tables import RINGS, style_table
 
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 _WIDE, _LEFT_OUT = 940, (6, 8)
@@ -128,7 +128,7 @@ class PointTable(QWidget):
                     QRect(0, 0, max(1, width), 10_000), int(Qt.TextFlag.TextWordWrap), text
                 )
                 table.setRowHeight(y, box.height() + 2 * _EDGE)
-            table.setFixedHeight(_HEAD + table.verticalHeader().length())
+            table.setFixedHeight(_HEAD + table.verticalHeader().length() + RINGS)
 
     def _draw_last(
         self, table: QTableWidget, y: int, x: int, point: Point, taken: int | None, can_take: bool

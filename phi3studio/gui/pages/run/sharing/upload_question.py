@@ -29,7 +29,7 @@ from phi3studio.gui.texts.messages import explain_error
 from phi3studio.gui.widgets.ask import Question
 from phi3studio.gui.widgets.basic import ComboBox, LineEdit, clear, label, restyle
 from phi3studio.gui.widgets.states import ErrorState
-from phi3studio.gui.widgets.tables import style_table
+from phi3studio.gui.widgets.tables import RINGS, style_table
 from phi3studio.models.hub_cache import hub_host
 from phi3studio.runs.bundle.contents import What
 from phi3studio.runs.bundle.hub_files import HubFile, check_name, hub_files
@@ -123,7 +123,7 @@ class UploadQuestion(Question):
         style_table(table)
         table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        table.setFixedHeight(32 + 30 * _ROWS)
+        table.setFixedHeight(32 + 30 * _ROWS + RINGS)
         # More files than are seen are scrolled to, also by keyboard.
         table.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
