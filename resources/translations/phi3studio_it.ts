@@ -1346,7 +1346,7 @@
         <translation>Curve</translation>
     </message>
     <message>
-        <source>zoom with Ctrl and the wheel, double click shows all</source>
+        <source>zoom: Ctrl and wheel; all: double click</source>
         <translation>zoom: Ctrl e rotella; tutto: doppio clic</translation>
     </message>
     <message>
@@ -2821,8 +2821,8 @@
         <translation>Il modello esportato è altrettanto buono.</translation>
     </message>
     <message>
-        <source>Whether the exported model is as good could not be measured here.</source>
-        <translation>Qui non si è potuto misurare se il modello esportato sia altrettanto buono.</translation>
+        <source>It is not proven that the exported model is as good.</source>
+        <translation>Non è provato che il modello esportato sia altrettanto buono.</translation>
     </message>
     <message>
         <source>Chat</source>

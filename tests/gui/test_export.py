@@ -198,6 +198,25 @@ def test_what_a_page_runs_on_is_downloaded_after_a_question(
     assert "python -m http.server --bind 127.0.0.1" in texts
 
 
+def test_what_is_begun_at_the_foot_of_the_page_is_seen_and_has_the_focus(
+    area: ExportArea, folder: Path, qtbot: QtBot
+) -> None:
+    window = area.window()
+    assert isinstance(window, MainWindow)
+    page = window.page("run")
+    assert isinstance(page, RunPage)
+    assert page.scroll_area is not None
+    scrolled = page.scroll_area.verticalScrollBar()
+    qtbot.waitUntil(lambda: scrolled.maximum() > 600, timeout=5000)
+    scrolled.setValue(scrolled.maximum())
+    area.button.setFocus()
+    area.export(folder / "model", Wish())
+    qtbot.waitUntil(lambda: not area.visibleRegion().isEmpty(), timeout=5000)
+    assert window.focusWidget() is area
+    qtbot.waitUntil(lambda: not area.busy, timeout=60_000)
+    assert window.focusWidget() is area
+
+
 def test_two_exports_at_once_are_not_begun(area: ExportArea, folder: Path, qtbot: QtBot) -> None:
     area.export(folder / "one", Wish())
     area.export(folder / "two", Wish())

@@ -197,6 +197,20 @@ def test_the_ring_of_a_table_with_the_focus_is_whole(context: Context, qtbot: Qt
     assert table.viewport().geometry() == inner, "the rows move when they get the focus"
 
 
+def test_the_bar_of_a_wide_table_covers_no_row(context: Context, qtbot: QtBot) -> None:
+    table = RowsTable("Rows")
+    qtbot.addWidget(table)
+    columns = [f"column {n}" for n in range(9)]
+    table.resize(400, 100)
+    with qtbot.waitExposed(table):
+        table.show()
+    table.show_rows(columns, [ShownRow(0, "0", dict.fromkeys(columns, "a value"))])
+    qtbot.waitUntil(table.horizontalScrollBar().isVisible)
+    last = table.visualRect(table.model().index(0, 0))
+    assert 0 < last.bottom() <= table.viewport().height()
+    assert not table.verticalScrollBar().isVisible()
+
+
 def test_the_rail_is_as_wide_as_its_longest_name(context: Context, qtbot: QtBot) -> None:
     """The chosen entry is drawn bold, and names are longer in other languages."""
     for title in ("Home", "Nuovo fine-tuning", "Eine neue Feinabstimmung"):

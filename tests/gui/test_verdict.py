@@ -8,7 +8,13 @@ import pytest
 from PySide6.QtWidgets import QLabel, QTableWidget
 from pytestqt.qtbot import QtBot
 
-from phi3studio.domain.events.measured_events import Candidate, Confusion, ModelFigures, Verified
+from phi3studio.domain.events.measured_events import (
+    Candidate,
+    Confusion,
+    ModelFigures,
+    Verified,
+    verdict_note,
+)
 from phi3studio.domain.events.measured_events import VerdictNote as Found
 from phi3studio.gui.context import Context
 from phi3studio.gui.main_window import MainWindow
@@ -128,7 +134,10 @@ def test_matrices_of_any_size_are_painted(context: Context, qtbot: QtBot, labels
 
 def test_an_export_without_anything_to_compare_it_with_is_not_proven(card: VerdictCard) -> None:
     tried = Candidate(preset="fast", bytes=1, faithful=False, comparable=False)
-    card.show_verdict(Verified(faithful=False, comparable=False, candidates=(tried,)))
+    reason = verdict_note("fidelity.int4_aware")
+    verdict = Verified(faithful=False, comparable=False, reasons=(reason,), candidates=(tried,))
+    card.show_verdict(verdict)
+    assert [said.level for said in card.findChildren(Callout)] == ["warning"]
     assert "Not proven: there is nothing to compare it with" in texts(card)
     table = card.findChild(QTableWidget)
     assert table is not None

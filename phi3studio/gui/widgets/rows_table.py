@@ -152,7 +152,6 @@ class RowsTable(QTableView):
         self._rows.show_rows(columns, rows)
         if kept is None or not self.choose(kept.place):
             self.scrollToTop()
-        self.setFixedHeight(34 + 30 * min(self._shown, max(1, len(rows))) + RINGS)
         self._share_widths()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -162,6 +161,7 @@ class RowsTable(QTableView):
     def _share_widths(self) -> None:
         columns = self._rows.columnCount()
         if not columns:
+            self._share_height(0)
             return
         self.resizeColumnsToContents()
         wanted = [max(70, min(520, self.columnWidth(i) + 12)) for i in range(columns)]
@@ -179,6 +179,14 @@ class RowsTable(QTableView):
             wanted = [min(width, most) for width in wanted]
         for column, width in enumerate(wanted):
             self.setColumnWidth(column, width)
+        self._share_height(sum(wanted))
+
+    def _share_height(self, width: int) -> None:
+        # The bar that goes to the side lies below the rows, not over the last one.
+        wide = width > self.viewport().width()
+        bar = self.horizontalScrollBar().sizeHint().height() if wide else 0
+        rows = min(self._shown, max(1, self._rows.rowCount()))
+        self.setFixedHeight(34 + 30 * rows + RINGS + bar)
 
 
 def cell(value: Any) -> str:

@@ -23,7 +23,7 @@ class CurveCard(Card):
         self.title.setText(self.tr("Curves"))
         self.setAccessibleName(self.tr("Curves"))
         self._curves = Curves()
-        self.detail.setText(self.tr("zoom with Ctrl and the wheel, double click shows all"))
+        self.detail.setText(self.tr("zoom: Ctrl and wheel; all: double click"))
         self._which = ComboBox()
         self._which.setAccessibleName(self.tr("Which curve"))
         for title in (

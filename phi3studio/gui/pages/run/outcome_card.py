@@ -105,7 +105,7 @@ class OutcomeCard(Card):
             said += " " + (
                 self.tr("The exported model is as good.")
                 if found.proven
-                else self.tr("Whether the exported model is as good could not be measured here.")
+                else self.tr("It is not proven that the exported model is as good.")
             )
         return said
 

@@ -40,7 +40,8 @@ class VerdictCard(Card):
         heading = label(said, "cardTitle")
         self.body.addLayout(row(Icon(self._theme, icon, f"{ink}_text", 20), heading, 1))
         levels: tuple[tuple[Level, tuple[Found, ...]], ...] = (
-            ("error", verdict.reasons),
+            # What proves nothing either way is no fault of the export.
+            ("warning" if verdict.word == "not proven" else "error", verdict.reasons),
             ("warning", verdict.remarks),
         )
         for grade, all_found in levels:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QProgressBar, QScrollArea, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from phi3studio.domain.errors import UserFacingError
@@ -47,8 +48,15 @@ class WorkArea(QWidget):
         failed: Callable[[UserFacingError], None],
     ) -> None:
         """Run *work* below *title*; *bar* names its progress for a screen reader."""
+        # Also after a dialog, when the window has the keyboard no more or not yet.
+        had_focus = self.window().focusWidget() is self.button
         self.button.setEnabled(False)
         self._draw_progress(title, bar)
+        self.setAccessibleName(title)
+        if had_focus:
+            self.setFocus()
+        # Once the page has made room for it.
+        QTimer.singleShot(0, self, self._come_into_view)
         self._task = self._context.tasks.run(work, done, failed)
         self._task.add_done_callback(self._ended)
 
@@ -58,6 +66,9 @@ class WorkArea(QWidget):
 
     def show_notes(self, *notes: QWidget) -> None:
         """Show *notes* instead of those before; without any it takes no room."""
+        if not notes and self.window().focusWidget() is self:
+            self.button.setEnabled(True)
+            self.button.setFocus()
         clear(self._notes)
         for note in notes:
             self._notes.addWidget(note)
@@ -90,6 +101,14 @@ class WorkArea(QWidget):
         line.setLayout(row(label(title, "strong"), self._said, 1, cancel))
         line.layout().setContentsMargins(0, 0, 0, 0)  # type: ignore[union-attr]
         self.show_notes(line, self._bar)
+
+    def _come_into_view(self) -> None:
+        """What was asked for at the foot of a long page is seen."""
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is not None:
+            area.ensureWidgetVisible(self)
 
     def _cancel(self) -> None:
         if self._task is not None:
