@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from phi3studio.domain.events.measured_events import (
     Forgetting,
@@ -178,7 +178,10 @@ def preference_phrase(
         said = "no_better"
     elif exported is not None and verdict is not None and verdict.preference_lost is not None:
         lossy = verdict.preference_lost > verdict.limits["preference_lost"] + 1e-9
-        said, more = "lossy" if lossy else "exported", {"exported": 100 * exported.prefers}
-    values: dict[str, Any] = {"now": 100 * now.prefers, "before": 100 * before.prefers, **more}
-    code = "preference.rated" if now.rated else "preference.said"
-    return Phrase(code, variant=said, **values)
+        said, more = "lossy" if lossy else "exported", {"exported": exported.prefers}
+    shares = {"now": now.prefers, "before": before.prefers, **more}
+    if now.rated:  # of all good answers with all bad ones
+        hundreds = {name: 100 * share for name, share in shares.items()}
+        return Phrase("preference.rated", variant=said, **hundreds)
+    counts = {name: now.pairs * share for name, share in shares.items()}
+    return Phrase("preference.said", variant=said, pairs=now.pairs, **counts)

@@ -104,7 +104,7 @@ def test_of_pairs_the_page_says_how_often_the_better_answer_is_preferred(
 ) -> None:
     _, page = opened(make_window, qtbot, home, "pairs", of_pairs())
     assert page.outcome.said.text() == (
-        "It prefers the better answer in 91 of 100 pairs, before 52; the exported model is as good."
+        "It prefers the better answer in 46 of 50 pairs, before 26; the exported model is as good."
     )
     said = [label.text() for label in page._result.findChildren(QLabel)]
     assert "Prefers the better answer" in said

@@ -348,7 +348,7 @@ def test_the_card_of_pairs_says_what_was_learned_and_what_was_forgotten(run: Run
     write_card(run)
     markdown = (run.card / "README.md").read_text("utf-8")
     for text in (markdown, (run.card / "card.html").read_text("utf-8")):
-        assert "in 92 of 100 pairs, before 52; the exported model is as good." in text
+        assert "in 46 of 50 pairs, before 26; the exported model is as good." in text
         assert "(80 to 96)" in text
         assert "1.25 (0.9 to 1.6)" in text
         assert "forgotten a part of what it knew" in text

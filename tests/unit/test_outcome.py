@@ -101,7 +101,7 @@ def test_of_pairs_it_is_said_how_often_the_better_answer_is_preferred(
         role: view.metrics["merged"].model_copy(
             update={
                 "model": role,
-                "preference": Preference(pairs=90, prefers=share, interval=(0, 1)),
+                "preference": Preference(pairs=100, prefers=share, interval=(0, 1)),
             }
         )
         for role, share in roles

@@ -197,6 +197,17 @@ def test_the_sentence_says_before_after_and_the_export() -> None:
     assert sentence(lossy, verdict(30, 100)).endswith("; the exported model only in 61.")
 
 
+def test_the_pairs_that_there_are_are_counted() -> None:
+    few = {
+        role: item.model_copy(
+            update={"preference": item.preference.model_copy(update={"pairs": 7})}
+        )
+        for role, item in models(base=3 / 7, merged=5 / 7).items()
+        if item.preference is not None
+    }
+    assert sentence(few) == "It prefers the better answer in 5 of 7 pairs, before 3."
+
+
 def test_before_is_the_adapter_that_the_run_goes_on_from() -> None:
     found = models(base=0.4, start=0.6, merged=0.9)
     assert sentence(found) == "It prefers the better answer in 90 of 100 pairs, before 60."

@@ -169,12 +169,12 @@ def test_terminal_and_card_say_it_in_plain_words(first: RunFolder) -> None:
 
     lines = "\n".join(closing_lines(first, first.view()))
     assert "better answer preferred, by the mean log-likelihood of a token" in lines
-    assert re.search(r"in \d+ of 100 pairs, before \d+", lines)
+    assert re.search(r"in \d+ of \d+ pairs, before \d+", lines)
     assert "points of preference lost" in lines
     assert "general questions:" in lines
     for name in ("README.md", "card.html"):
         card = (first.card / name).read_text("utf-8")
-        assert re.search(r"in \d+ of 100 pairs, before \d+", card)
+        assert re.search(r"in \d+ of \d+ pairs, before \d+", card)
         assert "What it forgot" in card
 
 
