@@ -67,6 +67,22 @@ SHAPES: dict[str, tuple[Callable[[str, str, str], Row], str, str]] = {
         "prompt + chosen.0",
         "prompt + rejected.0",
     ),
+    "inside of an object": (
+        lambda q, c, r: {"id": len(q), "data": {"prompt": q, "chosen": c, "rejected": r}},
+        "{data.chosen}",
+        "{data.rejected}",
+    ),
+    "turns inside of an object": (
+        lambda q, c, r: {
+            "prompt": q,
+            "pair": {
+                "chosen": [said("user", q), said("assistant", c)],
+                "rejected": [said("user", q), said("assistant", r)],
+            },
+        },
+        "pair.chosen",
+        "pair.rejected",
+    ),
     "several turns before": (
         lambda q, c, r: {
             "prompt": [said("user", "Hi"), said("assistant", "Hello!"), said("user", q)],

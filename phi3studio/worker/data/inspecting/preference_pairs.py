@@ -67,6 +67,25 @@ def preferences(rows: Rows) -> Found:
 
     Raises :class:`InputError` for rankings and verdicts, which no template can read.
     """
+    found = _in_columns(rows)
+    objects = [name for name in columns(rows) if isinstance(example(rows, name), Mapping)]
+    if found or not objects:
+        return found
+    return _in_columns([_opened(row, objects) for row in rows])
+
+
+def _opened(row: Mapping[str, Any], objects: Sequence[str]) -> dict[str, Any]:
+    """*row* with what its *objects* hold as columns, named by their places."""
+    opened: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in objects and isinstance(value, Mapping):
+            opened |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            opened[name] = value
+    return opened
+
+
+def _in_columns(rows: Rows) -> Found:
     names = columns(rows)
     folded = {name: "_".join(words_of(name)) for name in names}
     rejected = [n for n in names if _REJECTED.search(folded[n]) or _says(n, _WORSE, _BAD)]
