@@ -11,6 +11,7 @@ from string import Formatter
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pytest
+from PySide6.QtCore import QLocale
 
 import phi3studio
 from phi3studio.domain.datasets.check_report import Finding, FindingRow, finding
@@ -23,6 +24,7 @@ from phi3studio.domain.messages import (
     Said,
     find,
     messages_in,
+    messages_of_window,
     render,
     say,
 )
@@ -31,6 +33,7 @@ from phi3studio.domain.messages.printable import printable
 from phi3studio.domain.quantisation import choice_texts
 from phi3studio.domain.rows.repairs import Repair, SkipBroken
 from phi3studio.gui.pages.wizard.setting_list import settings
+from phi3studio.gui.texts.messages import explain_error
 from phi3studio.resources import resources
 
 PACKAGE = Path(phi3studio.__file__).parent
@@ -223,6 +226,48 @@ def test_italian_has_the_same_codes_and_values() -> None:
         if not fields(message) <= fields(english[code])
     ]
     assert not other, "\n".join(other)
+
+
+# Where somebody who reads it works with files and commands, or has no window.
+_AT_THE_TERMINAL = (
+    "app.repair",
+    "display.",
+    "olive.adapter",
+    "recipe.",
+    "run.no_held_out",
+    "study.",
+)
+# Only a command does it.
+_COMMAND_ALONE = {"model.no_weights/pickle", "model.pickle"}
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_the_window_advises_what_can_be_done_in_it(language: str) -> None:
+    own = json.loads((MESSAGES / "window" / f"{language}.json").read_text("utf-8"))
+    found, plain = messages_of_window(language), messages_in(language)
+    assert list(own) == sorted(own)
+    assert not [code for code in own if "phi3studio " not in " ".join(CATALOGUE[code])]
+    assert not [code for code in own if not fields(found[code]) <= fields(plain[code])]
+    raised_outside = {
+        code.removesuffix("/")
+        for use in raises()
+        if not use.where.startswith("phi3studio/cli/")
+        for code in messages_of(use)
+    }
+    commands = {
+        code
+        for code in raised_outside | set(own)
+        if "phi3studio " in " ".join(found.get(code) or find(code, catalogue=found) or ())
+    }
+    assert {c for c in commands if not c.startswith(_AT_THE_TERMINAL)} <= _COMMAND_ALONE
+
+
+def test_an_error_in_the_window_names_a_page_and_keeps_the_command_for_who_wants_it() -> None:
+    QLocale.setDefault(QLocale("en"))
+    missing = InputError("model.not_on_disk", variant="run", model="a/b", source="a/b")
+    explained = explain_error(missing)
+    assert explained.hint == "Download it first, on the page Models."
+    assert "phi3studio models get a/b" in explained.detail
 
 
 def test_templates_and_formats_are_well_formed() -> None:

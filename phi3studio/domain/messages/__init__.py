@@ -13,14 +13,16 @@ A code whose wording depends on the case has variants: ``"data.broken_json/unclo
 of ``InputError("data.broken_json", variant="unclosed", …)``. A value may be a message itself, an
 error or a :class:`Phrase`: ``"{reason:message} {reason:hint}"``. The value ``within`` lists the
 messages that the message is part of, innermost first; see :meth:`UserFacingError.within`.
+
+Where the advice is a command, ``resources/messages/window`` has the window's words for it.
 """
 
-from phi3studio.domain.messages.catalogue import CATALOGUE, find, messages_in
+from phi3studio.domain.messages.catalogue import CATALOGUE, find, messages_in, messages_of_window
 from phi3studio.domain.messages.coded import Coded, Phrase, plain_values, say
 from phi3studio.domain.messages.message import Message, Said, Values
 from phi3studio.domain.messages.rendering import WITHIN, render, say_within
 
 __all__ = [
     "CATALOGUE", "WITHIN", "Coded", "Message", "Phrase", "Said", "Values", "find", "messages_in",
-    "plain_values", "render", "say", "say_within",
+    "messages_of_window", "plain_values", "render", "say", "say_within",
 ]  # fmt: skip

@@ -1,4 +1,8 @@
-"""All messages, by code, as ``resources/messages/<language>/<topic>.json`` has them."""
+"""All messages, by code, as ``resources/messages/<language>/<topic>.json`` has them.
+
+What they advise is said by commands. ``messages/window/<language>.json`` says it by the window's
+pages and buttons: by code the hint, or the text of a message without one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,18 @@ def messages_in(language: str) -> Mapping[str, Message]:
         for file in sorted((resources() / "messages" / language).glob("*.json"))
         for code, texts in json.loads(file.read_text("utf-8")).items()
     }
+
+
+@functools.cache
+def messages_of_window(language: str) -> Mapping[str, Message]:
+    """As :func:`messages_in`, with what to do next as it is done in the window."""
+    found = dict(messages_in(language))
+    file = resources() / "messages" / "window" / f"{language}.json"
+    own = json.loads(file.read_text("utf-8")) if found else {}
+    for code, words in own.items():
+        said = found[code]
+        found[code] = said._replace(hint=words) if said.hint else Message(words)
+    return found
 
 
 CATALOGUE = messages_in("en")

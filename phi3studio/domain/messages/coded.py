@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from phi3studio.domain.messages.formatting import Language
-from phi3studio.domain.messages.message import Said, Values
+from phi3studio.domain.messages.message import Message, Said, Values
 from phi3studio.domain.messages.rendering import render
 
 if TYPE_CHECKING:
@@ -81,9 +81,11 @@ class Phrase:
         )
 
 
-def say(coded: Coded, language: Language = "en") -> Said:
+def say(
+    coded: Coded, language: Language = "en", catalogue: Mapping[str, Message] | None = None
+) -> Said:
     """What *coded* says in a language: the recorded words where the catalogue has none."""
-    found = render(coded.code, coded.values, coded.variant, language)
+    found = render(coded.code, coded.values, coded.variant, language, catalogue)
     if found is None and coded.recorded.message:
         return coded.recorded
     return found or Said(" ".join([coded.code, *(f"{k}={v}" for k, v in coded.values.items())]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 from PySide6.QtCore import QCoreApplication
 
-from phi3studio.domain.messages import Coded, Message, messages_in, say
+from phi3studio.domain.messages import Coded, Message, messages_in, messages_of_window, say
 from phi3studio.domain.recipe import Fidelity, Limits, Method, Target, Training
 from phi3studio.gui.texts.i18n import language
 
@@ -44,10 +44,12 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 def explain_error(error: Coded) -> Explanation:
     """What an error, problem or finding says in the language of the window.
 
-    Settings are called as the window calls them; a recipe's keys stand in the detail.
+    Settings are called as the window calls them, and what to do is said by its pages and buttons;
+    a recipe's keys and commands stand in the detail.
     """
     said = say(error, language())
-    message, hint = (_KEY.sub(_titled, _IGNORE.sub("", text)) for text in said)
+    here = say(error, language(), messages_of_window(language()))
+    message, hint = (_KEY.sub(_titled, _IGNORE.sub("", text)) for text in here)
     changed = (message, hint) != said
     return Explanation(message, hint, " ".join(said).strip() if changed else "")
 
