@@ -1725,6 +1725,10 @@
         <translation>Verificato come {kind}: risponde come il modello addestrato, {size}.</translation>
     </message>
     <message>
+        <source>Measured as {kind}: it is not proven that it answers as the trained model, {size}.</source>
+        <translation>Misurato come {kind}: non è dimostrato che risponda come il modello addestrato, {size}.</translation>
+    </message>
+    <message>
         <source>Measured as {kind}: it does not answer as the trained model, {size}.</source>
         <translation>Misurato come {kind}: non risponde come il modello addestrato, {size}.</translation>
     </message>

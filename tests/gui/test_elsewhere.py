@@ -64,4 +64,7 @@ def test_each_program_for_gguf_has_its_lines_and_what_was_measured(pair: Pair) -
     lossy = proof.model_copy(update={"verdict": Verified(faithful=False)})
     (about,) = {place.about for place in places(run, {"q8_0": lossy}) if "GGUF" in place.about}
     assert about.endswith("Measured as q8_0: it does not answer as the trained model, 145 MB.")
+    unsure = proof.model_copy(update={"verdict": Verified(faithful=False, comparable=False)})
+    (about,) = {place.about for place in places(run, {"q8_0": unsure}) if "GGUF" in place.about}
+    assert "it is not proven that it answers as the trained model" in about
     assert "q8_0" not in places(run, {})[-1].about

@@ -179,8 +179,13 @@ def makes_page(run: RunFolder) -> bool:
 def proven(proof: Proof) -> str:
     """What was measured of a GGUF file, in a sentence."""
     translate = QCoreApplication.translate
-    if proof.verdict.faithful:
+    if proof.verdict.word == "faithful":
         said = translate("Elsewhere", "Proven as {kind}: it answers as the trained model, {size}.")
+    elif proof.verdict.word == "not proven":
+        said = translate(
+            "Elsewhere",
+            "Measured as {kind}: it is not proven that it answers as the trained model, {size}.",
+        )
     else:
         said = translate(
             "Elsewhere", "Measured as {kind}: it does not answer as the trained model, {size}."
