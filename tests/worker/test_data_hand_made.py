@@ -139,6 +139,14 @@ def test_good_and_bad_sides_of_one_thing_are_no_answers(
     assert all(shape.rejected is None for shape in looked_at(tmp_path, rows).shapes)
 
 
+def test_the_options_of_a_question_are_no_preferences(tmp_path: Path) -> None:
+    rows = [
+        {"question": q, "options": {"answer_1": c, "answer_2": r}, "label": n % 2}
+        for n, (q, c, r) in enumerate(PAIRS)
+    ]
+    assert all(shape.rejected is None for shape in looked_at(tmp_path, rows).shapes)
+
+
 VERDICTS: dict[str, tuple[Callable[[int, str, str, str], Row], str]] = {
     "left or right": (
         lambda n, q, c, r: {"prompt": q, "answer1": c, "answer2": r,

@@ -71,7 +71,10 @@ def preferences(rows: Rows) -> Found:
     objects = [name for name in columns(rows) if isinstance(example(rows, name), Mapping)]
     if found or not objects:
         return found
-    return _in_columns([_opened(row, objects) for row in rows])
+    try:
+        return _in_columns([_opened(row, objects) for row in rows])
+    except InputError:  # the options of a question, say, and which of them is right
+        return []
 
 
 def _opened(row: Mapping[str, Any], objects: Sequence[str]) -> dict[str, Any]:
