@@ -208,6 +208,17 @@ def test_the_pairs_that_there_are_are_counted() -> None:
     assert sentence(few) == "It prefers the better answer in 5 of 7 pairs, before 3."
 
 
+def test_of_rated_answers_comparisons_are_said_in_hundreds() -> None:
+    rated = {
+        role: item.model_copy(
+            update={"preference": item.preference.model_copy(update={"rated": True, "pairs": 7})}
+        )
+        for role, item in models(base=0.5, merged=0.91).items()
+        if item.preference is not None
+    }
+    assert "gained more in 91 of 100 comparisons, by chance 50" in sentence(rated)
+
+
 def test_before_is_the_adapter_that_the_run_goes_on_from() -> None:
     found = models(base=0.4, start=0.6, merged=0.9)
     assert sentence(found) == "It prefers the better answer in 90 of 100 pairs, before 60."
